@@ -1,0 +1,1 @@
+"""A small certificate authority. It knows neither HTTP nor AWS IoT."""
