@@ -25,9 +25,7 @@ def secret_key(data_dir: Path, *, on_lambda: bool) -> str:
             )
         return key
     if on_lambda:
-        raise ImproperlyConfigured(
-            f"{VARIABLE} isn't set: on Lambda the key can't live in a file"
-        )
+        raise ImproperlyConfigured(f"{VARIABLE} isn't set: on Lambda the key can't live in a file")
     path = data_dir / "secret-key"
     if not path.exists():
         try:
