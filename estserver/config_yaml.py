@@ -74,7 +74,10 @@ def read_yaml(path: Path) -> YamlDocument:
         loader = _Loader(text)
         return _Builder(loader).document(loader.get_single_node())
     except yaml.YAMLError as error:
-        raise ConfigError(_syntax_problem(error, text).render(path.name)) from error
+        problem = _syntax_problem(error, text)
+    # Raised out here, without PyYAML's error as its cause: that one quotes the line, which may
+    # hold the database's password.
+    raise ConfigError(problem.render(path.name))
 
 
 def _read_text(path: Path) -> str:
@@ -95,7 +98,7 @@ def _read_text(path: Path) -> str:
 
 
 def _syntax_problem(error: yaml.YAMLError, text: str) -> Problem:
-    """A syntax error in words. The text of the file isn't quoted: it may hold a password."""
+    """A syntax error in words, without the text of the file."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         code = ord(text[error.position])

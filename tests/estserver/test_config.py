@@ -7,6 +7,7 @@ import io
 import pickle
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -650,6 +651,15 @@ def test_T22_a_database_password_is_in_no_refusal_and_no_repr(refusal, load):
         assert secret not in problem
 
     assert secret not in repr(load(f"Properties:\n  databaseUrl: postgres://u:{secret}@h/db\n"))
+
+
+def test_T22_a_syntax_error_quotes_no_line_of_the_file(load):
+    text = 'Properties:\n  databaseUrl: "postgres://u:hunter2@h/db" x\n'
+
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_T22_an_option_of_a_signer_is_not_in_its_repr(load):
