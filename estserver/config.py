@@ -1,8 +1,8 @@
 """What an operator chooses: one YAML file and three environment variables, as frozen values.
 
-This module is all that a running server imports. Reading and validating a file needs PyYAML and
-pydantic, which cost a cold start more than the rest of the configuration together: they live
-behind `load_config`, in ``estserver.config_loader``.
+Reading and validating a file takes PyYAML and pydantic, which a cold start shouldn't pay for: they
+are imported by `load_config`, not by this module, so that a Lambda can be handed a configuration
+that was validated when it was packaged.
 
 A field's type says what is allowed, and the docstring below it what it is for; refusals and
 ``docs/configuration.md`` are written from these two. A field that `repr` leaves out is a secret,

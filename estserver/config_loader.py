@@ -130,16 +130,20 @@ class _Reading:
 
     def _signs_externally(self) -> bool:
         """A device CA whose key isn't here, and no word of who signs: an external PKI does."""
-        return (
-            "deviceCaSigner" not in self.properties.given
-            and self.deployment.values.iot_core_ca_certificate_path != ""
-            and self.deployment.values.iot_core_ca_private_key_path == ""
+        properties, deployment = self.properties, self.deployment
+        key_path = "iotCoreCaPrivateKeyPath"
+        signer_is_named = "deviceCaSigner" in properties.given | properties.refused
+        key_is_here = (
+            deployment.values.iot_core_ca_private_key_path != ""
+            or key_path in deployment.refused | deployment.placeholders
         )
+        certificate_is_here = deployment.values.iot_core_ca_certificate_path != ""
+        return certificate_is_here and not key_is_here and not signer_is_named
 
     def _device_ca_problems(self) -> Iterator[Problem]:
         deployment = self.deployment
-        # A placeholder is a decision yet to be made; the warning about it says enough.
-        if "iotCoreCaCertificatePath" in deployment.unusable:
+        # The warning about a placeholder says enough: the samples load as they are.
+        if "iotCoreCaCertificatePath" in deployment.refused | deployment.placeholders:
             return
         if deployment.values.iot_core_ca_certificate_path:
             return
@@ -151,7 +155,7 @@ class _Reading:
             yield self._at(deployment, "generateIotCaCertificate", text)
 
     def _signer_problems(self) -> Iterator[Problem]:
-        if self.properties.unusable & {"signers", "externalSignerClass"}:
+        if self.properties.refused & {"signers", "externalSignerClass"}:
             return
         values = self.properties.values
         if values.external_signer_class and EXTERNAL in values.signers:
@@ -163,11 +167,10 @@ class _Reading:
             ("clientCaSigner", values.client_ca_signer),
             ("deviceCaSigner", values.device_ca_signer),
         ):
-            if alias not in aliases and key not in self.properties.unusable:
+            if alias not in aliases and key not in self.properties.refused:
                 text = f'found "{alias}", wanted a signer that is defined: {", ".join(aliases)}'
                 yield self._at(self.properties, key, text)
-        key_is_known = "iotCoreCaPrivateKeyPath" not in self.deployment.unusable
-        if self._signs_externally() and key_is_known and EXTERNAL not in aliases:
+        if self._signs_externally() and EXTERNAL not in aliases:
             text = (
                 "set without iotCoreCaPrivateKeyPath, so that an external PKI must sign; name "
                 "the key's file, or set Properties.externalSignerClass or Properties.deviceCaSigner"
@@ -175,7 +178,7 @@ class _Reading:
             yield self._at(self.deployment, "iotCoreCaCertificatePath", text)
 
     def _identity_problems(self) -> Iterator[Problem]:
-        if self.properties.unusable & {"identityRule", "identityPattern"}:
+        if self.properties.refused & {"identityRule", "identityPattern"}:
             return
         values = self.properties.values
         if not values.identity_pattern:
@@ -195,7 +198,7 @@ class _Reading:
 
     def _timeout_problems(self) -> Iterator[Problem]:
         gateway_key, lambda_key = "apiGatewayIntegrationTimeoutSeconds", "lambdaTimeoutSeconds"
-        if self.properties.unusable & {gateway_key, lambda_key}:
+        if self.properties.refused & {gateway_key, lambda_key}:
             return
         values = self.properties.values
         gateway, function = (

@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import inspect
 import json
+from itertools import pairwise
 from typing import Any
 
 from estserver.config import PROJECT_ROOT, SignerConfig
@@ -17,13 +18,14 @@ _INTRODUCTION = """\
 <!-- Written by: manage.py config_reference --write -->
 
 Everything an operator chooses stands in one YAML file: `config/config.yaml`, or the file that the
-environment variable `EST_CONFIG` names. Every key is optional, and so is the file. The files of the
-CDK sample load unchanged; a placeholder such as `YOUR API DOMAIN NAME HERE` counts as not set, and
-`manage.py check` mentions it. So does a key without a value count as not set.
+environment variable `EST_CONFIG` names. Every key is optional, and so is the file. A key without a
+value counts as not set. The files of the CDK sample load unchanged; a placeholder such as
+`YOUR API DOMAIN NAME HERE` counts as not set too, with a warning.
 
 When something is wrong, nothing starts, and each problem has its line:
 
-    config.yaml:14 Properties.iotCoreEstCaValidityYears: found "ten", wanted a whole number of years from 1 to 100
+    config.yaml:14 Properties.lambdaTimeoutSeconds: found "ten", wanted a whole number of seconds
+    from 1 to 900
     config.yaml:21 Properties.iotTemplatName: unknown key; did you mean iotTemplateName?
 
 Relative paths start at the directory that holds `manage.py`. Times are UTC.
@@ -43,7 +45,7 @@ Relative paths start at the directory that holds `manage.py`. Times are UTC.
 | not set | SQLite: `est.sqlite3` in the data directory |
 | `sqlite:///name.sqlite3` | SQLite: a file in the data directory |
 | `sqlite:////srv/est/name.sqlite3` | SQLite: a file anywhere |
-| `postgresql://user:password@host:5432/name?sslmode=verify-full&sslrootcert=/path.pem` | PostgreSQL |
+| `postgresql://user:password@host:5432/name?sslmode=verify-full` | PostgreSQL |
 
 Percent-encode special characters of user and password: `%40` for `@`, `%2F` for `/`.
 """
@@ -69,7 +71,7 @@ def field_docstrings(cls: type) -> dict[str, str]:
     body = definition.body if isinstance(definition, ast.ClassDef) else []
     return {
         field.target.id: " ".join(below.value.value.split())
-        for field, below in zip(body, body[1:], strict=False)
+        for field, below in pairwise(body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(below, ast.Expr)

@@ -37,8 +37,10 @@ class Section(Generic[S]):
     values: S
     given: frozenset[str]
     """The keys that the file sets to something usable."""
-    unusable: frozenset[str]
-    """The keys that hold a refused value or a placeholder; nothing can be concluded from them."""
+    refused: frozenset[str]
+    """The keys whose value is wrong; nothing can be concluded from their default."""
+    placeholders: frozenset[str]
+    """The keys that hold the sample's placeholder, which is a decision yet to be made."""
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
 
@@ -98,7 +100,8 @@ def read_section(name: str, cls: type[S], document: YamlDocument) -> Section[S]:
         content = None
 
     given: dict[str, Any] = {}
-    unusable: set[str] = set()
+    refused: set[str] = set()
+    placeholders: set[str] = set()
     for key, value in (content or {}).items():
         line, where = document.lines[name, key], dotted((name, key))
         if key not in keys_of(cls):
@@ -106,7 +109,7 @@ def read_section(name: str, cls: type[S], document: YamlDocument) -> Section[S]:
         elif isinstance(value, str) and _PLACEHOLDER.fullmatch(value):
             text = f"still the sample's placeholder {_found(value)}; treated as not set"
             warnings.append(Problem(line, where, text))
-            unusable.add(key)
+            placeholders.add(key)
         elif value is not None:  # a key without a value is a key that isn't set
             given[key] = value
 
@@ -115,11 +118,17 @@ def read_section(name: str, cls: type[S], document: YamlDocument) -> Section[S]:
     except ValidationError as error:
         for details in error.errors(include_url=False):
             problems.append(_refusal(details, name, cls, given, document))
-            unusable.add(str(details["loc"][0]))
-        given = {key: value for key, value in given.items() if key not in unusable}
+            refused.add(str(details["loc"][0]))
+        given = {key: value for key, value in given.items() if key not in refused}
         values = _validate(cls, given)
     return Section(
-        name, values, frozenset(given), frozenset(unusable), tuple(problems), tuple(warnings)
+        name=name,
+        values=values,
+        given=frozenset(given),
+        refused=frozenset(refused),
+        placeholders=frozenset(placeholders),
+        problems=tuple(problems),
+        warnings=tuple(warnings),
     )
 
 

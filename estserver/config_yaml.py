@@ -21,13 +21,16 @@ _PLAIN_TAGS |= {"tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,
 
 # What PyYAML says, and what most often is the matter.
 _ADVICE = (
-    ("mapping values are not allowed", "check the indentation, or put the value in quotes"),
+    (
+        "mapping values are not allowed",
+        "check indentation and colon of the line above, or put the value in quotes",
+    ),
     ("could not find expected ':'", "write a colon and a space after the key"),
     ("unexpected end of stream", "close the quote"),
     ("unknown escape character", "use single quotes for text with backslashes"),
     ("expected <block end>", "check the indentation"),
     ("cannot start any token", "put the value in quotes"),
-    ("single document", "keep one document in the file"),
+    ("another document", "keep one document in the file"),
 )
 
 
@@ -67,14 +70,14 @@ def read_yaml(path: Path) -> YamlDocument:
     a key given twice, come back in the document beside the values.
     """
     text = _read_text(path)
-    loader = _Loader(text)
     try:
-        root = loader.get_single_node()
-        return _Builder(loader).document(root)
+        loader = _Loader(text)
+        return _Builder(loader).document(loader.get_single_node())
     except yaml.YAMLError as error:
-        raise ConfigError(_syntax_problem(error, text).render(path.name)) from error
-    finally:
-        loader.dispose()
+        problem = _syntax_problem(error, text)
+    # Raised out here, without PyYAML's error as its cause: that one quotes the line, which may
+    # hold the database's password.
+    raise ConfigError(problem.render(path.name))
 
 
 def _read_text(path: Path) -> str:
@@ -87,7 +90,7 @@ def _read_text(path: Path) -> str:
         reason = (error.strerror or "unknown error").lower()
         raise ConfigError(f"{path}: can't be read ({reason})") from error
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         text = f"byte 0x{raw[error.start]:02x} isn't UTF-8; save the file in that encoding"
@@ -95,10 +98,11 @@ def _read_text(path: Path) -> str:
 
 
 def _syntax_problem(error: yaml.YAMLError, text: str) -> Problem:
-    """A syntax error in words. The text of the file isn't quoted: it may hold a password."""
+    """A syntax error in words, without the text of the file."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return Problem(line, "", f"character U+{ord(error.character):04X} isn't allowed in YAML")
+        code = ord(text[error.position])
+        return Problem(line, "", f"character U+{code:04X} isn't allowed in YAML; remove it")
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return Problem(0, "", "not valid YAML")
     what = error.problem or "not understood"
