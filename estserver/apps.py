@@ -8,4 +8,3 @@ class ESTServerConfig(AppConfig):
 
     name = "estserver"
     verbose_name = "EST server"
-    default_auto_field = "django.db.models.UUIDField"

@@ -1,5 +1,6 @@
 """Django's SECRET_KEY: from the environment, or a file of its own on a laptop."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -13,9 +14,10 @@ MINIMUM = 50  # characters; what Django's own deployment check wants
 
 
 def secret_key(data_dir: Path, *, on_lambda: bool) -> str:
-    """The key that signs admin sessions. Raises ``ImproperlyConfigured`` rather than use a weak one.
+    """The key that signs admin sessions.
 
-    On a laptop it is made once, in ``<data dir>/secret-key`` (0600).
+    Raises ``ImproperlyConfigured`` rather than use a weak one. On a laptop it is made once, in
+    ``<data dir>/secret-key`` (0600).
     """
     key = os.environ.get(VARIABLE, "")
     if key:
@@ -28,8 +30,6 @@ def secret_key(data_dir: Path, *, on_lambda: bool) -> str:
         raise ImproperlyConfigured(f"{VARIABLE} isn't set: on Lambda the key can't live in a file")
     path = data_dir / "secret-key"
     if not path.exists():
-        try:
+        with contextlib.suppress(FileExistsError):  # the other door was faster
             write_new(path, secrets.token_urlsafe(MINIMUM).encode(), secret=True)
-        except FileExistsError:
-            pass  # the other door was faster
     return path.read_text().strip()

@@ -8,7 +8,6 @@ class PKIConfig(AppConfig):
 
     name = "pki"
     verbose_name = "Certificates"
-    default_auto_field = "django.db.models.UUIDField"
 
     def ready(self) -> None:
         from pki import checks  # noqa: F401  # registers Django's system checks

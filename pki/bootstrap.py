@@ -72,7 +72,7 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
             _free_name("device-ca"),
             certificates,
             key=key,
-            signer=plan.signer if key is not None else _external_signer(),
+            signer=plan.signer,
             actor=actor,
             successor_of=existing,
         )
@@ -237,16 +237,7 @@ def _free_name(base: str) -> str:
     return next(name for name in candidates if name not in taken)
 
 
-def _external_signer() -> str:
-    return "external" if "external" in pki_settings().signers else ""
-
-
 def _how_it_signs(ca: CertificateAuthority) -> str:
-    if not ca.signer:
-        return (
-            "but nothing can sign with it yet: set externalSignerClass to the class that reaches "
-            "your PKI, and give the CA that signer in the admin"
-        )
     if isinstance(get_signer(ca.signer), KeySigner):
         return f"its key is with the signer {ca.signer!r} now; keep the original somewhere safe"
     return f"signed by the external PKI through the signer {ca.signer!r}"

@@ -39,7 +39,7 @@ def _encode_oid(text: str) -> bytes:
             f"{text!r} isn't an object identifier such as 1.2.840.10045.4.3.2"
         ) from error
     if not (0 <= first <= 2 and second >= 0 and all(arc >= 0 for arc in rest)):
-        raise ValueError(f"{text!r} isn't an object identifier such as 1.2.840.10045.4.3.2")
+        raise ValueError(f"{text!r} isn't an OID such as 1.2.840.10045.4.3.2")
     if first < 2 and second > 39:
         raise ValueError(f"{text!r} isn't an object identifier: its second arc is above 39")
     return _tlv(_OBJECT_IDENTIFIER, b"".join(map(_base128, (40 * first + second, *rest))))

@@ -1,4 +1,4 @@
-"""The only table from an error to an HTTP status. What it doesn't name is a bug, and answers 500."""
+"""The only table from an error to an HTTP status. What it doesn't name is a bug: 500."""
 
 import logging
 from typing import Any, cast

@@ -7,6 +7,7 @@ from typing import Any
 from estserver.config import load_config
 from estserver.database import database_settings
 from estserver.secret_key import secret_key
+from iotprov.conf import IoTSettings
 from pki.conf import ClientCAPlan, DeviceCAPlan, PKISettings, ProfilePlan
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -20,8 +21,6 @@ IS_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 DEBUG = False
 SECRET_KEY = secret_key(EST_DATA_DIR, on_lambda=IS_LAMBDA)
 ALLOWED_HOSTS = [*_properties.allowed_hosts]
-if _properties.api_custom_domain_name:
-    ALLOWED_HOSTS.append(_properties.api_custom_domain_name)
 
 # API Gateway's mutual TLS holds on these domains only (requestContext.domainName).
 EST_DOMAIN_NAMES = frozenset(filter(None, [_properties.api_custom_domain_name]))
@@ -32,7 +31,7 @@ EST_HOOK_CLASS = _properties.enrollment_hook_class
 DATABASES: dict[str, dict[str, Any]] = {
     "default": database_settings(_properties.database_url, data_dir=EST_DATA_DIR)
 }
-DEFAULT_AUTO_FIELD = "django.db.models.UUIDField"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # Django's own tables; ours name their keys
 
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -92,3 +91,8 @@ LOGGING = {
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }
+
+IOT = IoTSettings(
+    template_path=CONFIG.resolve(_properties.iot_template_path),
+    is_jitp_configured=_deployment.configure_jitp,
+)

@@ -1,12 +1,19 @@
 """Columns that all of our tables share."""
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+if TYPE_CHECKING:  # Django's fields are generic for type checkers only
+    _UUIDField = models.UUIDField[uuid.UUID | str, uuid.UUID]
+    _CharField = models.CharField[str, str]
+else:
+    _UUIDField = models.UUIDField
+    _CharField = models.CharField
 
-class IdentifierField(models.UUIDField[uuid.UUID | str, uuid.UUID]):
+
+class IdentifierField(_UUIDField):
     """A random UUID as primary key.
 
     Distributed databases (Aurora DSQL, CockroachDB, YugabyteDB) have no cheap sequences, and a
@@ -20,7 +27,7 @@ class IdentifierField(models.UUIDField[uuid.UUID | str, uuid.UUID]):
         super().__init__(*args, **kwargs)
 
 
-class Sha256Field(models.CharField[str, str]):
+class Sha256Field(_CharField):
     """A SHA-256 digest in lower-case hex."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

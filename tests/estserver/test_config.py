@@ -1,7 +1,5 @@
 """What an operator may write, what it means, and how a refusal reads."""
 
-# ruff: noqa: N802 - a name carries the number of the threat that it proves to be met
-
 import dataclasses
 import io
 import pickle

@@ -1,7 +1,5 @@
 """From a database URL to Django's settings, and no password in any refusal."""
 
-# ruff: noqa: N802 - a name carries the number of the threat that it proves to be met
-
 import sqlite3
 import traceback
 from pathlib import Path

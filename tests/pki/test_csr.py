@@ -1,4 +1,3 @@
-# ruff: noqa: N802 - tests carry the names of the rules they prove (W19, T11)
 """CSRs as they come in: what is refused, for which reason, and what may leave a CSR."""
 
 import base64

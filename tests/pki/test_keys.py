@@ -1,4 +1,3 @@
-# ruff: noqa: N802 - tests carry the names of the rules they prove (W19, T11)
 """Which keys are signed for: by algorithm, by exponent, and by whether they can be broken."""
 
 import hashlib

@@ -1,4 +1,3 @@
-# ruff: noqa: N802 - tests carry the names of the rules they prove (W19, T11)
 """Subjects, as they may be asked for and as we write them; when two names are the same."""
 
 import re
