@@ -1,1 +1,1 @@
-"""The server for a laptop or one machine: mutual TLS on gunicorn, and a supervisor for two doors."""
+"""The server for one machine: mutual TLS on gunicorn, and a supervisor for two doors."""

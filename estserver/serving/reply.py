@@ -28,6 +28,8 @@ class Reply(wsgi.Response):  # type: ignore[misc]
     acknowledge the first, which many clients put off for 40 ms.
     """
 
+    headers_sent: bool  # gunicorn's; here: written or held
+
     def __init__(self, request: Any, connection: Any, cfg: Any) -> None:
         super().__init__(request, connection, cfg)
         self.version = "est"  # the Server header names no product to look up exploits for

@@ -17,6 +17,10 @@ CIPHERS_TLS12 = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2: forward secret and authenticated, no CBC (RFC 9325 4.2). TLS 1.3 has no others."""
 
 
+ENCODING_DER = 2
+"""``_ssl.ENCODING_DER``, for what isn't public before Python 3.13."""
+
+
 class TruststoreUnavailable(Exception):
     """The CA certificates can't be read at the moment; whoever asked goes on with what it had."""
 
@@ -107,7 +111,7 @@ class ContextCache:
                     context = self._rebuild(version)
                     logger.info("the truststore or the server certificate changed; now in use")
             except (TruststoreUnavailable, OSError) as error:  # ssl.SSLError is an OSError
-                logger.error("going on with the previous truststore and certificate: %s", error)
+                logger.warning("going on with the previous truststore and certificate: %s", error)
             finally:
                 self._look_again = time.monotonic() + self._refresh_seconds
                 self._lock.release()
@@ -128,7 +132,8 @@ def peer_chain(connection: Any) -> tuple[bytes, ...]:
     """The client's verified chain in DER, its own certificate first; empty without one.
 
     The chain is the one OpenSSL built and verified: it ends with a certificate of the truststore,
-    and holds nothing that the client merely sent along.
+    and holds nothing that the client merely sent along. Of a resumed TLS 1.2 session OpenSSL has
+    kept no such chain, so there only the client's own certificate comes back.
 
     Args:
         connection: an `ssl.SSLSocket` or `ssl.SSLObject` after its handshake; anything else, such
@@ -136,10 +141,14 @@ def peer_chain(connection: Any) -> tuple[bytes, ...]:
     """
     if not isinstance(connection, ssl.SSLSocket | ssl.SSLObject):
         return ()
+    leaf = connection.getpeercert(binary_form=True)
+    if leaf is None:
+        return ()
+    return _verified_chain(connection) or (leaf,)
+
+
+def _verified_chain(connection: Any) -> tuple[bytes, ...]:
     if hasattr(connection, "get_verified_chain"):  # public since Python 3.13
         return tuple(connection.get_verified_chain())
-    session: Any = connection._sslobj  # type: ignore[union-attr]
-    if session is None:  # the connection is closed
-        return ()
-    encoding_der = 2  # _ssl.ENCODING_DER
-    return tuple(cert.public_bytes(encoding_der) for cert in session.get_verified_chain() or ())
+    chain = connection._sslobj.get_verified_chain() or ()
+    return tuple(certificate.public_bytes(ENCODING_DER) for certificate in chain)

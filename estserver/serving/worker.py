@@ -28,6 +28,8 @@ OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.E
 class DeviceWorker(Worker):  # type: ignore[misc]
     """Threads that each accept a connection, serve it to its end, and accept the next."""
 
+    alive: bool  # gunicorn's; set to False from a signal handler
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # A connection that is kept alive holds its thread. Half of them stay free for new ones.
@@ -63,7 +65,7 @@ class DeviceWorker(Worker):  # type: ignore[misc]
                 accepted, client = listener.accept()
             except OSError as error:
                 if error.errno in OUT_OF_RESOURCES:
-                    self.log.error("can't accept a connection: %s", error.strerror)
+                    self.log.warning("can't accept a connection: %s", error.strerror)
                     time.sleep(ACCEPT_SECONDS)
                 # Anything else: nobody came (EAGAIN), or whoever came has left (ECONNABORTED).
                 continue
