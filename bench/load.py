@@ -1,0 +1,340 @@
+"""How fast an EST server is for devices: a fresh TCP connection and full mutual TLS each time.
+
+    python -m bench.load --port 8443 --server-ca var/server-ca.pem \
+        --client client.pem --client-key client.key --requests 1000 --concurrency 8 --pid PID
+
+prints requests per second, latency percentiles, what went wrong, and (with ``--pid``, the server's
+first process) the CPU that the server's whole process tree spent per request. Nothing is resumed
+and nothing is kept alive: that is what devices do. CSRs are made before the clock starts.
+
+Loopback only, and bounded in number and time: this is a yardstick, not a weapon.
+"""
+
+import argparse
+import base64
+import ipaddress
+import json
+import multiprocessing
+import os
+import queue
+import socket
+import ssl
+import statistics
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+
+MAX_REQUESTS = 200_000
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the requests go, and as whom."""
+
+    host: str
+    port: int
+    path: str
+    server_ca: Path
+    client: Path | None
+    client_key: Path | None
+    tls: str | None
+    timeout: float  # seconds, for each socket operation
+    nodelay: bool = False  # as small devices do: a server must not need it
+
+    def context(self) -> ssl.SSLContext:
+        """A context that verifies the server and shows the client certificate."""
+        context = ssl.create_default_context(cafile=str(self.server_ca))
+        if self.tls:
+            context.minimum_version = context.maximum_version = TLS_VERSIONS[self.tls]
+        if self.client:
+            context.load_cert_chain(self.client, self.client_key)
+        return context
+
+    def request(self, body: bytes | None) -> bytes:
+        """The whole HTTP request, so that it leaves in one write."""
+        head = f"Host: localhost:{self.port}\r\nConnection: close\r\n"
+        if body is None:
+            return f"GET {self.path} HTTP/1.1\r\n{head}\r\n".encode()
+        head += f"Content-Type: application/pkcs10\r\nContent-Length: {len(body)}\r\n"
+        return f"POST {self.path} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+@dataclass
+class Outcome:
+    """What one client process saw: seconds per request that succeeded, and what failed."""
+
+    latencies: list[float] = field(default_factory=list)
+    errors: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The run in figures; times in milliseconds."""
+
+    requests: int
+    failed: int
+    seconds: float
+    per_second: float
+    p50: float
+    p95: float
+    p99: float
+    server_cpu: float | None
+    client_cpu: float
+    errors: dict[str, int]
+
+
+def exchange(target: Target, context: ssl.SSLContext, request: bytes) -> str:
+    """One connection, one request; the status code that came back."""
+    with (
+        socket.create_connection((target.host, target.port), timeout=target.timeout) as raw,
+        context.wrap_socket(raw, server_hostname="localhost") as connection,
+    ):
+        if target.nodelay:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(request)
+        reply = bytearray()
+        while chunk := connection.recv(16384):
+            reply += chunk
+    head, separator, body = bytes(reply).partition(b"\r\n\r\n")
+    if not separator:
+        return "cut short"
+    for line in head.lower().split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name == b"content-length" and len(body) != int(value):
+            return "cut short"
+    return head[9:12].decode("latin-1")
+
+
+def _client(target: Target, requests: list[bytes], threads: int, until: float) -> Outcome:
+    """Send ``requests`` from ``threads`` threads, none after the monotonic time ``until``."""
+    outcome = Outcome()
+    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    for request in requests:
+        waiting.put(request)
+
+    def work() -> None:
+        context = target.context()
+        while time.monotonic() < until:
+            try:
+                request = waiting.get_nowait()
+            except queue.Empty:
+                return
+            started = time.monotonic()
+            try:
+                status = exchange(target, context, request)
+            except (OSError, ValueError) as error:
+                outcome.errors[f"{type(error).__name__}: {error}"[:120]] += 1
+                continue
+            if status.startswith("2"):
+                outcome.latencies.append(time.monotonic() - started)
+            else:
+                outcome.errors[f"status {status}"] += 1
+        outcome.errors["not sent: out of time"] += waiting.qsize()
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return outcome
+
+
+def _client_process(
+    target: Target,
+    requests: list[bytes],
+    threads: int,
+    seconds: float,
+    ready: "multiprocessing.synchronize.Barrier",
+    results: "multiprocessing.Queue[tuple[Outcome, float]]",
+) -> None:
+    ready.wait()
+    before = time.process_time()
+    outcome = _client(target, requests, threads, time.monotonic() + seconds)
+    results.put((outcome, time.process_time() - before))
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system CPU that ``pid`` and all its descendants have spent, reaped ones included."""
+    children: dict[int, list[int]] = {}
+    ticks: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                # The name in parentheses may itself hold spaces: split after it (proc(5)).
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # ended while we were looking
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+            ticks[int(entry.name)] = sum(map(int, fields[11:15]))
+    tree, total = [pid], 0
+    while tree:
+        process = tree.pop()
+        total += ticks.get(process, 0)
+        tree += children.get(process, [])
+    return total / CLOCK_TICKS
+
+
+def make_csr(common_name: str, algorithm: str) -> bytes:
+    """A CSR with a key of its own, as EST wants it: base64 of DER (RFC 8951 3)."""
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey = (
+        ec.generate_private_key(ec.SECP256R1())
+        if algorithm == "p256"
+        else rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    )
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
+    csr = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, SHA256())
+    return base64.b64encode(csr.public_bytes(Encoding.DER)) + b"\n"
+
+
+def run(
+    target: Target,
+    bodies: list[bytes | None],
+    *,
+    concurrency: int,
+    processes: int = 2,
+    seconds: float = 60,
+    server_pid: int | None = None,
+) -> Report:
+    """Send one request per body from ``concurrency`` clients, for at most ``seconds``.
+
+    Raises:
+        ValueError: for a target that isn't on the loopback, or too many requests.
+    """
+    if not ipaddress.ip_address(target.host).is_loopback:
+        raise ValueError(f"{target.host} isn't a loopback address; this load stays on one machine")
+    if len(bodies) > MAX_REQUESTS:
+        raise ValueError(f"{len(bodies)} requests are more than {MAX_REQUESTS}")
+    requests = [target.request(body) for body in bodies]
+    processes = max(1, min(processes, concurrency))
+    fork = multiprocessing.get_context("fork")
+    ready = fork.Barrier(processes + 1)
+    results: multiprocessing.Queue[tuple[Outcome, float]] = fork.Queue()
+    clients = [
+        fork.Process(
+            target=_client_process,
+            args=(
+                target,
+                requests[number::processes],
+                concurrency // processes + (number < concurrency % processes),
+                seconds,
+                ready,
+                results,
+            ),
+        )
+        for number in range(processes)
+    ]
+    for client in clients:
+        client.start()
+    ready.wait()
+    cpu_before = cpu_seconds(server_pid) if server_pid else 0.0
+    started = time.monotonic()
+    outcomes = [results.get() for _ in clients]
+    elapsed = time.monotonic() - started
+    cpu_after = cpu_seconds(server_pid) if server_pid else 0.0
+    for client in clients:
+        client.join()
+
+    latencies = sorted(second for outcome, _ in outcomes for second in outcome.latencies)
+    errors: Counter[str] = sum((outcome.errors for outcome, _ in outcomes), Counter())
+    served = len(latencies)
+    quantiles = statistics.quantiles(latencies, n=100) if served > 1 else [float("nan")] * 99
+    return Report(
+        requests=served,
+        failed=errors.total(),
+        seconds=round(elapsed, 3),
+        per_second=round(served / elapsed, 1),
+        p50=round(quantiles[49] * 1000, 2),
+        p95=round(quantiles[94] * 1000, 2),
+        p99=round(quantiles[98] * 1000, 2),
+        server_cpu=(
+            round((cpu_after - cpu_before) / served * 1000, 3) if server_pid and served else None
+        ),
+        client_cpu=round(sum(spent for _, spent in outcomes) / max(served, 1) * 1000, 3),
+        errors=dict(errors),
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; 0 when every request was answered with 2xx."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8443)
+    parser.add_argument("--server-ca", type=Path, required=True, help="verifies the server")
+    parser.add_argument("--client", type=Path, help="client certificate, PEM, chain included")
+    parser.add_argument("--client-key", type=Path)
+    parser.add_argument("--operation", default="simpleenroll", help="or cacerts, csrattrs, ...")
+    parser.add_argument("--path", help="another path; default /.well-known/est/OPERATION")
+    parser.add_argument("--csr-key", choices=["p256", "rsa2048"], default="p256")
+    parser.add_argument("--name-prefix", default=f"bench-{os.getpid()}-{int(time.time())}-")
+    parser.add_argument("--requests", type=int, default=500)
+    parser.add_argument("--concurrency", type=int, default=8)
+    parser.add_argument("--processes", type=int, default=2, help="client processes")
+    parser.add_argument("--seconds", type=float, default=60, help="stop after this long")
+    parser.add_argument("--timeout", type=float, default=10, help="of one socket operation")
+    parser.add_argument("--tls", choices=sorted(TLS_VERSIONS), help="only this version")
+    parser.add_argument("--nodelay", action="store_true", help="clients set TCP_NODELAY")
+    parser.add_argument("--pid", type=int, help="server's first process, for its CPU")
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--json", action="store_true", help="one JSON object per run")
+    options = parser.parse_args(arguments)
+
+    target = Target(
+        host=options.host,
+        port=options.port,
+        path=options.path or f"/.well-known/est/{options.operation}",
+        server_ca=options.server_ca,
+        client=options.client,
+        client_key=options.client_key,
+        tls=options.tls,
+        timeout=options.timeout,
+        nodelay=options.nodelay,
+    )
+    failed = 0
+    for number in range(options.runs):
+        bodies: list[bytes | None] = [
+            make_csr(f"{options.name_prefix}{number}-{index}", options.csr_key)
+            if options.operation.endswith("enroll")
+            else None
+            for index in range(options.requests)
+        ]
+        try:
+            report = run(
+                target,
+                bodies,
+                concurrency=options.concurrency,
+                processes=options.processes,
+                seconds=options.seconds,
+                server_pid=options.pid,
+            )
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            return 2
+        failed += report.failed
+        if options.json:
+            print(json.dumps(asdict(report)), flush=True)
+        else:
+            cpu = "-" if report.server_cpu is None else f"{report.server_cpu:.2f}"
+            print(
+                f"{report.requests} answered, {report.failed} failed in {report.seconds:.1f} s: "
+                f"{report.per_second:.0f}/s; p50 {report.p50:.1f} p95 {report.p95:.1f} "
+                f"p99 {report.p99:.1f} ms; CPU per request: server {cpu} ms, "
+                f"client {report.client_cpu:.2f} ms",
+                flush=True,
+            )
+            for error, count in sorted(report.errors.items()):
+                print(f"  {count} x {error}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

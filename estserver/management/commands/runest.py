@@ -1,0 +1,88 @@
+"""``manage.py runest``: the whole product on one machine."""
+
+import os
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from estserver.serving.server_certificate import (
+    NAMES,
+    ServerCertificateUnusable,
+    ensure_server_certificate,
+)
+from estserver.serving.supervisor import Door, PortUnavailable, supervise
+
+LOOPBACK = "127.0.0.1"
+
+
+class Command(BaseCommand):
+    """Start the EST server with mutual TLS, and the admin beside it."""
+
+    help = (
+        "Serve EST over mutual TLS and the admin over plain HTTP, until Ctrl-C. "
+        "The server's own certificate is made on the first run."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Define the options."""
+        parser.add_argument("--port", type=int, default=8443, help="for EST")
+        parser.add_argument("--admin-port", type=int, default=8000, help="for the admin")
+        parser.add_argument(
+            "--host",
+            default=LOOPBACK,
+            help="IP address on which EST listens; the admin, which has no TLS, stays on loopback",
+        )
+        parser.add_argument(
+            "--server-name",
+            action="append",
+            default=[],
+            help="another DNS name or IP address for the server's certificate; may be repeated",
+        )
+        parser.add_argument(
+            "--workers",
+            type=int,
+            default=os.cpu_count() or 1,
+            help="EST processes (default: cores)",
+        )
+        parser.add_argument(
+            "--threads", type=int, default=8, help="connections at a time in each EST process"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make what is missing, then serve; exits with 1 if a server ends by itself."""
+        if options["workers"] < 1 or options["threads"] < 1:
+            raise CommandError("--workers and --threads must be at least 1.")
+        est = Door(
+            name="EST server",
+            application="estserver.wsgi_est:application",
+            django_settings="estserver.settings.est",
+            gunicorn_settings="estserver.serving.gunicorn_est",
+            host=options["host"],
+            port=options["port"],
+            options=(f"--workers={options['workers']}", f"--threads={options['threads']}"),
+        )
+        admin = Door(
+            name="admin",
+            application="estserver.wsgi_admin:application",
+            django_settings="estserver.settings.admin",
+            gunicorn_settings="estserver.serving.gunicorn_admin",
+            host=LOOPBACK,
+            port=options["admin_port"],
+        )
+        names = tuple(dict.fromkeys((*NAMES, *options["server_name"])))
+        try:
+            files = ensure_server_certificate(settings.EST_DATA_DIR, names=names)
+            code = supervise(
+                (est, admin),
+                when_open=lambda: self.stdout.write(
+                    f"EST:   https://{est.address}/.well-known/est/ "
+                    f"(verify it with {files.ca})\n"
+                    f"Admin: http://{admin.address}/\n"
+                    "Ctrl-C stops both."
+                ),
+            )
+        except (PortUnavailable, ServerCertificateUnusable, OSError) as error:
+            raise CommandError(str(error)) from error
+        sys.exit(code)
