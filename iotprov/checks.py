@@ -12,9 +12,7 @@ from pki.models import CertificateProfile
 
 
 @register()
-def check_template(
-    app_configs: Sequence[AppConfig] | None, **kwargs: Any
-) -> list[CheckMessage]:
+def check_template(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """iotprov.E001: the template can be read and asks only for what JITP knows."""
     chosen = iot_settings()
     if not chosen.is_jitp_configured:

@@ -17,9 +17,8 @@ from pki import audit
 from pki.audit import Actor
 from pki.exceptions import CSRRejected, OperatorError, SignerUnavailable
 from pki.intents import BACKDATING
-from pki.keys import check_public_key, generate_private_key, public_key_sha256
+from pki.keys import KEY_ALGORITHMS, check_public_key, generate_private_key, public_key_sha256
 from pki.models import CertificateAuthority, CertificateProfile
-from pki.models.profile import KEY_ALGORITHMS
 from pki.profile_versions import change_profile
 from pki.profiles import random_serial_number, serial_number_text, signature_hash
 from pki.signers import KeySigner, get_signer

@@ -12,8 +12,9 @@ from pki.audit import Actor
 from pki.csr import CSRRules, ParsedCSR, check_csr
 from pki.exceptions import OperatorError
 from pki.intents import issued_columns, new_intent
+from pki.keys import KEY_ALGORITHMS
 from pki.models import CertificateAuthority, IssuedCertificate
-from pki.models.profile import KEY_ALGORITHMS, SUBJECT_ATTRIBUTES
+from pki.names import SUBJECT_ATTRIBUTES
 from pki.prepared import PreparedAuthority
 from pki.signers import SigningRequest
 from pki.signing import sign

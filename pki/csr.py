@@ -20,7 +20,12 @@ from cryptography.x509.oid import AttributeOID, PublicKeyAlgorithmOID
 
 from pki.exceptions import CSRRejected
 from pki.keys import KEY_ALGORITHMS, check_public_key, public_key_sha256
-from pki.names import SUBJECT_ATTRIBUTES, check_subject
+from pki.names import (
+    SUBJECT_ATTRIBUTES,
+    check_client_name,
+    check_common_name,
+    check_subject,
+)
 from pki.reasons import Reason
 from pki.san import SANRule, check_san
 
@@ -56,6 +61,7 @@ class CSRRules:
     subject_attributes: frozenset[str] = frozenset()  # of SUBJECT_ATTRIBUTES, beside CN
     san_rule: SANRule = "none"
     pop_linking: POPLinking = "refuse"
+    thing_name_required: bool = True  # False: the common name may be any text (clients)
 
     def __post_init__(self) -> None:
         for what, given, known in (
@@ -105,7 +111,11 @@ def check_csr(der: bytes, rules: CSRRules) -> ParsedCSR:
 
     with _reading("subject"):
         requested_subject = csr.subject
-    subject = check_subject(requested_subject, allowed=rules.subject_attributes)
+    subject = check_subject(
+        requested_subject,
+        allowed=rules.subject_attributes,
+        check_name=check_common_name if rules.thing_name_required else check_client_name,
+    )
     if rules.serial_number_required and not subject.device_serial:
         raise CSRRejected(
             Reason.SERIAL_NUMBER_REQUIRED,

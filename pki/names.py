@@ -7,7 +7,7 @@ AWS IoT, the database and the denylist read is one and the same text.
 
 import re
 import unicodedata
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,7 @@ from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 
 MAX_RDNS: Final = 16
+MAX_COMMON_NAME: Final = 64  # X.520, ub-common-name
 
 # AWS IoT's alphabet for thing names, within X.520's 64 characters for a common name. Used with
 # fullmatch: `match` and `$` would let a newline at the end through.
@@ -103,11 +104,28 @@ def check_common_name(value: str) -> None:
         )
 
 
-def check_subject(subject: x509.Name, *, allowed: Set[str]) -> CheckedSubject:
+def check_client_name(value: str) -> None:
+    """Raise CSRRejected with COMMON_NAME_NOT_ALLOWED unless ``value`` is 1 to 64 visible characters.
+
+    For clients, which aren't things: X.520's limit is all that holds.
+    """
+    if not 1 <= len(value) <= MAX_COMMON_NAME or not value.isprintable() or value.isspace():
+        raise CSRRejected(
+            Reason.COMMON_NAME_NOT_ALLOWED,
+            f"The common name {shown(value)} isn't 1 to {MAX_COMMON_NAME} visible characters.",
+        )
+
+
+def check_subject(
+    subject: x509.Name,
+    *,
+    allowed: Set[str],
+    check_name: Callable[[str], None] = check_common_name,
+) -> CheckedSubject:
     """Check a requested subject and write it afresh, in the order it was asked for.
 
-    ``allowed`` names the SUBJECT_ATTRIBUTES that may stand beside the common name. Strings
-    become UTF8String, or PrintableString and IA5String where RFC 5280 appendix A.1 says so.
+    ``allowed`` names the SUBJECT_ATTRIBUTES that may stand beside the common name, which
+    ``check_name`` judges. Strings become UTF8String, or PrintableString and IA5String where RFC 5280 appendix A.1 says so.
     Raises CSRRejected: CSR_TOO_COMPLEX, SUBJECT_NOT_ALLOWED or one of the COMMON_NAME reasons.
     """
     if len(subject.rdns) > MAX_RDNS:
@@ -131,7 +149,7 @@ def check_subject(subject: x509.Name, *, allowed: Set[str]) -> CheckedSubject:
         if attribute.oid == NameOID.COMMON_NAME and isinstance(value, str):
             common_names.append(value)
             # Before the attribute is built below, which would raise for a long value.
-            check_common_name(value)
+            check_name(value)
         else:
             name = _check_attribute(attribute, allowed=allowed)
             if name in others and not SUBJECT_ATTRIBUTES[name].is_repeatable:

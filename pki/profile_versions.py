@@ -1,6 +1,7 @@
 """Certificate profiles change by getting a new version; what was issued keeps the old one."""
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -9,8 +10,10 @@ from django.db.models import Max
 from pki import audit
 from pki.audit import Actor
 from pki.exceptions import OperatorError
+from pki.keys import KEY_ALGORITHMS
 from pki.models import CertificateProfile
-from pki.models.profile import EST_OPERATIONS, KEY_ALGORITHMS, SUBJECT_ATTRIBUTES
+from pki.models.profile import EST_OPERATIONS
+from pki.names import SUBJECT_ATTRIBUTES
 
 _NOT_COPIED = frozenset({"id", "version", "active_label", "created_at"})
 
@@ -118,9 +121,9 @@ def check_profile(profile: CertificateProfile) -> None:
         raise OperatorError("; ".join(problems))
 
 
-def _unknown(field: str, values: object, known: tuple[str, ...]) -> list[str]:
+def _unknown(field: str, values: object, known: Collection[str]) -> list[str]:
     if not isinstance(values, list):
-        return [f"{field}: wanted a list such as {list(known[:2])}"]
+        return [f"{field}: wanted a list of some of: {', '.join(known)}"]
     return [
         f"{field}: {value!r} is unknown; known: {', '.join(known)}"
         for value in values

@@ -6,6 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils import timezone
 
+from pki.keys import KEY_ALGORITHMS
 from pki.models.authority import CertificateAuthority
 from pki.models.fields import IdentifierField
 from pki.models.generation import Generation
@@ -16,9 +17,7 @@ EST_OPERATIONS = frozenset(
     {"cacerts", "simpleenroll", "simplereenroll", "csrattrs", "serverkeygen", "fullcmc"}
 )
 
-KEY_ALGORITHMS = ("ec-p256", "ec-p384", "ec-p521", "rsa-2048", "rsa-3072", "rsa-4096")
-
-SUBJECT_ATTRIBUTES = (
+DEFAULT_SUBJECT_ATTRIBUTES = (
     "countryName",
     "stateOrProvinceName",
     "localityName",
@@ -36,7 +35,7 @@ def default_key_algorithms() -> list[str]:
 
 def default_subject_attributes() -> list[str]:
     """CN is always there; these may stand beside it."""
-    return list(SUBJECT_ATTRIBUTES)
+    return list(DEFAULT_SUBJECT_ATTRIBUTES)
 
 
 class CertificateProfile(models.Model):
