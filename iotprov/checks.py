@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
 
 from iotprov.conf import iot_settings
 from iotprov.jitp import TemplateError, declared_parameters, unfilled_parameters
@@ -37,7 +38,7 @@ def check_profiles(
     except TemplateError:
         return []  # E001 says so
     return [
-        Warning(
+        checks.Warning(
             f"{profile} lets no certificate hold what the provisioning template asks for: "
             f"{', '.join(sorted(unfilled))}",
             hint=(

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from django.conf import settings
 
@@ -17,4 +16,4 @@ class IoTSettings:
 
 def iot_settings() -> IoTSettings:
     """The installation's choices (``settings.IOT``)."""
-    return cast(IoTSettings, settings.IOT)
+    return settings.IOT

@@ -6,7 +6,7 @@ The settings build ``settings.PKI`` from the configuration file; the CA itself r
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 
@@ -60,4 +60,4 @@ class PKISettings:
 
 def pki_settings() -> PKISettings:
     """The installation's choices (``settings.PKI``)."""
-    return cast(PKISettings, settings.PKI)
+    return settings.PKI

@@ -82,6 +82,7 @@ def _builder(
         .values_list("serial_number", "revoked_at", "revocation_reason")
     )
     for serial_number, revoked_at, reason in revoked.iterator():
+        assert revoked_at is not None  # noqa: S101  # the query says so, its type can't
         entry = (
             x509.RevokedCertificateBuilder()
             .serial_number(int(serial_number, 16))

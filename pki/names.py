@@ -105,9 +105,9 @@ def check_common_name(value: str) -> None:
 
 
 def check_client_name(value: str) -> None:
-    """Raise CSRRejected with COMMON_NAME_NOT_ALLOWED unless ``value`` is 1 to 64 visible characters.
+    """Raise CSRRejected with COMMON_NAME_NOT_ALLOWED unless ``value`` can be a client's name.
 
-    For clients, which aren't things: X.520's limit is all that holds.
+    Clients aren't things: 1 to 64 visible characters (X.520) will do.
     """
     if not 1 <= len(value) <= MAX_COMMON_NAME or not value.isprintable() or value.isspace():
         raise CSRRejected(
@@ -125,7 +125,8 @@ def check_subject(
     """Check a requested subject and write it afresh, in the order it was asked for.
 
     ``allowed`` names the SUBJECT_ATTRIBUTES that may stand beside the common name, which
-    ``check_name`` judges. Strings become UTF8String, or PrintableString and IA5String where RFC 5280 appendix A.1 says so.
+    ``check_name`` judges. Strings become UTF8String, or PrintableString and IA5String where
+    RFC 5280 appendix A.1 says so.
     Raises CSRRejected: CSR_TOO_COMPLEX, SUBJECT_NOT_ALLOWED or one of the COMMON_NAME reasons.
     """
     if len(subject.rdns) > MAX_RDNS:

@@ -8,15 +8,17 @@ denylist and the state of certificates are never kept: those are read each time.
 import re
 import threading
 from dataclasses import dataclass, field
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from pki.csr import CSRRules
+from pki.csr import CSRRules, POPLinking
 from pki.exceptions import AuthorityUnavailable
 from pki.keys import public_key_sha256
 from pki.models import CertificateAuthority, CertificateProfile, Generation
 from pki.reasons import Reason
+from pki.san import SANRule
 from pki.signers.base import Issuer
 
 
@@ -73,6 +75,12 @@ def current() -> Prepared:
     return prepared
 
 
+def forget() -> None:
+    """Start over, as after a fork or when the database was replaced."""
+    global _latest
+    _latest = Prepared(generation=-1)
+
+
 def profile_for(label: str) -> PreparedProfile:
     """The profile in force under ``label``.
 
@@ -97,11 +105,10 @@ def _prepare(generation: int) -> Prepared:
         by_subject[subject] = (*by_subject.get(subject, ()), authority)
     profiles = {}
     for profile in CertificateProfile.objects.exclude(active_label=None):
-        authority = authorities.get(profile.ca_id)
-        if authority is not None and profile.active_label is not None:
-            profiles[profile.active_label] = _prepare_profile(
-                profile, authority, list(authorities.values())
-            )
+        issuing = authorities.get(profile.ca_id)
+        if issuing is not None:  # else its CA is revoked or has expired
+            trusted = list(authorities.values())
+            profiles[profile.label] = _prepare_profile(profile, issuing, trusted)
     return Prepared(generation, tuple(authorities.values()), profiles, by_subject)
 
 
@@ -142,8 +149,8 @@ def _prepare_profile(
             key_algorithms=frozenset(row.key_algorithms),
             serial_number_required=row.is_serial_number_required,
             subject_attributes=frozenset(row.subject_attributes),
-            san_rule=row.san_rule,
-            pop_linking=row.pop_linking,
+            san_rule=cast(SANRule, row.san_rule),
+            pop_linking=cast(POPLinking, row.pop_linking),
         ),
         identity_pattern=re.compile(row.identity_pattern) if row.identity_pattern else None,
         ca_certificates=pkcs7.serialize_certificates(
@@ -162,15 +169,10 @@ def published_certificates(
     """
     by_id = {other.pk: other for other in trusted}
     found = [ca.certificate, *ca.chain]
-    family, seen = ca, {ca.pk}
-    while family is not None:
-        found += family.cross_certificates
-        earlier = by_id.get(family.successor_of_id) if family.successor_of_id else None
-        if earlier is None or earlier.pk in seen:
-            break
-        seen.add(earlier.pk)
-        found += [earlier.certificate, *earlier.chain]
-        family = earlier
+    while ca.successor_of_id in by_id:
+        found += ca.cross_certificates
+        ca = by_id[ca.successor_of_id]
+        found += [ca.certificate, *ca.chain]
     return list(dict.fromkeys(found))
 
 

@@ -115,7 +115,7 @@ def check_profile(profile: CertificateProfile) -> None:
         problems.append("subject_attributes: serialNumber is required, so it must be allowed")
     if profile.identity_rule == CertificateProfile.IdentityRule.PATTERN:
         problems += _pattern_problems(profile.identity_pattern)
-    if profile.ca_id and profile.ca.purpose != profile.ca.Purpose.DEVICE:
+    if profile.ca.purpose != profile.ca.Purpose.DEVICE:
         problems.append(f"ca: {profile.ca} is a client CA; devices get theirs from a device CA")
     if problems:
         raise OperatorError("; ".join(problems))

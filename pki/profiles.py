@@ -51,7 +51,9 @@ def serial_number_text(serial_number: int) -> str:
     return f"{serial_number:x}"
 
 
-def signature_hash(issuer_key: CertificatePublicKeyTypes) -> hashes.HashAlgorithm:
+def signature_hash(
+    issuer_key: CertificatePublicKeyTypes,
+) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
     """The hash that fits the issuer's key: as strong as its curve, SHA-256 at least."""
     if isinstance(issuer_key, ec.EllipticCurvePublicKey):
         if issuer_key.key_size > 384:

@@ -48,7 +48,8 @@ class RequestMiddleware:
 
     def _refuse_at_the_door(self, request: ESTRequest) -> HttpResponse | None:
         """Refuse what didn't come by an EST domain, before anything else is looked at."""
-        status, refused = 403, None
+        status = 403
+        refused: PKIError | None = None
         try:
             request.caller = caller(request.environ)  # type: ignore[attr-defined]
         except EndpointNotAllowed as error:

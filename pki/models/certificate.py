@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from pki.models.authority import CertificateAuthority
-from pki.models.fields import IdentifierField, Sha256Field
+from pki.models.fields import IdentifierField, Sha256Field, UniqueOrNullField
 from pki.models.profile import CertificateProfile
 from pki.names import fold_name
 
@@ -87,12 +87,12 @@ class IssuedCertificate(models.Model):
     not_after = models.DateTimeField(db_index=True)
     csr_der = models.BinaryField()
     der = models.BinaryField(null=True, default=None)
-    fingerprint_sha256 = Sha256Field(null=True, blank=True, unique=True)
+    fingerprint_sha256 = UniqueOrNullField(max_length=64)
 
-    name_owner = models.CharField(max_length=64, null=True, blank=True, unique=True)
-    key_owner = Sha256Field(null=True, blank=True, unique=True)
-    current_name = models.CharField(max_length=130, null=True, blank=True, unique=True)
-    request_key = Sha256Field(null=True, blank=True, unique=True)
+    name_owner = UniqueOrNullField(max_length=64)
+    key_owner = UniqueOrNullField(max_length=64)
+    current_name = UniqueOrNullField(max_length=130)
+    request_key = UniqueOrNullField(max_length=64)
 
     client_fingerprint = Sha256Field(blank=True, default="", db_index=True)
     client_subject = models.CharField(max_length=1000, blank=True, default="")

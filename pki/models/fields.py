@@ -8,9 +8,10 @@ from django.db import models
 if TYPE_CHECKING:  # Django's fields are generic for type checkers only
     _UUIDField = models.UUIDField[uuid.UUID | str, uuid.UUID]
     _CharField = models.CharField[str, str]
+    _NullableCharField = models.CharField[str | None, str | None]
 else:
     _UUIDField = models.UUIDField
-    _CharField = models.CharField
+    _CharField = _NullableCharField = models.CharField
 
 
 class IdentifierField(_UUIDField):
@@ -32,4 +33,15 @@ class Sha256Field(_CharField):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["max_length"] = 64
+        super().__init__(*args, **kwargs)
+
+
+class UniqueOrNullField(_NullableCharField):
+    """Text that only one row may have, while any number of rows may have none.
+
+    How we say "only one" on every database: partial indexes and locks aren't everywhere.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs |= {"null": True, "blank": True, "unique": True}
         super().__init__(*args, **kwargs)
