@@ -107,7 +107,7 @@ def record(
         event.chain, event.position = last.chain, last.position + 1
         event.previous_hash = last.hash
     event.hash = _hash(event)
-    event.save(force_insert=True)
+    event.save()
     _thread.head = Head(event.chain, event.position, event.hash)
 
 

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from django.utils import timezone
 
-from pki import prepared
+from pki import prepared, sql
 from pki.exceptions import ClientRefused
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.prepared import Prepared, PreparedAuthority
@@ -140,16 +140,14 @@ def _find_record(
     fingerprint: str, authority: CertificateAuthority, at: datetime.datetime
 ) -> IssuedCertificate | None:
     """Our row of the certificate, which must be alive where there has to be one."""
-    record = (
-        IssuedCertificate.objects.select_related("profile")
-        .defer("csr_der", "der")
-        .filter(fingerprint_sha256=fingerprint)
-        .first()
+    records = sql.fetch(
+        IssuedCertificate, "fingerprint_sha256 = %s", [fingerprint], without=("csr_der", "der")
     )
-    if record is None:
+    if not records:
         if authority.is_every_certificate_recorded or authority.purpose == authority.Purpose.DEVICE:
             raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNKNOWN)
         return None
+    (record,) = records
     if record.state not in _LIVE_STATES:
         raise ClientRefused(Reason.CLIENT_CERTIFICATE_REVOKED)
     if record.state == IssuedCertificate.State.SUPERSEDED and record.superseded_at is not None:
