@@ -34,7 +34,7 @@ APPLICATION = """
         if path != "/chunked":
             headers.append(("Content-Length", str(len(body))))
         start_response("200 OK", headers)
-        return [body[:10], body[10:]]
+        return [body[:3], body[3:]]
 
     class Truststore:
         def version(self):
@@ -212,7 +212,7 @@ def test_application_never_takes_half_a_body_for_the_whole(server):
         connection.sendall(head + b"half")
         connection.shutdown(socket.SHUT_WR)
 
-        assert connection.recv(1000) == b""  # hung up, without a reply
+        assert len(connection.recv(1000)) <= 24  # a TLS alert, perhaps, but no reply
 
 
 def test_second_request_may_use_the_same_connection(server):
@@ -285,7 +285,7 @@ def test_reply_of_unknown_length_is_chunked(server):
         while chunk := connection.recv(65536):
             data += chunk
 
-    assert data.endswith(b"\r\n\r\n6\r\nnobody\r\n0\r\n\r\n")
+    assert data.endswith(b"\r\n\r\n3\r\nnob\r\n3\r\nody\r\n0\r\n\r\n")
 
 
 def test_client_that_sends_what_nobody_reads_still_sees_the_reply(server):
