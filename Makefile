@@ -1,0 +1,55 @@
+# What people run. `make` alone lists it.
+EST_PORT ?= 8443
+ADMIN_PORT ?= 8000
+DATA_DIR ?= var
+CONFIG ?= config/config-local.yaml
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+export EST_CONFIG := $(abspath $(CONFIG))
+export EST_DATA_DIR := $(abspath $(DATA_DIR))
+
+.PHONY: help run check test bench lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/.run  ## serve EST on https://localhost:8443 and the admin on http://127.0.0.1:8000
+	@$(BIN)/python manage.py quickstart --port $(EST_PORT) --admin-port $(ADMIN_PORT)
+	@exec $(BIN)/python manage.py runest --port $(EST_PORT) --admin-port $(ADMIN_PORT)
+
+check: $(VENV)/.dev  ## what CI checks before it tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python manage.py check --fail-level WARNING
+	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python manage.py makemigrations --check --dry-run
+
+test: $(VENV)/.dev  ## run every test
+	@sh tests/install_packages.sh
+	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/pytest
+
+bench: $(VENV)/.dev  ## measure; prints tables
+	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m bench
+
+lock:  ## compile requirements/*.in (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header requirements/main.in -o requirements.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header requirements/dev.in -o requirements/dev.txt
+
+clean:  ## remove the virtual environment; the data directory stays
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.txt | $(BIN)/python
+	@test -e $(VENV)/.dev || $(BIN)/pip install --quiet --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@ $(VENV)/.run

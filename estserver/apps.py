@@ -1,0 +1,10 @@
+"""The Django app of the server itself: hooks that are still to run, commands, pages."""
+
+from django.apps import AppConfig
+
+
+class ESTServerConfig(AppConfig):
+    """HTTP, and the composition of the other two apps."""
+
+    name = "estserver"
+    verbose_name = "EST server"

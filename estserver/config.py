@@ -1,0 +1,266 @@
+"""What an operator chooses: one YAML file and three environment variables, as frozen values.
+
+Reading and validating a file takes PyYAML and pydantic, which a cold start shouldn't pay for: they
+are imported by `load_config`, not by this module, so that a Lambda can be handed a configuration
+that was validated when it was packaged.
+
+A field's type says what is allowed, and the docstring below it what it is for; refusals and
+``docs/configuration.md`` are written from these two. A field that `repr` leaves out is a secret,
+and refusals don't quote it.
+"""
+# ruff: noqa: S105 - names of secrets are no secrets
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from estserver.config_types import (
+    AllowedHost,
+    CertificateArn,
+    ClassPath,
+    CommonName,
+    DatabaseUrl,
+    DomainName,
+    FilePath,
+    GatewaySeconds,
+    IdentityRule,
+    KeyAlgorithm,
+    LambdaSeconds,
+    LogLevel,
+    OptionalClassPath,
+    OptionalFilePath,
+    PolicyName,
+    PopLinking,
+    Regex,
+    SecretName,
+    SignerAlias,
+    TagKey,
+    TagValue,
+    TemplateName,
+    Years,
+)
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+"""The directory that holds ``manage.py``; every relative path is taken from here."""
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; the text has one line for every problem found."""
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+def key_name(attribute: str) -> str:
+    """The key in the YAML file for a field: ``iot_template_name`` gives ``iotTemplateName``."""
+    if attribute == "configure_jitp":
+        return "configureJITP"
+    head, *rest = attribute.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+# Read by pydantic when it meets these classes; JSON's strictness takes no "10" for 10.
+_FILE_FORMAT = {"alias_generator": key_name, "extra": "forbid", "strict": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignerConfig:
+    """One way to sign, in the shape of an entry of Django's ``STORAGES``."""
+
+    __pydantic_config__ = {**_FILE_FORMAT, "alias_generator": str.upper}
+
+    backend: ClassPath
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tag:
+    """A tag that AWS resources carry."""
+
+    __pydantic_config__ = _FILE_FORMAT
+
+    key: TagKey
+    value: TagValue
+
+
+DEFAULT_SIGNERS = {"keyfile": SignerConfig(backend="pki.signers.keyfile.KeyFileSigner")}
+EXTERNAL_SIGNER = "pki.signers.external.ExternalSigner"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Properties:
+    """How the server behaves: the section ``Properties``."""
+
+    __pydantic_config__ = _FILE_FORMAT
+
+    # The EST service
+    api_custom_domain_name: DomainName = ""
+    """The domain devices call; the only one on which API Gateway does mutual TLS."""
+    api_certificate_arn: CertificateArn = ""
+    """The domain's server certificate, in ACM."""
+    api_ownership_verification_certificate_arn: CertificateArn = ""
+    """A public ACM certificate for the same domain; needed when the server certificate is
+    imported or comes from a private CA.
+    """
+    api_strict_headers_check: bool = True
+    """Refuse an enrollment whose Content-Type isn't application/pkcs10."""
+    content_transfer_encoding_header: bool = True
+    """Send `Content-Transfer-Encoding: base64`, which RFC 7030 clients expect; RFC 8951 clients
+    ignore it.
+    """
+    allowed_hosts: tuple[AllowedHost, ...] = ("localhost", "127.0.0.1", "[::1]")
+    """Host names the server answers to. A list of yours replaces the default;
+    apiCustomDomainName is always added.
+    """
+    database_url: DatabaseUrl = field(default="", repr=False)
+    """The database; not set is SQLite in the data directory. The environment's DATABASE_URL
+    wins. Percent-encode special characters of user and password.
+    """
+    # The client CA: who may connect
+    est_mtls_ca_secrets_name: SecretName = "estMtlsCaSecrets"
+    """Secret that holds the client CA's certificate and key."""
+    est_mtls_ca_cert_validity: Years = 10
+    """Years that the client CA is valid."""
+    est_mtls_client_secrets_name: SecretName = "estMtlsClientSecrets"
+    """Secret that holds the first client's certificate and key."""
+    est_mtls_client_pfx_secret_name: SecretName = "estMtlsClientPfx"
+    """Secret that holds the first client's PKCS #12 file."""
+    est_mtls_client_cert_validity: Years = 10
+    """Years that a client certificate of the client CA is valid."""
+    client_ca_key_algorithm: KeyAlgorithm = "ec-p256"
+    """Key of a generated client CA."""
+    client_ca_subject: CommonName = "EST Client CA"
+    """Common name of a generated client CA."""
+    client_ca_signer: SignerAlias = "keyfile"
+    """Alias of the client CA's signer."""
+    # The device CA: what is issued
+    iot_core_est_ca_cert_secret_name: SecretName = "estIotCoreCaSecretCert4"
+    """Secret that holds the device CA's certificate."""
+    iot_core_est_ca_key_secret_name: SecretName = "estIotCoreCaSecretKey4"
+    """Secret that holds the device CA's key."""
+    iot_core_est_ca_validity_years: Years = 10
+    """Years that the device CA is valid."""
+    iot_device_cert_validity_years: Years = 1
+    """Years that a device certificate is valid."""
+    device_ca_key_algorithm: KeyAlgorithm = "ec-p256"
+    """Key of a generated device CA."""
+    device_ca_subject: CommonName = "EST Device CA"
+    """Common name of a generated device CA."""
+    device_ca_signer: SignerAlias = "keyfile"
+    """Alias of the device CA's signer. When not set, a device CA with a certificate and no key
+    uses `external`.
+    """
+    signers: Mapping[str, SignerConfig] = field(
+        default_factory=lambda: dict(DEFAULT_SIGNERS), hash=False
+    )
+    """Ways to sign, by alias: `{BACKEND: dotted path, OPTIONS: {...}}`. Yours are added to the
+    default.
+    """
+    external_signer_class: OptionalClassPath = ""
+    """A class of yours that has certificates signed by an external PKI; defines the alias
+    `external`.
+    """
+    # Who may enroll which thing
+    identity_rule: IdentityRule = "first-use"
+    """What ties a thing name to a client certificate, in the first profile. `first-use`: the
+    client that enrolled the name first; `same-cn`: equal common names; `pattern`:
+    identityPattern; `allow-list`: the client's list in the admin; `any`: nothing.
+    """
+    identity_pattern: Regex = ""
+    """For the rule `pattern`: a regular expression over the client certificate's common name,
+    whose group `(?P<name>...)` is the thing name it may have.
+    """
+    serial_number_required: bool = False
+    """Refuse a CSR without a serialNumber in its subject."""
+    adopt_unknown_names: bool = False
+    """Let a client re-enroll a thing name that nobody enrolled here: for a fleet that comes
+    from the CDK sample. Switch it off when the fleet has renewed once.
+    """
+    pop_linking: PopLinking = "ignore"
+    """A CSR with a challengePassword (RFC 7030 3.5), which can't be verified behind API
+    Gateway: `ignore` accepts and logs it as unverified, `refuse` refuses it.
+    """
+    enrollment_hook_class: OptionalClassPath = ""
+    """A class of yours that is called before and after each enrollment."""
+    # AWS IoT
+    iot_template_path: FilePath = "config/iot_template_default.json"
+    """The provisioning template's body."""
+    iot_template_name: TemplateName = "est_iot_provisioning_template"
+    """The provisioning template's name in AWS IoT."""
+    iot_policy_path: FilePath = "config/iot_policy_default.json"
+    """The device policy's document."""
+    iot_policy_name: PolicyName = "est_iot_policy_default"
+    """The device policy's name in AWS IoT."""
+    # Lambda and API Gateway
+    lambda_logger_level: LogLevel = "INFO"
+    """How much the server logs."""
+    lambda_timeout_seconds: LambdaSeconds = 60
+    """Time limit of a Lambda invocation."""
+    api_gateway_integration_timeout_seconds: GatewaySeconds = 29
+    """How long API Gateway waits for the Lambda; at most lambdaTimeoutSeconds. More than 29
+    needs a raised account quota.
+    """
+    custom_secret_name: SecretName = "customSecret"
+    """A secret for your own hook or signer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentOptions:
+    """What is set up once: the section ``DeploymentOptions``."""
+
+    __pydantic_config__ = _FILE_FORMAT
+
+    m_tls_truststore_certificates_chain_file: OptionalFilePath = ""
+    """PEM file of the CAs whose clients may connect; not set is a generated client CA."""
+    iot_core_ca_certificate_path: OptionalFilePath = ""
+    """PEM file of a device CA of yours, for AWS IoT to trust."""
+    iot_core_ca_private_key_path: OptionalFilePath = ""
+    """PEM file of that CA's key; not set when an external PKI signs."""
+    generate_iot_ca_certificate: bool = True
+    """Generate a self-signed device CA. Ignored when iotCoreCaCertificatePath is set."""
+    configure_jitp: bool = True
+    """true: devices become things at their first connection (JITP); false: the server registers
+    each certificate.
+    """
+    tags: tuple[Tag, ...] = ()
+    """Tags for all AWS resources: a list of `key` and `value`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The whole configuration, validated.
+
+    ``source`` is the file it came from, None when there is none; ``data_dir`` is an absolute path
+    under which all local state lives; ``warnings`` are sentences for ``manage.py check``.
+    """
+
+    properties: Properties
+    deployment: DeploymentOptions
+    source: Path | None
+    data_dir: Path
+    warnings: tuple[str, ...] = ()
+
+    def resolve(self, path: str | Path) -> Path:
+        """A path of the file as an absolute one; relative paths start at the project root."""
+        return PROJECT_ROOT / path
+
+    def signer_settings(self) -> dict[str, dict[str, Any]]:
+        """The signers by alias, as plain ``{"BACKEND": ..., "OPTIONS": {...}}`` for settings."""
+        return {
+            alias: {"BACKEND": signer.backend, "OPTIONS": dict(signer.options)}
+            for alias, signer in self.properties.signers.items()
+        }
+
+
+def load_config(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the configuration: ``path``, else the file that EST_CONFIG names, else config.yaml.
+
+    EST_DATA_DIR moves the data directory, and DATABASE_URL wins over the file's databaseUrl.
+    Raises ConfigError, with a line for each problem.
+    """
+    from estserver.config_loader import read_config
+
+    return read_config(path, environ)

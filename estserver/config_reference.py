@@ -1,0 +1,91 @@
+"""Writes the settings reference from the configuration's own classes."""
+
+import ast
+import dataclasses
+import inspect
+import json
+from itertools import pairwise
+from typing import Any
+
+from estserver.config import PROJECT_ROOT, SignerConfig
+from estserver.config_sections import SECTIONS, annotation_of, keys_of, wanted
+
+REFERENCE_FILE = PROJECT_ROOT / "docs" / "configuration.md"
+
+_INTRODUCTION = """\
+# Configuration
+
+<!-- Written by: manage.py config_reference --write -->
+
+Everything an operator chooses stands in one YAML file: `config/config.yaml`, or the file that the
+environment variable `EST_CONFIG` names. Every key is optional, and so is the file. A key without a
+value counts as not set. The files of the CDK sample load unchanged; a placeholder such as
+`YOUR API DOMAIN NAME HERE` counts as not set too, with a warning.
+
+When something is wrong, nothing starts, and each problem has its line:
+
+    config.yaml:14 Properties.lambdaTimeoutSeconds: found "ten", wanted a whole number of seconds
+    from 1 to 900
+    config.yaml:21 Properties.iotTemplatName: unknown key; did you mean iotTemplateName?
+
+Relative paths start at the directory that holds `manage.py`. Times are UTC.
+
+## Environment
+
+| Variable | Meaning |
+|---|---|
+| `EST_CONFIG` | The file to read instead of `config/config.yaml`. |
+| `EST_DATA_DIR` | The directory of all local state; `var` when not set. |
+| `DATABASE_URL` | The database; wins over `databaseUrl`. |
+
+## The database
+
+| URL | Database |
+|---|---|
+| not set | SQLite: `est.sqlite3` in the data directory |
+| `sqlite:///name.sqlite3` | SQLite: a file in the data directory |
+| `sqlite:////srv/est/name.sqlite3` | SQLite: a file anywhere |
+| `postgresql://user:password@host:5432/name?sslmode=verify-full` | PostgreSQL |
+
+Percent-encode special characters of user and password: `%40` for `@`, `%2F` for `/`.
+"""
+
+
+def configuration_reference() -> str:
+    """The settings reference, in Markdown."""
+    parts = [_INTRODUCTION]
+    for section, cls in SECTIONS.items():
+        parts.append(f"\n## {section}\n\n{inspect.cleandoc(cls.__doc__ or '')}\n")
+        meanings = field_docstrings(cls)
+        for key, field in keys_of(cls).items():
+            parts.append(
+                f"\n### {key}\n\n{meanings[field.name]}\n\n"
+                f"Wanted: {wanted(annotation_of(cls, key))}. Default: {_default(field)}.\n"
+            )
+    return "".join(parts)
+
+
+def field_docstrings(cls: type) -> dict[str, str]:
+    """The docstring below each field of a class, on one line; Python itself doesn't keep them."""
+    definition = ast.parse(inspect.cleandoc(inspect.getsource(cls))).body[0]
+    body = definition.body if isinstance(definition, ast.ClassDef) else []
+    return {
+        field.target.id: " ".join(below.value.value.split())
+        for field, below in pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    value = field.default
+    if field.default_factory is not dataclasses.MISSING:
+        value = field.default_factory()
+    return "not set" if value in ("", ()) else f"`{json.dumps(value, default=_plain)}`"
+
+
+def _plain(value: SignerConfig) -> dict[str, Any]:
+    return {"BACKEND": value.backend, "OPTIONS": dict(value.options)}

@@ -1,0 +1,220 @@
+"""From a section of the file to its dataclass, with every refusal in words.
+
+Pydantic finds what is wrong; the words come from the field's own type, so that a refusal and the
+settings reference never tell different stories.
+"""
+
+import dataclasses
+import difflib
+import json
+import re
+import types
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from estserver.config import DeploymentOptions, Properties
+from estserver.config_types import Wanted
+from estserver.config_yaml import KeyPath, Problem, YamlDocument, dotted
+
+SECTIONS: Mapping[str, type] = types.MappingProxyType(
+    {"Properties": Properties, "DeploymentOptions": DeploymentOptions}
+)
+
+# The samples' own words: "YOUR API DOMAIN NAME HERE", "LOCAL PATH TO TRUST CHAIN PEM FILE".
+_PLACEHOLDER = re.compile(r"(YOUR|LOCAL PATH) [A-Z][A-Za-z ]+")
+
+S = TypeVar("S", Properties, DeploymentOptions)
+
+
+@dataclasses.dataclass(frozen=True)
+class Section(Generic[S]):
+    """A section as read. Where something was wrong, ``values`` has the default."""
+
+    name: str
+    values: S
+    given: frozenset[str]
+    """The keys that the file sets to something usable."""
+    refused: frozenset[str]
+    """The keys whose value is wrong; nothing can be concluded from their default."""
+    placeholders: frozenset[str]
+    """The keys that hold the sample's placeholder, which is a decision yet to be made."""
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+
+def keys_of(cls: type) -> dict[str, dataclasses.Field[Any]]:
+    """The fields of one of the configuration's classes, by their key in the file."""
+    key_name = cls.__pydantic_config__["alias_generator"]  # type: ignore[attr-defined]
+    return {key_name(field.name): field for field in dataclasses.fields(cls)}
+
+
+def annotation_of(cls: type, key: str) -> Any:
+    """The full type, constraints included, of the value that ``key`` takes."""
+    return get_type_hints(cls, include_extras=True)[keys_of(cls)[key].name]
+
+
+def wanted(annotation: Any) -> str:
+    """What a value of this type has to be, to complete the sentence "wanted ..."."""
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        words = [each.text for each in arguments if isinstance(each, Wanted)]
+        return words[0] if words else wanted(arguments[0])
+    if get_origin(annotation) is Literal:
+        return f"one of {', '.join(arguments)}"
+    if get_origin(annotation) is tuple:
+        return f"a list, each item {wanted(arguments[0])}"
+    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+        return f"a mapping with the keys {' and '.join(keys_of(annotation))}"
+    if get_origin(annotation) is Mapping and arguments[1] is not Any:
+        return f"a mapping, each value {wanted(arguments[1])}"
+    if get_origin(annotation) is Mapping:
+        return "a mapping"
+    return {bool: "true or false", int: "a whole number"}.get(annotation, "text")
+
+
+def check_top_level(document: YamlDocument) -> Iterator[Problem]:
+    """Yield what is wrong outside of the sections."""
+    if document.content is None:
+        return
+    if not isinstance(document.content, dict):
+        sections = " and ".join(SECTIONS)
+        text = f"found {_found(document.content)}, wanted a mapping with the sections {sections}"
+        yield Problem(document.lines[()], "", text)
+        return
+    for key in document.content:
+        if key not in SECTIONS:
+            yield Problem(document.lines[key,], key, _unknown_key(key, "", list(SECTIONS)))
+
+
+def read_section(name: str, cls: type[S], document: YamlDocument) -> Section[S]:
+    """Read one section, missing or empty ones included, and note all that is wrong with it."""
+    content = document.content.get(name) if isinstance(document.content, dict) else None
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    if content is not None and not isinstance(content, dict):
+        text = f"found {_found(content)}, wanted a mapping of keys to values"
+        problems.append(Problem(document.lines[name,], name, text))
+        content = None
+
+    given: dict[str, Any] = {}
+    refused: set[str] = set()
+    placeholders: set[str] = set()
+    for key, value in (content or {}).items():
+        line, where = document.lines[name, key], dotted((name, key))
+        if key not in keys_of(cls):
+            problems.append(Problem(line, where, _unknown_key(key, name, list(keys_of(cls)))))
+        elif isinstance(value, str) and _PLACEHOLDER.fullmatch(value):
+            text = f"still the sample's placeholder {_found(value)}; treated as not set"
+            warnings.append(Problem(line, where, text))
+            placeholders.add(key)
+        elif value is not None:  # a key without a value is a key that isn't set
+            given[key] = value
+
+    try:
+        values = _validate(cls, given)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            problems.append(_refusal(details, name, cls, given, document))
+            refused.add(str(details["loc"][0]))
+        given = {key: value for key, value in given.items() if key not in refused}
+        values = _validate(cls, given)
+    return Section(
+        name=name,
+        values=values,
+        given=frozenset(given),
+        refused=frozenset(refused),
+        placeholders=frozenset(placeholders),
+        problems=tuple(problems),
+        warnings=tuple(warnings),
+    )
+
+
+def _validate(cls: type[S], content: dict[str, Any]) -> S:
+    # As JSON, because strictness then means what a person expects of a file: a list may become a
+    # tuple and a mapping a dataclass, but "10" isn't 10 and 1 isn't true.
+    return TypeAdapter(cls).validate_json(json.dumps(content))
+
+
+def _refusal(
+    error: ErrorDetails, name: str, cls: type, content: dict[str, Any], document: YamlDocument
+) -> Problem:
+    """One error of pydantic's, with the line it stands on and the words of the field's type."""
+    location = error["loc"]
+    path: KeyPath = (name, *location)
+    line = next(
+        document.lines[path[:end]]
+        for end in range(len(path), 0, -1)
+        if path[:end] in document.lines
+    )
+    if error["type"] == "unexpected_keyword_argument":
+        parent = _annotation_at(cls, location[:-1])
+        return Problem(
+            line, dotted(path), _unknown_key(str(location[-1]), "", list(keys_of(parent)))
+        )
+    annotation = _annotation_at(cls, location)
+    if error["type"] == "missing":
+        return Problem(line, dotted(path), f"missing, wanted {wanted(annotation)}")
+    if not keys_of(cls)[str(location[0])].repr:  # a secret
+        return Problem(line, dotted(path), f"wanted {wanted(annotation)}")
+    value: Any = content
+    for part in location:
+        value = value[part]
+    text = f"found {_found(value)}, wanted {wanted(annotation)}"
+    return Problem(line, dotted(path), text + _quoting_advice(value, annotation))
+
+
+def _annotation_at(cls: type, location: tuple[str | int, ...]) -> Any:
+    """The type of the value at a place within a section."""
+    annotation: Any = cls
+    for part in location:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+            annotation = annotation_of(annotation, str(part))
+        elif get_origin(annotation) is tuple:
+            annotation = get_args(annotation)[0]
+        else:
+            annotation = get_args(annotation)[1]
+    return annotation
+
+
+def _found(value: Any) -> str:
+    """A value as a person would name it; long ones are cut."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "nothing"
+    text = json.dumps(value, ensure_ascii=not (isinstance(value, str) and value.isprintable()))
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _quoting_advice(value: Any, annotation: Any) -> str:
+    base = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    if isinstance(value, bool | int | float) and (base is str or get_origin(base) is Literal):
+        return "; put text in quotes"
+    if isinstance(value, str) and (
+        (base is int and value.isdecimal()) or (base is bool and value.lower() in {"true", "false"})
+    ):
+        return "; leave out the quotes"
+    return ""
+
+
+def _unknown_key(key: str, section: str, known: list[str]) -> str:
+    """Why ``key`` isn't known here, and which one was probably meant."""
+    for other, cls in SECTIONS.items():
+        if other != section and key in keys_of(cls):
+            return f"belongs in the section {other}"
+    by_lower_case = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(key.lower(), by_lower_case, n=1)
+    if close:
+        return f"unknown key; did you mean {by_lower_case[close[0]]}?"
+    return (
+        f"unknown key; wanted one of {', '.join(known)}"
+        if len(known) < 5
+        else ("unknown key; docs/configuration.md lists them all")
+    )

@@ -1,0 +1,105 @@
+"""What values the configuration takes: for each kind a rule, and the rule in words.
+
+The constraints are those of ``annotated_types``: pydantic understands them, and they load without
+it.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Interval, MinLen, Predicate
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a value has to be, in words that complete the sentence "wanted ..."."""
+
+    text: str
+
+
+def _matching(pattern: str) -> Predicate:
+    compiled = re.compile(pattern, re.ASCII)
+
+    def matches(value: str) -> bool:
+        return compiled.fullmatch(value) is not None
+
+    return Predicate(matches)
+
+
+# Each type is a rule for values and the words for it. A pattern that ends in "|" takes "" as well.
+_HOST = (
+    r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+)
+_DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+"
+
+Years = Annotated[int, Interval(ge=1, le=100), Wanted("a whole number of years from 1 to 100")]
+LambdaSeconds = Annotated[
+    int, Interval(ge=1, le=900), Wanted("a whole number of seconds from 1 to 900")
+]
+# 29 s is API Gateway's limit until an account's quota for Regional REST APIs is raised.
+GatewaySeconds = Annotated[
+    int, Interval(ge=1, le=300), Wanted("a whole number of seconds from 1 to 300")
+]
+CommonName = Annotated[
+    str,
+    _matching(r"[^\x00-\x1f\x7f]{1,64}"),  # RFC 5280 A.1: ub-common-name is 64
+    Wanted("a common name of 1 to 64 characters"),
+]
+DomainName = Annotated[
+    str, _matching(rf"{_HOST}|"), Wanted('a host name such as est.example.com, or ""')
+]
+AllowedHost = Annotated[
+    str,
+    # No "*" and no ".example.com": a Host header must name this server (threat T04).
+    _matching(rf"{_HOST}|\[[0-9A-Fa-f:.]+\]"),
+    Wanted("a host name or IP address without wildcard, IPv6 in brackets"),
+]
+CertificateArn = Annotated[
+    str,
+    _matching(r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+|"),
+    Wanted('the ARN of an ACM certificate (arn:aws:acm:...:certificate/...), or ""'),
+]
+SecretName = Annotated[
+    str,
+    _matching(r"[A-Za-z0-9/_+=.@-]{1,512}"),
+    Wanted("a Secrets Manager name: 1 to 512 characters of A-Z a-z 0-9 / _ + = . @ -"),
+]
+TemplateName = Annotated[
+    str,
+    _matching(r"[0-9A-Za-z_-]{1,36}"),
+    Wanted("an AWS IoT template name: 1 to 36 characters of A-Z a-z 0-9 _ -"),
+]
+PolicyName = Annotated[
+    str,
+    _matching(r"[\w+=,.@-]{1,128}"),
+    Wanted("an AWS IoT policy name: 1 to 128 characters of A-Z a-z 0-9 _ + = , . @ -"),
+]
+FilePath = Annotated[str, MinLen(1), Wanted("the path of a file")]
+OptionalFilePath = Annotated[str, Wanted('the path of a file, or ""')]
+ClassPath = Annotated[
+    str, _matching(_DOTTED), Wanted("the dotted path of a class, such as package.module.Class")
+]
+OptionalClassPath = Annotated[
+    str,
+    _matching(rf"{_DOTTED}|"),
+    Wanted('the dotted path of a class, such as package.module.Class, or ""'),
+]
+SignerAlias = Annotated[
+    str, _matching(r"[A-Za-z0-9_-]+"), Wanted("the alias of an entry of signers")
+]
+DatabaseUrl = Annotated[
+    str, Wanted('postgresql://user:password@host:port/name, sqlite:///path, or ""')
+]
+Regex = Annotated[str, Wanted('a regular expression, or ""')]
+TagKey = Annotated[
+    str,
+    _matching(r"(?!(?i:aws:)).{1,128}"),
+    Wanted("a tag key of 1 to 128 characters that doesn't start with aws:"),
+]
+TagValue = Annotated[str, _matching(r".{0,256}"), Wanted("a tag value of up to 256 characters")]
+
+KeyAlgorithm = Literal["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096"]
+IdentityRule = Literal["first-use", "same-cn", "pattern", "allow-list", "any"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+PopLinking = Literal["ignore", "refuse"]

@@ -1,0 +1,147 @@
+"""From a database URL to Django's ``DATABASES["default"]``."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from estserver.config import ConfigError
+
+SQLITE_FILE = "est.sqlite3"
+WANTED = "wanted postgresql://user:password@host:port/name or sqlite:///path"
+
+# What libpq may be told by the URL. Not "options": the limits below are ours.
+_POSTGRESQL_PARAMETERS = frozenset(
+    {
+        "application_name",
+        "connect_timeout",
+        "host",  # the directory of a Unix socket, which can't stand where a host name does
+        "sslcert",
+        "sslkey",
+        "sslmode",
+        "sslrootcert",
+        "target_session_attrs",
+    }
+)
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+
+def database_settings(url: str, *, data_dir: Path) -> dict[str, Any]:
+    """Django's settings for one database.
+
+    An empty ``url`` is SQLite in ``data_dir``; so is ``sqlite:///path``, relative to it, and
+    ``sqlite:////path`` with an absolute path. ``postgresql://`` and ``postgres://`` are
+    PostgreSQL, with user and password percent-encoded.
+
+    Raises ConfigError for anything else, in a sentence that never holds the password.
+    """
+    if not url:
+        return _sqlite(data_dir / SQLITE_FILE)
+    parts = _split(url)
+    # Raised here and not where the parser failed: its exception, which a traceback would show as
+    # the cause, quotes pieces of the URL and with them a password that wasn't encoded.
+    if parts is None:
+        raise ConfigError(
+            "the database URL can't be taken apart; percent-encode special characters of user "
+            "and password (%40 for @, %2F for /, %23 for #, %3F for ?)"
+        )
+    if parts.scheme == "sqlite":
+        return _sqlite(_sqlite_path(parts, data_dir))
+    if parts.scheme in {"postgresql", "postgres"}:
+        return _postgresql(parts)
+    found = f"begins with {parts.scheme}://" if _names_scheme(url, parts) else "has no scheme"
+    raise ConfigError(f"the database URL {found}; {WANTED}")
+
+
+def _split(url: str) -> SplitResult | None:
+    """The URL's parts, or None when it hasn't any that make sense."""
+    try:
+        parts = urlsplit(url)
+        for text in (parts.username, parts.password, parts.path):
+            unquote(text or "", errors="strict")
+        # An unencoded "/", "#" or "?" in a password ends the authority early, and leaves half
+        # of the password where the port belongs.
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _names_scheme(url: str, parts: SplitResult) -> bool:
+    """Whether the scheme is one; in ``user:password@host`` it would be the user."""
+    return bool(parts.scheme) and url.lower().startswith(f"{parts.scheme}://")
+
+
+def _sqlite_path(parts: SplitResult, data_dir: Path) -> Path:
+    path = unquote(parts.path).removeprefix("/")
+    if parts.netloc or parts.query or parts.fragment or not path:
+        raise ConfigError("the database URL of SQLite has a path and nothing else: sqlite:///path")
+    if path == ":memory:":
+        raise ConfigError(
+            "a database in memory forgets which certificates were issued; name a file: "
+            "sqlite:///path"
+        )
+    return data_dir / path
+
+
+def _sqlite(path: Path) -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(path),
+        # A connection runs its PRAGMAs anew each time it is opened; kept, it runs them once.
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            # An issuance reads the denylist and then inserts. A transaction that begins as a
+            # reader can't become the writer while another is, and fails at once instead of
+            # waiting: with SQLite's default mode most tries do under concurrency.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,  # seconds to wait for the writer
+            "init_command": (
+                "PRAGMA journal_mode=WAL; "  # readers don't wait for the writer
+                "PRAGMA synchronous=FULL; "  # a recorded certificate survives a power cut
+                "PRAGMA journal_size_limit=67108864;"  # 64 MiB: a burst's log isn't kept for ever
+            ),
+        },
+    }
+
+
+def _postgresql(parts: SplitResult) -> dict[str, Any]:
+    name = unquote(parts.path).removeprefix("/")
+    if not name or "/" in name:
+        raise ConfigError(f"the database URL names no database after the host; {WANTED}")
+    if parts.fragment:
+        raise ConfigError("the database URL has a '#'; percent-encode it as %23")
+    parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
+    _check_parameters(parameters)
+    # Limits in milliseconds. A request has some 29 s in all: better to answer 503 and be asked
+    # again than to hold a connection that others wait for.
+    limits = {
+        "statement_timeout": 5_000,
+        "lock_timeout": 3_000,
+        "idle_in_transaction_session_timeout": 10_000,
+    }
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": name,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parameters.pop("host", "") or unquote(parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 5,
+            **parameters,
+            "options": " ".join(f"-c {key}={value}" for key, value in limits.items()),
+        },
+    }
+
+
+def _check_parameters(parameters: dict[str, str]) -> None:
+    if unknown := sorted(parameters.keys() - _POSTGRESQL_PARAMETERS):
+        # Only the count: after an unencoded "?" in a password, the rest of it stands here.
+        raise ConfigError(
+            f"the database URL has {len(unknown)} parameter(s) after '?' that aren't known; "
+            f"wanted some of {', '.join(sorted(_POSTGRESQL_PARAMETERS))}"
+        )
+    if "sslmode" in parameters and parameters["sslmode"] not in _SSL_MODES:
+        raise ConfigError(f"the database URL's sslmode isn't one of {', '.join(_SSL_MODES)}")

@@ -1,0 +1,72 @@
+"""CsrAttrs in DER (RFC 7030 4.5.2 as corrected by RFC 8951 4).
+
+A profile writes its advice as a list of lines::
+
+    ["1.2.840.10045.4.3.2",                          an OID: ecdsa-with-SHA256
+     "1.2.840.10045.2.1=1.2.840.10045.3.1.7",        an attribute and an OID: P-256 keys
+     "1.2.840.113549.1.1.1=2048"]                    an attribute and a number: RSA of 2048 bits
+"""
+
+from collections.abc import Sequence
+
+_INTEGER, _OBJECT_IDENTIFIER, _SEQUENCE, _SET = b"\x02", b"\x06", b"\x30", b"\x31"
+
+
+def encode_csr_attributes(lines: Sequence[str]) -> bytes:
+    """The DER of ``CsrAttrs ::= SEQUENCE OF AttrOrOID``; empty for no lines.
+
+    Raises ``ValueError`` for a line that isn't one of the forms above.
+    """
+    if not lines:
+        return b""
+    return _tlv(_SEQUENCE, b"".join(map(_encode_line, lines)))
+
+
+def _encode_line(line: str) -> bytes:
+    oid, is_attribute, value = line.partition("=")
+    if not is_attribute:
+        return _encode_oid(oid)
+    encoded = _encode_oid(value) if "." in value else _encode_integer(value)
+    return _tlv(_SEQUENCE, _encode_oid(oid) + _tlv(_SET, encoded))
+
+
+def _encode_oid(text: str) -> bytes:
+    """Base-128 arcs, the first two in one (X.690 8.19)."""
+    try:
+        first, second, *rest = (int(arc) for arc in text.strip().split("."))
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} isn't an object identifier such as 1.2.840.10045.4.3.2"
+        ) from error
+    if not (0 <= first <= 2 and second >= 0 and all(arc >= 0 for arc in rest)):
+        raise ValueError(f"{text!r} isn't an OID such as 1.2.840.10045.4.3.2")
+    if first < 2 and second > 39:
+        raise ValueError(f"{text!r} isn't an object identifier: its second arc is above 39")
+    return _tlv(_OBJECT_IDENTIFIER, b"".join(map(_base128, (40 * first + second, *rest))))
+
+
+def _base128(arc: int) -> bytes:
+    digits = [arc & 0x7F]
+    while arc := arc >> 7:
+        digits.append(arc & 0x7F | 0x80)
+    return bytes(reversed(digits))
+
+
+def _encode_integer(text: str) -> bytes:
+    try:
+        number = int(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is neither an object identifier nor a number") from error
+    if number < 0:
+        raise ValueError(f"{text!r} is below zero")
+    return _tlv(_INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+
+
+def _tlv(tag: bytes, contents: bytes) -> bytes:
+    """Tag, length, value (X.690 8.1); lengths below 65,536."""
+    size = len(contents)
+    if size < 0x80:
+        return tag + bytes([size]) + contents
+    if size < 0x100:
+        return tag + bytes([0x81, size]) + contents
+    return tag + bytes([0x82]) + size.to_bytes(2, "big") + contents

@@ -1,0 +1,33 @@
+"""Answers to requests that reach no view."""
+
+from django.http import HttpRequest, HttpResponse
+
+from estserver.est import renderers
+from pki.exceptions import PKIError
+from pki.reasons import Reason
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400: Django itself refused the request."""
+    return _answer(request, PKIError(Reason.HOST_NOT_ALLOWED), 400)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404: no such path."""
+    return _answer(request, PKIError(Reason.NOT_FOUND), 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: a bug. Its traceback is in the log, under the request's id."""
+    return _answer(request, PKIError(Reason.INTERNAL_ERROR), 500)
+
+
+def _answer(request: HttpRequest, refused: PKIError, status: int) -> HttpResponse:
+    request.refused = refused  # type: ignore[attr-defined]
+    request_id = getattr(request, "request_id", "-")
+    return renderers.refusal(
+        refused,
+        status,
+        request_id=request_id,
+        headers=renderers.headers_for(refused.reason, status),
+    )

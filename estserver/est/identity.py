@@ -1,0 +1,87 @@
+"""Who is calling, as the transport saw it: API Gateway's event or the TLS socket. Never a header.
+
+Header spellings fold together in WSGI, so a client could overwrite whatever a gateway mapped into
+one. The gateway's event and the server's socket can't be reached by any header.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.conf import settings
+
+from estserver.serving.tls import peer_chain
+from pki.exceptions import ClientRefused
+from pki.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The other end of the connection, not yet judged."""
+
+    certificate: bytes | None
+    """DER; ``None`` when no client certificate came."""
+    chain: tuple[bytes, ...] = ()
+    """What TLS verified, the certificate first; empty when the transport doesn't tell."""
+    source_ip: str | None = None
+    request_id: str = ""
+    """The transport's own id of the request, if it has one."""
+
+
+def caller(environ: Mapping[str, Any]) -> Caller:
+    """Who called, from a WSGI environ.
+
+    Raises ``ClientRefused`` for a Lambda event that didn't come through API Gateway on an EST
+    domain: only there has mutual TLS taken place.
+    """
+    # Zappa's name for it, then apig-wsgi's.
+    event = environ.get("lambda.event") or environ.get("apig_wsgi.full_event")
+    if event is not None:
+        return _from_event(event)
+    connection = environ.get("gunicorn.socket")
+    source_ip = environ.get("REMOTE_ADDR") or None
+    if connection is None or not hasattr(connection, "getpeercert"):
+        return Caller(None, source_ip=source_ip)
+    return Caller(
+        connection.getpeercert(binary_form=True) or None,
+        chain=peer_chain(connection),
+        source_ip=source_ip,
+    )
+
+
+def _from_event(event: Mapping[str, Any]) -> Caller:
+    """REST API events have ``identity.clientCert``, HTTP API events ``authentication.clientCert``.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mutual-tls.html
+    """
+    context = event.get("requestContext") or {}
+    http = context.get("http")
+    if http is not None:
+        holder, source_ip = context.get("authentication") or {}, http.get("sourceIp")
+    else:
+        holder = context.get("identity") or {}
+        source_ip = holder.get("sourceIp")
+    seen = Caller(None, source_ip=source_ip, request_id=str(context.get("requestId") or "")[:36])
+    if context.get("domainName") not in settings.EST_DOMAIN_NAMES or not context.get("apiId"):
+        raise EndpointNotAllowed(seen)
+    pem = (holder.get("clientCert") or {}).get("clientCertPem")
+    if not pem:
+        return seen
+    return Caller(_der(pem), source_ip=source_ip, request_id=seen.request_id)
+
+
+class EndpointNotAllowed(ClientRefused):
+    """The event came round the EST domain: execute-api, a function URL, a load balancer."""
+
+    def __init__(self, seen: Caller) -> None:
+        super().__init__(Reason.ENDPOINT_NOT_ALLOWED)
+        self.seen = seen
+
+
+def _der(pem: str) -> bytes:
+    try:
+        return x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
+    except ValueError as error:
+        raise ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED) from error

@@ -1,0 +1,87 @@
+"""What surrounds every request on the device side: an id, the caller, one line in the log."""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
+
+from estserver.est import renderers
+from estserver.est.identity import Caller, EndpointNotAllowed, caller
+from pki.exceptions import ClientRefused, PKIError
+from pki.models import IssuedCertificate
+from pki.reasons import Reason
+
+logger = logging.getLogger("estserver.request")
+
+
+class ESTRequest(HttpRequest):
+    """A request with what this middleware found out about it."""
+
+    request_id: str
+    caller: Caller
+    client_fingerprint: str
+    refused: PKIError | None
+    issued: IssuedCertificate | None
+
+
+class RequestMiddleware:
+    """Names the request, finds out who called, and writes one JSON line when it is over.
+
+    The id is ours or the gateway's, never the client's: it leads from a device's refusal to the
+    log and the admin, so nobody else may choose it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: ESTRequest) -> HttpResponse:
+        """Answer, and log."""
+        started = time.perf_counter()
+        request.refused = request.issued = None
+        request.client_fingerprint = ""
+        response = self._refuse_at_the_door(request) or self.get_response(request)
+        _log(request, response, time.perf_counter() - started)
+        return response
+
+    def _refuse_at_the_door(self, request: ESTRequest) -> HttpResponse | None:
+        """Refuse what didn't come by an EST domain, before anything else is looked at."""
+        status = 403
+        refused: PKIError | None = None
+        try:
+            request.caller = caller(request.environ)  # type: ignore[attr-defined]
+        except EndpointNotAllowed as error:
+            request.caller, refused = error.seen, error
+        except ClientRefused as error:
+            request.caller, refused = Caller(None), error
+        request.request_id = request.caller.request_id or uuid.uuid4().hex
+        if refused is None:
+            try:
+                request.get_host()
+            except DisallowedHost:
+                status, refused = 400, PKIError(Reason.HOST_NOT_ALLOWED)
+        if refused is None:
+            return None
+        request.refused = refused
+        return renderers.refusal(refused, status, request_id=request.request_id)
+
+
+def _log(request: ESTRequest, response: HttpResponse, seconds: float) -> None:
+    """Never the CSR, never a header: what they say that matters is here already, checked."""
+    fields = {
+        "request_id": request.request_id,
+        "method": request.method,
+        "path": request.path,
+        "status": response.status_code,
+        "milliseconds": round(seconds * 1000, 1),
+        "source_ip": request.caller.source_ip,
+        "client": request.client_fingerprint or None,
+    }
+    issued = request.issued
+    if issued is not None:
+        fields |= {"thing": issued.common_name, "serial_number": issued.serial_number}
+    if request.refused is not None:
+        fields |= {"reason": request.refused.reason.code, "why": request.refused.message}
+    logger.info("request", extra={"fields": {k: v for k, v in fields.items() if v is not None}})

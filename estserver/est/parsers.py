@@ -1,0 +1,66 @@
+"""The body of an enrollment, from bytes to the DER of a CSR. Judging it is ``pki.csr``'s."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import IO, Any
+
+from rest_framework.parsers import BaseParser
+
+from pki.csr import MAX_CSR_BYTES
+from pki.exceptions import CSRRejected
+from pki.reasons import Reason
+
+MAX_BODY_BYTES = 2 * MAX_CSR_BYTES
+"""Base64 makes 4 bytes of 3, PEM and line ends a little more; nothing larger is read at all."""
+
+_WHITE_SPACE = b" \t\r\n"
+_DER_SEQUENCE = b"\x30"
+_PEM_LABELS = (b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST")
+
+
+class PKCS10Parser(BaseParser):
+    """``application/pkcs10`` (RFC 7030 4.2.1, RFC 8951 3)."""
+
+    media_type = "application/pkcs10"
+
+    def parse(  # type: ignore[override]  # the stubs know only parsed data of their own
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        """The CSR's DER. Raises ``CSRRejected`` for a body that is too large or isn't one."""
+        return decode_csr(stream.read(MAX_BODY_BYTES + 1))
+
+
+def decode_csr(body: bytes) -> bytes:
+    """The DER in ``body``: base64 with any white space, PEM, or DER itself.
+
+    RFC 8951 3.1 wants base64 and no armour; real clients send all three, and none of them can be
+    taken for another. Raises ``CSRRejected``.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise CSRRejected(
+            Reason.BODY_TOO_LARGE,
+            f"the body is larger than {MAX_BODY_BYTES} bytes; send only a CSR",
+        )
+    text = body.strip(_WHITE_SPACE)
+    if not text:
+        raise CSRRejected(Reason.BODY_EMPTY)
+    if body.startswith(_DER_SEQUENCE):
+        return body
+    if text.startswith(b"-----"):
+        text = _without_armour(text)
+    try:
+        return base64.b64decode(text.translate(None, _WHITE_SPACE), validate=True)
+    except binascii.Error as error:
+        raise CSRRejected(Reason.BODY_NOT_BASE64) from error
+
+
+def _without_armour(text: bytes) -> bytes:
+    for label in _PEM_LABELS:
+        begin, end = b"-----BEGIN %s-----" % label, b"-----END %s-----" % label
+        if text.startswith(begin) and text.endswith(end):
+            return text[len(begin) : -len(end)]
+    raise CSRRejected(Reason.BODY_NOT_BASE64, "the body is PEM, but not of one CERTIFICATE REQUEST")

@@ -1,0 +1,162 @@
+"""One small view per EST operation: parse, call, reply. No decisions."""
+
+from typing import Any, cast
+
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from estserver.enrollment import EnrollmentRequest, enroll, reenroll
+from estserver.est import renderers
+from estserver.est.authentication import MutualTLSAuthentication
+from estserver.est.csrattrs import encode_csr_attributes
+from estserver.est.middleware import ESTRequest
+from estserver.est.negotiation import ESTNegotiation
+from estserver.est.parsers import PKCS10Parser
+from estserver.est.permissions import IsEnrollmentClient
+from pki import prepared
+from pki.clients import Client
+from pki.crl import current_crl
+from pki.csr import check_csr
+from pki.exceptions import CSRRejected, OperatorError, PKIError
+from pki.models import CertificateAuthority
+from pki.prepared import PreparedProfile
+from pki.reasons import Reason
+
+LIBEST_USER_AGENT = "Cisco EST client"
+
+
+class ESTView(APIView):
+    """What all operations share."""
+
+    authentication_classes = []
+    permission_classes = []
+    content_negotiation_class = ESTNegotiation
+
+    label: str = ""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Authenticate and authorise, before a byte of the body is read."""
+        self.label = kwargs.get("label") or ""
+        super().initial(request, *args, **kwargs)
+
+    @property
+    def profile(self) -> PreparedProfile:
+        """The certificate profile of the label (RFC 7030 3.2.2)."""
+        return prepared.profile_for(self.label)
+
+    @property
+    def client(self) -> Client:
+        """Who is calling; only where ``IsEnrollmentClient`` let it in."""
+        return cast(Client, self.request.user)
+
+
+class CACertsView(ESTView):
+    """The CA's certificates, for everyone (RFC 7030 4.1)."""
+
+    http_method_names = ["get"]
+
+    def get(self, request: Request, label: str | None = None) -> HttpResponse:
+        """200 with a certs-only PKCS #7."""
+        profile = self.profile
+        return renderers.ca_certificates(
+            profile.ca_certificates,
+            with_smime_type=profile.row.is_smime_type_sent,
+            wrapped=request.META.get("HTTP_USER_AGENT", "").startswith(LIBEST_USER_AGENT),
+        )
+
+
+class CSRAttrsView(ESTView):
+    """What a CSR should hold, for everyone (RFC 7030 4.5)."""
+
+    http_method_names = ["get"]
+
+    def get(self, request: Request, label: str | None = None) -> HttpResponse:
+        """200 with CsrAttrs, or 204."""
+        return renderers.csr_attributes(encode_csr_attributes(self.profile.row.csrattrs))
+
+
+class _EnrollmentView(ESTView):
+    """A CSR in, one certificate out."""
+
+    http_method_names = ["post"]
+    authentication_classes = [MutualTLSAuthentication]
+    permission_classes = [IsEnrollmentClient]
+    parser_classes = [PKCS10Parser]
+
+    def enrollment_request(self, request: Request) -> EnrollmentRequest:
+        """Everything about the request, typed and checked; nothing in it is HTTP any more."""
+        seen = cast(ESTRequest, request._request)
+        seen.client_fingerprint = self.client.fingerprint
+        profile = self.profile
+        body = request.data
+        if not isinstance(body, bytes):  # DRF asks no parser when there is no body
+            raise CSRRejected(Reason.BODY_EMPTY)
+        return EnrollmentRequest(
+            csr=check_csr(body, profile.rules),
+            client=self.client,
+            profile=profile,
+            source_ip=seen.caller.source_ip,
+            request_id=seen.request_id,
+            tenant_id=seen.GET.get("tenant-id", "")[:100],
+        )
+
+
+class SimpleEnrollView(_EnrollmentView):
+    """Issue a first certificate to a device (RFC 7030 4.2.1)."""
+
+    def post(self, request: Request, label: str | None = None) -> HttpResponse:
+        """200 with the certificate."""
+        certificate = enroll(self.enrollment_request(request))
+        cast(ESTRequest, request._request).issued = certificate
+        return renderers.certs_only(certificate.to_x509())
+
+
+class SimpleReenrollView(_EnrollmentView):
+    """Renew or rekey a device's certificate (RFC 7030 4.2.2)."""
+
+    def post(self, request: Request, label: str | None = None) -> HttpResponse:
+        """200 with the new certificate."""
+        certificate = reenroll(self.enrollment_request(request))
+        cast(ESTRequest, request._request).issued = certificate
+        return renderers.certs_only(certificate.to_x509())
+
+
+class NotOfferedView(ESTView):
+    """An optional operation that isn't built (RFC 7030 4.3, 4.4)."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: Request, label: str | None = None) -> HttpResponse:
+        """501 with a sentence."""
+        seen = cast(ESTRequest, request._request)
+        seen.refused = PKIError(
+            Reason.NOT_IMPLEMENTED,
+            "this server doesn't offer the operation; it offers simpleenroll and simplereenroll",
+        )
+        return renderers.refusal(seen.refused, 501, request_id=seen.request_id)
+
+
+OPERATIONS: dict[str, type[ESTView]] = {
+    "cacerts": CACertsView,
+    "simpleenroll": SimpleEnrollView,
+    "simplereenroll": SimpleReenrollView,
+    "csrattrs": CSRAttrsView,
+    "serverkeygen": NotOfferedView,
+    "fullcmc": NotOfferedView,
+}
+"""Each EST operation by its path name (RFC 7030 3.2.2)."""
+
+
+def crl(request: HttpRequest, name: str) -> HttpResponse:
+    """A CA's revocation list in DER (RFC 5280 5), for everyone."""
+    ca = CertificateAuthority.objects.filter(name=name).first()
+    if ca is None:
+        raise Http404
+    try:
+        der = current_crl(ca)
+    except OperatorError as error:
+        raise Http404 from error
+    return HttpResponse(
+        der, content_type="application/pkix-crl", headers={"Content-Length": str(len(der))}
+    )

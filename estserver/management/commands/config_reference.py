@@ -1,0 +1,21 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from estserver.config_reference import REFERENCE_FILE, configuration_reference
+
+
+class Command(BaseCommand):
+    help = "Print the settings reference, or write it to docs/configuration.md."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--write", action="store_true", help="write docs/configuration.md")
+
+    def handle(self, *args: Any, write: bool = False, **options: Any) -> None:
+        reference = configuration_reference()
+        if not write:
+            self.stdout.write(reference, ending="")
+            return
+        REFERENCE_FILE.write_text(reference, encoding="utf-8")
+        self.stdout.write(f"wrote {REFERENCE_FILE}")

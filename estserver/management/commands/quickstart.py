@@ -1,0 +1,71 @@
+"""From a clone to an EST server that can enroll: what `make run` does before it serves."""
+
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import CommandParser
+
+from estserver.serving.server_certificate import ensure_server_certificate
+from pki.bootstrap import TEST_CLIENT, bootstrap_cas
+from pki.commands import OperatorCommand, command_actor
+from pki.files import replace_file
+
+ADMIN_NAME = "admin"
+
+
+class Command(OperatorCommand):
+    """See ``help``."""
+
+    help = "Migrate the database, make the CAs, the server certificate and an admin account."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The ports, for the lines that are printed."""
+        parser.add_argument("--port", type=int, default=8443)
+        parser.add_argument("--admin-port", type=int, default=8000)
+
+    def handle(self, *args: Any, port: int, admin_port: int, **options: Any) -> None:
+        """Do what isn't done yet, say what was done, and what to do next."""
+        for warning in settings.CONFIG.warnings:
+            self.stdout.write(f"configuration: {warning}")
+        call_command("migrate", interactive=False, verbosity=0)
+        for line in bootstrap_cas(actor=command_actor()):
+            self.stdout.write(line)
+        ensure_server_certificate(settings.EST_DATA_DIR)
+        self._make_admin(admin_port)
+        self.stdout.write(_first_enrollment(port))
+
+    def _make_admin(self, admin_port: int) -> None:
+        users = get_user_model().objects
+        url = f"http://127.0.0.1:{admin_port}/admin/"
+        path = settings.EST_DATA_DIR / "admin-password"
+        if users.exists():
+            self.stdout.write(f"web admin: {url}, account made before")
+            return
+        password = secrets.token_urlsafe(15)
+        replace_file(path, password.encode() + b"\n", secret=True)
+        users.create_superuser(ADMIN_NAME, password=password)
+        self.stdout.write(
+            f"web admin: {url}, account {ADMIN_NAME!r}, password {password} "
+            f"(shown once; also in {path})"
+        )
+
+
+def _first_enrollment(port: int) -> str:
+    directory = settings.EST_DATA_DIR
+    url = f"https://localhost:{port}/.well-known/est"
+    return f"""
+Enroll a first device, in another terminal:
+
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout device.key \\
+    -subj /CN=my-device-1 -outform DER -out device.csr
+  curl --fail-with-body --cacert {directory}/server-ca.pem \\
+    --cert {directory}/{TEST_CLIENT}.pem --key {directory}/{TEST_CLIENT}.key \\
+    -H 'Content-Type: application/pkcs10' --data-binary "$(base64 -w0 device.csr)" \\
+    {url}/simpleenroll | base64 -d | openssl pkcs7 -inform DER -print_certs -out device.pem
+  curl --fail-with-body --cacert {directory}/server-ca.pem {url}/cacerts \\
+    | base64 -d | openssl pkcs7 -inform DER -print_certs -out cacerts.pem
+  openssl verify -CAfile cacerts.pem device.pem
+"""

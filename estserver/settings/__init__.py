@@ -1,0 +1,1 @@
+"""Django's settings, one module for each door: ``est`` (devices) and ``admin`` (people)."""

@@ -1,0 +1,98 @@
+"""What both doors share: the database, the CA's settings, logging. See ``est`` and ``admin``."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from estserver.config import load_config
+from estserver.database import database_settings
+from estserver.secret_key import secret_key
+from iotprov.conf import IoTSettings
+from pki.conf import ClientCAPlan, DeviceCAPlan, PKISettings, ProfilePlan
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+CONFIG = load_config()
+_properties, _deployment = CONFIG.properties, CONFIG.deployment
+
+EST_DATA_DIR = CONFIG.data_dir
+IS_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+DEBUG = False
+SECRET_KEY = secret_key(EST_DATA_DIR, on_lambda=IS_LAMBDA)
+ALLOWED_HOSTS = [*_properties.allowed_hosts]
+
+# API Gateway's mutual TLS holds on these domains only (requestContext.domainName).
+EST_DOMAIN_NAMES = frozenset(filter(None, [_properties.api_custom_domain_name]))
+EST_STRICT_HEADERS = _properties.api_strict_headers_check
+EST_SEND_TRANSFER_ENCODING = _properties.content_transfer_encoding_header
+EST_HOOK_CLASS = _properties.enrollment_hook_class
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": database_settings(_properties.database_url, data_dir=EST_DATA_DIR)
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # Django's own tables; ours name their keys
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+APPEND_SLASH = False  # an EST client needn't follow redirects (RFC 7030 3.2.1)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
+
+
+def _path(text: str) -> Path | None:
+    return CONFIG.resolve(text) if text else None
+
+
+PKI = PKISettings(
+    data_dir=EST_DATA_DIR,
+    signers=CONFIG.signer_settings(),
+    device_ca=DeviceCAPlan(
+        common_name=_properties.device_ca_subject,
+        key_algorithm=_properties.device_ca_key_algorithm,
+        validity_years=_properties.iot_core_est_ca_validity_years,
+        certificate_path=_path(_deployment.iot_core_ca_certificate_path),
+        private_key_path=_path(_deployment.iot_core_ca_private_key_path),
+        signer=_properties.device_ca_signer,
+    ),
+    client_ca=ClientCAPlan(
+        common_name=_properties.client_ca_subject,
+        key_algorithm=_properties.client_ca_key_algorithm,
+        validity_years=_properties.est_mtls_ca_cert_validity,
+        client_validity_years=_properties.est_mtls_client_cert_validity,
+        truststore_path=_path(_deployment.m_tls_truststore_certificates_chain_file),
+        signer=_properties.client_ca_signer,
+    ),
+    profile=ProfilePlan(
+        validity_days=365 * _properties.iot_device_cert_validity_years,
+        identity_rule=_properties.identity_rule,
+        identity_pattern=_properties.identity_pattern,
+        is_serial_number_required=_properties.serial_number_required,
+        can_adopt_names=_properties.adopt_unknown_names,
+        pop_linking=_properties.pop_linking,
+    ),
+)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "estserver.logs.JSONFormatter"}},
+    "handlers": {
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "formatter": "json",
+            "stream": "ext://sys.stdout",
+        }
+    },
+    "root": {"handlers": ["stdout"], "level": _properties.lambda_logger_level},
+    "loggers": {
+        # Our own request line says it all; Django's would say it again without the reason.
+        "django.request": {"level": "CRITICAL"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
+}
+
+IOT = IoTSettings(
+    template_path=CONFIG.resolve(_properties.iot_template_path),
+    is_jitp_configured=_deployment.configure_jitp,
+)

@@ -1,0 +1,20 @@
+"""The device side: RFC 7030 and nothing else. No sessions, no admin, no templates."""
+
+from estserver.settings.base import *  # noqa: F403
+
+ROOT_URLCONF = "estserver.urls.est"
+WSGI_APPLICATION = "estserver.wsgi_est.application"
+INSTALLED_APPS = ["pki", "iotprov", "estserver"]
+MIDDLEWARE = ["estserver.est.middleware.RequestMiddleware"]
+TEMPLATES: list[dict[str, object]] = []
+
+REST_FRAMEWORK = {
+    # A device is a Client (estserver.est.authentication); there are no users on this side.
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_PARSER_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "estserver.est.exceptions.exception_handler",
+}

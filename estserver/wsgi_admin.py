@@ -1,0 +1,9 @@
+"""The people side as a WSGI application."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "estserver.settings.admin")
+
+application = get_wsgi_application()

@@ -1,0 +1,11 @@
+"""The device side as a WSGI application, for gunicorn and for Lambda."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+from estserver.est.chunked import accept_chunked_bodies
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "estserver.settings.est")
+
+application = accept_chunked_bodies(get_wsgi_application())

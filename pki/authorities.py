@@ -1,0 +1,296 @@
+"""Making, importing and succeeding CAs."""
+
+import datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.types import (
+    CertificateIssuerPrivateKeyTypes,
+    CertificateIssuerPublicKeyTypes,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from django.utils import timezone
+
+from pki import audit
+from pki.audit import Actor
+from pki.exceptions import CSRRejected, OperatorError, SignerUnavailable
+from pki.intents import BACKDATING
+from pki.keys import KEY_ALGORITHMS, check_public_key, generate_private_key, public_key_sha256
+from pki.models import CertificateAuthority, CertificateProfile
+from pki.profile_versions import change_profile
+from pki.profiles import random_serial_number, serial_number_text, signature_hash
+from pki.signers import KeySigner, get_signer
+from pki.transactions import in_write_transaction
+
+Purpose = CertificateAuthority.Purpose
+Status = CertificateAuthority.Status
+
+
+def create_authority(
+    purpose: Purpose,
+    name: str,
+    *,
+    common_name: str,
+    key_algorithm: str,
+    validity: datetime.timedelta,
+    signer: str,
+    actor: Actor,
+) -> CertificateAuthority:
+    """Generate a key with the signer ``signer`` and a self-signed CA certificate for it.
+
+    Raises ``OperatorError`` when the signer can't keep keys.
+    """
+    key = generate_private_key(key_algorithm)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    now = timezone.now()
+    certificate = _ca_certificate(
+        subject, key.public_key(), subject, key, until=now + validity, now=now
+    )
+    reference = _key_signer(signer).store(_key_name(name, certificate), key)
+    row = _row(purpose, name, certificate, signer=signer, key_reference=reference)
+    row.is_every_certificate_recorded = True
+    return _record(row, action="create-ca", actor=actor)
+
+
+def import_authority(
+    purpose: Purpose,
+    name: str,
+    certificates: list[x509.Certificate],
+    *,
+    key: CertificateIssuerPrivateKeyTypes | None,
+    signer: str,
+    actor: Actor,
+    successor_of: CertificateAuthority | None = None,
+) -> CertificateAuthority:
+    """Put a CA that was made elsewhere on record: its certificate first, then its chain.
+
+    ``key`` goes to the signer ``signer``; without one, ``signer`` is what reaches the PKI outside,
+    or "" for a CA that is only trusted. Raises ``OperatorError`` for a certificate that isn't a
+    CA's, has expired or doesn't match the key.
+    """
+    certificate, *chain = certificates
+    check_ca_certificate(certificate)
+    _check_chain(certificate, chain)
+    reference = ""
+    if key is not None:
+        if public_key_sha256(key.public_key()) != public_key_sha256(certificate.public_key()):
+            raise OperatorError(
+                f"the private key isn't that of {certificate.subject.rfc4514_string()}: "
+                "give the key that belongs to the CA certificate"
+            )
+        reference = _key_signer(signer).store(_key_name(name, certificate), key)
+    row = _row(purpose, name, certificate, signer=signer, key_reference=reference)
+    row.chain_pem = "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
+    row.successor_of = successor_of
+    return _record(row, action="import-ca", actor=actor)
+
+
+def make_successor(ca: CertificateAuthority, *, actor: Actor, reason: str) -> CertificateAuthority:
+    """Make a CA of the same subject with a new key, and let it issue in place of ``ca``.
+
+    The old one stays trusted and published until it expires. OldWithNew and NewWithOld are made
+    (RFC 4210 4.4), so that devices with either root can verify certificates of both. Raises
+    ``OperatorError`` when ``ca`` was replaced already, or its key isn't here.
+    """
+    if ca.status != Status.ACTIVE:
+        raise OperatorError(f"{ca} is {ca.status}: only an active CA can have a successor")
+    signer = get_signer(ca.signer) if ca.signer else None
+    if not isinstance(signer, KeySigner):
+        raise OperatorError(
+            f"the key of {ca} isn't here: have its PKI make a new CA, and import that"
+        )
+    try:
+        old_key = signer.private_key(ca.key_reference)
+    except SignerUnavailable as error:
+        raise OperatorError(f"the key of {ca} can't be read: {error.message}") from error
+    old = ca.certificate
+    now = timezone.now()
+    new_key = generate_private_key(ca.key_algorithm)
+    until = now + (old.not_valid_after_utc - old.not_valid_before_utc - BACKDATING)
+    new = _ca_certificate(old.subject, new_key.public_key(), old.subject, new_key, until, now)
+    end = min(until, old.not_valid_after_utc)
+    new_with_old = _ca_certificate(
+        old.subject, new_key.public_key(), old.subject, old_key, end, now, issuer=old
+    )
+    old_public_key = _issuer_key(old)
+    old_with_new = _ca_certificate(
+        old.subject, old_public_key, old.subject, new_key, end, now, issuer=new
+    )
+    name = _successor_name(ca)
+    row = _row(
+        Purpose(ca.purpose),
+        name,
+        new,
+        signer=ca.signer,
+        key_reference=signer.store(_key_name(name, new), new_key),
+    )
+    row.successor_of = ca
+    row.is_every_certificate_recorded = True
+    row.cross_pem = "".join(
+        one.public_bytes(Encoding.PEM).decode() for one in (new_with_old, old_with_new)
+    )
+    return _record(row, action="succeed-ca", actor=actor, reason=reason)
+
+
+def _record(
+    row: CertificateAuthority, *, action: str, actor: Actor, reason: str = ""
+) -> CertificateAuthority:
+    """Save a new CA; the one that it succeeds retires, and the profiles follow."""
+
+    def save() -> CertificateAuthority:
+        row.save(force_insert=True)
+        audit.record(
+            action,
+            actor=actor,
+            target=f"ca:{row.name}",
+            reason=reason,
+            after={
+                "subject": row.subject,
+                "fingerprint": row.fingerprint_sha256,
+                "not_after": row.not_after.isoformat(),
+                "successor_of": row.successor_of.name if row.successor_of else None,
+            },
+        )
+        old = row.successor_of
+        if old is not None:
+            old.status = Status.RETIRING
+            old.save()
+            for profile in CertificateProfile.objects.filter(ca=old).exclude(active_label=None):
+                change_profile(profile, {"ca": row}, actor=actor, reason=f"{row} succeeds {old}")
+        return row
+
+    return in_write_transaction(save)
+
+
+def check_ca_certificate(certificate: x509.Certificate) -> None:
+    """Raise ``OperatorError`` unless this is a CA's certificate, and its time isn't over."""
+    subject = certificate.subject.rfc4514_string()
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        is_ca = constraints.ca
+    except x509.ExtensionNotFound:
+        is_ca = False
+    if not is_ca:
+        raise OperatorError(
+            f"{subject} isn't a CA certificate (basicConstraints CA:TRUE is missing): "
+            "give the certificate of the CA, not of a server or device"
+        )
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        usage = None
+    if usage is not None and not usage.key_cert_sign:
+        raise OperatorError(f"{subject} may not sign certificates (key usage lacks keyCertSign)")
+    if certificate.not_valid_after_utc <= timezone.now():
+        raise OperatorError(
+            f"{subject} expired on {certificate.not_valid_after_utc:%Y-%m-%d}: give its successor"
+        )
+
+
+def _check_chain(certificate: x509.Certificate, chain: list[x509.Certificate]) -> None:
+    below = certificate
+    for above in chain:
+        try:
+            below.verify_directly_issued_by(above)
+        except (InvalidSignature, ValueError, TypeError) as error:
+            raise OperatorError(
+                f"{below.subject.rfc4514_string()} isn't signed by "
+                f"{above.subject.rfc4514_string()}: order the file from the CA up to its root"
+            ) from error
+        below = above
+
+
+def _key_signer(alias: str) -> KeySigner:
+    signer = get_signer(alias)
+    if not isinstance(signer, KeySigner):
+        raise OperatorError(f"the signer {alias!r} keeps no keys: choose one that does")
+    return signer
+
+
+def _key_name(name: str, certificate: x509.Certificate) -> str:
+    """Unlike any before it, so that a key left over from a crash is never in the way."""
+    return f"{name}-{certificate.serial_number:x}"[: len(name) + 9]
+
+
+def _successor_name(ca: CertificateAuthority) -> str:
+    """``device-ca`` is followed by ``device-ca-2``, that by ``device-ca-3``."""
+    base, _, number = ca.name.rpartition("-")
+    if base and number.isdigit():
+        return f"{base}-{int(number) + 1}"
+    return f"{ca.name}-2"
+
+
+def _issuer_key(certificate: x509.Certificate) -> CertificateIssuerPublicKeyTypes:
+    return certificate.public_key()  # type: ignore[return-value]  # a CA's key can sign
+
+
+def _row(
+    purpose: Purpose, name: str, certificate: x509.Certificate, *, signer: str, key_reference: str
+) -> CertificateAuthority:
+    public_key = certificate.public_key()
+    return CertificateAuthority(
+        purpose=purpose,
+        name=name,
+        pem=certificate.public_bytes(Encoding.PEM).decode(),
+        subject=certificate.subject.rfc4514_string()[:500],
+        serial_number=serial_number_text(certificate.serial_number),
+        fingerprint_sha256=certificate.fingerprint(SHA256()).hex(),
+        key_sha256=public_key_sha256(public_key),
+        key_algorithm=_key_algorithm(certificate),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        signer=signer,
+        key_reference=key_reference,
+    )
+
+
+def _key_algorithm(certificate: x509.Certificate) -> str:
+    """Its name in our list; a CA of a truststore may have any other."""
+    try:
+        return check_public_key(certificate.public_key(), frozenset(KEY_ALGORITHMS))
+    except CSRRejected:
+        return "other"
+
+
+def _ca_certificate(
+    subject: x509.Name,
+    public_key: CertificateIssuerPublicKeyTypes,
+    issuer_name: x509.Name,
+    issuer_key: CertificateIssuerPrivateKeyTypes,
+    until: datetime.datetime,
+    now: datetime.datetime,
+    *,
+    issuer: x509.Certificate | None = None,
+) -> x509.Certificate:
+    """A CA certificate with pathLen 0, for signing certificates and CRLs only (RFC 5280 4.2.1)."""
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer_name)
+        .public_key(public_key)
+        .serial_number(random_serial_number())
+        .not_valid_before((now - BACKDATING).replace(microsecond=0))
+        .not_valid_after(until.replace(microsecond=0))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=False,
+                content_commitment=False,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                key_cert_sign=True,
+                crl_sign=True,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    )
+    authority_key = _issuer_key(issuer) if issuer else public_key
+    return builder.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key), critical=False
+    ).sign(issuer_key, signature_hash(issuer_key.public_key()))

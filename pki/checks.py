@@ -1,0 +1,23 @@
+"""System checks: what `manage.py check` says of the CA's settings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import CheckMessage, Error, register
+
+from pki.conf import pki_settings
+from pki.exceptions import OperatorError
+from pki.signers import get_signer
+
+
+@register()
+def check_signers(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """pki.E001: every configured signer can be made."""
+    problems: list[CheckMessage] = []
+    for alias in pki_settings().signers:
+        try:
+            get_signer(alias)
+        except OperatorError as error:
+            problems.append(Error(str(error), id="pki.E001"))
+    return problems

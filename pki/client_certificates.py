@@ -1,0 +1,111 @@
+"""Certificates for mutual TLS clients, signed with the client CA: for tests and the bench.
+
+In production these are made at the factory, by the customer's own PKI.
+"""
+
+import datetime
+
+from django.utils import timezone
+
+from pki import audit, prepared
+from pki.audit import Actor
+from pki.csr import CSRRules, ParsedCSR, check_csr
+from pki.exceptions import OperatorError
+from pki.intents import issued_columns, new_intent
+from pki.keys import KEY_ALGORITHMS
+from pki.models import CertificateAuthority, IssuedCertificate
+from pki.names import SUBJECT_ATTRIBUTES
+from pki.prepared import PreparedAuthority
+from pki.signers import SigningRequest
+from pki.signing import sign
+from pki.transactions import in_write_transaction
+
+CLIENT_RULES = CSRRules(
+    key_algorithms=frozenset(KEY_ALGORITHMS),
+    subject_attributes=frozenset(SUBJECT_ATTRIBUTES),
+    san_rule="any",
+    pop_linking="ignore",
+    thing_name_required=False,
+)
+"""A client isn't a thing: its common name may be any text."""
+
+
+def issuing_client_ca() -> PreparedAuthority:
+    """The client CA that signs here.
+
+    Raises ``OperatorError`` when there is none, or its key isn't here.
+    """
+    clients = [
+        authority
+        for authority in prepared.current().authorities
+        if authority.row.purpose == CertificateAuthority.Purpose.CLIENT
+        and authority.row.status == CertificateAuthority.Status.ACTIVE
+    ]
+    if not clients:
+        raise OperatorError("there is no client CA: run manage.py bootstrap_cas first")
+    for authority in clients:
+        if authority.row.can_sign:
+            return authority
+    raise OperatorError(
+        f"the key of the client CA {clients[0].row.name} isn't here "
+        "(mTlsTruststoreCertificatesChainFile): have its own PKI sign client certificates"
+    )
+
+
+def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -> IssuedCertificate:
+    """Sign a client's CSR (DER) with the client CA, and record the certificate.
+
+    Raises ``OperatorError`` when the client CA can't sign here, ``CSRRejected`` for the CSR, and
+    what ``pki.signing.sign`` raises.
+    """
+    authority = issuing_client_ca()
+    csr = check_csr(der, CLIENT_RULES)
+
+    def record_intent() -> IssuedCertificate:
+        return _record_intent(csr, authority, validity, actor)
+
+    intent = in_write_transaction(record_intent)
+    certificate = sign(
+        intent,
+        authority,
+        SigningRequest(
+            csr=csr.csr,
+            subject=csr.subject,
+            san=csr.san,
+            serial_number=int(intent.serial_number, 16),
+            not_before=intent.not_before,
+            not_after=intent.not_after,
+        ),
+    )
+
+    def record_issued() -> IssuedCertificate:
+        for column, value in issued_columns(certificate, timezone.now()).items():
+            setattr(intent, column, value)
+        intent.save()
+        audit.record("issue", actor=actor, target=f"certificate:{intent.serial_number}")
+        return intent
+
+    return in_write_transaction(record_issued)
+
+
+def _record_intent(
+    csr: ParsedCSR, authority: PreparedAuthority, validity: datetime.timedelta, actor: Actor
+) -> IssuedCertificate:
+    row = new_intent(
+        csr,
+        authority,
+        subject=csr.subject,
+        common_name=csr.common_name,
+        san=csr.san,
+        validity=validity,
+        now=timezone.now(),
+    )
+    row.operation = IssuedCertificate.Operation.CLIENT
+    row.save(force_insert=True)
+    audit.record(
+        "intent",
+        actor=actor,
+        target=f"certificate:{row.serial_number}",
+        after={"name": row.common_name, "operation": row.operation},
+    )
+    return row

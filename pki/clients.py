@@ -1,0 +1,159 @@
+"""Who is calling: from a client certificate to a ``Client``, or a refusal.
+
+API Gateway and the local TLS server have verified the chain, but neither checks revocation, and a
+truststore can be out of date. So every certificate is judged here again, against what the database
+says now, and always by the SHA-256 of the whole certificate: serial numbers and subjects can be
+imitated (RFC 5280 6; a look-alike from another CA has them too).
+"""
+
+import datetime
+import hashlib
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from django.utils import timezone
+
+from pki import prepared
+from pki.exceptions import ClientRefused
+from pki.models import CertificateAuthority, IssuedCertificate
+from pki.prepared import Prepared, PreparedAuthority
+from pki.profiles import serial_number_text
+from pki.reasons import Reason
+
+MAX_CHAIN = 6
+"""Certificates from a client up to a CA on record, the client's own included."""
+
+_LIVE_STATES = frozenset({IssuedCertificate.State.ISSUED, IssuedCertificate.State.SUPERSEDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An authenticated EST client (RFC 7030 3.3.2)."""
+
+    certificate: x509.Certificate
+    fingerprint: str
+    """SHA-256 of the whole certificate, lower-case hex."""
+    subject: str
+    """RFC 4514 text."""
+    common_name: str
+    """Empty when the subject has none: factory certificates exist without."""
+    authority: CertificateAuthority
+    record: IssuedCertificate | None
+    """Our row, when we issued it; ``None`` for one from a CA outside."""
+
+    @property
+    def is_device(self) -> bool:
+        """Whether it authenticates with a device certificate of ours."""
+        return self.authority.purpose == CertificateAuthority.Purpose.DEVICE
+
+    @property
+    def serial_number(self) -> str:
+        """The certificate's serial number in lower-case hex."""
+        return serial_number_text(self.certificate.serial_number)
+
+
+def authenticate_certificate(
+    der: bytes, chain: tuple[bytes, ...] = (), *, at: datetime.datetime | None = None
+) -> Client:
+    """Judge a client certificate (DER), with the chain that TLS verified, if it is known.
+
+    Raises ``ClientRefused``: malformed, not from a CA on record, out of its time, not for TLS
+    clients, unknown though one of our own CAs signed it, revoked, or superseded for too long.
+    """
+    at = at or timezone.now()
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        authority = _find_authority(certificate, chain, prepared.current(), at)
+        _check_is_for_clients(certificate)
+        common_names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        common_name = str(common_names[0].value) if common_names else ""
+        subject = certificate.subject.rfc4514_string()
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        # cryptography parses lazily: names, extensions and keys can fail at first sight of them
+        raise ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED) from error
+    fingerprint = hashlib.sha256(der).hexdigest()
+    return Client(
+        certificate=certificate,
+        fingerprint=fingerprint,
+        subject=subject,
+        common_name=common_name,
+        authority=authority.row,
+        record=_find_record(fingerprint, authority.row, at),
+    )
+
+
+def _find_authority(
+    certificate: x509.Certificate,
+    chain: tuple[bytes, ...],
+    world: Prepared,
+    at: datetime.datetime,
+) -> PreparedAuthority:
+    """The CA on record that this certificate leads to, by signature, through ``chain``."""
+    intermediates = [x509.load_der_x509_certificate(der) for der in chain[1:MAX_CHAIN]]
+    below = certificate
+    for _ in range(MAX_CHAIN):
+        if not below.not_valid_before_utc <= at <= below.not_valid_after_utc:
+            raise ClientRefused(Reason.CLIENT_CERTIFICATE_EXPIRED)
+        candidates = world.by_subject.get(below.issuer.public_bytes(), ())
+        for authority in candidates:
+            if authority.row.not_after > at and _is_signed_by(below, authority.certificate):
+                return authority
+        above = next((one for one in intermediates if _is_signed_by(below, one)), None)
+        if above is None or not _is_ca(above):
+            break
+        below = above
+    raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNTRUSTED)
+
+
+def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except x509.ExtensionNotFound:
+        return False
+    return constraints.value.ca
+
+
+def _check_is_for_clients(certificate: x509.Certificate) -> None:
+    """Refuse a certificate that says it is for something else (RFC 5280 4.2.1.12).
+
+    One that says nothing passes: many factories leave extended key usage out.
+    """
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if not {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & {*usage}:
+        raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNSUITABLE)
+
+
+def _find_record(
+    fingerprint: str, authority: CertificateAuthority, at: datetime.datetime
+) -> IssuedCertificate | None:
+    """Our row of the certificate, which must be alive where there has to be one."""
+    record = (
+        IssuedCertificate.objects.select_related("profile")
+        .defer("csr_der", "der")
+        .filter(fingerprint_sha256=fingerprint)
+        .first()
+    )
+    if record is None:
+        if authority.is_every_certificate_recorded or authority.purpose == authority.Purpose.DEVICE:
+            raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNKNOWN)
+        return None
+    if record.state not in _LIVE_STATES:
+        raise ClientRefused(Reason.CLIENT_CERTIFICATE_REVOKED)
+    if record.state == IssuedCertificate.State.SUPERSEDED and record.superseded_at is not None:
+        overlap = record.profile.overlap_days if record.profile else 0
+        if record.superseded_at + datetime.timedelta(days=overlap) <= at:
+            raise ClientRefused(Reason.CLIENT_CERTIFICATE_SUPERSEDED)
+    return record

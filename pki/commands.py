@@ -1,0 +1,41 @@
+"""What our management commands share: who acts, and how a refusal ends a command."""
+
+import getpass
+from typing import Any, NoReturn
+
+from django.core.management.base import BaseCommand, CommandError
+
+from pki.audit import Actor
+from pki.exceptions import OperatorError, PKIError
+
+REFUSED = 1
+
+
+def command_actor() -> Actor:
+    """Whoever runs the command, for the audit trail."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        name = "unknown"
+    return Actor(f"command:{name}")
+
+
+class OperatorCommand(BaseCommand):
+    """A thin door to a service function.
+
+    What the service refuses becomes one sentence on standard error and exit code 1.
+    """
+
+    requires_system_checks: list[str] = []  # a bad setting must not hide behind a list of checks
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run, and turn refusals into ``CommandError``."""
+        try:
+            return super().execute(*args, **options)
+        except (OperatorError, PKIError) as error:
+            refuse(str(error), error)
+
+
+def refuse(sentence: str, cause: Exception | None = None) -> NoReturn:
+    """End the command with one sentence and exit code 1."""
+    raise CommandError(sentence, returncode=REFUSED) from cause

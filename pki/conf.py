@@ -1,0 +1,63 @@
+"""What an installation chooses for the CA, handed over by the Django settings.
+
+The settings build ``settings.PKI`` from the configuration file; the CA itself reads no file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCAPlan:
+    """Where the device CA comes from: generated, imported with its key, or signed elsewhere."""
+
+    common_name: str = "EST Device CA"
+    key_algorithm: str = "ec-p256"
+    validity_years: int = 10
+    certificate_path: Path | None = None
+    private_key_path: Path | None = None
+    signer: str = "keyfile"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCAPlan:
+    """Where the client CA comes from: generated, or the customer's truststore."""
+
+    common_name: str = "EST Client CA"
+    key_algorithm: str = "ec-p256"
+    validity_years: int = 10
+    client_validity_years: int = 10
+    truststore_path: Path | None = None
+    signer: str = "keyfile"
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePlan:
+    """What the first certificate profile says; afterwards the database has the word."""
+
+    validity_days: int = 365
+    identity_rule: str = "first-use"
+    identity_pattern: str = ""
+    is_serial_number_required: bool = False
+    can_adopt_names: bool = False
+    pop_linking: str = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class PKISettings:
+    """Everything the CA is told from outside."""
+
+    data_dir: Path
+    signers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    device_ca: DeviceCAPlan = DeviceCAPlan()
+    client_ca: ClientCAPlan = ClientCAPlan()
+    profile: ProfilePlan = ProfilePlan()
+
+
+def pki_settings() -> PKISettings:
+    """The installation's choices (``settings.PKI``)."""
+    return settings.PKI

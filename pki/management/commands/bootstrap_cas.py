@@ -1,0 +1,30 @@
+"""Make or import the CAs that the configuration asks for."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from pki.bootstrap import bootstrap_cas
+from pki.commands import OperatorCommand, command_actor
+
+
+class Command(OperatorCommand):
+    """See ``help``."""
+
+    help = (
+        "Make or import the device CA, the client CA, the default profile and a test client, as "
+        "the configuration says. What is there already is left as it is."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """``--force``."""
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="make successors of the CAs that are there; they stay trusted",
+        )
+
+    def handle(self, *args: Any, force: bool, **options: Any) -> None:
+        """One line for each step."""
+        for line in bootstrap_cas(actor=command_actor(), force=force):
+            self.stdout.write(line)

@@ -1,0 +1,67 @@
+"""Sign a certificate for a mutual TLS client, for tests."""
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.core.management.base import CommandParser
+
+from pki.client_certificates import sign_client_csr
+from pki.commands import OperatorCommand, command_actor, refuse
+from pki.conf import pki_settings
+from pki.files import write_new
+
+
+class Command(OperatorCommand):
+    """See ``help``."""
+
+    help = "Sign a client's CSR with the client CA, for test clients."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The CSR, where the certificate goes, and how long it is good for."""
+        parser.add_argument("csr", type=Path, metavar="CSR.pem", help="PKCS #10, PEM or DER")
+        parser.add_argument("--out", type=Path, help="write here, not to standard output")
+        parser.add_argument("--validity-days", type=int, metavar="N")
+
+    def handle(
+        self,
+        *args: Any,
+        csr: Path,
+        out: Path | None,
+        validity_days: int | None,
+        **options: Any,
+    ) -> None:
+        """Print or write the certificate."""
+        if validity_days is None:
+            validity_days = 365 * pki_settings().client_ca.client_validity_years
+        if not 1 <= validity_days <= 36500:
+            refuse(f"--validity-days {validity_days}: wanted 1 to 36500")
+        if out is not None and out.exists():
+            refuse(f"{out} exists: choose another name, or move it away")
+        certificate = sign_client_csr(
+            _read_csr(csr), validity=datetime.timedelta(days=validity_days), actor=command_actor()
+        )
+        if out is None:
+            self.stdout.write(certificate.pem, ending="")
+            return
+        write_new(out, certificate.pem.encode())
+        self.stdout.write(
+            f"{out}: {certificate.subject}, until {certificate.not_after:%Y-%m-%d}, "
+            f"serial {certificate.serial_number}"
+        )
+
+
+def _read_csr(path: Path) -> bytes:
+    """The CSR's DER."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        refuse(f"can't read {path}: {error.strerror}", error)
+    if not content.lstrip().startswith(b"-----BEGIN"):
+        return content
+    try:
+        return x509.load_pem_x509_csr(content).public_bytes(Encoding.DER)
+    except ValueError as error:
+        refuse(f"{path} holds no certificate request (BEGIN CERTIFICATE REQUEST)", error)

@@ -1,0 +1,17 @@
+"""What the CA remembers. Rows hold facts; services beside this package decide and change them."""
+
+from pki.models.audit import AuditEvent
+from pki.models.authority import CertificateAuthority
+from pki.models.certificate import IssuedCertificate
+from pki.models.denylist import DenylistEntry
+from pki.models.generation import Generation
+from pki.models.profile import CertificateProfile
+
+__all__ = [
+    "AuditEvent",
+    "CertificateAuthority",
+    "CertificateProfile",
+    "DenylistEntry",
+    "Generation",
+    "IssuedCertificate",
+]

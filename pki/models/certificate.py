@@ -1,0 +1,136 @@
+"""The record of every certificate that we signed, or were about to sign."""
+
+import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.db import models
+from django.utils import timezone
+
+from pki.models.authority import CertificateAuthority
+from pki.models.fields import IdentifierField, Sha256Field, UniqueOrNullField
+from pki.models.profile import CertificateProfile
+from pki.names import fold_name
+
+
+class IssuedCertificateQuerySet(models.QuerySet["IssuedCertificate"]):
+    """Questions that are asked about certificates."""
+
+    def for_name(self, common_name: str) -> "IssuedCertificateQuerySet":
+        """Certificates of a thing name, in whatever case it was spelled."""
+        return self.filter(name_folded=fold_name(common_name))
+
+    def current(self, at: datetime.datetime | None = None) -> "IssuedCertificateQuerySet":
+        """Issued, not replaced, not expired at ``at`` (default: now)."""
+        return self.filter(state=IssuedCertificate.State.ISSUED, not_after__gt=at or timezone.now())
+
+    def live(self, at: datetime.datetime | None = None) -> "IssuedCertificateQuerySet":
+        """Certificates that verify somewhere: issued or superseded, and not expired."""
+        return self.filter(
+            state__in=[IssuedCertificate.State.ISSUED, IssuedCertificate.State.SUPERSEDED],
+            not_after__gt=at or timezone.now(),
+        )
+
+
+class IssuedCertificate(models.Model):
+    """A certificate this server signed, or was about to sign (state ``intent``).
+
+    The row exists before the signature does, so that no certificate can be out there without a
+    record of it. Rules between rows are unique, nullable columns in place of locks, which hold on
+    every database: ``name_owner`` (one client owns a thing name), ``key_owner`` (one thing name
+    per key), ``current_name`` (one current certificate per thing name and profile) and
+    ``request_key`` (one certificate per request within the window).
+    """
+
+    class State(models.TextChoices):
+        """Never goes back. Expiry isn't a state: time tells."""
+
+        INTENT = "intent", "Intent"
+        ISSUED = "issued", "Issued"
+        SUPERSEDED = "superseded", "Superseded"
+        REVOKED = "revoked", "Revoked"
+        VOID = "void", "Void: never signed"
+
+    class Operation(models.TextChoices):
+        """How it came to be."""
+
+        ENROLL = "enroll", "Enrolled"
+        REENROLL = "reenroll", "Re-enrolled"
+        CLIENT = "client", "Client certificate, by command"
+
+    id = IdentifierField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.INTENT)
+    operation = models.CharField(max_length=10, choices=Operation.choices)
+    ca = models.ForeignKey(
+        CertificateAuthority, on_delete=models.PROTECT, related_name="issued_certificates"
+    )
+    profile = models.ForeignKey(
+        CertificateProfile,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="issued_certificates",
+    )
+    predecessor = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replacements"
+    )
+
+    serial_number = models.CharField(max_length=40, db_index=True)
+    common_name = models.CharField(max_length=64)
+    name_folded = models.CharField(max_length=64, db_index=True)
+    device_serial = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    subject = models.CharField(max_length=1000)
+    san = models.CharField("SAN", max_length=2000, blank=True, default="")
+    key_algorithm = models.CharField(max_length=20)
+    key_sha256 = Sha256Field(db_index=True)
+    not_before = models.DateTimeField()
+    not_after = models.DateTimeField(db_index=True)
+    csr_der = models.BinaryField()
+    der = models.BinaryField(null=True, default=None)
+    fingerprint_sha256 = UniqueOrNullField(max_length=64)
+
+    name_owner = UniqueOrNullField(max_length=64)
+    key_owner = UniqueOrNullField(max_length=64)
+    current_name = UniqueOrNullField(max_length=130)
+    request_key = UniqueOrNullField(max_length=64)
+
+    client_fingerprint = Sha256Field(blank=True, default="", db_index=True)
+    client_subject = models.CharField(max_length=1000, blank=True, default="")
+    source_ip = models.GenericIPAddressField("source IP", null=True, blank=True)
+    request_id = models.CharField(max_length=36, blank=True, default="", db_index=True)
+    tenant_id = models.CharField(max_length=100, blank=True, default="")
+
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+    issued_at = models.DateTimeField(null=True, blank=True)
+    superseded_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revocation_reason = models.CharField(max_length=24, blank=True, default="")
+
+    objects = IssuedCertificateQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["ca", "serial_number"], name="certificate_ca_serial")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.common_name} ({self.serial_number})"
+
+    def to_x509(self) -> x509.Certificate:
+        """The certificate itself. Raises ``ValueError`` while there is none."""
+        if self.der is None:
+            raise ValueError(f"{self} has no certificate: its state is {self.state}")
+        return x509.load_der_x509_certificate(bytes(self.der))
+
+    @property
+    def pem(self) -> str:
+        """The certificate in PEM form; empty while there is none."""
+        if self.der is None:
+            return ""
+        return self.to_x509().public_bytes(Encoding.PEM).decode()
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether its time is over."""
+        return self.not_after <= timezone.now()

@@ -1,0 +1,31 @@
+"""How a process learns that CAs or profiles have changed."""
+
+from django.db import models
+from django.db.models import F
+
+
+class Generation(models.Model):
+    """A counter, in one row, of changes to CAs and profiles.
+
+    Parsing a CA's certificate and key costs up to 250 ms (RSA 4096), so a process does it once and
+    compares this number at each request: one look-up by primary key.
+    """
+
+    ROW = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ROW, editable=False)
+    number = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+    @classmethod
+    def advance(cls) -> None:
+        """Count one change, in the caller's transaction."""
+        if not cls.objects.filter(pk=cls.ROW).update(number=F("number") + 1):
+            cls.objects.create(pk=cls.ROW, number=1)
+
+    @classmethod
+    def current(cls) -> int:
+        """The number now; 0 while there is neither CA nor profile."""
+        return cls.objects.filter(pk=cls.ROW).values_list("number", flat=True).first() or 0

@@ -1,0 +1,170 @@
+"""What all certificates of one kind share, as data that an operator edits."""
+
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.utils import timezone
+
+from pki.keys import KEY_ALGORITHMS
+from pki.models.authority import CertificateAuthority
+from pki.models.fields import IdentifierField
+from pki.models.generation import Generation
+
+LABEL_PATTERN = r"^[a-z0-9](?:[a-z0-9._-]{0,38}[a-z0-9])?$"
+
+EST_OPERATIONS = frozenset(
+    {"cacerts", "simpleenroll", "simplereenroll", "csrattrs", "serverkeygen", "fullcmc"}
+)
+
+DEFAULT_SUBJECT_ATTRIBUTES = (
+    "countryName",
+    "stateOrProvinceName",
+    "localityName",
+    "organizationName",
+    "organizationalUnitName",
+    "dnQualifier",
+    "serialNumber",
+)
+
+
+def default_key_algorithms() -> list[str]:
+    """Every algorithm that AWS IoT takes."""
+    return list(KEY_ALGORITHMS)
+
+
+def default_subject_attributes() -> list[str]:
+    """CN is always there; these may stand beside it."""
+    return list(DEFAULT_SUBJECT_ATTRIBUTES)
+
+
+class CertificateProfile(models.Model):
+    """One version of a certificate profile. A row is never edited: a change is a new version.
+
+    An intent remembers the row it was checked against, so a change in the middle of an enrollment
+    can't make a certificate of two halves. ``active_label`` is the label while the version is in
+    force and NULL afterwards: a unique column in place of a lock.
+    """
+
+    class IdentityRule(models.TextChoices):
+        """Ties what a client may ask for to who it is (see ``pki.identity``)."""
+
+        FIRST_USE = "first-use", "First use: a name belongs to the client that first enrolled it"
+        SAME_CN = "same-cn", "Same CN: only the client certificate's own common name"
+        PATTERN = "pattern", "Pattern: what a regular expression finds in the client's CN"
+        ALLOW_LIST = "allow-list", "Allow list: the names listed here"
+        ANY = "any", "Any name"
+
+    class SANRule(models.TextChoices):
+        """Which subject alternative names a CSR may ask for."""
+
+        NONE = "none", "None"
+        OWN_NAME = "own-name", "Names that carry the thing name"
+        ANY = "any", "Any DNS name or URI"
+
+    class POPLinking(models.TextChoices):
+        """What happens to a challengePassword that can't be verified (RFC 7030 3.5)."""
+
+        IGNORE = "ignore", "Accept, and log it as unverified"
+        REFUSE = "refuse", "Refuse"
+
+    id = IdentifierField()
+    name = models.CharField(max_length=60)
+    version = models.PositiveIntegerField(default=1)
+    label = models.CharField(
+        max_length=40,
+        blank=True,
+        default="",
+        validators=[RegexValidator(LABEL_PATTERN, "Lower-case letters, digits, '.', '_' and '-'.")],
+        help_text="Path segment /.well-known/est/<label>/ (RFC 7030 3.2.2); empty: the default.",
+    )
+    active_label = models.CharField(
+        max_length=40, null=True, blank=True, unique=True, editable=False
+    )
+    ca = models.ForeignKey(CertificateAuthority, on_delete=models.PROTECT, related_name="profiles")
+    validity_days = models.PositiveIntegerField(
+        default=365, validators=[MinValueValidator(1), MaxValueValidator(36500)]
+    )
+    key_algorithms = models.JSONField(default=default_key_algorithms)
+    subject_attributes = models.JSONField(
+        default=default_subject_attributes, help_text="What the subject may hold beside CN."
+    )
+    is_serial_number_required = models.BooleanField(
+        default=False, help_text="Refuse a subject without serialNumber (OID 2.5.4.5)."
+    )
+    san_rule = models.CharField(
+        "SAN rule", max_length=10, choices=SANRule.choices, default=SANRule.OWN_NAME
+    )
+    pop_linking = models.CharField(
+        "POP linking", max_length=10, choices=POPLinking.choices, default=POPLinking.IGNORE
+    )
+    is_key_unique = models.BooleanField(
+        default=True, help_text="Refuse a public key that another thing name has used."
+    )
+    identity_rule = models.CharField(
+        max_length=12, choices=IdentityRule.choices, default=IdentityRule.FIRST_USE
+    )
+    identity_pattern = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        help_text="Rule 'pattern': regular expression with a group (?P<name>...).",
+    )
+    allowed_names = models.JSONField(
+        default=list, blank=True, help_text="Rule 'allow-list': the thing names."
+    )
+    can_client_reenroll = models.BooleanField(
+        default=True,
+        help_text="A client certificate may renew the thing names that are bound to it.",
+    )
+    can_adopt_names = models.BooleanField(
+        default=False,
+        help_text=(
+            "A client may re-enroll a name that nobody enrolled here: for fleets that were "
+            "enrolled elsewhere."
+        ),
+    )
+    can_reuse_key = models.BooleanField(
+        default=True, help_text="Renewal may keep the key (renew); off: always a new one (rekey)."
+    )
+    reenroll_window_days = models.PositiveIntegerField(
+        default=0, help_text="Renewal only this many days before expiry; 0: at any time."
+    )
+    overlap_days = models.PositiveIntegerField(
+        default=7, help_text="How long a replaced certificate still authenticates its device."
+    )
+    idempotency_seconds = models.PositiveIntegerField(
+        default=600,
+        help_text="The same CSR from the same client within this time gets the same certificate.",
+    )
+    csrattrs = models.JSONField(
+        "CSR attributes",
+        default=list,
+        blank=True,
+        help_text="What /csrattrs advises (RFC 7030 4.5.2); empty: 204.",
+    )
+    is_smime_type_sent = models.BooleanField(
+        "smime-type on cacerts",
+        default=True,
+        help_text="Off for Bouncy Castle before 1.69, which refuses the parameter there.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["name", "-version"]
+        constraints = [
+            models.UniqueConstraint(fields=["name", "version"], name="profile_name_version")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write the row, and tell every process that what it prepared is out of date."""
+        super().save(*args, **kwargs)
+        Generation.advance()
+
+    @property
+    def is_in_force(self) -> bool:
+        """Whether new certificates follow this version."""
+        return self.active_label is not None

@@ -1,0 +1,89 @@
+"""What goes into a certificate.
+
+Nothing but the public key and the checked subject and SAN comes from the CSR (RFC 5280 4.2): a
+device can't ask for more than it is granted.
+"""
+
+import secrets
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+if TYPE_CHECKING:
+    from pki.signers.base import Issuer, SigningRequest
+
+SERIAL_NUMBER_BITS = 159
+"""RFC 5280 4.1.2.2 allows 20 octets, positive; all of the bits are random."""
+
+_NOT_A_CA = x509.BasicConstraints(ca=False, path_length=None)
+_CLIENT_AUTH = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+
+
+def _key_usage(*, key_encipherment: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=key_encipherment,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+_SIGNING = _key_usage(key_encipherment=False)
+_SIGNING_AND_RSA_KEY_TRANSPORT = _key_usage(key_encipherment=True)
+
+
+def random_serial_number() -> int:
+    """A serial number of 128 to 159 random bits, never guessable and never zero."""
+    return secrets.randbits(SERIAL_NUMBER_BITS - 1) | 1 << SERIAL_NUMBER_BITS - 1
+
+
+def serial_number_text(serial_number: int) -> str:
+    """The serial number in lower-case hex, as we write it everywhere."""
+    return f"{serial_number:x}"
+
+
+def signature_hash(
+    issuer_key: CertificatePublicKeyTypes,
+) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
+    """The hash that fits the issuer's key: as strong as its curve, SHA-256 at least."""
+    if isinstance(issuer_key, ec.EllipticCurvePublicKey):
+        if issuer_key.key_size > 384:
+            return hashes.SHA512()
+        if issuer_key.key_size > 256:
+            return hashes.SHA384()
+    return hashes.SHA256()
+
+
+def build_certificate(request: "SigningRequest", issuer: "Issuer") -> x509.CertificateBuilder:
+    """The device (or test client) certificate that ``request`` asks of ``issuer``, unsigned.
+
+    Version 3, CA:FALSE and key usage critical, clientAuth, SKI and AKI (RFC 5280 4.2.1).
+    """
+    public_key = request.csr.public_key()
+    usage = _SIGNING_AND_RSA_KEY_TRANSPORT if isinstance(public_key, rsa.RSAPublicKey) else _SIGNING
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(request.subject)
+        .issuer_name(issuer.name)
+        .public_key(public_key)
+        .serial_number(request.serial_number)
+        .not_valid_before(request.not_before)
+        .not_valid_after(request.not_after)
+        .add_extension(_NOT_A_CA, critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(_CLIENT_AUTH, critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(issuer.authority_key_identifier, critical=False)
+    )
+    if request.san is not None:
+        builder = builder.add_extension(request.san, critical=False)
+    return builder

@@ -1,0 +1,68 @@
+"""Revoking a certificate: from then on it authenticates nobody, and its serial is on the CRL."""
+
+from cryptography import x509
+from django.utils import timezone
+
+from pki import audit
+from pki.audit import Actor
+from pki.exceptions import OperatorError
+from pki.intents import void_intents
+from pki.models import IssuedCertificate
+from pki.transactions import in_write_transaction
+
+State = IssuedCertificate.State
+
+REASONS = tuple(
+    reason.value for reason in x509.ReasonFlags if reason is not x509.ReasonFlags.remove_from_crl
+)
+"""The reason codes of RFC 5280 5.3.1, by their names there."""
+
+
+def revoke_certificate(
+    certificate: IssuedCertificate, *, reason: str, actor: Actor, comment: str = ""
+) -> bool:
+    """Revoke ``certificate`` for good; returns whether it wasn't revoked before.
+
+    What it was just being used to enroll isn't issued any more (two commits, as in
+    ``pki.denylist``). Raises ``OperatorError`` for a reason that isn't RFC 5280's, or a
+    certificate that was never issued.
+    """
+    if reason not in REASONS:
+        raise OperatorError(f"{reason!r} isn't a reason of RFC 5280; wanted: {', '.join(REASONS)}")
+
+    def revoke() -> bool:
+        row = IssuedCertificate.objects.defer("csr_der", "der").get(pk=certificate.pk)
+        if row.state == State.REVOKED:
+            return False
+        changed = IssuedCertificate.objects.filter(
+            pk=row.pk, state__in=[State.ISSUED, State.SUPERSEDED]
+        ).update(
+            state=State.REVOKED,
+            revoked_at=timezone.now(),
+            revocation_reason=reason,
+            current_name=None,
+            request_key=None,
+        )
+        if not changed:
+            raise OperatorError(f"{row} was never issued ({row.state}): there is nothing to revoke")
+        audit.record(
+            "revoke",
+            actor=actor,
+            target=f"certificate:{row.serial_number}",
+            reason=f"{reason}: {comment}" if comment else reason,
+            before={"state": row.state, "name": row.common_name},
+            after={"state": State.REVOKED},
+        )
+        return True
+
+    def void_what_it_enrolls() -> int:
+        return void_intents(
+            IssuedCertificate.objects.filter(client_fingerprint=certificate.fingerprint_sha256),
+            actor=actor,
+            why="the client certificate was revoked",
+        )
+
+    revoked = in_write_transaction(revoke)
+    in_write_transaction(void_what_it_enrolls)
+    certificate.refresh_from_db(fields=["state", "revoked_at", "revocation_reason"])
+    return revoked

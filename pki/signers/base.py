@@ -1,0 +1,87 @@
+"""The contract of a signer.
+
+A ``Signer`` works at certificate level, because a company's PKI or a managed CA chooses serial
+number and extensions itself. A ``KeySigner`` holds or reaches a private key, and builds the
+certificate from it.
+"""
+
+import datetime
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+
+from pki.profiles import build_certificate, signature_hash
+
+
+@dataclass(frozen=True, slots=True)
+class SigningRequest:
+    """What the intent on record says shall be signed."""
+
+    csr: x509.CertificateSigningRequest
+    subject: x509.Name
+    san: x509.SubjectAlternativeName | None
+    serial_number: int
+    not_before: datetime.datetime
+    not_after: datetime.datetime
+    tenant_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """The CA that signs: what every certificate of it has in common, prepared once."""
+
+    certificate: x509.Certificate
+    name: x509.Name
+    authority_key_identifier: x509.AuthorityKeyIdentifier
+    key_reference: str
+    not_after: datetime.datetime
+
+
+class Signer(ABC):
+    """Turns a request on record into a certificate."""
+
+    chooses_serial_number: ClassVar[bool] = True
+    """Whether the certificate's serial number is the signer's own, not the intent's."""
+
+    @abstractmethod
+    def sign(self, request: SigningRequest, issuer: Issuer) -> x509.Certificate:
+        """Return the signed certificate.
+
+        Raises ``SignerRefused`` when the PKI says no, ``SignerUnavailable`` when it can't be
+        reached. The caller checks what comes back (``pki.issuance``).
+        """
+
+    @abstractmethod
+    def check(self, issuer: Issuer) -> None:
+        """Raise ``SignerUnavailable`` unless the next ``sign`` can be expected to work."""
+
+
+class KeySigner(Signer):
+    """A signer that has the CA's private key, or an object that signs as one."""
+
+    chooses_serial_number = False
+
+    @abstractmethod
+    def private_key(self, key_reference: str) -> CertificateIssuerPrivateKeyTypes:
+        """The CA's key. Raises ``SignerUnavailable`` when it can't be had."""
+
+    @abstractmethod
+    def store(self, name: str, key: CertificateIssuerPrivateKeyTypes) -> str:
+        """Keep a CA's key under a new reference, which is returned.
+
+        Raises ``OperatorError`` when there is a key of that name: keys are never overwritten.
+        """
+
+    def sign(self, request: SigningRequest, issuer: Issuer) -> x509.Certificate:
+        """Build the certificate and sign it with the CA's key."""
+        return build_certificate(request, issuer).sign(
+            self.private_key(issuer.key_reference),
+            signature_hash(issuer.certificate.public_key()),
+        )
+
+    def check(self, issuer: Issuer) -> None:
+        """Raise ``SignerUnavailable`` unless the key is here and is the CA's."""
+        self.private_key(issuer.key_reference)

@@ -1,0 +1,206 @@
+"""Builders of X.509 objects: good defaults, so that a test states only what is particular to it.
+
+Keys are made once per process: RSA keys take long, and no test cares which key it gets, only
+whether two are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from pki.keys import generate_private_key
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+@dataclass(frozen=True)
+class BuiltCA:
+    """A CA certificate with its key."""
+
+    certificate: x509.Certificate
+    key: PrivateKey
+
+
+@cache
+def make_key(algorithm: str = "ec-p256", index: int = 0) -> PrivateKey:
+    """Return the ``index``-th key of this algorithm (pki.keys.KEY_ALGORITHMS); cached."""
+    return generate_private_key(algorithm)
+
+
+def make_name(
+    common_name: str | None = "sensor-1",
+    *,
+    serial_number: str | None = None,
+    organization: str | None = None,
+    country: str | None = None,
+) -> x509.Name:
+    """Return a subject in the order most tools write: C, O, CN, serialNumber."""
+    attributes = (
+        (NameOID.COUNTRY_NAME, country),
+        (NameOID.ORGANIZATION_NAME, organization),
+        (NameOID.COMMON_NAME, common_name),
+        (NameOID.SERIAL_NUMBER, serial_number),
+    )
+    return x509.Name([x509.NameAttribute(oid, v) for oid, v in attributes if v is not None])
+
+
+def make_csr(
+    common_name: str = "sensor-1",
+    *,
+    key: PrivateKey | None = None,
+    serial_number: str | None = None,
+    subject: x509.Name | None = None,
+    san: Sequence[x509.GeneralName] | None = None,
+    extensions: Iterable[x509.ExtensionType] = (),
+    attributes: Iterable[tuple[x509.ObjectIdentifier, bytes]] = (),
+    hash_algorithm: hashes.HashAlgorithm | None = None,
+) -> bytes:
+    """Return a signed CSR in DER. ``subject`` takes the place of the two name arguments."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(
+        make_name(common_name, serial_number=serial_number) if subject is None else subject
+    )
+    if san is not None:
+        builder = builder.add_extension(x509.SubjectAlternativeName(san), critical=False)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
+    for oid, value in attributes:
+        builder = builder.add_attribute(oid, value)
+    csr = builder.sign(key or make_key(), hash_algorithm or hashes.SHA256())
+    return csr.public_bytes(serialization.Encoding.DER)
+
+
+def make_ca(
+    common_name: str = "Test CA",
+    *,
+    key: PrivateKey | None = None,
+    subject: x509.Name | None = None,
+    issuer: BuiltCA | None = None,
+    not_before: datetime | None = None,
+    not_after: datetime | None = None,
+    path_length: int | None = None,
+) -> BuiltCA:
+    """Return a CA, self-signed unless ``issuer`` is given; valid from yesterday for ten years.
+
+    Without ``key``, the CA has a key of its own for each ``common_name``.
+    """
+    key = key or _key_named(common_name)
+    start = not_before or _yesterday()
+    usage = dict.fromkeys(_KEY_USAGES, False) | {"key_cert_sign": True, "crl_sign": True}
+    certificate = _sign(
+        issuer_key=issuer.key if issuer else key,
+        issuer_name=issuer.certificate.subject if issuer else None,
+        subject=subject or make_name(common_name),
+        public_key=key.public_key(),
+        not_before=start,
+        not_after=not_after or start + timedelta(days=3650),
+        extensions=[
+            (x509.BasicConstraints(ca=True, path_length=path_length), True),
+            (x509.KeyUsage(**usage), True),
+        ],
+    )
+    return BuiltCA(certificate, key)
+
+
+def make_certificate(
+    issuer: BuiltCA,
+    common_name: str = "sensor-1",
+    *,
+    public_key: CertificatePublicKeyTypes | None = None,
+    subject: x509.Name | None = None,
+    san: Sequence[x509.GeneralName] | None = None,
+    certificate_serial: int | None = None,
+    not_before: datetime | None = None,
+    not_after: datetime | None = None,
+    extensions: Iterable[tuple[x509.ExtensionType, bool]] | None = None,
+    hash_algorithm: hashes.HashAlgorithm | None = None,
+) -> x509.Certificate:
+    """Return a TLS client certificate signed by ``issuer``; valid from yesterday for a year.
+
+    ``extensions`` (each with its critical flag) takes the place of those of a client
+    certificate; SAN and the key identifiers are added in any case.
+    """
+    start = not_before or _yesterday()
+    extensions = list(_client_extensions() if extensions is None else extensions)
+    if san is not None:
+        extensions.append((x509.SubjectAlternativeName(san), False))
+    return _sign(
+        issuer_key=issuer.key,
+        issuer_name=issuer.certificate.subject,
+        subject=subject or make_name(common_name),
+        public_key=public_key or make_key().public_key(),
+        not_before=start,
+        not_after=not_after or start + timedelta(days=365),
+        extensions=extensions,
+        certificate_serial=certificate_serial,
+        hash_algorithm=hash_algorithm,
+    )
+
+
+def _sign(
+    *,
+    issuer_key: PrivateKey,
+    issuer_name: x509.Name | None,
+    subject: x509.Name,
+    public_key: CertificatePublicKeyTypes,
+    not_before: datetime,
+    not_after: datetime,
+    extensions: Iterable[tuple[x509.ExtensionType, bool]],
+    certificate_serial: int | None = None,
+    hash_algorithm: hashes.HashAlgorithm | None = None,
+) -> x509.Certificate:
+    """Sign a certificate; without ``issuer_name`` it is its own issuer."""
+    issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer_name or subject)
+        .public_key(public_key)
+        .serial_number(certificate_serial or x509.random_serial_number())
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(issuer_id, critical=False)
+    )
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical=critical)
+    return builder.sign(issuer_key, hash_algorithm or hashes.SHA256())
+
+
+_KEY_USAGES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
+
+def _client_extensions() -> list[tuple[x509.ExtensionType, bool]]:
+    usage = dict.fromkeys(_KEY_USAGES, False) | {"digital_signature": True}
+    return [
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (x509.KeyUsage(**usage), True),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False),
+    ]
+
+
+@cache
+def _key_named(_name: str) -> PrivateKey:
+    return generate_private_key("ec-p256")
+
+
+def _yesterday() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)

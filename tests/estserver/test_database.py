@@ -1,0 +1,126 @@
+"""From a database URL to Django's settings, and no password in any refusal."""
+
+import sqlite3
+import traceback
+from pathlib import Path
+
+import pytest
+
+from estserver.config import ConfigError
+from estserver.database import database_settings
+
+DATA = Path("/srv/est")
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("", "/srv/est/est.sqlite3"),
+        ("sqlite:///other.sqlite3", "/srv/est/other.sqlite3"),
+        ("sqlite:///a%20b.sqlite3", "/srv/est/a b.sqlite3"),
+        ("sqlite:////tmp/abs.sqlite3", "/tmp/abs.sqlite3"),
+    ],
+)
+def test_sqlite_lies_in_the_data_directory_unless_absolute(url, name):
+    settings = database_settings(url, data_dir=DATA)
+
+    assert settings["ENGINE"] == "django.db.backends.sqlite3"
+    assert settings["NAME"] == name
+
+
+def test_sqlite_writes_durably_and_waits_for_the_other_writer(tmp_path):
+    settings = database_settings("", data_dir=tmp_path)
+
+    assert settings["CONN_MAX_AGE"] is None
+    assert settings["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert settings["OPTIONS"]["timeout"] == 20
+    connection = sqlite3.connect(settings["NAME"])
+    try:
+        connection.executescript(settings["OPTIONS"]["init_command"])
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "PostgreSQL"])
+def test_postgresql_parts_are_percent_decoded(scheme):
+    settings = database_settings(
+        f"{scheme}://est%40corp:p%2Fa%23s%3As%3F@db.example.com:5433/est%20db?sslmode=verify-full",
+        data_dir=DATA,
+    )
+
+    assert settings == {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": "est db",
+        "USER": "est@corp",
+        "PASSWORD": "p/a#s:s?",
+        "HOST": "db.example.com",
+        "PORT": "5433",
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "sslmode": "verify-full",
+            "options": "-c statement_timeout=5000 -c lock_timeout=3000 "
+            "-c idle_in_transaction_session_timeout=10000",
+        },
+    }
+
+
+def test_postgresql_leaves_out_what_the_url_does():
+    settings = database_settings("postgres:///est", data_dir=DATA)
+
+    assert [settings[key] for key in ("USER", "PASSWORD", "HOST", "PORT")] == [""] * 4
+
+
+def test_postgresql_can_be_reached_by_a_unix_socket():
+    settings = database_settings("postgres://est@/est?host=/run/PostgreSQL", data_dir=DATA)
+
+    assert settings["HOST"] == "/run/PostgreSQL"
+    assert "host" not in settings["OPTIONS"]
+
+
+def test_postgresql_takes_an_ipv6_host():
+    assert database_settings("postgres://[::1]/est", data_dir=DATA)["HOST"] == "::1"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (f"mysql://u:{SECRET}@h/db", "begins with mysql://; wanted postgresql://"),
+        (f"u:{SECRET}@h/db", "has no scheme"),
+        (f"{SECRET}:postgres://u@h/db", "has no scheme"),
+        (f"{SECRET}", "has no scheme"),
+        (f"postgres://u:{SECRET}#x@h/db", "percent-encode special characters"),
+        (f"postgres://u:{SECRET}/x@h/db", "percent-encode special characters"),
+        (f"postgres://u:x?{SECRET}@h/db", "percent-encode special characters"),
+        (f"postgres://u:1/{SECRET}@h/db", "names no database after the host"),
+        (f"postgres://u:1?{SECRET}@h/db", "names no database after the host"),
+        (f"postgres://u:p@h/db?{SECRET}=1", "1 parameter(s) after '?' that aren't known"),
+        (f"postgres://u:p@h/db?options={SECRET}", "parameter(s) after '?' that aren't known"),
+        (f"postgres://u:p@h/db?sslmode={SECRET}", "sslmode isn't one of disable, allow"),
+        (f"postgres://u:{SECRET}@h/db#x", "has a '#'"),
+        (f"postgres://u:{SECRET}@h", "names no database after the host"),
+        (f"postgres://u:{SECRET}@h/", "names no database after the host"),
+        (f"postgres://u:{SECRET}@h/a/b", "names no database after the host"),
+        (f"postgres://u:{SECRET}@h:99999/db", "percent-encode special characters"),
+        (f"postgres://u:{SECRET}%FF@h/db", "percent-encode special characters"),
+        (f"postgres://u:{SECRET}[@h/db", "percent-encode special characters"),
+        (f"postgres://u:{SECRET}\uff0f@h/db", "percent-encode special characters"),
+        ("sqlite:///", "has a path and nothing else"),
+        (f"sqlite://{SECRET}/db", "has a path and nothing else"),
+        ("sqlite:///:memory:", "forgets which certificates were issued"),
+    ],
+)
+def test_T22_a_refusal_says_what_is_wanted_and_never_the_password(url, words):
+    with pytest.raises(ConfigError) as caught:
+        database_settings(url, data_dir=DATA)
+
+    assert words in str(caught.value)
+    # Not in a traceback either, which shows causes and contexts but no local variables.
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert SECRET not in "".join(traceback.format_exception_only(error))
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,31 @@
+"""Settings of the tests: every app, both doors' URLs by name, a database that threads can share."""
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+os.environ["EST_DATA_DIR"] = tempfile.mkdtemp(prefix="est-tests-")
+os.environ.pop("EST_CONFIG", None)
+
+from estserver.database import database_settings
+from estserver.settings.admin import *  # noqa: F403
+from estserver.settings.admin import EST_DATA_DIR, PKI
+
+EST_DOMAIN = "est.example.com"
+EST_DOMAIN_NAMES = frozenset({EST_DOMAIN})
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver", EST_DOMAIN]
+
+# CI runs the issuance and denylist tests on PostgreSQL as well (tests/postgresql.py starts it).
+DATABASES = {
+    "default": database_settings(os.environ.get("TEST_DATABASE_URL", ""), data_dir=EST_DATA_DIR)
+}
+if "sqlite" in DATABASES["default"]["ENGINE"]:
+    # A file, not memory: threads and child processes share it, as they do in real life.
+    DATABASES["default"]["TEST"] = {"NAME": str(EST_DATA_DIR / "test.sqlite3")}
+
+PKI = replace(PKI, data_dir=EST_DATA_DIR)
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STATIC_ROOT = Path(EST_DATA_DIR) / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
+LOGGING_CONFIG = None
