@@ -7,6 +7,7 @@ being issued at that moment. When ``deny`` has returned, no certificate is issue
 
 import datetime
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,15 +17,18 @@ from django.db.models import Exists, Q, QuerySet
 
 from pki import audit
 from pki.audit import Actor
-from pki.exceptions import DeviceDenied, OperatorError
+from pki.exceptions import CSRRejected, DeviceDenied, OperatorError
 from pki.intents import void_intents
 from pki.keys import public_key_sha256
 from pki.models import DenylistEntry, IssuedCertificate
-from pki.names import fold_name
+from pki.names import check_common_name, fold_name, shown
 from pki.reasons import Reason
 from pki.transactions import in_write_transaction
 
 Kind = DenylistEntry.Kind
+
+DEVICE_SERIAL = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]{1,64}")
+"""The PrintableString that X.520 wants for serialNumber, as CSRs are held to (``pki.names``)."""
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -143,17 +147,43 @@ def write(
     return True
 
 
-def _intents_of(kind: str, value: str) -> QuerySet[IssuedCertificate]:
-    """The certificates-to-be that an entry stops."""
+def certificates_named(kind: str, value: str) -> QuerySet[IssuedCertificate]:
+    """The certificates on record that a normalized entry names, in whatever state they are.
+
+    A client's entry names the client's own certificate, not those that it enrolled.
+    """
     column = {
         Kind.COMMON_NAME: "name_folded",
         Kind.DEVICE_SERIAL: "device_serial__iexact",
-        Kind.FINGERPRINT: "client_fingerprint",
-        Kind.SERIAL_NUMBER: "predecessor__serial_number",
+        Kind.FINGERPRINT: "fingerprint_sha256",
+        Kind.SERIAL_NUMBER: "serial_number",
         Kind.KEY: "key_sha256",
-        Kind.CLIENT: "client_fingerprint",
+        Kind.CLIENT: "fingerprint_sha256",
     }[Kind(kind)]
     return IssuedCertificate.objects.filter(**{column: value})
+
+
+def _intents_of(kind: str, value: str) -> QuerySet[IssuedCertificate]:
+    """The certificates-to-be that an entry stops: those it names, and those asked for with them.
+
+    The serial number of a client from a PKI outside isn't on record with its intents. So an entry
+    for a serial number takes all of those; who isn't denied asks again, and gets a new intent.
+    """
+    if kind in (Kind.COMMON_NAME, Kind.DEVICE_SERIAL, Kind.KEY):
+        return certificates_named(kind, value)
+    if kind == Kind.SERIAL_NUMBER:
+        on_record = IssuedCertificate.objects.exclude(fingerprint_sha256=None)
+        fingerprints = on_record.values("fingerprint_sha256")
+        named = fingerprints.filter(serial_number=value)
+        return IssuedCertificate.objects.filter(
+            Q(predecessor__serial_number=value)
+            | Q(client_fingerprint__in=named)
+            | ~Q(client_fingerprint__in=fingerprints)
+        )
+    stopped = Q(client_fingerprint=value)
+    if kind == Kind.FINGERPRINT:
+        stopped |= Q(predecessor__fingerprint_sha256=value)
+    return IssuedCertificate.objects.filter(stopped)
 
 
 def void_intents_of(entries: Iterable[tuple[str, str]], *, actor: Actor) -> None:
@@ -203,8 +233,17 @@ def normalize(kind: str, value: str) -> str:
     if not value:
         raise OperatorError("the value is empty")
     if kind == Kind.COMMON_NAME:
+        try:
+            check_common_name(value)
+        except CSRRejected as error:  # such an entry would stop nobody, and look as if it did
+            raise OperatorError(error.message) from error
         return fold_name(value)
     if kind == Kind.DEVICE_SERIAL:
+        if not DEVICE_SERIAL.fullmatch(value):
+            raise OperatorError(
+                f"{shown(value)} can't be a device's serial number: wanted 1 to 64 of letters, "
+                "digits, space and '()+,-./:=?"
+            )
         return value.casefold()
     if value.startswith("-----BEGIN CERTIFICATE-----"):
         return _from_certificate(kind, value)
@@ -213,7 +252,7 @@ def normalize(kind: str, value: str) -> str:
     digest = value.replace(":", "").lower()
     if len(digest) != 64 or not _HEX.issuperset(digest):
         raise OperatorError(
-            f"{value!r} isn't a SHA-256: wanted 64 hexadecimal digits, colons are fine"
+            f"{shown(value)} isn't a SHA-256: wanted 64 hexadecimal digits, colons are fine"
         )
     return digest
 
@@ -226,14 +265,22 @@ def normalize_serial_number(value: str) -> str:
     """
     text = value.strip().lower()
     try:
-        number = int(text[4:]) if text.startswith("dec:") else int(text.replace(":", ""), 16)
+        is_decimal = text.startswith("dec:")
+        digits = text[4:] if is_decimal else text.replace(":", "").removeprefix("0x")
+        if not digits.isascii() or not digits.isalnum() or len(digits) > _MAX_DIGITS:
+            raise ValueError("neither hexadecimal nor decimal digits")
+        number = int(digits, 10 if is_decimal else 16)
     except ValueError as error:
         raise OperatorError(
-            f"{value!r} isn't a serial number: wanted hex digits, or dec: and decimal digits"
+            f"{shown(value)} isn't a serial number: wanted hex digits, or dec: and decimal digits"
         ) from error
     if number <= 0:
-        raise OperatorError(f"{value!r} isn't a serial number: wanted one above zero")
+        raise OperatorError(f"{shown(value)} isn't a serial number: wanted one above zero")
     return f"{number:x}"
+
+
+_MAX_DIGITS = 50
+"""RFC 5280 4.1.2.2 allows 20 octets: 40 digits in hex, 49 in decimal."""
 
 
 def _from_certificate(kind: str, pem: str) -> str:
