@@ -6,31 +6,22 @@ being issued at that moment. When ``deny`` has returned, no certificate is issue
 """
 
 import datetime
-import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from django.db.models import Exists, Q, QuerySet
 
 from pki import audit
 from pki.audit import Actor
-from pki.exceptions import CSRRejected, DeviceDenied, OperatorError
+from pki.denylist_values import normalize
+from pki.exceptions import DeviceDenied, OperatorError
 from pki.intents import void_intents
-from pki.keys import public_key_sha256
 from pki.models import DenylistEntry, IssuedCertificate
-from pki.names import check_common_name, fold_name, shown
+from pki.names import fold_name
 from pki.reasons import Reason
 from pki.transactions import in_write_transaction
 
 Kind = DenylistEntry.Kind
-
-DEVICE_SERIAL = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]{1,64}")
-"""The PrintableString that X.520 wants for serialNumber, as CSRs are held to (``pki.names``)."""
-
-_HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,78 +209,3 @@ def allow(kind: str, value: str, *, reason: str, actor: Actor) -> bool:
         return True
 
     return in_write_transaction(remove_entry)
-
-
-def normalize(kind: str, value: str) -> str:
-    """``value`` as it is stored and compared; raises ``OperatorError`` if it can't be of ``kind``.
-
-    Names are case-folded, on purpose: AWS tells them apart by case, but a deny covers every
-    spelling. Hashes and serial numbers lose colons and case; a serial number may be decimal
-    (``dec:1234``); a client certificate may be given as PEM text.
-    """
-    value = value.strip()
-    if kind not in Kind.values:
-        raise OperatorError(f"{kind!r} isn't a kind of entry; wanted: {', '.join(Kind.values)}")
-    if not value:
-        raise OperatorError("the value is empty")
-    if kind == Kind.COMMON_NAME:
-        try:
-            check_common_name(value)
-        except CSRRejected as error:  # such an entry would stop nobody, and look as if it did
-            raise OperatorError(error.message) from error
-        return fold_name(value)
-    if kind == Kind.DEVICE_SERIAL:
-        if not DEVICE_SERIAL.fullmatch(value):
-            raise OperatorError(
-                f"{shown(value)} can't be a device's serial number: wanted 1 to 64 of letters, "
-                "digits, space and '()+,-./:=?"
-            )
-        return value.casefold()
-    if value.startswith("-----BEGIN CERTIFICATE-----"):
-        return _from_certificate(kind, value)
-    if kind == Kind.SERIAL_NUMBER:
-        return normalize_serial_number(value)
-    digest = value.replace(":", "").lower()
-    if len(digest) != 64 or not _HEX.issuperset(digest):
-        raise OperatorError(
-            f"{shown(value)} isn't a SHA-256: wanted 64 hexadecimal digits, colons are fine"
-        )
-    return digest
-
-
-def normalize_serial_number(value: str) -> str:
-    """A serial number as we store it: lower-case hex without leading zeros.
-
-    Takes hex with or without colons and ``0x``, and decimal as ``dec:1234``. Raises
-    ``OperatorError`` for anything else.
-    """
-    text = value.strip().lower()
-    try:
-        is_decimal = text.startswith("dec:")
-        digits = text[4:] if is_decimal else text.replace(":", "").removeprefix("0x")
-        if not digits.isascii() or not digits.isalnum() or len(digits) > _MAX_DIGITS:
-            raise ValueError("neither hexadecimal nor decimal digits")
-        number = int(digits, 10 if is_decimal else 16)
-    except ValueError as error:
-        raise OperatorError(
-            f"{shown(value)} isn't a serial number: wanted hex digits, or dec: and decimal digits"
-        ) from error
-    if number <= 0:
-        raise OperatorError(f"{shown(value)} isn't a serial number: wanted one above zero")
-    return f"{number:x}"
-
-
-_MAX_DIGITS = 50
-"""RFC 5280 4.1.2.2 allows 20 octets: 40 digits in hex, 49 in decimal."""
-
-
-def _from_certificate(kind: str, pem: str) -> str:
-    try:
-        certificate = x509.load_pem_x509_certificate(pem.encode())
-    except ValueError as error:
-        raise OperatorError(f"the PEM text isn't a certificate: {error}") from error
-    if kind == Kind.SERIAL_NUMBER:
-        return f"{certificate.serial_number:x}"
-    if kind == Kind.KEY:
-        return public_key_sha256(certificate.public_key())
-    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
