@@ -33,9 +33,9 @@ the request, by which the log and the audit trail are searched.
 
     name-bound-to-another: another client certificate enrolled the thing name 'sensor-1' first ...
 
-A code keeps its meaning for good, so programs may compare it; the sentence may change. Statuses of
-500 and above mean that the same request may come again, after the seconds in `Retry-After` where
-that is given; the others mean that the request, or something on our side, has to change first.
+A code keeps its meaning for good, so programs may compare it; the sentence may change. With 503 the
+same request may come again, after the seconds in `Retry-After`; with any other status something
+has to change first.
 """
 
 _BY_ERROR: dict[type[PKIError], frozenset[Reason]] = {
@@ -92,7 +92,6 @@ def reason_codes() -> str:
     by_status = sorted(Reason, key=http_status)  # stable: the enum's order within a status
     for status, reasons in groupby(by_status, key=http_status):
         parts.append(f"\n## {status.value} {status.phrase}\n")
-        parts += [
-            f"\n### {reason.code}\n\n{reason.meaning} {reason.advice}\n" for reason in reasons
-        ]
+        for reason in reasons:
+            parts.append(f"\n### {reason.code}\n\n{reason.meaning} {reason.advice}\n")
     return "".join(parts)

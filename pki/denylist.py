@@ -17,6 +17,7 @@ from pki.denylist_values import normalize
 from pki.exceptions import DeviceDenied, OperatorError
 from pki.intents import void_intents
 from pki.models import DenylistEntry, IssuedCertificate
+from pki.models.certificate import IssuedCertificateQuerySet
 from pki.names import fold_name
 from pki.reasons import Reason
 from pki.transactions import in_write_transaction
@@ -138,7 +139,7 @@ def write(
     return True
 
 
-def certificates_named(kind: str, value: str) -> QuerySet[IssuedCertificate]:
+def certificates_named(kind: str, value: str) -> IssuedCertificateQuerySet:
     """The certificates on record that a normalized entry names, in whatever state they are.
 
     A client's entry names the client's own certificate, not those that it enrolled.

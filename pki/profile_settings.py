@@ -46,7 +46,7 @@ def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
     return changes
 
 
-def _field(key: str) -> models.Field[Any, Any]:
+def _field(key: str) -> "models.Field[Any, Any]":
     fields = {
         field.name: field
         for field in CertificateProfile._meta.concrete_fields
@@ -59,7 +59,7 @@ def _field(key: str) -> models.Field[Any, Any]:
     return fields[key]
 
 
-def _value(field: models.Field[Any, Any], text: str) -> Any:
+def _value(field: "models.Field[Any, Any]", text: str) -> Any:
     """``text`` as a value of the field's type."""
     if field.name == "ca":
         return find_authority(text)

@@ -44,10 +44,8 @@ class Command(OperatorCommand):
         value = normalize(kind, value_or_certificate(kind, value))
         expires_at = expiry_after(expires) if expires else None
         added = deny(kind, value, reason=reason, actor=actor, expires_at=expires_at)
-        outcome = f"{kind} {value} {'is' if added else 'was'} on the denylist"
-        outcome += (
-            f"{' now' if added else ' already'}, {f'to {expires}' if expires else 'for good'}"
-        )
+        outcome = f"{kind} {value} {'is now' if added else 'was already'} on the denylist"
+        outcome += f", until {expires}" if expires else ", for good"
         live = certificates_named(kind, value).live()
         if revoke:
             count = revoke_certificates(live, reason=REVOCATION_REASON, actor=actor, comment=reason)
