@@ -11,7 +11,13 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import DatabaseError, IntegrityError, OperationalError, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    transaction,
+)
 
 from pki import audit
 from pki.exceptions import Busy
@@ -49,7 +55,7 @@ def in_write_transaction(work: Callable[[], T]) -> T:
             audit.restore(head)
             if attempt == ATTEMPTS or not _is_conflict(error):
                 raise Busy(Reason.DATABASE_UNAVAILABLE) from error
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:  # the latter: the connection is gone
             audit.restore(head)
             raise Busy(Reason.DATABASE_UNAVAILABLE) from error
         except BaseException:
