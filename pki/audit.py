@@ -88,7 +88,7 @@ def record(
         target=target[:200],
         reason=reason[:500],
         request_id=actor.request_id,
-        source_ip=actor.source_ip,
+        source_ip=_stored_address(actor.source_ip),
         before=before,
         after=after,
     )
@@ -109,6 +109,18 @@ def record(
     event.hash = _hash(event)
     event.save(force_insert=True)
     _thread.head = Head(event.chain, event.position, event.hash)
+
+
+def _stored_address(address: str | None) -> str | None:
+    """An IP address as the database will give it back, for the hash must be over the same text.
+
+    IPv6 has many spellings, and PostgreSQL knows no zone ("%eth0", RFC 4007 11).
+    """
+    if address is None:
+        return None
+    field = AuditEvent._meta.get_field("source_ip")
+    stored: str = field.get_prep_value(address.partition("%")[0])
+    return stored
 
 
 @dataclass(frozen=True, slots=True)
