@@ -49,7 +49,7 @@ class ESTView(APIView):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        """None: DRF's ``Allow`` and ``Vary`` tell an EST client nothing, and its buffer is small."""
+        """None: DRF's ``Allow`` and ``Vary`` tell EST clients nothing; their buffers are small."""
         return {}
 
     @property
