@@ -3,7 +3,7 @@
 import logging
 from typing import Any, cast
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseError  # InterfaceError isn't a DatabaseError
 from django.http import HttpResponse
 from rest_framework import exceptions as drf
 from rest_framework import status
@@ -41,11 +41,6 @@ STATUS_BY_REASON: dict[Reason, int] = {
     Reason.CLIENT_CERTIFICATE_MISSING: status.HTTP_401_UNAUTHORIZED,
     Reason.LABEL_UNKNOWN: status.HTTP_404_NOT_FOUND,
 }
-
-
-def status_of(error: PKIError) -> int:
-    """The HTTP status of a refusal: its reason's own, else that of its kind."""
-    return STATUS_BY_REASON.get(error.reason) or STATUS_BY_ERROR[type(error)]
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
