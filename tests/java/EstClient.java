@@ -9,6 +9,7 @@ import java.security.KeyPairGenerator;
 import java.security.KeyStore;
 import java.security.PrivateKey;
 import java.security.PublicKey;
+import java.security.Security;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
 import java.security.cert.TrustAnchor;
@@ -27,6 +28,7 @@ import org.bouncycastle.est.ESTService;
 import org.bouncycastle.est.jcajce.JcaJceUtils;
 import org.bouncycastle.est.jcajce.JsseDefaultHostnameAuthorizer;
 import org.bouncycastle.est.jcajce.JsseESTServiceBuilder;
+import org.bouncycastle.jce.provider.BouncyCastleProvider;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 import org.bouncycastle.pkcs.PKCS10CertificationRequest;
 import org.bouncycastle.pkcs.PKCS10CertificationRequestBuilder;
@@ -60,11 +62,15 @@ public final class EstClient {
     }
 
     public static void main(String[] arguments) throws Exception {
+        Security.addProvider(new BouncyCastleProvider());  // verifies the server's certificate
         EstClient client =
             new EstClient(arguments[0], Integer.parseInt(arguments[1]), Path.of(arguments[2]));
         try {
             client.run(arguments);
         } catch (ESTException refused) {
+            if (refused.getStatusCode() == 0) {
+                throw refused;  // never got as far as a status
+            }
             InputStream body = refused.getBody();
             System.out.println("refused " + refused.getStatusCode() + " "
                 + (body == null ? refused.getMessage() : new String(body.readAllBytes())));
