@@ -29,9 +29,9 @@ class Installation:
     @classmethod
     def at(cls, data_dir: Path) -> "Installation":
         """An installation that will serve on ports that are free now."""
-        with socket.create_server(("127.0.0.1", 0)) as one:
-            with socket.create_server(("127.0.0.1", 0)) as other:
-                return cls(data_dir, one.getsockname()[1], other.getsockname()[1])
+        any_port = ("127.0.0.1", 0)
+        with socket.create_server(any_port) as one, socket.create_server(any_port) as other:
+            return cls(data_dir, one.getsockname()[1], other.getsockname()[1])
 
     @property
     def environment(self) -> dict[str, str]:
