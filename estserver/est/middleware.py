@@ -2,7 +2,6 @@
 
 import logging
 import time
-import uuid
 from collections.abc import Callable
 
 from django.core.exceptions import DisallowedHost
@@ -12,6 +11,7 @@ from estserver.est import renderers
 from estserver.est.identity import Caller, EndpointNotAllowed, caller
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
+from pki.models.fields import new_identifier
 from pki.reasons import Reason
 
 logger = logging.getLogger("estserver.request")
@@ -52,7 +52,7 @@ class RequestMiddleware:
             request.caller = caller(request.environ)  # type: ignore[attr-defined]
         except EndpointNotAllowed as error:
             request.caller, refused = error.seen, error
-        request.request_id = request.caller.request_id or uuid.uuid4().hex
+        request.request_id = request.caller.request_id or new_identifier().hex
         if refused is None:
             try:
                 request.get_host()
