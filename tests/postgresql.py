@@ -13,9 +13,10 @@ from pathlib import Path
 
 import psycopg
 
-from tests.requirements import require_program
+from tests.programs import require_program
 
 DIRECTORY_VARIABLE = "TEST_POSTGRESQL_DIRECTORY"
+BINARIES = "/usr/lib/postgresql/*/bin"
 """Tells tests that run on a private server where it is, so that they may stop and start it."""
 
 USER = "est"
@@ -70,7 +71,7 @@ class PostgreSQLServer:
 @contextmanager
 def private_server() -> Iterator[PostgreSQLServer]:
     """A new server with an empty database, gone without a trace at the end."""
-    require_program("initdb")
+    require_program("initdb", package="postgresql", beside=BINARIES)
     directory = Path(tempfile.mkdtemp(prefix="est-postgresql-"))
     server = PostgreSQLServer(directory)
     try:
@@ -108,7 +109,7 @@ def _run(program: str, *arguments: str) -> None:
     # Output goes to a file: the server inherits it, and a pipe would never end.
     with tempfile.TemporaryFile() as output:
         done = subprocess.run(
-            [require_program(program), *arguments],
+            [require_program(program, package="postgresql", beside=BINARIES), *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd="/",

@@ -12,7 +12,8 @@ from django.test import override_settings
 
 from estserver.est.chunked import accept_chunked_bodies
 from estserver.settings import est
-from tests.est_client import ESTClient, _response
+from tests.est_client import ESTClient
+from tests.transports import response_of
 
 IS_POSTGRESQL = connection.vendor == "postgresql"
 
@@ -25,12 +26,12 @@ class Device(ESTClient):
         """Send one request through a handler of its own, with Django's care for connections."""
         handler = make_lambda_handler(accept_chunked_bodies(WSGIHandler()), binary_support=True)
         event = self.event(method, url, body, headers, is_base64=is_base64)
-        return _response(handler(event, None))
+        return response_of(handler(event, None))
 
 
 @contextmanager
 def est_side():
-    """The settings of the device side. Settings are one per process: threads can't each set them."""
+    """The settings of the device side: one for the process, threads can't each set them."""
     with override_settings(
         ROOT_URLCONF=est.ROOT_URLCONF,
         MIDDLEWARE=est.MIDDLEWARE,
