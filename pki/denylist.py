@@ -145,15 +145,18 @@ def write(
 
 def _intents_of(kind: str, value: str) -> QuerySet[IssuedCertificate]:
     """The certificates-to-be that an entry stops."""
-    column = {
-        Kind.COMMON_NAME: "name_folded",
-        Kind.DEVICE_SERIAL: "device_serial__iexact",
-        Kind.FINGERPRINT: "client_fingerprint",
-        Kind.SERIAL_NUMBER: "predecessor__serial_number",
-        Kind.KEY: "key_sha256",
-        Kind.CLIENT: "client_fingerprint",
-    }[Kind(kind)]
-    return IssuedCertificate.objects.filter(**{column: value})
+    return IssuedCertificate.objects.filter(
+        {
+            Kind.COMMON_NAME: Q(name_folded=value),
+            Kind.DEVICE_SERIAL: Q(device_serial__iexact=value),
+            Kind.FINGERPRINT: (
+                Q(client_fingerprint=value) | Q(predecessor__fingerprint_sha256=value)
+            ),
+            Kind.SERIAL_NUMBER: Q(predecessor__serial_number=value),
+            Kind.KEY: Q(key_sha256=value),
+            Kind.CLIENT: Q(client_fingerprint=value),
+        }[Kind(kind)]
+    )
 
 
 def void_intents_of(entries: Iterable[tuple[str, str]], *, actor: Actor) -> None:
@@ -161,9 +164,22 @@ def void_intents_of(entries: Iterable[tuple[str, str]], *, actor: Actor) -> None
 
     def void_all() -> None:
         for kind, value in entries:
+            if kind == Kind.SERIAL_NUMBER:
+                _wait_for_intents()
             void_intents(_intents_of(kind, value), actor=actor, why=f"denied: {kind}")
 
     in_write_transaction(void_all)
+
+
+def _wait_for_intents() -> None:
+    """Let every certificate that is being issued at this moment be issued first.
+
+    A row doesn't say its client's serial number, so which of them an entry names can't be told.
+    Writing to each waits for, or collides with, whoever is turning it into a certificate; what is
+    issued afterwards has seen the entry.
+    """
+    intents = IssuedCertificate.objects.filter(state=IssuedCertificate.State.INTENT)
+    intents.update(state=IssuedCertificate.State.INTENT)
 
 
 def allow(kind: str, value: str, *, reason: str, actor: Actor) -> bool:

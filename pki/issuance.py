@@ -289,7 +289,7 @@ def _record_issued(
     changed = (
         IssuedCertificate.objects.filter(pk=intent.pk, state=State.INTENT)
         .exclude(_subjects(request, intent.predecessor).denied())
-        .exclude(Exists(_revoked(request.client)))
+        .exclude(Exists(_revoked(intent, request.client)))
         .update(current_name=request.current_name, **issued)
     )
     if not changed:
@@ -318,9 +318,11 @@ def _supersede(intent: IssuedCertificate, request: IssueRequest, now: datetime.d
     )
     if replaced is None:
         return
-    IssuedCertificate.objects.filter(pk=replaced.pk, state=State.ISSUED).update(
+    superseded = IssuedCertificate.objects.filter(pk=replaced.pk, state=State.ISSUED).update(
         state=State.SUPERSEDED, superseded_at=now, current_name=None
     )
+    if not superseded:
+        return  # revoked, or superseded by another, while we waited for its row
     audit.record(
         "supersede",
         actor=request.actor,
@@ -329,10 +331,11 @@ def _supersede(intent: IssuedCertificate, request: IssueRequest, now: datetime.d
     )
 
 
-def _revoked(client: Client) -> QuerySet[IssuedCertificate]:
-    """The client's certificate, if it has been revoked since it was looked at."""
+def _revoked(intent: IssuedCertificate, client: Client) -> QuerySet[IssuedCertificate]:
+    """The client's certificate and the one to be renewed, as far as revoked in the meantime."""
     return IssuedCertificate.objects.filter(
-        fingerprint_sha256=client.fingerprint, state=State.REVOKED
+        Q(fingerprint_sha256=client.fingerprint) | Q(pk=intent.predecessor_id),
+        state=State.REVOKED,
     )
 
 
@@ -342,7 +345,13 @@ def _find_out_why(intent: IssuedCertificate, request: IssueRequest) -> IssuedCer
     if row.state in (State.ISSUED, State.SUPERSEDED):
         return row
     check_denylist(_subjects(request, intent.predecessor))
-    if _revoked(request.client).exists():
+    revoked = set(_revoked(intent, request.client).values_list("fingerprint_sha256", flat=True))
+    if request.client.fingerprint in revoked:
         raise ClientRefused(Reason.CLIENT_CERTIFICATE_REVOKED)
+    if revoked:
+        raise EnrollmentRefused(
+            Reason.NOTHING_TO_RENEW,
+            f"the certificate of {intent.common_name!r} was revoked meanwhile: enroll it",
+        )
     logger.warning("intent %s became %s before it was issued", intent, row.state)
     raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE)

@@ -71,7 +71,7 @@ def current() -> Prepared:
         with _lock:
             prepared = _latest
             if prepared.generation != generation:
-                prepared = _latest = _prepare(generation)
+                prepared = _latest = _prepare_whole(generation)
     return prepared
 
 
@@ -93,6 +93,16 @@ def profile_for(label: str) -> PreparedProfile:
         reason = Reason.LABEL_UNKNOWN if label or prepared.profiles else Reason.CA_UNAVAILABLE
         raise AuthorityUnavailable(reason)
     return profile
+
+
+def _prepare_whole(generation: int) -> Prepared:
+    """Everything of one generation, and of one only: what changes meanwhile is read again."""
+    while True:
+        prepared = _prepare(generation)
+        newest = Generation.current()
+        if newest == generation:
+            return prepared
+        generation = newest
 
 
 def _prepare(generation: int) -> Prepared:
