@@ -2,8 +2,10 @@
 
 import datetime
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.db import Error
 from django.utils import timezone
 
 from estserver.hooks import (
@@ -135,10 +137,18 @@ def run_post_hook(pending: PendingHook) -> bool:
         pending.last_error = f"{type(error).__name__}: {error}"[:500]
         pause = min(_FIRST_RETRY * 2 ** (pending.attempts - 1), _LAST_RETRY)
         pending.next_attempt_at = timezone.now() + pause
-        in_write_transaction(pending.save)
+        _write(pending.save)
         return False
-    in_write_transaction(pending.delete)
+    _write(pending.delete)
     return True
+
+
+def _write(change: Callable[[], object]) -> None:
+    """Note how a hook ended. If that fails the row stays as it was, and the hook runs again."""
+    try:
+        in_write_transaction(change)
+    except (PKIError, Error):
+        logger.exception("a post hook's outcome isn't on record: it will run again")
 
 
 def run_pending_hooks() -> tuple[int, int]:

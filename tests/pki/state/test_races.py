@@ -82,7 +82,9 @@ def test_T16_nothing_is_issued_after_deny_has_returned(device, deny_now, pair):
         assert reply.status_code in (200, 403, 503), reply.text
         assert issued_serials(common_name=name) == seen_by_deny, "I6"
         assert device.simpleenroll(csr).status_code == 403
-        IssuedCertificate.objects.filter(common_name=name).update(key_owner=None)  # lets the next name use the key
+        IssuedCertificate.objects.filter(common_name=name).update(
+            key_owner=None
+        )  # lets the next name use the key
         outcomes.add(reply.status_code)
     assert 200 in outcomes
     assert 403 in outcomes

@@ -162,7 +162,7 @@ def test_T31_changed_row_is_named(column):
     value = {"hash": "0" * 64, "at": timezone.now()}[column]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE pki_auditevent SET {column} = %s WHERE action = 'two'",  # noqa: S608
+            f"UPDATE pki_auditevent SET {column} = %s WHERE action = 'two'",
             [value],
         )
 
