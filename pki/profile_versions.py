@@ -42,8 +42,6 @@ def change_profile(
     Raises ``OperatorError`` when ``profile`` isn't the version in force (somebody was faster), or
     the result would be inconsistent.
     """
-    if profile.active_label is None:
-        raise OperatorError(f"{profile} isn't in force any more: look at the newest version first")
     values = {
         field.attname: getattr(profile, field.attname)
         for field in CertificateProfile._meta.concrete_fields
@@ -56,8 +54,10 @@ def change_profile(
     newest = CertificateProfile.objects.filter(name=profile.name).aggregate(Max("version"))
     successor.version = (newest["version__max"] or 0) + 1
     before = settings_of(profile)
-    profile.active_label = None
-    profile.save(update_fields=["active_label"])
+    in_force = CertificateProfile.objects.filter(pk=profile.pk).exclude(active_label=None)
+    # ``profile`` itself stays as it is: the caller's transaction may have to start over.
+    if not in_force.update(active_label=None):
+        raise OperatorError(f"{profile} isn't in force any more: look at the newest version first")
     _put_in_force(successor)
     after = settings_of(successor)
     audit.record(

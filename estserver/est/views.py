@@ -16,7 +16,6 @@ from estserver.est.middleware import ESTRequest
 from estserver.est.negotiation import ESTNegotiation
 from estserver.est.parsers import PKCS10Parser
 from estserver.est.permissions import IsEnrollmentClient
-from pki import prepared
 from pki.audit import Actor
 from pki.clients import Client
 from pki.crl import current_crl
@@ -60,7 +59,7 @@ class ESTView(APIView):
     @property
     def profile(self) -> PreparedProfile:
         """The certificate profile of the label (RFC 7030 3.2.2)."""
-        return prepared.profile_for(self.label)
+        return self.seen.world.profile(self.label)
 
     @property
     def client(self) -> Client:
