@@ -4,11 +4,13 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from cryptography.x509.oid import AttributeOID
 from django.core.exceptions import ValidationError
 from django.db.models import Max
 
 from pki import audit
 from pki.audit import Actor
+from pki.csrattrs import encode_csr_attributes
 from pki.exceptions import OperatorError
 from pki.keys import KEY_ALGORITHMS
 from pki.models import CertificateProfile
@@ -113,6 +115,7 @@ def check_profile(profile: CertificateProfile) -> None:
         problems.append("key_algorithms: at least one is needed")
     if profile.is_serial_number_required and "serialNumber" not in profile.subject_attributes:
         problems.append("subject_attributes: serialNumber is required, so it must be allowed")
+    problems += _csrattrs_problems(profile.csrattrs)
     if profile.identity_rule == CertificateProfile.IdentityRule.PATTERN:
         problems += _pattern_problems(profile.identity_pattern)
     if profile.ca.purpose != profile.ca.Purpose.DEVICE:
@@ -138,4 +141,17 @@ def _pattern_problems(pattern: str) -> list[str]:
         return [f"identity_pattern: not a regular expression: {error}"]
     if "name" not in compiled.groupindex:
         return ["identity_pattern: it needs a group (?P<name>...) that finds the thing name"]
+    return []
+
+
+def _csrattrs_problems(lines: object) -> list[str]:
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        return ['csrattrs: wanted a list of lines such as "1.2.840.10045.4.3.2"']
+    try:
+        encode_csr_attributes(lines)
+    except ValueError as error:
+        return [f"csrattrs: {error}"]
+    if AttributeOID.CHALLENGE_PASSWORD.dotted_string in lines:
+        # It asks for a proof that ends at the gateway, out of our reach (RFC 7030 3.5).
+        return ["csrattrs: challengePassword can't be verified here: leave it out"]
     return []

@@ -11,7 +11,6 @@ from rest_framework.views import APIView
 from estserver.enrollment import EnrollmentRequest, enroll, record_refusal, reenroll
 from estserver.est import renderers
 from estserver.est.authentication import MutualTLSAuthentication
-from estserver.est.csrattrs import encode_csr_attributes
 from estserver.est.middleware import ESTRequest
 from estserver.est.negotiation import ESTNegotiation
 from estserver.est.parsers import PKCS10Parser
@@ -20,6 +19,7 @@ from pki.audit import Actor
 from pki.clients import Client
 from pki.crl import current_crl
 from pki.csr import check_csr
+from pki.csrattrs import encode_csr_attributes
 from pki.exceptions import CSRRejected, OperatorError, PKIError
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.prepared import PreparedProfile
