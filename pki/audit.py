@@ -14,13 +14,15 @@ import hashlib
 import json
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
 
+from pki import sql
 from pki.models.audit import AuditEvent
+from pki.models.fields import new_identifier
 
 GENESIS = "0" * 64
 
@@ -82,34 +84,40 @@ def record(
 
     ``before`` and ``after`` hold JSON values. Nothing secret goes in: the trail is exported.
     """
-    event = AuditEvent(
-        at=timezone.now(),
-        action=action,
-        actor=actor.name[:200],
-        target=target[:200],
-        reason=reason[:500],
-        request_id=actor.request_id,
-        source_ip=_as_stored(actor.source_ip),
-        before=before,
-        after=after,
-    )
+    chain, position, opening, previous_hash = _next_place()
+    said = {
+        "chain": chain,
+        "position": position,
+        "opening": opening,
+        "at": timezone.now(),
+        "action": action,
+        "actor": actor.name[:200],
+        "target": target[:200],
+        "reason": reason[:500],
+        "request_id": actor.request_id,
+        "source_ip": _as_stored(actor.source_ip),
+        "before": before,
+        "after": after,
+        "previous_hash": previous_hash,
+    }
+    digest = _hash(said)
+    sql.insert_values(AuditEvent, {**said, "id": new_identifier(), "hash": digest})
+    _thread.head = Head(chain, position, digest)
+
+
+def _next_place() -> tuple[uuid.UUID, int, int | None, str]:
+    """Chain, position, opening number and previous hash of this thread's next row."""
     last = _thread.head
-    if last is None:
-        event.chain, event.position = uuid.uuid4(), 0
-        newest = (
-            AuditEvent.objects.exclude(opening=None)
-            .order_by("-opening")
-            .values_list("opening", "hash")
-            .first()
-        )
-        number, event.previous_hash = newest or (0, GENESIS)
-        event.opening = (number or 0) + 1
-    else:
-        event.chain, event.position = last.chain, last.position + 1
-        event.previous_hash = last.hash
-    event.hash = _hash(event)
-    event.save(force_insert=True)
-    _thread.head = Head(event.chain, event.position, event.hash)
+    if last is not None:
+        return last.chain, last.position + 1, None, last.hash
+    newest = (
+        AuditEvent.objects.exclude(opening=None)
+        .order_by("-opening")
+        .values_list("opening", "hash")
+        .first()
+    )
+    number, previous_hash = newest or (0, GENESIS)
+    return uuid.uuid4(), 0, (number or 0) + 1, previous_hash
 
 
 def _as_stored(source_ip: str | None) -> str | None:
@@ -168,28 +176,43 @@ def _judged() -> Iterator[tuple[AuditEvent, str]]:
             what = what or f"row {position} of its chain is missing before it"
         elif event.previous_hash != previous:
             what = what or "the row before it was changed"
-        elif event.hash != _hash(event):
+        elif event.hash != _hash_of(event):
             what = what or "its contents were changed"
         yield event, what
         position, previous = event.position + 1, event.hash
 
 
-def _hash(event: AuditEvent) -> str:
+_HASHED = (
+    "previous_hash",
+    "chain",
+    "position",
+    "opening",
+    "at",
+    "action",
+    "actor",
+    "target",
+    "reason",
+    "request_id",
+    "source_ip",
+    "before",
+    "after",
+)
+
+
+def _hash(said: Mapping[str, Any]) -> str:
     """SHA-256 over everything the row says and the hash before it."""
-    said = [
-        event.previous_hash,
-        str(event.chain),
-        event.position,
-        event.opening,
-        event.at.astimezone(datetime.UTC).isoformat(timespec="microseconds"),
-        event.action,
-        event.actor,
-        event.target,
-        event.reason,
-        event.request_id,
-        event.source_ip,
-        event.before,
-        event.after,
-    ]
-    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    values = [said[name] for name in _HASHED]
+    text = json.dumps(
+        values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain
+    )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime.datetime):
+        return value.astimezone(datetime.UTC).isoformat(timespec="microseconds")
+    return str(value)
+
+
+def _hash_of(event: AuditEvent) -> str:
+    return _hash({name: getattr(event, name) for name in _HASHED})

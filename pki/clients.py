@@ -9,13 +9,14 @@ imitated (RFC 5280 6; a look-alike from another CA has them too).
 import datetime
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from django.utils import timezone
 
-from pki import prepared
+from pki import prepared, sql
 from pki.exceptions import ClientRefused
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.prepared import Prepared, PreparedAuthority
@@ -63,47 +64,73 @@ def authenticate_certificate(
     clients, unknown though one of our own CAs signed it, revoked, or superseded for too long.
     """
     at = at or timezone.now()
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        authority = _find_authority(certificate, chain, prepared.current(), at)
-        _check_is_for_clients(certificate)
-        common_names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        common_name = str(common_names[0].value) if common_names else ""
-        subject = certificate.subject.rfc4514_string()
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
-        # cryptography parses lazily: names, extensions and keys can fail at first sight of them
-        raise ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED) from error
-    fingerprint = hashlib.sha256(der).hexdigest()
+    read = _read(der, chain, prepared.current())
+    for certificate in read.path:
+        if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
+            raise ClientRefused(Reason.CLIENT_CERTIFICATE_EXPIRED)
+    if read.authority.row.not_after <= at:
+        raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNTRUSTED)
     return Client(
-        certificate=certificate,
-        fingerprint=fingerprint,
-        subject=subject,
-        common_name=common_name,
-        authority=authority.row,
-        record=_find_record(fingerprint, authority.row, at),
+        certificate=read.path[0],
+        fingerprint=read.fingerprint,
+        subject=read.subject,
+        common_name=read.common_name,
+        authority=read.authority.row,
+        record=_find_record(read.fingerprint, read.authority.row, at),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a certificate says, and the CA it leads to: the same at every time."""
+
+    path: tuple[x509.Certificate, ...]
+    """From the client's own up to the one that the CA signed."""
+    authority: PreparedAuthority
+    fingerprint: str
+    subject: str
+    common_name: str
+
+
+@lru_cache(maxsize=1024)
+def _read(der: bytes, chain: tuple[bytes, ...], world: Prepared) -> _Read:
+    """Parse the certificate and follow its signatures.
+
+    Kept, because a fleet's devices may share one bootstrap certificate: for as long as the CAs on
+    record are the same (``world`` compares by identity), and never what time or the database
+    decide.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        path, authority = _find_authority(certificate, chain, world)
+        _check_is_for_clients(certificate)
+        common_names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return _Read(
+            path=path,
+            authority=authority,
+            fingerprint=hashlib.sha256(der).hexdigest(),
+            subject=certificate.subject.rfc4514_string(),
+            common_name=str(common_names[0].value) if common_names else "",
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        # cryptography parses lazily: names, extensions and keys can fail at first sight of them
+        raise ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED) from error
+
+
 def _find_authority(
-    certificate: x509.Certificate,
-    chain: tuple[bytes, ...],
-    world: Prepared,
-    at: datetime.datetime,
-) -> PreparedAuthority:
-    """The CA on record that this certificate leads to, by signature, through ``chain``."""
+    certificate: x509.Certificate, chain: tuple[bytes, ...], world: Prepared
+) -> tuple[tuple[x509.Certificate, ...], PreparedAuthority]:
+    """The path through ``chain`` to a CA on record, by signature, and that CA."""
     intermediates = [x509.load_der_x509_certificate(der) for der in chain[1:MAX_CHAIN]]
-    below = certificate
+    path = [certificate]
     for _ in range(MAX_CHAIN):
-        if not below.not_valid_before_utc <= at <= below.not_valid_after_utc:
-            raise ClientRefused(Reason.CLIENT_CERTIFICATE_EXPIRED)
-        candidates = world.by_subject.get(below.issuer.public_bytes(), ())
-        for authority in candidates:
-            if authority.row.not_after > at and _is_signed_by(below, authority.certificate):
-                return authority
-        above = next((one for one in intermediates if _is_signed_by(below, one)), None)
+        for authority in world.by_subject.get(path[-1].issuer.public_bytes(), ()):
+            if _is_signed_by(path[-1], authority.certificate):
+                return tuple(path), authority
+        above = next((one for one in intermediates if _is_signed_by(path[-1], one)), None)
         if above is None or not _is_ca(above):
             break
-        below = above
+        path.append(above)
     raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNTRUSTED)
 
 
@@ -140,16 +167,14 @@ def _find_record(
     fingerprint: str, authority: CertificateAuthority, at: datetime.datetime
 ) -> IssuedCertificate | None:
     """Our row of the certificate, which must be alive where there has to be one."""
-    record = (
-        IssuedCertificate.objects.select_related("profile")
-        .defer("csr_der", "der")
-        .filter(fingerprint_sha256=fingerprint)
-        .first()
+    records = sql.fetch(
+        IssuedCertificate, "fingerprint_sha256 = %s", [fingerprint], without=("csr_der", "der")
     )
-    if record is None:
+    if not records:
         if authority.is_every_certificate_recorded or authority.purpose == authority.Purpose.DEVICE:
             raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNKNOWN)
         return None
+    (record,) = records
     if record.state not in _LIVE_STATES:
         raise ClientRefused(Reason.CLIENT_CERTIFICATE_REVOKED)
     if record.state == IssuedCertificate.State.SUPERSEDED and record.superseded_at is not None:

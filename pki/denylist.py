@@ -8,10 +8,12 @@ being issued at that moment. When ``deny`` has returned, no certificate is issue
 import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-from pki import audit
+from pki import audit, sql
 from pki.audit import Actor
 from pki.denylist_values import normalize
 from pki.exceptions import DeviceDenied, OperatorError
@@ -38,38 +40,45 @@ class Subjects:
     """Of the certificate to be renewed, when there is one."""
     certificate_serial_number: str = ""
 
-    def condition(self) -> Q:
-        """The entries that would stop this request, as a condition on ``DenylistEntry``."""
-        fingerprints = [self.client_fingerprint, self.certificate_fingerprint]
-        serial_numbers = [self.client_serial_number, self.certificate_serial_number]
-        condition = Q(kind=Kind.COMMON_NAME, value=fold_name(self.common_name))
-        for kind, values in (
-            (Kind.DEVICE_SERIAL, [self.device_serial.casefold()]),
-            (Kind.KEY, [self.key_sha256]),
-            (Kind.CLIENT, [self.client_fingerprint]),
-            (Kind.FINGERPRINT, fingerprints),
-            (Kind.SERIAL_NUMBER, serial_numbers),
-        ):
-            present = [value for value in values if value]
-            if present:
-                condition |= Q(kind=kind, value__in=present)
-        return condition
+    def values(self, at: datetime.datetime) -> list[Any]:
+        """The values of ``NAMED``. What is empty names nobody: no entry's value is."""
+        return [
+            sql.prepared_value(DenylistEntry, "expires_at", at),
+            fold_name(self.common_name),
+            self.device_serial.casefold(),
+            self.key_sha256,
+            self.client_fingerprint,
+            self.client_fingerprint,
+            self.certificate_fingerprint,
+            self.client_serial_number,
+            self.certificate_serial_number,
+        ]
 
-    def denied(self) -> Exists:
-        """True in SQL when the denylist names any of this; for conditional updates."""
-        return Exists(DenylistEntry.objects.in_force().filter(self.condition()))
+
+_ENTRIES = """
+    FROM pki_denylistentry WHERE (expires_at IS NULL OR expires_at > %s) AND (
+        (kind = 'name' AND value = %s)
+        OR (kind = 'device-serial' AND value = %s)
+        OR (kind = 'key' AND value = %s)
+        OR (kind = 'client' AND value = %s)
+        OR (kind = 'fingerprint' AND value IN (%s, %s))
+        OR (kind = 'serial' AND value IN (%s, %s))
+    )
+"""
+
+NAMED = f"EXISTS (SELECT 1 {_ENTRIES})"
+"""SQL that is true when an entry in force names any of ``Subjects.values``."""
 
 
 def check_denylist(subjects: Subjects) -> None:
     """Raise ``DeviceDenied`` when an entry in force names any of ``subjects``."""
-    entry = DenylistEntry.objects.in_force().filter(subjects.condition()).first()
-    if entry is not None:
-        raise denied_by(entry)
+    found = sql.fetch_values(f"SELECT kind {_ENTRIES}", subjects.values(timezone.now()))
+    if found:
+        raise denied_by(Kind(found[0][0]))
 
 
-def denied_by(entry: DenylistEntry) -> DeviceDenied:
+def denied_by(kind: Kind) -> DeviceDenied:
     """The refusal for an entry. The operator's own words stay here: they aren't for devices."""
-    kind = Kind(entry.kind)
     reason = Reason.CLIENT_DENIED if kind == Kind.CLIENT else Reason.DEVICE_DENIED
     return DeviceDenied(reason, f"the denylist names this {_SUBJECT_WORDS[kind]}")
 

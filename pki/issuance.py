@@ -21,10 +21,9 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from django.db.models import Exists, Q, QuerySet
 from django.utils import timezone
 
-from pki import audit, identity
+from pki import audit, denylist, identity, sql
 from pki.audit import Actor
 from pki.clients import Client
 from pki.csr import ParsedCSR
@@ -144,15 +143,11 @@ def _find_or_record_intent(request: IssueRequest) -> IssuedCertificate:
 def _look_up(request: IssueRequest) -> _Known:
     """Every row that shares something unique with the request, in one statement."""
     folded, current = request.name_folded, request.current_name
-    rows = list(
-        IssuedCertificate.objects.filter(
-            Q(name_owner=folded)
-            | Q(key_owner=request.csr.key_sha256)
-            | Q(current_name=current)
-            | Q(request_key=request.key)
-        )
-        .defer("csr_der")
-        .order_by()
+    rows = sql.fetch(
+        IssuedCertificate,
+        "name_owner = %s OR key_owner = %s OR current_name = %s OR request_key = %s",
+        [folded, request.csr.key_sha256, current, request.key],
+        without=("csr_der",),
     )
 
     def first(matches: Callable[[IssuedCertificate], bool]) -> IssuedCertificate | None:
@@ -247,7 +242,7 @@ def _record_intent(
     row.source_ip = request.actor.source_ip
     row.request_id = request.actor.request_id
     row.tenant_id = request.tenant_id
-    row.save(force_insert=True)
+    sql.insert(row)
     audit.record(
         "intent",
         actor=request.actor,
@@ -286,17 +281,26 @@ def _record_issued(
     now = timezone.now()
     _supersede(intent, request, now)
     issued = issued_columns(certificate, now)
-    changed = (
-        IssuedCertificate.objects.filter(pk=intent.pk, state=State.INTENT)
-        .exclude(_subjects(request, intent.predecessor).denied())
-        .exclude(Exists(_revoked(request.client)))
-        .update(current_name=request.current_name, **issued)
+    issued |= {"current_name": request.current_name}
+    subjects = _subjects(request, intent.predecessor)
+    changed = sql.update(
+        f"UPDATE pki_issuedcertificate SET {', '.join(f'{name} = %s' for name in issued)} "  # noqa: S608  # names are ours
+        f"WHERE id = %s AND state = %s AND NOT {denylist.NAMED} "
+        "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "
+        "WHERE client.fingerprint_sha256 = %s AND client.state = %s)",
+        [
+            *(sql.prepared_value(IssuedCertificate, *column) for column in issued.items()),
+            sql.prepared_value(IssuedCertificate, "id", intent.pk),
+            State.INTENT,
+            *subjects.values(now),
+            request.client.fingerprint,
+            State.REVOKED,
+        ],
     )
     if not changed:
         raise _NotIssued  # and undo what was superseded
     for column, value in issued.items():
         setattr(intent, column, value)
-    intent.current_name = request.current_name
     audit.record(
         "issue",
         actor=request.actor,
@@ -310,30 +314,20 @@ def _record_issued(
 
 def _supersede(intent: IssuedCertificate, request: IssueRequest, now: datetime.datetime) -> None:
     """Let the certificate that is current now step back; it has its overlap time left."""
-    replaced = (
-        IssuedCertificate.objects.filter(current_name=request.current_name)
-        .exclude(pk=intent.pk)
-        .only("pk", "serial_number")
-        .first()
+    replaced = sql.fetch_values(
+        "SELECT serial_number FROM pki_issuedcertificate WHERE current_name = %s AND id <> %s",
+        [request.current_name, sql.prepared_value(IssuedCertificate, "id", intent.pk)],
     )
-    if replaced is None:
-        return
-    IssuedCertificate.objects.filter(pk=replaced.pk, state=State.ISSUED).update(
-        state=State.SUPERSEDED, superseded_at=now, current_name=None
-    )
-    audit.record(
-        "supersede",
-        actor=request.actor,
-        target=f"certificate:{replaced.serial_number}",
-        after={"by": intent.serial_number},
-    )
-
-
-def _revoked(client: Client) -> QuerySet[IssuedCertificate]:
-    """The client's certificate, if it has been revoked since it was looked at."""
-    return IssuedCertificate.objects.filter(
-        fingerprint_sha256=client.fingerprint, state=State.REVOKED
-    )
+    for (serial_number,) in replaced:  # one at most: the column is unique
+        IssuedCertificate.objects.filter(
+            current_name=request.current_name, state=State.ISSUED
+        ).update(state=State.SUPERSEDED, superseded_at=now, current_name=None)
+        audit.record(
+            "supersede",
+            actor=request.actor,
+            target=f"certificate:{serial_number}",
+            after={"by": intent.serial_number},
+        )
 
 
 def _find_out_why(intent: IssuedCertificate, request: IssueRequest) -> IssuedCertificate:
@@ -342,7 +336,9 @@ def _find_out_why(intent: IssuedCertificate, request: IssueRequest) -> IssuedCer
     if row.state in (State.ISSUED, State.SUPERSEDED):
         return row
     check_denylist(_subjects(request, intent.predecessor))
-    if _revoked(request.client).exists():
+    if IssuedCertificate.objects.filter(
+        fingerprint_sha256=request.client.fingerprint, state=State.REVOKED
+    ).exists():
         raise ClientRefused(Reason.CLIENT_CERTIFICATE_REVOKED)
     logger.warning("intent %s became %s before it was issued", intent, row.state)
     raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE)

@@ -43,9 +43,9 @@ class PreparedProfile:
     """What /cacerts publishes: a certs-only PKCS #7 in DER (RFC 7030 4.1.3)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prepared:
-    """Everything of one generation."""
+    """Everything of one generation. Compared by identity, not by contents."""
 
     generation: int
     authorities: tuple[PreparedAuthority, ...] = ()

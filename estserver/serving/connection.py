@@ -56,6 +56,8 @@ class TimedSocket:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._deadline = 0.0
+        self.end_is_an_error = False
+        """Whether a request is half read; gunicorn would take what there is for all of it."""
 
     def allow(self, seconds: float) -> None:
         """Let the reads from now on take ``seconds`` in all."""
@@ -66,17 +68,20 @@ class TimedSocket:
 
         Raises:
             ClientTooSlow: once the time is used up.
-            ClientGone: when the connection is broken.
+            ClientGone: when the connection is broken, or ends where it may not.
         """
         remaining = self._deadline - time.monotonic()
         try:
             # A timeout of 0 would mean "don't wait at all", which raises something else.
             self._connection.settimeout(max(remaining, 0.001))
-            return self._connection.recv(size)
+            data = self._connection.recv(size)
         except TimeoutError as error:
             raise ClientTooSlow("the client took too long") from error
         except OSError as error:
             raise ClientGone(str(error)) from error
+        if not data and self.end_is_an_error:
+            raise ClientGone("the client hung up in the middle of its request")
+        return data
 
 
 class Connection:
@@ -90,6 +95,7 @@ class Connection:
         self.accepted = accepted
         self.client = client
         self.server = server
+        self.source = TimedSocket(accepted)
 
     def serve(self) -> None:
         """Shake hands, then answer requests until either side wants no more."""
@@ -98,13 +104,13 @@ class Connection:
         except OSError as error:
             self.log.debug("%s: TLS handshake failed: %s", self.client[0], error)
             return
-        source = TimedSocket(connection)
-        parser = RequestParser(self.worker.cfg, source, self.client)
+        self.source = TimedSocket(connection)
+        parser = RequestParser(self.worker.cfg, self.source, self.client)
         try:
-            source.allow(REQUEST_SECONDS)
+            self.source.allow(REQUEST_SECONDS)
             while self._serve_request(parser, connection):
-                source.allow(REQUEST_SECONDS)
-            source.allow(LINGER_SECONDS)
+                self.source.allow(REQUEST_SECONDS)
+            self.source.allow(LINGER_SECONDS)
             parser.finish_body(max_bytes=LINGER_BYTES)
             _say_goodbye(connection)
         except (OSError, errors.ParseException) as error:
@@ -164,6 +170,7 @@ class Connection:
         if not keep:
             reply.force_close()
         connection.settimeout(REPLY_SECONDS)
+        self.source.end_is_an_error = True
         body: Any = None
         try:
             body = self.worker.wsgi(environ, reply.start_response)
@@ -184,15 +191,15 @@ class Connection:
 
     def _another_follows(self, parser: Any) -> bool:
         """Wait a little for the next request's first bytes."""
-        source: TimedSocket = parser.unreader.sock
-        source.allow(LINGER_SECONDS)
+        self.source.allow(LINGER_SECONDS)
         if not parser.finish_body(max_bytes=LINGER_BYTES):
             return False
+        self.source.end_is_an_error = False
         buffered: bytes = parser.unreader.take_buffered()
         if not buffered:
-            source.allow(self.worker.cfg.keepalive)
+            self.source.allow(self.worker.cfg.keepalive)
             try:
-                buffered = source.recv(LINGER_BYTES)
+                buffered = self.source.recv(LINGER_BYTES)
             except ClientTooSlow:
                 return False
         parser.unreader.unread(buffered)

@@ -62,7 +62,10 @@ class Door:
         """Raise `PortUnavailable`, in one sentence, when this door couldn't open."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         try:
-            socket.create_server((self.host, self.port), family=family).close()
+            with socket.socket(family) as probe:
+                # As gunicorn does: connections of an earlier run may still be in TIME_WAIT.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((self.host, self.port))
         except (OSError, OverflowError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise PortUnavailable(

@@ -129,7 +129,9 @@ class ContextCache:
 
 
 def peer_chain(connection: Any) -> tuple[bytes, ...]:
-    """The client's verified chain in DER, its own certificate first; empty without one.
+    """The client's verified chain in DER, its own certificate first.
+
+    Empty for a client without certificate, and once the connection is broken.
 
     The chain is the one OpenSSL built and verified: it ends with a certificate of the truststore,
     and holds nothing that the client merely sent along. Of a resumed TLS 1.2 session OpenSSL has
@@ -141,10 +143,11 @@ def peer_chain(connection: Any) -> tuple[bytes, ...]:
     """
     if not isinstance(connection, ssl.SSLSocket | ssl.SSLObject):
         return ()
-    leaf = connection.getpeercert(binary_form=True)
-    if leaf is None:
+    try:
+        leaf = connection.getpeercert(binary_form=True)
+        return (_verified_chain(connection) or (leaf,)) if leaf else ()
+    except ValueError:  # OpenSSL forgets the handshake of a connection that broke
         return ()
-    return _verified_chain(connection) or (leaf,)
 
 
 def _verified_chain(connection: Any) -> tuple[bytes, ...]:

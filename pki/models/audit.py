@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 from django.db import models
 from django.utils import timezone
 
+from pki import sql
 from pki.models.fields import IdentifierField, Sha256Field
 
 
@@ -33,7 +34,7 @@ class AuditEvent(models.Model):
     position = models.PositiveBigIntegerField()
     opening = models.PositiveBigIntegerField(null=True, unique=True)
     at = models.DateTimeField(default=timezone.now, db_index=True)
-    action = models.CharField(max_length=40, db_index=True)
+    action = models.CharField(max_length=40)
     actor = models.CharField(max_length=200, db_index=True)
     target = models.CharField(max_length=200, db_index=True)
     reason = models.CharField(max_length=500, blank=True, default="")
@@ -42,7 +43,7 @@ class AuditEvent(models.Model):
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     previous_hash = Sha256Field()
-    hash = Sha256Field(unique=True)
+    hash = Sha256Field()
 
     objects = AuditEventQuerySet.as_manager()
 
@@ -59,7 +60,7 @@ class AuditEvent(models.Model):
         """Add the row; raises ``TypeError`` for a row that exists already."""
         if not self._state.adding:
             raise TypeError("the audit trail is append-only: rows can't be changed")
-        super().save(*args, **kwargs)
+        sql.insert(self)
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refused: the trail is append-only."""

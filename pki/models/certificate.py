@@ -40,6 +40,9 @@ class IssuedCertificate(models.Model):
     every database: ``name_owner`` (one client owns a thing name), ``key_owner`` (one thing name
     per key), ``current_name`` (one current certificate per thing name and profile) and
     ``request_key`` (one certificate per request within the window).
+
+    Each index costs every enrollment a page to write, so there is one for what devices' requests
+    and an operator's search look up, and none besides.
     """
 
     class State(models.TextChoices):
@@ -62,7 +65,10 @@ class IssuedCertificate(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.INTENT)
     operation = models.CharField(max_length=10, choices=Operation.choices)
     ca = models.ForeignKey(
-        CertificateAuthority, on_delete=models.PROTECT, related_name="issued_certificates"
+        CertificateAuthority,
+        on_delete=models.PROTECT,
+        related_name="issued_certificates",
+        db_index=False,
     )
     profile = models.ForeignKey(
         CertificateProfile,
@@ -70,19 +76,20 @@ class IssuedCertificate(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="issued_certificates",
+        db_index=False,
     )
     predecessor = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replacements"
     )
 
-    serial_number = models.CharField(max_length=40, db_index=True)
+    serial_number = models.CharField(max_length=40)
     common_name = models.CharField(max_length=64)
     name_folded = models.CharField(max_length=64, db_index=True)
     device_serial = models.CharField(max_length=64, blank=True, default="", db_index=True)
     subject = models.CharField(max_length=1000)
     san = models.CharField("SAN", max_length=2000, blank=True, default="")
     key_algorithm = models.CharField(max_length=20)
-    key_sha256 = Sha256Field(db_index=True)
+    key_sha256 = Sha256Field()
     not_before = models.DateTimeField()
     not_after = models.DateTimeField(db_index=True)
     csr_der = models.BinaryField()
@@ -97,13 +104,13 @@ class IssuedCertificate(models.Model):
     client_fingerprint = Sha256Field(blank=True, default="", db_index=True)
     client_subject = models.CharField(max_length=1000, blank=True, default="")
     source_ip = models.GenericIPAddressField("source IP", null=True, blank=True)
-    request_id = models.CharField(max_length=36, blank=True, default="", db_index=True)
+    request_id = models.CharField(max_length=36, blank=True, default="")
     tenant_id = models.CharField(max_length=100, blank=True, default="")
 
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
     issued_at = models.DateTimeField(null=True, blank=True)
     superseded_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, db_index=True)
     revocation_reason = models.CharField(max_length=24, blank=True, default="")
 
     objects = IssuedCertificateQuerySet.as_manager()
@@ -111,7 +118,7 @@ class IssuedCertificate(models.Model):
     class Meta:
         ordering = ["-created_at"]
         constraints = [
-            models.UniqueConstraint(fields=["ca", "serial_number"], name="certificate_ca_serial")
+            models.UniqueConstraint(fields=["serial_number", "ca"], name="certificate_serial")
         ]
 
     def __str__(self) -> str:

@@ -43,7 +43,7 @@ class DenylistEntry(models.Model):
     class Meta:
         ordering = ["-created_at"]
         verbose_name_plural = "denylist entries"
-        constraints = [models.UniqueConstraint(fields=["kind", "value"], name="denylist_value")]
+        constraints = [models.UniqueConstraint(fields=["value", "kind"], name="denylist_value")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.value}"

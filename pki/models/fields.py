@@ -1,5 +1,7 @@
 """Columns that all of our tables share."""
 
+import secrets
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,20 @@ else:
     _CharField = _NullableCharField = models.CharField
 
 
+def new_identifier() -> uuid.UUID:
+    """A UUID of version 7 (RFC 9562 5.7): 48 bits of milliseconds, then random ones.
+
+    New rows of a table so land side by side in its index, instead of each on a page of its own.
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    bits = milliseconds << 80 | secrets.randbits(80)
+    bits = bits & ~(0xF << 76) | 0x7 << 76  # version
+    bits = bits & ~(0x3 << 62) | 0x2 << 62  # variant
+    return uuid.UUID(int=bits)
+
+
 class IdentifierField(_UUIDField):
-    """A random UUID as primary key.
+    """A UUID as primary key.
 
     Distributed databases (Aurora DSQL, CockroachDB, YugabyteDB) have no cheap sequences, and a
     key made here needs no round trip to be known.
@@ -23,7 +37,7 @@ class IdentifierField(_UUIDField):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("primary_key", True)
-        kwargs.setdefault("default", uuid.uuid4)
+        kwargs.setdefault("default", new_identifier)
         kwargs.setdefault("editable", False)
         super().__init__(*args, **kwargs)
 

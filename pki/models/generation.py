@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import F
 
+from pki import sql
+
 
 class Generation(models.Model):
     """A counter, in one row, of changes to CAs and profiles.
@@ -28,4 +30,5 @@ class Generation(models.Model):
     @classmethod
     def current(cls) -> int:
         """The number now; 0 while there is neither CA nor profile."""
-        return cls.objects.filter(pk=cls.ROW).values_list("number", flat=True).first() or 0
+        rows = sql.fetch_values("SELECT number FROM pki_generation WHERE id = %s", [cls.ROW])
+        return rows[0][0] if rows else 0
