@@ -15,6 +15,7 @@ from estserver.est.middleware import ESTRequest
 from estserver.est.negotiation import ESTNegotiation
 from estserver.est.parsers import PKCS10Parser
 from estserver.est.permissions import IsEnrollmentClient
+from pki import prepared
 from pki.audit import Actor
 from pki.clients import Client
 from pki.crl import current_crl
@@ -44,6 +45,7 @@ class ESTView(APIView):
         self.label = kwargs.get("label") or ""
         if (request.method or "").lower() not in self.http_method_names:
             raise MethodNotAllowed(request.method or "")
+        self.seen.world = prepared.current()
         super().initial(request, *args, **kwargs)
 
     @property

@@ -18,7 +18,7 @@ from estserver.models import PendingHook
 from pki.intents import settle_intents
 from pki.models import IssuedCertificate
 from tests.builders import make_csr, make_key
-from tests.est_client import _response
+from tests.transports import response_of
 from tests.pki.state import faults
 from tests.pki.state.child import child_process
 from tests.pki.state.faults import POINTS, Crash, losable_database, trap
@@ -49,7 +49,7 @@ def send(device, csr):
     """Enroll through a server that may crash; returns the reply, or None when it did."""
     handler = make_lambda_handler(faults.watched_response(WSGIHandler()), binary_support=True)
     try:
-        return _response(handler(enroll_event(device, csr), None))
+        return response_of(handler(enroll_event(device, csr), None))
     except Crash:
         return None
 
