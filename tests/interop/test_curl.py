@@ -37,19 +37,27 @@ def csr(openssl, tmp_path):
 # What quickstart tells people to type
 
 
-def test_commands_that_quickstart_prints_enroll_a_device(server, quickstart_output, curl, tmp_path):
-    commands = printed_commands(quickstart_output)
-
-    done = subprocess.run(
-        ["/bin/bash", "-e", "-o", "pipefail", "-c", commands],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
+def type_into_shell(commands, directory):
+    """What bash does with them."""
+    return subprocess.run(
+        ["/bin/bash", "-c", commands], cwd=directory, capture_output=True, text=True, timeout=60
     )
+
+
+def test_commands_that_quickstart_prints_enroll_a_device(server, quickstart_output, curl, tmp_path):
+    done = type_into_shell("set -e\n" + printed_commands(quickstart_output), tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("device.pem: OK")
+
+
+def test_commands_that_quickstart_prints_show_a_refusal(server, quickstart_output, curl, tmp_path):
+    server.deny("my-device-2")
+    commands = printed_commands(quickstart_output).replace("my-device-1", "my-device-2")
+
+    done = type_into_shell(commands, tmp_path)
+
+    assert done.stdout.startswith("device-denied: the denylist names this thing name")
 
 
 # CA certificates
