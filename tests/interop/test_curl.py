@@ -1,8 +1,10 @@
 """curl and openssl against a real server process, over real mutual TLS."""
 
 import base64
+import itertools
 import subprocess
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -306,6 +308,28 @@ def test_W43_no_client_certificate_is_a_challenge(curl, csr):
 
     assert (reply.status, reply.reason) == (401, "client-certificate-missing")
     assert reply.headers["www-authenticate"].startswith("Basic realm=")
+
+
+def test_T01_W54_certificate_in_a_header_is_nobody(curl, csr):
+    pem = curl.server.test_client[0].read_text()
+    forged = [
+        ("-H", f"{name}: {quote(pem)}")
+        for name in (
+            "X-SSL-Client-Cert",
+            "X-Amzn-Mtls-Clientcert",
+            "Client-Cert",
+            "SSL_CLIENT_CERT",
+        )
+    ]
+
+    reply = curl.post(
+        "simpleenroll",
+        base64.b64encode(csr("forger")),
+        *itertools.chain(*forged, ("-H", "X-SSL-Client-Verify: SUCCESS")),
+        credentials=None,
+    )
+
+    assert (reply.status, reply.reason) == (401, "client-certificate-missing")
 
 
 def test_W12_forgotten_media_type_is_415(curl, csr):
