@@ -5,7 +5,8 @@ process writes a chain of its own: a random ``chain`` id, positions 0, 1, 2 ...,
 the hash of the row before it. The first row of a chain is also counted (``opening`` 1, 2, 3 ...)
 and carries the hash of the previous chain's first row, so a whole chain can't vanish either.
 
-What hash chains can't show is the loss of rows at a chain's end; export the trail regularly.
+What hash chains can't show is the loss of rows at a chain's end, or of the chain opened last;
+export the trail regularly.
 """
 
 import datetime
@@ -94,7 +95,7 @@ def record(
         "target": target[:200],
         "reason": reason[:500],
         "request_id": actor.request_id,
-        "source_ip": actor.source_ip,
+        "source_ip": _stored_address(actor.source_ip),
         "before": before,
         "after": after,
         "previous_hash": previous_hash,
@@ -117,6 +118,18 @@ def _next_place() -> tuple[uuid.UUID, int, int | None, str]:
     )
     number, previous_hash = newest or (0, GENESIS)
     return uuid.uuid4(), 0, (number or 0) + 1, previous_hash
+
+
+def _stored_address(address: str | None) -> str | None:
+    """An IP address as the database will give it back, for the hash must be over the same text.
+
+    IPv6 has many spellings, and PostgreSQL knows no zone ("%eth0", RFC 4007 11).
+    """
+    if address is None:
+        return None
+    field = AuditEvent._meta.get_field("source_ip")
+    stored: str = field.get_prep_value(address.partition("%")[0])
+    return stored
 
 
 @dataclass(frozen=True, slots=True)

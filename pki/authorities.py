@@ -1,6 +1,8 @@
 """Making, importing and succeeding CAs."""
 
 import datetime
+import secrets
+from itertools import count
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -15,13 +17,13 @@ from django.utils import timezone
 
 from pki import audit
 from pki.audit import Actor
-from pki.exceptions import CSRRejected, OperatorError, SignerUnavailable
+from pki.exceptions import CSRRejected, OperatorError
 from pki.intents import BACKDATING
 from pki.keys import KEY_ALGORITHMS, check_public_key, generate_private_key, public_key_sha256
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.profile_versions import change_profile
 from pki.profiles import random_serial_number, serial_number_text, signature_hash
-from pki.signers import KeySigner, get_signer
+from pki.signers import KeySigner, authority_key, get_signer
 from pki.transactions import in_write_transaction
 
 Purpose = CertificateAuthority.Purpose
@@ -48,7 +50,7 @@ def create_authority(
     certificate = _ca_certificate(
         subject, key.public_key(), subject, key, until=now + validity, now=now
     )
-    reference = _key_signer(signer).store(_key_name(name, certificate), key)
+    reference = _key_signer(signer).store(_key_name(name), key)
     row = _row(purpose, name, certificate, signer=signer, key_reference=reference)
     row.is_every_certificate_recorded = True
     return _record(row, action="create-ca", actor=actor)
@@ -68,11 +70,18 @@ def import_authority(
 
     ``key`` goes to the signer ``signer``; without one, ``signer`` is what reaches the PKI outside,
     or "" for a CA that is only trusted. Raises ``OperatorError`` for a certificate that isn't a
-    CA's, has expired or doesn't match the key.
+    CA's, has expired, is on record already or doesn't match the key.
     """
     certificate, *chain = certificates
     check_ca_certificate(certificate)
     _check_chain(certificate, chain)
+    _check_is_new(certificate)
+    if key is None and signer and isinstance(get_signer(signer), KeySigner):
+        raise OperatorError(
+            f"the signer {signer!r} needs the private key of "
+            f"{certificate.subject.rfc4514_string()}: give the key's file, or choose the signer "
+            "of the PKI that has it"
+        )
     reference = ""
     if key is not None:
         if public_key_sha256(key.public_key()) != public_key_sha256(certificate.public_key()):
@@ -80,7 +89,7 @@ def import_authority(
                 f"the private key isn't that of {certificate.subject.rfc4514_string()}: "
                 "give the key that belongs to the CA certificate"
             )
-        reference = _key_signer(signer).store(_key_name(name, certificate), key)
+        reference = _key_signer(signer).store(_key_name(name), key)
     row = _row(purpose, name, certificate, signer=signer, key_reference=reference)
     row.chain_pem = "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
     row.successor_of = successor_of
@@ -92,20 +101,25 @@ def make_successor(ca: CertificateAuthority, *, actor: Actor, reason: str) -> Ce
 
     The old one stays trusted and published until it expires. OldWithNew and NewWithOld are made
     (RFC 4210 4.4), so that devices with either root can verify certificates of both. Raises
-    ``OperatorError`` when ``ca`` was replaced already, or its key isn't here.
+    ``OperatorError`` when ``ca`` was replaced already, has a CA above it, or its key isn't here.
     """
+    if not reason.strip():
+        raise OperatorError("a successor needs a reason: whoever reads it later will ask")
     if ca.status != Status.ACTIVE:
         raise OperatorError(f"{ca} is {ca.status}: only an active CA can have a successor")
-    signer = get_signer(ca.signer) if ca.signer else None
-    if not isinstance(signer, KeySigner):
-        raise OperatorError(
-            f"the key of {ca} isn't here: have its PKI make a new CA, and import that"
-        )
-    try:
-        old_key = signer.private_key(ca.key_reference)
-    except SignerUnavailable as error:
-        raise OperatorError(f"the key of {ca} can't be read: {error.message}") from error
+    old_key = authority_key(ca, otherwise="have its PKI make a new CA, and import that")
+    signer = _key_signer(ca.signer)
     old = ca.certificate
+    if old.issuer != old.subject:
+        raise OperatorError(
+            f"{ca} is signed by {old.issuer.rfc4514_string()}: have that CA sign a new one, and "
+            "import it"
+        )
+    if ca.key_algorithm not in KEY_ALGORITHMS:
+        raise OperatorError(
+            f"the key of {ca} is of a kind that isn't made here: have its PKI make a new CA, and "
+            "import that"
+        )
     now = timezone.now()
     new_key = generate_private_key(ca.key_algorithm)
     until = now + (old.not_valid_after_utc - old.not_valid_before_utc - BACKDATING)
@@ -118,13 +132,13 @@ def make_successor(ca: CertificateAuthority, *, actor: Actor, reason: str) -> Ce
     old_with_new = _ca_certificate(
         old.subject, old_public_key, old.subject, new_key, end, now, issuer=new
     )
-    name = _successor_name(ca)
+    name = free_name(ca.name)
     row = _row(
         Purpose(ca.purpose),
         name,
         new,
         signer=ca.signer,
-        key_reference=signer.store(_key_name(name, new), new_key),
+        key_reference=signer.store(_key_name(name), new_key),
     )
     row.successor_of = ca
     row.is_every_certificate_recorded = True
@@ -134,12 +148,26 @@ def make_successor(ca: CertificateAuthority, *, actor: Actor, reason: str) -> Ce
     return _record(row, action="succeed-ca", actor=actor, reason=reason)
 
 
+def find_authority(name: str) -> CertificateAuthority:
+    """The CA of that name; raises ``OperatorError``, with the names there are, if there is none."""
+    ca = CertificateAuthority.objects.filter(name=name).first()
+    if ca is None:
+        known = ", ".join(CertificateAuthority.objects.values_list("name", flat=True))
+        raise OperatorError(f"there is no CA {name!r}; there are: {known or 'none yet'}")
+    return ca
+
+
 def _record(
     row: CertificateAuthority, *, action: str, actor: Actor, reason: str = ""
 ) -> CertificateAuthority:
     """Save a new CA; the one that it succeeds retires, and the profiles follow."""
 
+    old = row.successor_of
+
     def save() -> CertificateAuthority:
+        # Conditional: of two successors that are made at once, one is refused.
+        if old is not None and not _retire(old):
+            raise OperatorError(f"{old} has a successor already: look at the list of CAs")
         row.save(force_insert=True)
         audit.record(
             action,
@@ -153,15 +181,31 @@ def _record(
                 "successor_of": row.successor_of.name if row.successor_of else None,
             },
         )
-        old = row.successor_of
         if old is not None:
-            old.status = Status.RETIRING
-            old.save()
             for profile in CertificateProfile.objects.filter(ca=old).exclude(active_label=None):
                 change_profile(profile, {"ca": row}, actor=actor, reason=f"{row} succeeds {old}")
         return row
 
-    return in_write_transaction(save)
+    saved = in_write_transaction(save)
+    if old is not None:
+        old.status = Status.RETIRING
+    return saved
+
+
+def _retire(ca: CertificateAuthority) -> bool:
+    """Whether ``ca`` was active until now. Only its status is written: a CRL may be in the making.
+
+    The row of its successor, saved next, tells every process that CAs have changed.
+    """
+    active = CertificateAuthority.objects.filter(pk=ca.pk, status=Status.ACTIVE)
+    return active.update(status=Status.RETIRING) == 1
+
+
+def _check_is_new(certificate: x509.Certificate) -> None:
+    fingerprint = certificate.fingerprint(SHA256()).hex()
+    known = CertificateAuthority.objects.filter(fingerprint_sha256=fingerprint).first()
+    if known is not None:
+        raise OperatorError(f"this very certificate is on record already, as {known}")
 
 
 def check_ca_certificate(certificate: x509.Certificate) -> None:
@@ -187,6 +231,11 @@ def check_ca_certificate(certificate: x509.Certificate) -> None:
         raise OperatorError(
             f"{subject} expired on {certificate.not_valid_after_utc:%Y-%m-%d}: give its successor"
         )
+    if certificate.not_valid_before_utc > timezone.now():
+        raise OperatorError(
+            f"{subject} begins on {certificate.not_valid_before_utc:%Y-%m-%d}: look at this "
+            "machine's clock, or import it then"
+        )
 
 
 def _check_chain(certificate: x509.Certificate, chain: list[x509.Certificate]) -> None:
@@ -209,17 +258,19 @@ def _key_signer(alias: str) -> KeySigner:
     return signer
 
 
-def _key_name(name: str, certificate: x509.Certificate) -> str:
+def _key_name(name: str) -> str:
     """Unlike any before it, so that a key left over from a crash is never in the way."""
-    return f"{name}-{certificate.serial_number:x}"[: len(name) + 9]
+    return f"{name}-{secrets.token_hex(4)}"
 
 
-def _successor_name(ca: CertificateAuthority) -> str:
-    """``device-ca`` is followed by ``device-ca-2``, that by ``device-ca-3``."""
-    base, _, number = ca.name.rpartition("-")
-    if base and number.isdigit():
-        return f"{base}-{int(number) + 1}"
-    return f"{ca.name}-2"
+def free_name(name: str) -> str:
+    """``name``, or what follows it: after ``device-ca`` comes ``device-ca-2``, then ``-3``."""
+    taken = set(CertificateAuthority.objects.values_list("name", flat=True))
+    if name not in taken:
+        return name
+    base, _, number = name.rpartition("-")
+    base, start = (base, int(number)) if base and number.isdecimal() else (name, 1)
+    return next(free for n in count(start + 1) if (free := f"{base}-{n}") not in taken)
 
 
 def _issuer_key(certificate: x509.Certificate) -> CertificateIssuerPublicKeyTypes:

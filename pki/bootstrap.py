@@ -2,9 +2,11 @@
 
 import datetime
 import secrets
+from itertools import count
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -20,7 +22,9 @@ from cryptography.x509.oid import NameOID
 
 from pki.audit import Actor
 from pki.authorities import (
+    check_ca_certificate,
     create_authority,
+    free_name,
     import_authority,
     make_successor,
 )
@@ -69,7 +73,7 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
         key = read_private_key(plan.private_key_path) if plan.private_key_path else None
         ca = import_authority(
             Purpose.DEVICE,
-            _free_name("device-ca"),
+            free_name("device-ca"),
             certificates,
             key=key,
             signer=plan.signer,
@@ -117,15 +121,19 @@ def _bootstrap_client_cas(plan: ClientCAPlan, *, actor: Actor, force: bool) -> l
 
 def _import_truststore(path: Path, actor: Actor) -> list[str]:
     """Every CA in the customer's file may sign clients; each is a row of its own."""
+    certificates = read_certificates(path)
+    for certificate in certificates:  # all or none: half a truststore locks clients out
+        if _on_record(certificate) is None:
+            check_ca_certificate(certificate)
     lines = []
-    for certificate in read_certificates(path):
+    for certificate in certificates:
         known = _on_record(certificate)
         if known is not None:
             lines.append(f"client CA {known}: on record, left as it is")
             continue
         ca = import_authority(
             Purpose.CLIENT,
-            _free_name("client-ca"),
+            free_name("client-ca"),
             [certificate],
             key=None,
             signer="",
@@ -160,15 +168,21 @@ def _bootstrap_profile(actor: Actor) -> list[str]:
 def _make_test_client(
     directory: Path, plan: ClientCAPlan, *, actor: Actor, force: bool
 ) -> list[str]:
-    """A first client to try things with: certificate, key, and both as .p12 with a password."""
-    pem_path = directory / f"{TEST_CLIENT}.pem"
-    p12_path = directory / f"{TEST_CLIENT}.p12"
-    if p12_path.exists() and pem_path.exists() and not force:
-        return [f"test client {pem_path}: there, left as it is"]
+    """A first client to try things with: certificate, key, and both as .p12 with a password.
+
+    ``force`` makes another, ``test-client-2`` and so on: the one that is there stays good.
+    """
+    stem = TEST_CLIENT
+    if _is_whole(directory, stem):
+        if not force:
+            return [f"test client {directory / stem}.pem: there, left as it is"]
+        numbered = (f"{TEST_CLIENT}-{number}" for number in count(2))
+        stem = next(name for name in numbered if not _is_whole(directory, name))
+    pem_path = directory / f"{stem}.pem"
     key = generate_private_key("ec-p256")
     csr = (
         x509.CertificateSigningRequestBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, TEST_CLIENT)]))
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, stem)]))
         .sign(key, SHA256())
     )
     row = sign_client_csr(
@@ -176,18 +190,17 @@ def _make_test_client(
     )
     certificate = row.to_x509()
     password = secrets.token_urlsafe(18)
-    # The .p12 comes last: its presence says that the set is whole.
     replace_file(
-        directory / f"{TEST_CLIENT}.key",
+        directory / f"{stem}.key",
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
         secret=True,
     )
     replace_file(pem_path, certificate.public_bytes(Encoding.PEM))
-    replace_file(directory / f"{TEST_CLIENT}.p12-password", password.encode() + b"\n", secret=True)
+    replace_file(directory / f"{stem}.p12-password", password.encode() + b"\n", secret=True)
     replace_file(
-        p12_path,
+        directory / f"{stem}.p12",
         pkcs12.serialize_key_and_certificates(
-            TEST_CLIENT.encode(),
+            stem.encode(),
             key,
             certificate,
             [row.ca.certificate],
@@ -198,6 +211,14 @@ def _make_test_client(
     return [f"test client {pem_path}: made, with .key and .p12 (password in .p12-password)"]
 
 
+def _is_whole(directory: Path, stem: str) -> bool:
+    """Whether a test client's files are all there; a crash may have left some of them."""
+    return all(
+        (directory / f"{stem}.{suffix}").exists()
+        for suffix in ("key", "pem", "p12-password", "p12")
+    )
+
+
 def read_certificates(path: Path) -> list[x509.Certificate]:
     """The certificates in a PEM file. Raises ``OperatorError`` when there are none."""
     try:
@@ -205,7 +226,10 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
     except OSError as error:
         raise OperatorError(f"can't read {path}: {error.strerror}") from error
     except ValueError as error:
-        raise OperatorError(f"{path} holds no PEM certificate: {error}") from error
+        raise OperatorError(
+            f"{path} holds no certificate that can be read: wanted PEM, which begins with "
+            "-----BEGIN CERTIFICATE-----"
+        ) from error
 
 
 def read_private_key(path: Path) -> CertificateIssuerPrivateKeyTypes:
@@ -219,8 +243,11 @@ def read_private_key(path: Path) -> CertificateIssuerPrivateKeyTypes:
             f"{path} is encrypted: decrypt it for the import (openssl pkey -in ... -out ...); "
             "it is stored encrypted again"
         ) from error
-    except ValueError as error:
-        raise OperatorError(f"{path} holds no PEM private key") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise OperatorError(
+            f"{path} holds no private key that can be read: wanted PEM, which begins with "
+            "-----BEGIN PRIVATE KEY-----"
+        ) from error
     if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
         raise OperatorError(f"{path} holds a {type(key).__name__}: wanted an EC or RSA key")
     return key
@@ -229,12 +256,6 @@ def read_private_key(path: Path) -> CertificateIssuerPrivateKeyTypes:
 def _on_record(certificate: x509.Certificate) -> CertificateAuthority | None:
     fingerprint = certificate.fingerprint(SHA256()).hex()
     return CertificateAuthority.objects.filter(fingerprint_sha256=fingerprint).first()
-
-
-def _free_name(base: str) -> str:
-    taken = set(CertificateAuthority.objects.values_list("name", flat=True))
-    candidates = (base if number == 1 else f"{base}-{number}" for number in range(1, 10_000))
-    return next(name for name in candidates if name not in taken)
 
 
 def _how_it_signs(ca: CertificateAuthority) -> str:

@@ -4,6 +4,7 @@ import getpass
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError
 
 from pki.audit import Actor
 from pki.exceptions import OperatorError, PKIError
@@ -32,8 +33,17 @@ class OperatorCommand(BaseCommand):
         """Run, and turn refusals into ``CommandError``."""
         try:
             return super().execute(*args, **options)
-        except (OperatorError, PKIError) as error:
+        except OperatorError as error:
             refuse(str(error), error)
+        except PKIError as error:
+            # A device isn't told why the key can't be read; whoever runs the command is.
+            refuse(f"{error} ({error.__cause__})" if error.__cause__ else str(error), error)
+        except (DatabaseError, InterfaceError) as error:
+            refuse(
+                f"the database can't be used: {str(error).strip()}. See databaseUrl, and whether "
+                "manage.py migrate has run",
+                error,
+            )
 
 
 def refuse(sentence: str, cause: Exception | None = None) -> NoReturn:

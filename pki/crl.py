@@ -1,24 +1,31 @@
 """Certificate revocation lists, one for each CA whose key is here (RFC 5280 5)."""
 
 import datetime
+import logging
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.db.models import Max
 from django.utils import timezone
 
-from pki.exceptions import OperatorError, SignerUnavailable
+from pki.exceptions import Busy
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.prepared import authority_key_identifier
 from pki.profiles import signature_hash
-from pki.signers import KeySigner, get_signer
-from pki.transactions import in_write_transaction
+from pki.reasons import Reason
+from pki.signers import authority_key
+from pki.transactions import ATTEMPTS, in_write_transaction
+
+logger = logging.getLogger(__name__)
 
 LIFETIME = datetime.timedelta(days=7)
 """Between thisUpdate and nextUpdate: a checker may use one that long."""
 
 FRESH = datetime.timedelta(hours=1)
 """A CRL younger than this is served again, unless something was revoked since it was made."""
+
+SETTLING = datetime.timedelta(seconds=30)
+"""A revocation's time is taken before its commit: it may come into sight this much later."""
 
 
 def current_crl(ca: CertificateAuthority) -> bytes:
@@ -32,7 +39,7 @@ def current_crl(ca: CertificateAuthority) -> bytes:
         ca.crl_der is not None
         and made_at is not None
         and made_at + FRESH > timezone.now()
-        and (newest is None or newest < made_at)
+        and (newest is None or newest + SETTLING < made_at)
     ):
         return bytes(ca.crl_der)
     return make_crl(ca)
@@ -41,41 +48,53 @@ def current_crl(ca: CertificateAuthority) -> bytes:
 def make_crl(ca: CertificateAuthority) -> bytes:
     """Sign a CRL of everything revoked and not expired, put it on record, and return its DER.
 
-    Raises ``OperatorError`` when the CA's key isn't here or can't be read.
+    Nobody ever sees two CRLs of one number (RFC 5280 5.2.3): of two writers, the second signs
+    again. Raises ``OperatorError`` when the CA's key isn't here or can't be read, ``Busy`` when
+    somebody else was faster every time.
     """
-    signer = get_signer(ca.signer) if ca.signer else None
-    if not isinstance(signer, KeySigner):
-        raise OperatorError(f"the key of {ca} isn't here: get the CRL from its PKI")
-    try:
-        key = signer.private_key(ca.key_reference)
-    except SignerUnavailable as error:
-        raise OperatorError(f"the key of {ca} can't be read: {error.message}") from error
-
-    def make() -> bytes:
-        # The number only grows (RFC 5280 5.2.3); a second writer conflicts and starts over.
-        number = CertificateAuthority.objects.values_list("crl_number", flat=True).get(pk=ca.pk) + 1
+    key = authority_key(ca, otherwise="get the CRL from its PKI")
+    for _ in range(ATTEMPTS):
+        numbers = CertificateAuthority.objects.values_list("crl_number", flat=True)
+        latest = numbers.get(pk=ca.pk)
         now = timezone.now()
-        crl = _builder(ca, number, now).sign(key, signature_hash(ca.certificate.public_key()))
+        # Outside of any transaction, as every signature: it may take a network's time.
+        crl = _builder(ca, latest + 1, now).sign(key, signature_hash(ca.certificate.public_key()))
         der = crl.public_bytes(Encoding.DER)
-        CertificateAuthority.objects.filter(pk=ca.pk).update(
-            crl_number=number, crl_der=der, crl_made_at=now
-        )
-        return der
+        if _put_on_record(ca, latest, der, now):
+            return der
+        logger.info("another CRL of %s was faster than number %d", ca, latest + 1)
+    raise Busy(Reason.DATABASE_UNAVAILABLE)
 
-    return in_write_transaction(make)
+
+def _put_on_record(
+    ca: CertificateAuthority, latest: int, der: bytes, now: datetime.datetime
+) -> bool:
+    """Let ``der`` follow CRL number ``latest``; returns whether that was still the latest."""
+
+    def replace() -> int:
+        return CertificateAuthority.objects.filter(pk=ca.pk, crl_number=latest).update(
+            crl_number=latest + 1, crl_der=der, crl_made_at=now
+        )
+
+    return in_write_transaction(replace) == 1
 
 
 def _builder(
     ca: CertificateAuthority, number: int, now: datetime.datetime
 ) -> x509.CertificateRevocationListBuilder:
-    builder = (
-        x509.CertificateRevocationListBuilder()
+    return (
+        # All entries at once: the builder copies them at each that is added.
+        x509.CertificateRevocationListBuilder(revoked_certificates=_entries(ca, now))
         .issuer_name(ca.certificate.subject)
         .last_update(now.replace(microsecond=0))
         .next_update((now + LIFETIME).replace(microsecond=0))
         .add_extension(x509.CRLNumber(number), critical=False)
         .add_extension(authority_key_identifier(ca.certificate), critical=False)
     )
+
+
+def _entries(ca: CertificateAuthority, now: datetime.datetime) -> list[x509.RevokedCertificate]:
+    entries = []
     revoked = (
         IssuedCertificate.objects.filter(ca=ca, not_after__gt=now)
         .exclude(revoked_at=None)
@@ -91,5 +110,5 @@ def _builder(
         # "unspecified" is said by leaving the reason out (RFC 5280 5.3.1).
         if reason and reason != x509.ReasonFlags.unspecified.value:
             entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags(reason)), critical=False)
-        builder = builder.add_revoked_certificate(entry.build())
-    return builder
+        entries.append(entry.build())
+    return entries

@@ -6,29 +6,25 @@ being issued at that moment. When ``deny`` has returned, no certificate is issue
 """
 
 import datetime
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from pki import audit, sql
 from pki.audit import Actor
+from pki.denylist_values import normalize
 from pki.exceptions import DeviceDenied, OperatorError
 from pki.intents import void_intents
-from pki.keys import public_key_sha256
 from pki.models import DenylistEntry, IssuedCertificate
+from pki.models.certificate import IssuedCertificateQuerySet
 from pki.names import fold_name
 from pki.reasons import Reason
 from pki.transactions import in_write_transaction
 
 Kind = DenylistEntry.Kind
-
-_HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +148,43 @@ def write(
     return True
 
 
-def _intents_of(kind: str, value: str) -> QuerySet[IssuedCertificate]:
-    """The certificates-to-be that an entry stops."""
+def certificates_named(kind: str, value: str) -> IssuedCertificateQuerySet:
+    """The certificates on record that a normalized entry names, in whatever state they are.
+
+    A client's entry names the client's own certificate, not those that it enrolled.
+    """
     column = {
         Kind.COMMON_NAME: "name_folded",
         Kind.DEVICE_SERIAL: "device_serial__iexact",
-        Kind.FINGERPRINT: "client_fingerprint",
-        Kind.SERIAL_NUMBER: "predecessor__serial_number",
+        Kind.FINGERPRINT: "fingerprint_sha256",
+        Kind.SERIAL_NUMBER: "serial_number",
         Kind.KEY: "key_sha256",
-        Kind.CLIENT: "client_fingerprint",
+        Kind.CLIENT: "fingerprint_sha256",
     }[Kind(kind)]
     return IssuedCertificate.objects.filter(**{column: value})
+
+
+def _intents_of(kind: str, value: str) -> QuerySet[IssuedCertificate]:
+    """The certificates-to-be that an entry stops: those it names, and those asked for with them.
+
+    The serial number of a client from a PKI outside isn't on record with its intents. So an entry
+    for a serial number takes all of those; who isn't denied asks again, and gets a new intent.
+    """
+    if kind in (Kind.COMMON_NAME, Kind.DEVICE_SERIAL, Kind.KEY):
+        return certificates_named(kind, value)
+    if kind == Kind.SERIAL_NUMBER:
+        on_record = IssuedCertificate.objects.exclude(fingerprint_sha256=None)
+        fingerprints = on_record.values("fingerprint_sha256")
+        named = fingerprints.filter(serial_number=value)
+        return IssuedCertificate.objects.filter(
+            Q(predecessor__serial_number=value)
+            | Q(client_fingerprint__in=named)
+            | ~Q(client_fingerprint__in=fingerprints)
+        )
+    stopped = Q(client_fingerprint=value)
+    if kind == Kind.FINGERPRINT:
+        stopped |= Q(predecessor__fingerprint_sha256=value)
+    return IssuedCertificate.objects.filter(stopped)
 
 
 def void_intents_of(entries: Iterable[tuple[str, str]], *, actor: Actor) -> None:
@@ -197,61 +219,3 @@ def allow(kind: str, value: str, *, reason: str, actor: Actor) -> bool:
         return True
 
     return in_write_transaction(remove_entry)
-
-
-def normalize(kind: str, value: str) -> str:
-    """``value`` as it is stored and compared; raises ``OperatorError`` if it can't be of ``kind``.
-
-    Names are case-folded, on purpose: AWS tells them apart by case, but a deny covers every
-    spelling. Hashes and serial numbers lose colons and case; a serial number may be decimal
-    (``dec:1234``); a client certificate may be given as PEM text.
-    """
-    value = value.strip()
-    if kind not in Kind.values:
-        raise OperatorError(f"{kind!r} isn't a kind of entry; wanted: {', '.join(Kind.values)}")
-    if not value:
-        raise OperatorError("the value is empty")
-    if kind == Kind.COMMON_NAME:
-        return fold_name(value)
-    if kind == Kind.DEVICE_SERIAL:
-        return value.casefold()
-    if value.startswith("-----BEGIN CERTIFICATE-----"):
-        return _from_certificate(kind, value)
-    if kind == Kind.SERIAL_NUMBER:
-        return normalize_serial_number(value)
-    digest = value.replace(":", "").lower()
-    if len(digest) != 64 or not _HEX.issuperset(digest):
-        raise OperatorError(
-            f"{value!r} isn't a SHA-256: wanted 64 hexadecimal digits, colons are fine"
-        )
-    return digest
-
-
-def normalize_serial_number(value: str) -> str:
-    """A serial number as we store it: lower-case hex without leading zeros.
-
-    Takes hex with or without colons and ``0x``, and decimal as ``dec:1234``. Raises
-    ``OperatorError`` for anything else.
-    """
-    text = value.strip().lower()
-    try:
-        number = int(text[4:]) if text.startswith("dec:") else int(text.replace(":", ""), 16)
-    except ValueError as error:
-        raise OperatorError(
-            f"{value!r} isn't a serial number: wanted hex digits, or dec: and decimal digits"
-        ) from error
-    if number <= 0:
-        raise OperatorError(f"{value!r} isn't a serial number: wanted one above zero")
-    return f"{number:x}"
-
-
-def _from_certificate(kind: str, pem: str) -> str:
-    try:
-        certificate = x509.load_pem_x509_certificate(pem.encode())
-    except ValueError as error:
-        raise OperatorError(f"the PEM text isn't a certificate: {error}") from error
-    if kind == Kind.SERIAL_NUMBER:
-        return f"{certificate.serial_number:x}"
-    if kind == Kind.KEY:
-        return public_key_sha256(certificate.public_key())
-    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()

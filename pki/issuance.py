@@ -280,8 +280,9 @@ def _record_issued(
     """Step 3: intent to issued, unless somebody was faster, denied or revoked meanwhile."""
     now = timezone.now()
     _supersede(intent, request, now)
-    issued = issued_columns(certificate, now)
-    issued |= {"current_name": request.current_name}
+    known = {**issued_columns(certificate, now), "current_name": request.current_name}
+    # Only what differs: an index is written anew for each column that is set, changed or not.
+    issued = {name: value for name, value in known.items() if getattr(intent, name) != value}
     subjects = _subjects(request, intent.predecessor)
     changed = sql.update(
         f"UPDATE pki_issuedcertificate SET {', '.join(f'{name} = %s' for name in issued)} "  # noqa: S608  # names are ours

@@ -1,14 +1,21 @@
 """Revoking a certificate: from then on it authenticates nobody, and its serial is on the CRL."""
 
+from collections.abc import Iterable
+
 from cryptography import x509
 from django.utils import timezone
 
 from pki import audit
 from pki.audit import Actor
+from pki.denylist_values import normalize_serial_number
 from pki.exceptions import OperatorError
 from pki.intents import void_intents
 from pki.models import IssuedCertificate
+from pki.names import shown
 from pki.transactions import in_write_transaction
+
+FINGERPRINT_DIGITS = 64
+"""Of a SHA-256 in hex; a serial number has 40 at most."""
 
 State = IssuedCertificate.State
 
@@ -66,3 +73,38 @@ def revoke_certificate(
     in_write_transaction(void_what_it_enrolls)
     certificate.refresh_from_db(fields=["state", "revoked_at", "revocation_reason"])
     return revoked
+
+
+def revoke_certificates(
+    certificates: Iterable[IssuedCertificate], *, reason: str, actor: Actor, comment: str = ""
+) -> int:
+    """Revoke each of ``certificates``, one by one; returns how many weren't revoked before.
+
+    Raises what ``revoke_certificate`` raises; those before it stay revoked.
+    """
+    return sum(
+        revoke_certificate(certificate, reason=reason, actor=actor, comment=comment)
+        for certificate in certificates
+    )
+
+
+def find_certificate(text: str) -> IssuedCertificate:
+    """The certificate of a serial number (hex, colons or not, ``dec:``) or a SHA-256 fingerprint.
+
+    Raises ``OperatorError`` when none is on record, or two CAs gave out the same serial number.
+    """
+    certificates = IssuedCertificate.objects.defer("csr_der", "der").select_related("ca")
+    fingerprint = text.strip().replace(":", "").lower()
+    if len(fingerprint) == FINGERPRINT_DIGITS:
+        found = list(certificates.filter(fingerprint_sha256=fingerprint))
+    else:
+        found = list(certificates.filter(serial_number=normalize_serial_number(text)))
+    if not found:
+        raise OperatorError(f"no certificate {shown(text)} is on record: look for it in the admin")
+    if len(found) > 1:
+        fingerprints = ", ".join(f"{one.fingerprint_sha256} ({one.ca})" for one in found)
+        raise OperatorError(
+            f"more than one certificate has that serial number: name one by its fingerprint: "
+            f"{fingerprints}"
+        )
+    return found[0]

@@ -15,12 +15,23 @@ def unavailable(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-def require_program(name: str, *, package: str) -> str:
-    """The path of the program ``name``, which comes with the Debian package ``package``."""
+def require_program(name: str, *, package: str, beside: str = "") -> str:
+    """The path of the program ``name``, which comes with the Debian package ``package``.
+
+    ``beside`` is a glob of directories that aren't on PATH; of several versions, the newest.
+    """
     path = shutil.which(name)
+    if path is None and beside:
+        others = sorted(Path("/").glob(f"{beside.lstrip('/')}/{name}"), key=_version)
+        path = str(others[-1]) if others else None
     if path is None:
         unavailable(f"{name} isn't installed (Debian: {package}; see tests/install_packages.sh)")
     return path
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    """The numbers in a path, so that version 15 comes after version 9."""
+    return tuple(int(part) for part in path.parts if part.isdigit())
 
 
 def require_file(path: Path, *, package: str) -> Path:

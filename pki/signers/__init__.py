@@ -6,13 +6,15 @@ Aliases are configured in the shape of Django's ``STORAGES``:
 
 from functools import cache
 
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from django.utils.module_loading import import_string
 
 from pki.conf import pki_settings
-from pki.exceptions import OperatorError
+from pki.exceptions import OperatorError, SignerUnavailable
+from pki.models import CertificateAuthority
 from pki.signers.base import KeySigner, Signer, SigningRequest
 
-__all__ = ["KeySigner", "Signer", "SigningRequest", "get_signer"]
+__all__ = ["KeySigner", "Signer", "SigningRequest", "authority_key", "get_signer"]
 
 
 @cache
@@ -36,3 +38,22 @@ def get_signer(alias: str) -> Signer:
     if not isinstance(signer, Signer):
         raise OperatorError(f"signer {alias!r}: {backend} isn't a pki.signers.Signer")
     return signer
+
+
+def authority_key(ca: CertificateAuthority, *, otherwise: str) -> CertificateIssuerPrivateKeyTypes:
+    """The private key of ``ca``, for what an operator asked for (a CRL, a successor).
+
+    Raises ``OperatorError``: the key isn't here, which ends with ``otherwise``, what to do then;
+    or it can't be had, with the signer's own words for why.
+    """
+    signer = get_signer(ca.signer) if ca.signer else None
+    if not isinstance(signer, KeySigner):
+        raise OperatorError(f"the key of {ca} isn't here: {otherwise}")
+    try:
+        return signer.private_key(ca.key_reference)
+    except SignerUnavailable as error:
+        why = error.__cause__ or error.message
+        raise OperatorError(
+            f"the signer {ca.signer!r} can't get at the key of {ca} ({why}): see that the key and "
+            "its passphrase are the ones it was stored with"
+        ) from error

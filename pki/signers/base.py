@@ -13,7 +13,10 @@ from typing import ClassVar
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
+from pki.exceptions import SignerUnavailable
+from pki.keys import public_key_sha256
 from pki.profiles import build_certificate, signature_hash
+from pki.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +87,7 @@ class KeySigner(Signer):
 
     def check(self, issuer: Issuer) -> None:
         """Raise ``SignerUnavailable`` unless the key is here and is the CA's."""
-        self.private_key(issuer.key_reference)
+        key = self.private_key(issuer.key_reference)
+        wanted = issuer.certificate.public_key()
+        if public_key_sha256(key.public_key()) != public_key_sha256(wanted):
+            raise SignerUnavailable(Reason.SIGNER_MISBEHAVED)

@@ -8,6 +8,7 @@ keeps a copied database or backup of the keys alone from being enough; it is no 
 import os
 import secrets
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -56,16 +57,22 @@ class KeyFileSigner(KeySigner):
         """Encrypt ``key`` into a new file, readable by its owner only."""
         reference = f"{name}.pem"
         path = self._directory / reference
-        pem = key.private_bytes(
-            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(self._passphrase(make=True))
-        )
         try:
+            passphrase = self._passphrase(make=True)
+            encryption = BestAvailableEncryption(passphrase)
+            pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
             write_new(path, pem, secret=True)
         except FileExistsError as error:
             raise OperatorError(
                 f"{path} exists, and keys are never overwritten: move it away, or choose another "
                 "name for the CA"
             ) from error
+        except OSError as error:
+            raise OperatorError(
+                f"the key can't be stored: {error.strerror}: {error.filename or path}"
+            ) from error
+        except ValueError as error:  # what the library says of an empty passphrase, or a huge one
+            raise OperatorError(f"the passphrase of the CA keys is unfit: {error}") from error
         return reference
 
     @sensitive_variables()
@@ -88,5 +95,6 @@ class KeyFileSigner(KeySigner):
             return from_environment.encode()
         path = pki_settings().data_dir / "key-passphrase"
         if make and not path.exists():
-            write_new(path, secrets.token_urlsafe(32).encode(), secret=True)
+            with suppress(FileExistsError):  # another process made it at this moment
+                write_new(path, secrets.token_urlsafe(32).encode(), secret=True)
         return path.read_bytes().strip()

@@ -1,0 +1,26 @@
+"""Write the reference of reason codes."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from estserver.reason_codes import REFERENCE_FILE, reason_codes
+from pki.commands import OperatorCommand
+
+
+class Command(OperatorCommand):
+    """See ``help``."""
+
+    help = "Print the reference of reason codes, or write it to docs/reason-codes.md."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """``--write``."""
+        parser.add_argument("--write", action="store_true", help="write docs/reason-codes.md")
+
+    def handle(self, *args: Any, write: bool, **options: Any) -> None:
+        """The document, or one line that says where it is."""
+        if not write:
+            self.stdout.write(reason_codes(), ending="")
+            return
+        REFERENCE_FILE.write_text(reason_codes(), encoding="utf-8")
+        self.stdout.write(f"wrote {REFERENCE_FILE}")

@@ -1,0 +1,27 @@
+"""Take a device or client off the denylist."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from pki.commands import OperatorCommand, command_actor, refuse
+from pki.denylist import allow
+from pki.denylist_values import normalize, value_or_certificate
+from pki.management.commands.deny import add_entry_arguments
+
+
+class Command(OperatorCommand):
+    """See ``help``."""
+
+    help = "Take a device or client off the denylist. What was revoked stays revoked."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What is allowed again, and why."""
+        add_entry_arguments(parser)
+
+    def handle(self, *args: Any, kind: str, value: str, reason: str, **options: Any) -> None:
+        """One line: what is allowed again. Nothing to take off is a refusal: a typing error?"""
+        value = normalize(kind, value_or_certificate(kind, value))
+        if not allow(kind, value, reason=reason, actor=command_actor()):
+            refuse(f"{kind} {value} isn't on the denylist: nothing was changed")
+        self.stdout.write(f"{kind} {value} is off the denylist")

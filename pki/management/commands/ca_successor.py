@@ -1,0 +1,30 @@
+"""Let a new CA issue in place of one that has become old."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from pki.authorities import find_authority, make_successor
+from pki.commands import OperatorCommand, command_actor
+
+
+class Command(OperatorCommand):
+    """See ``help``."""
+
+    help = (
+        "Make a CA of the same subject with a new key, which issues from now on. The old one "
+        "stays trusted and published until it expires."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The CA to be succeeded, and why."""
+        parser.add_argument("ca", metavar="CA", help="the CA's name")
+        parser.add_argument("--reason", required=True, help="for whoever reads it later")
+
+    def handle(self, *args: Any, ca: str, reason: str, **options: Any) -> None:
+        """One line: which CA issues now."""
+        successor = make_successor(find_authority(ca), actor=command_actor(), reason=reason)
+        self.stdout.write(
+            f"{successor} issues from now on, until {successor.not_after:%Y-%m-%d}; "
+            f"{ca} stays trusted and published"
+        )

@@ -1,0 +1,69 @@
+"""Refuse every further enrollment of a device or client."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from pki.commands import OperatorCommand, command_actor
+from pki.denylist import certificates_named, deny
+from pki.denylist_values import expiry_after, normalize, value_or_certificate
+from pki.models import DenylistEntry
+from pki.revocation import revoke_certificates
+
+REVOCATION_REASON = "privilegeWithdrawn"
+
+
+class Command(OperatorCommand):
+    """See ``help``."""
+
+    help = (
+        "Refuse every further enrollment of a device or client. Certificates that it holds stay "
+        "valid, unless --revoke is given."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What is denied, why, for how long."""
+        add_entry_arguments(parser)
+        parser.add_argument("--expires", metavar="YYYY-MM-DD", help="the last day (UTC)")
+        parser.add_argument(
+            "--revoke", action="store_true", help="revoke the live certificates that it names"
+        )
+
+    def handle(
+        self,
+        *args: Any,
+        kind: str,
+        value: str,
+        reason: str,
+        expires: str | None,
+        revoke: bool,
+        **options: Any,
+    ) -> None:
+        """One line: what is denied now, and what becomes of its certificates."""
+        actor = command_actor()
+        value = normalize(kind, value_or_certificate(kind, value))
+        expires_at = expiry_after(expires) if expires else None
+        added = deny(kind, value, reason=reason, actor=actor, expires_at=expires_at)
+        outcome = f"{kind} {value} {'is now' if added else 'was already'} on the denylist"
+        outcome += f", until {expires}" if expires else ", for good"
+        live = certificates_named(kind, value).live()
+        if revoke:
+            count = revoke_certificates(live, reason=REVOCATION_REASON, actor=actor, comment=reason)
+            self.stdout.write(f"{outcome}; live certificates revoked: {count}")
+        else:
+            self.stdout.write(
+                f"{outcome}; live certificates that it names and that stay valid: {live.count()}"
+            )
+
+
+def add_entry_arguments(parser: CommandParser) -> None:
+    """What `deny` and `allow` share."""
+    parser.add_argument(
+        "kind", choices=DenylistEntry.Kind.values, metavar="KIND", help="%(choices)s"
+    )
+    parser.add_argument(
+        "value",
+        metavar="VALUE",
+        help="the name or number; for what is read off a certificate, also a PEM file",
+    )
+    parser.add_argument("--reason", required=True, help="for whoever reads it later")

@@ -1,0 +1,47 @@
+"""Change a certificate profile."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from pki.commands import OperatorCommand, command_actor
+from pki.profile_settings import find_profile, parse_settings
+from pki.profile_versions import change_profile, settings_of
+from pki.transactions import in_write_transaction
+
+
+class Command(OperatorCommand):
+    """See ``help``."""
+
+    help = (
+        "Put a new version of a certificate profile in force. Certificates issued before keep the "
+        "version that they were issued under."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Which profile, what changes, and why."""
+        parser.add_argument("profile", metavar="PROFILE", help="its name or label")
+        parser.add_argument(
+            "settings",
+            nargs="+",
+            metavar="KEY=VALUE",
+            help="as profile_show writes them; a list is JSON, or words with commas between them",
+        )
+        parser.add_argument("--reason", required=True, help="for whoever reads it later")
+
+    def handle(
+        self, *args: Any, profile: str, settings: list[str], reason: str, **options: Any
+    ) -> None:
+        """A line for each setting that changed."""
+        old = find_profile(profile)
+        before, changes = settings_of(old), parse_settings(settings)
+        new = in_write_transaction(
+            lambda: change_profile(
+                find_profile(profile), changes, actor=command_actor(), reason=reason
+            )
+        )
+        after = settings_of(new)
+        self.stdout.write(f"{new} is in force")
+        for key, value in after.items():
+            if key != "version" and value != before[key]:
+                self.stdout.write(f"  {key}: {before[key]!r} -> {value!r}")

@@ -1,0 +1,34 @@
+"""Show the certificate profiles in force."""
+
+import json
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from pki.commands import OperatorCommand
+from pki.models import CertificateProfile
+from pki.profile_settings import find_profile
+from pki.profile_versions import settings_of
+
+
+class Command(OperatorCommand):
+    """See ``help``."""
+
+    help = "List the certificate profiles in force, or show the settings of one."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Which one."""
+        parser.add_argument(
+            "profile", nargs="?", metavar="PROFILE", help="name or label; without it, a list"
+        )
+
+    def handle(self, *args: Any, profile: str | None, **options: Any) -> None:
+        """A line for each profile, or for each setting, in the form that `profile_set` takes."""
+        if profile is not None:
+            for key, value in settings_of(find_profile(profile)).items():
+                said = value if isinstance(value, str) else json.dumps(value)
+                self.stdout.write(f"{key}={said}")
+            return
+        for row in CertificateProfile.objects.exclude(active_label=None).select_related("ca"):
+            where = f"label {row.label}" if row.label else "no label"
+            self.stdout.write(f"{row}: {where}, {row.validity_days} days, from {row.ca}")

@@ -1,0 +1,43 @@
+"""Revoke a certificate."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from pki.commands import OperatorCommand, command_actor
+from pki.revocation import REASONS, find_certificate, revoke_certificate
+
+
+class Command(OperatorCommand):
+    """See ``help``."""
+
+    help = (
+        "Revoke a certificate for good: it authenticates nobody any more, and the CA's CRL lists "
+        "it. The device may enroll again; `deny` stops that."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Which certificate, and why."""
+        parser.add_argument(
+            "certificate",
+            metavar="SERIAL",
+            help="serial number in hex (colons are fine) or dec:decimal, or SHA-256 fingerprint",
+        )
+        parser.add_argument(
+            "--reason", required=True, choices=REASONS, metavar="REASON", help="%(choices)s"
+        )
+        parser.add_argument("--comment", default="", help="for whoever reads it later")
+
+    def handle(
+        self, *args: Any, certificate: str, reason: str, comment: str, **options: Any
+    ) -> None:
+        """One line: what is revoked."""
+        row = find_certificate(certificate)
+        revoked = revoke_certificate(row, reason=reason, actor=command_actor(), comment=comment)
+        if revoked:
+            self.stdout.write(f"revoked: certificate {row.serial_number} of {row.common_name}")
+        else:
+            self.stdout.write(
+                f"certificate {row.serial_number} of {row.common_name} was revoked before, on "
+                f"{row.revoked_at:%Y-%m-%d} ({row.revocation_reason}): left as it is"
+            )
