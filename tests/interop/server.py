@@ -38,10 +38,14 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """This process's environment, less what pytest and make have set for themselves."""
-        ours = {"DJANGO_SETTINGS_MODULE", "EST_CONFIG", "PYTHONPATH"}
-        kept = {name: value for name, value in os.environ.items() if name not in ours}
-        return kept | {"EST_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"}
+        """This process's environment, less what would lead the server elsewhere."""
+        elsewhere = ("DJANGO_SETTINGS_MODULE", "EST_", "DATABASE_URL", "PYTHONPATH")
+        kept = {n: value for n, value in os.environ.items() if not n.startswith(elsewhere)}
+        return kept | {
+            "EST_CONFIG": str(ROOT / "config/config-local.yaml"),
+            "EST_DATA_DIR": str(self.data_dir),
+            "PYTHONUNBUFFERED": "1",
+        }
 
     @property
     def server_ca(self) -> Path:
