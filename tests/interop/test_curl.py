@@ -93,6 +93,7 @@ def test_W15_cacerts_is_a_degenerate_signed_data(curl, openssl):
 
 def test_W10_every_base64_reply_is_one_line_and_says_its_length(curl, csr):
     for reply in (curl.get("cacerts"), curl.enroll(csr("one-line"))):
+        assert reply.status == 200
         assert reply.body.count(b"\n") == 1
         assert reply.body.endswith(b"\n")
         assert int(reply.headers["content-length"]) == len(reply.body)
