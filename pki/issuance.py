@@ -284,9 +284,10 @@ def _record_issued(
     known = {**issued_columns(certificate, now), "current_name": request.current_name}
     # Only what differs: an index is written anew for each column that is set, changed or not.
     issued = {name: value for name, value in known.items() if getattr(intent, name) != value}
+    columns = ", ".join(f'"{name}" = %s' for name in issued)
     subjects = _subjects(request, intent.predecessor)
     changed = sql.update(
-        f"UPDATE pki_issuedcertificate SET {', '.join(f'{name} = %s' for name in issued)} "  # noqa: S608  # names are ours
+        f'UPDATE "pki_issuedcertificate" SET {columns} '  # noqa: S608  # names are ours
         f"WHERE id = %s AND state = %s AND NOT {denylist.NAMED} "
         "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "
         "WHERE (client.fingerprint_sha256 = %s OR client.id = %s) AND client.state = %s)",

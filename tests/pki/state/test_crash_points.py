@@ -18,11 +18,11 @@ from estserver.models import PendingHook
 from pki.intents import settle_intents
 from pki.models import IssuedCertificate
 from tests.builders import make_csr, make_key
-from tests.transports import response_of
 from tests.pki.state import faults
 from tests.pki.state.child import child_process
 from tests.pki.state.faults import POINTS, Crash, losable_database, trap
 from tests.pki.state.invariants import check_invariants, check_on_record, check_signed
+from tests.transports import response_of
 
 State = IssuedCertificate.State
 NO_AGE = settle_intents.__kwdefaults__["older_than"] * 0
