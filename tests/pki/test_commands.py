@@ -1,6 +1,7 @@
 """The commands as an operator meets them: one line, an exit code, nothing half-written."""
 
 import ast
+import datetime
 import io
 import os
 import subprocess
@@ -191,7 +192,7 @@ def test_audit_verify_names_the_first_broken_row(device):
 
 
 def test_settle_intents_voids_what_was_abandoned(device):
-    long_ago = timezone.now() - timezone.timedelta(hours=2)
+    long_ago = timezone.now() - datetime.timedelta(hours=2)
     rows = IssuedCertificate.objects.filter(pk=device.pk)
     rows.update(state=State.INTENT, created_at=long_ago, current_name=None)
 
@@ -332,7 +333,7 @@ def external_ca(directory, *, certificate, key):
 
 def test_bootstrap_of_a_bad_CA_ends_in_a_sentence_and_leaves_nothing(tmp_path):
     ca = make_ca("Their CA")
-    expired = make_ca("Old CA", not_after=timezone.now() - timezone.timedelta(hours=1))
+    expired = make_ca("Old CA", not_after=timezone.now() - datetime.timedelta(hours=1))
     bad = [
         (make_certificate(ca), make_key(), "isn't a CA certificate"),
         (ca.certificate, make_key(index=3), "the private key isn't that of CN=Their CA"),

@@ -374,8 +374,9 @@ def test_T22_no_key_in_repr_pickle_log_or_traceback(data_dir, monkeypatch, caplo
         fresh.private_key(reference)
     except SignerUnavailable as error:
         told = "".join(traceback.format_exception(error))
-        below_this_test = error.__traceback__.tb_next
-        reporter = ExceptionReporter(RequestFactory().get("/"), type(error), error, below_this_test)
+        error = error.with_traceback(error.__traceback__.tb_next)  # this test's own locals
+        request = RequestFactory().get("/")
+        reporter = ExceptionReporter(request, type(error), error, error.__traceback__)
         told += reporter.get_traceback_text() + reporter.get_traceback_html()
     assert "_load" in told
     for text in (told, caplog.text):
