@@ -27,9 +27,9 @@ check: $(VENV)/.dev  ## what CI checks before it tests
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python manage.py check --fail-level WARNING
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python manage.py makemigrations --check --dry-run
 
-test: $(VENV)/.dev  ## run every test
+test: $(VENV)/.dev  ## run every test, or some: make test ARGS='-k denied'
 	@sh tests/install_packages.sh
-	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/pytest
+	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/pytest $(ARGS)
 
 bench: $(VENV)/.dev  ## measure; prints tables
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m bench
@@ -43,13 +43,15 @@ lock:  ## compile requirements/*.in (needs uv)
 clean:  ## remove the virtual environment; the data directory stays
 	rm -rf $(VENV)
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+$(BIN)/pip:
+	@sh requirements/make_venv.sh $(PYTHON) $(VENV)
 
-$(VENV)/.run: requirements.txt | $(BIN)/python
-	@test -e $(VENV)/.dev || $(BIN)/pip install --quiet --require-hashes -r requirements.txt
+$(VENV)/.run: requirements.txt | $(BIN)/pip
+	@echo "installing requirements.txt"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt | $(BIN)/python
-	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+$(VENV)/.dev: requirements/dev.txt | $(BIN)/pip
+	@echo "installing requirements/dev.txt"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@ $(VENV)/.run

@@ -2,8 +2,11 @@
 
 import datetime
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from django.db import Error
 from django.utils import timezone
 
 from estserver.hooks import (
@@ -65,25 +68,26 @@ def _carry_out(request: EnrollmentRequest, operation: Operation) -> IssuedCertif
 
     def remember_hook(certificate: IssuedCertificate) -> None:
         pending[:] = [
-            PendingHook.objects.create(certificate=certificate, label=request.profile.row.label)
+            PendingHook.objects.create(
+                certificate=certificate,
+                label=request.profile.row.label,
+                # Ours to run, at once; the schedule's only if we crash before.
+                next_attempt_at=timezone.now() + _FIRST_RETRY,
+            )
         ]
 
-    try:
-        _run_pre_hook(hook, request, operation)
-        certificate = issue_certificate(
-            IssueRequest(
-                csr=request.csr,
-                client=request.client,
-                profile=request.profile,
-                operation=operation,
-                actor=request.actor,
-                tenant_id=request.tenant_id,
-            ),
-            on_issued=remember_hook if has_post_hook(hook, operation) else None,
-        )
-    except PKIError as refused:
-        _record_refusal(request, operation, refused)
-        raise
+    _run_pre_hook(hook, request, operation)
+    certificate = issue_certificate(
+        IssueRequest(
+            csr=request.csr,
+            client=request.client,
+            profile=request.profile,
+            operation=operation,
+            actor=request.actor,
+            tenant_id=request.tenant_id,
+        ),
+        on_issued=remember_hook if has_post_hook(hook, operation) else None,
+    )
     for row in pending:
         run_post_hook(row)
     return certificate
@@ -114,7 +118,10 @@ def _hook_request(request: EnrollmentRequest) -> HookRequest:
 
 
 def run_post_hook(pending: PendingHook) -> bool:
-    """Run a ``post_`` hook; returns whether it succeeded. A failure is recorded, never raised."""
+    """Run a ``post_`` hook; returns whether it succeeded. A failure is recorded, never raised.
+
+    Not even that of the record: the row then stays as it is, and the hook runs once more.
+    """
     certificate = pending.certificate
     request = HookRequest(
         common_name=certificate.common_name,
@@ -127,18 +134,31 @@ def run_post_hook(pending: PendingHook) -> bool:
         source_ip=certificate.source_ip,
         request_id=certificate.request_id,
     )
+    settle: Callable[[], object]
     try:
         getattr(installed_hook(), f"post_{certificate.operation}")(request, certificate)
     except Exception as error:  # an installation's own code may raise anything
         logger.exception("post_%s failed for %s", certificate.operation, certificate)
-        pending.attempts += 1
-        pending.last_error = f"{type(error).__name__}: {error}"[:500]
-        pause = min(_FIRST_RETRY * 2 ** (pending.attempts - 1), _LAST_RETRY)
-        pending.next_attempt_at = timezone.now() + pause
-        in_write_transaction(pending.save)
-        return False
-    in_write_transaction(pending.delete)
-    return True
+        succeeded = False
+        settle = partial(_postpone, pending, f"{type(error).__name__}: {error}")
+    else:
+        succeeded = True
+        settle = partial(PendingHook.objects.filter(pk=pending.pk).delete)
+    try:
+        in_write_transaction(settle)
+    except (PKIError, Error):
+        logger.exception("post_%s for %s will run again", certificate.operation, certificate)
+    return succeeded
+
+
+def _postpone(pending: PendingHook, why: str) -> None:
+    """Twice as long after each failure. An update, so that no row comes back that was deleted."""
+    pause = min(_FIRST_RETRY * 2 ** min(pending.attempts, 30), _LAST_RETRY)
+    PendingHook.objects.filter(pk=pending.pk).update(
+        attempts=pending.attempts + 1,
+        last_error=why.replace("\0", "")[:500],
+        next_attempt_at=timezone.now() + pause,
+    )
 
 
 def run_pending_hooks() -> tuple[int, int]:
@@ -148,7 +168,7 @@ def run_pending_hooks() -> tuple[int, int]:
     return succeeded, len(due) - succeeded
 
 
-def _record_refusal(request: EnrollmentRequest, operation: Operation, refused: PKIError) -> None:
+def record_refusal(operation: Operation, refused: PKIError, *, actor: Actor, target: str) -> None:
     """Put a refusal on the audit trail, where its request id finds it.
 
     Best effort: when the database is what failed, the log line has to do.
@@ -157,12 +177,12 @@ def _record_refusal(request: EnrollmentRequest, operation: Operation, refused: P
     def record() -> None:
         audit.record(
             f"refuse-{operation}",
-            actor=request.actor,
-            target=f"thing:{request.csr.common_name}",
+            actor=actor,
+            target=target,
             reason=str(refused),
         )
 
     try:
         in_write_transaction(record)
     except PKIError:
-        logger.exception("the refusal of %r isn't on the audit trail", request.csr.common_name)
+        logger.exception("the refusal of %s isn't on the audit trail", target)

@@ -83,7 +83,7 @@ def http_status(reason: Reason) -> HTTPStatus:
     if reason in _BY_HTTP:
         return _BY_HTTP[reason]
     error = next((error for error, reasons in _BY_ERROR.items() if reason in reasons), CSRRejected)
-    return HTTPStatus(status_of(error(reason)))
+    return HTTPStatus(status_of(error(reason)) or HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def reason_codes() -> str:

@@ -5,7 +5,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from estserver.est.chunked import accept_chunked_bodies
+from estserver.est.media_type import drop_media_type_parameters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "estserver.settings.est")
 
-application = accept_chunked_bodies(get_wsgi_application())
+application = accept_chunked_bodies(drop_media_type_parameters(get_wsgi_application()))

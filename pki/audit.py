@@ -95,7 +95,7 @@ def record(
         "target": target[:200],
         "reason": reason[:500],
         "request_id": actor.request_id,
-        "source_ip": _as_stored(actor.source_ip),
+        "source_ip": _stored_address(actor.source_ip),
         "before": before,
         "after": after,
         "previous_hash": previous_hash,
@@ -120,9 +120,15 @@ def _next_place() -> tuple[uuid.UUID, int, int | None, str]:
     return uuid.uuid4(), 0, (number or 0) + 1, previous_hash
 
 
-def _as_stored(source_ip: str | None) -> str | None:
-    """An address as the database gives it back: an IPv6 address has many spellings."""
-    stored: str | None = AuditEvent._meta.get_field("source_ip").get_prep_value(source_ip)
+def _stored_address(address: str | None) -> str | None:
+    """An IP address as the database will give it back, for the hash must be over the same text.
+
+    IPv6 has many spellings, and PostgreSQL knows no zone ("%eth0", RFC 4007 11).
+    """
+    if address is None:
+        return None
+    field = AuditEvent._meta.get_field("source_ip")
+    stored: str = field.get_prep_value(address.partition("%")[0])
     return stored
 
 

@@ -192,9 +192,22 @@ def void_intents_of(entries: Iterable[tuple[str, str]], *, actor: Actor) -> None
 
     def void_all() -> None:
         for kind, value in entries:
+            if kind == Kind.SERIAL_NUMBER:
+                _wait_for_intents()
             void_intents(_intents_of(kind, value), actor=actor, why=f"denied: {kind}")
 
     in_write_transaction(void_all)
+
+
+def _wait_for_intents() -> None:
+    """Let every certificate that is being issued at this moment be issued first.
+
+    A row doesn't say its client's serial number, so which of them an entry names can't be told.
+    Writing to each waits for, or collides with, whoever is turning it into a certificate; what is
+    issued afterwards has seen the entry.
+    """
+    intents = IssuedCertificate.objects.filter(state=IssuedCertificate.State.INTENT)
+    intents.update(state=IssuedCertificate.State.INTENT)
 
 
 def allow(kind: str, value: str, *, reason: str, actor: Actor) -> bool:

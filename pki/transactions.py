@@ -7,17 +7,12 @@ looks again: the second look finds the other's row and answers accordingly.
 
 import logging
 import random
+import sqlite3
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import (
-    DatabaseError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    transaction,
-)
+from django.db import Error, InterfaceError, InternalError, OperationalError, transaction
 
 from pki import audit
 from pki.exceptions import Busy
@@ -28,8 +23,26 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 6
 FIRST_PAUSE = 0.01  # seconds; doubled each time, with jitter
 
-# SQLSTATE: serialization failure, deadlock, and Aurora DSQL's optimistic conflicts
-_RETRIABLE_STATES = frozenset({"40001", "40P01", "OC000", "OC001"})
+PATIENCE = 10
+"""Seconds after which nothing is tried again. SQLite alone may wait 20 s for another writer, and
+the gateway in front of us gives up after 29 s."""
+
+# SQLSTATE: serialization failure, deadlock, unique violation, Aurora DSQL's optimistic conflicts
+_CONFLICT_STATES = frozenset({"40001", "40P01", "23505", "OC000", "OC001"})
+
+_CONFLICT_CODES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_BUSY_RECOVERY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+        sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+    }
+)
+
+# The database can't work now: unreachable, shutting down, read-only, disk full. What else it may
+# say (a value is missing, too long, of the wrong type) is a bug of ours, and raised as it is.
+_OUT_OF_ORDER = (OperationalError, InternalError, InterfaceError)
 
 T = TypeVar("T")
 
@@ -39,25 +52,26 @@ def in_write_transaction(work: Callable[[], T]) -> T:
 
     ``work`` may run several times, so it must not do anything that a rollback doesn't undo. Raises
     ``Busy`` when the database can't be reached or stays contended, and whatever ``work`` raises.
+    After ``Busy`` the outcome may be unknown: a connection can break after the database committed
+    and before it said so. Callers must bear being asked again.
     """
+    started = time.monotonic()
     for attempt in range(1, ATTEMPTS + 1):
         head = audit.head()
         try:
             with transaction.atomic(durable=True):
                 return work()
-        except IntegrityError:
-            # The rollback left our audit chain behind what is in memory, or the clash was in the
-            # chain itself: go on in a new one.
-            audit.start_new_chain()
-            if attempt == ATTEMPTS:
+        except Error as error:
+            if not _is_conflict(error):
+                # Perhaps committed, perhaps not: our chain goes on in a new one either way.
+                audit.start_new_chain()
+                if isinstance(error, _OUT_OF_ORDER):
+                    raise Busy(Reason.DATABASE_UNAVAILABLE) from error
                 raise
-        except OperationalError as error:
-            audit.restore(head)
-            if attempt == ATTEMPTS or not _is_conflict(error):
+            if attempt == ATTEMPTS or time.monotonic() - started > PATIENCE:
+                audit.restore(head)
                 raise Busy(Reason.DATABASE_UNAVAILABLE) from error
-        except (DatabaseError, InterfaceError) as error:  # the latter: the connection is gone
-            audit.restore(head)
-            raise Busy(Reason.DATABASE_UNAVAILABLE) from error
+            _go_on_with_trail(head, attempt)
         except BaseException:
             audit.restore(head)
             raise
@@ -66,10 +80,22 @@ def in_write_transaction(work: Callable[[], T]) -> T:
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _is_conflict(error: OperationalError) -> bool:
-    """Whether trying again can help: another writer was in the way."""
+def _go_on_with_trail(head: audit.Head | None, attempt: int) -> None:
+    """Let the audit chain end where it did before the rollback.
+
+    When that was tried and there was a conflict again, it may be in the chain itself: after a fork
+    two processes hold one end. A new chain is always right, only not as short.
+    """
+    if attempt == 1:
+        audit.restore(head)
+    else:
+        audit.start_new_chain()
+
+
+def _is_conflict(error: Error) -> bool:
+    """Whether trying again can help: another writer was in the way, and nothing was committed."""
     cause = error.__cause__
     state = getattr(cause, "sqlstate", None)
     if state is not None:
-        return state in _RETRIABLE_STATES
-    return "locked" in str(error)  # SQLite names no state
+        return state in _CONFLICT_STATES
+    return getattr(cause, "sqlite_errorcode", None) in _CONFLICT_CODES

@@ -1,77 +1,17 @@
 """An EST client that speaks through API Gateway events to the packaged Lambda handler."""
 
 import base64
-import json
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from apig_wsgi import make_lambda_handler
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
-from django.core import signals
-from django.core.handlers.wsgi import WSGIHandler
-from django.db import close_old_connections
-from django.test import override_settings
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from estserver.est.chunked import accept_chunked_bodies
-from estserver.settings import est
+from tests.transports import through_lambda
 
 BASE = "/.well-known/est"
 DOMAIN = "est.example.com"
-
-_EST_SIDE = {
-    "ROOT_URLCONF": est.ROOT_URLCONF,
-    "MIDDLEWARE": est.MIDDLEWARE,
-    "APPEND_SLASH": est.APPEND_SLASH,
-    "DATA_UPLOAD_MAX_MEMORY_SIZE": est.DATA_UPLOAD_MAX_MEMORY_SIZE,
-}
-
-
-@contextmanager
-def _connections_kept():
-    """Leave the test's own transaction open at the end of a request, as Django's client does."""
-    signals.request_started.disconnect(close_old_connections)
-    signals.request_finished.disconnect(close_old_connections)
-    try:
-        yield
-    finally:
-        signals.request_started.connect(close_old_connections)
-        signals.request_finished.connect(close_old_connections)
-
-
-@dataclass(frozen=True)
-class ESTResponse:
-    """What came back, with the gateway's base64 undone."""
-
-    status_code: int
-    headers: dict[str, str]
-    body: bytes
-
-    def __getitem__(self, name):
-        return self.headers[name.lower()]
-
-    @property
-    def text(self):
-        return self.body.decode()
-
-    @property
-    def reason(self):
-        """The reason code of a refusal."""
-        return self.text.partition(":")[0]
-
-    @property
-    def certificates(self):
-        """The certificates of a certs-only reply."""
-        return pkcs7.load_der_pkcs7_certificates(base64.b64decode(self.body))
-
-    @property
-    def certificate(self):
-        """The one certificate of an enrollment."""
-        assert self.status_code == 200, self.text
-        (certificate,) = self.certificates
-        return certificate
 
 
 @dataclass(frozen=True)
@@ -121,10 +61,7 @@ class ESTClient:
 
     def request(self, method, url, body=b"", headers=None, *, is_base64=True):
         """Send one request through the handler."""
-        with override_settings(**_EST_SIDE), _connections_kept():
-            handler = make_lambda_handler(accept_chunked_bodies(WSGIHandler()), binary_support=True)
-            answer = handler(self.event(method, url, body, headers, is_base64=is_base64), None)
-        return _response(answer)
+        return through_lambda(self.event(method, url, body, headers, is_base64=is_base64))
 
     def event(self, method, url, body=b"", headers=None, *, is_base64=True):
         """The event that API Gateway would send."""
@@ -200,17 +137,3 @@ def _http_event(method, parts, headers, certificate, domain):
         "headers": {name.lower(): value for name, value in headers.items()},
         "requestContext": context,
     }
-
-
-def _response(answer):
-    body = answer.get("body") or ""
-    raw = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
-    headers = {name.lower(): values[-1] for name, values in _header_lists(answer).items()}
-    json.dumps(answer)  # Lambda sends it as JSON
-    return ESTResponse(int(answer["statusCode"]), headers, raw)
-
-
-def _header_lists(answer):
-    if "multiValueHeaders" in answer:
-        return answer["multiValueHeaders"]
-    return {name: [value] for name, value in (answer.get("headers") or {}).items()}

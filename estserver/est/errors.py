@@ -1,10 +1,15 @@
-"""Answers to requests that reach no view."""
+"""Answers to requests that reach no EST view."""
+
+import logging
+import sys
 
 from django.http import HttpRequest, HttpResponse
 
 from estserver.est import renderers
 from pki.exceptions import PKIError
 from pki.reasons import Reason
+
+logger = logging.getLogger(__name__)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -19,6 +24,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: a bug. Its traceback is in the log, under the request's id."""
+    fields = {"request_id": getattr(request, "request_id", "-")}
+    logger.error("internal-error", exc_info=sys.exc_info(), extra={"fields": fields})
     return _answer(request, PKIError(Reason.INTERNAL_ERROR), 500)
 
 

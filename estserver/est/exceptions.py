@@ -3,7 +3,7 @@
 import logging
 from typing import Any, cast
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseError  # InterfaceError isn't a DatabaseError
 from django.http import HttpResponse
 from rest_framework import exceptions as drf
 from rest_framework import status
@@ -43,11 +43,6 @@ STATUS_BY_REASON: dict[Reason, int] = {
 }
 
 
-def status_of(error: PKIError) -> int:
-    """The HTTP status of a refusal: its reason's own, else that of its kind."""
-    return STATUS_BY_REASON.get(error.reason) or STATUS_BY_ERROR[type(error)]
-
-
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF's hook: turn whatever a view raised into one line of text."""
     request = cast(ESTRequest, context["request"]._request)
@@ -68,11 +63,15 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     )
 
 
+def status_of(error: PKIError) -> int | None:
+    """The HTTP status of a refusal: its reason's own, else its kind's; ``None`` for neither."""
+    kind = next((kind for kind in type(error).__mro__ if kind in STATUS_BY_ERROR), None)
+    return STATUS_BY_REASON.get(error.reason) or (STATUS_BY_ERROR[kind] if kind else None)
+
+
 def _as_refusal(error: Exception) -> tuple[PKIError, int]:
-    if isinstance(error, PKIError):
-        kind = next((kind for kind in type(error).__mro__ if kind in STATUS_BY_ERROR), None)
-        if kind is not None:
-            return error, STATUS_BY_REASON.get(error.reason) or STATUS_BY_ERROR[kind]
+    if isinstance(error, PKIError) and (known := status_of(error)) is not None:
+        return error, known
     if isinstance(error, DatabaseError):
         return PKIError(Reason.DATABASE_UNAVAILABLE), status.HTTP_503_SERVICE_UNAVAILABLE
     if isinstance(error, drf.UnsupportedMediaType):

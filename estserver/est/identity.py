@@ -4,12 +4,12 @@ Header spellings fold together in WSGI, so a client could overwrite whatever a g
 one. The gateway's event and the server's socket can't be reached by any header.
 """
 
+import hashlib
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from django.conf import settings
 
 from estserver.serving.tls import peer_chain
@@ -22,12 +22,17 @@ class Caller:
     """The other end of the connection, not yet judged."""
 
     certificate: bytes | None
-    """DER; ``None`` when no client certificate came."""
+    """DER, not yet read; ``None`` when no client certificate came."""
     chain: tuple[bytes, ...] = ()
     """What TLS verified, the certificate first; empty when the transport doesn't tell."""
     source_ip: str | None = None
     request_id: str = ""
     """The transport's own id of the request, if it has one."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate, lower-case hex; empty without one."""
+        return hashlib.sha256(self.certificate).hexdigest() if self.certificate else ""
 
 
 def caller(environ: Mapping[str, Any]) -> Caller:
@@ -81,7 +86,8 @@ class EndpointNotAllowed(ClientRefused):
 
 
 def _der(pem: str) -> bytes:
+    """Undo the armour; what isn't a certificate is refused where one is needed, as from TLS."""
     try:
-        return x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
-    except ValueError as error:
-        raise ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED) from error
+        return ssl.PEM_cert_to_DER_cert(pem.strip())
+    except ValueError:
+        return pem.encode()

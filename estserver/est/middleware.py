@@ -2,7 +2,6 @@
 
 import logging
 import time
-import uuid
 from collections.abc import Callable
 
 from django.core.exceptions import DisallowedHost
@@ -10,8 +9,10 @@ from django.http import HttpRequest, HttpResponse
 
 from estserver.est import renderers
 from estserver.est.identity import Caller, EndpointNotAllowed, caller
-from pki.exceptions import ClientRefused, PKIError
+from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
+from pki.models.fields import new_identifier
+from pki.prepared import Prepared
 from pki.reasons import Reason
 
 logger = logging.getLogger("estserver.request")
@@ -22,9 +23,10 @@ class ESTRequest(HttpRequest):
 
     request_id: str
     caller: Caller
-    client_fingerprint: str
     refused: PKIError | None
     issued: IssuedCertificate | None
+    world: Prepared
+    """CAs and profiles as of this request; views that need them look once."""
 
 
 class RequestMiddleware:
@@ -41,7 +43,6 @@ class RequestMiddleware:
         """Answer, and log."""
         started = time.perf_counter()
         request.refused = request.issued = None
-        request.client_fingerprint = ""
         response = self._refuse_at_the_door(request) or self.get_response(request)
         _log(request, response, time.perf_counter() - started)
         return response
@@ -54,9 +55,7 @@ class RequestMiddleware:
             request.caller = caller(request.environ)  # type: ignore[attr-defined]
         except EndpointNotAllowed as error:
             request.caller, refused = error.seen, error
-        except ClientRefused as error:
-            request.caller, refused = Caller(None), error
-        request.request_id = request.caller.request_id or uuid.uuid4().hex
+        request.request_id = request.caller.request_id or new_identifier().hex
         if refused is None:
             try:
                 request.get_host()
@@ -77,7 +76,7 @@ def _log(request: ESTRequest, response: HttpResponse, seconds: float) -> None:
         "status": response.status_code,
         "milliseconds": round(seconds * 1000, 1),
         "source_ip": request.caller.source_ip,
-        "client": request.client_fingerprint or None,
+        "client": request.caller.fingerprint or None,
     }
     issued = request.issued
     if issued is not None:

@@ -16,11 +16,10 @@ class ESTNegotiation(BaseContentNegotiation):
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         """The operation's one parser, or ``None`` (415) for another media type.
 
-        Compared without regard to case and parameters (RFC 9110 8.3.1).
+        Case and parameters are gone already (``estserver.est.media_type``).
         """
         parser = next(iter(parsers))
-        sent = (request.content_type or "").partition(";")[0].strip().lower()
-        if settings.EST_STRICT_HEADERS and sent != parser.media_type:
+        if settings.EST_STRICT_HEADERS and request.content_type != parser.media_type:
             return None
         return parser
 

@@ -40,7 +40,9 @@ def ca_certificates(der: bytes, *, with_smime_type: bool, wrapped: bool) -> Http
 def csr_attributes(der: bytes) -> HttpResponse:
     """What a CSR should hold (RFC 7030 4.5.2), or 204 for nothing to say."""
     if not der:
-        return HttpResponse(status=204, headers={"Content-Length": "0"}, content_type=None)
+        nothing = HttpResponse(status=204)
+        del nothing["Content-Type"]  # Django's default; there is no content (W33)
+        return nothing
     return _base64(der, CSR_ATTRIBUTES)
 
 
@@ -57,8 +59,9 @@ def refusal(
 
 
 def text_line(line: str, status: int, *, headers: dict[str, str] | None = None) -> HttpResponse:
-    """One line of text/plain."""
-    body = " ".join(line.split()).encode() + b"\n"
+    """One line of text/plain; what can't be seen (a hook may say anything) becomes a space."""
+    visible = "".join(one if one.isprintable() else " " for one in line)
+    body = " ".join(visible.split()).encode() + b"\n"
     return HttpResponse(
         body,
         status=status,

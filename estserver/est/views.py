@@ -3,25 +3,30 @@
 from typing import Any, cast
 
 from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from estserver.enrollment import EnrollmentRequest, enroll, reenroll
+from estserver.enrollment import EnrollmentRequest, enroll, record_refusal, reenroll
 from estserver.est import renderers
 from estserver.est.authentication import MutualTLSAuthentication
-from estserver.est.csrattrs import encode_csr_attributes
 from estserver.est.middleware import ESTRequest
 from estserver.est.negotiation import ESTNegotiation
 from estserver.est.parsers import PKCS10Parser
 from estserver.est.permissions import IsEnrollmentClient
 from pki import prepared
+from pki.audit import Actor
 from pki.clients import Client
 from pki.crl import current_crl
 from pki.csr import check_csr
+from pki.csrattrs import encode_csr_attributes
 from pki.exceptions import CSRRejected, OperatorError, PKIError
-from pki.models import CertificateAuthority
+from pki.models import CertificateAuthority, IssuedCertificate
 from pki.prepared import PreparedProfile
 from pki.reasons import Reason
+
+Operation = IssuedCertificate.Operation
 
 LIBEST_USER_AGENT = "Cisco EST client"
 
@@ -36,14 +41,27 @@ class ESTView(APIView):
     label: str = ""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Authenticate and authorise, before a byte of the body is read."""
+        """Check the method, authenticate and authorise, before a byte of the body is read."""
         self.label = kwargs.get("label") or ""
+        if (request.method or "").lower() not in self.http_method_names:
+            raise MethodNotAllowed(request.method or "")
+        self.seen.world = prepared.current()
         super().initial(request, *args, **kwargs)
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """None: DRF's ``Allow`` and ``Vary`` tell EST clients nothing; their buffers are small."""
+        return {}
+
+    @property
+    def seen(self) -> ESTRequest:
+        """What the middleware found out about the request."""
+        return cast(ESTRequest, self.request._request)
 
     @property
     def profile(self) -> PreparedProfile:
         """The certificate profile of the label (RFC 7030 3.2.2)."""
-        return prepared.profile_for(self.label)
+        return self.seen.world.profile(self.label)
 
     @property
     def client(self) -> Client:
@@ -84,41 +102,74 @@ class _EnrollmentView(ESTView):
     permission_classes = [IsEnrollmentClient]
     parser_classes = [PKCS10Parser]
 
+    operation: Operation
+    common_name = ""
+    """Of the CSR, once it is checked."""
+
     def enrollment_request(self, request: Request) -> EnrollmentRequest:
         """Everything about the request, typed and checked; nothing in it is HTTP any more."""
-        seen = cast(ESTRequest, request._request)
-        seen.client_fingerprint = self.client.fingerprint
         profile = self.profile
         body = request.data
         if not isinstance(body, bytes):  # DRF asks no parser when there is no body
             raise CSRRejected(Reason.BODY_EMPTY)
+        csr = check_csr(body, profile.rules)
+        self.common_name = csr.common_name
         return EnrollmentRequest(
-            csr=check_csr(body, profile.rules),
+            csr=csr,
             client=self.client,
             profile=profile,
-            source_ip=seen.caller.source_ip,
-            request_id=seen.request_id,
-            tenant_id=seen.GET.get("tenant-id", "")[:100],
+            source_ip=self.seen.caller.source_ip,
+            request_id=self.seen.request_id,
+            tenant_id=_tenant_id(self.seen.GET.get("tenant-id", "")),
         )
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer a refusal, and put it on the audit trail, where its request id finds it.
+
+        Only for callers with a certificate: a stranger's refusals are in the log alone, so that
+        nobody fills the database from outside.
+        """
+        response = super().handle_exception(exc)
+        if self.seen.refused is not None and self.seen.caller.certificate is not None:
+            record_refusal(
+                self.operation,
+                self.seen.refused,
+                actor=Actor(
+                    f"client:{self.seen.caller.fingerprint}",
+                    self.seen.request_id,
+                    self.seen.caller.source_ip,
+                ),
+                target=f"thing:{self.common_name}" if self.common_name else f"label:{self.label}",
+            )
+        return response
+
+
+def _tenant_id(said: str) -> str:
+    """The query's ``tenant-id``, without what can't be seen: databases refuse a NUL."""
+    return "".join(filter(str.isprintable, said))[:100]
 
 
 class SimpleEnrollView(_EnrollmentView):
     """Issue a first certificate to a device (RFC 7030 4.2.1)."""
 
+    operation = Operation.ENROLL
+
     def post(self, request: Request, label: str | None = None) -> HttpResponse:
         """200 with the certificate."""
         certificate = enroll(self.enrollment_request(request))
-        cast(ESTRequest, request._request).issued = certificate
+        self.seen.issued = certificate
         return renderers.certs_only(certificate.to_x509())
 
 
 class SimpleReenrollView(_EnrollmentView):
     """Renew or rekey a device's certificate (RFC 7030 4.2.2)."""
 
+    operation = Operation.REENROLL
+
     def post(self, request: Request, label: str | None = None) -> HttpResponse:
         """200 with the new certificate."""
         certificate = reenroll(self.enrollment_request(request))
-        cast(ESTRequest, request._request).issued = certificate
+        self.seen.issued = certificate
         return renderers.certs_only(certificate.to_x509())
 
 
@@ -129,12 +180,12 @@ class NotOfferedView(ESTView):
 
     def post(self, request: Request, label: str | None = None) -> HttpResponse:
         """501 with a sentence."""
-        seen = cast(ESTRequest, request._request)
-        seen.refused = PKIError(
+        refused = PKIError(
             Reason.NOT_IMPLEMENTED,
             "this server doesn't offer the operation; it offers simpleenroll and simplereenroll",
         )
-        return renderers.refusal(seen.refused, 501, request_id=seen.request_id)
+        self.seen.refused = refused
+        return renderers.refusal(refused, 501, request_id=self.seen.request_id)
 
 
 OPERATIONS: dict[str, type[ESTView]] = {

@@ -7,6 +7,9 @@ WSGI_APPLICATION = "estserver.wsgi_est.application"
 INSTALLED_APPS = ["pki", "iotprov", "estserver"]
 MIDDLEWARE = ["estserver.est.middleware.RequestMiddleware"]
 TEMPLATES: list[dict[str, object]] = []
+# A query string is no part of EST and fails no request (RFC 7030 3.2.2 knows none); the server in
+# front bounds its length.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = None
 
 REST_FRAMEWORK = {
     # A device is a Client (estserver.est.authentication); there are no users on this side.

@@ -35,7 +35,7 @@ class AuditEvent(models.Model):
     opening = models.PositiveBigIntegerField(null=True, unique=True)
     at = models.DateTimeField(default=timezone.now, db_index=True)
     action = models.CharField(max_length=40)
-    actor = models.CharField(max_length=200, db_index=True)
+    actor = models.CharField(max_length=200)
     target = models.CharField(max_length=200, db_index=True)
     reason = models.CharField(max_length=500, blank=True, default="")
     request_id = models.CharField(max_length=36, blank=True, default="", db_index=True)

@@ -79,7 +79,12 @@ class IssuedCertificate(models.Model):
         db_index=False,
     )
     predecessor = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replacements"
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="replacements",
+        db_index=False,
     )
 
     serial_number = models.CharField(max_length=40)
@@ -107,7 +112,7 @@ class IssuedCertificate(models.Model):
     request_id = models.CharField(max_length=36, blank=True, default="")
     tenant_id = models.CharField(max_length=100, blank=True, default="")
 
-    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+    created_at = models.DateTimeField(default=timezone.now)
     issued_at = models.DateTimeField(null=True, blank=True)
     superseded_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, db_index=True)
@@ -116,7 +121,7 @@ class IssuedCertificate(models.Model):
     objects = IssuedCertificateQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-created_at"]
+        ordering = ["-id"]  # by time: see IdentifierField
         constraints = [
             models.UniqueConstraint(fields=["serial_number", "ca"], name="certificate_serial")
         ]

@@ -1,0 +1,151 @@
+"""The ways a request can come in: the Lambda handler, Zappa's WSGI path, a TLS socket."""
+
+import base64
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from apig_wsgi import make_lambda_handler
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from django.core import signals
+from django.core.handlers.wsgi import WSGIHandler
+from django.db import close_old_connections
+from django.test import override_settings
+
+from estserver.est.chunked import accept_chunked_bodies
+from estserver.est.media_type import drop_media_type_parameters
+from estserver.settings import est
+
+_EST_SIDE = {
+    "ROOT_URLCONF": est.ROOT_URLCONF,
+    "MIDDLEWARE": est.MIDDLEWARE,
+    "APPEND_SLASH": est.APPEND_SLASH,
+    "DATA_UPLOAD_MAX_MEMORY_SIZE": est.DATA_UPLOAD_MAX_MEMORY_SIZE,
+    "DATA_UPLOAD_MAX_NUMBER_FIELDS": est.DATA_UPLOAD_MAX_NUMBER_FIELDS,
+}
+
+
+@contextmanager
+def est_side():
+    """The device side's settings, with the test's own transaction left open after a request."""
+    signals.request_started.disconnect(close_old_connections)
+    signals.request_finished.disconnect(close_old_connections)
+    try:
+        with override_settings(**_EST_SIDE):
+            yield accept_chunked_bodies(drop_media_type_parameters(WSGIHandler()))
+    finally:
+        signals.request_started.connect(close_old_connections)
+        signals.request_finished.connect(close_old_connections)
+
+
+@dataclass(frozen=True)
+class ESTResponse:
+    """What came back, with the gateway's base64 undone."""
+
+    status_code: int
+    headers: dict[str, str]
+    body: bytes
+
+    def __getitem__(self, name):
+        return self.headers[name.lower()]
+
+    @property
+    def text(self):
+        return self.body.decode()
+
+    @property
+    def reason(self):
+        """The reason code of a refusal."""
+        return self.text.partition(":")[0]
+
+    @property
+    def certificates(self):
+        """The certificates of a certs-only reply."""
+        return pkcs7.load_der_pkcs7_certificates(base64.b64decode(self.body))
+
+    @property
+    def certificate(self):
+        """The one certificate of an enrollment."""
+        assert self.status_code == 200, self.text
+        (certificate,) = self.certificates
+        return certificate
+
+
+def through_lambda(event):
+    """Send a Lambda event through the handler that is deployed."""
+    with est_side() as application:
+        answer = make_lambda_handler(application, binary_support=True)(event, None)
+    return response_of(answer)
+
+
+def response_of(answer):
+    """What the client gets of a Lambda handler's answer."""
+    json.dumps(answer)  # Lambda sends it as JSON
+    body = answer.get("body") or ""
+    raw = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
+    headers = {name.lower(): values[-1] for name, values in _header_lists(answer).items()}
+    return ESTResponse(int(answer["statusCode"]), headers, raw)
+
+
+def _header_lists(answer):
+    if "multiValueHeaders" in answer:
+        return answer["multiValueHeaders"]
+    return {name: [value] for name, value in (answer.get("headers") or {}).items()}
+
+
+def through_zappa(event, **options):
+    """Send a Lambda event the way Zappa's own handler does (``_create_lambda_wsgi_environ``)."""
+    from zappa.wsgi import create_wsgi_request  # slow to import, and few tests need it
+
+    environ = create_wsgi_request(event, binary_support=True, **options)
+    environ |= {"HTTPS": "on", "wsgi.url_scheme": "https", "lambda.event": event}
+    return through_wsgi(environ)
+
+
+class FakeTLSSocket:
+    """What gunicorn's worker puts beside the request: as much of an SSLSocket as is asked for."""
+
+    def __init__(self, certificate):
+        self._der = certificate and certificate.public_bytes(Encoding.DER)
+
+    def getpeercert(self, binary_form=False):  # ssl.SSLSocket's own signature
+        assert binary_form
+        return self._der
+
+
+def through_socket(method, url, *, certificate=None, headers=None, body=b"", length=None):
+    """Send a request as gunicorn hands it over; ``body`` may be a stream, ``length`` a lie."""
+    parts = urlsplit(url)
+    environ = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(parts.path).decode("latin-1"),
+        "QUERY_STRING": parts.query,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "8443",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "198.51.100.7",
+        "HTTP_HOST": "localhost:8443",
+        "CONTENT_LENGTH": str(len(body) if length is None else length),
+        "wsgi.input": BytesIO(body) if isinstance(body, bytes) else body,
+        "wsgi.url_scheme": "https",
+        "wsgi.version": (1, 0),
+        "gunicorn.socket": FakeTLSSocket(certificate),
+    }
+    for name, value in (headers or {}).items():
+        key = name.upper().replace("-", "_")
+        environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
+    return through_wsgi(environ)
+
+
+def through_wsgi(environ):
+    """Call the WSGI application."""
+    head = []
+    with est_side() as application:
+        result = application(environ, lambda status, headers: head.extend((status, headers)))
+        body = b"".join(result)
+        result.close()
+    status, headers = head
+    return ESTResponse(int(status.split()[0]), {k.lower(): v for k, v in headers}, body)
