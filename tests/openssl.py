@@ -22,11 +22,11 @@ def verifies(directory: Path, leaf, *, anchor, untrusted=()) -> bool:
     """Whether ``openssl verify`` finds a path from ``leaf`` to the one trust anchor."""
     result = openssl(
         "verify",
+        "-no-CApath",
         "-CAfile",
         write_pem(directory / "anchor.pem", anchor),
         "-untrusted",
         write_pem(directory / "untrusted.pem", *untrusted, leaf),
-        "-no-CAfile" if anchor is None else "-no-CApath",
         write_pem(directory / "leaf.pem", leaf),
     )
     return result.returncode == 0

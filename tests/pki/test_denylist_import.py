@@ -3,6 +3,7 @@
 import datetime
 
 import pytest
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from pki.denylist import deny
@@ -165,8 +166,6 @@ def test_an_import_voids_the_intents_it_names(est_client):
 
 
 def test_T17_a_failure_half_way_leaves_nothing_behind(three_lines):
-    from django.db import OperationalError, connection
-
     written = []
 
     def fail_at_the_second_entry(execute, sql, *arguments):
