@@ -28,6 +28,9 @@ Kind = DenylistEntry.Kind
 
 _HEX = frozenset("0123456789abcdef")
 
+_LONGEST_VALUE = 128  # characters, as the columns have them; SQLite wouldn't say
+_LONGEST_REASON = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
@@ -101,8 +104,7 @@ def deny(
     Raises ``OperatorError`` for a value that can't be of this kind, or an empty reason.
     """
     value = normalize(kind, value)
-    if not reason.strip():
-        raise OperatorError("a denylist entry needs a reason: whoever reads it later will ask")
+    check_reason(reason)
 
     def write_entry() -> bool:
         return write(kind, value, reason=reason, actor=actor, expires_at=expires_at)
@@ -110,6 +112,16 @@ def deny(
     added = in_write_transaction(write_entry)
     void_intents_of([(kind, value)], actor=actor)
     return added
+
+
+def check_reason(reason: str) -> None:
+    """Raise ``OperatorError`` for a reason that says nothing, or can't be stored."""
+    if not reason.strip():
+        raise OperatorError("a denylist entry needs a reason: whoever reads it later will ask")
+    if len(reason) > _LONGEST_REASON or "\0" in reason:
+        raise OperatorError(
+            f"the reason has {len(reason)} characters: wanted at most {_LONGEST_REASON}, no NUL"
+        )
 
 
 def write(
@@ -218,11 +230,16 @@ def normalize(kind: str, value: str) -> str:
         raise OperatorError(f"{kind!r} isn't a kind of entry; wanted: {', '.join(Kind.values)}")
     if not value:
         raise OperatorError("the value is empty")
+    is_certificate = value.startswith("-----BEGIN CERTIFICATE-----")
+    if "\0" in value or (len(value) > _LONGEST_VALUE and not is_certificate):
+        raise OperatorError(
+            f"the value has {len(value)} characters: wanted at most {_LONGEST_VALUE}, no NUL"
+        )
     if kind == Kind.COMMON_NAME:
         return fold_name(value)
     if kind == Kind.DEVICE_SERIAL:
         return value.casefold()
-    if value.startswith("-----BEGIN CERTIFICATE-----"):
+    if is_certificate:
         return _from_certificate(kind, value)
     if kind == Kind.SERIAL_NUMBER:
         return normalize_serial_number(value)

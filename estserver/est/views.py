@@ -98,8 +98,13 @@ class _EnrollmentView(ESTView):
             profile=profile,
             source_ip=seen.caller.source_ip,
             request_id=seen.request_id,
-            tenant_id=seen.GET.get("tenant-id", "")[:100],
+            tenant_id=_printable(seen.GET.get("tenant-id", ""))[:100],
         )
+
+
+def _printable(text: str) -> str:
+    """What of ``text`` can be kept and shown: PostgreSQL refuses NUL, people can't see the rest."""
+    return "".join(filter(str.isprintable, text))
 
 
 class SimpleEnrollView(_EnrollmentView):
