@@ -71,10 +71,12 @@ def test_I4_races_where_every_transaction_is_serializable(server, tmp_path):
         passed = run_tests(
             server,
             tmp_path,
-            *("tests/pki/state/test_races.py", "tests/pki/state/test_idempotency.py"),
+            *("-k", "races or idempotency or transactions or waits or isolation"),
+            "tests/pki/state",
             EST_RACE_ROUNDS="40",
+            EST_ISOLATION="serializable",
         )
     finally:
         server.execute("ALTER SYSTEM RESET default_transaction_isolation")
         server.execute("SELECT pg_reload_conf()")
-    assert passed >= 20
+    assert passed >= 30
