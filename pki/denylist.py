@@ -26,6 +26,8 @@ from pki.transactions import in_write_transaction
 
 Kind = DenylistEntry.Kind
 
+_LONGEST_REASON = 500  # characters, as the column has them; SQLite wouldn't say
+
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
@@ -106,8 +108,7 @@ def deny(
     Raises ``OperatorError`` for a value that can't be of this kind, or an empty reason.
     """
     value = normalize(kind, value)
-    if not reason.strip():
-        raise OperatorError("a denylist entry needs a reason: whoever reads it later will ask")
+    check_reason(reason)
 
     def write_entry() -> bool:
         return write(kind, value, reason=reason, actor=actor, expires_at=expires_at)
@@ -115,6 +116,16 @@ def deny(
     added = in_write_transaction(write_entry)
     void_intents_of([(kind, value)], actor=actor)
     return added
+
+
+def check_reason(reason: str) -> None:
+    """Raise ``OperatorError`` for a reason that says nothing, or can't be stored."""
+    if not reason.strip():
+        raise OperatorError("a denylist entry needs a reason: whoever reads it later will ask")
+    if len(reason) > _LONGEST_REASON or "\0" in reason:
+        raise OperatorError(
+            f"the reason has {len(reason)} characters: wanted at most {_LONGEST_REASON}, no NUL"
+        )
 
 
 def write(

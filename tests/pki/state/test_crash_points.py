@@ -6,6 +6,7 @@ request again gets exactly one certificate.
 
 import base64
 import signal
+from datetime import timedelta
 
 import pytest
 from apig_wsgi import make_lambda_handler
@@ -25,7 +26,7 @@ from tests.pki.state.invariants import check_invariants, check_on_record, check_
 from tests.transports import response_of
 
 State = IssuedCertificate.State
-NO_AGE = settle_intents.__kwdefaults__["older_than"] * 0
+NO_AGE = timedelta()
 
 
 @pytest.fixture
