@@ -8,12 +8,13 @@ from django.contrib import admin
 from estserver.enrollment import run_post_hook
 from estserver.models import PendingHook
 from pki.admin import Done, FactAdmin, Operation
-from pki.admin.display import link, moment, words
+from pki.admin.display import link, minute, moment, words
 from pki.audit import Actor
 from pki.exceptions import OperatorError
 
 admin.site.site_header = "EST server for AWS IoT"
 admin.site.site_title = "EST server"
+admin.site.site_url = None  # there is no other site
 admin.site.index_title = "Certificates and devices"
 
 
@@ -52,8 +53,8 @@ class PendingHookAdmin(FactAdmin):
         words("certificate"),
         "attempts",
         words("last_error", "last error"),
-        moment("next_attempt_at", "next attempt"),
-        moment("created_at", "since"),
+        minute("next_attempt_at", "next attempt"),
+        minute("created_at", "since"),
     )
     list_select_related = ("certificate",)
     empty_words = "No hook is waiting: every post_ hook has succeeded, or none is installed."

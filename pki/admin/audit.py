@@ -12,10 +12,10 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
 
-from pki.admin.display import EMPTY, code, list_of, moment, visible, words
+from pki.admin.display import EMPTY, code, list_of, moment, shortened, visible, words
 from pki.admin.downloads import attachment, encoded
 from pki.admin.facts import FactAdmin
-from pki.admin.filters import ChoiceFilter
+from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.search import Term, starts_with
 from pki.models import AuditEvent, IssuedCertificate
 
@@ -62,13 +62,12 @@ class AuditEventAdmin(FactAdmin):
         moment("at", "when"),
         "action",
         "target_link",
-        words("actor"),
+        "who",
         words("reason"),
         words("request_id", "request id"),
-        "source_ip",
     )
     list_display_links = ("action",)
-    list_filter = (KindFilter, ActorFilter, ("at", admin.DateFieldListFilter))
+    list_filter = (KindFilter, ActorFilter, ("at", titled("when", admin.DateFieldListFilter)))
     search_fields = ("request_id",)
     search_help_text = (
         "Whole words: a request id, a thing name, a serial number, a SHA-256, "
@@ -135,7 +134,13 @@ class AuditEventAdmin(FactAdmin):
         if kind != "certificate":
             return visible(event.target)
         url = list_of(IssuedCertificate, q=value)
-        return format_html('certificate:<a href="{}"><code>{}</code></a>', url, value)
+        return format_html('certificate:<a href="{}">{}</a>', url, shortened(value, 12))
+
+    @admin.display(description="who", ordering="actor")
+    def who(self, event: AuditEvent) -> str:
+        """The actor; a client's fingerprint needn't be read in a list."""
+        kind, _, value = visible(event.actor).partition(":")
+        return format_html("{}:{}", kind, shortened(value, 24)) if value else kind
 
     @admin.display(description="before")
     def before_shown(self, event: AuditEvent) -> str:

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from pki.admin.certificates import EXPIRING
 from pki.admin.decoded import extensions_in_words
-from pki.admin.display import EMPTY, chip, code, link, list_of, moment, visible, words
+from pki.admin.display import EMPTY, chip, code, flag, link, list_of, minute, moment, visible, words
 from pki.admin.downloads import Download, file_name, pem_text
 from pki.admin.facts import FactAdmin
 from pki.admin.operations import Done, Operation, ReasonForm
@@ -200,7 +200,7 @@ class CertificateAuthorityAdmin(FactAdmin):
         words("name"),
         "purpose",
         words("subject"),
-        moment("not_after", "valid until"),
+        minute("not_after", "valid until"),
         "key_algorithm",
         "signs",
     )
@@ -250,7 +250,7 @@ class CertificateAuthorityAdmin(FactAdmin):
                 "signs",
                 words("signer"),
                 words("key_reference", "key reference"),
-                "is_every_certificate_recorded",
+                flag("is_every_certificate_recorded", "refuses what isn't on record"),
             ),
         ),
         ("Succession", ("predecessor", "successors", "cross_shown")),

@@ -17,10 +17,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from pki.admin.decoded import extensions_in_words
-from pki.admin.display import EMPTY, chip, code, link, list_of, moment, utc, visible, words
+from pki.admin.display import EMPTY, chip, code, link, list_of, minute, moment, utc, visible, words
 from pki.admin.downloads import Download, Lines, attachment, csv_cell, encoded, file_name, pem_text
 from pki.admin.facts import FactAdmin
-from pki.admin.filters import ChoiceFilter
+from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.revocation import DenyDevice, Revoke, SettleIntents, revoke_selected
 from pki.admin.search import Term, starts_with
 from pki.denylist import Subjects
@@ -133,20 +133,19 @@ class IssuedCertificateAdmin(FactAdmin):
     list_display = (
         "status",
         words("common_name", "name"),
-        code("serial_number", "serial number", characters=16),
+        code("serial_number", "serial number", characters=12),
         "ca",
         "profile",
-        moment("not_after", "valid until"),
-        "operation",
-        moment("created_at", "made"),
+        minute("not_after", "valid until"),
+        minute("created_at", "made"),
     )
     list_display_links = (list_display[1],)
     list_filter = (
         StatusFilter,
         "operation",
-        "ca",
-        "profile__name",
-        ("created_at", admin.DateFieldListFilter),
+        ("ca", titled("CA", admin.RelatedFieldListFilter)),
+        ("profile__name", titled("profile", admin.AllValuesFieldListFilter)),
+        ("created_at", titled("when it was made", admin.DateFieldListFilter)),
     )
     list_select_related = ("ca", "profile")
     search_fields = ("serial_number",)

@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from pki.admin.display import chip, moment, visible, words
+from pki.admin.display import chip, minute, moment, visible, words
 from pki.admin.facts import FactAdmin
-from pki.admin.filters import ChoiceFilter
+from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.operations import Done, Operation, ReasonForm
 from pki.admin.search import Term, starts_with
 from pki.audit import Actor
@@ -193,11 +193,15 @@ class DenylistEntryAdmin(FactAdmin):
         words("value"),
         words("reason"),
         words("created_by", "by"),
-        moment("created_at", "since"),
-        moment("expires_at", "until"),
+        minute("created_at", "since"),
+        minute("expires_at", "until"),
     )
     list_display_links = (list_display[2],)
-    list_filter = (InForceFilter, "kind", ("created_at", admin.DateFieldListFilter))
+    list_filter = (
+        InForceFilter,
+        "kind",
+        ("created_at", titled("since", admin.DateFieldListFilter)),
+    )
     search_fields = ("value",)
     search_help_text = "The beginning of a name, a serial number, a SHA-256"
     empty_words = (

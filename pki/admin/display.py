@@ -46,11 +46,16 @@ def code(field: str, title: str = "", *, characters: int = 0) -> Callable[[Model
         text = visible(str(getattr(row, field) or ""))
         if not text:
             return EMPTY
-        if characters and len(text) > characters:
-            return format_html('<code title="{}">{}…</code>', text, text[:characters])
-        return format_html("<code>{}</code>", text)
+        return shortened(text, characters or len(text))
 
     return _titled(show, field, title)
+
+
+def shortened(text: str, characters: int) -> str:
+    """The beginning of a serial number or digest, and all of it for the pointer."""
+    if len(text) <= characters:
+        return format_html("<code>{}</code>", text)
+    return format_html('<code title="{}">{}…</code>', text, text[:characters])
 
 
 def moment(field: str, title: str = "") -> Callable[[Model], str]:
@@ -62,14 +67,30 @@ def moment(field: str, title: str = "") -> Callable[[Model], str]:
     return _titled(show, field, title)
 
 
-def utc(at: datetime.datetime | None) -> str:
+def minute(field: str, title: str) -> Callable[[Model], str]:
+    """A column that shows a time to the minute; the title says that it is UTC."""
+
+    def show(row: Model) -> str:
+        return utc(getattr(row, field), "%Y-%m-%d %H:%M")
+
+    return _titled(show, field, f"{title} (UTC)")
+
+
+def flag(field: str, title: str) -> Callable[[Model], str]:
+    """A field that shows yes or no."""
+
+    def show(row: Model) -> str:
+        return "yes" if getattr(row, field) else "no"
+
+    return _titled(show, field, title)
+
+
+def utc(at: datetime.datetime | None, layout: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
     """A time as people and logs write it; a dash for none."""
     if at is None:
         return EMPTY
     at = at.astimezone(datetime.UTC)
-    return format_html(
-        '<time datetime="{}">{}</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S} UTC"
-    )
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), at.strftime(layout))
 
 
 def _titled(show: Callable[[Any], str], field: str, title: str) -> Callable[[Model], str]:

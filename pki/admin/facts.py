@@ -9,6 +9,7 @@ from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
 
 from pki.admin.display import list_of, visible
 from pki.admin.downloads import Download
@@ -125,6 +126,7 @@ class FactAdmin(_ModelAdmin):
     ) -> HttpResponse:
         """Add what may be done with the row, and make its name safe to read."""
         context |= {
+            "title": capfirst(self.opts.verbose_name),
             "subtitle": visible(str(obj)),
             "operation_links": self._operation_links(request, obj),
             "download_links": [
@@ -145,7 +147,11 @@ class FactAdmin(_ModelAdmin):
             for one in self.operations
             if one.is_for_list and one.is_allowed(request, self.model)
         ]
-        ours = {"operation_links": links, "empty_words": self.empty_words}
+        ours = {
+            "title": capfirst(self.opts.verbose_name_plural),
+            "operation_links": links,
+            "empty_words": self.empty_words,
+        }
         return super().changelist_view(request, {**ours, **(extra_context or {})})
 
     def _operation_links(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:

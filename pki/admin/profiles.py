@@ -7,10 +7,10 @@ from django.contrib import admin
 from django.contrib.admin import widgets
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
-from pki.admin.display import EMPTY, chip, link, list_of, moment, visible, words
+from pki.admin.display import EMPTY, chip, flag, link, list_of, minute, moment, visible, words
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter
 from pki.admin.operations import Done, Operation
@@ -20,6 +20,19 @@ from pki.models import CertificateAuthority, CertificateProfile, IssuedCertifica
 from pki.names import SUBJECT_ATTRIBUTES
 from pki.profile_versions import add_profile, change_profile
 from pki.transactions import in_write_transaction
+
+_LABELS = {
+    "ca": "CA",
+    "is_key_unique": "A public key belongs to one thing name",
+    "is_serial_number_required": "The subject needs a serialNumber",
+    "can_client_reenroll": "Clients may renew their devices' certificates",
+    "can_adopt_names": "Clients may adopt names from elsewhere",
+    "can_reuse_key": "Renewal may keep the key",
+    "reenroll_window_days": "Renewal window, days",
+    "overlap_days": "Overlap, days",
+    "idempotency_seconds": "Repetition window, seconds",
+    "validity_days": "Validity, days",
+}
 
 
 class LinesField(forms.CharField):
@@ -70,11 +83,14 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
 
     class Meta:
         model = CertificateProfile
+        labels = _LABELS
         exclude = ("version", "created_at")  # noqa: DJ006  # a new column is one more setting
 
     def __init__(self, *args: Any, without: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self.fields[without]
+        for field in self.fields.values():
+            field.help_text = escape(field.help_text)  # Django takes it for HTML: "<label>"
         ca = self.fields["ca"]
         assert isinstance(ca, forms.ModelChoiceField)  # noqa: S101  # it is a foreign key
         ca.queryset = CertificateAuthority.objects.device().issuing()
@@ -130,7 +146,7 @@ class ChangeProfile(Operation):
     """Put a new version in force."""
 
     slug = "new-version"
-    label = "Change: make a new version"
+    label = "Change (new version)"
     form_class = ProfileForm
     fieldsets = (*_FIELDSETS, ("Why", ("reason",)))
 
@@ -220,7 +236,16 @@ def _list(field: str, title: str) -> Any:
     return show
 
 
+_FLAGS = (
+    "is_key_unique",
+    "is_serial_number_required",
+    "can_client_reenroll",
+    "can_adopt_names",
+    "can_reuse_key",
+)
 _SHOWN = {
+    **{name: flag(name, _LABELS[name]) for name in _FLAGS},
+    "is_smime_type_sent": flag("is_smime_type_sent", "smime-type on cacerts"),
     "ca": "ca_link",
     "label": "label_shown",
     "key_algorithms": _list("key_algorithms", "key algorithms"),
@@ -243,7 +268,7 @@ class CertificateProfileAdmin(FactAdmin):
         "ca",
         "validity_days",
         "identity_rule",
-        moment("created_at", "made"),
+        minute("created_at", "made"),
     )
     list_display_links = (list_display[1],)
     list_filter = (InForceFilter, "name")
