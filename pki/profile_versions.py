@@ -13,7 +13,16 @@ from pki.exceptions import OperatorError
 from pki.keys import KEY_ALGORITHMS
 from pki.models import CertificateProfile
 from pki.models.profile import EST_OPERATIONS
-from pki.names import SUBJECT_ATTRIBUTES
+from pki.names import SUBJECT_ATTRIBUTES, shown
+
+# An OID (X.660: the first arc is 0 to 2, the second below 40 under 0 and 1); OID=OID; OID=number.
+_OID = r"(?:[01]\.(?:[0-9]|[1-3][0-9])|2\.[0-9]{1,20})(?:\.[0-9]{1,40}){0,30}"
+_ATTRIBUTE = re.compile(rf"{_OID}(?:=(?:{_OID}|[0-9]{{1,20}}))?", re.ASCII)
+_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,64}")
+_WANTED = {
+    "allowed_names": "a thing name (1 to 64 of a-z, A-Z, 0-9, ':', '_' and '-')",
+    "csrattrs": "an OID, OID=OID or OID=number, such as 1.2.840.10045.2.1=1.2.840.10045.3.1.7",
+}
 
 _NOT_COPIED = frozenset({"id", "version", "active_label", "created_at"})
 
@@ -113,6 +122,8 @@ def check_profile(profile: CertificateProfile) -> None:
         problems.append("key_algorithms: at least one is needed")
     if profile.is_serial_number_required and "serialNumber" not in profile.subject_attributes:
         problems.append("subject_attributes: serialNumber is required, so it must be allowed")
+    problems += _line_problems("allowed_names", profile.allowed_names, _NAME)
+    problems += _line_problems("csrattrs", profile.csrattrs, _ATTRIBUTE)
     if profile.identity_rule == CertificateProfile.IdentityRule.PATTERN:
         problems += _pattern_problems(profile.identity_pattern)
     if profile.ca.purpose != profile.ca.Purpose.DEVICE:
@@ -128,6 +139,16 @@ def _unknown(field: str, values: object, known: Collection[str]) -> list[str]:
         f"{field}: {value!r} is unknown; known: {', '.join(known)}"
         for value in values
         if value not in known
+    ]
+
+
+def _line_problems(field: str, values: object, wanted: re.Pattern[str]) -> list[str]:
+    if not isinstance(values, list):
+        return [f"{field}: wanted a list of texts"]
+    return [
+        f"{field}: {shown(str(value))} isn't {_WANTED[field]}"
+        for value in values
+        if not (isinstance(value, str) and wanted.fullmatch(value))
     ]
 
 

@@ -5,15 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
-from django.urls import URLPattern, path
-from django.utils import timezone
+from django.http import HttpRequest
 from django.utils.html import format_html
 
-from pki.admin.display import EMPTY, code, list_of, moment, shortened, visible, words
-from pki.admin.downloads import attachment, encoded
+from pki.admin.display import EMPTY, code, list_of, minute, moment, shortened, visible, words
+from pki.admin.downloads import Export
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.search import Term, starts_with
@@ -54,110 +51,6 @@ class ActorFilter(ChoiceFilter):
     }
 
 
-@admin.register(AuditEvent)
-class AuditEventAdmin(FactAdmin):
-    """Append-only, so read-only."""
-
-    list_display = (
-        moment("at", "when"),
-        "action",
-        "target_link",
-        "who",
-        words("reason"),
-        words("request_id", "request id"),
-    )
-    list_display_links = ("action",)
-    list_filter = (KindFilter, ActorFilter, ("at", titled("when", admin.DateFieldListFilter)))
-    search_fields = ("request_id",)
-    search_help_text = (
-        "Whole words: a request id, a thing name, a serial number, a SHA-256, "
-        "an actor such as alice or command:root"
-    )
-    empty_words = "Nothing has happened yet."
-    groups = (
-        (
-            None,
-            (
-                moment("at", "when"),
-                "action",
-                "target_link",
-                words("actor"),
-                words("reason"),
-                words("request_id", "request id"),
-                "source_ip",
-                "before_shown",
-                "after_shown",
-                "place",
-                code("previous_hash", "hash of the row before it"),
-                code("hash", "hash"),
-            ),
-        ),
-    )
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Rows whose request id, target or actor is the term, or that tell of the device."""
-        term = Term.parse(search_term)
-        if not term.text:
-            return queryset, False
-        return queryset.filter(_condition(term)), False
-
-    def get_urls(self) -> list[URLPattern]:
-        """And the export of what the list shows."""
-        view = self.admin_site.admin_view(self.export_view)
-        return [path("export/", view, name="pki_auditevent_export"), *super().get_urls()]
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        """Add the link to the export, with the list's own filters."""
-        query = request.GET.urlencode()
-        links = [("Download as JSON lines", f"export/?{query}" if query else "export/")]
-        return super().changelist_view(request, {"operation_links": links, **(extra_context or {})})
-
-    def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
-        """Every event that the list's filters leave, oldest first, one JSON object a line."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        events = self.get_changelist_instance(request).queryset
-        return StreamingHttpResponse(
-            encoded(_json_lines(events.order_by("at", "chain", "position"))),
-            content_type="application/jsonl",
-            headers=attachment(f"audit-{timezone.now():%Y%m%dT%H%M%SZ}.jsonl"),
-        )
-
-    @admin.display(description="target", ordering="target")
-    def target_link(self, event: AuditEvent) -> str:
-        """What it happened to; a certificate is a link to the search that finds it."""
-        kind, _, value = event.target.partition(":")
-        if kind != "certificate":
-            return visible(event.target)
-        url = list_of(IssuedCertificate, q=value)
-        return format_html('certificate:<a href="{}">{}</a>', url, shortened(value, 12))
-
-    @admin.display(description="who", ordering="actor")
-    def who(self, event: AuditEvent) -> str:
-        """The actor; a client's fingerprint needn't be read in a list."""
-        kind, _, value = visible(event.actor).partition(":")
-        return format_html("{}:{}", kind, shortened(value, 24)) if value else kind
-
-    @admin.display(description="before")
-    def before_shown(self, event: AuditEvent) -> str:
-        """As JSON."""
-        return _json_block(event.before)
-
-    @admin.display(description="after")
-    def after_shown(self, event: AuditEvent) -> str:
-        """As JSON."""
-        return _json_block(event.after)
-
-    @admin.display(description="place in the trail")
-    def place(self, event: AuditEvent) -> str:
-        """Chain and position."""
-        return f"row {event.position} of chain {event.chain}"
-
-
 def _condition(term: Term) -> Q:
     certificates = {f"certificate:{number}" for number in term.serial_numbers}
     found = IssuedCertificate.objects.for_name(term.text)
@@ -191,8 +84,8 @@ def _json_block(value: Any) -> str:
 
 
 def _json_lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
-    """Everything that the hashes cover, so that an export can be checked elsewhere."""
-    for event in events.iterator():
+    """Oldest first, with everything that the hashes cover: an export can be checked elsewhere."""
+    for event in events.order_by("at", "chain", "position").iterator():
         said = {
             "at": event.at.isoformat(timespec="microseconds"),
             "action": event.action,
@@ -210,3 +103,84 @@ def _json_lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
             "hash": event.hash,
         }
         yield json.dumps(said, ensure_ascii=True) + "\n"
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(FactAdmin):
+    """Append-only, so read-only."""
+
+    list_display = (
+        minute("at", "when"),
+        "action",
+        "target_link",
+        "who",
+        words("reason"),
+        words("request_id", "request id"),
+    )
+    list_display_links = ("action",)
+    list_filter = (KindFilter, ActorFilter, ("at", titled("when", admin.DateFieldListFilter)))
+    search_fields = ("request_id",)
+    search_help_text = (
+        "Whole words: a request id, a thing name, a serial number, a SHA-256, "
+        "an actor such as alice or command:root"
+    )
+    empty_words = "Nothing has happened yet."
+    export = Export("Download as JSON lines", "audit", "jsonl", "application/jsonl", _json_lines)
+    groups = (
+        (
+            None,
+            (
+                moment("at", "when"),
+                "action",
+                "target_link",
+                words("actor"),
+                words("reason"),
+                words("request_id", "request id"),
+                "source_ip",
+                "before_shown",
+                "after_shown",
+                "place",
+                code("previous_hash", "hash of the row before it"),
+                code("hash", "hash"),
+            ),
+        ),
+    )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Rows whose request id, target or actor is the term, or that tell of the device."""
+        term = Term.parse(search_term)
+        if not term.text:
+            return queryset, False
+        return queryset.filter(_condition(term)), False
+
+    @admin.display(description="target", ordering="target")
+    def target_link(self, event: AuditEvent) -> str:
+        """What it happened to; a certificate is a link to the search that finds it."""
+        kind, _, value = event.target.partition(":")
+        if kind != "certificate":
+            return visible(event.target)
+        url = list_of(IssuedCertificate, q=value)
+        return format_html('certificate:<a href="{}">{}</a>', url, shortened(value, 12))
+
+    @admin.display(description="who", ordering="actor")
+    def who(self, event: AuditEvent) -> str:
+        """The actor; a client's fingerprint needn't be read in a list."""
+        kind, _, value = visible(event.actor).partition(":")
+        return format_html("{}:{}", kind, shortened(value, 12)) if value else kind
+
+    @admin.display(description="before")
+    def before_shown(self, event: AuditEvent) -> str:
+        """As JSON."""
+        return _json_block(event.before)
+
+    @admin.display(description="after")
+    def after_shown(self, event: AuditEvent) -> str:
+        """As JSON."""
+        return _json_block(event.after)
+
+    @admin.display(description="place in the trail")
+    def place(self, event: AuditEvent) -> str:
+        """Chain and position."""
+        return f"row {event.position} of chain {event.chain}"

@@ -8,17 +8,15 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
-from django.urls import URLPattern, path
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from pki.admin.decoded import extensions_in_words
 from pki.admin.display import EMPTY, chip, code, link, list_of, minute, moment, utc, visible, words
-from pki.admin.downloads import Download, Lines, attachment, csv_cell, encoded, file_name, pem_text
+from pki.admin.downloads import Download, Export, Lines, csv_cell, file_name, pem_text
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.revocation import DenyDevice, Revoke, SettleIntents, revoke_selected
@@ -126,6 +124,42 @@ def _csr(row: IssuedCertificate) -> Download:
     return _file(row, "csr", "application/pkcs10", bytes(row.csr_der))
 
 
+_EXPORTED = (
+    "common_name",
+    "serial_number",
+    "fingerprint_sha256",
+    "state",
+    "not_before",
+    "not_after",
+    "ca__name",
+    "profile__name",
+    "operation",
+    "subject",
+    "san",
+    "device_serial",
+    "key_algorithm",
+    "client_fingerprint",
+    "request_id",
+    "revoked_at",
+    "revocation_reason",
+)
+
+
+def _csv_lines(rows: QuerySet[IssuedCertificate]) -> Iterator[str]:
+    writer = csv.writer(Lines())
+    yield writer.writerow(_EXPORTED)
+    for values in rows.values_list(*_EXPORTED).iterator():
+        yield writer.writerow([csv_cell(_text(value)) for value in values])
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime.datetime):
+        return value.astimezone(datetime.UTC).isoformat()
+    return str(value)
+
+
 @admin.register(IssuedCertificate)
 class IssuedCertificateAdmin(FactAdmin):
     """Every certificate that was signed or about to be."""
@@ -133,7 +167,7 @@ class IssuedCertificateAdmin(FactAdmin):
     list_display = (
         "status",
         words("common_name", "name"),
-        code("serial_number", "serial number", characters=12),
+        code("serial_number", "serial number", characters=10),
         "ca",
         "profile",
         minute("not_after", "valid until"),
@@ -166,6 +200,7 @@ class IssuedCertificateAdmin(FactAdmin):
         "pkcs7": ("PKCS #7", _pkcs7),
         "csr": ("CSR", _csr),
     }
+    export = Export("Download as CSV", "certificates", "csv", "text/csv", _csv_lines)
     groups = (
         (
             None,
@@ -246,22 +281,6 @@ class IssuedCertificateAdmin(FactAdmin):
             | Q(device_serial=term.text)
         ), False
 
-    def get_urls(self) -> list[URLPattern]:
-        """And the export of what the list shows."""
-        view = self.admin_site.admin_view(self.export_view)
-        return [path("export/", view, name="pki_issuedcertificate_export"), *super().get_urls()]
-
-    def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
-        """Every certificate that the list's filters leave, as CSV."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        rows = self.get_changelist_instance(request).queryset
-        return StreamingHttpResponse(
-            encoded(_csv_lines(rows)),
-            content_type="text/csv; charset=utf-8",
-            headers=attachment(f"certificates-{timezone.now():%Y%m%dT%H%M%SZ}.csv"),
-        )
-
     def audit_term(self, row: IssuedCertificate) -> str:
         """Its serial number."""
         return row.serial_number
@@ -339,39 +358,3 @@ def _search_link(text: str) -> str:
         return EMPTY
     url = list_of(IssuedCertificate, q=text)
     return format_html('<a href="{}"><code>{}</code></a>', url, visible(text))
-
-
-_EXPORTED = (
-    "common_name",
-    "serial_number",
-    "fingerprint_sha256",
-    "state",
-    "not_before",
-    "not_after",
-    "ca__name",
-    "profile__name",
-    "operation",
-    "subject",
-    "san",
-    "device_serial",
-    "key_algorithm",
-    "client_fingerprint",
-    "request_id",
-    "revoked_at",
-    "revocation_reason",
-)
-
-
-def _csv_lines(rows: QuerySet[IssuedCertificate]) -> Iterator[str]:
-    writer = csv.writer(Lines())
-    yield writer.writerow(_EXPORTED)
-    for values in rows.values_list(*_EXPORTED).iterator():
-        yield writer.writerow([csv_cell(_text(value)) for value in values])
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime.datetime):
-        return value.astimezone(datetime.UTC).isoformat()
-    return str(value)

@@ -1,12 +1,15 @@
 """Files that the admin hands out."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from django.http import HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse, StreamingHttpResponse
+from django.utils import timezone
 
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -58,6 +61,21 @@ class Lines:
         return line
 
 
-def encoded(lines: Iterable[str]) -> Iterator[bytes]:
-    """Text lines as UTF-8."""
-    return (line.encode() for line in lines)
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file of all the rows that a list shows, made line by line."""
+
+    label: str
+    stem: str
+    suffix: str
+    media_type: str
+    lines: Callable[[QuerySet[Any]], Iterator[str]]
+
+    def as_response(self, rows: QuerySet[Any]) -> StreamingHttpResponse:
+        """As an attachment, named after the time."""
+        name = f"{self.stem}-{timezone.now():%Y%m%dT%H%M%SZ}.{self.suffix}"
+        return StreamingHttpResponse(
+            (line.encode() for line in self.lines(rows)),
+            content_type=f"{self.media_type}; charset=utf-8",
+            headers=attachment(name),
+        )

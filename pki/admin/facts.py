@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 
 from pki.admin.display import list_of, visible
-from pki.admin.downloads import Download
+from pki.admin.downloads import Download, Export
 from pki.admin.operations import Operation
 from pki.models import AuditEvent
 
@@ -35,6 +35,8 @@ class FactAdmin(_ModelAdmin):
     operations: ClassVar[tuple[type[Operation], ...]] = ()
     downloads: ClassVar[Mapping[str, tuple[str, Callable[[Any], Download | None]]]] = {}
     """By name in the URL: the words on the link, and what makes the file (``None``: none yet)."""
+    export: ClassVar[Export | None] = None
+    """What makes a file of the rows that the list shows."""
     groups: ClassVar[Groups]
     """What a row's page shows, in groups with their titles."""
     empty_words: ClassVar[str] = ""
@@ -91,6 +93,8 @@ class FactAdmin(_ModelAdmin):
                     name=f"{stem}_download",
                 )
             )
+        if self.export is not None:
+            ours.append(path("export/", wrap(self.export_view), name=f"{stem}_export"))
         return [*ours, *super().get_urls()]
 
     def download_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
@@ -105,6 +109,13 @@ class FactAdmin(_ModelAdmin):
         if download is None:
             raise Http404
         return download.as_response()
+
+    def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
+        """Every row that the list's filters and search leave."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        assert self.export is not None  # noqa: S101  # get_urls() saw to it
+        return self.export.as_response(self.get_changelist_instance(request).queryset)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -147,6 +158,9 @@ class FactAdmin(_ModelAdmin):
             for one in self.operations
             if one.is_for_list and one.is_allowed(request, self.model)
         ]
+        if self.export is not None:
+            query = f"?{request.GET.urlencode()}" if request.GET else ""
+            links.append((self.export.label, self._url("export") + query))
         ours = {
             "title": capfirst(self.opts.verbose_name_plural),
             "operation_links": links,

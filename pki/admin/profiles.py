@@ -195,8 +195,9 @@ class AddProfile(Operation):
     fieldsets = ((None, ("name",)), *_FIELDSETS)
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """A beginning needs no reason."""
-        return {**super().get_form_kwargs(), "without": "reason"}
+        """Start from the defaults; a beginning needs no reason."""
+        defaults = CertificateProfile()
+        return {**super().get_form_kwargs(), "instance": defaults, "without": "reason"}
 
     def effects(self) -> list[str]:
         """What a label is."""

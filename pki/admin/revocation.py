@@ -173,8 +173,8 @@ class RevokeSelected(Operation):
         names = sorted({row.common_name for row in self.rows})
         shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
         return [
-            f"{_count(len(self.rows), 'certificate')} of {_count(len(names), 'name')} "
-            f"authenticate nobody any more: {shown}.",
+            f"No longer good for anything: {_count(len(self.rows), 'certificate')} of "
+            f"{_count(len(names), 'name')} ({shown}).",
             "This can't be undone. The devices can still enroll again, unless they are denied.",
         ]
 
