@@ -11,11 +11,11 @@ from django.db.models import Max
 from pki import audit
 from pki.audit import Actor
 from pki.csrattrs import encode_csr_attributes
-from pki.exceptions import OperatorError
+from pki.exceptions import CSRRejected, OperatorError
 from pki.keys import KEY_ALGORITHMS
 from pki.models import CertificateProfile
 from pki.models.profile import EST_OPERATIONS
-from pki.names import SUBJECT_ATTRIBUTES
+from pki.names import SUBJECT_ATTRIBUTES, check_common_name
 
 _NOT_COPIED = frozenset({"id", "version", "active_label", "created_at"})
 
@@ -115,6 +115,7 @@ def check_profile(profile: CertificateProfile) -> None:
         problems.append("key_algorithms: at least one is needed")
     if profile.is_serial_number_required and "serialNumber" not in profile.subject_attributes:
         problems.append("subject_attributes: serialNumber is required, so it must be allowed")
+    problems += _name_problems(profile.allowed_names)
     problems += _csrattrs_problems(profile.csrattrs)
     if profile.identity_rule == CertificateProfile.IdentityRule.PATTERN:
         problems += _pattern_problems(profile.identity_pattern)
@@ -132,6 +133,18 @@ def _unknown(field: str, values: object, known: Collection[str]) -> list[str]:
         for value in values
         if value not in known
     ]
+
+
+def _name_problems(names: object) -> list[str]:
+    if not isinstance(names, list):
+        return ["allowed_names: wanted a list of thing names"]
+    problems = []
+    for name in names:
+        try:
+            check_common_name(str(name))
+        except CSRRejected as error:
+            problems.append(f"allowed_names: {error.message}")
+    return problems
 
 
 def _pattern_problems(pattern: str) -> list[str]:
