@@ -57,8 +57,8 @@ class Subjects:
         ]
 
 
-_ENTRIES = """
-    FROM pki_denylistentry WHERE (expires_at IS NULL OR expires_at > %s) AND (
+_IN_FORCE_AND_NAMED = """
+    (expires_at IS NULL OR expires_at > %s) AND (
         (kind = 'name' AND value = %s)
         OR (kind = 'device-serial' AND value = %s)
         OR (kind = 'key' AND value = %s)
@@ -68,15 +68,20 @@ _ENTRIES = """
     )
 """
 
-NAMED = f"EXISTS (SELECT 1 {_ENTRIES})"
+NAMED = f"EXISTS (SELECT 1 FROM pki_denylistentry WHERE {_IN_FORCE_AND_NAMED})"  # noqa: S608
 """SQL that is true when an entry in force names any of ``Subjects.values``."""
 
 
 def check_denylist(subjects: Subjects) -> None:
     """Raise ``DeviceDenied`` when an entry in force names any of ``subjects``."""
-    found = sql.fetch_values(f"SELECT kind {_ENTRIES}", subjects.values(timezone.now()))
+    found = entries_naming(subjects)
     if found:
-        raise denied_by(Kind(found[0][0]))
+        raise denied_by(Kind(found[0].kind))
+
+
+def entries_naming(subjects: Subjects) -> list[DenylistEntry]:
+    """The entries in force that name any of ``subjects``."""
+    return sql.fetch(DenylistEntry, _IN_FORCE_AND_NAMED, subjects.values(timezone.now()))
 
 
 def denied_by(kind: Kind) -> DeviceDenied:

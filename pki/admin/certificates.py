@@ -21,8 +21,10 @@ from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.revocation import DenyDevice, Revoke, SettleIntents, revoke_selected
 from pki.admin.search import Term, starts_with
-from pki.denylist import Subjects
-from pki.models import AuditEvent, DenylistEntry, IssuedCertificate
+from pki.denylist import Subjects, entries_naming
+from pki.models import AuditEvent, IssuedCertificate
+
+_CERTIFICATE = "certificate:"  # before the serial number in an audit row's target
 
 State = IssuedCertificate.State
 
@@ -269,15 +271,16 @@ class IssuedCertificateAdmin(FactAdmin):
         if not term.text:
             return queryset, False
         if term.sha256:
+            # A key is one thing name's; its owner leads to all certificates that were made for it.
+            owners = IssuedCertificate.objects.filter(key_owner=term.sha256)
             return queryset.filter(
                 Q(fingerprint_sha256=term.sha256)
-                | Q(key_sha256=term.sha256)
+                | Q(name_folded__in=owners.values("name_folded"))
                 | Q(client_fingerprint=term.sha256)
             ), False
         return queryset.filter(
             starts_with("name_folded", term.name)
-            | Q(serial_number__in=term.serial_numbers)
-            | Q(request_id=term.text)
+            | Q(serial_number__in=[*term.serial_numbers, *_serials_of_request(term.text)])
             | Q(device_serial=term.text)
         ), False
 
@@ -293,7 +296,7 @@ class IssuedCertificateAdmin(FactAdmin):
     @admin.display(description="denylist")
     def denied_by(self, row: IssuedCertificate) -> str:
         """The entries in force that stop this device."""
-        entries = DenylistEntry.objects.in_force().filter(
+        entries = entries_naming(
             Subjects(
                 common_name=row.common_name,
                 device_serial=row.device_serial,
@@ -301,7 +304,7 @@ class IssuedCertificateAdmin(FactAdmin):
                 client_fingerprint=row.client_fingerprint,
                 certificate_fingerprint=row.fingerprint_sha256 or "",
                 certificate_serial_number=row.serial_number,
-            ).condition()
+            )
         )
         links = [(chip("Denied", "bad"), link(entry)) for entry in entries]
         return format_html_join(", ", "{} {}", links) or "not on it"
@@ -358,3 +361,11 @@ def _search_link(text: str) -> str:
         return EMPTY
     url = list_of(IssuedCertificate, q=text)
     return format_html('<a href="{}"><code>{}</code></a>', url, visible(text))
+
+
+def _serials_of_request(request_id: str) -> list[str]:
+    """The certificates that a request wrote; the audit trail has its id in an index."""
+    targets = AuditEvent.objects.filter(
+        request_id=request_id, target__startswith=_CERTIFICATE
+    ).values_list("target", flat=True)
+    return [target.removeprefix(_CERTIFICATE) for target in targets]

@@ -16,7 +16,8 @@ from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.operations import Done, Operation, ReasonForm
 from pki.admin.search import Term, starts_with
 from pki.audit import Actor
-from pki.denylist import allow, deny, normalize
+from pki.denylist import allow, deny
+from pki.denylist_values import normalize
 from pki.exceptions import OperatorError
 from pki.models import DenylistEntry, IssuedCertificate
 

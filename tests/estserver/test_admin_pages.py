@@ -24,7 +24,7 @@ from pki.audit import Actor
 from pki.authorities import make_successor
 from pki.crl import make_crl
 from pki.denylist import deny
-from pki.models import CertificateAuthority, IssuedCertificate
+from pki.models import CertificateAuthority, DenylistEntry, IssuedCertificate
 from tests.builders import make_csr
 from tests.est_client import BASE
 
@@ -59,8 +59,9 @@ def furnished(est_client, device_ca):
     rows.update(
         subject=HOSTILE[0], san=HOSTILE[1], client_subject=HOSTILE[3], device_serial=HOSTILE[5]
     )
-    for value in HOSTILE:
-        deny("name", value, reason=value, actor=OPERATOR)
+    for number, value in enumerate(HOSTILE):
+        deny("name", f"hostile-{number}", reason=value, actor=OPERATOR)
+        DenylistEntry.objects.create(kind="name", value=value, reason=value, created_by=value)
         audit.record("refuse-enroll", actor=OPERATOR, target=f"thing:{value}", reason=value)
     PendingHook.objects.create(certificate=rows.get(), last_error=HOSTILE[0])
     make_successor(device_ca, actor=OPERATOR, reason=HOSTILE[1])

@@ -225,9 +225,9 @@ def test_a_profile_form_sent_back_as_it_was_makes_no_version(alice):
     ("changes", "complaint"),
     [
         ({"identity_rule": "pattern", "identity_pattern": "("}, "not a regular expression"),
-        ({"csrattrs": "1.2.840.10045.2.1=1.2.840.10045.3.1.7\nsha256"}, "an OID, OID=OID"),
-        ({"csrattrs": "1.99.1"}, "an OID, OID=OID"),
-        ({"allowed_names": "sensor 1"}, "a thing name"),
+        ({"csrattrs": "1.2.840.10045.2.1=1.2.840.10045.3.1.7\nsha256"}, "csrattrs: "),
+        ({"csrattrs": "1.99.1"}, "1.99.1"),
+        ({"allowed_names": "sensor 1"}, "thing name"),
         ({"label": "simpleenroll"}, "is an EST operation"),
         ({"validity_days": "0"}, "validity_days"),
     ],

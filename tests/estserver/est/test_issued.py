@@ -3,6 +3,7 @@
 import datetime
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -26,7 +27,7 @@ def enrolled():
 
 def test_T33_a_repeating_source_of_serials_gives_no_serial_twice(est_client, monkeypatch):
     stuck = [5, 5, 5, 5, 6, 6, 7]
-    monkeypatch.setattr("pki.profiles.secrets.randbits", lambda bits: stuck.pop(0))
+    monkeypatch.setattr("pki.profiles.secrets", SimpleNamespace(randbits=lambda _: stuck.pop(0)))
     serials = []
     for number in range(3):
         csr = make_csr(f"sensor-{number}", key=make_key("ec-p256", number))
@@ -40,7 +41,7 @@ def test_T33_a_repeating_source_of_serials_gives_no_serial_twice(est_client, mon
 def test_T33_a_source_of_serials_that_is_stuck_for_good_issues_nothing_twice(
     est_client, monkeypatch
 ):
-    monkeypatch.setattr("pki.profiles.secrets.randbits", lambda bits: 5)
+    monkeypatch.setattr("pki.profiles.secrets", SimpleNamespace(randbits=lambda _: 5))
     monkeypatch.setattr("pki.transactions.FIRST_PAUSE", 0)
     first = est_client.simpleenroll(make_csr("sensor-1"))
     second = est_client.simpleenroll(make_csr("sensor-2", key=make_key("ec-p256", 1)))
