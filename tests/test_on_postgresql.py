@@ -29,8 +29,10 @@ def run_tests(server, tmp_path, *arguments, **environment):
     """Run pytest on ``server``; returns how many tests passed, and fails with its output."""
     report = tmp_path / "report.xml"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-        + [f"--junitxml={report}"],
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *(*arguments, f"--junitxml={report}"),
+        ],
         cwd=ROOT,
         env={
             **os.environ,
