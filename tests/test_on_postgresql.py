@@ -75,7 +75,7 @@ def test_I4_races_where_every_transaction_is_serializable(server, tmp_path):
             tmp_path,
             *("-k", "races or idempotency or transactions or waits or isolation"),
             "tests/pki/state",
-            EST_RACE_ROUNDS="40",
+            EST_RACE_ROUNDS="20",
             EST_ISOLATION="serializable",
         )
     finally:
