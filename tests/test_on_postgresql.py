@@ -31,8 +31,7 @@ def run_tests(server, tmp_path, *arguments, **environment):
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-            *arguments,
-            f"--junitxml={report}",
+            *(*arguments, f"--junitxml={report}"),
         ],
         cwd=ROOT,
         env={
@@ -76,7 +75,7 @@ def test_I4_races_where_every_transaction_is_serializable(server, tmp_path):
             tmp_path,
             *("-k", "races or idempotency or transactions or waits or isolation"),
             "tests/pki/state",
-            EST_RACE_ROUNDS="40",
+            EST_RACE_ROUNDS="20",
             EST_ISOLATION="serializable",
         )
     finally:

@@ -45,8 +45,8 @@ class Model:
         """The reason code that the request is refused with, or None."""
         if isinstance(client, Row) and client.state == "revoked":
             return "client-certificate-revoked"
-        is_superseded = isinstance(client, Row) and client.state == "superseded"
-        if is_superseded and client.superseded + OVERLAP <= self.now:
+        is_replaced = isinstance(client, Row) and client.state == "superseded"
+        if is_replaced and client.superseded + OVERLAP <= self.now:
             return "client-certificate-superseded"
         if name in self.denied:
             return "device-denied"

@@ -4,7 +4,6 @@ EST_RACE_ROUNDS makes the long run: its number of rounds for each race.
 """
 
 import os
-from functools import partial
 from itertools import count
 from time import sleep
 
@@ -150,7 +149,10 @@ def test_I4_renewals_at_once_leave_one_current_certificate(device, pair):
         csrs = [make_csr(name, key=make_key(index=2 * number + i)) for i in range(2)]
 
         replies = at_once(
-            *[partial(until_answered, partial(client.simplereenroll, csr)) for csr in csrs]
+            *[
+                lambda client=client, csr=csr: until_answered(lambda: client.simplereenroll(csr))
+                for csr in csrs
+            ]
         )
 
         check_on_record([reply.certificate for reply in replies])
@@ -164,8 +166,8 @@ def test_T12_name_that_two_clients_enroll_at_once_has_one_owner(device, other_de
         csrs = [make_csr(name, key=make_key(index=2 * number + i)) for i in range(2)]
 
         replies = pair(
-            partial(until_answered, partial(device.simpleenroll, csrs[0])),
-            partial(until_answered, partial(other_device.simpleenroll, csrs[1])),
+            lambda csrs=csrs: until_answered(lambda: device.simpleenroll(csrs[0])),
+            lambda csrs=csrs: until_answered(lambda: other_device.simpleenroll(csrs[1])),
         )
 
         assert sorted(reply.status_code for reply in replies) == [200, 403]
