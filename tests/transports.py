@@ -100,6 +100,11 @@ def through_lambda(event):
     """Send a Lambda event through the handler that is deployed."""
     with _device_side.entered() as application:
         answer = make_lambda_handler(application, binary_support=True)(event, None)
+    return response_of(answer)
+
+
+def response_of(answer):
+    """What the client gets of a Lambda handler's answer."""
     json.dumps(answer)  # Lambda sends it as JSON
     body = answer.get("body") or ""
     raw = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
