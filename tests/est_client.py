@@ -8,10 +8,12 @@ from urllib.parse import parse_qsl, urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.transports import through_lambda
+from tests.transports import response_of, through_lambda
 
 BASE = "/.well-known/est"
 DOMAIN = "est.example.com"
+
+_response = response_of  # its name before it moved; the state tests use it
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import logging
 from typing import Any, cast
 
 from django.db import Error as DatabaseError  # InterfaceError isn't a DatabaseError
-from django.http import HttpResponse
+from django.http import HttpResponse, UnreadablePostError
 from rest_framework import exceptions as drf
 from rest_framework import status
 
@@ -74,6 +74,9 @@ def _as_refusal(error: Exception) -> tuple[PKIError, int]:
         return error, known
     if isinstance(error, DatabaseError):
         return PKIError(Reason.DATABASE_UNAVAILABLE), status.HTTP_503_SERVICE_UNAVAILABLE
+    if isinstance(error, UnreadablePostError):
+        gone = PKIError(Reason.BODY_EMPTY, "the connection ended before the body did")
+        return gone, status.HTTP_400_BAD_REQUEST
     if isinstance(error, drf.UnsupportedMediaType):
         return PKIError(Reason.MEDIA_TYPE_WRONG), error.status_code
     if isinstance(error, drf.MethodNotAllowed):

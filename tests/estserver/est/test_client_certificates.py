@@ -96,6 +96,7 @@ def test_W30_T13_a_revoked_certificate_authenticates_nobody(est_client, device_c
     found = refusals(est_client, device_certificate, make_csr("sensor-1"))
 
     assert found == {(403, "client-certificate-revoked")}
+    assert ISSUED.count() == 1  # it got nowhere near an intent
 
 
 def test_W31_T13_an_expired_certificate_authenticates_nobody(

@@ -186,6 +186,29 @@ def test_W13_a_huge_body_is_refused_without_being_read(est_client, has_certifica
     assert stream.taken <= (MAX_BODY_BYTES + 1 if has_certificate else 0)
 
 
+class BrokenStream:
+    """A body whose sender hangs up."""
+
+    def read(self, size=-1):
+        raise ConnectionResetError
+
+    readline = read
+
+
+def test_a_client_that_hangs_up_in_the_middle_is_no_failure_of_ours(est_client, caplog):
+    response = through_socket(
+        "POST",
+        f"{BASE}/simpleenroll",
+        certificate=est_client.certificate,
+        headers=PKCS10,
+        body=BrokenStream(),
+        length=500,
+    )
+
+    assert response.status_code == 400
+    assert "Traceback" not in caplog.text
+
+
 @pytest.mark.parametrize("length", ["", "abc", "-1", "0", "1e3"])
 def test_a_length_that_is_no_number_counts_as_no_body(est_client, length):
     response = through_socket(
