@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from django.db import Error
 from django.utils import timezone
 
 from estserver.hooks import (
@@ -145,7 +146,7 @@ def run_post_hook(pending: PendingHook) -> bool:
         settle = partial(PendingHook.objects.filter(pk=pending.pk).delete)
     try:
         in_write_transaction(settle)
-    except PKIError:
+    except (PKIError, Error):
         logger.exception("post_%s for %s will run again", certificate.operation, certificate)
     return succeeded
 

@@ -20,7 +20,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when the database answers and the default profile's CA could sign, 503 otherwise."""
     try:
-        authority = prepared.profile_for("").authority
+        authority = prepared.current().profile("").authority
         get_signer(authority.row.signer).check(authority.issuer)
     except (PKIError, OperatorError, DatabaseError) as error:
         logger.warning("not ready: %s", error)

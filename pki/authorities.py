@@ -315,7 +315,12 @@ def _ca_certificate(
     *,
     issuer: x509.Certificate | None = None,
 ) -> x509.Certificate:
-    """A CA certificate with pathLen 0, for signing certificates and CRLs only (RFC 5280 4.2.1)."""
+    """A CA certificate, for signing certificates and CRLs only (RFC 5280 4.2.1).
+
+    Below a self-signed one there is room for the cross-certificate of a rollover: RFC 5280 4.2.1.9
+    doesn't count that one, being self-issued, but Go and Python's cryptography do.
+    """
+    path_length = 0 if issuer else 1
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -324,7 +329,7 @@ def _ca_certificate(
         .serial_number(random_serial_number())
         .not_valid_before((now - BACKDATING).replace(microsecond=0))
         .not_valid_after(until.replace(microsecond=0))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
         .add_extension(
             x509.KeyUsage(
                 digital_signature=False,

@@ -56,15 +56,20 @@ class Client:
 
 
 def authenticate_certificate(
-    der: bytes, chain: tuple[bytes, ...] = (), *, at: datetime.datetime | None = None
+    der: bytes,
+    chain: tuple[bytes, ...] = (),
+    *,
+    world: Prepared | None = None,
+    at: datetime.datetime | None = None,
 ) -> Client:
     """Judge a client certificate (DER), with the chain that TLS verified, if it is known.
 
+    ``world`` is what ``prepared.current()`` gave this request, ``at`` the time; by default now.
     Raises ``ClientRefused``: malformed, not from a CA on record, out of its time, not for TLS
     clients, unknown though one of our own CAs signed it, revoked, or superseded for too long.
     """
     at = at or timezone.now()
-    read = _read(der, chain, prepared.current())
+    read = _read(der, chain, world or prepared.current())
     for certificate in read.path:
         if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
             raise ClientRefused(Reason.CLIENT_CERTIFICATE_EXPIRED)

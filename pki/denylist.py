@@ -26,6 +26,8 @@ from pki.transactions import in_write_transaction
 
 Kind = DenylistEntry.Kind
 
+_LONGEST_REASON = 500  # characters, as the column has them; SQLite wouldn't say
+
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
@@ -106,8 +108,7 @@ def deny(
     Raises ``OperatorError`` for a value that can't be of this kind, or an empty reason.
     """
     value = normalize(kind, value)
-    if not reason.strip():
-        raise OperatorError("a denylist entry needs a reason: whoever reads it later will ask")
+    check_reason(reason)
 
     def write_entry() -> bool:
         return write(kind, value, reason=reason, actor=actor, expires_at=expires_at)
@@ -115,6 +116,16 @@ def deny(
     added = in_write_transaction(write_entry)
     void_intents_of([(kind, value)], actor=actor)
     return added
+
+
+def check_reason(reason: str) -> None:
+    """Raise ``OperatorError`` for a reason that says nothing, or can't be stored."""
+    if not reason.strip():
+        raise OperatorError("a denylist entry needs a reason: whoever reads it later will ask")
+    if len(reason) > _LONGEST_REASON or "\0" in reason:
+        raise OperatorError(
+            f"the reason has {len(reason)} characters: wanted at most {_LONGEST_REASON}, no NUL"
+        )
 
 
 def write(
@@ -192,9 +203,22 @@ def void_intents_of(entries: Iterable[tuple[str, str]], *, actor: Actor) -> None
 
     def void_all() -> None:
         for kind, value in entries:
+            if kind == Kind.SERIAL_NUMBER:
+                _wait_for_intents()
             void_intents(_intents_of(kind, value), actor=actor, why=f"denied: {kind}")
 
     in_write_transaction(void_all)
+
+
+def _wait_for_intents() -> None:
+    """Let every certificate that is being issued at this moment be issued first.
+
+    A row doesn't say its client's serial number, so which of them an entry names can't be told.
+    Writing to each waits for, or collides with, whoever is turning it into a certificate; what is
+    issued afterwards has seen the entry.
+    """
+    intents = IssuedCertificate.objects.filter(state=IssuedCertificate.State.INTENT)
+    intents.update(state=IssuedCertificate.State.INTENT)
 
 
 def allow(kind: str, value: str, *, reason: str, actor: Actor) -> bool:

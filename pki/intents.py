@@ -93,7 +93,7 @@ def void_intents(intents: QuerySet[IssuedCertificate], *, actor: Actor, why: str
     """Turn ``intents`` void, in the caller's transaction; returns how many were.
 
     A signature may exist that nobody got (a crash came between), so a void serial number goes on
-    the CRL. What an intent owned goes to the certificate of the same name and client that was
+    the CRL. What an intent owned goes to the oldest certificate of the same name that was
     issued after all, or to nobody.
     """
     count = 0
@@ -123,9 +123,7 @@ def void_intents(intents: QuerySet[IssuedCertificate], *, actor: Actor, why: str
 def _hand_over(intent: IssuedCertificate) -> None:
     """Give what ``intent`` owned to the oldest certificate that was issued in its stead."""
     heirs = (
-        IssuedCertificate.objects.filter(
-            name_folded=intent.name_folded, client_fingerprint=intent.client_fingerprint
-        )
+        IssuedCertificate.objects.filter(name_folded=intent.name_folded)
         .exclude(state__in=[State.INTENT, State.VOID])
         .order_by("created_at")
     )

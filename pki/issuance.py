@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from pki import audit, denylist, identity, sql
@@ -283,18 +284,20 @@ def _record_issued(
     known = {**issued_columns(certificate, now), "current_name": request.current_name}
     # Only what differs: an index is written anew for each column that is set, changed or not.
     issued = {name: value for name, value in known.items() if getattr(intent, name) != value}
+    columns = ", ".join(f'"{name}" = %s' for name in issued)
     subjects = _subjects(request, intent.predecessor)
     changed = sql.update(
-        f"UPDATE pki_issuedcertificate SET {', '.join(f'{name} = %s' for name in issued)} "  # noqa: S608  # names are ours
+        f'UPDATE "pki_issuedcertificate" SET {columns} '  # noqa: S608  # names are ours
         f"WHERE id = %s AND state = %s AND NOT {denylist.NAMED} "
         "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "
-        "WHERE client.fingerprint_sha256 = %s AND client.state = %s)",
+        "WHERE (client.fingerprint_sha256 = %s OR client.id = %s) AND client.state = %s)",
         [
             *(sql.prepared_value(IssuedCertificate, *column) for column in issued.items()),
             sql.prepared_value(IssuedCertificate, "id", intent.pk),
             State.INTENT,
             *subjects.values(now),
             request.client.fingerprint,
+            sql.prepared_value(IssuedCertificate, "id", intent.predecessor_id),
             State.REVOKED,
         ],
     )
@@ -320,15 +323,24 @@ def _supersede(intent: IssuedCertificate, request: IssueRequest, now: datetime.d
         [request.current_name, sql.prepared_value(IssuedCertificate, "id", intent.pk)],
     )
     for (serial_number,) in replaced:  # one at most: the column is unique
-        IssuedCertificate.objects.filter(
-            current_name=request.current_name, state=State.ISSUED
+        superseded = IssuedCertificate.objects.filter(
+            current_name=request.current_name, serial_number=serial_number, state=State.ISSUED
         ).update(state=State.SUPERSEDED, superseded_at=now, current_name=None)
-        audit.record(
-            "supersede",
-            actor=request.actor,
-            target=f"certificate:{serial_number}",
-            after={"by": intent.serial_number},
-        )
+        if superseded:  # else revoked, or superseded by another, while we waited for its row
+            audit.record(
+                "supersede",
+                actor=request.actor,
+                target=f"certificate:{serial_number}",
+                after={"by": intent.serial_number},
+            )
+
+
+def _revoked(intent: IssuedCertificate, client: Client) -> QuerySet[IssuedCertificate]:
+    """The client's certificate and the one to be renewed, as far as revoked in the meantime."""
+    return IssuedCertificate.objects.filter(
+        Q(fingerprint_sha256=client.fingerprint) | Q(pk=intent.predecessor_id),
+        state=State.REVOKED,
+    )
 
 
 def _find_out_why(intent: IssuedCertificate, request: IssueRequest) -> IssuedCertificate:
@@ -337,9 +349,13 @@ def _find_out_why(intent: IssuedCertificate, request: IssueRequest) -> IssuedCer
     if row.state in (State.ISSUED, State.SUPERSEDED):
         return row
     check_denylist(_subjects(request, intent.predecessor))
-    if IssuedCertificate.objects.filter(
-        fingerprint_sha256=request.client.fingerprint, state=State.REVOKED
-    ).exists():
+    revoked = set(_revoked(intent, request.client).values_list("fingerprint_sha256", flat=True))
+    if request.client.fingerprint in revoked:
         raise ClientRefused(Reason.CLIENT_CERTIFICATE_REVOKED)
+    if revoked:
+        raise EnrollmentRefused(
+            Reason.NOTHING_TO_RENEW,
+            f"the certificate of {intent.common_name!r} was revoked meanwhile: enroll it",
+        )
     logger.warning("intent %s became %s before it was issued", intent, row.state)
     raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE)

@@ -53,9 +53,17 @@ class Prepared:
     by_subject: dict[bytes, tuple[PreparedAuthority, ...]] = field(default_factory=dict)
     """Trusted CAs by the DER of their subject: who may have issued a client's certificate."""
 
-    def profile(self, label: str) -> PreparedProfile | None:
-        """The profile in force under ``label`` ("" is the default)."""
-        return self.profiles.get(label)
+    def profile(self, label: str) -> PreparedProfile:
+        """The profile in force under ``label`` ("" is the default).
+
+        Raises ``AuthorityUnavailable``: with ``CA_UNAVAILABLE`` when nothing is set up at all,
+        with ``LABEL_UNKNOWN`` when the label is nobody's.
+        """
+        profile = self.profiles.get(label)
+        if profile is None:
+            is_set_up = bool(label or self.profiles)
+            raise AuthorityUnavailable(Reason.LABEL_UNKNOWN if is_set_up else Reason.CA_UNAVAILABLE)
+        return profile
 
 
 _lock = threading.Lock()
@@ -71,7 +79,7 @@ def current() -> Prepared:
         with _lock:
             prepared = _latest
             if prepared.generation != generation:
-                prepared = _latest = _prepare(generation)
+                prepared = _latest = _prepare_whole(generation)
     return prepared
 
 
@@ -81,18 +89,14 @@ def forget() -> None:
     _latest = Prepared(generation=-1)
 
 
-def profile_for(label: str) -> PreparedProfile:
-    """The profile in force under ``label``.
-
-    Raises ``AuthorityUnavailable``: with ``CA_UNAVAILABLE`` when nothing is set up at all, with
-    ``LABEL_UNKNOWN`` when the label is nobody's.
-    """
-    prepared = current()
-    profile = prepared.profile(label)
-    if profile is None:
-        reason = Reason.LABEL_UNKNOWN if label or prepared.profiles else Reason.CA_UNAVAILABLE
-        raise AuthorityUnavailable(reason)
-    return profile
+def _prepare_whole(generation: int) -> Prepared:
+    """Everything of one generation, and of one only: what changes meanwhile is read again."""
+    while True:
+        prepared = _prepare(generation)
+        newest = Generation.current()
+        if newest == generation:
+            return prepared
+        generation = newest
 
 
 def _prepare(generation: int) -> Prepared:

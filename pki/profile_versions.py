@@ -4,16 +4,18 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from cryptography.x509.oid import AttributeOID
 from django.core.exceptions import ValidationError
 from django.db.models import Max
 
 from pki import audit
 from pki.audit import Actor
-from pki.exceptions import OperatorError
+from pki.csrattrs import encode_csr_attributes
+from pki.exceptions import CSRRejected, OperatorError
 from pki.keys import KEY_ALGORITHMS
 from pki.models import CertificateProfile
 from pki.models.profile import EST_OPERATIONS
-from pki.names import SUBJECT_ATTRIBUTES
+from pki.names import SUBJECT_ATTRIBUTES, check_common_name
 
 _NOT_COPIED = frozenset({"id", "version", "active_label", "created_at"})
 
@@ -42,8 +44,6 @@ def change_profile(
     Raises ``OperatorError`` when ``profile`` isn't the version in force (somebody was faster), or
     the result would be inconsistent.
     """
-    if profile.active_label is None:
-        raise OperatorError(f"{profile} isn't in force any more: look at the newest version first")
     values = {
         field.attname: getattr(profile, field.attname)
         for field in CertificateProfile._meta.concrete_fields
@@ -56,8 +56,10 @@ def change_profile(
     newest = CertificateProfile.objects.filter(name=profile.name).aggregate(Max("version"))
     successor.version = (newest["version__max"] or 0) + 1
     before = settings_of(profile)
-    profile.active_label = None
-    profile.save(update_fields=["active_label"])
+    in_force = CertificateProfile.objects.filter(pk=profile.pk).exclude(active_label=None)
+    # ``profile`` itself stays as it is: the caller's transaction may have to start over.
+    if not in_force.update(active_label=None):
+        raise OperatorError(f"{profile} isn't in force any more: look at the newest version first")
     _put_in_force(successor)
     after = settings_of(successor)
     audit.record(
@@ -113,6 +115,8 @@ def check_profile(profile: CertificateProfile) -> None:
         problems.append("key_algorithms: at least one is needed")
     if profile.is_serial_number_required and "serialNumber" not in profile.subject_attributes:
         problems.append("subject_attributes: serialNumber is required, so it must be allowed")
+    problems += _name_problems(profile.allowed_names)
+    problems += _csrattrs_problems(profile.csrattrs)
     if profile.identity_rule == CertificateProfile.IdentityRule.PATTERN:
         problems += _pattern_problems(profile.identity_pattern)
     if profile.ca.purpose != profile.ca.Purpose.DEVICE:
@@ -131,6 +135,18 @@ def _unknown(field: str, values: object, known: Collection[str]) -> list[str]:
     ]
 
 
+def _name_problems(names: object) -> list[str]:
+    if not isinstance(names, list):
+        return ["allowed_names: wanted a list of thing names"]
+    problems = []
+    for name in names:
+        try:
+            check_common_name(str(name))
+        except CSRRejected as error:
+            problems.append(f"allowed_names: {error.message}")
+    return problems
+
+
 def _pattern_problems(pattern: str) -> list[str]:
     try:
         compiled = re.compile(pattern)
@@ -138,4 +154,17 @@ def _pattern_problems(pattern: str) -> list[str]:
         return [f"identity_pattern: not a regular expression: {error}"]
     if "name" not in compiled.groupindex:
         return ["identity_pattern: it needs a group (?P<name>...) that finds the thing name"]
+    return []
+
+
+def _csrattrs_problems(lines: object) -> list[str]:
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        return ['csrattrs: wanted a list of lines such as "1.2.840.10045.4.3.2"']
+    try:
+        encode_csr_attributes(lines)
+    except ValueError as error:
+        return [f"csrattrs: {error}"]
+    if AttributeOID.CHALLENGE_PASSWORD.dotted_string in lines:
+        # It asks for a proof that ends at the gateway, out of our reach (RFC 7030 3.5).
+        return ["csrattrs: challengePassword can't be verified here: leave it out"]
     return []

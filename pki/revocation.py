@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from cryptography import x509
+from django.db.models import Q
 from django.utils import timezone
 
 from pki import audit
@@ -64,9 +65,11 @@ def revoke_certificate(
 
     def void_what_it_enrolls() -> int:
         return void_intents(
-            IssuedCertificate.objects.filter(client_fingerprint=certificate.fingerprint_sha256),
+            IssuedCertificate.objects.filter(
+                Q(client_fingerprint=certificate.fingerprint_sha256) | Q(predecessor=certificate)
+            ),
             actor=actor,
-            why="the client certificate was revoked",
+            why="the client's certificate, or the one to be renewed, was revoked",
         )
 
     revoked = in_write_transaction(revoke)

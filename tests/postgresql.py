@@ -95,7 +95,7 @@ def _make(server: PostgreSQLServer) -> None:
         shutil.chown(password, "postgres", "postgres")
     _run(
         *("initdb", "--pgdata", str(directory / "data"), "--username", USER, "--no-sync"),
-        *("--auth", "scram-sha-256", "--pwfile", str(password)),
+        *("--auth", "password", "--pwfile", str(password)),
         *("--encoding", "UTF8", "--locale", "C.UTF-8"),
     )
     with (directory / "data" / "postgresql.conf").open("a") as configuration:

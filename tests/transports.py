@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -27,17 +28,39 @@ _EST_SIDE = {
 }
 
 
-@contextmanager
-def est_side():
-    """The device side's settings, with the test's own transaction left open after a request."""
-    signals.request_started.disconnect(close_old_connections)
-    signals.request_finished.disconnect(close_old_connections)
-    try:
-        with override_settings(**_EST_SIDE):
+class _DeviceSide:
+    """The device side's settings, with the test's own transaction left open after a request.
+
+    Settings belong to the whole process, so of several threads the first one in puts them in
+    force, and the last one out takes them back.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._settings = None
+
+    @contextmanager
+    def entered(self):
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                signals.request_started.disconnect(close_old_connections)
+                signals.request_finished.disconnect(close_old_connections)
+                self._settings = override_settings(**_EST_SIDE)
+                self._settings.enable()
+        try:
             yield accept_chunked_bodies(drop_media_type_parameters(WSGIHandler()))
-    finally:
-        signals.request_started.connect(close_old_connections)
-        signals.request_finished.connect(close_old_connections)
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if self._inside == 0:
+                    self._settings.disable()
+                    signals.request_started.connect(close_old_connections)
+                    signals.request_finished.connect(close_old_connections)
+
+
+_device_side = _DeviceSide()
 
 
 @dataclass(frozen=True)
@@ -75,7 +98,7 @@ class ESTResponse:
 
 def through_lambda(event):
     """Send a Lambda event through the handler that is deployed."""
-    with est_side() as application:
+    with _device_side.entered() as application:
         answer = make_lambda_handler(application, binary_support=True)(event, None)
     return response_of(answer)
 
@@ -143,7 +166,7 @@ def through_socket(method, url, *, certificate=None, headers=None, body=b"", len
 def through_wsgi(environ):
     """Call the WSGI application."""
     head = []
-    with est_side() as application:
+    with _device_side.entered() as application:
         result = application(environ, lambda status, headers: head.extend((status, headers)))
         body = b"".join(result)
         result.close()

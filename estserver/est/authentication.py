@@ -20,7 +20,9 @@ class MutualTLSAuthentication(BaseAuthentication):
 
         Raises ``ClientRefused`` for a certificate that authenticates nobody.
         """
-        caller = cast("ESTRequest", request._request).caller
-        if caller.certificate is None:
+        seen = cast("ESTRequest", request._request)
+        if seen.caller.certificate is None:
             return None
-        return authenticate_certificate(caller.certificate, caller.chain), None
+        return authenticate_certificate(
+            seen.caller.certificate, seen.caller.chain, world=seen.world
+        ), None

@@ -12,6 +12,7 @@ from estserver.est.identity import Caller, EndpointNotAllowed, caller
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
 from pki.models.fields import new_identifier
+from pki.prepared import Prepared
 from pki.reasons import Reason
 
 logger = logging.getLogger("estserver.request")
@@ -24,6 +25,8 @@ class ESTRequest(HttpRequest):
     caller: Caller
     refused: PKIError | None
     issued: IssuedCertificate | None
+    world: Prepared
+    """CAs and profiles as of this request; views that need them look once."""
 
 
 class RequestMiddleware:

@@ -59,8 +59,9 @@ def refusal(
 
 
 def text_line(line: str, status: int, *, headers: dict[str, str] | None = None) -> HttpResponse:
-    """One line of text/plain."""
-    body = " ".join(line.split()).encode() + b"\n"
+    """One line of text/plain; what can't be seen (a hook may say anything) becomes a space."""
+    visible = "".join(one if one.isprintable() else " " for one in line)
+    body = " ".join(visible.split()).encode() + b"\n"
     return HttpResponse(
         body,
         status=status,

@@ -11,7 +11,6 @@ from rest_framework.views import APIView
 from estserver.enrollment import EnrollmentRequest, enroll, record_refusal, reenroll
 from estserver.est import renderers
 from estserver.est.authentication import MutualTLSAuthentication
-from estserver.est.csrattrs import encode_csr_attributes
 from estserver.est.middleware import ESTRequest
 from estserver.est.negotiation import ESTNegotiation
 from estserver.est.parsers import PKCS10Parser
@@ -21,6 +20,7 @@ from pki.audit import Actor
 from pki.clients import Client
 from pki.crl import current_crl
 from pki.csr import check_csr
+from pki.csrattrs import encode_csr_attributes
 from pki.exceptions import CSRRejected, OperatorError, PKIError
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.prepared import PreparedProfile
@@ -45,6 +45,7 @@ class ESTView(APIView):
         self.label = kwargs.get("label") or ""
         if (request.method or "").lower() not in self.http_method_names:
             raise MethodNotAllowed(request.method or "")
+        self.seen.world = prepared.current()
         super().initial(request, *args, **kwargs)
 
     @property
@@ -60,7 +61,7 @@ class ESTView(APIView):
     @property
     def profile(self) -> PreparedProfile:
         """The certificate profile of the label (RFC 7030 3.2.2)."""
-        return prepared.profile_for(self.label)
+        return self.seen.world.profile(self.label)
 
     @property
     def client(self) -> Client:

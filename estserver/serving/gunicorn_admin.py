@@ -4,6 +4,11 @@ gunicorn's own threaded worker, because browsers keep many connections open and 
 parks without a thread.
 """
 
+import warnings
+
+# On a laptop nobody has run collectstatic; WhiteNoise serves the files from where they are.
+warnings.filterwarnings("ignore", message="No directory at: ", category=UserWarning)
+
 bind = "127.0.0.1:8000"
 worker_class = "gthread"
 workers = 1

@@ -5,14 +5,17 @@ Aliases are configured in the shape of Django's ``STORAGES``:
 """
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from django.utils.module_loading import import_string
 
 from pki.conf import pki_settings
 from pki.exceptions import OperatorError, SignerUnavailable
-from pki.models import CertificateAuthority
 from pki.signers.base import KeySigner, Signer, SigningRequest
+
+if TYPE_CHECKING:  # signers may be imported by settings, before the models can be
+    from pki.models import CertificateAuthority
 
 __all__ = ["KeySigner", "Signer", "SigningRequest", "authority_key", "get_signer"]
 
@@ -40,7 +43,9 @@ def get_signer(alias: str) -> Signer:
     return signer
 
 
-def authority_key(ca: CertificateAuthority, *, otherwise: str) -> CertificateIssuerPrivateKeyTypes:
+def authority_key(
+    ca: "CertificateAuthority", *, otherwise: str
+) -> CertificateIssuerPrivateKeyTypes:
     """The private key of ``ca``, for what an operator asked for (a CRL, a successor).
 
     Raises ``OperatorError``: the key isn't here, which ends with ``otherwise``, what to do then;

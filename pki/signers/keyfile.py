@@ -62,12 +62,12 @@ class KeyFileSigner(KeySigner):
             encryption = BestAvailableEncryption(passphrase)
             pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
             write_new(path, pem, secret=True)
-        except FileExistsError as error:
-            raise OperatorError(
-                f"{path} exists, and keys are never overwritten: move it away, or choose another "
-                "name for the CA"
-            ) from error
         except OSError as error:
+            if path.exists():
+                raise OperatorError(
+                    f"{path} exists, and keys are never overwritten: move it away, or choose "
+                    "another name for the CA"
+                ) from error
             raise OperatorError(
                 f"the key can't be stored: {error.strerror}: {error.filename or path}"
             ) from error

@@ -1,7 +1,9 @@
 """The server as `make run` starts it: processes of its own, real TLS, a database in a file."""
 
+import itertools
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -9,6 +11,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,16 +33,19 @@ class Installation:
     @classmethod
     def at(cls, data_dir: Path) -> "Installation":
         """An installation that will serve on ports that are free now."""
-        any_port = ("127.0.0.1", 0)
-        with socket.create_server(any_port) as one, socket.create_server(any_port) as other:
-            return cls(data_dir, one.getsockname()[1], other.getsockname()[1])
+        one, other = itertools.islice(_free_ports(), 2)
+        return cls(data_dir, one, other)
 
     @property
     def environment(self) -> dict[str, str]:
-        """This process's environment, less what pytest and make have set for themselves."""
-        ours = {"DJANGO_SETTINGS_MODULE", "EST_CONFIG", "PYTHONPATH"}
-        kept = {name: value for name, value in os.environ.items() if name not in ours}
-        return kept | {"EST_DATA_DIR": str(self.data_dir), "PYTHONUNBUFFERED": "1"}
+        """This process's environment, less what would lead the server elsewhere."""
+        elsewhere = ("DJANGO_SETTINGS_MODULE", "EST_", "DATABASE_URL", "PYTHONPATH")
+        kept = {n: value for n, value in os.environ.items() if not n.startswith(elsewhere)}
+        return kept | {
+            "EST_CONFIG": str(ROOT / "config/config-local.yaml"),
+            "EST_DATA_DIR": str(self.data_dir),
+            "PYTHONUNBUFFERED": "1",
+        }
 
     @property
     def server_ca(self) -> Path:
@@ -137,6 +144,17 @@ class RunningServer:
         """Ask the server to stop; returns its exit code."""
         self.process.send_signal(by)
         return self.process.wait(timeout=STOP_SECONDS)
+
+
+def _free_ports() -> Iterator[int]:
+    """Ports on loopback that nobody listens on.
+
+    Not those that the kernel hands out: while the server is down, a client that tries to connect
+    to such a port can be given that very port as its own, and then it isn't free any more.
+    """
+    for port in random.sample(range(20_000, 30_000), 10_000):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            yield port
 
 
 def _children(pid: int) -> list[int]:

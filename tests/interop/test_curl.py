@@ -1,8 +1,10 @@
 """curl and openssl against a real server process, over real mutual TLS."""
 
 import base64
+import itertools
 import subprocess
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -37,19 +39,27 @@ def csr(openssl, tmp_path):
 # What quickstart tells people to type
 
 
-def test_commands_that_quickstart_prints_enroll_a_device(server, quickstart_output, curl, tmp_path):
-    commands = printed_commands(quickstart_output)
-
-    done = subprocess.run(
-        ["/bin/bash", "-e", "-o", "pipefail", "-c", commands],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
+def type_into_shell(commands, directory):
+    """What bash does with them."""
+    return subprocess.run(
+        ["/bin/bash", "-c", commands], cwd=directory, capture_output=True, text=True, timeout=60
     )
+
+
+def test_commands_that_quickstart_prints_enroll_a_device(server, quickstart_output, curl, tmp_path):
+    done = type_into_shell("set -e\n" + printed_commands(quickstart_output), tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("device.pem: OK")
+
+
+def test_commands_that_quickstart_prints_show_a_refusal(server, quickstart_output, curl, tmp_path):
+    server.deny("my-device-2")
+    commands = printed_commands(quickstart_output).replace("my-device-1", "my-device-2")
+
+    done = type_into_shell(commands, tmp_path)
+
+    assert done.stdout.startswith("device-denied: the denylist names this thing name")
 
 
 # CA certificates
@@ -83,6 +93,7 @@ def test_W15_cacerts_is_a_degenerate_signed_data(curl, openssl):
 
 def test_W10_every_base64_reply_is_one_line_and_says_its_length(curl, csr):
     for reply in (curl.get("cacerts"), curl.enroll(csr("one-line"))):
+        assert reply.status == 200
         assert reply.body.count(b"\n") == 1
         assert reply.body.endswith(b"\n")
         assert int(reply.headers["content-length"]) == len(reply.body)
@@ -298,6 +309,28 @@ def test_W43_no_client_certificate_is_a_challenge(curl, csr):
 
     assert (reply.status, reply.reason) == (401, "client-certificate-missing")
     assert reply.headers["www-authenticate"].startswith("Basic realm=")
+
+
+def test_T01_W54_certificate_in_a_header_is_nobody(curl, csr):
+    pem = curl.server.test_client[0].read_text()
+    forged = [
+        ("-H", f"{name}: {quote(pem)}")
+        for name in (
+            "X-SSL-Client-Cert",
+            "X-Amzn-Mtls-Clientcert",
+            "Client-Cert",
+            "SSL_CLIENT_CERT",
+        )
+    ]
+
+    reply = curl.post(
+        "simpleenroll",
+        base64.b64encode(csr("forger")),
+        *itertools.chain(*forged, ("-H", "X-SSL-Client-Verify: SUCCESS")),
+        credentials=None,
+    )
+
+    assert (reply.status, reply.reason) == (401, "client-certificate-missing")
 
 
 def test_W12_forgotten_media_type_is_415(curl, csr):

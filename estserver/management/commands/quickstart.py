@@ -1,6 +1,7 @@
 """From a clone to an EST server that can enroll: what `make run` does before it serves."""
 
 import secrets
+import shlex
 from typing import Any
 
 from django.conf import settings
@@ -55,17 +56,23 @@ class Command(OperatorCommand):
 
 def _first_enrollment(port: int) -> str:
     directory = settings.EST_DATA_DIR
+    anchor, certificate, key = (
+        shlex.quote(str(directory / name))
+        for name in ("server-ca.pem", f"{TEST_CLIENT}.pem", f"{TEST_CLIENT}.key")
+    )
     url = f"https://localhost:{port}/.well-known/est"
+    # Replies go to a file first: in a pipe, a refusal's sentence would be lost in base64's error.
     return f"""
 Enroll a first device, in another terminal:
 
   openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout device.key \\
     -subj /CN=my-device-1 -outform DER -out device.csr
-  curl --fail-with-body --cacert {directory}/server-ca.pem \\
-    --cert {directory}/{TEST_CLIENT}.pem --key {directory}/{TEST_CLIENT}.key \\
+  curl -sS --fail-with-body --cacert {anchor} \\
+    --cert {certificate} --key {key} \\
     -H 'Content-Type: application/pkcs10' --data-binary "$(base64 -w0 device.csr)" \\
-    {url}/simpleenroll | base64 -d | openssl pkcs7 -inform DER -print_certs -out device.pem
-  curl --fail-with-body --cacert {directory}/server-ca.pem {url}/cacerts \\
-    | base64 -d | openssl pkcs7 -inform DER -print_certs -out cacerts.pem
+    -o device.b64 {url}/simpleenroll || cat device.b64
+  base64 -d device.b64 | openssl pkcs7 -inform DER -print_certs -out device.pem
+  curl -sS --fail-with-body --cacert {anchor} -o cacerts.b64 {url}/cacerts
+  base64 -d cacerts.b64 | openssl pkcs7 -inform DER -print_certs -out cacerts.pem
   openssl verify -CAfile cacerts.pem device.pem
 """

@@ -22,7 +22,7 @@ class Command(OperatorCommand):
         """Which profile, what changes, and why."""
         parser.add_argument("profile", metavar="PROFILE", help="its name or label")
         parser.add_argument(
-            "settings",
+            "assignments",
             nargs="+",
             metavar="KEY=VALUE",
             help="as profile_show writes them; a list is JSON, or words with commas between them",
@@ -30,11 +30,11 @@ class Command(OperatorCommand):
         parser.add_argument("--reason", required=True, help="for whoever reads it later")
 
     def handle(
-        self, *args: Any, profile: str, settings: list[str], reason: str, **options: Any
+        self, *args: Any, profile: str, assignments: list[str], reason: str, **options: Any
     ) -> None:
         """A line for each setting that changed."""
         old = find_profile(profile)
-        before, changes = settings_of(old), parse_settings(settings)
+        before, changes = settings_of(old), parse_settings(assignments)
         new = in_write_transaction(
             lambda: change_profile(
                 find_profile(profile), changes, actor=command_actor(), reason=reason

@@ -41,19 +41,35 @@ def est_side():
         yield
 
 
-def at_once(*tasks):
-    """Run each task in a thread of its own, all from the same moment; returns their results."""
-    barrier = Barrier(len(tasks))
+class Crew:
+    """Threads that stay, each with its database connection, to do things at the same moment."""
 
-    def run(task):
-        try:
-            barrier.wait(timeout=30)
+    def __init__(self, size):
+        self._barrier = Barrier(size)
+        self._pool = ThreadPoolExecutor(size)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        # The barrier lets no thread take two of these.
+        self.at_once(*[connections.close_all] * self._barrier.parties)
+        self._pool.shutdown()
+
+    def at_once(self, *tasks):
+        """Run each task in a thread of its own, all from the same moment; returns their results."""
+
+        def run(task):
+            self._barrier.wait(timeout=30)
             return task()
-        finally:
-            connections.close_all()
 
-    with ThreadPoolExecutor(len(tasks)) as pool:
-        return [future.result(timeout=120) for future in [pool.submit(run, t) for t in tasks]]
+        return [future.result(timeout=120) for future in [self._pool.submit(run, t) for t in tasks]]
+
+
+def at_once(*tasks):
+    """Run each task in a new thread, all from the same moment; returns their results."""
+    with Crew(len(tasks)) as crew:
+        return crew.at_once(*tasks)
 
 
 def until_answered(send, *, tries=10):

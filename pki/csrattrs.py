@@ -9,16 +9,21 @@ A profile writes its advice as a list of lines::
 
 from collections.abc import Sequence
 
+MAX_CHARACTERS = 4096
+"""Of all lines together; devices have small buffers."""
+
 _INTEGER, _OBJECT_IDENTIFIER, _SEQUENCE, _SET = b"\x02", b"\x06", b"\x30", b"\x31"
 
 
 def encode_csr_attributes(lines: Sequence[str]) -> bytes:
     """The DER of ``CsrAttrs ::= SEQUENCE OF AttrOrOID``; empty for no lines.
 
-    Raises ``ValueError`` for a line that isn't one of the forms above.
+    Raises ``ValueError`` for a line that isn't one of the forms above, or for too many of them.
     """
     if not lines:
         return b""
+    if sum(map(len, lines)) > MAX_CHARACTERS:
+        raise ValueError(f"they are longer than {MAX_CHARACTERS} characters together")
     return _tlv(_SEQUENCE, b"".join(map(_encode_line, lines)))
 
 

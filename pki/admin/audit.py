@@ -1,0 +1,186 @@
+"""The audit trail: read, searched, filtered, exported. Nothing here writes."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from pki.admin.display import EMPTY, code, list_of, minute, moment, shortened, visible, words
+from pki.admin.downloads import Export
+from pki.admin.facts import FactAdmin
+from pki.admin.filters import ChoiceFilter, titled
+from pki.admin.search import Term, starts_with
+from pki.models import AuditEvent, IssuedCertificate
+
+_MOST_CERTIFICATES = 200  # of one name, when its events are looked for
+
+
+class KindFilter(ChoiceFilter):
+    """What happened, in groups: a list of all actions would walk the whole trail."""
+
+    title = "what happened"
+    parameter_name = "kind"
+    choices_offered = {
+        "refusals": ("Refusals", lambda: starts_with("action", "refuse-")),
+        "issued": ("Issued", lambda: Q(action__in=["intent", "issue", "supersede"])),
+        "revoked": ("Revoked or void", lambda: Q(action__in=["revoke", "void"])),
+        "denylist": ("Denylist", lambda: Q(action__in=["deny", "allow"])),
+        "cas": ("CAs", lambda: Q(action__in=["create-ca", "import-ca", "succeed-ca"])),
+        "profiles": ("Profiles", lambda: Q(action__in=["add-profile", "change-profile"])),
+        "operators": (
+            "What operators did",
+            lambda: starts_with("actor", "admin:") | starts_with("actor", "command:"),
+        ),
+    }
+
+
+class ActorFilter(ChoiceFilter):
+    """By which way they came."""
+
+    title = "who"
+    parameter_name = "who"
+    choices_offered = {
+        "client": ("EST clients", lambda: starts_with("actor", "client:")),
+        "admin": ("This admin", lambda: starts_with("actor", "admin:")),
+        "command": ("Commands", lambda: starts_with("actor", "command:")),
+        "system": ("The system", lambda: Q(actor="system")),
+    }
+
+
+def _condition(term: Term) -> Q:
+    certificates = {f"certificate:{number}" for number in term.serial_numbers}
+    found = IssuedCertificate.objects.for_name(term.text)
+    if term.sha256:
+        found = IssuedCertificate.objects.filter(
+            Q(fingerprint_sha256=term.sha256) | Q(key_sha256=term.sha256)
+        )
+    certificates.update(
+        f"certificate:{number}"
+        for number in found.values_list("serial_number", flat=True)[:_MOST_CERTIFICATES]
+    )
+    kinds = ("thing", "ca", "profile", "name", "device-serial")
+    targets = {f"{kind}:{text}" for kind in kinds for text in (term.text, term.name)}
+    targets |= {f"{kind}:{term.sha256}" for kind in ("fingerprint", "key", "client") if term.sha256}
+    targets |= {f"serial:{number}" for number in term.serial_numbers}
+    actors = {term.text, f"admin:{term.text}", f"command:{term.text}"}
+    if term.sha256:
+        actors.add(f"client:{term.sha256}")
+    return (
+        Q(request_id=term.text)
+        | Q(target__in=[term.text, *sorted(targets | certificates)])
+        | Q(actor__in=sorted(actors))
+    )
+
+
+def _json_block(value: Any) -> str:
+    if value is None:
+        return EMPTY
+    # ensure_ascii: control and bidi characters show as their escapes
+    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=True))
+
+
+def _json_lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
+    """Oldest first, with everything that the hashes cover: an export can be checked elsewhere."""
+    for event in events.order_by("at", "chain", "position").iterator():
+        said = {
+            "at": event.at.isoformat(timespec="microseconds"),
+            "action": event.action,
+            "actor": event.actor,
+            "target": event.target,
+            "reason": event.reason,
+            "request_id": event.request_id,
+            "source_ip": event.source_ip,
+            "before": event.before,
+            "after": event.after,
+            "chain": str(event.chain),
+            "position": event.position,
+            "opening": event.opening,
+            "previous_hash": event.previous_hash,
+            "hash": event.hash,
+        }
+        yield json.dumps(said, ensure_ascii=True) + "\n"
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(FactAdmin):
+    """Append-only, so read-only."""
+
+    list_display = (
+        minute("at", "when"),
+        "action",
+        "target_link",
+        "who",
+        words("reason"),
+        words("request_id", "request id"),
+    )
+    list_display_links = ("action",)
+    list_filter = (KindFilter, ActorFilter, ("at", titled("when", admin.DateFieldListFilter)))
+    search_fields = ("request_id",)
+    search_help_text = (
+        "Whole words: a request id, a thing name, a serial number, a SHA-256, "
+        "an actor such as alice or command:root"
+    )
+    empty_words = "Nothing has happened yet."
+    export = Export("Download as JSON lines", "audit", "jsonl", "application/jsonl", _json_lines)
+    groups = (
+        (
+            None,
+            (
+                moment("at", "when"),
+                "action",
+                "target_link",
+                words("actor"),
+                words("reason"),
+                words("request_id", "request id"),
+                "source_ip",
+                "before_shown",
+                "after_shown",
+                "place",
+                code("previous_hash", "hash of the row before it"),
+                code("hash", "hash"),
+            ),
+        ),
+    )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Rows whose request id, target or actor is the term, or that tell of the device."""
+        term = Term.parse(search_term)
+        if not term.text:
+            return queryset, False
+        return queryset.filter(_condition(term)), False
+
+    @admin.display(description="target", ordering="target")
+    def target_link(self, event: AuditEvent) -> str:
+        """What it happened to; a certificate is a link to the search that finds it."""
+        kind, _, value = event.target.partition(":")
+        if kind != "certificate":
+            return visible(event.target)
+        url = list_of(IssuedCertificate, q=value)
+        return format_html('certificate:<a href="{}">{}</a>', url, shortened(value, 12))
+
+    @admin.display(description="who", ordering="actor")
+    def who(self, event: AuditEvent) -> str:
+        """The actor; a client's fingerprint needn't be read in a list."""
+        kind, _, value = visible(event.actor).partition(":")
+        return format_html("{}:{}", kind, shortened(value, 12)) if value else kind
+
+    @admin.display(description="before")
+    def before_shown(self, event: AuditEvent) -> str:
+        """As JSON."""
+        return _json_block(event.before)
+
+    @admin.display(description="after")
+    def after_shown(self, event: AuditEvent) -> str:
+        """As JSON."""
+        return _json_block(event.after)
+
+    @admin.display(description="place in the trail")
+    def place(self, event: AuditEvent) -> str:
+        """Chain and position."""
+        return f"row {event.position} of chain {event.chain}"

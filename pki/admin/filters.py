@@ -1,0 +1,35 @@
+"""Filters of the lists: named conditions, each of which an index answers."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+
+def titled(title: str, base: type[admin.FieldListFilter]) -> type[admin.FieldListFilter]:
+    """One of Django's filters under a title that a person would choose."""
+
+    class Titled(base):  # type: ignore[misc,valid-type]  # a base that is an argument
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.title = title
+
+    return Titled
+
+
+class ChoiceFilter(admin.SimpleListFilter):
+    """Offers conditions by name; made when asked, since some depend on the time."""
+
+    choices_offered: ClassVar[Mapping[str, tuple[str, Callable[[], Q]]]]
+    """By the value in the URL: the words, and what makes the condition."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """What is offered."""
+        return [(value, words) for value, (words, _) in self.choices_offered.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows of the condition that was chosen; all, for a value that isn't offered."""
+        _, condition = self.choices_offered.get(self.value() or "", ("", None))
+        return queryset.filter(condition()) if condition else queryset

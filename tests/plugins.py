@@ -1,0 +1,28 @@
+"""Classes that an installation would name in its configuration, for the tests to plug in."""
+
+from pki.signers.keyfile import KeyFileSigner
+
+
+class WatchedSigner(KeyFileSigner):
+    """Signs as ever; counts its signatures, and lets a test act just before each."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.signatures = 0
+        self.before_signature = lambda: None
+
+    def sign(self, request, issuer):
+        self.before_signature()
+        self.signatures += 1
+        return super().sign(request, issuer)
+
+
+class ExternalPKI:
+    """A company's PKI with the CDK sample's contract; ``answer`` decides what it returns."""
+
+    answer = staticmethod(lambda *arguments: None)
+    calls = []
+
+    def sign_externally(self, csr, csr_data, cert_validity, custom_secret):
+        type(self).calls.append((csr, csr_data, cert_validity, custom_secret))
+        return type(self).answer(csr, csr_data, cert_validity, custom_secret)

@@ -1,0 +1,82 @@
+"""Issuance, denylist and the rest of the CA on PostgreSQL: the same tests, in a run of their own.
+
+A database is chosen when Django starts, so the second one needs a second process.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.postgresql import DIRECTORY_VARIABLE, private_server
+
+ROOT = Path(__file__).parent.parent
+LEAST = 60
+"""Fewer tests than this, and the run has missed its purpose."""
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A PostgreSQL server for this module."""
+    with private_server() as server:
+        yield server
+
+
+def run_tests(server, tmp_path, *arguments, **environment):
+    """Run pytest on ``server``; returns how many tests passed, and fails with its output."""
+    report = tmp_path / "report.xml"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+        + [f"--junitxml={report}"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "TEST_DATABASE_URL": server.url(),
+            DIRECTORY_VARIABLE: str(server.directory),
+            **environment,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        pytest.fail(f"on PostgreSQL:\n{done.stdout}", pytrace=False)
+    counts = ElementTree.parse(report).getroot().find("testsuite").attrib
+    assert counts["skipped"] == "0", done.stdout
+    return int(counts["tests"])
+
+
+@pytest.mark.postgresql
+@pytest.mark.timeout(1200)
+def test_T16_the_ca_on_postgresql(server, tmp_path):
+    files = [
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "tests/pki").glob("test_*.py"))
+        if "db" in path.read_text() or "est_client" in path.read_text()
+    ]
+    assert run_tests(server, tmp_path, "tests/pki/state", *files) >= LEAST
+
+
+@pytest.mark.postgresql
+@pytest.mark.timeout(1200)
+def test_I4_races_where_every_transaction_is_serializable(server, tmp_path):
+    """Databases such as Aurora DSQL and CockroachDB know no weaker level: writers start over."""
+    server.execute("ALTER SYSTEM SET default_transaction_isolation = 'serializable'")
+    server.execute("SELECT pg_reload_conf()")
+    try:
+        passed = run_tests(
+            server,
+            tmp_path,
+            *("-k", "races or idempotency or transactions or waits or isolation"),
+            "tests/pki/state",
+            EST_RACE_ROUNDS="40",
+            EST_ISOLATION="serializable",
+        )
+    finally:
+        server.execute("ALTER SYSTEM RESET default_transaction_isolation")
+        server.execute("SELECT pg_reload_conf()")
+    assert passed >= 30

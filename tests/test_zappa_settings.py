@@ -1,0 +1,49 @@
+"""What is deployed: two stages of one code base, with nothing that shows secrets or code."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+STAGES = json.loads((Path(__file__).parent.parent / "zappa_settings.json").read_text())
+
+
+@pytest.fixture(params=["est", "admin"])
+def stage(request):
+    """A stage with what it extends."""
+    own = STAGES[request.param]
+    return {**STAGES[own["extends"]], **own}
+
+
+def test_T23_no_stage_logs_events_or_answers_with_tracebacks(stage):
+    assert stage["debug"] is False
+    assert stage["log_level"] == "INFO"
+
+
+def test_T01_no_stage_maps_the_gateways_context_to_headers(stage):
+    assert "context_header_mappings" not in stage
+
+
+def test_stage_names_settings_that_exist(stage):
+    settings = import_module(stage["django_settings"])
+
+    assert settings.DEBUG is False
+
+
+def test_T03_est_stage_has_a_handler_of_its_own_without_raw_command():
+    assert STAGES["est"]["lambda_handler"] == "estserver.lambda_est.handler"
+    import_module("estserver.settings.est")
+
+
+def test_mutual_tls_needs_a_regional_endpoint(stage):
+    assert stage["endpoint_configuration"] == ["REGIONAL"]
+
+
+def test_est_bodies_are_never_compressed(stage):
+    assert stage["payload_compression"] is False
+    assert stage["binary_support"] is True
+
+
+def test_roles_are_ours_not_zappas(stage):
+    assert stage["manage_roles"] is False
