@@ -22,7 +22,7 @@ def test_bench_measures_every_row_and_no_request_fails(tmp_path):
 
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(figures.read_text())
-    sqlite_rows = [row for row in document["rows"] if "PostgreSQL" not in row["database"]]
+    sqlite_rows = [row for row in document["rows"] if "PostgreSQL" not in row["what"]]
     assert {(row["place"].split()[0], row["what"], row["database"]) for row in sqlite_rows} == {
         (place, what, database)
         for place in ("in", "over")
@@ -33,4 +33,6 @@ def test_bench_measures_every_row_and_no_request_fails(tmp_path):
         assert [report["requests"] for report in row["reports"]] == [6]
         assert row["failed"] == 0
     assert len(document["full_by_empty"]) == 6
-    assert ("empty PostgreSQL" in done.stdout) != ("PostgreSQL wasn't measured" in done.stdout)
+    assert ("simpleenroll P-256 on PostgreSQL" in done.stdout) != (
+        "PostgreSQL wasn't measured" in done.stdout
+    )
