@@ -141,7 +141,7 @@ def _insert(cursor: CursorWrapper, template: models.Model, rows: Iterable[Varied
     cursor.executemany(
         f'INSERT INTO "{model._meta.db_table}" ({", ".join(names)}) '
         f"VALUES ({', '.join(['%s'] * len(names))})",
-        map(values, rows),
+        map(values, rows),  # type: ignore[arg-type]  # any iterable will do, for every driver
     )
 
 

@@ -152,7 +152,7 @@ class Served:
         )
         return load.run(
             target,
-            [body and body.encode() for body in bodies],
+            [None if body is None else body.encode() for body in bodies],
             concurrency=CONCURRENCY,
             seconds=SECONDS,
             server_pids=self.pids,

@@ -350,8 +350,8 @@ def main(arguments: list[str] | None = None) -> int:
                 f"client {report.client_cpu:.2f} ms",
                 flush=True,
             )
-            for error, count in sorted(report.errors.items()):
-                print(f"  {count} x {error}", flush=True)
+            for why, count in sorted(report.errors.items()):
+                print(f"  {count} x {why}", flush=True)
     return 1 if failed else 0
 
 
