@@ -1,38 +1,36 @@
-"""Enrollments through the Lambda handler, in this process: no TLS, no HTTP, no gateway.
+"""The Lambda handler, fed with API Gateway events: no TLS, no HTTP, no gateway.
 
-    EST_DATA_DIR=... DJANGO_SETTINGS_MODULE=estserver.settings.est \
-        python -m bench.in_process --requests 1000 --operation simpleenroll
-
-Each request is a REST API event with a client certificate and a CSR of its own, and leaves a
-durable record. Prints one JSON object; CPU is this process's own, in milliseconds per request.
+A child process of ``python -m bench``, with the settings and the data directory of an installation
+in its environment. It reads a JSON object a line (``operation``, and ``bodies``: base64 CSRs, or
+null for a GET) and answers each with the figures of `bench.load.Report` on a line. CPU is this
+process's own; every enrollment leaves a durable record.
 """
 
-import argparse
 import base64
 import json
-import resource
-import statistics
+import os
+import sys
 import time
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.load import make_csr
+from bench.load import Report, report
 
 DOMAIN = "est.example.com"
 
+Handler = Callable[[dict[str, Any], None], dict[str, Any]]
 
-def event(path: str, client_pem: str | None, body: bytes | None) -> dict[str, Any]:
+
+def event(path: str, client_pem: str, body: str | None) -> dict[str, Any]:
     """A REST API event, as API Gateway sends it behind a custom domain with mutual TLS."""
-    identity: dict[str, Any] = {"sourceIp": "192.0.2.1"}
-    if client_pem:
-        identity["clientCert"] = {"clientCertPem": client_pem}
     headers = {"Host": DOMAIN, "Content-Type": "application/pkcs10", "User-Agent": "bench"}
-    method = "GET" if body is None else "POST"
     return {
         "resource": "/{proxy+}",
         "path": path,
-        "httpMethod": method,
+        "httpMethod": "GET" if body is None else "POST",
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": None,
@@ -41,46 +39,41 @@ def event(path: str, client_pem: str | None, body: bytes | None) -> dict[str, An
             "apiId": "bench",
             "domainName": DOMAIN,
             "requestId": "00000000-0000-0000-0000-000000000000",
-            "identity": identity,
+            "identity": {"sourceIp": "192.0.2.1", "clientCert": {"clientCertPem": client_pem}},
         },
-        "body": base64.b64encode(body).decode() if body else None,
+        "body": body and base64.b64encode(body.encode()).decode(),
         "isBase64Encoded": body is not None,
     }
 
 
-def measure(
-    handler: Callable[[dict[str, Any], None], dict[str, Any]], events: list[dict[str, Any]]
-) -> dict[str, float]:
-    """CPU per request and latency percentiles, in milliseconds."""
+def measure(handler: Handler, events: list[dict[str, Any]]) -> Report:
+    """Have ``handler`` answer ``events``, one after the other."""
     latencies = []
-    before = resource.getrusage(resource.RUSAGE_SELF)
+    errors: Counter[str] = Counter()
+    cpu_before, started = time.process_time(), time.perf_counter()
     for one in events:
-        started = time.perf_counter()
+        began = time.perf_counter()
         answer = handler(one, None)
-        latencies.append((time.perf_counter() - started) * 1000)
-        if int(answer["statusCode"]) != 200:
-            raise SystemExit(f"refused: {base64.b64decode(answer['body'])!r}")
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    user_ms = (after.ru_utime - before.ru_utime) * 1000 / len(events)
-    system_ms = (after.ru_stime - before.ru_stime) * 1000 / len(events)
-    percentiles = statistics.quantiles(latencies, n=100)
-    return {
-        "cpu_ms": user_ms + system_ms,
-        "system_ms": system_ms,
-        "p50_ms": percentiles[49],
-        "p95_ms": percentiles[94],
-        "p99_ms": percentiles[98],
-    }
+        if int(answer["statusCode"]) == 200:
+            latencies.append(time.perf_counter() - began)
+        else:
+            errors[f"status {answer['statusCode']}: {_text(answer)}"] += 1
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu_before
+    return report(latencies, errors, seconds=seconds, server_cpu=cpu)
+
+
+def _text(answer: dict[str, Any]) -> str:
+    body = answer["body"]
+    text = base64.b64decode(body).decode() if answer["isBase64Encoded"] else body
+    return str(text).partition(" (request")[0].strip()
 
 
 def main() -> None:
-    """Measure one operation and print what came out."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--requests", type=int, default=1000)
-    parser.add_argument("--operation", choices=["cacerts", "simpleenroll"], default="simpleenroll")
-    parser.add_argument("--key", choices=["p256", "rsa2048"], default="p256")
-    parser.add_argument("--run", default="a", help="part of the thing names, unique for each run")
-    arguments = parser.parse_args()
+    """Answer each line of standard input, until it ends."""
+    # The product logs to standard output. It shall do that work, but our answers stay apart.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
     from django.conf import settings
 
@@ -88,18 +81,12 @@ def main() -> None:
     settings.ALLOWED_HOSTS = [DOMAIN]
     from estserver.lambda_est import handler
 
-    path = f"/.well-known/est/{arguments.operation}"
-    if arguments.operation == "cacerts":
-        events = [event(path, None, None)] * arguments.requests
-    else:
-        client = (Path(settings.EST_DATA_DIR) / "test-client.pem").read_text()
-        events = [
-            event(path, client, make_csr(f"{arguments.run}-{number}", arguments.key))
-            for number in range(arguments.requests)
-        ]
-    warm_up = max(1, arguments.requests // 20)
-    measure(handler, events[: warm_up + 1])
-    print(json.dumps(measure(handler, events[warm_up + 1 :])))
+    client = (Path(settings.EST_DATA_DIR) / "test-client.pem").read_text()
+    for line in sys.stdin:
+        wanted = json.loads(line)
+        path = f"/.well-known/est/{wanted['operation']}"
+        events = [event(path, client, body) for body in wanted["bodies"]]
+        print(json.dumps(asdict(measure(handler, events))), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -203,9 +204,11 @@ def run(
     concurrency: int,
     processes: int = 2,
     seconds: float = 60,
-    server_pid: int | None = None,
+    server_pids: Sequence[int] = (),
 ) -> Report:
     """Send one request per body from ``concurrency`` clients, for at most ``seconds``.
+
+    The server's CPU is that of ``server_pids`` and their descendants; no one may be another's.
 
     Raises:
         ValueError: for a target that isn't on the loopback, or too many requests.
@@ -236,30 +239,46 @@ def run(
     for client in clients:
         client.start()
     ready.wait()
-    cpu_before = cpu_seconds(server_pid) if server_pid else 0.0
+    cpu_before = sum(map(cpu_seconds, server_pids))
     started = time.monotonic()
     outcomes = [results.get() for _ in clients]
     elapsed = time.monotonic() - started
-    cpu_after = cpu_seconds(server_pid) if server_pid else 0.0
+    cpu_after = sum(map(cpu_seconds, server_pids))
     for client in clients:
         client.join()
 
-    latencies = sorted(second for outcome, _ in outcomes for second in outcome.latencies)
-    errors: Counter[str] = sum((outcome.errors for outcome, _ in outcomes), Counter())
+    return report(
+        [second for outcome, _ in outcomes for second in outcome.latencies],
+        sum((outcome.errors for outcome, _ in outcomes), Counter()),
+        seconds=elapsed,
+        server_cpu=cpu_after - cpu_before if server_pids else None,
+        client_cpu=sum(spent for _, spent in outcomes),
+    )
+
+
+def report(
+    latencies: Sequence[float],
+    errors: Counter[str],
+    *,
+    seconds: float,
+    server_cpu: float | None,
+    client_cpu: float = 0.0,
+) -> Report:
+    """The figures of a run, from seconds: each request's latency, the whole, and CPU."""
     served = len(latencies)
     quantiles = statistics.quantiles(latencies, n=100) if served > 1 else [float("nan")] * 99
     return Report(
         requests=served,
         failed=errors.total(),
-        seconds=round(elapsed, 3),
-        per_second=round(served / elapsed, 1),
+        seconds=round(seconds, 3),
+        per_second=round(served / seconds, 1),
         p50=round(quantiles[49] * 1000, 2),
         p95=round(quantiles[94] * 1000, 2),
         p99=round(quantiles[98] * 1000, 2),
         server_cpu=(
-            round((cpu_after - cpu_before) / served * 1000, 3) if server_pid and served else None
+            None if server_cpu is None or not served else round(server_cpu / served * 1000, 3)
         ),
-        client_cpu=round(sum(spent for _, spent in outcomes) / max(served, 1) * 1000, 3),
+        client_cpu=round(client_cpu / max(served, 1) * 1000, 3),
         errors=dict(errors),
     )
 
@@ -314,7 +333,7 @@ def main(arguments: list[str] | None = None) -> int:
                 concurrency=options.concurrency,
                 processes=options.processes,
                 seconds=options.seconds,
-                server_pid=options.pid,
+                server_pids=[options.pid] if options.pid else [],
             )
         except ValueError as error:
             print(error, file=sys.stderr)
@@ -331,8 +350,8 @@ def main(arguments: list[str] | None = None) -> int:
                 f"client {report.client_cpu:.2f} ms",
                 flush=True,
             )
-            for error, count in sorted(report.errors.items()):
-                print(f"  {count} x {error}", flush=True)
+            for why, count in sorted(report.errors.items()):
+                print(f"  {count} x {why}", flush=True)
     return 1 if failed else 0
 
 

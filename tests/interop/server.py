@@ -124,7 +124,11 @@ class RunningServer:
                 process_group=0,
             )
         self._started_at = self.log.stat().st_size
-        self._wait_until_open()
+        try:
+            self._wait_until_open()
+        except BaseException:
+            self.stop()
+            raise
 
     def _wait_until_open(self) -> None:
         give_up = time.monotonic() + START_SECONDS

@@ -1,0 +1,139 @@
+"""The figures as a table for people, and as JSON for programs."""
+
+import os
+import platform
+import ssl
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+from bench.load import Report
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that is measured, and what came out in each round."""
+
+    place: str
+    """In process or over mutual TLS."""
+    what: str
+    """The operation, and the kind of key."""
+    database: str
+    reports: list[Report] = field(default_factory=list)
+    references: list[float] = field(default_factory=list)
+    """Milliseconds of CPU that the reference took just before each report."""
+
+    @property
+    def failed(self) -> int:
+        """How many requests weren't answered with 2xx, in all rounds."""
+        return sum(report.failed for report in self.reports)
+
+    @property
+    def cpu(self) -> list[float]:
+        """Milliseconds of server CPU a request, by round."""
+        return [report.server_cpu or float("nan") for report in self.reports]
+
+    @property
+    def multiples(self) -> list[float]:
+        """The same in units of the reference."""
+        return [cpu / one for cpu, one in zip(self.cpu, self.references, strict=True)]
+
+
+def machine() -> dict[str, str]:
+    """What figures depend on; nothing that tells whose machine it is."""
+    return {
+        "cores": str(len(os.sched_getaffinity(0))),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "Python": platform.python_version(),
+        "OpenSSL": ssl.OPENSSL_VERSION.split()[1],
+        **{name: version(name) for name in ("cryptography", "Django", "gunicorn")},
+    }
+
+
+def lines(rows: Sequence[Row], *, notes: Iterable[str]) -> list[str]:
+    """The table: medians of the rounds, with the least and the most."""
+    references = [one for row in rows for one in row.references]
+    about = ", ".join(f"{name} {value}" for name, value in machine().items())
+    heads = ["CPU ms/request", "x reference", "requests/s", "p50 ms", "p95 ms", "p99 ms", "failed"]
+    table = [["", *heads]]
+    for place in dict.fromkeys(row.place for row in rows):
+        table.append([place])
+        table += [_cells(row) for row in rows if row.place == place]
+    table.append(["a full database, by an empty one (CPU)"])
+    table += [
+        [f"  {full.place}, {full.what}", _spread(_by(full, empty))] for empty, full in _pairs(rows)
+    ]
+    return [
+        about,
+        f"reference (the cryptography of one issuance and one durable SQLite commit): "
+        f"{_spread(references)} ms CPU",
+        "median (least - most) of the rounds",
+        "",
+        *_aligned(table),
+        "",
+        *notes,
+    ]
+
+
+def document(rows: Sequence[Row], *, notes: Iterable[str]) -> dict[str, Any]:
+    """Everything that was measured, for JSON."""
+    return {
+        "machine": machine(),
+        "notes": list(notes),
+        "rows": [
+            asdict(row) | {"cpu_ms": statistics.median(row.cpu), "failed": row.failed}
+            for row in rows
+        ],
+        "full_by_empty": {
+            f"{full.place}, {full.what}": _by(full, empty) for empty, full in _pairs(rows)
+        },
+    }
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        f"  {row.what}, {row.database}",
+        _spread(row.cpu),
+        _spread(row.multiples),
+        _spread([report.per_second for report in row.reports], digits=0),
+        *(
+            f"{statistics.median(values):.1f}"
+            for values in zip(*((r.p50, r.p95, r.p99) for r in row.reports), strict=True)
+        ),
+        str(row.failed),
+    ]
+
+
+def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Rows that differ in the database alone, the smaller first."""
+    seen: dict[tuple[str, str], Row] = {}
+    pairs = []
+    for row in rows:
+        first = seen.setdefault((row.place, row.what), row)
+        if first is not row:
+            pairs.append((first, row))
+    return pairs
+
+
+def _by(full: Row, empty: Row) -> list[float]:
+    return [one / other for one, other in zip(full.cpu, empty.cpu, strict=True)]
+
+
+def _spread(values: Sequence[float], *, digits: int = 2) -> str:
+    middle, least, most = statistics.median(values), min(values), max(values)
+    return f"{middle:.{digits}f} ({least:.{digits}f} - {most:.{digits}f})"
+
+
+def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """The first column to the left, figures to the right."""
+    columns = max(map(len, table))
+    widths = [max(len(row[n]) for row in table if len(row) > n) for n in range(columns)]
+    return [
+        "  ".join(
+            cell.ljust(width) if number == 0 else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=False))
+        ).rstrip()
+        for row in table
+    ]

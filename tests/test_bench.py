@@ -1,0 +1,38 @@
+"""The benchmark runs, and everything it measures is answered. How fast isn't for tests to say."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_bench_measures_every_row_and_no_request_fails(tmp_path):
+    figures = tmp_path / "figures.json"
+    size = ["--rounds=1", "--requests=6", "--certificates=300"]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *size, f"--json={figures}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=150,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(figures.read_text())
+    sqlite_rows = [row for row in document["rows"] if "PostgreSQL" not in row["what"]]
+    assert {(row["place"].split()[0], row["what"], row["database"]) for row in sqlite_rows} == {
+        (place, what, database)
+        for place in ("in", "over")
+        for what in ("simpleenroll P-256", "simpleenroll RSA-2048", "cacerts")
+        for database in ("empty", "300 certificates")
+    }
+    for row in document["rows"]:
+        assert [report["requests"] for report in row["reports"]] == [6]
+        assert row["failed"] == 0
+    assert len(document["full_by_empty"]) == 6
+    assert ("simpleenroll P-256 on PostgreSQL" in done.stdout) != (
+        "PostgreSQL wasn't measured" in done.stdout
+    )
