@@ -99,8 +99,9 @@ def _sqlite(path: Path) -> dict[str, Any]:
                 "PRAGMA journal_mode=WAL; "  # readers don't wait for the writer
                 "PRAGMA synchronous=FULL; "  # a recorded certificate survives a power cut
                 "PRAGMA journal_size_limit=67108864; "  # 64 MiB: a burst's log isn't kept for ever
-                "PRAGMA wal_autocheckpoint=8000; "  # 32 MiB: pages written often are copied once
-                "PRAGMA cache_size=-16384;"  # 16 MiB
+                "PRAGMA wal_autocheckpoint=2000; "  # 8 MiB: pages written often are copied once
+                "PRAGMA cache_size=-16384; "  # 16 MiB
+                "PRAGMA mmap_size=268435456;"  # 256 MiB: no system call for each page read
             ),
         },
     }

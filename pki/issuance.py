@@ -292,7 +292,7 @@ def _record_issued(
         "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "
         "WHERE (client.fingerprint_sha256 = %s OR client.id = %s) AND client.state = %s)",
         [
-            *(sql.prepared_value(IssuedCertificate, *column) for column in issued.items()),
+            *sql.prepared_values(IssuedCertificate, issued),
             sql.prepared_value(IssuedCertificate, "id", intent.pk),
             State.INTENT,
             *subjects.values(now),

@@ -78,7 +78,14 @@ def fetch_values(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]
 
 def prepared_value(model: type[models.Model], name: str, value: Any) -> Any:
     """``value`` of the field ``name`` as the database takes it."""
-    return _prepared(model._meta.get_field(name), value, connections[DEFAULT_DB_ALIAS])
+    return prepared_values(model, {name: value})[0]
+
+
+def prepared_values(model: type[models.Model], values: Mapping[str, Any]) -> list[Any]:
+    """The values of the fields named, as the database takes them."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    field_of = model._meta.get_field
+    return [_prepared(field_of(name), value, connection) for name, value in values.items()]
 
 
 def _prepared(field: Any, value: Any, connection: BaseDatabaseWrapper) -> Any:

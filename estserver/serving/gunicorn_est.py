@@ -22,7 +22,7 @@ _truststore = getattr(settings, "EST_TRUSTSTORE", "estserver.serving.truststore.
 
 bind = "127.0.0.1:8443"
 worker_class = "estserver.serving.worker.DeviceWorker"
-threads = 16  # those that wait cost only memory, and slow clients hold them
+threads = 8  # those that wait cost only memory, and slow clients hold them
 keepalive = 5  # seconds; for a device that asks for /csrattrs and then enrolls
 timeout = 60
 graceful_timeout = 15

@@ -47,7 +47,7 @@ class Command(BaseCommand):
             help="EST processes (default: cores)",
         )
         parser.add_argument(
-            "--threads", type=int, default=16, help="connections at a time in each EST process"
+            "--threads", type=int, default=8, help="connections at a time in each EST process"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
