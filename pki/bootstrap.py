@@ -81,6 +81,11 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
             successor_of=existing,
         )
         return [f"device CA {ca}: imported, {_how_it_signs(ca)}"]
+    if existing is None and not plan.is_generated:
+        raise OperatorError(
+            "there is no device CA, and none may be made (generateIotCaCertificate is false): set "
+            "iotCoreCaCertificatePath to your CA's certificate, or generateIotCaCertificate to true"
+        )
     if existing is None:
         ca = create_authority(
             Purpose.DEVICE,

@@ -20,6 +20,8 @@ from pki.signers import SigningRequest
 from pki.signing import sign
 from pki.transactions import in_write_transaction
 
+State = IssuedCertificate.State
+
 CLIENT_RULES = CSRRules(
     key_algorithms=frozenset(KEY_ALGORITHMS),
     subject_attributes=frozenset(SUBJECT_ATTRIBUTES),
@@ -79,9 +81,15 @@ def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -
     )
 
     def record_issued() -> IssuedCertificate:
-        for column, value in issued_columns(certificate, timezone.now()).items():
+        issued = issued_columns(certificate, timezone.now())
+        still_wanted = IssuedCertificate.objects.filter(pk=intent.pk, state=State.INTENT)
+        if not still_wanted.update(**issued):
+            raise OperatorError(
+                f"the certificate for {intent.common_name} was denied or settled while it was "
+                "being signed: nothing was issued; sign the CSR again if it should have one"
+            )
+        for column, value in issued.items():
             setattr(intent, column, value)
-        intent.save()
         audit.record("issue", actor=actor, target=f"certificate:{intent.serial_number}")
         return intent
 

@@ -20,6 +20,8 @@ class DeviceCAPlan:
     validity_years: int = 10
     certificate_path: Path | None = None
     private_key_path: Path | None = None
+    is_generated: bool = True
+    """Whether one may be made when no certificate is given."""
     signer: str = "keyfile"
 
 

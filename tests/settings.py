@@ -1,16 +1,21 @@
 """Settings of the tests: every app, both doors' URLs by name, a database that threads can share."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-os.environ["EST_DATA_DIR"] = tempfile.mkdtemp(prefix="est-tests-")
+_directory = os.environ["EST_DATA_DIR"] = tempfile.mkdtemp(prefix="est-tests-")
 os.environ.pop("EST_CONFIG", None)
+
 
 from estserver.database import database_settings
 from estserver.settings.admin import *  # noqa: F403
 from estserver.settings.admin import EST_DATA_DIR, PKI
+
+atexit.register(shutil.rmtree, _directory, ignore_errors=True)
 
 EST_DOMAIN = "est.example.com"
 EST_DOMAIN_NAMES = frozenset({EST_DOMAIN})

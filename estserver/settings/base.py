@@ -53,6 +53,7 @@ PKI = PKISettings(
         validity_years=_properties.iot_core_est_ca_validity_years,
         certificate_path=_path(_deployment.iot_core_ca_certificate_path),
         private_key_path=_path(_deployment.iot_core_ca_private_key_path),
+        is_generated=_deployment.generate_iot_ca_certificate,
         signer=_properties.device_ca_signer,
     ),
     client_ca=ClientCAPlan(

@@ -36,9 +36,7 @@ def test_samples_template_declares_what_the_default_profile_allows(installation,
     assert check_profiles(None, databases=["default"]) == []
 
 
-def test_T08_profile_that_leaves_a_declared_parameter_empty_is_named(
-    change_default_profile, template
-):
+def test_profile_that_leaves_a_declared_parameter_empty_is_named(change_default_profile, template):
     template(declaring("CommonName", "Country", "Organization", "Id"))
     change_default_profile(subject_attributes=["organizationName"])
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -286,10 +287,17 @@ def test_a_run_that_was_cut_off_is_completed_by_the_next(db, data_dir, statement
 # The sample configurations
 
 
-@pytest.mark.parametrize(
-    "sample", ["config-sample-all-generated", "config-sample-all-external", "config-local"]
-)
-def test_a_sample_configuration_brings_up_an_installation(tmp_path, sample):
+@pytest.fixture
+def manage_with(tmp_path):
+    """Run ``manage.py`` with one of the configurations in ``config/``, unchanged."""
+
+    def prepare(sample):
+        return partial(_manage, tmp_path, sample)
+
+    return prepare
+
+
+def _manage(tmp_path, sample, *arguments):
     environ = {
         **os.environ,
         "EST_CONFIG": str(PROJECT_ROOT / "config" / f"{sample}.yaml"),
@@ -297,17 +305,20 @@ def test_a_sample_configuration_brings_up_an_installation(tmp_path, sample):
         "DJANGO_SETTINGS_MODULE": "estserver.settings.admin",
     }
     environ.pop("DATABASE_URL", None)
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=PROJECT_ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
-    def manage(*arguments):
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=PROJECT_ROOT,
-            env=environ,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+
+@pytest.mark.parametrize("sample", ["config-sample-all-generated", "config-local"])
+def test_a_sample_configuration_brings_up_an_installation(tmp_path, manage_with, sample):
+    manage = manage_with(sample)
 
     assert manage("migrate", "-v0").returncode == 0
     said = manage("bootstrap_cas")
@@ -315,3 +326,15 @@ def test_a_sample_configuration_brings_up_an_installation(tmp_path, sample):
     assert (said.returncode, said.stderr) == (0, "")
     assert "device CA device-ca: made, ec-p256" in said.stdout
     assert (tmp_path / "test-client.p12").exists()
+
+
+def test_the_external_sample_waits_for_its_ca_and_makes_none_of_its_own(manage_with):
+    manage = manage_with("config-sample-all-external")
+
+    assert manage("migrate", "-v0").returncode == 0
+    said = manage("bootstrap_cas")
+
+    assert said.returncode == 1
+    assert "generateIotCaCertificate is false" in said.stderr
+    assert "set iotCoreCaCertificatePath" in said.stderr
+    assert said.stdout == ""

@@ -13,6 +13,7 @@ from estserver.serving.server_certificate import ensure_server_certificate
 from pki.bootstrap import TEST_CLIENT, bootstrap_cas
 from pki.commands import OperatorCommand, command_actor
 from pki.files import replace_file
+from pki.intents import settle_intents
 
 ADMIN_NAME = "admin"
 
@@ -34,6 +35,9 @@ class Command(OperatorCommand):
         call_command("migrate", interactive=False, verbosity=0)
         for line in bootstrap_cas(actor=command_actor()):
             self.stdout.write(line)
+        settled = settle_intents(actor=command_actor())
+        if settled:
+            self.stdout.write(f"abandoned intents made void: {settled}")
         ensure_server_certificate(settings.EST_DATA_DIR)
         self._make_admin(admin_port)
         self.stdout.write(_first_enrollment(port))
