@@ -21,6 +21,7 @@ from pki.exceptions import CSRRejected, OperatorError
 from pki.intents import BACKDATING
 from pki.keys import KEY_ALGORITHMS, check_public_key, generate_private_key, public_key_sha256
 from pki.models import CertificateAuthority, CertificateProfile
+from pki.names import name_text
 from pki.profile_versions import change_profile
 from pki.profiles import random_serial_number, serial_number_text, signature_hash
 from pki.signers import KeySigner, authority_key, get_signer
@@ -79,14 +80,14 @@ def import_authority(
     if key is None and signer and isinstance(get_signer(signer), KeySigner):
         raise OperatorError(
             f"the signer {signer!r} needs the private key of "
-            f"{certificate.subject.rfc4514_string()}: give the key's file, or choose the signer "
+            f"{name_text(certificate.subject)}: give the key's file, or choose the signer "
             "of the PKI that has it"
         )
     reference = ""
     if key is not None:
         if public_key_sha256(key.public_key()) != public_key_sha256(certificate.public_key()):
             raise OperatorError(
-                f"the private key isn't that of {certificate.subject.rfc4514_string()}: "
+                f"the private key isn't that of {name_text(certificate.subject)}: "
                 "give the key that belongs to the CA certificate"
             )
         reference = _key_signer(signer).store(_key_name(name), key)
@@ -112,8 +113,7 @@ def make_successor(ca: CertificateAuthority, *, actor: Actor, reason: str) -> Ce
     old = ca.certificate
     if old.issuer != old.subject:
         raise OperatorError(
-            f"{ca} is signed by {old.issuer.rfc4514_string()}: have that CA sign a new one, and "
-            "import it"
+            f"{ca} is signed by {name_text(old.issuer)}: have that CA sign a new one, and import it"
         )
     if ca.key_algorithm not in KEY_ALGORITHMS:
         raise OperatorError(
@@ -210,7 +210,7 @@ def _check_is_new(certificate: x509.Certificate) -> None:
 
 def check_ca_certificate(certificate: x509.Certificate) -> None:
     """Raise ``OperatorError`` unless this is a CA's certificate, and its time isn't over."""
-    subject = certificate.subject.rfc4514_string()
+    subject = name_text(certificate.subject)
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         is_ca = constraints.ca
@@ -245,8 +245,8 @@ def _check_chain(certificate: x509.Certificate, chain: list[x509.Certificate]) -
             below.verify_directly_issued_by(above)
         except (InvalidSignature, ValueError, TypeError) as error:
             raise OperatorError(
-                f"{below.subject.rfc4514_string()} isn't signed by "
-                f"{above.subject.rfc4514_string()}: order the file from the CA up to its root"
+                f"{name_text(below.subject)} isn't signed by "
+                f"{name_text(above.subject)}: order the file from the CA up to its root"
             ) from error
         below = above
 
@@ -285,7 +285,7 @@ def _row(
         purpose=purpose,
         name=name,
         pem=certificate.public_bytes(Encoding.PEM).decode(),
-        subject=certificate.subject.rfc4514_string()[:500],
+        subject=name_text(certificate.subject)[:500],
         serial_number=serial_number_text(certificate.serial_number),
         fingerprint_sha256=certificate.fingerprint(SHA256()).hex(),
         key_sha256=public_key_sha256(public_key),

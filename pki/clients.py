@@ -19,6 +19,7 @@ from django.utils import timezone
 from pki import prepared, sql
 from pki.exceptions import ClientRefused
 from pki.models import CertificateAuthority, IssuedCertificate
+from pki.names import name_text
 from pki.prepared import Prepared, PreparedAuthority
 from pki.profiles import serial_number_text
 from pki.reasons import Reason
@@ -114,7 +115,7 @@ def _read(der: bytes, chain: tuple[bytes, ...], world: Prepared) -> _Read:
             path=path,
             authority=authority,
             fingerprint=hashlib.sha256(der).hexdigest(),
-            subject=certificate.subject.rfc4514_string(),
+            subject=name_text(certificate.subject),
             common_name=str(common_names[0].value) if common_names else "",
         )
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:

@@ -2,6 +2,8 @@
 
 import datetime
 import logging
+import random
+import time
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -14,7 +16,7 @@ from pki.prepared import authority_key_identifier
 from pki.profiles import signature_hash
 from pki.reasons import Reason
 from pki.signers import authority_key
-from pki.transactions import ATTEMPTS, in_write_transaction
+from pki.transactions import ATTEMPTS, FIRST_PAUSE, in_write_transaction
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ def make_crl(ca: CertificateAuthority) -> bytes:
     somebody else was faster every time.
     """
     key = authority_key(ca, otherwise="get the CRL from its PKI")
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         numbers = CertificateAuthority.objects.values_list("crl_number", flat=True)
         latest = numbers.get(pk=ca.pk)
         now = timezone.now()
@@ -63,6 +65,7 @@ def make_crl(ca: CertificateAuthority) -> bytes:
         if _put_on_record(ca, latest, der, now):
             return der
         logger.info("another CRL of %s was faster than number %d", ca, latest + 1)
+        time.sleep(FIRST_PAUSE * 2**attempt * random.random())  # noqa: S311  # jitter
     raise Busy(Reason.DATABASE_UNAVAILABLE)
 
 

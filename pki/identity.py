@@ -12,7 +12,7 @@ from pki.clients import Client
 from pki.csr import ParsedCSR, asks_to_change_subject
 from pki.exceptions import EnrollmentRefused
 from pki.models import CertificateProfile, IssuedCertificate
-from pki.names import fold_name, names_equal, sans_equal
+from pki.names import fold_name, name_text, names_equal, sans_equal
 from pki.prepared import PreparedProfile, key_matches
 from pki.reasons import Reason
 
@@ -98,8 +98,8 @@ def check_renewal(
     if not names_equal(csr.csr.subject, certificate.subject):
         raise EnrollmentRefused(
             Reason.SUBJECT_CHANGED,
-            f"the CSR's subject {csr.csr.subject.rfc4514_string()!r} isn't the certificate's "
-            f"{certificate.subject.rfc4514_string()!r}",
+            f"the CSR's subject {name_text(csr.csr.subject)!r} isn't the certificate's "
+            f"{name_text(certificate.subject)!r}",
         )
     if not sans_equal(csr.san, certificate_san(certificate)):
         raise EnrollmentRefused(Reason.SAN_CHANGED)

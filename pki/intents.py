@@ -14,7 +14,7 @@ from pki.audit import SYSTEM, Actor
 from pki.csr import ParsedCSR
 from pki.exceptions import AuthorityUnavailable
 from pki.models import IssuedCertificate
-from pki.names import fold_name
+from pki.names import fold_name, name_text
 from pki.prepared import PreparedAuthority
 from pki.profiles import random_serial_number, serial_number_text
 from pki.reasons import Reason
@@ -60,7 +60,7 @@ def new_intent(
         common_name=common_name,
         name_folded=fold_name(common_name),
         device_serial=csr.device_serial,
-        subject=subject.rfc4514_string()[:1000],
+        subject=name_text(subject)[:1000],
         san=_san_text(san)[:2000],
         key_algorithm=csr.key_algorithm,
         key_sha256=csr.key_sha256,

@@ -206,6 +206,18 @@ def _check_attribute(attribute: x509.NameAttribute[str | bytes], *, allowed: Set
     return kind.name
 
 
+_NAMES_IN_TEXT: Final = {
+    attribute.oid: attribute.name
+    for attribute in SUBJECT_ATTRIBUTES.values()
+    if attribute.name in {"dnQualifier", "emailAddress", "serialNumber"}
+}
+
+
+def name_text(name: x509.Name) -> str:
+    """Write a name as RFC 4514 has it, with ``serialNumber`` and its like as words, not OIDs."""
+    return name.rfc4514_string(_NAMES_IN_TEXT)
+
+
 def fold_name(name: str) -> str:
     """Return the form under which the denylist and the bindings compare a thing name.
 

@@ -49,11 +49,11 @@ def caller(environ: Mapping[str, Any]) -> Caller:
     source_ip = environ.get("REMOTE_ADDR") or None
     if connection is None or not hasattr(connection, "getpeercert"):
         return Caller(None, source_ip=source_ip)
-    return Caller(
-        connection.getpeercert(binary_form=True) or None,
-        chain=peer_chain(connection),
-        source_ip=source_ip,
-    )
+    try:
+        certificate = connection.getpeercert(binary_form=True) or None
+    except ValueError:  # the client has gone meanwhile, and nobody reads the answer
+        return Caller(None, source_ip=source_ip)
+    return Caller(certificate, chain=peer_chain(connection), source_ip=source_ip)
 
 
 def _from_event(event: Mapping[str, Any]) -> Caller:

@@ -68,8 +68,8 @@ class StatusFilter(ChoiceFilter):
             "Active",
             lambda: Q(state=State.ISSUED, not_after__gt=timezone.now() + EXPIRING),
         ),
-        "expiring": ("Expiring within 30 days", lambda: _expires(EXPIRING.days)),
         "expiring-7": ("Expiring within 7 days", lambda: _expires(7)),
+        "expiring": ("Expiring within 30 days", lambda: _expires(EXPIRING.days)),
         "expiring-90": ("Expiring within 90 days", lambda: _expires(90)),
         "expired": (
             "Expired",

@@ -29,7 +29,7 @@ APPLICATION = """
         body = {
             "/chain": b"".join(peer_chain(connection)),
             "/large": b"x" * 300_000,
-        }.get(path, connection.getpeercert(True) or b"nobody")
+        }.get(path, (peer_chain(connection) or (b"nobody",))[0])
         headers = [("Content-Type", "application/pkcs7-mime; smime-type=certs-only")]
         if path != "/chunked":
             headers.append(("Content-Length", str(len(body))))
@@ -355,7 +355,7 @@ def test_load_generator_counts_and_verifies(server, fleet):
         target,
         [load.make_csr(f"device-{n}", "p256") for n in range(12)],
         concurrency=3,
-        server_pid=server.process.pid,
+        server_pids=[server.process.pid],
     )
 
     assert (report.requests, report.failed) == (12, 0)
