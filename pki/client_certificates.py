@@ -16,7 +16,7 @@ from pki.keys import KEY_ALGORITHMS
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.names import SUBJECT_ATTRIBUTES
 from pki.prepared import PreparedAuthority
-from pki.signers import SigningRequest
+from pki.profiles import SigningRequest
 from pki.signing import sign
 from pki.transactions import in_write_transaction
 

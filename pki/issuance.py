@@ -34,8 +34,8 @@ from pki.intents import issued_columns, new_intent
 from pki.models import IssuedCertificate
 from pki.names import fold_name
 from pki.prepared import PreparedProfile
+from pki.profiles import SigningRequest
 from pki.reasons import Reason
-from pki.signers import SigningRequest
 from pki.signing import sign
 from pki.transactions import in_write_transaction
 

@@ -17,9 +17,9 @@ from pki.csr import CSRRules, POPLinking
 from pki.exceptions import AuthorityUnavailable
 from pki.keys import public_key_sha256
 from pki.models import CertificateAuthority, CertificateProfile, Generation
+from pki.profiles import Issuer
 from pki.reasons import Reason
 from pki.san import SANRule
-from pki.signers.base import Issuer
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ Nothing but the public key and the checked subject and SAN comes from the CSR (R
 device can't ask for more than it is granted.
 """
 
+import datetime
 import secrets
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -13,11 +14,33 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-if TYPE_CHECKING:
-    from pki.signers.base import Issuer, SigningRequest
-
 SERIAL_NUMBER_BITS = 159
 """RFC 5280 4.1.2.2 allows 20 octets, positive; all of the bits are random."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningRequest:
+    """What the intent on record says shall be signed."""
+
+    csr: x509.CertificateSigningRequest
+    subject: x509.Name
+    san: x509.SubjectAlternativeName | None
+    serial_number: int
+    not_before: datetime.datetime
+    not_after: datetime.datetime
+    tenant_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """The CA that signs: what every certificate of it has in common, prepared once."""
+
+    certificate: x509.Certificate
+    name: x509.Name
+    authority_key_identifier: x509.AuthorityKeyIdentifier
+    key_reference: str
+    not_after: datetime.datetime
+
 
 _NOT_A_CA = x509.BasicConstraints(ca=False, path_length=None)
 _CLIENT_AUTH = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
@@ -63,7 +86,7 @@ def signature_hash(
     return hashes.SHA256()
 
 
-def build_certificate(request: "SigningRequest", issuer: "Issuer") -> x509.CertificateBuilder:
+def build_certificate(request: SigningRequest, issuer: Issuer) -> x509.CertificateBuilder:
     """The device (or test client) certificate that ``request`` asks of ``issuer``, unsigned.
 
     Version 3, CA:FALSE and key usage critical, clientAuth, SKI and AKI (RFC 5280 4.2.1).

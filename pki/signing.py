@@ -10,8 +10,9 @@ from pki.exceptions import SignerUnavailable
 from pki.intents import CLOCK_TOLERANCE
 from pki.models import IssuedCertificate
 from pki.prepared import PreparedAuthority, key_matches
+from pki.profiles import SigningRequest
 from pki.reasons import Reason
-from pki.signers import SigningRequest, get_signer
+from pki.signers import get_signer
 
 logger = logging.getLogger(__name__)
 

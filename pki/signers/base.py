@@ -5,9 +5,7 @@ number and extensions itself. A ``KeySigner`` holds or reaches a private key, an
 certificate from it.
 """
 
-import datetime
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar
 
 from cryptography import x509
@@ -15,32 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 
 from pki.exceptions import SignerUnavailable
 from pki.keys import public_key_sha256
-from pki.profiles import build_certificate, signature_hash
+from pki.profiles import Issuer, SigningRequest, build_certificate, signature_hash
 from pki.reasons import Reason
-
-
-@dataclass(frozen=True, slots=True)
-class SigningRequest:
-    """What the intent on record says shall be signed."""
-
-    csr: x509.CertificateSigningRequest
-    subject: x509.Name
-    san: x509.SubjectAlternativeName | None
-    serial_number: int
-    not_before: datetime.datetime
-    not_after: datetime.datetime
-    tenant_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Issuer:
-    """The CA that signs: what every certificate of it has in common, prepared once."""
-
-    certificate: x509.Certificate
-    name: x509.Name
-    authority_key_identifier: x509.AuthorityKeyIdentifier
-    key_reference: str
-    not_after: datetime.datetime
 
 
 class Signer(ABC):

@@ -20,8 +20,9 @@ from cryptography import x509
 from django.utils.module_loading import import_string
 
 from pki.exceptions import OperatorError, SignerRefused, SignerUnavailable
+from pki.profiles import Issuer, SigningRequest
 from pki.reasons import Reason
-from pki.signers.base import Issuer, Signer, SigningRequest
+from pki.signers.base import Signer
 
 logger = logging.getLogger(__name__)
 

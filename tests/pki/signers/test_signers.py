@@ -19,7 +19,8 @@ from pki.authorities import import_authority
 from pki.exceptions import OperatorError, SignerRefused, SignerUnavailable
 from pki.keys import public_key_sha256
 from pki.models import CertificateAuthority, IssuedCertificate
-from pki.signers import KeySigner, SigningRequest, get_signer
+from pki.profiles import SigningRequest
+from pki.signers import KeySigner, get_signer
 from pki.signers.keyfile import PASSPHRASE_VARIABLE, KeyFileSigner
 from pki.signing import sign
 from tests.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key
