@@ -86,12 +86,19 @@ def http_status(reason: Reason) -> HTTPStatus:
     return HTTPStatus(status_of(error(reason)) or HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def _phrase(status: HTTPStatus) -> str:
+    """As RFC 9110 15 has it; Python 3.11 still has the older words for 413."""
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return "Content Too Large"
+    return status.phrase
+
+
 def reason_codes() -> str:
     """The reference, in Markdown: by status, each code a heading and so an anchor."""
     parts = [_INTRODUCTION]
     by_status = sorted(Reason, key=http_status)  # stable: the enum's order within a status
     for status, reasons in groupby(by_status, key=http_status):
-        parts.append(f"\n## {status.value} {status.phrase}\n")
+        parts.append(f"\n## {status.value} {_phrase(status)}\n")
         for reason in reasons:
             parts.append(f"\n### {reason.code}\n\n{reason.meaning} {reason.advice}\n")
     return "".join(parts)
