@@ -7,7 +7,7 @@ models' fields, so that each database gets what it expects. Everything else uses
 """
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache
 from operator import attrgetter, methodcaller
 from typing import Any, TypeVar
@@ -111,7 +111,7 @@ def prepared_values(model: type[models.Model], values: Mapping[str, Any]) -> lis
 
 
 def _prepared(field: Any, value: Any, connection: BaseDatabaseWrapper) -> Any:
-    if value is None or _is_plain(type(field)):
+    if value is None or _is_plain(field.__class__):
         return value
     if isinstance(value, datetime.datetime) and connection.vendor == "sqlite":
         # As Django writes it; its own way there costs as much as the rest of an INSERT.
@@ -121,8 +121,8 @@ def _prepared(field: Any, value: Any, connection: BaseDatabaseWrapper) -> Any:
 
 
 @cache
-def _is_plain(kind: type[Any]) -> bool:
-    return issubclass(kind, _PLAIN_FIELDS)
+def _is_plain(kind: Hashable) -> bool:
+    return isinstance(kind, type) and issubclass(kind, _PLAIN_FIELDS)
 
 
 @cache
