@@ -5,13 +5,16 @@ with ``bench/load.py`` against an application that answers 1 KiB over a fresh mu
 clients, two processes on the two cores that the clients share, TLS 1.3, P-256, cached context):
 
 =========================  ==================  ============================================
-server                     CPU per request     if clients leave Nagle's algorithm on
+server                     CPU per request,    if clients leave Nagle's algorithm on
+                           by the client's
 =========================  ==================  ============================================
-gunicorn's gthread         1.3 to 1.4 ms       175/s, median latency 44 ms
-gunicorn's sync            1.0 to 1.2 ms       145/s, 54 ms; and a slow client blocks others
-this worker                1.0 to 1.1 ms       1,050/s, 7 ms
-bare loop, no HTTP         0.8 to 1.0 ms       1,150/s, 7 ms: the floor in Python
+gunicorn's gthread         1.26                175/s, median latency 44 ms
+gunicorn's sync            1.05                145/s, 54 ms; and a slow client blocks others
+this worker                1.07 to 1.13        400 to 1,050/s, 7 to 19 ms
 =========================  ==================  ============================================
+
+The first column holds ratios within one run, for the machine was shared; in milliseconds it was
+between 1.0 and 1.7 for this worker.
 
 Threads accept by themselves: gthread accepts in the main thread, and then crosses a queue, a
 selector made for the purpose, a pipe and the main thread again. The 40 ms are explained in
