@@ -91,6 +91,7 @@ def _run(
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
             return take(cursor)
+    connection.close_if_health_check_failed()  # as Django does: the server may have restarted
     connection.ensure_connection()
     if connection.vendor == "sqlite":
         statement = statement.replace("%s", "?")  # none of ours holds a literal "%"
