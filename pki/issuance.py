@@ -13,6 +13,7 @@ A crash after any step leaves a row that says how far it got. The same request a
 where it stopped, so a device that resends gets one certificate, not two.
 """
 
+import copy
 import datetime
 import hashlib
 import logging
@@ -303,17 +304,19 @@ def _record_issued(
     )
     if not changed:
         raise _NotIssued  # and undo what was superseded
+    # A copy: this may run again after a conflict, and then has to start from the intent.
+    row = copy.copy(intent)
     for column, value in issued.items():
-        setattr(intent, column, value)
+        setattr(row, column, value)
     audit.record(
         "issue",
         actor=request.actor,
-        target=f"certificate:{intent.serial_number}",
-        after={"name": intent.common_name, "fingerprint": intent.fingerprint_sha256},
+        target=f"certificate:{row.serial_number}",
+        after={"name": row.common_name, "fingerprint": row.fingerprint_sha256},
     )
     if on_issued is not None:
-        on_issued(intent)
-    return intent
+        on_issued(row)
+    return row
 
 
 def _supersede(intent: IssuedCertificate, request: IssueRequest, now: datetime.datetime) -> None:

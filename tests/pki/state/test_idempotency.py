@@ -1,8 +1,10 @@
 """The same request again gets the same certificate, not a second one (T18)."""
 
+import sqlite3
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from pki.audit import Actor
@@ -178,4 +180,31 @@ def test_T33_serial_number_that_clashes_is_drawn_again(device, monkeypatch):
     second = device.simpleenroll(make_csr("sensor-2", key=make_key(index=1))).certificate
 
     assert second.serial_number == first.serial_number - 1
+    check_invariants()
+
+
+def test_I1_a_conflict_after_the_issued_update_leaves_no_half_record(device):
+    """The whole step runs again, from what it was given and not from what it made of it."""
+    conflicts = []
+
+    def meet_another_writer(execute, statement, params, many, context):
+        result = execute(statement, params, many, context)
+        is_issued = statement.startswith('UPDATE "pki_issuedcertificate"') and '"der"' in statement
+        if is_issued and not conflicts:
+            cause = sqlite3.OperationalError("database is locked")
+            cause.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            conflicts.append(cause)
+        elif conflicts and statement.startswith('INSERT INTO "pki_auditevent"'):
+            if conflicts[-1] is not None:
+                cause = conflicts[-1]
+                conflicts.append(None)
+                raise OperationalError(str(cause)) from cause
+        return result
+
+    with connection.execute_wrapper(meet_another_writer):
+        reply = device.simpleenroll(make_csr("sensor-1"))
+
+    assert len(conflicts) == 2
+    row = IssuedCertificate.objects.for_name("sensor-1").get()
+    assert (row.state, row.to_x509()) == (State.ISSUED, reply.certificate)
     check_invariants()
