@@ -194,11 +194,9 @@ def test_I1_a_conflict_after_the_issued_update_leaves_no_half_record(device):
             cause = sqlite3.OperationalError("database is locked")
             cause.sqlite_errorcode = sqlite3.SQLITE_BUSY
             conflicts.append(cause)
-        elif conflicts and statement.startswith('INSERT INTO "pki_auditevent"'):
-            if conflicts[-1] is not None:
-                cause = conflicts[-1]
-                conflicts.append(None)
-                raise OperationalError(str(cause)) from cause
+        elif len(conflicts) == 1 and statement.startswith('INSERT INTO "pki_auditevent"'):
+            conflicts.append(None)
+            raise OperationalError(str(conflicts[0])) from conflicts[0]
         return result
 
     with connection.execute_wrapper(meet_another_writer):
