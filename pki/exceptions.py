@@ -12,7 +12,7 @@ class PKIError(Exception):
 
     def __init__(self, reason: Reason, message: str = "") -> None:
         self.reason = reason
-        self.message = message or reason.meaning
+        self.message = message or f"{reason.meaning} {reason.advice}"
         super().__init__(f"{reason.code}: {self.message}")
 
 

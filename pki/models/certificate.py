@@ -141,8 +141,3 @@ class IssuedCertificate(models.Model):
         if self.der is None:
             return ""
         return self.to_x509().public_bytes(Encoding.PEM).decode()
-
-    @property
-    def has_expired(self) -> bool:
-        """Whether its time is over."""
-        return self.not_after <= timezone.now()

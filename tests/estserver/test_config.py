@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import os
 import pickle
 import subprocess
 import sys
@@ -716,3 +717,29 @@ def test_the_command_prints_the_reference():
     Command(stdout=out).handle()
 
     assert out.getvalue() == configuration_reference()
+
+
+def test_a_bad_file_ends_a_command_with_its_problems_and_nothing_else(tmp_path):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("Properties:\n  iotTemplatName: x\n")
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", "bootstrap_cas"],
+        cwd=PROJECT_ROOT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "estserver.settings.admin",
+            "EST_CONFIG": str(bad),
+            "EST_DATA_DIR": str(tmp_path / "var"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "bad.yaml:2 Properties.iotTemplatName: unknown key; did you mean iotTemplateName?\n"
+    )
+    assert not (tmp_path / "var").exists()

@@ -216,3 +216,11 @@ def test_W22_a_hooks_sentence_stays_one_line(est_client, settings):
     assert b"\r" not in response.body
     assert "set-cookie" not in response.headers
     assert all(character.isprintable() for character in response.text[:-1])
+
+
+def test_W22_a_refusal_says_what_to_do(est_client):
+    response = est_client.request("POST", est_client.url("simpleenroll"), b"MIIB", {})
+
+    assert response.status_code == 415
+    assert "isn't application/pkcs10." in response.text
+    assert "Send 'Content-Type: application/pkcs10'" in response.text
