@@ -248,7 +248,8 @@ def test_an_unfit_certificate_reaches_nobody(external, monkeypatch, caplog, retu
 
     assert caught.value.reason.code == "signer-misbehaved"
     assert complaint in caplog.text
-    assert caught.value.message == caught.value.reason.meaning  # the device learns no more
+    reason = caught.value.reason
+    assert caught.value.message == f"{reason.meaning} {reason.advice}"  # the device learns no more
 
 
 @pytest.mark.parametrize(
