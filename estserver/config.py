@@ -18,6 +18,7 @@ from typing import Any
 
 from estserver.config_types import (
     AllowedHost,
+    CACertificateMode,
     CertificateArn,
     ClassPath,
     CommonName,
@@ -26,6 +27,7 @@ from estserver.config_types import (
     FilePath,
     GatewaySeconds,
     IdentityRule,
+    IoTProvisioning,
     KeyAlgorithm,
     LambdaSeconds,
     LogLevel,
@@ -34,10 +36,15 @@ from estserver.config_types import (
     PolicyName,
     PopLinking,
     Regex,
+    Region,
+    RequestSeconds,
+    RoleArn,
+    RoleName,
     SecretName,
     SignerAlias,
     TagKey,
     TagValue,
+    TargetName,
     TemplateName,
     Years,
 )
@@ -86,7 +93,20 @@ class Tag:
     value: TagValue
 
 
-DEFAULT_SIGNERS = {"keyfile": SignerConfig(backend="pki.signers.keyfile.KeyFileSigner")}
+@dataclass(frozen=True, kw_only=True)
+class IoTTargetConfig:
+    """An AWS IoT registry that device certificates work with."""
+
+    __pydantic_config__ = _FILE_FORMAT
+
+    name: TargetName
+    region: Region = ""
+    role_arn: RoleArn = ""
+
+
+DEFAULT_SIGNERS = {
+    "keyfile": SignerConfig(backend="pki.signers.keyfile.KeyFileSigner"),
+}
 EXTERNAL_SIGNER = "pki.signers.external.ExternalSigner"
 
 
@@ -186,6 +206,26 @@ class Properties:
     enrollment_hook_class: OptionalClassPath = ""
     """A class of yours that is called before and after each enrollment."""
     # AWS IoT
+    aws_region: Region = ""
+    """The region of everything in AWS. Not set is the environment's: AWS_REGION, or the profile's.
+    """
+    iot_provisioning: IoTProvisioning = ""
+    """How certificates of the first profile become things. `jitp`: AWS IoT makes the thing at the
+    device's first connection; `register`: the server makes it before; `none`: AWS IoT isn't told.
+    Not set follows configureJITP: `jitp` if that is true, else `none`.
+    """
+    iot_targets: tuple[IoTTargetConfig, ...] = ()
+    """Where devices connect: a list of `name`, `region` and `roleArn`, a role to assume for another
+    account. Not set is one target, `default`: this account, awsRegion.
+    """
+    iot_ca_certificate_mode: CACertificateMode = "SNI_ONLY"
+    """How the device CA is registered. `SNI_ONLY`, which AWS recommends: devices must send the
+    server's name (SNI); several accounts may have the CA. `DEFAULT`: one account a region.
+    """
+    iot_provisioning_role_name: RoleName = "ESTServerDeviceProvisioningRole"
+    """The role that JITP makes things with."""
+    iot_request_seconds: RequestSeconds = 4
+    """How long a request may wait for AWS IoT; what isn't done by then, the outbox does."""
     iot_template_path: FilePath = "config/iot_template_default.json"
     """The provisioning template's body."""
     iot_template_name: TemplateName = "est_iot_provisioning_template"
@@ -222,8 +262,8 @@ class DeploymentOptions:
     generate_iot_ca_certificate: bool = True
     """Generate a self-signed device CA. Ignored when iotCoreCaCertificatePath is set."""
     configure_jitp: bool = True
-    """true: devices become things at their first connection (JITP); false: the server registers
-    each certificate.
+    """true: AWS IoT gets the provisioning template and the policy, and devices become things at
+    their first connection (JITP). false: it gets neither; see iotProvisioning.
     """
     tags: tuple[Tag, ...] = ()
     """Tags for all AWS resources: a list of `key` and `value`."""
@@ -246,6 +286,12 @@ class Config:
     def resolve(self, path: str | Path) -> Path:
         """A path of the file as an absolute one; relative paths start at the project root."""
         return PROJECT_ROOT / path
+
+    @property
+    def iot_provisioning(self) -> str:
+        """`jitp`, `register` or `none`, for the first profile."""
+        chosen = self.properties.iot_provisioning
+        return chosen or ("jitp" if self.deployment.configure_jitp else "none")
 
     def signer_settings(self) -> dict[str, dict[str, Any]]:
         """The signers by alias, as plain ``{"BACKEND": ..., "OPTIONS": {...}}`` for settings."""

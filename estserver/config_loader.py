@@ -103,6 +103,7 @@ class _Reading:
         yield from self._identity_problems()
         yield from self._timeout_problems()
         yield from self._tag_problems()
+        yield from self._target_problems()
         for text in _database_problems(self.properties.values, data_dir):
             yield self._at(self.properties, "databaseUrl", text)
 
@@ -218,6 +219,12 @@ class _Reading:
         uses = Counter(tag.key for tag in self.deployment.values.tags)
         for key in (key for key, count in uses.items() if count > 1):
             yield self._at(self.deployment, "tags", f'the tag "{key}" is given twice; keep one')
+
+    def _target_problems(self) -> Iterator[Problem]:
+        uses = Counter(target.name for target in self.properties.values.iot_targets)
+        for name in (name for name, count in uses.items() if count > 1):
+            text = f'the target "{name}" is there twice; give each a name of its own'
+            yield self._at(self.properties, "iotTargets", text)
 
     def _at(
         self, section: Section[Properties] | Section[DeploymentOptions], key: str, text: str

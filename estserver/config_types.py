@@ -99,7 +99,33 @@ TagKey = Annotated[
 ]
 TagValue = Annotated[str, _matching(r".{0,256}"), Wanted("a tag value of up to 256 characters")]
 
+Region = Annotated[
+    str,
+    _matching(r"[a-z]{2}(-[a-z]+)+-\d|"),
+    Wanted('an AWS region such as eu-central-1, or ""'),
+]
+RoleArn = Annotated[
+    str,
+    _matching(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,512}|"),
+    Wanted('the ARN of an IAM role (arn:aws:iam::123456789012:role/...), or ""'),
+]
+RoleName = Annotated[
+    str,
+    _matching(r"[\w+=,.@-]{1,64}"),
+    Wanted("an IAM role name: 1 to 64 characters of A-Z a-z 0-9 _ + = , . @ -"),
+]
+TargetName = Annotated[
+    str,
+    _matching(r"[a-z0-9][a-z0-9-]{0,39}"),
+    Wanted("a short name: 1 to 40 characters of a-z 0-9 -"),
+]
+RequestSeconds = Annotated[
+    int, Interval(ge=0, le=20), Wanted("a whole number of seconds from 0 to 20")
+]
+
 KeyAlgorithm = Literal["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096"]
 IdentityRule = Literal["first-use", "same-cn", "pattern", "allow-list", "any"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 PopLinking = Literal["ignore", "refuse"]
+IoTProvisioning = Literal["", "jitp", "register", "none"]
+CACertificateMode = Literal["SNI_ONLY", "DEFAULT"]

@@ -5,15 +5,51 @@ from pathlib import Path
 
 from django.conf import settings
 
+from pki.aws import Place
+
+
+@dataclass(frozen=True, slots=True)
+class IoTTarget:
+    """One AWS IoT registry: an account and a region that devices connect to."""
+
+    name: str
+    region: str = ""
+    """"" is the region of everything else (``awsRegion``)."""
+    role_arn: str = ""
+    """The role to assume there; "" for the account that we run in."""
+
+    @property
+    def place(self) -> Place:
+        """Where its calls go."""
+        return Place(self.region, self.role_arn)
+
+
+DEFAULT_TARGETS = (IoTTarget("default"),)
+
 
 @dataclass(frozen=True, slots=True)
 class IoTSettings:
     """Everything this app is told from outside."""
 
     template_path: Path
+    policy_path: Path
     is_jitp_configured: bool
+    template_name: str = "est_iot_provisioning_template"
+    policy_name: str = "est_iot_policy_default"
+    provisioning_role_name: str = "ESTServerDeviceProvisioningRole"
+    ca_certificate_mode: str = "SNI_ONLY"
+    """``SNI_ONLY``, or ``DEFAULT``, which takes a proof that the CA's key is ours."""
+    targets: tuple[IoTTarget, ...] = DEFAULT_TARGETS
+    request_seconds: int = 4
+    """How long an enrollment may wait for AWS IoT before the outbox takes over."""
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 def iot_settings() -> IoTSettings:
     """The installation's choices (``settings.IOT``)."""
     return settings.IOT
+
+
+def find_target(name: str) -> IoTTarget | None:
+    """The target of that name; ``None`` when the configuration has it no more."""
+    return next((target for target in iot_settings().targets if target.name == name), None)

@@ -17,9 +17,9 @@ from django.utils import timezone
 
 from pki import audit
 from pki.audit import Actor
-from pki.exceptions import CSRRejected, OperatorError
+from pki.exceptions import CSRRejected, OperatorError, SignerUnavailable
 from pki.intents import BACKDATING
-from pki.keys import KEY_ALGORITHMS, check_public_key, generate_private_key, public_key_sha256
+from pki.keys import KEY_ALGORITHMS, check_public_key, public_key_sha256
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.names import name_text
 from pki.profile_versions import change_profile
@@ -45,13 +45,15 @@ def create_authority(
 
     Raises ``OperatorError`` when the signer can't keep keys.
     """
-    key = generate_private_key(key_algorithm)
+    key_signer = _key_signer(signer)
+    reference = key_signer.create_key(_key_name(name), key_algorithm)
+    key = _new_key(signer, reference)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     now = timezone.now()
     certificate = _ca_certificate(
         subject, key.public_key(), subject, key, until=now + validity, now=now
     )
-    reference = _key_signer(signer).store(_key_name(name), key)
+    key_signer.keep_certificate(reference, certificate)
     row = _row(purpose, name, certificate, signer=signer, key_reference=reference)
     row.is_every_certificate_recorded = True
     return _record(row, action="create-ca", actor=actor)
@@ -90,7 +92,9 @@ def import_authority(
                 f"the private key isn't that of {name_text(certificate.subject)}: "
                 "give the key that belongs to the CA certificate"
             )
-        reference = _key_signer(signer).store(_key_name(name), key)
+        key_signer = _key_signer(signer)
+        reference = key_signer.store(_key_name(name), key)
+        key_signer.keep_certificate(reference, certificate)
     row = _row(purpose, name, certificate, signer=signer, key_reference=reference)
     row.chain_pem = "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
     row.successor_of = successor_of
@@ -121,7 +125,9 @@ def make_successor(ca: CertificateAuthority, *, actor: Actor, reason: str) -> Ce
             "import that"
         )
     now = timezone.now()
-    new_key = generate_private_key(ca.key_algorithm)
+    name = free_name(ca.name)
+    reference = signer.create_key(_key_name(name), ca.key_algorithm)
+    new_key = _new_key(ca.signer, reference)
     until = now + (old.not_valid_after_utc - old.not_valid_before_utc - BACKDATING)
     new = _ca_certificate(old.subject, new_key.public_key(), old.subject, new_key, until, now)
     end = min(until, old.not_valid_after_utc)
@@ -132,14 +138,8 @@ def make_successor(ca: CertificateAuthority, *, actor: Actor, reason: str) -> Ce
     old_with_new = _ca_certificate(
         old.subject, old_public_key, old.subject, new_key, end, now, issuer=new
     )
-    name = free_name(ca.name)
-    row = _row(
-        Purpose(ca.purpose),
-        name,
-        new,
-        signer=ca.signer,
-        key_reference=signer.store(_key_name(name), new_key),
-    )
+    signer.keep_certificate(reference, new)
+    row = _row(Purpose(ca.purpose), name, new, signer=ca.signer, key_reference=reference)
     row.successor_of = ca
     row.is_every_certificate_recorded = True
     row.cross_pem = "".join(
@@ -256,6 +256,17 @@ def _key_signer(alias: str) -> KeySigner:
     if not isinstance(signer, KeySigner):
         raise OperatorError(f"the signer {alias!r} keeps no keys: choose one that does")
     return signer
+
+
+def _new_key(alias: str, reference: str) -> CertificateIssuerPrivateKeyTypes:
+    """A key that was just made. Raises ``OperatorError`` when it can't be had after all."""
+    try:
+        return _key_signer(alias).private_key(reference)
+    except SignerUnavailable as error:
+        raise OperatorError(
+            f"the signer {alias!r} made a key, {reference}, and can't get at it "
+            f"({error.__cause__ or error.message}): mend that, then try again; the key isn't used"
+        ) from error
 
 
 def _key_name(name: str) -> str:

@@ -165,6 +165,7 @@ def _bootstrap_profile(actor: Actor) -> list[str]:
         is_serial_number_required=plan.is_serial_number_required,
         can_adopt_names=plan.can_adopt_names,
         pop_linking=plan.pop_linking,
+        iot_provisioning=plan.iot_provisioning,
     )
     in_write_transaction(lambda: add_profile(profile, actor=actor))
     return [f"profile {profile}: made, {profile.validity_days} days, from {ca}"]

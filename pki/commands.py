@@ -7,9 +7,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
 from pki.audit import Actor
-from pki.exceptions import OperatorError, PKIError
+from pki.exceptions import OperatorError, PKIError, RemoteFailure
 
 REFUSED = 1
+REMOTE_FAILURE = 3
+"""The exit code when AWS, or another service, was what failed; 2 is wrong usage."""
 
 
 def command_actor() -> Actor:
@@ -24,7 +26,8 @@ def command_actor() -> Actor:
 class OperatorCommand(BaseCommand):
     """A thin door to a service function.
 
-    What the service refuses becomes one sentence on standard error and exit code 1.
+    What the service refuses becomes one sentence on standard error and exit code 1; when another
+    service (AWS) failed, 3.
     """
 
     requires_system_checks: list[str] = []  # a bad setting must not hide behind a list of checks
@@ -33,6 +36,8 @@ class OperatorCommand(BaseCommand):
         """Run, and turn refusals into ``CommandError``."""
         try:
             return super().execute(*args, **options)
+        except RemoteFailure as error:
+            raise CommandError(str(error), returncode=REMOTE_FAILURE) from error
         except OperatorError as error:
             refuse(str(error), error)
         except PKIError as error:

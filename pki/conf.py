@@ -23,6 +23,10 @@ class DeviceCAPlan:
     is_generated: bool = True
     """Whether one may be made when no certificate is given."""
     signer: str = "keyfile"
+    certificate_secret_name: str = ""
+    """Where the signer `secretsmanager` keeps the CA's certificate, PEM."""
+    key_secret_name: str = ""
+    """Where it keeps the CA's key, PEM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,12 @@ class ClientCAPlan:
     client_validity_years: int = 10
     truststore_path: Path | None = None
     signer: str = "keyfile"
+    secret_name: str = ""
+    """Where the signer `secretsmanager` keeps certificate and key, as one JSON object."""
+    client_secret_name: str = ""
+    """Where the first test client's certificate and key are kept, as one JSON object."""
+    client_pfx_secret_name: str = ""
+    """Where the first test client's PKCS #12 file is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,7 @@ class ProfilePlan:
     is_serial_number_required: bool = False
     can_adopt_names: bool = False
     pop_linking: str = "ignore"
+    iot_provisioning: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,12 @@ class PKISettings:
     device_ca: DeviceCAPlan = DeviceCAPlan()
     client_ca: ClientCAPlan = ClientCAPlan()
     profile: ProfilePlan = ProfilePlan()
+    aws_region: str = ""
+    """Where Secrets Manager, KMS and Private CA are; "" is what the environment says."""
+    custom_secret_name: str = ""
+    """The secret in Secrets Manager for an external PKI's class; "" for none."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """Key and value of what every AWS resource that we make carries."""
 
 
 def pki_settings() -> PKISettings:

@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from pki import audit, sql
+from pki import audit, observers, sql
 from pki.audit import Actor
 from pki.denylist_values import normalize
 from pki.exceptions import DeviceDenied, OperatorError
@@ -161,7 +161,13 @@ def write(
     audit.record(
         "deny", actor=actor, target=f"{kind}:{value}", reason=reason, before=before, after=terms
     )
+    _tell_observers(kind, value)
     return True
+
+
+def _tell_observers(kind: str, value: str) -> None:
+    for observer in observers.registered():
+        observer.denylist_changed(kind, value)
 
 
 def certificates_named(kind: str, value: str) -> IssuedCertificateQuerySet:
@@ -245,6 +251,7 @@ def allow(kind: str, value: str, *, reason: str, actor: Actor) -> bool:
             before={"reason": entry.reason, "created_by": entry.created_by},
         )
         entry.delete()
+        _tell_observers(kind, value)
         return True
 
     return in_write_transaction(remove_entry)

@@ -1,5 +1,7 @@
 """What can go wrong in the CA. Nothing here knows HTTP: estserver's one table translates."""
 
+from collections.abc import Mapping
+
 from pki.reasons import Reason
 
 
@@ -50,3 +52,29 @@ class Busy(PKIError):
 
 class OperatorError(Exception):
     """A command or admin action can't be carried out; says what is wrong and what to do."""
+
+
+class RemoteFailure(OperatorError):
+    """A service that we call, AWS above all, refused or didn't answer.
+
+    ``call`` is the service and operation (``iot:RegisterCACertificate``), ``code`` the service's
+    own, ``details`` what else it named. What is transient may work when it is tried again.
+    """
+
+    def __init__(
+        self,
+        call: str,
+        code: str,
+        message: str,
+        advice: str,
+        *,
+        is_transient: bool = False,
+        is_throttled: bool = False,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        self.call = call
+        self.code = code
+        self.is_transient = is_transient
+        self.is_throttled = is_throttled
+        self.details = details or {}
+        super().__init__(f"{call} failed with {code}: {message.rstrip('.')}; {advice}")

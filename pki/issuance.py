@@ -17,6 +17,7 @@ import copy
 import datetime
 import hashlib
 import logging
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from pki import audit, denylist, identity, sql
+from pki import audit, denylist, identity, observers, sql
 from pki.audit import Actor
 from pki.clients import Client
 from pki.csr import ParsedCSR
@@ -281,7 +282,7 @@ def _record_issued(
 ) -> IssuedCertificate:
     """Step 3: intent to issued, unless somebody was faster, denied or revoked meanwhile."""
     now = timezone.now()
-    _supersede(intent, request, now)
+    replaced = _supersede(intent, request, now)
     known = {**issued_columns(certificate, now), "current_name": request.current_name}
     # Only what differs: an index is written anew for each column that is set, changed or not.
     issued = {name: value for name, value in known.items() if getattr(intent, name) != value}
@@ -316,26 +317,37 @@ def _record_issued(
     )
     if on_issued is not None:
         on_issued(row)
+    for observer in observers.registered():
+        observer.issued(row, replaced)
     return row
 
 
-def _supersede(intent: IssuedCertificate, request: IssueRequest, now: datetime.datetime) -> None:
-    """Let the certificate that is current now step back; it has its overlap time left."""
-    replaced = sql.fetch_values(
+def _supersede(
+    intent: IssuedCertificate, request: IssueRequest, now: datetime.datetime
+) -> uuid.UUID | None:
+    """Let the certificate that is current now step back; it has its overlap time left.
+
+    Returns its id, when there is one.
+    """
+    current = sql.fetch_values(
         "SELECT serial_number FROM pki_issuedcertificate WHERE current_name = %s AND id <> %s",
         [request.current_name, sql.prepared_value(IssuedCertificate, "id", intent.pk)],
     )
-    for (serial_number,) in replaced:  # one at most: the column is unique
-        superseded = IssuedCertificate.objects.filter(
+    for (serial_number,) in current:  # one at most: the column is unique
+        step_back = IssuedCertificate.objects.filter(
             current_name=request.current_name, serial_number=serial_number, state=State.ISSUED
-        ).update(state=State.SUPERSEDED, superseded_at=now, current_name=None)
-        if superseded:  # else revoked, or superseded by another, while we waited for its row
-            audit.record(
-                "supersede",
-                actor=request.actor,
-                target=f"certificate:{serial_number}",
-                after={"by": intent.serial_number},
-            )
+        )
+        replaced = step_back.values_list("pk", flat=True).first()
+        if not step_back.update(state=State.SUPERSEDED, superseded_at=now, current_name=None):
+            continue  # revoked, or superseded by another, while we waited for its row
+        audit.record(
+            "supersede",
+            actor=request.actor,
+            target=f"certificate:{serial_number}",
+            after={"by": intent.serial_number},
+        )
+        return replaced
+    return None
 
 
 def _revoked(intent: IssuedCertificate, client: Client) -> QuerySet[IssuedCertificate]:

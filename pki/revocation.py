@@ -6,7 +6,7 @@ from cryptography import x509
 from django.db.models import Q
 from django.utils import timezone
 
-from pki import audit
+from pki import audit, observers
 from pki.audit import Actor
 from pki.denylist_values import normalize_serial_number
 from pki.exceptions import OperatorError
@@ -61,6 +61,8 @@ def revoke_certificate(
             before={"state": row.state, "name": row.common_name},
             after={"state": State.REVOKED},
         )
+        for observer in observers.registered():
+            observer.revoked(row)
         return True
 
     def void_what_it_enrolls() -> int:

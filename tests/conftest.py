@@ -11,7 +11,10 @@ from pki.models import CertificateAuthority, CertificateProfile
 from pki.profile_versions import change_profile
 from pki.signers import get_signer
 from pki.transactions import in_write_transaction
+from tests.aws import aws_cloud, moto_server
 from tests.est_client import ESTClient
+
+__all__ = ["aws_cloud", "moto_server"]
 
 TESTER = Actor("test")
 

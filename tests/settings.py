@@ -29,7 +29,20 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:
     # A file, not memory: threads and child processes share it, as they do in real life.
     DATABASES["default"]["TEST"] = {"NAME": str(EST_DATA_DIR / "test.sqlite3")}
 
-PKI = replace(PKI, data_dir=EST_DATA_DIR)
+# AWS IoT is told of nothing, unless a test asks for it.
+PKI = replace(PKI, data_dir=EST_DATA_DIR, profile=replace(PKI.profile, iot_provisioning="none"))
+# A test that reaches for AWS finds a moto server (tests/aws.py) or nobody, never an account.
+for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+    os.environ.pop(_name, None)
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # discard: nobody answers there
+}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STATIC_ROOT = Path(EST_DATA_DIR) / "static"
 STATIC_ROOT.mkdir(exist_ok=True)

@@ -7,7 +7,7 @@ from typing import Any
 from estserver.config import load_config
 from estserver.database import database_settings
 from estserver.secret_key import secret_key
-from iotprov.conf import IoTSettings
+from iotprov.conf import DEFAULT_TARGETS, IoTSettings, IoTTarget
 from pki.conf import ClientCAPlan, DeviceCAPlan, PKISettings, ProfilePlan
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -44,6 +44,8 @@ def _path(text: str) -> Path | None:
     return CONFIG.resolve(text) if text else None
 
 
+_tags = tuple((tag.key, tag.value) for tag in _deployment.tags)
+
 PKI = PKISettings(
     data_dir=EST_DATA_DIR,
     signers=CONFIG.signer_settings(),
@@ -55,6 +57,8 @@ PKI = PKISettings(
         private_key_path=_path(_deployment.iot_core_ca_private_key_path),
         is_generated=_deployment.generate_iot_ca_certificate,
         signer=_properties.device_ca_signer,
+        certificate_secret_name=_properties.iot_core_est_ca_cert_secret_name,
+        key_secret_name=_properties.iot_core_est_ca_key_secret_name,
     ),
     client_ca=ClientCAPlan(
         common_name=_properties.client_ca_subject,
@@ -63,6 +67,9 @@ PKI = PKISettings(
         client_validity_years=_properties.est_mtls_client_cert_validity,
         truststore_path=_path(_deployment.m_tls_truststore_certificates_chain_file),
         signer=_properties.client_ca_signer,
+        secret_name=_properties.est_mtls_ca_secrets_name,
+        client_secret_name=_properties.est_mtls_client_secrets_name,
+        client_pfx_secret_name=_properties.est_mtls_client_pfx_secret_name,
     ),
     profile=ProfilePlan(
         validity_days=365 * _properties.iot_device_cert_validity_years,
@@ -71,7 +78,11 @@ PKI = PKISettings(
         is_serial_number_required=_properties.serial_number_required,
         can_adopt_names=_properties.adopt_unknown_names,
         pop_linking=_properties.pop_linking,
+        iot_provisioning=CONFIG.iot_provisioning,
     ),
+    aws_region=_properties.aws_region,
+    custom_secret_name=_properties.custom_secret_name,
+    tags=_tags,
 )
 
 LOGGING = {
@@ -95,5 +106,16 @@ LOGGING = {
 
 IOT = IoTSettings(
     template_path=CONFIG.resolve(_properties.iot_template_path),
+    template_name=_properties.iot_template_name,
+    policy_path=CONFIG.resolve(_properties.iot_policy_path),
+    policy_name=_properties.iot_policy_name,
+    provisioning_role_name=_properties.iot_provisioning_role_name,
+    ca_certificate_mode=_properties.iot_ca_certificate_mode,
     is_jitp_configured=_deployment.configure_jitp,
+    targets=tuple(
+        IoTTarget(target.name, target.region, target.role_arn) for target in _properties.iot_targets
+    )
+    or DEFAULT_TARGETS,
+    request_seconds=_properties.iot_request_seconds,
+    tags=_tags,
 )

@@ -30,6 +30,7 @@ _LABELS = {
     "can_reuse_key": "Renewal may keep the key",
     "reenroll_window_days": "Renewal window, days",
     "overlap_days": "Overlap, days",
+    "iot_removal_days": "AWS IoT removal, days after the overlap",
     "idempotency_seconds": "Repetition window, seconds",
     "validity_days": "Validity, days",
 }
@@ -135,6 +136,8 @@ _FIELDSETS = (
             "can_reuse_key",
             "reenroll_window_days",
             "overlap_days",
+            "iot_provisioning",
+            "iot_removal_days",
             "idempotency_seconds",
         ),
     ),

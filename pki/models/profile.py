@@ -68,6 +68,13 @@ class CertificateProfile(models.Model):
         IGNORE = "ignore", "Accept, and log it as unverified"
         REFUSE = "refuse", "Refuse"
 
+    class IoTProvisioning(models.TextChoices):
+        """What AWS IoT is told of a certificate, and when."""
+
+        JITP = "jitp", "JITP: AWS IoT makes the thing at the device's first connection"
+        REGISTER = "register", "Register: the thing is made before the device connects"
+        NONE = "none", "None: AWS IoT isn't told"
+
     id = IdentifierField()
     name = models.CharField(max_length=60)
     version = models.PositiveIntegerField(default=1)
@@ -132,6 +139,21 @@ class CertificateProfile(models.Model):
     )
     overlap_days = models.PositiveIntegerField(
         default=7, help_text="How long a replaced certificate still authenticates its device."
+    )
+    iot_provisioning = models.CharField(
+        "AWS IoT provisioning",
+        max_length=10,
+        choices=IoTProvisioning.choices,
+        default=IoTProvisioning.NONE,
+        help_text="How certificates of this profile become things in AWS IoT.",
+    )
+    iot_removal_days = models.PositiveIntegerField(
+        "AWS IoT removal after",
+        default=30,
+        help_text=(
+            "Days after a replaced certificate's overlap, during which it stays INACTIVE in AWS "
+            "IoT before it is detached and deleted."
+        ),
     )
     idempotency_seconds = models.PositiveIntegerField(
         default=600,

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
 from pki.exceptions import SignerUnavailable
-from pki.keys import public_key_sha256
+from pki.keys import generate_private_key, public_key_sha256
 from pki.profiles import Issuer, SigningRequest, build_certificate, signature_hash
 from pki.reasons import Reason
 
@@ -47,9 +47,23 @@ class KeySigner(Signer):
 
     @abstractmethod
     def store(self, name: str, key: CertificateIssuerPrivateKeyTypes) -> str:
-        """Keep a CA's key under a new reference, which is returned.
+        """Keep a CA's key, made elsewhere, under a new reference, which is returned.
 
-        Raises ``OperatorError`` when there is a key of that name: keys are never overwritten.
+        Raises ``OperatorError`` when there is a key of that name: keys are never overwritten; or
+        when the signer takes no keys from elsewhere.
+        """
+
+    def create_key(self, name: str, key_algorithm: str) -> str:
+        """Make a key of ``pki.keys.KEY_ALGORITHMS`` for a new CA; returns its reference.
+
+        Raises ``OperatorError`` as ``store`` does, or for an algorithm that the signer lacks.
+        """
+        return self.store(name, generate_private_key(key_algorithm))
+
+    def keep_certificate(self, key_reference: str, certificate: x509.Certificate) -> None:
+        """Put the CA's certificate beside its key, where the signer has a place for it.
+
+        The database has it in any case. Raises ``OperatorError`` when that fails.
         """
 
     def sign(self, request: SigningRequest, issuer: Issuer) -> x509.Certificate:

@@ -96,7 +96,7 @@ def test_the_laptop_configuration_is_calm():
     config = load_config(PROJECT_ROOT / "config" / "config-local.yaml", environ={})
 
     assert config.warnings == ()
-    assert config.properties == Properties()
+    assert config.properties == Properties(iot_provisioning="none")
 
 
 def test_every_key_reaches_its_field(load):

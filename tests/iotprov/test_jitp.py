@@ -1,6 +1,7 @@
 """What a provisioning template asks of a certificate."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from django.core.management import call_command
@@ -17,7 +18,7 @@ def template(tmp_path, settings):
     def write(contents):
         path = tmp_path / "template.json"
         path.write_text(contents if isinstance(contents, str) else json.dumps(contents))
-        settings.IOT = type(settings.IOT)(template_path=path, is_jitp_configured=True)
+        settings.IOT = replace(settings.IOT, template_path=path, is_jitp_configured=True)
         return path
 
     return write

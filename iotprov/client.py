@@ -1,0 +1,60 @@
+"""AWS IoT's clients, by target; the only module here that reaches AWS.
+
+Every call goes through ``calling``, which puts AWS's errors into words::
+
+    with calling(target, "iot", "DescribeThing") as iot:
+        iot.describe_thing(thingName=name)
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from iotprov.conf import IoTTarget
+from pki import aws
+from pki.aws import READ_TIMEOUT, Place
+from pki.exceptions import RemoteFailure
+
+
+@contextmanager
+def calling(
+    target: IoTTarget, service: str, operation: str, *, patience: int = READ_TIMEOUT
+) -> Iterator[Any]:
+    """The boto3 client for one call; raises ``RemoteFailure`` with call, code and what to do.
+
+    ``patience`` is the read timeout in seconds.
+    """
+    call = f"{service}:{operation}"
+    if target.name != "default":
+        call += f" at {target.name}"
+    with aws.translated(call):
+        yield aws.client(service, target.place, patience=patience)
+
+
+def is_code(error: RemoteFailure, *codes: str) -> bool:
+    """Whether AWS's code is one of ``codes``: ``ResourceNotFoundException`` and the like."""
+    return error.code in codes
+
+
+def region_of(target: IoTTarget) -> str:
+    """The region whose registry the target is. Raises ``RemoteFailure`` when none is set."""
+    with aws.translated("iot:client"):
+        return str(aws.client("iot", target.place).meta.region_name)
+
+
+def account_of(target: IoTTarget) -> str:
+    """The number of the target's account. Raises ``RemoteFailure`` without credentials."""
+    return _account(target.place)
+
+
+@cache
+def _account(place: Place) -> str:
+    with aws.translated("sts:GetCallerIdentity"):
+        return str(aws.client("sts", place).get_caller_identity()["Account"])
+
+
+def partition_of(target: IoTTarget) -> str:
+    """``aws``, ``aws-cn`` or ``aws-us-gov``: the beginning of every ARN of the region."""
+    with aws.translated("iot:client"):
+        return str(aws.client("iot", target.place).meta.partition)

@@ -1,0 +1,62 @@
+"""The provisioning template and the IoT policy, version by version, and what AWS holds of them."""
+
+from django.db import models
+from django.utils import timezone
+
+from pki.models.fields import IdentifierField
+
+
+class DocumentVersion(models.Model):
+    """One version of a document as an operator wrote it. A row is never edited.
+
+    The body keeps ``<ACCOUNT_ID>`` and ``<REGION>``; they are filled for each target when it is
+    pushed. The newest version is what AWS should hold.
+    """
+
+    class Kind(models.TextChoices):
+        """What AWS calls it."""
+
+        TEMPLATE = "template", "Provisioning template"
+        POLICY = "policy", "IoT policy"
+
+    id = IdentifierField()
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    name = models.CharField(max_length=128, help_text="Its name in AWS IoT.")
+    number = models.PositiveIntegerField()
+    body = models.TextField()
+    reason = models.CharField(max_length=500)
+    created_by = models.CharField(max_length=200)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["kind", "name", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "name", "number"], name="document_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.number}"
+
+
+class DocumentPush(models.Model):
+    """What one target holds of a document, as far as we pushed it."""
+
+    id = IdentifierField()
+    kind = models.CharField(max_length=10, choices=DocumentVersion.Kind.choices)
+    name = models.CharField(max_length=128)
+    target = models.CharField(max_length=60)
+    version = models.ForeignKey(
+        DocumentVersion, null=True, on_delete=models.PROTECT, related_name="pushes"
+    )
+    aws_version = models.CharField("version in AWS", max_length=20, blank=True, default="")
+    error = models.CharField(max_length=1000, blank=True, default="")
+    pushed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["kind", "name", "target"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "name", "target"], name="document_push")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.target}"

@@ -1,0 +1,59 @@
+"""The outbox: what AWS IoT should hold of each certificate, what it holds, and when to act next."""
+
+from django.db import models
+from django.utils import timezone
+
+from pki.models import IssuedCertificate
+from pki.models.fields import IdentifierField
+
+
+class Provisioning(models.Model):
+    """One certificate at one target. Written in the transaction that records the change.
+
+    A row doesn't say what to call: it says that AWS IoT may not agree with the record yet. Whoever
+    holds its lease compares the two and makes AWS agree, so that doing it again is harmless.
+    ``revision`` counts the changes of what is wanted; a row is settled only if it hasn't grown
+    since the work began.
+    """
+
+    class State(models.TextChoices):
+        """Whether AWS IoT agrees."""
+
+        PENDING = "pending", "Pending"
+        SETTLED = "settled", "Settled"
+        PARKED = "parked", "Parked: needs a person"
+
+    id = IdentifierField()
+    certificate = models.ForeignKey(
+        IssuedCertificate, on_delete=models.PROTECT, related_name="provisionings"
+    )
+    target = models.CharField(max_length=60)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    revision = models.PositiveIntegerField(default=1)
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(
+        null=True, default=timezone.now, help_text="When to look again; empty: never, unasked."
+    )
+    lease = models.UUIDField(null=True, default=None, editable=False)
+    leased_until = models.DateTimeField(null=True, default=None, editable=False)
+    error = models.CharField(max_length=1000, blank=True, default="")
+    note = models.CharField(max_length=500, blank=True, default="")
+
+    aws_certificate_id = models.CharField("certificate ID", max_length=64, blank=True, default="")
+    aws_status = models.CharField("status in AWS", max_length=20, blank=True, default="")
+    thing_name = models.CharField(max_length=128, blank=True, default="")
+
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    settled_at = models.DateTimeField(null=True, default=None)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "provisioning"
+        verbose_name_plural = "provisioning"
+        constraints = [
+            models.UniqueConstraint(fields=["certificate", "target"], name="provisioning_target")
+        ]
+        indexes = [models.Index(fields=["next_attempt_at"], name="provisioning_due")]
+
+    def __str__(self) -> str:
+        return f"{self.certificate} at {self.target}"

@@ -1,0 +1,63 @@
+"""AWS as far as moto can play it: one server for the whole run, emptied before each test."""
+
+import http.client
+import json
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from iotprov import client as iot_client
+from pki import aws
+
+
+class FakeAWS:
+    """A moto server. Its address goes where boto3 looks for it."""
+
+    def __init__(self):
+        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        self._server.start()
+        _, self._port = self._server.get_host_and_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def reset(self):
+        """Forget everything; certificate ids are SHA-256 of the DER, as in AWS."""
+        self._post("/moto-api/reset")
+        self._post("/moto-api/config", {"iot": {"use_valid_cert": True}})
+
+    def stop(self):
+        self._server.stop()
+
+    def _post(self, path, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+        try:
+            connection.request(
+                "POST", path, json.dumps(body or {}), {"Content-Type": "application/json"}
+            )
+            response = connection.getresponse()
+            response.read()
+            assert response.status in (200, 201), path
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="session")
+def moto_server():
+    """The server; tests ask for ``aws_cloud``."""
+    server = FakeAWS()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def aws_cloud(moto_server, monkeypatch):
+    """An empty AWS account (123456789012) in eu-central-1; returns the server."""
+    moto_server.reset()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server.url)
+    _forget()
+    yield moto_server
+    _forget()
+
+
+def _forget():
+    aws.forget_clients()
+    iot_client._account.cache_clear()
