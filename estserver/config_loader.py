@@ -151,7 +151,9 @@ class _Reading:
         if deployment.values.iot_core_ca_private_key_path:
             text = "set without iotCoreCaCertificatePath; name the certificate of this key too"
             yield self._at(deployment, "iotCoreCaPrivateKeyPath", text)
-        if not deployment.values.generate_iot_ca_certificate:
+        # Another signer may have a CA with it, as AWS Private CA does; bootstrap_cas asks it.
+        may_have_ca = self.properties.values.device_ca_signer not in {*DEFAULT_SIGNERS, EXTERNAL}
+        if not deployment.values.generate_iot_ca_certificate and not may_have_ca:
             text = "false without iotCoreCaCertificatePath; set that path, or set this to true"
             yield self._at(deployment, "generateIotCaCertificate", text)
 

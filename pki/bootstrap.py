@@ -60,14 +60,14 @@ def bootstrap_cas(*, actor: Actor, force: bool = False) -> list[str]:
 
 def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> list[str]:
     existing = CertificateAuthority.objects.device().issuing().first()
-    if plan.certificate_path is not None:
-        certificates = read_certificates(plan.certificate_path)
+    source, certificates = _given_device_ca(plan, existing, force=force)
+    if certificates:
         known = _on_record(certificates[0])
         if known is not None:
             return [f"device CA {known}: on record, left as it is"]
         if existing is not None and not force:
             raise OperatorError(
-                f"the device CA {existing} is on record, and {plan.certificate_path} holds "
+                f"the device CA {existing} is on record, and {source} holds "
                 "another: run bootstrap_cas --force to let that one succeed it"
             )
         key = read_private_key(plan.private_key_path) if plan.private_key_path else None
@@ -84,7 +84,8 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
     if existing is None and not plan.is_generated:
         raise OperatorError(
             "there is no device CA, and none may be made (generateIotCaCertificate is false): set "
-            "iotCoreCaCertificatePath to your CA's certificate, or generateIotCaCertificate to true"
+            "iotCoreCaCertificatePath to your CA's certificate, or generateIotCaCertificate to "
+            "true, or deviceCaSigner to a signer that has a CA"
         )
     if existing is None:
         ca = create_authority(
@@ -101,6 +102,21 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
         ca = make_successor(existing, actor=actor, reason="bootstrap_cas --force")
         return [f"device CA {ca}: made, succeeds {existing}, which stays trusted"]
     return [f"device CA {existing}: on record, left as it is"]
+
+
+def _given_device_ca(
+    plan: DeviceCAPlan, existing: CertificateAuthority | None, *, force: bool
+) -> tuple[str, list[x509.Certificate]]:
+    """The device CA that was made elsewhere, and where that is; no certificates if there is none.
+
+    A file's contents go before what the signer says. A signer whose CA is on record isn't asked
+    again, so that a second run works without the network.
+    """
+    if plan.certificate_path is not None:
+        return str(plan.certificate_path), read_certificates(plan.certificate_path)
+    if existing is not None and existing.signer == plan.signer and not force:
+        return "", []
+    return f"the signer {plan.signer!r}", get_signer(plan.signer).authority_certificates()
 
 
 def _bootstrap_client_cas(plan: ClientCAPlan, *, actor: Actor, force: bool) -> list[str]:

@@ -4,6 +4,7 @@ import logging
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
 from pki.exceptions import SignerUnavailable
@@ -44,6 +45,9 @@ def _check_signed(
     wrong = ""
     if not key_matches(certificate, intent.key_sha256):
         wrong = "it is for another public key"
+    elif (names := _common_names(certificate)) != [intent.common_name]:
+        # AWS IoT makes a thing of it, and the row says whose name it is.
+        wrong = f"it is for the common name {names}, not {intent.common_name!r}"
     elif certificate.not_valid_after_utc > min(
         intent.not_after + CLOCK_TOLERANCE, authority.issuer.not_after
     ):
@@ -60,3 +64,7 @@ def _check_signed(
     if wrong:
         logger.error("the signer of %s returned an unfit certificate: %s", intent, wrong)
         raise SignerUnavailable(Reason.SIGNER_MISBEHAVED)
+
+
+def _common_names(certificate: x509.Certificate) -> list[str | bytes]:
+    return [name.value for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]

@@ -35,6 +35,14 @@ class Signer(ABC):
     def check(self, issuer: Issuer) -> None:
         """Raise ``SignerUnavailable`` unless the next ``sign`` can be expected to work."""
 
+    def authority_certificates(self) -> list[x509.Certificate]:
+        """The CA that signs, its certificate first and then its chain up to the root.
+
+        Empty for a signer that can't say: whoever sets up the CA has to bring its certificate.
+        Raises ``OperatorError``, and ``RemoteFailure`` when the PKI can't be asked.
+        """
+        return []
+
 
 class KeySigner(Signer):
     """A signer that has the CA's private key, or an object that signs as one."""
