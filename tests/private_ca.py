@@ -102,13 +102,13 @@ class PrivateCA:
             raise Refusal("InvalidStateException", text)
         return getattr(self, f"_{operation}")(parameters)
 
-    def _GetCertificateAuthorityCertificate(self, _):  # noqa: N802
+    def _GetCertificateAuthorityCertificate(self, _):
         answer = {"Certificate": _pem(self.ca.certificate)}
         if self.chain:
             answer["CertificateChain"] = "".join(map(_pem, self.chain))
         return answer
 
-    def _IssueCertificate(self, asked):  # noqa: N802
+    def _IssueCertificate(self, asked):
         token = asked["IdempotencyToken"]
         if token not in self._by_token:
             arn = f"{ARN}/certificate/{next(self._numbers):032x}"
@@ -116,7 +116,7 @@ class PrivateCA:
             self._by_token[token] = arn
         return {"CertificateArn": self._by_token[token]}
 
-    def _GetCertificate(self, asked):  # noqa: N802
+    def _GetCertificate(self, asked):
         issued = self.issued[asked["CertificateArn"]]
         issued.looks += 1
         if issued.looks <= self.slowness:

@@ -14,21 +14,25 @@ from django.test import RequestFactory
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
-from pki import prepared
+from pki import aws, prepared
 from pki.authorities import import_authority
 from pki.exceptions import OperatorError, SignerRefused, SignerUnavailable
+from pki.intents import BACKDATING
 from pki.keys import public_key_sha256
 from pki.models import CertificateAuthority, IssuedCertificate
-from pki.profiles import SigningRequest
+from pki.profiles import SigningRequest, random_serial_number
 from pki.signers import KeySigner, get_signer
 from pki.signers.keyfile import PASSPHRASE_VARIABLE, KeyFileSigner
 from pki.signing import sign
 from tests.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key
 from tests.conftest import TESTER
+from tests.pki.signers.conftest import EST, PRIVATE_CA, use_signer
 from tests.plugins import ExternalPKI
+from tests.private_ca import ARN
 
 DAY = datetime.timedelta(days=1)
-SIGNERS = ["keyfile-ec", "keyfile-rsa", "external"]
+NOBODY = "http://127.0.0.1:9"  # discard: nobody answers there
+SIGNERS = ["keyfile-ec", "keyfile-rsa", "external", "privateca", "est"]
 
 
 @dataclass(frozen=True)
@@ -44,36 +48,57 @@ class Setup:
         return sign(self.intent, self.authority, self.request)
 
 
-def set_up(alias, data_dir, settings, monkeypatch):
-    settings.PKI = replace(
-        settings.PKI,
-        signers={
-            "keyfile": {"BACKEND": "pki.signers.keyfile.KeyFileSigner"},
-            "external": {
-                "BACKEND": "pki.signers.external.ExternalSigner",
-                "OPTIONS": {"class": "tests.plugins.ExternalPKI"},
-            },
-        },
-    )
-    get_signer.cache_clear()
-    built = make_ca("Their CA", key=make_key("rsa-2048" if alias == "keyfile-rsa" else "ec-p384"))
-    is_external = alias == "external"
+@dataclass(frozen=True)
+class Custody:
+    """Whose CA it is, and the signer that reaches it."""
+
+    built: BuiltCA
+    alias: str
+    backend: str
+    options: dict
+    holds_key: bool = False
+
+
+def keyfile_custody(key_algorithm):
+    built = make_ca("Their CA", key=make_key(key_algorithm))
+    return Custody(built, "keyfile", "pki.signers.keyfile.KeyFileSigner", {}, holds_key=True)
+
+
+def custody(name, request):
+    """The signer of that name; what it needs around it is started by ``request``'s fixtures."""
+    if name.startswith("keyfile"):
+        return keyfile_custody("rsa-2048" if name == "keyfile-rsa" else "ec-p384")
+    if name == "privateca":
+        private_ca = request.getfixturevalue("private_ca")
+        return Custody(private_ca.ca, name, PRIVATE_CA, {"certificateAuthorityArn": ARN})
+    if name == "est":
+        upstream = request.getfixturevalue("upstream")
+        return Custody(BuiltCA(upstream.device_ca, None), name, EST, upstream.options)
+    options = {"class": "tests.plugins.ExternalPKI"}
+    built = make_ca("Their CA", key=make_key("ec-p384"))
+    return Custody(built, "external", "pki.signers.external.ExternalSigner", options)
+
+
+def set_up(custody, settings, monkeypatch):
+    use_signer(settings, custody.alias, custody.backend, custody.options)
     row = import_authority(
         CertificateAuthority.Purpose.DEVICE,
         "device-ca",
-        [built.certificate],
-        key=None if is_external else built.key,
-        signer="external" if is_external else "keyfile",
+        [custody.built.certificate],
+        key=custody.built.key if custody.holds_key else None,
+        signer=custody.alias,
         actor=TESTER,
     )
-    csr = x509.load_der_x509_csr(make_csr("sensor-1"))
-    now = timezone.now().replace(microsecond=0)
-    serial_number = x509.random_serial_number()
     san = x509.SubjectAlternativeName([x509.DNSName("sensor-1")])
-    request = SigningRequest(csr, csr.subject, san, serial_number, now, now + 30 * DAY)
+    csr = x509.load_der_x509_csr(make_csr("sensor-1", san=list(san)))
+    not_before = timezone.now().replace(microsecond=0) - BACKDATING
+    serial_number = random_serial_number()
+    request = SigningRequest(
+        csr, csr.subject, san, serial_number, not_before, not_before + 30 * DAY
+    )
     monkeypatch.setattr(ExternalPKI, "calls", [])
     monkeypatch.setattr(
-        ExternalPKI, "answer", staticmethod(lambda *_: answer(built, request)), raising=True
+        ExternalPKI, "answer", staticmethod(lambda *_: answer(custody.built, request)), raising=True
     )
     (authority,) = prepared.current().authorities
     intent = IssuedCertificate(
@@ -84,7 +109,7 @@ def set_up(alias, data_dir, settings, monkeypatch):
         not_before=request.not_before,
         not_after=request.not_after,
     )
-    return Setup(built, authority, intent, request)
+    return Setup(custody.built, authority, intent, request)
 
 
 def answer(built, request, **changes):
@@ -102,17 +127,17 @@ def answer(built, request, **changes):
 @pytest.fixture(params=SIGNERS)
 def setup(request, db, data_dir, settings, monkeypatch):
     """Each signer in turn."""
-    return set_up(request.param, data_dir, settings, monkeypatch)
+    return set_up(custody(request.param, request), settings, monkeypatch)
 
 
 @pytest.fixture
-def keyfile(db, data_dir, settings, monkeypatch):
-    return set_up("keyfile-ec", data_dir, settings, monkeypatch)
+def keyfile(request, db, data_dir, settings, monkeypatch):
+    return set_up(custody("keyfile-ec", request), settings, monkeypatch)
 
 
 @pytest.fixture
-def external(db, data_dir, settings, monkeypatch):
-    return set_up("external", data_dir, settings, monkeypatch)
+def external(request, db, data_dir, settings, monkeypatch):
+    return set_up(custody("external", request), settings, monkeypatch)
 
 
 # What holds for all
@@ -163,11 +188,16 @@ def test_a_signer_in_order_passes_its_check(setup):
     get_signer(setup.authority.row.signer).check(setup.authority.issuer)
 
 
-def test_a_signer_out_of_reach_is_unavailable(setup, data_dir, monkeypatch):
+def test_a_signer_out_of_reach_is_unavailable(setup, data_dir, settings, monkeypatch):
     for path in (data_dir / "keys").glob("*"):
         path.unlink()
-    get_signer.cache_clear()
     monkeypatch.setattr(ExternalPKI, "answer", staticmethod(lambda *_: 1 // 0))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ACM_PCA", NOBODY)
+    aws.forget_clients()
+    for signer in settings.PKI.signers.values():
+        if "url" in signer["OPTIONS"]:
+            signer["OPTIONS"]["url"] = NOBODY.replace("http:", "https:")
+    get_signer.cache_clear()
 
     with pytest.raises(SignerUnavailable) as caught:
         setup.sign()
