@@ -52,7 +52,7 @@ OPTIONS: Final = (
 _HOST: Final = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 _LABEL: Final = r"(?!(cacerts|csrattrs|fullcmc|serverkeygen|simple(re)?enroll)/?$)[\w.~-]+"
 _URL: Final = rf"https://({_HOST}|\[[0-9A-Fa-f:]+\])(:\d{{1,5}})?(/\.well-known/est(/{_LABEL})?)?/?"
-_NAME_OF_SECRET: Final = r"[A-Za-z0-9/_+=.@:-]{1,512}"  # an ARN will do as well
+_SECRET: Final = r"[A-Za-z0-9/_+=.@:-]{1,512}"  # noqa: S105  # a pattern: name or ARN
 
 _OPERATORS_TO_MEND: Final = frozenset({401, 403, 404, 405, 407})
 """Our credentials or our URL are wrong: no device can do anything about that."""
@@ -65,8 +65,8 @@ class ESTSigner(Signer):
 
     ``clientCertificate`` and ``clientKey`` (PEM files) are this server's own, or ``clientSecret``
     names a secret in Secrets Manager that holds both: ``{"certificate": PEM, "key": PEM}``.
-    ``serverName`` is the name in the server's certificate when the URL has another. No request
-    takes longer than ``timeoutSeconds`` (10).
+    ``serverName`` is the name in the server's certificate when the URL has another. A request takes
+    ``timeoutSeconds`` (10) at most, from connecting to the last byte.
     """
 
     def __init__(self, **given: Any) -> None:
@@ -189,7 +189,7 @@ def _answering_for_upstream() -> Iterator[None]:
 def _identity(options: Options) -> ClientIdentity:
     certificate = options.text("clientCertificate", r".+", "a PEM file")
     key = options.text("clientKey", r".+", "a PEM file")
-    secret = options.text("clientSecret", _NAME_OF_SECRET, "the name of a secret in Secrets Manager")
+    secret = options.text("clientSecret", _SECRET, "the name of a secret in Secrets Manager")
     if secret and (certificate or key):
         raise options.problem(
             "clientSecret", "given beside clientCertificate or clientKey; keep one of the two ways"

@@ -28,6 +28,7 @@ PKCS7: Final = "application/pkcs7-mime"
 MAX_REPLY_BYTES: Final = 128 * 1024
 """Room for a dozen of the largest CA certificates in base64."""
 MAX_WORDS: Final = 200
+"""Characters of a stranger's text that a log gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ class Reply:
 
     @property
     def words(self) -> str:
-        """The text of a refusal for a log: escaped to ASCII, and cut."""
-        return ascii(self.body[:MAX_WORDS].decode(errors="replace").strip())
+        """The text of a refusal for a log."""
+        return _for_log(self.body.decode(errors="replace").strip())
 
     @property
     def code(self) -> str:
@@ -119,9 +120,10 @@ class ESTClient:
     def _exchange(
         self, method: str, operation: str, body: bytes = b"", headers: dict[str, str] | None = None
     ) -> Reply:
+        context = self._ready_context()
         deadline = time.monotonic() + self._seconds
         try:
-            with closing(self._connect(deadline)) as connection:
+            with closing(self._connect(context, deadline)) as connection:
                 connection.request(
                     method,
                     f"{self._path}/{operation}",
@@ -148,12 +150,7 @@ class ESTClient:
             received,
         )
 
-    def _connect(self, deadline: float) -> http.client.HTTPSConnection:
-        if self._context is None:
-            context = self._trusting_context()
-            self._identity.load_into(context)
-            self._context = context
-        context = self._context
+    def _connect(self, context: ssl.SSLContext, deadline: float) -> http.client.HTTPSConnection:
         plain = _dial(self._host, self._port, deadline)
         plain.settimeout(_left(deadline))
         tls = context.wrap_socket(plain, server_hostname=self._server_name)
@@ -162,6 +159,15 @@ class ESTClient:
         connection = http.client.HTTPSConnection(self._server_name, self._port, context=context)
         connection.sock = tls
         return connection
+
+    def _ready_context(self) -> ssl.SSLContext:
+        """The context with our client certificate, made once until that is forgotten."""
+        context = self._context
+        if context is None:  # made twice by two threads at once, which does no harm
+            context = self._trusting_context()
+            self._identity.load_into(context)
+            self._context = context
+        return context
 
     def _trusting_context(self) -> ssl.SSLContext:
         """TLS 1.2 or 1.3, the server verified by name and by our trust anchor alone."""
@@ -193,7 +199,7 @@ class ESTClient:
             code, message = "NoConnection", error.strerror or type(error).__name__
             advice = "look at the network and the server, then try again"
         else:
-            code, message = "NotHTTP", f"{type(error).__name__} {str(error)[:MAX_WORDS]!a}"
+            code, message = "NotHTTP", f"{type(error).__name__} {_for_log(str(error))}"
             advice = "see that the url is right"
         return RemoteFailure(
             f"est:{operation}", code, f"{self}: {message}", advice, is_transient=True
@@ -231,6 +237,12 @@ def _left(deadline: float) -> float:
     return left
 
 
+def _for_log(text: str) -> str:
+    """Escaped to ASCII, on one line, and cut."""
+    escaped = ascii(text)
+    return escaped if len(escaped) <= MAX_WORDS else f"{escaped[:MAX_WORDS]}..."
+
+
 def certificates_in(reply: Reply) -> list[x509.Certificate]:
     """The certificates of a certs-only reply (RFC 7030 4.2.3, RFC 5272 4.1).
 
@@ -245,5 +257,5 @@ def certificates_in(reply: Reply) -> list[x509.Certificate]:
         raise ValueError("the reply isn't base64") from error
     try:
         return pkcs7.load_der_pkcs7_certificates(der)
-    except (ValueError, TypeError, UnsupportedAlgorithm, UserWarning) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise ValueError("the reply isn't a certs-only PKCS #7 in DER") from error

@@ -502,6 +502,22 @@ def test_a_file_that_is_a_directory_is_refused(tmp_path):
         load_config(tmp_path, environ={})
 
 
+def test_a_signer_that_may_have_a_CA_needs_no_certificate_of_it(load):
+    config = load(
+        """
+        Properties:
+          deviceCaSigner: pca
+          signers:
+            pca:
+              BACKEND: pki.signers.privateca.PrivateCASigner
+              OPTIONS: {certificateAuthorityArn: "arn:aws:acm-pca:..."}
+        DeploymentOptions: {generateIotCaCertificate: false}
+        """
+    )
+
+    assert config.properties.device_ca_signer == "pca"
+
+
 # Values that are right by themselves and wrong together
 
 

@@ -7,8 +7,12 @@ import pytest
 from cryptography import x509
 
 from pki import aws
+from pki.bootstrap import bootstrap_cas
+from pki.conf import DeviceCAPlan
 from pki.signers import get_signer
 from tests.builders import make_ca
+from tests.conftest import TESTER
+from tests.est_client import ESTClient
 from tests.interop.server import Installation, RunningServer
 from tests.private_ca import PrivateCA
 
@@ -29,6 +33,20 @@ def use_signer(settings, alias, backend, options):
 
 
 @pytest.fixture
+def bootstrapped(db, data_dir, settings):
+    """An installation whose device CA is the signer's own; returns an EST client of it."""
+
+    def bootstrap(alias, backend, options):
+        use_signer(settings, alias, backend, options)
+        plan = DeviceCAPlan(signer=alias, is_generated=False)
+        settings.PKI = replace(settings.PKI, device_ca=plan)
+        bootstrap_cas(actor=TESTER)
+        return ESTClient.from_files(data_dir / "test-client.pem")
+
+    return bootstrap
+
+
+@pytest.fixture
 def private_ca(monkeypatch):
     """A private CA with a root above it, where boto3 looks for AWS's."""
     root = make_ca("Their root")
@@ -45,6 +63,8 @@ class Upstream:
     """A running second instance, in which our test client is known as a registration authority."""
 
     installation: Installation
+    device_ca: x509.Certificate
+    """The certificate of the CA that it issues from."""
 
     @property
     def options(self):
@@ -56,15 +76,6 @@ class Upstream:
             "clientCertificate": str(certificate),
             "clientKey": str(key),
         }
-
-    @property
-    def device_ca(self):
-        """The certificate of the CA that it issues from."""
-        pem = self.installation.ask("""
-            from pki.models import CertificateAuthority
-            answer = CertificateAuthority.objects.device().get().pem
-        """)
-        return x509.load_pem_x509_certificate(pem.encode())
 
     def certificates_of(self, common_name):
         """The certificates on record there for a name, oldest first."""
@@ -82,7 +93,7 @@ def upstream(tmp_path_factory):
     """The second instance; its certificates are valid for 29 days."""
     installation = Installation.at(tmp_path_factory.mktemp("upstream"))
     installation.quickstart()
-    assert installation.ask("""
+    pem = installation.ask("""
         from pki.audit import Actor
         from pki.models import CertificateProfile
         from pki.profile_versions import change_profile
@@ -93,8 +104,8 @@ def upstream(tmp_path_factory):
         changed = in_write_transaction(
             lambda: change_profile(profile, terms, actor=actor, reason="test")
         )
-        answer = changed.version
+        answer = changed.ca.pem
     """)
     running = RunningServer(installation)
-    yield Upstream(installation)
+    yield Upstream(installation, x509.load_pem_x509_certificate(pem.encode()))
     assert running.stop() == 0, running.log.read_text()

@@ -24,7 +24,7 @@ from pki.profiles import SigningRequest, random_serial_number
 from pki.signers import KeySigner, get_signer
 from pki.signers.keyfile import PASSPHRASE_VARIABLE, KeyFileSigner
 from pki.signing import sign
-from tests.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key
+from tests.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key, make_name
 from tests.conftest import TESTER
 from tests.pki.signers.conftest import EST, PRIVATE_CA, use_signer
 from tests.plugins import ExternalPKI
@@ -239,6 +239,14 @@ def test_to_say_no_the_class_returns_None(external, monkeypatch):
     assert caught.value.reason.code == "signer-refused"
 
 
+def unreadable(certificate):
+    """The same with a text in its subject that is no UTF-8."""
+    der = certificate.public_bytes(Encoding.DER).replace(
+        b"\x0c\x08sensor-1", b"\x0c\x08senso\xff-1"
+    )
+    return x509.load_der_x509_certificate(der)
+
+
 def look_alike():
     return make_ca("Their CA", key=make_key("ec-p384", 7))
 
@@ -249,6 +257,8 @@ def look_alike():
         (lambda s: answer(s.built, s.request, public_key=make_key(index=5).public_key()), "key"),
         (lambda s: answer(make_ca("Stranger"), s.request), "isn't signed by the CA device-ca"),
         (lambda s: answer(look_alike(), s.request), "isn't signed by the CA device-ca"),
+        (lambda s: answer(s.built, s.request, subject=make_name("sensor-2")), "sensor-2"),
+        (lambda s: unreadable(answer(s.built, s.request)), "it can't be read"),
         (lambda s: answer(s.built, s.request, not_after=s.request.not_after + DAY), "it ends"),
         (lambda s: answer(s.built, s.request, not_before=timezone.now() + DAY), "in the future"),
         (lambda s: "hello", ""),
@@ -261,6 +271,8 @@ def look_alike():
         "another-key",
         "another-issuer",
         "an-issuer-of-the-same-name",
+        "another-name",
+        "unreadable",
         "too-long",
         "not-yet",
         "garbage-text",
