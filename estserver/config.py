@@ -260,7 +260,9 @@ class DeploymentOptions:
     iot_core_ca_private_key_path: OptionalFilePath = ""
     """PEM file of that CA's key; not set when an external PKI signs."""
     generate_iot_ca_certificate: bool = True
-    """Generate a self-signed device CA. Ignored when iotCoreCaCertificatePath is set."""
+    """Generate a self-signed device CA. Ignored when iotCoreCaCertificatePath is set, or the
+    deviceCaSigner has a CA of its own.
+    """
     configure_jitp: bool = True
     """true: AWS IoT gets the provisioning template and the policy, and devices become things at
     their first connection (JITP). false: it gets neither; see iotProvisioning.

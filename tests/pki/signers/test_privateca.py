@@ -450,6 +450,22 @@ def test_a_call_that_fails_loses_nothing_and_doubles_nothing(
     assert row.to_x509() == answered.certificate
 
 
+@pytest.mark.parametrize("fault", Fault)
+def test_a_role_that_cant_be_assumed_loses_nothing(bootstrapped, aws_cloud, private_ca, fault):
+    role = "arn:aws:iam::210987654321:role/est"
+    client = bootstrapped("pca", PRIVATE_CA, {"certificateAuthorityArn": ARN, "roleArn": role})
+    aws.forget_clients()
+    csr = make_csr("sensor-1")
+
+    with failing("sts", "AssumeRole", fault, times=1) as fault_met:
+        refused = client.simpleenroll(csr)
+    answered = client.simpleenroll(csr)
+
+    assert fault_met.met == 1
+    assert (refused.status_code, refused.reason) == (503, "signer-unavailable")
+    assert [one.certificate for one in private_ca.issued.values()] == [answered.certificate]
+
+
 def test_W26_a_renewal_keeps_the_subject_on_file(bootstrapped, private_ca):
     client = bootstrapped("pca", PRIVATE_CA, {"certificateAuthorityArn": ARN})
     first = client.simpleenroll(make_csr("sensor-1")).certificate
