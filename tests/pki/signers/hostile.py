@@ -29,6 +29,8 @@ class ESTPeer:
         self.ca = ca
         self.behave = None
         self.requests = []
+        self.clients = []
+        """The client certificate of each request, DER, for those that TLS demands."""
         self.issued = []
         self.stopping = threading.Event()
 
@@ -45,6 +47,7 @@ class ESTPeer:
             def answer(self, in_order):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 self.peer.requests.append((self.path, dict(self.headers), body))
+                self.peer.clients.append(self.connection.getpeercert(binary_form=True))
                 (self.peer.behave or in_order)(self)
 
             def reply(self, status, body, headers=()):

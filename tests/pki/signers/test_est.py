@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -322,6 +323,19 @@ def test_a_client_certificate_refused_in_TLS_and_then_renewed_is_read_again(
     write_client(tmp_path, make_ca("Their new RA CA"))
 
     assert client.simpleenroll(csr).status_code == 200
+
+
+def test_a_client_certificate_that_was_refused_is_read_again(client, peer, tmp_path):
+    ca = make_ca("Their RA CA")
+    peer.demand_clients_of(tmp_path, ca)
+    peer.behave = replying(403, b"expired")
+    client.simpleenroll(make_csr("sensor-1"))
+    write_client(tmp_path, ca)
+
+    client.simpleenroll(make_csr("sensor-1"))
+
+    renewed = x509.load_pem_x509_certificate((tmp_path / "ra.pem").read_bytes())
+    assert peer.clients[-2] != peer.clients[-1] == renewed.public_bytes(Encoding.DER)
 
 
 def test_no_proxy_is_asked(client, monkeypatch):
