@@ -101,6 +101,8 @@ LOGGING = {
         # Our own request line says it all; Django's would say it again without the reason.
         "django.request": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # It tells at length where it found its credentials.
+        "botocore": {"level": "WARNING"},
     },
 }
 
