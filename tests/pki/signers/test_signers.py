@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
 from pki import aws, prepared
-from pki.authorities import import_authority
+from pki.authorities import create_authority, import_authority
 from pki.exceptions import OperatorError, SignerRefused, SignerUnavailable
 from pki.intents import BACKDATING
 from pki.keys import public_key_sha256
@@ -24,6 +24,7 @@ from pki.profiles import SigningRequest, random_serial_number
 from pki.signers import KeySigner, get_signer
 from pki.signers.keyfile import PASSPHRASE_VARIABLE, KeyFileSigner
 from pki.signing import sign
+from tests.aws_faults import Fault, failing
 from tests.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key, make_name
 from tests.conftest import TESTER
 from tests.pki.signers.conftest import EST, PRIVATE_CA, use_signer
@@ -32,14 +33,14 @@ from tests.private_ca import ARN
 
 DAY = datetime.timedelta(days=1)
 NOBODY = "http://127.0.0.1:9"  # discard: nobody answers there
-SIGNERS = ["keyfile-ec", "keyfile-rsa", "external", "privateca", "est"]
+SIGNERS = ["keyfile-ec", "keyfile-rsa", "kms-ec", "kms-rsa", "external", "privateca", "est"]
 
 
 @dataclass(frozen=True)
 class Setup:
     """A CA on record with its signer, and an intent to be signed."""
 
-    built: BuiltCA
+    built: BuiltCA | None  # None for a CA whose key was never here
     authority: prepared.PreparedAuthority
     intent: IssuedCertificate
     request: SigningRequest
@@ -50,55 +51,62 @@ class Setup:
 
 @dataclass(frozen=True)
 class Custody:
-    """Whose CA it is, and the signer that reaches it."""
+    """Who has a CA's key, and the signer that reaches it."""
 
-    built: BuiltCA
     alias: str
     backend: str
     options: dict
-    holds_key: bool = False
-
-
-def keyfile_custody(key_algorithm):
-    built = make_ca("Their CA", key=make_key(key_algorithm))
-    return Custody(built, "keyfile", "pki.signers.keyfile.KeyFileSigner", {}, holds_key=True)
+    built: BuiltCA | None = None
+    is_key_imported: bool = False
 
 
 def custody(name, request):
     """The signer of that name; what it needs around it is started by ``request``'s fixtures."""
-    if name.startswith("keyfile"):
-        return keyfile_custody("rsa-2048" if name == "keyfile-rsa" else "ec-p384")
+    if name.startswith("kms"):
+        request.getfixturevalue("aws_cloud")
+        return Custody("kms", "pki.signers.kms.KMSSigner", {})
     if name == "privateca":
         private_ca = request.getfixturevalue("private_ca")
-        return Custody(private_ca.ca, name, PRIVATE_CA, {"certificateAuthorityArn": ARN})
+        return Custody(name, PRIVATE_CA, {"certificateAuthorityArn": ARN}, private_ca.ca)
     if name == "est":
         upstream = request.getfixturevalue("upstream")
-        return Custody(BuiltCA(upstream.device_ca, None), name, EST, upstream.options)
-    options = {"class": "tests.plugins.ExternalPKI"}
-    built = make_ca("Their CA", key=make_key("ec-p384"))
-    return Custody(built, "external", "pki.signers.external.ExternalSigner", options)
+        return Custody(name, EST, upstream.options, BuiltCA(upstream.device_ca, None))
+    built = make_ca("Their CA", key=make_key(key_algorithm_of(name)))
+    if name == "external":
+        options = {"class": "tests.plugins.ExternalPKI"}
+        return Custody(name, "pki.signers.external.ExternalSigner", options, built)
+    backend = "pki.signers.keyfile.KeyFileSigner"
+    return Custody("keyfile", backend, {}, built, is_key_imported=True)
 
 
-def set_up(custody, settings, monkeypatch):
-    use_signer(settings, custody.alias, custody.backend, custody.options)
-    row = import_authority(
-        CertificateAuthority.Purpose.DEVICE,
-        "device-ca",
-        [custody.built.certificate],
-        key=custody.built.key if custody.holds_key else None,
-        signer=custody.alias,
-        actor=TESTER,
-    )
+def key_algorithm_of(name):
+    return "rsa-2048" if name.endswith("-rsa") else "ec-p384"
+
+
+def set_up(name, request, settings, monkeypatch):
+    """A CA with the signer of that name, and an intent; ``request`` is pytest's."""
+    keeper = custody(name, request)
+    built = keeper.built
+    use_signer(settings, keeper.alias, keeper.backend, keeper.options)
+    if built is None:
+        row = make_ca_in_kms(key_algorithm_of(name))
+    else:
+        row = import_authority(
+            CertificateAuthority.Purpose.DEVICE,
+            "device-ca",
+            [built.certificate],
+            key=built.key if keeper.is_key_imported else None,
+            signer=keeper.alias,
+            actor=TESTER,
+        )
     san = x509.SubjectAlternativeName([x509.DNSName("sensor-1")])
     csr = x509.load_der_x509_csr(make_csr("sensor-1", san=list(san)))
-    not_before = timezone.now().replace(microsecond=0) - BACKDATING
+    begin = timezone.now().replace(microsecond=0) - BACKDATING
     serial_number = random_serial_number()
-    request = SigningRequest(
-        csr, csr.subject, san, serial_number, not_before, not_before + 30 * DAY
-    )
+    request = SigningRequest(csr, csr.subject, san, serial_number, begin, begin + 30 * DAY)
     monkeypatch.setattr(ExternalPKI, "calls", [])
     monkeypatch.setattr(
-        ExternalPKI, "answer", staticmethod(lambda *_: answer(custody.built, request)), raising=True
+        ExternalPKI, "answer", staticmethod(lambda *_: answer(built, request)), raising=True
     )
     (authority,) = prepared.current().authorities
     intent = IssuedCertificate(
@@ -109,7 +117,19 @@ def set_up(custody, settings, monkeypatch):
         not_before=request.not_before,
         not_after=request.not_after,
     )
-    return Setup(custody.built, authority, intent, request)
+    return Setup(built, authority, intent, request)
+
+
+def make_ca_in_kms(key_algorithm):
+    return create_authority(
+        CertificateAuthority.Purpose.DEVICE,
+        "device-ca",
+        common_name="CA in KMS",
+        key_algorithm=key_algorithm,
+        validity=365 * DAY,
+        signer="kms",
+        actor=TESTER,
+    )
 
 
 def answer(built, request, **changes):
@@ -127,17 +147,17 @@ def answer(built, request, **changes):
 @pytest.fixture(params=SIGNERS)
 def setup(request, db, data_dir, settings, monkeypatch):
     """Each signer in turn."""
-    return set_up(custody(request.param, request), settings, monkeypatch)
+    return set_up(request.param, request, settings, monkeypatch)
 
 
 @pytest.fixture
 def keyfile(request, db, data_dir, settings, monkeypatch):
-    return set_up(custody("keyfile-ec", request), settings, monkeypatch)
+    return set_up("keyfile-ec", request, settings, monkeypatch)
 
 
 @pytest.fixture
 def external(request, db, data_dir, settings, monkeypatch):
-    return set_up(custody("external", request), settings, monkeypatch)
+    return set_up("external", request, settings, monkeypatch)
 
 
 # What holds for all
@@ -148,7 +168,7 @@ def test_the_certificate_is_for_the_key_of_the_csr(setup):
 
 
 def test_the_certificate_chains_to_the_CA_on_record(setup):
-    setup.sign().verify_directly_issued_by(setup.built.certificate)
+    setup.sign().verify_directly_issued_by(setup.authority.certificate)
 
 
 def test_the_certificate_is_valid_within_the_intents_bounds(setup):
@@ -199,7 +219,7 @@ def test_a_signer_out_of_reach_is_unavailable(setup, data_dir, settings, monkeyp
             signer["OPTIONS"]["url"] = NOBODY.replace("http:", "https:")
     get_signer.cache_clear()
 
-    with pytest.raises(SignerUnavailable) as caught:
+    with failing("kms", "Sign", Fault.TIMEOUT), pytest.raises(SignerUnavailable) as caught:
         setup.sign()
 
     assert caught.value.reason.code == "signer-unavailable"
@@ -241,10 +261,8 @@ def test_to_say_no_the_class_returns_None(external, monkeypatch):
 
 def unreadable(certificate):
     """The same with a text in its subject that is no UTF-8."""
-    der = certificate.public_bytes(Encoding.DER).replace(
-        b"\x0c\x08sensor-1", b"\x0c\x08senso\xff-1"
-    )
-    return x509.load_der_x509_certificate(der)
+    der = certificate.public_bytes(Encoding.DER)
+    return x509.load_der_x509_certificate(der.replace(b"\x0c\x08sensor-1", b"\x0c\x08senso\xff-1"))
 
 
 def look_alike():
@@ -315,8 +333,8 @@ def test_a_class_that_cant_serve_is_refused_when_the_signer_is_made(
 
 
 def test_an_alias_that_isnt_configured_is_answered_with_those_that_are(data_dir):
-    with pytest.raises(OperatorError, match=r"signer 'kms' isn't configured; .* has: keyfile"):
-        get_signer("kms")
+    with pytest.raises(OperatorError, match=r"signer 'hsm' isn't configured; .* has: keyfile"):
+        get_signer("hsm")
 
 
 # Keys in files
