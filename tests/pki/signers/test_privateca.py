@@ -55,7 +55,7 @@ def issuer_of(ca):
 
 @pytest.fixture
 def signer(private_ca):
-    return PrivateCASigner(certificateAuthorityArn=ARN, waitSeconds=1)
+    return PrivateCASigner(certificateAuthorityArn=ARN)
 
 
 def asked_of(private_ca):
@@ -212,7 +212,8 @@ def test_a_certificate_that_takes_a_moment_is_waited_for(private_ca, signer):
     assert issued.looks == 2
 
 
-def test_one_that_takes_longer_is_there_for_the_retry(private_ca, signer):
+def test_one_that_takes_longer_is_there_for_the_retry(private_ca):
+    signer = PrivateCASigner(certificateAuthorityArn=ARN, waitSeconds=1)
     private_ca.slowness = 10**6
     request = request_for(make_csr("sensor-1"))
 
