@@ -9,8 +9,9 @@ The class has the contract of the CDK sample's ``sign_externally``::
 ``csr`` is an ``x509.CertificateSigningRequest``, ``csr_data`` a dict of its subject
 (``commonName``, ``serialNumber`` ...), ``cert_validity`` a ``datetime.timedelta``, and
 ``custom_secret`` a string or ``None``: the environment's ``EST_CUSTOM_SECRET``, else the secret
-``customSecretName`` in Secrets Manager, when it is there. To say no, it raises ``pki.exceptions.SignerRefused`` or
-returns ``None``; anything else it raises counts as the PKI being out of reach.
+``customSecretName`` in Secrets Manager, when it is there. To say no, it raises
+``pki.exceptions.SignerRefused`` or returns ``None``; anything else it raises counts as the PKI
+being out of reach.
 """
 
 import logging
@@ -37,7 +38,7 @@ from pki.signers.base import Signer
 
 logger = logging.getLogger(__name__)
 
-CUSTOM_SECRET_VARIABLE: Final = "EST_CUSTOM_SECRET"
+CUSTOM_SECRET_VARIABLE: Final = "EST_CUSTOM_SECRET"  # noqa: S105  # the variable's name
 _NO_AWS: Final = frozenset({"NoRegion", "NoCredentials"})
 _NO_SECRET: Final = frozenset({"", "NONE", "NULL"})
 
