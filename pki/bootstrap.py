@@ -20,10 +20,10 @@ from pki.authorities import (
 )
 from pki.conf import ClientCAPlan, DeviceCAPlan, pki_settings
 from pki.exceptions import OperatorError
+from pki.first_client import make_test_client
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.profile_versions import add_profile
 from pki.signers import KeySigner, get_signer
-from pki.test_clients import make_test_client
 from pki.transactions import in_write_transaction
 
 Purpose = CertificateAuthority.Purpose
