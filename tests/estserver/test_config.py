@@ -515,6 +515,17 @@ def test_a_file_that_is_a_directory_is_refused(tmp_path):
         load_config(tmp_path, environ={})
 
 
+def test_no_CA_need_be_made_or_named_where_a_signer_may_have_one(load):
+    config = load(
+        """
+        Properties: {deviceCaSigner: secretsmanager}
+        DeploymentOptions: {generateIotCaCertificate: false}
+        """
+    )
+
+    assert config.properties.device_ca_signer == "secretsmanager"
+
+
 # Values that are right by themselves and wrong together
 
 
