@@ -29,6 +29,7 @@ from pki.secret_store import (
     read_secret,
     write_secret,
 )
+from pki.signers import get_signer
 from pki.signers.base import KeptAuthority, KeySigner
 from pki.signers.secret_format import (
     SecretContent,
@@ -119,8 +120,12 @@ class SecretsManagerSigner(KeySigner):
     @sensitive_variables()
     def find_key(self, certificate: x509.Certificate) -> str:
         """The configured secret that holds the key of ``certificate``; "" when none does."""
-        for name in (_configured_name("device"), _configured_name("client")):
-            content = self._read(name)[1] if name else SecretContent()
+        settings = pki_settings()
+        for plan, purpose in ((settings.device_ca, "device"), (settings.client_ca, "client")):
+            if get_signer(plan.signer) is not self:
+                continue  # a secret that isn't ours may not be ours to read
+            name = _configured_name(purpose)
+            content = self.read(name)
             if content.key_pem and _has_public_key(load_key(name, content.key_pem), certificate):
                 return name
         return ""
