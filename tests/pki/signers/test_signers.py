@@ -33,7 +33,17 @@ from tests.private_ca import ARN
 
 DAY = datetime.timedelta(days=1)
 NOBODY = "http://127.0.0.1:9"  # discard: nobody answers there
-SIGNERS = ["keyfile-ec", "keyfile-rsa", "kms-ec", "kms-rsa", "external", "privateca", "est"]
+SIGNERS = [
+    "keyfile-ec",
+    "keyfile-rsa",
+    "kms-ec",
+    "kms-rsa",
+    "secretsmanager-ec",
+    "secretsmanager-rsa",
+    "external",
+    "privateca",
+    "est",
+]
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,10 @@ def custody(name, request):
     if name == "external":
         options = {"class": "tests.plugins.ExternalPKI"}
         return Custody(name, "pki.signers.external.ExternalSigner", options, built)
+    if name.startswith("secretsmanager"):
+        request.getfixturevalue("aws_cloud")
+        backend = "pki.signers.secretsmanager.SecretsManagerSigner"
+        return Custody("secretsmanager", backend, {}, built, is_key_imported=True)
     backend = "pki.signers.keyfile.KeyFileSigner"
     return Custody("keyfile", backend, {}, built, is_key_imported=True)
 
@@ -219,7 +233,11 @@ def test_a_signer_out_of_reach_is_unavailable(setup, data_dir, settings, monkeyp
             signer["OPTIONS"]["url"] = NOBODY.replace("http:", "https:")
     get_signer.cache_clear()
 
-    with failing("kms", "Sign", Fault.TIMEOUT), pytest.raises(SignerUnavailable) as caught:
+    with (
+        failing("kms", "Sign", Fault.TIMEOUT),
+        failing("secretsmanager", "GetSecretValue", Fault.TIMEOUT),
+        pytest.raises(SignerUnavailable) as caught,
+    ):
         setup.sign()
 
     assert caught.value.reason.code == "signer-unavailable"
