@@ -59,30 +59,31 @@ class AWSEdge:
         operation = getattr(self, f"_{name}", None)
         answer = None
         if operation and (worked or not code):
-            answer = operation(**params)
+            answer = operation(params)
         if code == TIMEOUT:
             raise ReadTimeoutError(endpoint_url="https://iot.example.com")
         if code:
             answer = _error(code, status)
         return answer
 
-    def _CreateProvisioningTemplate(self, templateName, templateBody, **said):
-        if templateName in self.templates:
+    def _CreateProvisioningTemplate(self, params):
+        name = params["templateName"]
+        if name in self.templates:
             return _error("ResourceAlreadyExistsException", 409)
-        self.templates[templateName] = {
-            **said,
+        self.templates[name] = {
+            **params,
             "counter": itertools.count(2),
             "default": 1,
-            "versions": {1: templateBody},
+            "versions": {1: params["templateBody"]},
         }
-        return _answered(templateName=templateName, defaultVersionId=1)
+        return _answered(templateName=name, defaultVersionId=1)
 
-    def _DescribeProvisioningTemplate(self, templateName):
-        template = self.templates.get(templateName)
+    def _DescribeProvisioningTemplate(self, params):
+        template = self.templates.get(params["templateName"])
         if template is None:
             return _error("ResourceNotFoundException", 404)
         return _answered(
-            templateName=templateName,
+            templateName=template["templateName"],
             templateBody=template["versions"][template["default"]],
             defaultVersionId=template["default"],
             provisioningRoleArn=template["provisioningRoleArn"],
@@ -90,9 +91,10 @@ class AWSEdge:
             type=template["type"],
         )
 
-    def _ListProvisioningTemplateVersions(self, templateName, nextToken="0", **_):
+    def _ListProvisioningTemplateVersions(self, params):
         """Two to a page, so that somebody has to turn it."""
-        template, start = self.templates[templateName], int(nextToken)
+        template = self.templates[params["templateName"]]
+        start = int(params.get("nextToken", "0"))
         rows = [
             {"versionId": number, "isDefaultVersion": number == template["default"]}
             for number in template["versions"]
@@ -100,24 +102,25 @@ class AWSEdge:
         more = {"nextToken": str(start + 2)} if len(rows) > start + 2 else {}
         return _answered(versions=rows[start : start + 2], **more)
 
-    def _CreateProvisioningTemplateVersion(self, templateName, templateBody, setAsDefault):
-        template = self.templates[templateName]
+    def _CreateProvisioningTemplateVersion(self, params):
+        template = self.templates[params["templateName"]]
         if len(template["versions"]) >= 5:
             return _error("VersionsLimitExceededException", 409)
         number = next(template["counter"])
-        template["versions"][number] = templateBody
-        if setAsDefault:
+        template["versions"][number] = params["templateBody"]
+        if params["setAsDefault"]:
             template["default"] = number
-        return _answered(versionId=number, isDefaultVersion=setAsDefault)
+        return _answered(versionId=number, isDefaultVersion=params["setAsDefault"])
 
-    def _DeleteProvisioningTemplateVersion(self, templateName, versionId):
-        if versionId == self.templates[templateName]["default"]:
+    def _DeleteProvisioningTemplateVersion(self, params):
+        template = self.templates[params["templateName"]]
+        if params["versionId"] == template["default"]:
             return _error("DeleteConflictException", 409)
-        del self.templates[templateName]["versions"][versionId]
+        del template["versions"][params["versionId"]]
         return _answered()
 
-    def _UpdateProvisioningTemplate(self, templateName, **changes):
-        self.templates[templateName].update(changes)
+    def _UpdateProvisioningTemplate(self, params):
+        self.templates[params["templateName"]].update(params)
         return _answered()
 
 
