@@ -317,7 +317,7 @@ class _Reader(TemplateLanguage):
             return ""
         word = node.data.upper() if isinstance(node.data, str) else ""
         if word not in words:
-            self.error(node.place, f"{node.data!a} isn't one of {', '.join(words)}")
+            self.error(node.place, f"{str(node.data)[:40]!a} isn't one of {', '.join(words)}")
             return ""
         return word
 
