@@ -80,7 +80,7 @@ def find_registered(
     AWS's id of a CA is the SHA-256 of its DER. The list is for what follows no rule; being refused
     it is no failure, since AWS itself registers no CA twice. Raises ``RemoteFailure``.
     """
-    for certificate_id in {known_id, _id_of(certificate)} - {""}:
+    for certificate_id in filter(None, dict.fromkeys((known_id, _id_of(certificate)))):
         held = describe(certificate_id, target)
         if held is not None and held.certificate == certificate:
             return Search(held)
