@@ -125,10 +125,13 @@ def plan_registration(ca: CertificateAuthority, target: IoTTarget) -> Plan:
     return Plan(ca, target, wanted, found, changes, search.namesakes.union(on_record))
 
 
-def wanted_of(ca: CertificateAuthority) -> Wanted:
-    """What every target should hold of ``ca``, by its status and the configuration."""
+def wanted_of(ca: CertificateAuthority | None) -> Wanted:
+    """What every target should hold of ``ca``, by its status and the configuration.
+
+    ``None`` is an active CA that isn't on record yet.
+    """
     chosen = iot_settings()
-    is_trusted = ca.status != CertificateAuthority.Status.REVOKED
+    is_trusted = ca is None or ca.status != CertificateAuthority.Status.REVOKED
     return Wanted(
         status="ACTIVE" if is_trusted else "INACTIVE",
         mode=chosen.ca_certificate_mode,
