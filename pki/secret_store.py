@@ -232,9 +232,7 @@ class SecretCache(Generic[T]):
                     kept = self._fetch(name, is_first=False, patience=_HURRIED)
                     logger.info("the secret %s has a new version, which is used from now on", name)
             except RemoteFailure as error:
-                logger.warning(
-                    "the secret %s is used as it was, its version unseen: %s", name, error
-                )
+                logger.warning("the secret %s is used as it was: %s", name, error)
             except OperatorError:
                 del self._kept[name]
                 raise
