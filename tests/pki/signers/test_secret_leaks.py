@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import traceback
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,7 @@ from django.views.debug import ExceptionReporter
 
 from pki import aws, prepared
 from pki.bootstrap import bootstrap_cas
-from pki.exceptions import OperatorError, SignerUnavailable
+from pki.exceptions import OperatorError, PKIError
 from pki.profiles import SigningRequest
 from pki.signers import get_signer
 from tests.aws_faults import Fault, failing
@@ -47,16 +48,16 @@ EXTERNAL = {
 
 
 class Told:
-    """What was said of errors: their texts, and reports with the variables of each frame."""
+    """What was said of errors: their texts, and every variable that a report would show."""
 
     def __init__(self):
         self.reports = []
 
-    def add(self, error):
-        """Report as Django does to administrators, but for the frame of the test itself."""
-        trace = error.__traceback__.tb_next or error.__traceback__
+    def add(self, error, trace):
+        """Report as Django does to administrators: each cause, each frame with its variables."""
         reporter = ExceptionReporter(RequestFactory().get("/"), type(error), error, trace)
-        self.reports += [str(error), reporter.get_traceback_text(), reporter.get_traceback_html()]
+        frames = [repr(frame.get("vars")) for frame in reporter.get_traceback_frames()]
+        self.reports += [*frames, *traceback.format_exception(error)]
 
 
 @pytest.fixture
@@ -114,8 +115,8 @@ def do_everything(told):
     ):
         try:
             attempt()
-        except (OperatorError, SignerUnavailable, CommandError) as error:
-            told.add(error)
+        except (OperatorError, PKIError, CommandError) as error:
+            told.add(error, error.__traceback__.tb_next)  # without this very frame
             failures += 1
     return failures
 
@@ -151,7 +152,7 @@ def give_aways():
 def assert_nothing_leaked(told, caplog):
     for record in caplog.records:
         if record.exc_info and record.exc_info[1] is not None:
-            told.add(record.exc_info[1])
+            told.add(*record.exc_info[1:])
     records = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
     for text in ("\n".join(told.reports), records, caplog.text, dump()):
         assert len(text) > 1000
