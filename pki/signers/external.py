@@ -17,7 +17,6 @@ being out of reach.
 import logging
 import os
 import time
-from traceback import format_exception
 from typing import Any, Final
 
 from cryptography import x509
@@ -30,7 +29,6 @@ from pki.exceptions import (
     RemoteFailure,
     SignerRefused,
     SignerUnavailable,
-    without_frames,
 )
 from pki.profiles import Issuer, SigningRequest
 from pki.reasons import Reason
@@ -83,10 +81,9 @@ class ExternalSigner(Signer):
             )
         except SignerRefused:
             raise
-        except Exception as error:  # noqa: BLE001  # the customer's code may raise anything
-            # As text: from the frames, a report would show the custom secret.
-            logger.error("the external PKI failed\n%s", "".join(format_exception(error)))  # noqa: TRY400
-            raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE) from without_frames(error)
+        except Exception as error:  # the customer's code may raise anything
+            logger.exception("the external PKI failed")
+            raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE) from error
         if answer is None:
             raise SignerRefused(Reason.SIGNER_REFUSED)
         return _certificate(answer)
