@@ -107,6 +107,7 @@ class IoTTargetConfig:
 DEFAULT_SIGNERS = {
     "keyfile": SignerConfig(backend="pki.signers.keyfile.KeyFileSigner"),
     "secretsmanager": SignerConfig(backend="pki.signers.secretsmanager.SecretsManagerSigner"),
+    "kms": SignerConfig(backend="pki.signers.kms.KMSSigner"),
 }
 EXTERNAL_SIGNER = "pki.signers.external.ExternalSigner"
 

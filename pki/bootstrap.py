@@ -20,10 +20,10 @@ from pki.authorities import (
 )
 from pki.conf import ClientCAPlan, DeviceCAPlan, pki_settings
 from pki.exceptions import OperatorError
+from pki.first_client import make_test_client
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.profile_versions import add_profile
 from pki.signers import KeySigner, get_signer
-from pki.test_clients import make_test_client
 from pki.transactions import in_write_transaction
 
 Purpose = CertificateAuthority.Purpose
@@ -66,7 +66,7 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
             actor=actor,
             successor_of=existing,
         )
-        return [f"device CA {ca}: imported, {_how_it_signs(ca)}"]
+        return [f"device CA {ca}: imported, {_how_it_signs(ca, key_was_given=key is not None)}"]
     kept = kept_authority(Purpose.DEVICE, plan.signer)
     adopted = adopt(Purpose.DEVICE, kept, plan.signer, existing, actor=actor, force=force)
     if adopted is not None:
@@ -201,8 +201,10 @@ def read_private_key(path: Path) -> CertificateIssuerPrivateKeyTypes:
     return key
 
 
-def _how_it_signs(ca: CertificateAuthority) -> str:
+def _how_it_signs(ca: CertificateAuthority, *, key_was_given: bool) -> str:
     if isinstance(get_signer(ca.signer), KeySigner):
+        if not key_was_given:
+            return f"with the key that the signer {ca.signer!r} has"
         return f"its key is with the signer {ca.signer!r} now; keep the original somewhere safe"
     return f"signed by the external PKI through the signer {ca.signer!r}"
 

@@ -43,10 +43,18 @@ class Fault(Enum):
     ACCESS_DENIED = "access-denied"
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A fault of a service's own: the code that AWS answers with, and the HTTP status."""
+
+    code: str
+    status: int = 400
+
+
 _ANSWERS = {
-    Fault.THROTTLE: (400, "ThrottlingException", "Rate exceeded"),
-    Fault.SERVER_ERROR: (500, "InternalFailure", "an internal error"),
-    Fault.ACCESS_DENIED: (403, "AccessDeniedException", "not authorized to perform this"),
+    Fault.THROTTLE: Refusal("ThrottlingException"),
+    Fault.SERVER_ERROR: Refusal("InternalFailure", 500),
+    Fault.ACCESS_DENIED: Refusal("AccessDeniedException", 403),
 }
 _XML = frozenset({"cloudformation", "iam", "rds", "route-53", "s3", "sts"})
 
@@ -56,7 +64,7 @@ class Failing:
     """One operation that fails: the next ``times`` calls of it, each ``attempts`` times."""
 
     operation: str
-    fault: Fault
+    fault: Fault | Refusal
     times: int
     attempts: int
     met: int = 0
@@ -82,6 +90,8 @@ _recorders: list[list[str]] = []
 @contextmanager
 def failing(service, operation, fault, *, times=ALWAYS, attempts=EVERY_ATTEMPT):
     """Let calls of ``operation`` fail; yields a ``Failing``, which counts in ``met``.
+
+    ``fault`` is a ``Fault``, or a ``Refusal`` for what only this service answers.
 
     ``times`` counts calls as our code makes them, so that ``times=1`` is one call that failed for
     good, with all of botocore's attempts. With ``attempts=1`` only the first attempt of each such
@@ -131,13 +141,15 @@ def _inject(event_name, request, **_):
     fault = hit[0].fault
     if fault is Fault.SUCCESS_THEN_TIMEOUT:
         URLLib3Session(timeout=10).send(request)
-    if fault in _ANSWERS:
-        return _answer(request.url, operation, *_ANSWERS[fault])
-    raise ReadTimeoutError(endpoint_url=request.url)
+    refusal = fault if isinstance(fault, Refusal) else _ANSWERS.get(fault)
+    if refusal is None:
+        raise ReadTimeoutError(endpoint_url=request.url)
+    return _answer(request.url, operation, refusal)
 
 
-def _answer(url, operation, status, code, message):
+def _answer(url, operation, refusal):
     """An error in JSON or, for services that speak XML, in that."""
+    code, message = refusal.code, "a fault of the tests"
     if operation.partition(".")[0] in _XML:
         body = (
             f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error>"
@@ -145,7 +157,7 @@ def _answer(url, operation, status, code, message):
         )
     else:
         body = json.dumps({"__type": code, "message": message})
-    return AWSResponse(url, status, {"x-amzn-errortype": code}, _Raw(body.encode()))
+    return AWSResponse(url, refusal.status, {"x-amzn-errortype": code}, _Raw(body.encode()))
 
 
 def _text(value):

@@ -9,8 +9,9 @@ The class has the contract of the CDK sample's ``sign_externally``::
 ``csr`` is an ``x509.CertificateSigningRequest``, ``csr_data`` a dict of its subject
 (``commonName``, ``serialNumber`` ...), ``cert_validity`` a ``datetime.timedelta``, and
 ``custom_secret`` a string or ``None``: the environment's ``EST_CUSTOM_SECRET``, else the secret
-``customSecretName`` in Secrets Manager, when it is there. To say no, it raises ``pki.exceptions.SignerRefused`` or
-returns ``None``; anything else it raises counts as the PKI being out of reach.
+``customSecretName`` in Secrets Manager, when it is there. To say no, it raises
+``pki.exceptions.SignerRefused`` or returns ``None``; anything else it raises counts as the PKI
+being out of reach.
 """
 
 import logging
@@ -28,7 +29,6 @@ from pki.exceptions import (
     RemoteFailure,
     SignerRefused,
     SignerUnavailable,
-    without_frames,
 )
 from pki.profiles import Issuer, SigningRequest
 from pki.reasons import Reason
@@ -37,7 +37,7 @@ from pki.signers.base import Signer
 
 logger = logging.getLogger(__name__)
 
-CUSTOM_SECRET_VARIABLE: Final = "EST_CUSTOM_SECRET"
+CUSTOM_SECRET_VARIABLE: Final = "EST_CUSTOM_SECRET"  # noqa: S105  # the variable's name
 _NO_AWS: Final = frozenset({"NoRegion", "NoCredentials"})
 _NO_SECRET: Final = frozenset({"", "NONE", "NULL"})
 
@@ -83,7 +83,7 @@ class ExternalSigner(Signer):
             raise
         except Exception as error:  # the customer's code may raise anything
             logger.exception("the external PKI failed")
-            raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE) from without_frames(error)
+            raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE) from error
         if answer is None:
             raise SignerRefused(Reason.SIGNER_REFUSED)
         return _certificate(answer)

@@ -113,7 +113,7 @@ def _make_in_secrets(
     certificate = certificate_pem(client.certificates[0])
     signer.fill(name, pair(certificate, key_pem(client.key)), PAIR_DESCRIPTION)
     signer.fill(pfx_name, client.pkcs12(NoEncryption()), PFX_DESCRIPTION)
-    return f"test client {stem}: made, in the secrets {name} and {pfx_name} (PKCS #12 without password)"
+    return f"test client {stem}: made, in the secrets {name} and {pfx_name} (without password)"
 
 
 @sensitive_variables()
