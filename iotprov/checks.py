@@ -9,21 +9,25 @@ from django.core.checks import CheckMessage, Error, register
 from django.db import DatabaseError
 
 from iotprov.conf import iot_settings
-from iotprov.jitp import TemplateError, declared_parameters, unfilled_parameters
-from pki.models import CertificateProfile
+from iotprov.jitp import TemplateError, read_file, unfilled_parameters
+from iotprov.template_reader import read_template
+from iotprov.validation import profiles_told_of
 
 
 @register()
 def check_template(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """iotprov.E001: the template can be read and asks only for what JITP knows."""
+    """iotprov.E001: the template's file can be read, and nothing about its structure is wrong."""
     chosen = iot_settings()
     if not chosen.is_jitp_configured:
         return []
+    path = chosen.template_path
     try:
-        declared_parameters(chosen.template_path)
+        _, problems = read_template(read_file(path))
     except TemplateError as error:
         return [Error(str(error), id="iotprov.E001")]
-    return []
+    return [
+        Error(f"{path}: {problem}", id="iotprov.E001") for problem in problems if problem.is_error
+    ]
 
 
 @register("database", deploy=False)
@@ -35,11 +39,11 @@ def check_profiles(
     if not chosen.is_jitp_configured or not databases:
         return []
     try:
-        declared = declared_parameters(chosen.template_path)
+        template, _ = read_template(read_file(chosen.template_path))
     except TemplateError:
         return []  # E001 says so
     try:
-        profiles = list(CertificateProfile.objects.exclude(active_label=None))
+        profiles = profiles_told_of()
     except DatabaseError:
         return []  # `migrate` checks too, before it has made the table
     return [
@@ -53,5 +57,5 @@ def check_profiles(
             id="iotprov.W001",
         )
         for profile in profiles
-        if (unfilled := unfilled_parameters(declared, profile.subject_attributes))
+        if (unfilled := unfilled_parameters(template.parameters, profile.subject_attributes))
     ]
