@@ -9,7 +9,9 @@ from django.core.checks import CheckMessage, Error, register
 from django.db import DatabaseError
 
 from iotprov.conf import iot_settings
+from iotprov.documents import body_in_force
 from iotprov.jitp import TemplateError, read_file, unfilled_parameters
+from iotprov.models import DocumentVersion
 from iotprov.template_reader import read_template
 from iotprov.validation import profiles_told_of
 
@@ -39,13 +41,12 @@ def check_profiles(
     if not chosen.is_jitp_configured or not databases:
         return []
     try:
-        template, _ = read_template(read_file(chosen.template_path))
+        template, _ = read_template(body_in_force(DocumentVersion.Kind.TEMPLATE))
+        profiles = profiles_told_of()
     except TemplateError:
         return []  # E001 says so
-    try:
-        profiles = profiles_told_of()
     except DatabaseError:
-        return []  # `migrate` checks too, before it has made the table
+        return []  # `migrate` checks too, before it has made the tables
     return [
         checks.Warning(
             f"{profile} lets no certificate hold what the provisioning template asks for: "
