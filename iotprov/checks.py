@@ -10,7 +10,7 @@ from django.db import DatabaseError
 
 from iotprov.conf import iot_settings
 from iotprov.documents import body_in_force
-from iotprov.jitp import TemplateError, read_file, unfilled_parameters
+from iotprov.jitp import DocumentError, read_file, unfilled_parameters
 from iotprov.models import DocumentVersion
 from iotprov.template_reader import read_template
 from iotprov.validation import profiles_told_of
@@ -25,7 +25,7 @@ def check_template(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     path = chosen.template_path
     try:
         _, problems = read_template(read_file(path))
-    except TemplateError as error:
+    except DocumentError as error:
         return [Error(str(error), id="iotprov.E001")]
     return [
         Error(f"{path}: {problem}", id="iotprov.E001") for problem in problems if problem.is_error
@@ -43,7 +43,7 @@ def check_profiles(
     try:
         template, _ = read_template(body_in_force(DocumentVersion.Kind.TEMPLATE))
         profiles = profiles_told_of()
-    except TemplateError:
+    except DocumentError:
         return []  # E001 says so
     except DatabaseError:
         return []  # `migrate` checks too, before it has made the tables

@@ -11,7 +11,7 @@ from django.db.models import Max
 
 from iotprov import client
 from iotprov.conf import IoTTarget, iot_settings
-from iotprov.jitp import TemplateError, read_file
+from iotprov.jitp import DocumentError, read_file
 from iotprov.located_json import NotJSON, read_json
 from iotprov.models import DocumentVersion
 from iotprov.placeholders import fill
@@ -37,7 +37,7 @@ def current(kind: str) -> DocumentVersion | None:
 
 
 def body_of_file(kind: str) -> str:
-    """The text of the configured file. Raises ``TemplateError`` when it can't be read."""
+    """The text of the configured file. Raises ``DocumentError`` when it can't be read."""
     chosen = iot_settings()
     return read_file(chosen.policy_path if kind == Kind.POLICY else chosen.template_path)
 
@@ -45,7 +45,7 @@ def body_of_file(kind: str) -> str:
 def body_in_force(kind: str) -> str:
     """What AWS should hold, placeholders unfilled: the newest version's text, or the file's.
 
-    Raises ``TemplateError`` when there is no version and the file can't be read.
+    Raises ``DocumentError`` when there is no version and the file can't be read.
     """
     version = current(kind)
     return version.body if version else body_of_file(kind)
@@ -54,7 +54,7 @@ def body_in_force(kind: str) -> str:
 def add_version(kind: str, body: str, *, actor: Actor, reason: str) -> DocumentVersion:
     """Put a new version in force. Nothing is pushed yet.
 
-    Raises ``TemplateError`` naming each error (``iotprov.validation``), and ``OperatorError``
+    Raises ``DocumentError`` naming each error (``iotprov.validation``), and ``OperatorError``
     without a reason, or when the text is the one in force.
     """
     if not reason.strip():
@@ -64,11 +64,15 @@ def add_version(kind: str, body: str, *, actor: Actor, reason: str) -> DocumentV
 
 
 def roll_back(kind: str, number: int, *, actor: Actor, reason: str) -> DocumentVersion:
-    """Put an old version's text in force again, as a new version; raises as ``add_version`` does."""
+    """Put an old version's text in force again, as a new version.
+
+    Raises ``OperatorError`` when there is no such version, and what ``add_version`` raises.
+    """
     found = DocumentVersion.objects.filter(kind=kind, name=name_of(kind), number=number).first()
     if found is None:
         raise OperatorError(f"{name_of(kind)} has no version {number}")
-    return add_version(kind, found.body, actor=actor, reason=f"{reason} (back to v{number})")
+    reason = f"{reason.strip()} (back to v{number})" if reason.strip() else ""
+    return add_version(kind, found.body, actor=actor, reason=reason)
 
 
 def _write_version(kind: str, body: str, actor: Actor, reason: str) -> DocumentVersion:
@@ -100,15 +104,15 @@ def filled(kind: str, body: str, *, account: str, region: str, partition: str) -
     """The document for one account and region, as data.
 
     ``<ACCOUNT_ID>`` and ``<REGION>`` are filled inside of string values, an empty PolicyName of a
-    template becomes our policy's name. Raises ``TemplateError`` for what isn't a JSON object, or
+    template becomes our policy's name. Raises ``DocumentError`` for what isn't a JSON object, or
     a value that isn't an account number, a region or a partition.
     """
     try:
         document = fill(read_json(body).data, account=account, region=region, partition=partition)
     except NotJSON as error:
-        raise TemplateError(f"the {Kind(kind).label.lower()} can't be used: {error}") from error
+        raise DocumentError(f"the {Kind(kind).noun} can't be used: {error}") from error
     if not isinstance(document, dict):
-        raise TemplateError(f"the {Kind(kind).label.lower()} can't be used: it is no JSON object")
+        raise DocumentError(f"the {Kind(kind).noun} can't be used: it is no JSON object")
     if kind == Kind.TEMPLATE:
         _name_policies(document)
     return document
@@ -127,7 +131,7 @@ def _name_policies(template: dict[str, Any]) -> None:
 def body_for(kind: str, target: IoTTarget, body: str | None = None) -> str:
     """The text that ``target`` gets: of ``body``, or of what is in force.
 
-    Raises ``TemplateError`` as ``filled`` does, and ``RemoteFailure`` when account or region of
+    Raises ``DocumentError`` as ``filled`` does, and ``RemoteFailure`` when account or region of
     the target can't be had.
     """
     document = filled(

@@ -26,18 +26,22 @@ ATTRIBUTE_BY_PARAMETER = {
 CERTIFICATE_ID = f"{PREFIX}Id"
 
 
-class TemplateError(OperatorError):
-    """The provisioning template can't be used; says what is wrong with it."""
+class DocumentError(OperatorError):
+    """A provisioning template or IoT policy can't be used; says what is wrong with it."""
+
+
+class TemplateError(DocumentError):
+    """The provisioning template can't be carried out, or not for this certificate."""
 
 
 def read_file(path: Path) -> str:
-    """The text of a document's file. Raises ``TemplateError`` when it can't be read."""
+    """The text of a document's file. Raises ``DocumentError`` when it can't be read."""
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise TemplateError(f"can't read {path}: {error.strerror}") from error
+        raise DocumentError(f"can't read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise TemplateError(f"{path} isn't UTF-8 text") from error
+        raise DocumentError(f"{path} isn't UTF-8 text") from error
 
 
 def unfilled_parameters(declared: Collection[str], subject_attributes: Collection[str]) -> set[str]:

@@ -7,7 +7,7 @@ a key, a list or another string.
 import re
 from typing import Any
 
-from iotprov.jitp import TemplateError
+from iotprov.jitp import DocumentError
 
 _PLACEHOLDER = re.compile(r"<(ACCOUNT_ID|REGION)>", re.IGNORECASE)
 _LIKE_ONE = re.compile(r"<[A-Za-z_ -]{1,40}>")
@@ -24,7 +24,7 @@ def fill(data: Any, *, account: str, region: str, partition: str) -> Any:
     """A copy of JSON ``data`` with the placeholders filled, in whatever letter case.
 
     ARNs that begin with ``arn:aws:``, as the ones of the CDK sample do, get the ``partition`` of
-    the target (``aws-cn``, ``aws-us-gov``). Raises ``TemplateError`` for a value that isn't an
+    the target (``aws-cn``, ``aws-us-gov``). Raises ``DocumentError`` for a value that isn't an
     account number, a region or a partition.
     """
     for what, value, form in (
@@ -33,7 +33,7 @@ def fill(data: Any, *, account: str, region: str, partition: str) -> Any:
         ("a partition", partition, _PARTITION),
     ):
         if not form.fullmatch(value):
-            raise TemplateError(
+            raise DocumentError(
                 f"{value[:40]!a} isn't {what}: look at the target's region and credentials"
             )
     return _filled(data, {"account_id": account, "region": region}, f"arn:{partition}:")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from iotprov.conf import iot_settings
-from iotprov.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX, TemplateError, unfilled_parameters
+from iotprov.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX, DocumentError, unfilled_parameters
 from iotprov.located_json import Problem, Severity
 from iotprov.models import DocumentVersion
 from iotprov.policy_checks import policy_problems
@@ -23,12 +23,12 @@ def problems_of(kind: str, body: str) -> list[Problem]:
 
 
 def check_document(kind: str, body: str) -> list[Problem]:
-    """The document's warnings. Raises ``TemplateError`` naming every error."""
+    """The document's warnings. Raises ``DocumentError`` naming every error."""
     problems = problems_of(kind, body)
     errors = [problem for problem in problems if problem.is_error]
     if errors:
         told = "; ".join(str(problem) for problem in errors)
-        raise TemplateError(f"the {Kind(kind).label.lower()} can't be used: {told}")
+        raise DocumentError(f"the {Kind(kind).noun} can't be used: {told}")
     return problems
 
 

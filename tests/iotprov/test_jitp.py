@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from iotprov.checks import check_profiles
-from iotprov.jitp import TemplateError, read_file, unfilled_parameters
+from iotprov.jitp import DocumentError, read_file, unfilled_parameters
 from iotprov.template_reader import parse_template, read_template
 
 
@@ -95,5 +95,5 @@ def test_file_that_cannot_be_read_is_named(tmp_path, name, contents, complaint):
     if contents is not None:
         (tmp_path / name).write_bytes(contents)
 
-    with pytest.raises(TemplateError, match=complaint):
+    with pytest.raises(DocumentError, match=complaint):
         read_file(tmp_path / name)
