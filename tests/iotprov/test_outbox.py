@@ -212,6 +212,18 @@ def test_the_command_ends_with_3_when_aws_failed(waiting, capsys):
     assert "postponed 1" in capsys.readouterr().out
 
 
+def test_the_command_tries_at_once_what_was_mended(waiting, cloud, capsys):
+    waiting("sensor-1")
+    with failing("iot", "RegisterCertificate", Fault.ACCESS_DENIED):
+        drain()
+    call_command("provision_pending")
+    assert cloud.things() == []
+
+    call_command("provision_pending", now=True, target="default")
+
+    assert cloud.things() == ["sensor-1"]
+
+
 def test_the_command_names_the_targets_there_are(installation):
     with pytest.raises(CommandError, match="there is no target 'us': the configuration has defau"):
         call_command("provision_pending", target="us")

@@ -314,6 +314,19 @@ def test_the_old_certificate_stays_then_stops_then_goes(cloud, in_mode, enroll, 
     assert not Provisioning.objects.exclude(next_attempt_at=None).exists()
 
 
+def test_a_renewal_calls_aws_for_the_new_certificate_alone(cloud, in_mode, enroll, renew):
+    in_mode("register")
+    first = enroll()
+
+    with aws_calls() as calls:
+        renew(first)
+        drain()
+
+    assert calls.count("iot:RegisterCertificate") == 1
+    assert len(calls) == 6
+    assert not Provisioning.objects.pending().exists()
+
+
 def test_what_jitp_would_bring_back_is_kept_inactive_until_it_expires(
     cloud, in_mode, enroll, renew, clock
 ):
@@ -431,6 +444,29 @@ def test_a_denied_device_that_never_connected_can_again_when_it_is_allowed(cloud
     drain()
     assert cloud.held() == {}
     cloud.connect_first(certificate)
+
+
+@pytest.mark.parametrize("stop", ["revoke", "deny"])
+def test_jitp_that_is_under_way_does_not_have_the_last_word(cloud, in_mode, enroll, clock, stop):
+    """The device connects for the first time in the moment in which it is stopped."""
+    in_mode("jitp")
+    certificate = enroll()
+    row = record(certificate)
+    cloud.connect_first(certificate)
+    status = {"certificateId": row.fingerprint_sha256}
+    cloud.iot.update_certificate(**status, newStatus="PENDING_ACTIVATION")
+
+    if stop == "revoke":
+        revoke_certificate(row, reason="keyCompromise", actor=TESTER)
+    else:
+        deny("name", "sensor-1", reason="stolen", actor=TESTER)
+    drain()
+    cloud.iot.update_certificate(**status, newStatus="ACTIVE")  # JITP gets to its end
+    clock(minutes=1, seconds=1)
+    drain()
+
+    stopped = {"revoke": "REVOKED", "deny": "INACTIVE"}[stop]
+    assert cloud.held_of(row.fingerprint_sha256).status == stopped
 
 
 def test_one_that_is_revoked_in_aws_never_comes_back(cloud, in_mode, enroll):
