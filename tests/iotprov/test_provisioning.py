@@ -475,6 +475,8 @@ def test_one_that_is_revoked_in_aws_never_comes_back(cloud, in_mode, enroll):
     cloud.iot.update_certificate(certificateId=row.fingerprint_sha256, newStatus="REVOKED")
 
     deny("name", "sensor-1", reason="stolen", actor=TESTER)
+    drain()
+    assert cloud.held()[row.fingerprint_sha256].status == "REVOKED"
     allow("name", "sensor-1", reason="found", actor=TESTER)
     drain()
 
