@@ -4,7 +4,7 @@ import pytest
 
 from pki import aws
 from pki.exceptions import RemoteFailure
-from tests.aws_faults import Fault, aws_calls, failing
+from tests.aws_faults import Fault, Refusal, aws_calls, failing
 
 SPOKEN = [  # one service for each of AWS's protocols
     ("secretsmanager", "ListSecrets", lambda client: client.list_secrets()),
@@ -37,6 +37,17 @@ def test_each_fault_reaches_each_protocol_once(aws_cloud, spoken, fault):
 
     assert (caught.value.code, caught.value.is_transient) == CODES[fault]
     assert failed.met == 1
+
+
+def test_a_refusal_of_a_services_own_is_parsed_as_the_services(aws_cloud):
+    refusal = Refusal("ResourceAlreadyExistsException", 409)
+
+    with (
+        failing("iot", "CreateThing", refusal),
+        pytest.raises(RemoteFailure, match="failed with ResourceAlreadyExistsException") as caught,
+    ):
+        call("iot", "CreateThing", lambda iot: iot.create_thing(thingName="pump"))
+    assert not caught.value.is_transient
 
 
 def test_a_client_made_before_fails_too_and_recovers(aws_cloud):
