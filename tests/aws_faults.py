@@ -43,12 +43,6 @@ class Fault(Enum):
     ACCESS_DENIED = "access-denied"
 
 
-<<<<<<< HEAD
-_ANSWERS = {
-    Fault.THROTTLE: (400, "ThrottlingException", "Rate exceeded"),
-    Fault.SERVER_ERROR: (500, "InternalFailure", "an internal error"),
-    Fault.ACCESS_DENIED: (403, "AccessDeniedException", "not authorized to perform this"),
-=======
 @dataclass(frozen=True)
 class Refusal:
     """A fault of a service's own: the code that AWS answers with, and the HTTP status."""
@@ -61,7 +55,6 @@ _ANSWERS = {
     Fault.THROTTLE: Refusal("ThrottlingException"),
     Fault.SERVER_ERROR: Refusal("InternalFailure", 500),
     Fault.ACCESS_DENIED: Refusal("AccessDeniedException", 403),
->>>>>>> main
 }
 _XML = frozenset({"cloudformation", "iam", "rds", "route-53", "s3", "sts"})
 
@@ -71,11 +64,7 @@ class Failing:
     """One operation that fails: the next ``times`` calls of it, each ``attempts`` times."""
 
     operation: str
-<<<<<<< HEAD
-    fault: Fault
-=======
     fault: Fault | Refusal
->>>>>>> main
     times: int
     attempts: int
     met: int = 0
@@ -102,11 +91,8 @@ _recorders: list[list[str]] = []
 def failing(service, operation, fault, *, times=ALWAYS, attempts=EVERY_ATTEMPT):
     """Let calls of ``operation`` fail; yields a ``Failing``, which counts in ``met``.
 
-<<<<<<< HEAD
-=======
     ``fault`` is a ``Fault``, or a ``Refusal`` for what only this service answers.
 
->>>>>>> main
     ``times`` counts calls as our code makes them, so that ``times=1`` is one call that failed for
     good, with all of botocore's attempts. With ``attempts=1`` only the first attempt of each such
     call fails, and botocore repeats it.
@@ -155,15 +141,6 @@ def _inject(event_name, request, **_):
     fault = hit[0].fault
     if fault is Fault.SUCCESS_THEN_TIMEOUT:
         URLLib3Session(timeout=10).send(request)
-<<<<<<< HEAD
-    if fault in _ANSWERS:
-        return _answer(request.url, operation, *_ANSWERS[fault])
-    raise ReadTimeoutError(endpoint_url=request.url)
-
-
-def _answer(url, operation, status, code, message):
-    """An error in JSON or, for services that speak XML, in that."""
-=======
     refusal = fault if isinstance(fault, Refusal) else _ANSWERS.get(fault)
     if refusal is None:
         raise ReadTimeoutError(endpoint_url=request.url)
@@ -173,7 +150,6 @@ def _answer(url, operation, status, code, message):
 def _answer(url, operation, refusal):
     """An error in JSON or, for services that speak XML, in that."""
     code, message = refusal.code, "a fault of the tests"
->>>>>>> main
     if operation.partition(".")[0] in _XML:
         body = (
             f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error>"
@@ -181,11 +157,7 @@ def _answer(url, operation, refusal):
         )
     else:
         body = json.dumps({"__type": code, "message": message})
-<<<<<<< HEAD
-    return AWSResponse(url, status, {"x-amzn-errortype": code}, _Raw(body.encode()))
-=======
     return AWSResponse(url, refusal.status, {"x-amzn-errortype": code}, _Raw(body.encode()))
->>>>>>> main
 
 
 def _text(value):
