@@ -1,8 +1,6 @@
 """The outbox: when to try again, when to give up, what an operator sees and does."""
 
-from contextlib import contextmanager
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 from botocore.stub import Stubber
@@ -15,12 +13,12 @@ from iotprov.models import Provisioning
 from iotprov.outbox import park, retry
 from iotprov.pacing import BURST, DEFAULT_RATE, SHARE, Breaker, Pace
 from iotprov.prospects import MOST_ATTEMPTS, Prospect, pause_before_next, prospect_of
-from iotprov.provisioning import FAILURES_TO_LEAVE, WORKER_PATIENCE, drain
+from iotprov.provisioning import FAILURES_TO_LEAVE, drain
 from iotprov.registry import HeldCertificate, HeldThing, Registry
 from pki import aws
 from pki.exceptions import OperatorError, RemoteFailure
 from pki.models import AuditEvent
-from tests.aws_faults import Fault, aws_calls, failing
+from tests.aws_faults import Fault, Refusal, aws_calls, failing
 from tests.conftest import TESTER
 from tests.iotprov.cloud import make_due, settle_all
 
@@ -59,7 +57,7 @@ def test_pauses_double_up_to_a_limit_and_never_coincide():
 def test_what_no_repetition_mends_is_parked_with_its_error(waiting):
     waiting("sensor-1")
 
-    with refused("AttachPolicy", "InvalidRequestException"):
+    with failing("iot", "AttachPolicy", Refusal("InvalidRequestException")):
         for attempt in range(MOST_ATTEMPTS):
             assert Provisioning.objects.get().state == "pending", attempt
             make_due()
@@ -69,26 +67,6 @@ def test_what_no_repetition_mends_is_parked_with_its_error(waiting):
     assert (row.state, row.attempts, row.next_attempt_at) == ("parked", MOST_ATTEMPTS, None)
     assert row.error.startswith("iot:AttachPolicy failed with InvalidRequestException")
     assert drain().settled == 0
-
-
-@contextmanager
-def refused(operation, code):
-    """AWS refuses each call of ``operation`` in a worker with this code."""
-    client = aws.client("iot", patience=WORKER_PATIENCE)
-    answer = (
-        SimpleNamespace(status_code=400),
-        {
-            "Error": {"Code": code, "Message": "no"},
-            "ResponseMetadata": {"HTTPStatusCode": 400},
-        },
-    )
-
-    def refuse(**_):
-        return answer
-
-    client.meta.events.register(f"before-call.iot.{operation}", refuse)
-    yield
-    client.meta.events.unregister(f"before-call.iot.{operation}", refuse)
 
 
 def test_access_denied_is_shown_and_never_parked(waiting):

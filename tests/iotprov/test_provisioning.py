@@ -1,17 +1,22 @@
 """What becomes of a certificate in AWS IoT, from its first day to its last."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from iotprov.conf import IoTTarget
 from iotprov.models import Provisioning
 from iotprov.provisioning import drain
 from pki.denylist import allow, deny
 from pki.revocation import revoke_certificate
-from tests.aws_faults import Fault, aws_calls, failing
+from tests.aws_faults import Fault, Refusal, aws_calls, failing
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
-from tests.iotprov.cloud import GROUP, POLICY, Held, active, record, settle_all
+from tests.iotprov.cloud import GROUP, POLICY, Cloud, Held, active, record, settle_all
 from tests.iotprov.conftest import template
 
 CALLS_OF_A_REGISTRATION = [
@@ -161,8 +166,6 @@ def test_a_request_does_not_wait_for_a_target_that_failed_a_moment_ago(cloud, in
 
 
 def test_no_time_is_no_failure(cloud, in_mode, enroll, settings):
-    from dataclasses import replace
-
     settings.IOT = replace(settings.IOT, request_seconds=0)
     in_mode("register")
 
@@ -177,13 +180,8 @@ def test_no_time_is_no_failure(cloud, in_mode, enroll, settings):
 
 
 def test_an_unregistered_ca_is_named_with_what_to_do(cloud, in_mode, enroll):
-    from botocore.stub import Stubber
-
-    from pki import aws
-
     in_mode("register")
-    with Stubber(aws.client("iot", patience=2)) as stub:
-        stub.add_client_error("register_certificate", "CertificateValidationException", "no CA")
+    with failing("iot", "RegisterCertificate", Refusal("CertificateValidationException")):
         enroll()
 
     (row,) = rows()
@@ -413,10 +411,6 @@ def test_a_denied_device_is_stopped_and_goes_on_when_it_is_allowed(cloud, in_mod
 
 
 def test_a_denied_device_goes_on_when_the_entry_expires(cloud, in_mode, enroll, clock):
-    from datetime import timedelta
-
-    from django.utils import timezone
-
     in_mode("register")
     row = record(enroll())
     until = timezone.now() + timedelta(days=1)
@@ -485,8 +479,6 @@ def test_one_that_is_revoked_in_aws_never_comes_back(cloud, in_mode, enroll):
 
 
 def test_a_revocation_goes_before_a_storm_of_registrations(cloud, in_mode, enroll, settings):
-    from dataclasses import replace
-
     in_mode("register")
     row = record(enroll("sensor-0", key=9))
     settings.IOT = replace(settings.IOT, request_seconds=0)
@@ -503,11 +495,6 @@ def test_a_revocation_goes_before_a_storm_of_registrations(cloud, in_mode, enrol
 
 
 def test_each_target_has_a_row_and_fails_for_itself(cloud, in_mode, enroll, settings):
-    from dataclasses import replace
-
-    from iotprov.conf import IoTTarget
-    from tests.iotprov.cloud import Cloud
-
     in_mode("register")
     settings.IOT = replace(settings.IOT, targets=(IoTTarget("eu"), IoTTarget("us", "us-east-1")))
 
@@ -522,10 +509,6 @@ def test_each_target_has_a_row_and_fails_for_itself(cloud, in_mode, enroll, sett
 
 
 def test_a_target_that_is_configured_no_more_is_named(cloud, in_mode, enroll, settings):
-    from dataclasses import replace
-
-    from iotprov.conf import IoTTarget
-
     in_mode("register")
     settings.IOT = replace(settings.IOT, targets=(IoTTarget("old"),), request_seconds=0)
     enroll()
