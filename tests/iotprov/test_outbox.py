@@ -37,6 +37,7 @@ HERE = IoTTarget("default")
         ("AccessDeniedException", {}, Prospect.OPERATOR),
         ("CertificateValidationException", {}, Prospect.OPERATOR),
         ("NoCredentials", {}, Prospect.OPERATOR),
+        ("SomethingNewException", {}, Prospect.OPERATOR),
         ("InvalidRequestException", {}, Prospect.NONE),
         ("LimitExceededException", {"is_transient": True, "is_throttled": True}, Prospect.NONE),
     ],

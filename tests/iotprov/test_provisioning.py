@@ -1,7 +1,11 @@
 """What becomes of a certificate in AWS IoT, from its first day to its last."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -517,3 +521,41 @@ def test_a_target_that_is_configured_no_more_is_named(cloud, in_mode, enroll, se
     drain()
 
     assert "the configuration has no target old any more" in rows()[0].error
+
+
+ENROLL_BY_JITP = """
+import sys
+import django
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from pki.bootstrap import bootstrap_cas
+from pki.models import CertificateProfile
+from pki.profile_versions import change_profile
+from pki.transactions import in_write_transaction
+from tests.builders import make_csr
+from tests.est_client import ESTClient
+from django.conf import settings
+from pki.audit import Actor
+TESTER = Actor("test")
+bootstrap_cas(actor=TESTER)
+profile = CertificateProfile.objects.get(active_label="")
+changes = {"iot_provisioning": "jitp"}
+in_write_transaction(lambda: change_profile(profile, changes, actor=TESTER, reason="test"))
+client = ESTClient.from_files(settings.EST_DATA_DIR / "test-client.pem")
+assert client.simpleenroll(make_csr()).status_code == 200
+sys.exit(any(name.startswith("boto") for name in sys.modules))
+"""
+
+
+def test_an_enrollment_by_jitp_never_loads_boto3():
+    done = subprocess.run(
+        [sys.executable, "-c", ENROLL_BY_JITP],
+        cwd=Path(__file__).parents[2],
+        env={"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
