@@ -50,12 +50,13 @@ class Cloud:
         iot.create_thing_group(thingGroupName=GROUP)
         return cls(iot)
 
+    def ids(self):
+        """The IDs of all certificates."""
+        return {one["certificateId"] for one in self.iot.list_certificates()["certificates"]}
+
     def held(self):
         """Every certificate, by its ID."""
-        return {
-            one["certificateId"]: self.held_of(one["certificateId"])
-            for one in self.iot.list_certificates()["certificates"]
-        }
+        return {certificate_id: self.held_of(certificate_id) for certificate_id in self.ids()}
 
     def held_of(self, certificate_id):
         """One certificate; it must be there."""
