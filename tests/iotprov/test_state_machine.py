@@ -7,6 +7,7 @@ import os
 from datetime import timedelta
 from itertools import count
 
+import pytest
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
