@@ -24,6 +24,7 @@ Properties:
   deviceCaSigner: "kms"
   clientCaSigner: "secretsmanager"
   iotProvisioning: "register"
+  lambdaLoggerLevel: "WARNING"
 DeploymentOptions:
   configureJITP: false  # moto knows no provisioning templates: the server makes the things
 """
@@ -49,9 +50,10 @@ def _demonstrate(directory: Path, cloud: aws.Cloud) -> int:
     (directory / "demo.yaml").write_text(CONFIGURATION)
     installation = DemoInstallation.at(directory)
     print("An AWS account, played by moto; the rest is real.\n")
-    installation.quickstart()  # database and CAs; what it prints is for a laptop
-    for command in (["bootstrap_cas"], ["sync_policy"], ["register_ca"]):
-        _show(installation, *command)
+    installation.manage("migrate")
+    for command in ("bootstrap_cas", "sync_policy", "register_ca"):
+        _show(installation, command)
+    installation.quickstart()  # the server's own certificate; what it prints is for a laptop
 
     server = RunningServer(installation)
     try:
