@@ -72,14 +72,13 @@ class Registry:
         """The items of every page."""
         operation = _operation(method)
         found: list[Any] = []
+        self.before_call(operation)
         with calling(self.target, "iot", operation, patience=self.patience) as iot:
-            pages = iter(iot.get_paginator(method).paginate(**parameters))
-            while True:
-                self.before_call(operation)
-                page = next(pages, None)
-                if page is None:
-                    return found
+            for page in iot.get_paginator(method).paginate(**parameters):
                 found.extend(page.get(items, []))
+                if page.get("nextToken") or page.get("nextMarker"):
+                    self.before_call(operation)
+        return found
 
     # Certificates
 

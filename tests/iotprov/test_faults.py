@@ -80,8 +80,8 @@ class Life:
         """A device whose thing is there already, with attributes and a group of its own."""
         iot = self.cloud.iot
         iot.create_thing(thingName=name, attributePayload={"attributes": {"made": "by-us"}})
-        iot.create_thing_group(thingGroupName="other")  # again is fine
-        iot.add_thing_to_thing_group(thingGroupName="other", thingName=name)
+        iot.create_thing_group(thingGroupName=f"of-{name}")
+        iot.add_thing_to_thing_group(thingGroupName=f"of-{name}", thingName=name)
 
         first = self._enroll(self.est_client.simpleenroll, name, next(keys))
 
