@@ -16,7 +16,7 @@ from estserver.hooks import (
     installed_hook,
 )
 from estserver.models import PendingHook
-from iotprov.provisioning import provision_now
+from iotprov.provisioning.worker import provision_now
 from pki import audit
 from pki.audit import Actor
 from pki.clients import Client

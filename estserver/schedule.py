@@ -11,8 +11,8 @@ from typing import Any
 from django.db import close_old_connections
 
 from estserver.enrollment import run_pending_hooks
-from iotprov.outbox import enqueue_expired
-from iotprov.provisioning import drain
+from iotprov.provisioning.outbox import enqueue_expired
+from iotprov.provisioning.worker import drain
 from pki.intents import settle_intents
 
 logger = logging.getLogger(__name__)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from iotprov import ca_registry
-from iotprov.ca_registration import wanted_of
-from iotprov.ca_registry import RegisteredCA
+from iotprov.authorities import registry as ca_registry
+from iotprov.authorities.registration import wanted_of
+from iotprov.authorities.registry import RegisteredCA
 from iotprov.conf import IoTTarget
 from iotprov.models import CARegistration
 from pki.exceptions import RemoteFailure

@@ -9,11 +9,11 @@ from django.core.checks import CheckMessage, Error, register
 from django.db import DatabaseError
 
 from iotprov.conf import iot_settings
-from iotprov.documents import body_in_force
-from iotprov.jitp import DocumentError, read_file, unfilled_parameters
+from iotprov.documents.jitp import DocumentError, read_file, unfilled_parameters
+from iotprov.documents.template_reader import read_template
+from iotprov.documents.validation import profiles_told_of
+from iotprov.documents.versions import body_in_force
 from iotprov.models import DocumentVersion
-from iotprov.template_reader import read_template
-from iotprov.validation import profiles_told_of
 
 
 @register()

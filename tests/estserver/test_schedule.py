@@ -6,9 +6,9 @@ import pytest
 
 from estserver import schedule
 from estserver.serving import housekeeping as keeping
-from iotprov import outbox
 from iotprov.models import Provisioning
-from iotprov.provisioning import drain
+from iotprov.provisioning import outbox
+from iotprov.provisioning.worker import drain
 from tests.builders import make_csr
 from tests.iotprov.cloud import record
 from tests.iotprov.conftest import clock, cloud, in_mode, use_template, waiting

@@ -77,7 +77,7 @@ def main():
     import django
 
     django.setup()
-    from iotprov.provisioning import WORKER_PATIENCE
+    from iotprov.provisioning.worker import WORKER_PATIENCE
     from pki import aws
 
     client = aws.client("iot", patience=WORKER_PATIENCE)  # made once; it hasn't connected yet
@@ -102,7 +102,7 @@ def _work(client, task, writer):
     """In the fork: drain, and perhaps die."""
     from django.db import connection
 
-    from iotprov.provisioning import drain
+    from iotprov.provisioning.worker import drain
 
     reached = dict.fromkeys(MOMENTS, 0)
 

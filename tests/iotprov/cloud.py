@@ -9,7 +9,7 @@ from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
 from iotprov.models import Provisioning
-from iotprov.provisioning import drain
+from iotprov.provisioning.worker import drain
 from pki.models import IssuedCertificate
 from tests import aws_faults
 

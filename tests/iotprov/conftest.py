@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from django.utils import timezone
 
-from iotprov import pacing, provisioning
 from iotprov.models import Provisioning
+from iotprov.provisioning import pacing, worker
 from tests.builders import make_csr, make_key
 from tests.iotprov.cloud import GROUP, POLICY, Cloud
 
@@ -17,9 +17,9 @@ from tests.iotprov.cloud import GROUP, POLICY, Cloud
 def _every_target_is_tried_at_once(monkeypatch):
     """No target is left alone for what another test did, and nobody waits out a throttle."""
     monkeypatch.setattr(pacing, "_FIRST_PAUSE", 0.01)
-    provisioning._breaker.reset()
+    worker._breaker.reset()
     yield
-    provisioning._breaker.reset()
+    worker._breaker.reset()
 
 
 def template(*, resources=(), **overrides):

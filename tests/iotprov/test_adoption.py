@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from django.core.management import CommandError, call_command
 
 from estserver.config import PROJECT_ROOT
-from iotprov import documents
-from iotprov.adoption import import_installation
-from iotprov.adoption_lines import State
+from iotprov.adoption.installation import import_installation
+from iotprov.adoption.lines import State
 from iotprov.conf import IoTTarget
+from iotprov.documents import versions
 from iotprov.models import CARegistration, DocumentVersion
 from pki import aws
 from pki.bootstrap import bootstrap_cas
@@ -106,8 +106,8 @@ def create_policy(document):
 
 
 def of_file(kind, region=REGION):
-    return documents.filled(
-        kind, documents.body_of_file(kind), account=ACCOUNT, region=region, partition="aws"
+    return versions.filled(
+        kind, versions.body_of_file(kind), account=ACCOUNT, region=region, partition="aws"
     )
 
 
@@ -393,8 +393,8 @@ def test_what_the_file_gives_is_recorded_as_the_file_has_it(sample, template_in_
     import_now()
 
     for kind in (Kind.POLICY, Kind.TEMPLATE):
-        version = documents.current(kind)
-        assert (version.number, version.body) == (1, documents.body_of_file(kind))
+        version = versions.current(kind)
+        assert (version.number, version.body) == (1, versions.body_of_file(kind))
         assert version.reason == "import_aws: as default holds it"
 
 
@@ -411,11 +411,11 @@ def test_another_policy_is_recorded_for_any_region_and_account(sample, template_
         State.ADOPTED,
         f"version 2 in AWS is {POLICY} v1 here",
     )
-    body = documents.current(Kind.POLICY).body
+    body = versions.current(Kind.POLICY).body
     assert REGION not in body
     assert ACCOUNT not in body
     place = {"account": ACCOUNT, "region": REGION, "partition": "aws"}
-    assert documents.filled(Kind.POLICY, body, **place) == changed
+    assert versions.filled(Kind.POLICY, body, **place) == changed
 
 
 def test_a_version_on_record_is_compared_with_what_aws_holds(sample, template_in_aws):

@@ -6,9 +6,9 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from iotprov import ca_registry
+from iotprov.authorities import registry as ca_registry
+from iotprov.authorities.registration import register_ca
 from iotprov.ca_drift import Direction, ca_differences
-from iotprov.ca_registration import register_ca
 from iotprov.conf import IoTTarget
 from iotprov.models import CARegistration
 from pki import aws

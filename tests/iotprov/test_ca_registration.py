@@ -16,8 +16,8 @@ from cryptography.x509.oid import NameOID
 from django.core.management import CommandError, call_command
 from moto.iot.models import iot_backends
 
-from iotprov.ca_registration import plan_registration, register_ca, register_everywhere
-from iotprov.ca_registry import COURTESY_SECONDS
+from iotprov.authorities.registration import plan_registration, register_ca, register_everywhere
+from iotprov.authorities.registry import COURTESY_SECONDS
 from iotprov.conf import IoTTarget
 from iotprov.models import CARegistration
 from pki import aws

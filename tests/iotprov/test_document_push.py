@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from iotprov.conf import IoTTarget
-from iotprov.document_push import diff, pending_targets, push, push_everywhere
-from iotprov.documents import add_version, filled
-from iotprov.jitp import DocumentError
+from iotprov.documents.jitp import DocumentError
+from iotprov.documents.push import diff, pending_targets, push, push_everywhere
+from iotprov.documents.versions import add_version, filled
 from iotprov.models import DocumentPush, DocumentVersion
 from pki import aws
 from pki.audit import Actor

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from iotprov.documents import (
+from iotprov.documents.jitp import DocumentError
+from iotprov.documents.validation import problems_of
+from iotprov.documents.versions import (
     add_version,
     body_for,
     body_in_force,
@@ -13,9 +15,7 @@ from iotprov.documents import (
     filled,
     roll_back,
 )
-from iotprov.jitp import DocumentError
 from iotprov.models import DocumentVersion
-from iotprov.validation import problems_of
 from pki.audit import Actor
 from pki.exceptions import OperatorError
 from pki.models import AuditEvent

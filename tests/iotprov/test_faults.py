@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from iotprov import client as iot_client
-from iotprov import provisioning
 from iotprov.models import Provisioning
+from iotprov.provisioning import worker
 from pki.denylist import allow, deny
 from pki.revocation import revoke_certificate
 from tests.aws_faults import Fault, aws_calls, failing
@@ -138,7 +138,7 @@ def test_T20_a_fault_at_any_call_changes_nothing_in_the_end(life, call, fault):
     service, operation = call.split(":")
     for seed in range(SEEDS):
         times = random.Random(f"{call} {fault} {seed}").randint(1, 4)
-        provisioning._breaker.reset()
+        worker._breaker.reset()
         iot_client._account.cache_clear()
         story = life.live if call in CALLS["life"] else life.adopt
         keys = iter(range(seed * 10, seed * 10 + 9))

@@ -8,8 +8,8 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from iotprov.checks import check_profiles
-from iotprov.jitp import DocumentError, read_file, unfilled_parameters
-from iotprov.template_reader import parse_template, read_template
+from iotprov.documents.jitp import DocumentError, read_file, unfilled_parameters
+from iotprov.documents.template_reader import parse_template, read_template
 
 
 @pytest.fixture

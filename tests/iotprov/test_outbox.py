@@ -6,15 +6,15 @@ import pytest
 from botocore.stub import Stubber
 from django.core.management import CommandError, call_command
 
-from iotprov import outbox, provisioning
-from iotprov.backlog import backlogs
 from iotprov.conf import IoTTarget
 from iotprov.models import Provisioning
-from iotprov.outbox import park, retry
-from iotprov.pacing import BURST, DEFAULT_RATE, SHARE, Breaker, Pace
-from iotprov.prospects import MOST_ATTEMPTS, Prospect, pause_before_next, prospect_of
-from iotprov.provisioning import FAILURES_TO_LEAVE, drain
-from iotprov.registry import HeldCertificate, HeldThing, Registry
+from iotprov.provisioning import outbox, worker
+from iotprov.provisioning.backlog import backlogs
+from iotprov.provisioning.outbox import park, retry
+from iotprov.provisioning.pacing import BURST, DEFAULT_RATE, SHARE, Breaker, Pace
+from iotprov.provisioning.prospects import MOST_ATTEMPTS, Prospect, pause_before_next, prospect_of
+from iotprov.provisioning.registry import HeldCertificate, HeldThing, Registry
+from iotprov.provisioning.worker import FAILURES_TO_LEAVE, drain
 from pki import aws
 from pki.exceptions import OperatorError, RemoteFailure
 from pki.models import AuditEvent
@@ -112,14 +112,14 @@ def test_a_target_that_is_down_is_left_after_a_few_rows_and_the_others_stay_due(
 
 def test_a_bug_in_one_row_stops_neither_the_others_nor_says_what_it_quotes(waiting, monkeypatch):
     first, _ = waiting("sensor-1", "sensor-2")
-    read = provisioning.read_facts
+    read = worker.read_facts
 
     def facts(certificate_id, *args):
         if certificate_id == first.certificate_id:
             raise KeyError("something secret")
         return read(certificate_id, *args)
 
-    monkeypatch.setattr(provisioning, "read_facts", facts)
+    monkeypatch.setattr(worker, "read_facts", facts)
     done = drain()
 
     assert (done.settled, done.postponed) == (1, 1)
@@ -254,7 +254,7 @@ def test_a_second_may_be_used_up_at_once_and_then_the_pace_holds():
 
 
 def test_a_throttle_pauses_everything_and_halves_the_pace(monkeypatch):
-    monkeypatch.setattr("iotprov.pacing._FIRST_PAUSE", 1.0)
+    monkeypatch.setattr("iotprov.provisioning.pacing._FIRST_PAUSE", 1.0)
     clock = Clock()
     pace = Pace(clock)
 

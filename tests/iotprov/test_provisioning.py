@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from iotprov.conf import IoTTarget
 from iotprov.models import Provisioning
-from iotprov.provisioning import drain
+from iotprov.provisioning.worker import drain
 from pki.denylist import allow, deny
 from pki.revocation import revoke_certificate
 from tests.aws_faults import Fault, Refusal, aws_calls, failing

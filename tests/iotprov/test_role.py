@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from iotprov.role import DESCRIPTION, ensure_role, registration_policy_arn, trust_policy
+from iotprov.documents.role import DESCRIPTION, ensure_role, registration_policy_arn, trust_policy
 from pki import aws
 from pki.exceptions import OperatorError, RemoteFailure
 from tests.iotprov.aws_edge import aws_edge

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from iotprov import provisioning
 from iotprov.models import Provisioning
-from iotprov.provisioning import drain
+from iotprov.provisioning import worker
+from iotprov.provisioning.worker import drain
 from pki.denylist import allow, deny
 from pki.models import IssuedCertificate
 from pki.revocation import revoke_certificate
@@ -58,7 +58,7 @@ class Devices(RuleBasedStateMachine):
         self.certificates = {"register": [], "jitp": []}
         self.denied = set()
         self.moved = timedelta()
-        provisioning._breaker.reset()
+        worker._breaker.reset()
 
     def teardown(self):
         self.clock(seconds=-self.moved.total_seconds())

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from iotprov.conf import IoTTarget
-from iotprov.documents import add_version, current
+from iotprov.documents.versions import add_version, current
 from iotprov.models import DocumentPush, DocumentVersion
 from pki.audit import Actor
 from pki.models import IssuedCertificate

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from iotprov.located_json import Place, Severity
+from iotprov.documents.located_json import Place, Severity
+from iotprov.documents.policy_checks import policy_problems
+from iotprov.documents.template_reader import read_template
+from iotprov.documents.validation import template_problems
 from iotprov.models import DocumentVersion
-from iotprov.policy_checks import policy_problems
-from iotprov.template_reader import read_template
-from iotprov.validation import template_problems
 from tests.iotprov.samples import POLICY, TEMPLATE, policy, ref, template
 
 Kind = DocumentVersion.Kind

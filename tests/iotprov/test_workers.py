@@ -10,9 +10,9 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from iotprov import outbox
 from iotprov.models import Provisioning
-from iotprov.provisioning import WORKER_PATIENCE, drain
+from iotprov.provisioning import outbox
+from iotprov.provisioning.worker import WORKER_PATIENCE, drain
 from pki import aws
 from pki.bootstrap import bootstrap_cas
 from pki.denylist import deny

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from iotprov.adoption import import_installation
-from iotprov.adoption_lines import State, table
+from iotprov.adoption.installation import import_installation
+from iotprov.adoption.lines import State, table
 from pki.commands import REMOTE_FAILURE, OperatorCommand, command_actor
 
 

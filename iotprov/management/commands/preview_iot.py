@@ -11,8 +11,8 @@ from django.core.management.base import CommandParser
 
 from iotprov.client import account_of, partition_of, region_of
 from iotprov.conf import find_target
-from iotprov.documents import Kind, body_in_force
-from iotprov.preview import as_text, preview
+from iotprov.documents.preview import as_text, preview
+from iotprov.documents.versions import Kind, body_in_force
 from pki.commands import OperatorCommand, refuse
 from pki.exceptions import OperatorError
 from pki.revocation import find_certificate

@@ -6,8 +6,8 @@ from django.core.management.base import CommandParser
 
 from iotprov.conf import find_target, iot_settings
 from iotprov.models import Provisioning
-from iotprov.outbox import hurry
-from iotprov.provisioning import drain
+from iotprov.provisioning.outbox import hurry
+from iotprov.provisioning.worker import drain
 from pki.commands import OperatorCommand, refuse
 
 

@@ -1,7 +1,7 @@
 """Make AWS IoT hold our IoT policy."""
 
+from iotprov.documents.sync_command import SyncCommand
 from iotprov.models import DocumentVersion
-from iotprov.sync_command import SyncCommand
 
 
 class Command(SyncCommand):

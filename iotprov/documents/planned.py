@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from iotprov.conf import iot_settings
-from iotprov.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX, TemplateError
-from iotprov.template import (
+from iotprov.documents.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX, TemplateError
+from iotprov.documents.template import (
     ATTRIBUTE_VALUE,
     THING_NAME,
     Expression,
@@ -25,7 +25,7 @@ from iotprov.template import (
     Ref,
     Template,
 )
-from iotprov.template_reader import parse_template
+from iotprov.documents.template_reader import parse_template
 from pki.names import SUBJECT_ATTRIBUTES, shown
 
 
@@ -55,7 +55,7 @@ def certificate_id(certificate: x509.Certificate) -> str:
 def plan_thing(template_body: str, certificate: x509.Certificate) -> PlannedThing:
     """What JITP would make of ``certificate``.
 
-    ``template_body`` is the text for the target (``iotprov.documents.body_for``); an empty
+    ``template_body`` is the text for the target (``iotprov.documents.versions.body_for``); an empty
     PolicyName is the installation's policy. Raises ``TemplateError`` with a sentence when the
     template is unsound, names a policy that isn't ours, asks for what the subject doesn't hold,
     or a name or an attribute would be one that AWS IoT refuses.

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from iotprov.client import is_code
-from iotprov.jitp import TemplateError
-from iotprov.planned import PlannedThing
-from iotprov.registry import EXISTS, NOT_FOUND, Registry, missing
-from iotprov.template import Override
+from iotprov.documents.jitp import TemplateError
+from iotprov.documents.planned import PlannedThing
+from iotprov.documents.template import Override
+from iotprov.provisioning.registry import EXISTS, NOT_FOUND, Registry, missing
 from pki.exceptions import RemoteFailure
 
 

@@ -4,7 +4,7 @@ import datetime
 import uuid
 
 from iotprov.models import CARegistration
-from iotprov.wanted import Facts, Mode, State
+from iotprov.provisioning.wanted import Facts, Mode, State
 from pki.denylist import Subjects, entries_naming
 from pki.models import DenylistEntry, IssuedCertificate
 

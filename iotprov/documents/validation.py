@@ -3,12 +3,17 @@
 from collections.abc import Iterable
 
 from iotprov.conf import iot_settings
-from iotprov.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX, DocumentError, unfilled_parameters
-from iotprov.located_json import Problem, Severity
+from iotprov.documents.jitp import (
+    ATTRIBUTE_BY_PARAMETER,
+    PREFIX,
+    DocumentError,
+    unfilled_parameters,
+)
+from iotprov.documents.located_json import Problem, Severity
+from iotprov.documents.policy_checks import policy_problems
+from iotprov.documents.template import Template
+from iotprov.documents.template_reader import read_template
 from iotprov.models import DocumentVersion
-from iotprov.policy_checks import policy_problems
-from iotprov.template import Template
-from iotprov.template_reader import read_template
 from pki.models import CertificateProfile
 
 Kind = DocumentVersion.Kind

@@ -2,8 +2,8 @@
 
 import uuid
 
-from iotprov import outbox
-from iotprov.wanted import Mode, end_of_use, is_told_of
+from iotprov.provisioning import outbox
+from iotprov.provisioning.wanted import Mode, end_of_use, is_told_of
 from pki.denylist import certificates_named
 from pki.models import IssuedCertificate
 from pki.observers import CertificateObserver

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from iotprov.conf import iot_settings
 from iotprov.models import Provisioning
-from iotprov.prospects import MOST_ATTEMPTS, Prospect, pause_before_next, prospect_of
+from iotprov.provisioning.prospects import MOST_ATTEMPTS, Prospect, pause_before_next, prospect_of
 from pki import audit, sql
 from pki.audit import Actor
 from pki.exceptions import OperatorError

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from iotprov.conf import IoTTarget, find_target, iot_settings
-from iotprov.document_push import Outcome, push_everywhere
-from iotprov.documents import Kind, add_version, body_in_force, body_of_file, current
-from iotprov.validation import problems_of
+from iotprov.documents.push import Outcome, push_everywhere
+from iotprov.documents.validation import problems_of
+from iotprov.documents.versions import Kind, add_version, body_in_force, body_of_file, current
 from pki.commands import REFUSED, REMOTE_FAILURE, OperatorCommand, command_actor, refuse
 from pki.exceptions import RemoteFailure
 

@@ -6,10 +6,10 @@ same CAs go on signing; what is to be changed there is said, and done by other c
 
 from cryptography import x509
 
-from iotprov import ca_registry
-from iotprov.adopted_documents import Kind, adopt_document
-from iotprov.adoption_lines import Line, State
-from iotprov.ca_registration import record_registration, wanted_of
+from iotprov.adoption.documents import Kind, adopt_document
+from iotprov.adoption.lines import Line, State
+from iotprov.authorities import registry as ca_registry
+from iotprov.authorities.registration import record_registration, wanted_of
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.models import CARegistration
 from pki.adoption import adopt, kept_authority, on_record

@@ -13,20 +13,20 @@ from cryptography import x509
 from django.db import Error
 from django.utils import timezone
 
-from iotprov import outbox
 from iotprov.client import account_of, partition_of, region_of
 from iotprov.conf import IoTTarget, find_target, iot_settings
-from iotprov.documents import body_in_force, filled
-from iotprov.facts import read_facts
+from iotprov.documents.placeholders import has_placeholder
+from iotprov.documents.planned import PlannedThing, plan_thing
+from iotprov.documents.versions import body_in_force, filled
 from iotprov.models import DocumentVersion, Provisioning
-from iotprov.outbox import Job
-from iotprov.pacing import Breaker, Pace
-from iotprov.placeholders import has_placeholder
-from iotprov.planned import PlannedThing, plan_thing
-from iotprov.prospects import Prospect, prospect_of
-from iotprov.registration import Registration
-from iotprov.registry import Registry
-from iotprov.wanted import is_told_of, wanted
+from iotprov.provisioning import outbox
+from iotprov.provisioning.facts import read_facts
+from iotprov.provisioning.outbox import Job
+from iotprov.provisioning.pacing import Breaker, Pace
+from iotprov.provisioning.prospects import Prospect, prospect_of
+from iotprov.provisioning.registration import Registration
+from iotprov.provisioning.registry import Registry
+from iotprov.provisioning.wanted import is_told_of, wanted
 from pki.exceptions import OperatorError, PKIError
 from pki.models import IssuedCertificate
 

@@ -4,11 +4,11 @@ Of the functions, JITP has ``Ref``. ``Fn::Join``, which AWS documents for fleet 
 read too, with a warning; the others are for fleet provisioning only, and refused.
 """
 
-from iotprov.jitp import PREFIX
-from iotprov.located_json import Node
-from iotprov.notes import Notes, suggestion
-from iotprov.placeholders import unknown_placeholder
-from iotprov.template import Expression, Join, Parameter, Ref
+from iotprov.documents.jitp import PREFIX
+from iotprov.documents.located_json import Node
+from iotprov.documents.notes import Notes, suggestion
+from iotprov.documents.placeholders import unknown_placeholder
+from iotprov.documents.template import Expression, Join, Parameter, Ref
 
 _UNKNOWN = Ref("Id")
 """Stands for a value that can't be read; its problem is noted."""

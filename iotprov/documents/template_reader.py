@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 
-from iotprov.jitp import ATTRIBUTE_BY_PARAMETER, CERTIFICATE_ID, PREFIX, TemplateError
-from iotprov.located_json import START, Node, NotJSON, Problem, Severity, read_json
-from iotprov.notes import suggestion
-from iotprov.placeholders import with_examples
-from iotprov.template import (
+from iotprov.documents.jitp import ATTRIBUTE_BY_PARAMETER, CERTIFICATE_ID, PREFIX, TemplateError
+from iotprov.documents.located_json import START, Node, NotJSON, Problem, Severity, read_json
+from iotprov.documents.notes import suggestion
+from iotprov.documents.placeholders import with_examples
+from iotprov.documents.template import (
     ATTRIBUTE_NAME,
     ATTRIBUTE_VALUE,
     MAX_ATTRIBUTES,
@@ -21,7 +21,7 @@ from iotprov.template import (
     PolicyReference,
     Template,
 )
-from iotprov.template_language import TemplateLanguage
+from iotprov.documents.template_language import TemplateLanguage
 
 THING = "AWS::IoT::Thing"
 CERTIFICATE = "AWS::IoT::Certificate"

@@ -13,16 +13,16 @@ from typing import Any
 
 from django.utils import timezone
 
-from iotprov import held
 from iotprov.client import is_code
 from iotprov.conf import IoTTarget, iot_settings
-from iotprov.documents import Kind, body_for, body_in_force, current, name_of
-from iotprov.held import Held, Written
+from iotprov.documents import held
+from iotprov.documents.held import Held, Written
+from iotprov.documents.role import ProvisioningRole, ensure_role
+from iotprov.documents.template_reader import parse_template
+from iotprov.documents.validation import check_document
+from iotprov.documents.versions import Kind, body_for, body_in_force, current, name_of
 from iotprov.models import DocumentPush, DocumentVersion
 from iotprov.models.documents import sha256_of
-from iotprov.role import ProvisioningRole, ensure_role
-from iotprov.template_reader import parse_template
-from iotprov.validation import check_document
 from pki import audit
 from pki.audit import Actor
 from pki.exceptions import OperatorError, RemoteFailure
@@ -58,8 +58,8 @@ def diff(kind: str, target: IoTTarget) -> str:
 def push(kind: str, target: IoTTarget, *, actor: Actor, dry_run: bool = False) -> Outcome:
     """Make ``target`` hold the document that is in force; a dry run only says what would change.
 
-    The template takes its role along (``iotprov.role``), and its policy must be at the target
-    already. Raises ``DocumentError`` for a document with errors, ``OperatorError``, and
+    The template takes its role along (``iotprov.documents.role``), and its policy must be at the
+    target already. Raises ``DocumentError`` for a document with errors, ``OperatorError``, and
     ``RemoteFailure``; what went wrong is on record too (``DocumentPush.error``).
     """
     version = current(kind)

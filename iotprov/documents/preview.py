@@ -8,12 +8,12 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from iotprov.documents import Kind
-from iotprov.jitp import DocumentError
-from iotprov.located_json import NotJSON, read_json
-from iotprov.placeholders import fill
-from iotprov.planned import PlannedThing, certificate_id, plan_for_subject
-from iotprov.policy_variables import CLIENT_ID, NAME_ATTRIBUTES, resolved, variables_in
+from iotprov.documents.jitp import DocumentError
+from iotprov.documents.located_json import NotJSON, read_json
+from iotprov.documents.placeholders import fill
+from iotprov.documents.planned import PlannedThing, certificate_id, plan_for_subject
+from iotprov.documents.policy_variables import CLIENT_ID, NAME_ATTRIBUTES, resolved, variables_in
+from iotprov.documents.versions import Kind
 from pki import prepared
 from pki.csr import check_csr
 from pki.names import name_text

@@ -3,14 +3,15 @@
 import json
 from typing import Any
 
-from iotprov import client, documents
-from iotprov.adoption_lines import Line, State
+from iotprov import client
+from iotprov.adoption.lines import Line, State
 from iotprov.conf import IoTTarget, iot_settings
-from iotprov.held import Held, held_policy, held_template
-from iotprov.jitp import DocumentError
-from iotprov.located_json import NotJSON, read_json
+from iotprov.documents import versions
+from iotprov.documents.held import Held, held_policy, held_template
+from iotprov.documents.jitp import DocumentError
+from iotprov.documents.located_json import NotJSON, read_json
+from iotprov.documents.validation import check_document
 from iotprov.models import DocumentVersion
-from iotprov.validation import check_document
 from pki.audit import Actor
 from pki.exceptions import OperatorError, RemoteFailure
 
@@ -24,7 +25,7 @@ def adopt_document(kind: Kind, target: IoTTarget, *, actor: Actor, is_dry_run: b
 
     A template brings a second line, about its role.
     """
-    what, name = f"{Kind(kind).label} at {target.name}", documents.name_of(kind)
+    what, name = f"{Kind(kind).label} at {target.name}", versions.name_of(kind)
     try:
         held = (held_policy if kind == Kind.POLICY else held_template)(target, name)
         if held is None:
@@ -54,9 +55,9 @@ def _adopt(
         "region": client.region_of(target),
         "partition": client.partition_of(target),
     }
-    known = documents.current(kind)
+    known = versions.current(kind)
     if known is not None:
-        if documents.filled(kind, known.body, **place) == data:
+        if versions.filled(kind, known.body, **place) == data:
             return State.FOUND, f"version {held.version} in AWS is {known}"
         return State.DIFFERS, (
             f"version {held.version} in AWS isn't {known}: run {_COMMAND[kind]} --dry-run to see "
@@ -66,7 +67,7 @@ def _adopt(
     check_document(kind, body)
     if is_dry_run:
         return State.FOUND, f"version {held.version} in AWS would be recorded as the first version"
-    version = documents.add_version(
+    version = versions.add_version(
         kind, body, actor=actor, reason=f"import_aws: as {target.name} holds it"
     )
     return State.ADOPTED, f"version {held.version} in AWS is {version} here"
@@ -79,13 +80,13 @@ def _body_to_record(kind: Kind, data: Any, place: dict[str, str]) -> str:
     fits other targets too; else as it is.
     """
     try:
-        in_file = documents.body_of_file(kind)
-        if documents.filled(kind, in_file, **place) == data:
+        in_file = versions.body_of_file(kind)
+        if versions.filled(kind, in_file, **place) == data:
             return in_file
     except DocumentError:
         pass  # no file, or another one
     general = json.dumps(_with_placeholders(data, place), indent=2, ensure_ascii=False)
-    if documents.filled(kind, general, **place) == data:
+    if versions.filled(kind, general, **place) == data:
         return general
     return json.dumps(data, indent=2, ensure_ascii=False)
 

@@ -15,13 +15,13 @@ from cryptography import x509
 from cryptography.x509.oid import SignatureAlgorithmOID
 from django.utils import timezone
 
-from iotprov import ca_registry
-from iotprov.ca_namesakes import little_room, namesakes_on_record, no_room
-from iotprov.ca_registry import Difference, RegisteredCA, Wanted
+from iotprov.authorities import registry as ca_registry
+from iotprov.authorities.namesakes import little_room, namesakes_on_record, no_room
+from iotprov.authorities.registry import Difference, RegisteredCA, Wanted
+from iotprov.authorities.verification import verification_certificate
 from iotprov.client import is_code
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.models import CARegistration
-from iotprov.verification import verification_certificate
 from pki import audit
 from pki.audit import Actor
 from pki.authorities import check_ca_certificate

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from iotprov.client import calling, is_code
 from iotprov.conf import IoTTarget
-from iotprov.planned import certificate_id
+from iotprov.documents.planned import certificate_id
 from pki.aws import READ_TIMEOUT
 from pki.exceptions import RemoteFailure
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from cryptography import x509
 from django.utils import timezone
 
-from iotprov.outbox import Outcome
-from iotprov.planned import PlannedThing
-from iotprov.registry import (
+from iotprov.documents.planned import PlannedThing
+from iotprov.provisioning.outbox import Outcome
+from iotprov.provisioning.registry import (
     ACTIVE,
     INACTIVE,
     PENDING_ACTIVATION,
@@ -22,8 +22,8 @@ from iotprov.registry import (
     HeldThing,
     Registry,
 )
-from iotprov.things import find_thing, make_thing
-from iotprov.wanted import Facts, Goal, Mode, Wanted
+from iotprov.provisioning.things import find_thing, make_thing
+from iotprov.provisioning.wanted import Facts, Goal, Mode, Wanted
 
 WAIT_FOR_SUCCESSOR = datetime.timedelta(hours=1)
 """How often it is asked whether the successor is ready, before the predecessor is stopped."""

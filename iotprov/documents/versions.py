@@ -11,12 +11,12 @@ from django.db.models import Max
 
 from iotprov import client
 from iotprov.conf import IoTTarget, iot_settings
-from iotprov.jitp import DocumentError, read_file
-from iotprov.located_json import NotJSON, read_json
+from iotprov.documents.jitp import DocumentError, read_file
+from iotprov.documents.located_json import NotJSON, read_json
+from iotprov.documents.placeholders import fill
+from iotprov.documents.template_reader import POLICY
+from iotprov.documents.validation import check_document
 from iotprov.models import DocumentVersion
-from iotprov.placeholders import fill
-from iotprov.template_reader import POLICY
-from iotprov.validation import check_document
 from pki import audit
 from pki.audit import Actor
 from pki.exceptions import OperatorError
@@ -54,8 +54,8 @@ def body_in_force(kind: str) -> str:
 def add_version(kind: str, body: str, *, actor: Actor, reason: str) -> DocumentVersion:
     """Put a new version in force. Nothing is pushed yet.
 
-    Raises ``DocumentError`` naming each error (``iotprov.validation``), and ``OperatorError``
-    without a reason, or when the text is the one in force.
+    Raises ``DocumentError`` naming each error (``iotprov.documents.validation``), and
+    ``OperatorError`` without a reason, or when the text is the one in force.
     """
     if not reason.strip():
         raise OperatorError("say why the document changes: a reason is kept with each version")

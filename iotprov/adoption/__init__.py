@@ -1,0 +1,1 @@
+"""Putting an installation of the CDK sample on record."""

@@ -1,0 +1,1 @@
+"""Device CAs in AWS IoT: registered once at every target."""
