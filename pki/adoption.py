@@ -53,6 +53,7 @@ def adopt(
         list(kept.certificates),
         key=None,
         signer=alias if kept.key_reference else _outside(purpose, kept),
+        key_reference=kept.key_reference,
         actor=actor,
         successor_of=existing,
     )

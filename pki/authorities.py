@@ -70,20 +70,22 @@ def import_authority(
     key: CertificateIssuerPrivateKeyTypes | None,
     signer: str,
     actor: Actor,
+    key_reference: str = "",
     successor_of: CertificateAuthority | None = None,
 ) -> CertificateAuthority:
     """Put a CA that was made elsewhere on record: its certificate first, then its chain.
 
-    ``key`` goes to the signer ``signer``; without one, ``signer`` has the key already or is what
-    reaches the PKI outside, or "" for a CA that is only trusted. Raises ``OperatorError`` for a
+    ``key`` goes to the signer ``signer``; without one, ``signer`` has the key already (as
+    ``key_reference``, or it is asked) or is what reaches the PKI outside, or "" for a CA that is
+    only trusted. Raises ``OperatorError`` for a
     certificate that isn't a CA's, has expired, is on record already or doesn't match the key.
     """
     certificate, *chain = certificates
     check_ca_certificate(certificate)
     _check_chain(certificate, chain)
     _check_is_new(certificate)
-    reference = ""
-    if key is None and signer:
+    reference = key_reference
+    if key is None and signer and not reference:
         reference = _find_key(signer, certificate)
     if key is not None:
         if public_key_sha256(key.public_key()) != public_key_sha256(certificate.public_key()):
