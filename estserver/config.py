@@ -106,6 +106,7 @@ class IoTTargetConfig:
 
 DEFAULT_SIGNERS = {
     "keyfile": SignerConfig(backend="pki.signers.keyfile.KeyFileSigner"),
+    "kms": SignerConfig(backend="pki.signers.kms.KMSSigner"),
 }
 EXTERNAL_SIGNER = "pki.signers.external.ExternalSigner"
 

@@ -71,21 +71,17 @@ def import_authority(
 ) -> CertificateAuthority:
     """Put a CA that was made elsewhere on record: its certificate first, then its chain.
 
-    ``key`` goes to the signer ``signer``; without one, ``signer`` is what reaches the PKI outside,
-    or "" for a CA that is only trusted. Raises ``OperatorError`` for a certificate that isn't a
-    CA's, has expired, is on record already or doesn't match the key.
+    ``key`` goes to the signer ``signer``; without one, ``signer`` has the key already or is what
+    reaches the PKI outside, or "" for a CA that is only trusted. Raises ``OperatorError`` for a
+    certificate that isn't a CA's, has expired, is on record already or doesn't match the key.
     """
     certificate, *chain = certificates
     check_ca_certificate(certificate)
     _check_chain(certificate, chain)
     _check_is_new(certificate)
-    if key is None and signer and isinstance(get_signer(signer), KeySigner):
-        raise OperatorError(
-            f"the signer {signer!r} needs the private key of "
-            f"{name_text(certificate.subject)}: give the key's file, or choose the signer "
-            "of the PKI that has it"
-        )
     reference = ""
+    if key is None and signer:
+        reference = _find_key(signer, certificate)
     if key is not None:
         if public_key_sha256(key.public_key()) != public_key_sha256(certificate.public_key()):
             raise OperatorError(
@@ -258,15 +254,38 @@ def _key_signer(alias: str) -> KeySigner:
     return signer
 
 
+def _find_key(alias: str, certificate: x509.Certificate) -> str:
+    """Where a signer that keeps keys has the CA's; "" is the answer for a PKI outside."""
+    signer = get_signer(alias)
+    if not isinstance(signer, KeySigner):
+        return ""
+    reference = signer.find_key(certificate)
+    if not reference:
+        raise OperatorError(
+            f"the signer {alias!r} needs the private key of "
+            f"{name_text(certificate.subject)}: give the key's file, or choose the signer "
+            "of the PKI that has it"
+        )
+    return reference
+
+
 def _new_key(alias: str, reference: str) -> CertificateIssuerPrivateKeyTypes:
-    """A key that was just made. Raises ``OperatorError`` when it can't be had after all."""
+    """A key that no CA has had before. Raises ``OperatorError`` when it can't be had after all."""
     try:
-        return _key_signer(alias).private_key(reference)
+        key = _key_signer(alias).private_key(reference)
     except SignerUnavailable as error:
         raise OperatorError(
             f"the signer {alias!r} made a key, {reference}, and can't get at it "
             f"({error.__cause__ or error.message}): mend that, then try again; the key isn't used"
         ) from error
+    key_sha256 = public_key_sha256(key.public_key())
+    owner = CertificateAuthority.objects.filter(key_sha256=key_sha256).first()
+    if owner is not None:
+        raise OperatorError(
+            f"the signer {alias!r} is set to one key, which {owner} has: name another in its "
+            "OPTIONS, or none, so that it makes one"
+        )
+    return key
 
 
 def _key_name(name: str) -> str:

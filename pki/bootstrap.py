@@ -80,7 +80,7 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
             actor=actor,
             successor_of=existing,
         )
-        return [f"device CA {ca}: imported, {_how_it_signs(ca)}"]
+        return [f"device CA {ca}: imported, {_how_it_signs(ca, key_was_given=key is not None)}"]
     if existing is None and not plan.is_generated:
         raise OperatorError(
             "there is no device CA, and none may be made (generateIotCaCertificate is false): set "
@@ -264,8 +264,10 @@ def _on_record(certificate: x509.Certificate) -> CertificateAuthority | None:
     return CertificateAuthority.objects.filter(fingerprint_sha256=fingerprint).first()
 
 
-def _how_it_signs(ca: CertificateAuthority) -> str:
+def _how_it_signs(ca: CertificateAuthority, *, key_was_given: bool) -> str:
     if isinstance(get_signer(ca.signer), KeySigner):
+        if not key_was_given:
+            return f"with the key that the signer {ca.signer!r} has"
         return f"its key is with the signer {ca.signer!r} now; keep the original somewhere safe"
     return f"signed by the external PKI through the signer {ca.signer!r}"
 

@@ -36,8 +36,6 @@ class OperatorCommand(BaseCommand):
         """Run, and turn refusals into ``CommandError``."""
         try:
             return super().execute(*args, **options)
-        except RemoteFailure as error:
-            raise CommandError(str(error), returncode=REMOTE_FAILURE) from error
         except OperatorError as error:
             refuse(str(error), error)
         except PKIError as error:
@@ -52,5 +50,14 @@ class OperatorCommand(BaseCommand):
 
 
 def refuse(sentence: str, cause: Exception | None = None) -> NoReturn:
-    """End the command with one sentence and exit code 1."""
-    raise CommandError(sentence, returncode=REFUSED) from cause
+    """End the command with one sentence and exit code 1, or 3 if the cause is another service."""
+    raise CommandError(sentence, returncode=_exit_code(cause)) from cause
+
+
+def _exit_code(cause: BaseException | None) -> int:
+    """Whether another service was what failed, in whatever words that is told."""
+    while cause is not None:
+        if isinstance(cause, RemoteFailure):
+            return REMOTE_FAILURE
+        cause = cause.__cause__
+    return REFUSED

@@ -8,6 +8,9 @@ from moto.server import ThreadedMotoServer
 
 from iotprov import client as iot_client
 from pki import aws
+from tests import aws_faults
+
+__all__ = ["aws_cloud", "aws_faults", "moto_server"]  # faults: installed before any client is made
 
 
 class FakeAWS:

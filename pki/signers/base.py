@@ -60,6 +60,22 @@ class KeySigner(Signer):
         """
         return self.store(name, generate_private_key(key_algorithm))
 
+    def key_of(
+        self, key_reference: str, certificate: x509.Certificate
+    ) -> CertificateIssuerPrivateKeyTypes:
+        """The key of a CA that has its certificate already, from which the public half is known.
+
+        As ``private_key``, for signers that would have to ask for the public half.
+        """
+        return self.private_key(key_reference)
+
+    def find_key(self, certificate: x509.Certificate) -> str:
+        """The reference of the CA's key, when the signer has it without being given it; else "".
+
+        Raises ``OperatorError`` when it could have it, and says how.
+        """
+        return ""
+
     def keep_certificate(self, key_reference: str, certificate: x509.Certificate) -> None:
         """Put the CA's certificate beside its key, where the signer has a place for it.
 
@@ -69,7 +85,7 @@ class KeySigner(Signer):
     def sign(self, request: SigningRequest, issuer: Issuer) -> x509.Certificate:
         """Build the certificate and sign it with the CA's key."""
         return build_certificate(request, issuer).sign(
-            self.private_key(issuer.key_reference),
+            self.key_of(issuer.key_reference, issuer.certificate),
             signature_hash(issuer.certificate.public_key()),
         )
 

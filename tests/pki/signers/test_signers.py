@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
 from pki import prepared
-from pki.authorities import import_authority
+from pki.authorities import create_authority, import_authority
 from pki.exceptions import OperatorError, SignerRefused, SignerUnavailable
 from pki.keys import public_key_sha256
 from pki.models import CertificateAuthority, IssuedCertificate
@@ -23,19 +23,20 @@ from pki.profiles import SigningRequest
 from pki.signers import KeySigner, get_signer
 from pki.signers.keyfile import PASSPHRASE_VARIABLE, KeyFileSigner
 from pki.signing import sign
+from tests.aws_faults import Fault, failing
 from tests.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key
 from tests.conftest import TESTER
 from tests.plugins import ExternalPKI
 
 DAY = datetime.timedelta(days=1)
-SIGNERS = ["keyfile-ec", "keyfile-rsa", "external"]
+SIGNERS = ["keyfile-ec", "keyfile-rsa", "kms-ec", "kms-rsa", "external"]
 
 
 @dataclass(frozen=True)
 class Setup:
     """A CA on record with its signer, and an intent to be signed."""
 
-    built: BuiltCA
+    built: BuiltCA | None  # None for a CA whose key was never here
     authority: prepared.PreparedAuthority
     intent: IssuedCertificate
     request: SigningRequest
@@ -49,6 +50,7 @@ def set_up(alias, data_dir, settings, monkeypatch):
         settings.PKI,
         signers={
             "keyfile": {"BACKEND": "pki.signers.keyfile.KeyFileSigner"},
+            "kms": {"BACKEND": "pki.signers.kms.KMSSigner"},
             "external": {
                 "BACKEND": "pki.signers.external.ExternalSigner",
                 "OPTIONS": {"class": "tests.plugins.ExternalPKI"},
@@ -56,16 +58,20 @@ def set_up(alias, data_dir, settings, monkeypatch):
         },
     )
     get_signer.cache_clear()
-    built = make_ca("Their CA", key=make_key("rsa-2048" if alias == "keyfile-rsa" else "ec-p384"))
-    is_external = alias == "external"
-    row = import_authority(
-        CertificateAuthority.Purpose.DEVICE,
-        "device-ca",
-        [built.certificate],
-        key=None if is_external else built.key,
-        signer="external" if is_external else "keyfile",
-        actor=TESTER,
-    )
+    signer, _, kind = alias.partition("-")
+    key_algorithm = "rsa-2048" if kind == "rsa" else "ec-p384"
+    if signer == "kms":
+        row, built = make_ca_in_kms(key_algorithm), None
+    else:
+        built = make_ca("Their CA", key=make_key(key_algorithm))
+        row = import_authority(
+            CertificateAuthority.Purpose.DEVICE,
+            "device-ca",
+            [built.certificate],
+            key=None if signer == "external" else built.key,
+            signer=signer,
+            actor=TESTER,
+        )
     csr = x509.load_der_x509_csr(make_csr("sensor-1"))
     now = timezone.now().replace(microsecond=0)
     serial_number = x509.random_serial_number()
@@ -87,6 +93,18 @@ def set_up(alias, data_dir, settings, monkeypatch):
     return Setup(built, authority, intent, request)
 
 
+def make_ca_in_kms(key_algorithm):
+    return create_authority(
+        CertificateAuthority.Purpose.DEVICE,
+        "device-ca",
+        common_name="CA in KMS",
+        key_algorithm=key_algorithm,
+        validity=365 * DAY,
+        signer="kms",
+        actor=TESTER,
+    )
+
+
 def answer(built, request, **changes):
     """What a well-behaved PKI returns, but for ``changes``."""
     terms = {
@@ -102,6 +120,8 @@ def answer(built, request, **changes):
 @pytest.fixture(params=SIGNERS)
 def setup(request, db, data_dir, settings, monkeypatch):
     """Each signer in turn."""
+    if request.param.startswith("kms"):
+        request.getfixturevalue("aws_cloud")
     return set_up(request.param, data_dir, settings, monkeypatch)
 
 
@@ -123,7 +143,7 @@ def test_the_certificate_is_for_the_key_of_the_csr(setup):
 
 
 def test_the_certificate_chains_to_the_CA_on_record(setup):
-    setup.sign().verify_directly_issued_by(setup.built.certificate)
+    setup.sign().verify_directly_issued_by(setup.authority.certificate)
 
 
 def test_the_certificate_is_valid_within_the_intents_bounds(setup):
@@ -169,7 +189,7 @@ def test_a_signer_out_of_reach_is_unavailable(setup, data_dir, monkeypatch):
     get_signer.cache_clear()
     monkeypatch.setattr(ExternalPKI, "answer", staticmethod(lambda *_: 1 // 0))
 
-    with pytest.raises(SignerUnavailable) as caught:
+    with failing("kms", "Sign", Fault.TIMEOUT), pytest.raises(SignerUnavailable) as caught:
         setup.sign()
 
     assert caught.value.reason.code == "signer-unavailable"
@@ -273,8 +293,8 @@ def test_a_class_that_cant_serve_is_refused_when_the_signer_is_made(
 
 
 def test_an_alias_that_isnt_configured_is_answered_with_those_that_are(data_dir):
-    with pytest.raises(OperatorError, match=r"signer 'kms' isn't configured; .* has: keyfile"):
-        get_signer("kms")
+    with pytest.raises(OperatorError, match=r"signer 'hsm' isn't configured; .* has: keyfile"):
+        get_signer("hsm")
 
 
 # Keys in files
