@@ -29,6 +29,7 @@ NO_FILE = (
     "config/config-sample-all-generated.yaml to config/config.yaml."
 )
 EXTERNAL = "external"
+KEYFILE = "keyfile"
 
 
 def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -151,7 +152,8 @@ class _Reading:
         if deployment.values.iot_core_ca_private_key_path:
             text = "set without iotCoreCaCertificatePath; name the certificate of this key too"
             yield self._at(deployment, "iotCoreCaPrivateKeyPath", text)
-        if not deployment.values.generate_iot_ca_certificate:
+        keeps_files = self.properties.values.device_ca_signer == KEYFILE  # others may have a CA
+        if not deployment.values.generate_iot_ca_certificate and keeps_files:
             text = "false without iotCoreCaCertificatePath; set that path, or set this to true"
             yield self._at(deployment, "generateIotCaCertificate", text)
 

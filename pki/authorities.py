@@ -1,7 +1,6 @@
 """Making, importing and succeeding CAs."""
 
 import datetime
-import secrets
 from itertools import count
 
 from cryptography import x509
@@ -40,13 +39,17 @@ def create_authority(
     validity: datetime.timedelta,
     signer: str,
     actor: Actor,
+    key_reference: str = "",
 ) -> CertificateAuthority:
     """Generate a key with the signer ``signer`` and a self-signed CA certificate for it.
 
-    Raises ``OperatorError`` when the signer can't keep keys.
+    With ``key_reference``, the certificate is for that key, which the signer made for a CA that
+    got no further. Raises ``OperatorError`` when the signer can't keep keys.
     """
     key_signer = _key_signer(signer)
-    reference = key_signer.create_key(_key_name(name), key_algorithm)
+    reference = key_reference or key_signer.create_key(
+        key_signer.key_name(purpose, name, is_first=True), key_algorithm
+    )
     key = _new_key(signer, reference)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     now = timezone.now()
@@ -89,7 +92,8 @@ def import_authority(
                 "give the key that belongs to the CA certificate"
             )
         key_signer = _key_signer(signer)
-        reference = key_signer.store(_key_name(name), key)
+        key_name = key_signer.key_name(purpose, name, is_first=successor_of is None)
+        reference = key_signer.store(key_name, key)
         key_signer.keep_certificate(reference, certificate)
     row = _row(purpose, name, certificate, signer=signer, key_reference=reference)
     row.chain_pem = "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
@@ -122,7 +126,8 @@ def make_successor(ca: CertificateAuthority, *, actor: Actor, reason: str) -> Ce
         )
     now = timezone.now()
     name = free_name(ca.name)
-    reference = signer.create_key(_key_name(name), ca.key_algorithm)
+    key_name = signer.key_name(ca.purpose, name, is_first=False)
+    reference = signer.create_key(key_name, ca.key_algorithm)
     new_key = _new_key(ca.signer, reference)
     until = now + (old.not_valid_after_utc - old.not_valid_before_utc - BACKDATING)
     new = _ca_certificate(old.subject, new_key.public_key(), old.subject, new_key, until, now)
@@ -286,11 +291,6 @@ def _new_key(alias: str, reference: str) -> CertificateIssuerPrivateKeyTypes:
             "OPTIONS, or none, so that it makes one"
         )
     return key
-
-
-def _key_name(name: str) -> str:
-    """Unlike any before it, so that a key left over from a crash is never in the way."""
-    return f"{name}-{secrets.token_hex(4)}"
 
 
 def free_name(name: str) -> str:

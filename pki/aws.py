@@ -4,6 +4,7 @@ boto3 takes a quarter of a second to import, so it is imported when the first cl
 installation that doesn't use AWS never pays for it, nor does `/cacerts`.
 """
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,6 +95,8 @@ def _make(service: str, region: str, role_arn: str, patience: int) -> Any:
     import boto3
     from botocore.config import Config
 
+    # At DEBUG it logs every request and answer whole, and those of Secrets Manager hold keys.
+    logging.getLogger("botocore").setLevel(logging.INFO)
     is_hurried = patience < READ_TIMEOUT
     config = Config(
         connect_timeout=min(CONNECT_TIMEOUT, patience),
@@ -187,10 +190,15 @@ def _from_library(call: str, error: Exception) -> RemoteFailure:
         return RemoteFailure(
             call, "NoRegion", "no region is set", "set Properties.awsRegion, or AWS_REGION"
         )
-    if isinstance(
-        error,
-        (known.NoCredentialsError, known.PartialCredentialsError, known.CredentialRetrievalError),
-    ):
+    if isinstance(error, known.CredentialRetrievalError):
+        return RemoteFailure(
+            call,
+            "CredentialRetrieval",
+            "the AWS credentials couldn't be fetched",
+            "look at what provides them (the container's role, the profile's command)",
+            is_transient=True,
+        )
+    if isinstance(error, known.NoCredentialsError | known.PartialCredentialsError):
         return RemoteFailure(
             call,
             "NoCredentials",

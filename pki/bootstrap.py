@@ -1,25 +1,15 @@
 """From the configuration to CAs that work: made or imported once, left alone ever after."""
 
 import datetime
-import secrets
-from itertools import count
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-    pkcs12,
-)
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from pki.adoption import adopt, kept_authority, on_record
 from pki.audit import Actor
 from pki.authorities import (
     check_ca_certificate,
@@ -28,19 +18,15 @@ from pki.authorities import (
     import_authority,
     make_successor,
 )
-from pki.client_certificates import sign_client_csr
 from pki.conf import ClientCAPlan, DeviceCAPlan, pki_settings
 from pki.exceptions import OperatorError
-from pki.files import replace_file
-from pki.keys import generate_private_key
+from pki.first_client import make_test_client
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.profile_versions import add_profile
 from pki.signers import KeySigner, get_signer
 from pki.transactions import in_write_transaction
 
 Purpose = CertificateAuthority.Purpose
-
-TEST_CLIENT = "test-client"
 
 
 def bootstrap_cas(*, actor: Actor, force: bool = False) -> list[str]:
@@ -54,7 +40,7 @@ def bootstrap_cas(*, actor: Actor, force: bool = False) -> list[str]:
     lines += _bootstrap_client_cas(settings.client_ca, actor=actor, force=force)
     lines += _bootstrap_profile(actor)
     if settings.client_ca.truststore_path is None:
-        lines += _make_test_client(settings.data_dir, settings.client_ca, actor=actor, force=force)
+        lines.append(make_test_client(settings.client_ca, actor=actor, force=force))
     return lines
 
 
@@ -62,7 +48,7 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
     existing = CertificateAuthority.objects.device().issuing().first()
     if plan.certificate_path is not None:
         certificates = read_certificates(plan.certificate_path)
-        known = _on_record(certificates[0])
+        known = on_record(certificates[0])
         if known is not None:
             return [f"device CA {known}: on record, left as it is"]
         if existing is not None and not force:
@@ -81,6 +67,10 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
             successor_of=existing,
         )
         return [f"device CA {ca}: imported, {_how_it_signs(ca, key_was_given=key is not None)}"]
+    kept = kept_authority(Purpose.DEVICE, plan.signer)
+    adopted = adopt(Purpose.DEVICE, kept, plan.signer, existing, actor=actor, force=force)
+    if adopted is not None:
+        return [f"device CA {adopted}"]
     if existing is None and not plan.is_generated:
         raise OperatorError(
             "there is no device CA, and none may be made (generateIotCaCertificate is false): set "
@@ -95,6 +85,7 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
             validity=_years(plan.validity_years),
             signer=plan.signer,
             actor=actor,
+            key_reference=kept.key_reference if kept else "",
         )
         return [f"device CA {ca}: made, {ca.key_algorithm}, until {ca.not_after:%Y-%m-%d}"]
     if force:
@@ -107,6 +98,10 @@ def _bootstrap_client_cas(plan: ClientCAPlan, *, actor: Actor, force: bool) -> l
     if plan.truststore_path is not None:
         return _import_truststore(plan.truststore_path, actor)
     existing = CertificateAuthority.objects.client().issuing().first()
+    kept = kept_authority(Purpose.CLIENT, plan.signer)
+    adopted = adopt(Purpose.CLIENT, kept, plan.signer, existing, actor=actor, force=force)
+    if adopted is not None:
+        return [f"client CA {adopted}"]
     if existing is None:
         ca = create_authority(
             Purpose.CLIENT,
@@ -116,6 +111,7 @@ def _bootstrap_client_cas(plan: ClientCAPlan, *, actor: Actor, force: bool) -> l
             validity=_years(plan.validity_years),
             signer=plan.signer,
             actor=actor,
+            key_reference=kept.key_reference if kept else "",
         )
         return [f"client CA {ca}: made, {ca.key_algorithm}, until {ca.not_after:%Y-%m-%d}"]
     if force:
@@ -128,11 +124,11 @@ def _import_truststore(path: Path, actor: Actor) -> list[str]:
     """Every CA in the customer's file may sign clients; each is a row of its own."""
     certificates = read_certificates(path)
     for certificate in certificates:  # all or none: half a truststore locks clients out
-        if _on_record(certificate) is None:
+        if on_record(certificate) is None:
             check_ca_certificate(certificate)
     lines = []
     for certificate in certificates:
-        known = _on_record(certificate)
+        known = on_record(certificate)
         if known is not None:
             lines.append(f"client CA {known}: on record, left as it is")
             continue
@@ -171,60 +167,6 @@ def _bootstrap_profile(actor: Actor) -> list[str]:
     return [f"profile {profile}: made, {profile.validity_days} days, from {ca}"]
 
 
-def _make_test_client(
-    directory: Path, plan: ClientCAPlan, *, actor: Actor, force: bool
-) -> list[str]:
-    """A first client to try things with: certificate, key, and both as .p12 with a password.
-
-    ``force`` makes another, ``test-client-2`` and so on: the one that is there stays good.
-    """
-    stem = TEST_CLIENT
-    if _is_whole(directory, stem):
-        if not force:
-            return [f"test client {directory / stem}.pem: there, left as it is"]
-        numbered = (f"{TEST_CLIENT}-{number}" for number in count(2))
-        stem = next(name for name in numbered if not _is_whole(directory, name))
-    pem_path = directory / f"{stem}.pem"
-    key = generate_private_key("ec-p256")
-    csr = (
-        x509.CertificateSigningRequestBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, stem)]))
-        .sign(key, SHA256())
-    )
-    row = sign_client_csr(
-        csr.public_bytes(Encoding.DER), validity=_years(plan.client_validity_years), actor=actor
-    )
-    certificate = row.to_x509()
-    password = secrets.token_urlsafe(18)
-    replace_file(
-        directory / f"{stem}.key",
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-        secret=True,
-    )
-    replace_file(pem_path, certificate.public_bytes(Encoding.PEM))
-    replace_file(directory / f"{stem}.p12-password", password.encode() + b"\n", secret=True)
-    replace_file(
-        directory / f"{stem}.p12",
-        pkcs12.serialize_key_and_certificates(
-            stem.encode(),
-            key,
-            certificate,
-            [row.ca.certificate],
-            BestAvailableEncryption(password.encode()),
-        ),
-        secret=True,
-    )
-    return [f"test client {pem_path}: made, with .key and .p12 (password in .p12-password)"]
-
-
-def _is_whole(directory: Path, stem: str) -> bool:
-    """Whether a test client's files are all there; a crash may have left some of them."""
-    return all(
-        (directory / f"{stem}.{suffix}").exists()
-        for suffix in ("key", "pem", "p12-password", "p12")
-    )
-
-
 def read_certificates(path: Path) -> list[x509.Certificate]:
     """The certificates in a PEM file. Raises ``OperatorError`` when there are none."""
     try:
@@ -257,11 +199,6 @@ def read_private_key(path: Path) -> CertificateIssuerPrivateKeyTypes:
     if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
         raise OperatorError(f"{path} holds a {type(key).__name__}: wanted an EC or RSA key")
     return key
-
-
-def _on_record(certificate: x509.Certificate) -> CertificateAuthority | None:
-    fingerprint = certificate.fingerprint(SHA256()).hex()
-    return CertificateAuthority.objects.filter(fingerprint_sha256=fingerprint).first()
 
 
 def _how_it_signs(ca: CertificateAuthority, *, key_was_given: bool) -> str:

@@ -12,12 +12,12 @@ from django.utils.module_loading import import_string
 
 from pki.conf import pki_settings
 from pki.exceptions import OperatorError, RemoteFailure, SignerUnavailable
-from pki.signers.base import KeySigner, Signer
+from pki.signers.base import KeptAuthority, KeySigner, Signer
 
 if TYPE_CHECKING:  # signers may be imported by settings, before the models can be
     from pki.models import CertificateAuthority
 
-__all__ = ["KeySigner", "Signer", "authority_key", "get_signer"]
+__all__ = ["KeptAuthority", "KeySigner", "Signer", "authority_key", "get_signer"]
 
 
 @cache

@@ -5,7 +5,9 @@ number and extensions itself. A ``KeySigner`` holds or reaches a private key, an
 certificate from it.
 """
 
+import secrets
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar
 
 from cryptography import x509
@@ -36,10 +38,37 @@ class Signer(ABC):
         """Raise ``SignerUnavailable`` unless the next ``sign`` can be expected to work."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptAuthority:
+    """A CA that a signer has from before: of the CDK sample, or of a run that was cut off."""
+
+    certificates: tuple[x509.Certificate, ...]
+    """The CA's own, then those above it; none where only a key was made yet."""
+    key_reference: str
+    """As the signer takes it; "" when a PKI outside has the key."""
+    where: str
+    """For people: ``the secret estMtlsCaSecrets``."""
+
+
 class KeySigner(Signer):
     """A signer that has the CA's private key, or an object that signs as one."""
 
     chooses_serial_number = False
+
+    def kept_authority(self, purpose: str) -> KeptAuthority | None:
+        """The CA of that purpose that is where the configuration says, to be adopted.
+
+        Raises ``OperatorError`` when what is there doesn't fit together.
+        """
+        return None
+
+    def key_name(self, purpose: str, name: str, *, is_first: bool) -> str:
+        """What to call the key of a new CA; ``is_first`` of its purpose, not a successor.
+
+        By default it is unlike any before, so that a key left over from a crash is never in the
+        way.
+        """
+        return f"{name}-{secrets.token_hex(4)}"
 
     @abstractmethod
     def private_key(self, key_reference: str) -> CertificateIssuerPrivateKeyTypes:
