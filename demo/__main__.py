@@ -55,17 +55,16 @@ def _demonstrate(directory: Path, cloud: aws.Cloud) -> int:
 
     server = RunningServer(installation)
     try:
-        _live(installation, ESTServer(installation.port, installation.server_ca))
+        est = ESTServer(installation.port, installation.server_ca)
+        _live(installation, est, aws.bootstrap_client(cloud))
     finally:
         server.stop()
     _show(installation, "provision_pending")
     return _look(cloud)
 
 
-def _live(installation: Installation, server: ESTServer) -> None:
+def _live(installation: Installation, server: ESTServer, bootstrap: bytes) -> None:
     """Enroll all, renew some, revoke a few."""
-    certificate, key = installation.test_client
-    bootstrap = key.read_bytes() + certificate.read_bytes()
     devices = [Device(f"sensor-{n:02}", f"SN{n:05}", server) for n in range(1, DEVICES + 1)]
     for device in devices:
         device.enroll(bootstrap)

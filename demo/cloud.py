@@ -89,6 +89,13 @@ def running() -> Iterator[Cloud]:
             process.terminate()
 
 
+def bootstrap_client(cloud: Cloud) -> bytes:
+    """The first client's key and certificate (PEM), from the secret that ``bootstrap_cas`` made."""
+    secret = cloud.client("secretsmanager").get_secret_value(SecretId="estMtlsClientSecrets")
+    client = json.loads(secret["SecretString"])
+    return str(client["key"] + client["certificate"]).encode()
+
+
 @dataclass(frozen=True)
 class HeldThing:
     """A thing as AWS IoT has it."""
