@@ -90,3 +90,10 @@ def without_frames(error: E) -> E:
     while one is not None and one.__traceback__ is not None:
         one = one.with_traceback(None).__cause__ or one.__context__
     return error
+
+
+def remote_failure(error: BaseException | None) -> RemoteFailure | None:
+    """The failure of another service that ``error`` is or tells of; ``None`` for our own."""
+    while error is not None and not isinstance(error, RemoteFailure):
+        error = error.__cause__
+    return error

@@ -119,6 +119,17 @@ def test_the_log_tells_operators_the_call_and_the_code(door, caplog):
 
 
 @pytest.mark.parametrize("door", ["ec-p256"], indirect=True)
+def test_a_CRL_that_cant_be_signed_now_is_there_later(door, caplog):
+    with failing("kms", "Sign", Fault.THROTTLE):
+        response = door.request("GET", "/crl/device-ca.crl")
+    assert (response.status_code, response.reason) == (503, "signer-unavailable")
+    assert int(response["Retry-After"]) > 0
+    assert "kms:Sign failed with ThrottlingException" in caplog.text
+
+    assert door.request("GET", "/crl/device-ca.crl").status_code == 200
+
+
+@pytest.mark.parametrize("door", ["ec-p256"], indirect=True)
 def test_not_ready_while_KMS_is_out_of_reach(door):
     assert door.request("GET", "/readyz").status_code == 200
 
