@@ -8,7 +8,7 @@ devices that AWS knows already are cut off one by one, when their certificates a
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
@@ -116,8 +116,6 @@ def plan_registration(ca: CertificateAuthority, target: IoTTarget) -> Plan:
     row = _row(ca, target)
     search = ca_registry.find_registered(ca.certificate, target, known_id=row.certificate_id)
     found = search.found
-    if found is not None and found.is_auto_registration_on is None:
-        found = replace(found, is_auto_registration_on=row.is_auto_registration_on)
     changes = ca_registry.differences(found, wanted) if found is not None else ()
     if wanted.is_jitp_on and (found is None or changes):
         ca_registry.check_template(wanted.template_name, target)
@@ -184,7 +182,7 @@ def record_registration(
         row.arn = held.arn
         row.status = held.status
         row.mode = held.mode or row.mode
-        row.is_auto_registration_on = bool(held.is_auto_registration_on)
+        row.is_auto_registration_on = held.is_auto_registration_on
         row.template_name = held.template_name
         row.error = ""
         row.note = note[:1000]

@@ -33,8 +33,7 @@ class RegisteredCA:
     """``ACTIVE`` or ``INACTIVE``."""
     mode: str
     """``DEFAULT`` or ``SNI_ONLY``; "" when AWS didn't say."""
-    is_auto_registration_on: bool | None
-    """``None`` when AWS didn't say."""
+    is_auto_registration_on: bool
     template_name: str
     certificate: x509.Certificate | None
     """``None`` for one that can't be read."""
@@ -109,14 +108,18 @@ def describe(certificate_id: str, target: IoTTarget) -> RegisteredCA | None:
             return None
         raise
     description = answer["certificateDescription"]
-    said = description.get("autoRegistrationStatus")
+    template_name = (answer.get("registrationConfig") or {}).get("templateName", "")
+    # Where it isn't said, a template speaks for it: it is there for nothing else.
+    auto_registration = description.get("autoRegistrationStatus") or (
+        "ENABLE" if template_name else "DISABLE"
+    )
     return RegisteredCA(
         certificate_id=certificate_id,
         arn=description.get("certificateArn", ""),
         status=description.get("status", ""),
         mode=description.get("certificateMode", ""),
-        is_auto_registration_on=said == "ENABLE" if said else None,
-        template_name=(answer.get("registrationConfig") or {}).get("templateName", ""),
+        is_auto_registration_on=auto_registration == "ENABLE",
+        template_name=template_name,
         certificate=_read(description.get("certificatePem", "")),
     )
 
