@@ -6,11 +6,14 @@ no answer for goes on to moto.
 """
 
 import itertools
+import json
 from collections import defaultdict
+from functools import cache
 
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
+from moto.iam import models
 
 from pki import aws
 from pki.aws import HERE
@@ -136,7 +139,18 @@ def _error(code, status):
     return AWSResponse("", status, {}, None), parsed
 
 
+@cache
+def _managed_policies():
+    """The policies of AWS's own that tests attach, as moto keeps them: all of them take seconds."""
+    wanted = ("AWSIoTThingsRegistration", "AdministratorAccess")
+    known = json.loads(models.aws_managed_policies_data)
+    return json.dumps({name: known[name] for name in wanted})
+
+
 @pytest.fixture
-def aws_edge(aws_cloud):
+def aws_edge(monkeypatch, aws_cloud):
     """An AWS account that has provisioning templates too, and fails on demand."""
+    monkeypatch.setattr(models, "aws_managed_policies_data", _managed_policies())
+    # moto leaves them out, unless it is asked before it makes its IAM.
+    monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
     return AWSEdge().serve()

@@ -11,6 +11,7 @@ from django.utils import timezone
 from iotprov.models import Provisioning
 from iotprov.provisioning import drain
 from pki.models import IssuedCertificate
+from tests import aws_faults
 
 POLICY = "est_iot_policy_default"
 GROUP = "sensors"
@@ -43,6 +44,8 @@ class Cloud:
     def prepared(cls, region="eu-central-1"):
         """With policy and thing group."""
         iot = boto3.client("iot", region_name=region)
+        iot.meta.events.unregister("before-send", aws_faults._inject)  # the tests' own calls
+        iot.meta.events.unregister("before-call", aws_faults._note)  # neither fail nor count
         iot.create_policy(policyName=POLICY, policyDocument="{}")
         iot.create_thing_group(thingGroupName=GROUP)
         return cls(iot)
