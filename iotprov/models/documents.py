@@ -40,6 +40,24 @@ class DocumentVersion(models.Model):
         return f"{self.name} v{self.number}"
 
 
+class TemplateVersion(DocumentVersion):
+    """A version of the provisioning template: pages and permissions of its own in the admin."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "version of the provisioning template"
+        verbose_name_plural = "provisioning template"
+
+
+class PolicyVersion(DocumentVersion):
+    """A version of the IoT policy: pages and permissions of its own in the admin."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "version of the IoT policy"
+        verbose_name_plural = "IoT policy"
+
+
 class DocumentPush(models.Model):
     """What one target holds of a document, as far as we pushed it.
 

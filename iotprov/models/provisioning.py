@@ -84,7 +84,11 @@ class Provisioning(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["certificate", "target"], name="provisioning_target")
         ]
-        indexes = [models.Index(fields=["next_attempt_at"], name="provisioning_due")]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], name="provisioning_due"),
+            models.Index(fields=["thing_name"], name="provisioning_thing"),
+            models.Index(fields=["state", "target", "pending_since"], name="provisioning_state"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.certificate} at {self.target}"
