@@ -73,8 +73,9 @@ class DocumentAdmin(FactAdmin):
         newer = DocumentVersion.objects.filter(
             kind=OuterRef("kind"), name=OuterRef("name"), number__gt=OuterRef("number")
         )
-        rows: QuerySet[Any] = super().get_queryset(request).filter(kind=self.kind)
-        return rows.annotate(is_replaced=Exists(newer)).prefetch_related("pushes")
+        rows: QuerySet[Any] = super().get_queryset(request)
+        rows = rows.filter(kind=self.kind).annotate(is_replaced=Exists(newer))
+        return rows.prefetch_related("pushes")
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         """So that the index offers it; ``add/`` is the operation ``NewVersion``."""

@@ -109,8 +109,7 @@ class ProvisioningAdmin(FactAdmin):
     list_display = (
         "state_chip",
         "name",
-        words("target"),
-        words("thing_name", "thing"),
+        "target",
         words("aws_status", "in AWS"),
         minute("pending_since", "waits since"),
         minute("next_attempt_at", "next attempt"),

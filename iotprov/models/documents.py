@@ -45,8 +45,7 @@ class TemplateVersion(DocumentVersion):
 
     class Meta:
         proxy = True
-        verbose_name = "version of the provisioning template"
-        verbose_name_plural = "provisioning template"
+        verbose_name = "provisioning template version"
 
 
 class PolicyVersion(DocumentVersion):
@@ -54,8 +53,7 @@ class PolicyVersion(DocumentVersion):
 
     class Meta:
         proxy = True
-        verbose_name = "version of the IoT policy"
-        verbose_name_plural = "IoT policy"
+        verbose_name = "IoT policy version"
 
 
 class DocumentPush(models.Model):

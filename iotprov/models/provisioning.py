@@ -79,8 +79,6 @@ class Provisioning(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        verbose_name = "provisioning"
-        verbose_name_plural = "provisioning"
         constraints = [
             models.UniqueConstraint(fields=["certificate", "target"], name="provisioning_target")
         ]
