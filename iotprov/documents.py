@@ -110,9 +110,9 @@ def filled(kind: str, body: str, *, account: str, region: str, partition: str) -
     try:
         document = fill(read_json(body).data, account=account, region=region, partition=partition)
     except NotJSON as error:
-        raise DocumentError(f"the {Kind(kind).label.lower()} can't be used: {error}") from error
+        raise DocumentError(f"the {Kind(kind).noun} can't be used: {error}") from error
     if not isinstance(document, dict):
-        raise DocumentError(f"the {Kind(kind).label.lower()} can't be used: it is no JSON object")
+        raise DocumentError(f"the {Kind(kind).noun} can't be used: it is no JSON object")
     if kind == Kind.TEMPLATE:
         _name_policies(document)
     return document

@@ -3,7 +3,7 @@
 import uuid
 
 from iotprov import outbox
-from iotprov.wanted import Mode, is_told_of
+from iotprov.wanted import Mode, end_of_use, is_told_of
 from pki.denylist import certificates_named
 from pki.models import IssuedCertificate
 from pki.observers import CertificateObserver
@@ -24,7 +24,10 @@ class OutboxWriter(CertificateObserver):
         if is_told_of(certificate.operation, profile.iot_provisioning):
             outbox.enqueue_new(certificate.pk)
         if replaced is not None:
-            outbox.enqueue([replaced], is_urgent=False)
+            stepped_back = IssuedCertificate.objects.defer("csr_der", "der")
+            outbox.schedule(
+                replaced, end_of_use(stepped_back.select_related("profile").get(pk=replaced))
+            )
 
     def revoked(self, certificate: IssuedCertificate) -> None:
         """Whether AWS IoT knows it or not: unknown, it would come to life by JITP."""

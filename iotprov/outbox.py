@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F
+from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -93,6 +93,46 @@ def enqueue(
                 sql.insert(
                     Provisioning(certificate_id=certificate_id, target=name, is_urgent=is_urgent)
                 )
+
+
+def schedule(certificate_id: uuid.UUID, at: datetime.datetime) -> None:
+    """Say, in the caller's transaction, that something else will be wanted from ``at`` on.
+
+    Nothing has to be done before, so a row that is settled stays so; one that is pending finds out
+    by itself. A certificate that AWS IoT was never told of gets its row now.
+    """
+    sooner = Case(
+        When(next_attempt_at__lt=at, then=F("next_attempt_at")),
+        default=Value(at, output_field=DateTimeField()),
+    )
+    for target in iot_settings().targets:
+        row = Provisioning.objects.filter(certificate_id=certificate_id, target=target.name)
+        settled = row.filter(state=State.SETTLED)
+        if settled.update(revision=F("revision") + 1, next_attempt_at=sooner):
+            continue
+        parked = row.filter(state=State.PARKED)
+        if parked.update(**_grown(timezone.now()) | {"next_attempt_at": at}) or row.exists():
+            continue
+        sql.insert(
+            Provisioning(
+                certificate_id=certificate_id,
+                target=target.name,
+                state=State.SETTLED,
+                pending_since=None,
+                next_attempt_at=at,
+            )
+        )
+
+
+def hurry(target: str = "") -> int:
+    """Make rows due that failed and wait for their next attempt; returns how many there are.
+
+    For whoever has just mended what made them fail. ``target`` is the name of the only one meant.
+    """
+    waiting = Provisioning.objects.pending()
+    if target:
+        waiting = waiting.filter(target=target)
+    return in_write_transaction(lambda: waiting.update(next_attempt_at=timezone.now()))
 
 
 def _grown(now: datetime.datetime) -> dict[str, Any]:

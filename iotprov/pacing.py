@@ -23,6 +23,9 @@ RATES = {
 SHARE = 0.8
 """Of a quota: the rest is for enrollments under way, and for JITP, which has the same quotas."""
 
+BURST = 1.0
+"""Seconds of a quota that may be used up at once, as AWS lets anybody who has been quiet."""
+
 _FIRST_PAUSE = 1.0  # seconds, doubled at each throttle, up to
 _LONGEST_PAUSE = 30.0
 _SLOWEST = 0.05  # of the full rate
@@ -30,26 +33,28 @@ _RECOVERY = 1.05  # times the rate, for each row that went well
 
 
 class Pace:
-    """The calls to one target by one worker; not shared between threads.
+    """The calls to one target by one worker: a token bucket for each operation.
 
-    A throttle pauses every operation and halves the rates: other processes use the same quota, so
-    the rates above are only where to begin.
+    A throttle pauses all of them, empties the buckets and halves the rates: other processes use
+    the same quotas, so the rates above are only where to begin. Not shared between threads.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._free_at: dict[str, float] = {}
-        self._paused_until = 0.0
+        self._full_at: dict[str, float] = {}
+        """When each bucket would be full again, for operations that were called."""
+        self._paused_until = float("-inf")
         self._pause = _FIRST_PAUSE
         self._factor = 1.0
 
     def delay(self, operation: str) -> float:
-        """Seconds to wait before the next call of ``operation``, which is thereby taken."""
+        """Seconds to wait before the next call of ``operation``, whose token is thereby taken."""
         now = self._clock()
-        starts = max(now, self._paused_until, self._free_at.get(operation, now))
+        start = max(now, self._paused_until)
+        full_at = max(start, self._full_at.get(operation, start), self._paused_until + BURST)
         rate = RATES.get(operation, DEFAULT_RATE) * SHARE * self._factor
-        self._free_at[operation] = starts + 1 / rate
-        return starts - now
+        self._full_at[operation] = full_at + 1 / rate
+        return max(start, full_at - BURST) - now
 
     def paused_for(self) -> float:
         """Seconds until anything may be called again; 0 when it may now."""

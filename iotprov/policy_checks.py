@@ -4,10 +4,11 @@ https://docs.aws.amazon.com/iot/latest/developerguide/iot-policies.html
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 
 from iotprov.located_json import START, Node, NotJSON, Place, Problem, Severity, read_json
+from iotprov.notes import Notes, suggestion
 from iotprov.placeholders import with_examples
 from iotprov.policy_variables import (
     CLIENT_ID,
@@ -17,7 +18,6 @@ from iotprov.policy_variables import (
     is_known_key,
     variables_in,
 )
-from iotprov.template_reader import suggestion
 
 MAX_SIZE = 2_048
 """Characters, white space not counted: a quota of AWS IoT Core."""
@@ -52,6 +52,10 @@ RESOURCE_TYPES = {
 """What each action of a device is allowed on
 (https://docs.aws.amazon.com/iot/latest/developerguide/iot-action-resources.html)."""
 
+_OF_OTHER_POLICIES = dict.fromkeys(
+    ("Principal", "NotPrincipal"),
+    "isn't for AWS IoT policies: whom the policy is attached to is the principal",
+)
 _CONDITION_KEYS = ("iot:ConnectAttributes", "iot:LastWillTopic")
 
 _ARN = re.compile(
@@ -88,11 +92,11 @@ def policy_problems(body: str) -> list[Problem]:
     return sorted(checker.problems)
 
 
-class _Checker:
+class _Checker(Notes):
     """Goes through the statements, and notes what is wrong."""
 
     def __init__(self) -> None:
-        self.problems: list[Problem] = []
+        super().__init__()
         self._is_connect_pinned = True
         self._is_connect_allowed = False
         self._client_ids_in_topics: list[Place] = []
@@ -101,7 +105,7 @@ class _Checker:
         if not isinstance(root.data, dict):
             self.error(root.place, "a policy is a JSON object with Version and Statement")
             return
-        self._check_keys(root, ("Version", "Id", "Statement"), "a policy")
+        self.check_keys(root, ("Version", "Id", "Statement"), "a policy")
         version = root.members.get("Version")
         if version is None or version.data != "2012-10-17":
             place = version.place if version else root.place
@@ -128,17 +132,11 @@ class _Checker:
         if not isinstance(node.data, dict):
             self.error(node.place, "a statement is an object with Effect, Action and Resource")
             return
-        for name in ("Principal", "NotPrincipal"):
-            if name in node.members:
-                self.error(
-                    node.members[name].key_place,
-                    f"{name} isn't for AWS IoT policies: whom it is attached to is the principal",
-                )
-        self._check_keys(
+        self.check_keys(
             node,
             ("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"),
             "a statement",
-            also=("Principal", "NotPrincipal"),
+            _OF_OTHER_POLICIES,
         )
         effect = node.members.get("Effect")
         if effect is None or effect.data not in ("Allow", "Deny"):
@@ -160,8 +158,7 @@ class _Checker:
         """The strings under ``name``. Its negation is legal, and mostly a mistake."""
         if negated in node.members:
             negation = node.members[negated]
-            for _ in self._strings(negation):
-                pass  # looked at, for what isn't a string
+            self._strings(negation)  # looked at for what isn't one
             if name in node.members:
                 self.error(negation.key_place, f"give {name} or {negated}, not both")
             if is_allowing:
@@ -173,18 +170,16 @@ class _Checker:
         if name not in node.members:
             self.error(node.place, f"the statement has no {name}")
             return []
-        return list(self._strings(node.members[name]))
+        return self._strings(node.members[name])
 
-    def _strings(self, node: Node) -> Iterator[Node]:
-        if isinstance(node.data, str) or not isinstance(node.data, list) or not node.data:
-            candidates: tuple[Node, ...] = (node,)
-        else:
-            candidates = node.items
-        for candidate in candidates:
+    def _strings(self, node: Node) -> list[Node]:
+        found = []
+        for candidate in node.items or (node,):
             if isinstance(candidate.data, str) and candidate.data:
-                yield candidate
+                found.append(candidate)
             else:
                 self.error(candidate.place, "this is a string, or a list of them")
+        return found
 
     def _check_variables(self, statement: Node) -> None:
         for name, part in statement.members.items():
@@ -305,20 +300,6 @@ class _Checker:
             )
         elif kind == "topic" and re.search(r"(^|/)[+#](/|$)", name):
             self.warn(node.place, "+ and # are wildcards in topicfilter/... only, not in topic/...")
-
-    def _check_keys(
-        self, node: Node, known: tuple[str, ...], what: str, also: tuple[str, ...] = ()
-    ) -> None:
-        for key, member in node.members.items():
-            if key not in known and key not in also:
-                hint = suggestion(key, known) or f": it has {', '.join(known)}"
-                self.error(member.key_place, f"{what} has no {key[:64]!a}{hint}")
-
-    def error(self, place: Place, message: str) -> None:
-        self.problems.append(Problem(place, Severity.ERROR, message))
-
-    def warn(self, place: Place, message: str) -> None:
-        self.problems.append(Problem(place, Severity.WARNING, message))
 
 
 def _matching(pattern: str, names: Collection[str]) -> list[str]:

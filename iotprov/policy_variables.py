@@ -71,9 +71,14 @@ class Variable:
     is_closed: bool
 
     @property
+    def is_literal(self) -> bool:
+        """Whether it is a character that would otherwise mean something: ``${*}``."""
+        return self.name in _LITERALS
+
+    @property
     def is_known(self) -> bool:
         """Whether AWS IoT puts a value in its place."""
-        return self.is_closed and (self.name in _LITERALS or is_known_key(self.name))
+        return self.is_closed and (self.is_literal or is_known_key(self.name))
 
 
 def is_known_key(name: str) -> bool:

@@ -99,7 +99,12 @@ def preview(
     if account and region:
         policy = fill(policy, account=account, region=region, partition=partition)
     policy = _resolved(policy, _values(identity, thing))
-    unresolved = (variable.name for text in _texts(policy) for variable in variables_in(text))
+    unresolved = (
+        variable.name
+        for text in _texts(policy)
+        for variable in variables_in(text)
+        if not variable.is_literal
+    )
     return Preview(
         name_text(identity.subject),
         identity.certificate_id,
@@ -121,7 +126,7 @@ def _parsed_policy(body: str) -> Any:
     try:
         return read_json(body).data
     except NotJSON as error:
-        raise DocumentError(f"the {Kind.POLICY.label} can't be used: {error}") from error
+        raise DocumentError(f"the {Kind.POLICY.noun} can't be used: {error}") from error
 
 
 def _values(identity: _Identity, thing: PlannedThing) -> Callable[[str], str | None]:

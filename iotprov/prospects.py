@@ -34,27 +34,16 @@ _LONGEST_PAUSE = {
     Prospect.NONE: 3600.0,
 }  # seconds
 
-# An operator's: see AccessDenied and its like in pki.aws; what is named doesn't exist (a policy, a
-# group); the CA isn't registered, or is ambiguous; the certificate is being given to an account.
-_MENDED_BY_OPERATOR = frozenset(
+# AWS looked at what this row asks for, and will say the same of it each time. LimitExceeded, which
+# pki.aws takes for a throttle, says here that ten policies are attached already.
+_OF_THE_ROW = frozenset(
     {
-        "AccessDenied",
-        "AccessDeniedException",
-        "CertificateConflictException",
-        "CertificateValidationException",
-        "CredentialRetrieval",
-        "CredentialRetrievalError",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "NoCredentials",
-        "NoRegion",
-        "NotAuthorized",
-        "ResourceNotFoundException",
-        "SignatureDoesNotMatch",
-        "TransferConflictException",
-        "UnauthorizedException",
-        "UnrecognizedClientException",
+        "DifferentCertificate",  # iotprov.registry's own
+        "InvalidParameterException",
+        "InvalidRequestException",
+        "LimitExceededException",
+        "ParamValidation",
+        "ValidationException",
     }
 )
 # Somebody else, JITP for one, changed the same thing at the same time, or a detachment, which is
@@ -67,23 +56,24 @@ _PASSING = frozenset(
         "VersionConflictException",
     }
 )
-# Of pki.aws's list of throttles, in AWS IoT this one says: ten policies are attached already.
-_LIMIT_OF_THE_ROW = "LimitExceededException"
 
 
 def prospect_of(error: OperatorError) -> Prospect:
-    """What ``error`` asks for. What isn't AWS's is ours: a template that doesn't fit, say."""
+    """What ``error`` asks for.
+
+    Whatever isn't known to be the row's own fault is taken for an operator's to mend: missing
+    rights or credentials, a CA, policy or group that isn't there, a template that doesn't fit.
+    Such rows are never given up.
+    """
     if not isinstance(error, RemoteFailure):
         return Prospect.OPERATOR
-    if error.code == _LIMIT_OF_THE_ROW:
+    if error.code in _OF_THE_ROW:
         return Prospect.NONE
     if error.is_throttled:
         return Prospect.SLOWER
     if error.is_transient or error.code in _PASSING:
         return Prospect.TIME
-    if error.code in _MENDED_BY_OPERATOR:
-        return Prospect.OPERATOR
-    return Prospect.NONE
+    return Prospect.OPERATOR
 
 
 def pause_before_next(prospect: Prospect, failures: int) -> datetime.timedelta:

@@ -40,7 +40,7 @@ class Registration:
     wanted: Wanted
     registry: Registry
     plan: Callable[[x509.Certificate], PlannedThing]
-    """What the template makes of a certificate. Raises ``TemplateError``."""
+    """What the template makes of a certificate. Raises ``DocumentError``."""
     remember_thing: Callable[[str], None]
     """Puts on record, for good, that the thing about to be made is ours."""
     is_thing_ours: bool = False
@@ -48,7 +48,7 @@ class Registration:
     def carry_out(self) -> Outcome:
         """Make AWS IoT hold what is wanted; returns what it holds.
 
-        Raises ``RemoteFailure`` or ``TemplateError``, with the work done as far as it got.
+        Raises ``RemoteFailure`` or ``DocumentError``, with the work done as far as it got.
         """
         steps = {
             Goal.NOTHING: self._nothing,

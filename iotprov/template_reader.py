@@ -1,17 +1,12 @@
-"""Reading a provisioning template: as AWS documents it for JITP, and nothing more.
-
-Of the template language, JITP has ``Ref``. ``Fn::Join``, which AWS documents for fleet
-provisioning, is read too, with a warning; ``Mappings``, ``DeviceConfiguration`` and the other
-functions are for fleet provisioning only, and refused.
-"""
+"""Reading a provisioning template: as AWS documents it for JITP, and nothing more."""
 
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from functools import lru_cache
 
 from iotprov.jitp import ATTRIBUTE_BY_PARAMETER, CERTIFICATE_ID, PREFIX, TemplateError
-from iotprov.located_json import START, Node, NotJSON, Place, Problem, Severity, read_json
-from iotprov.placeholders import unknown_placeholder, with_examples
+from iotprov.located_json import START, Node, NotJSON, Problem, Severity, read_json
+from iotprov.notes import suggestion
+from iotprov.placeholders import with_examples
 from iotprov.template import (
     ATTRIBUTE_NAME,
     ATTRIBUTE_VALUE,
@@ -20,18 +15,21 @@ from iotprov.template import (
     MAX_BODY,
     THING_NAME,
     Expression,
-    Join,
     Override,
     Overrides,
     Parameter,
     PolicyReference,
-    Ref,
     Template,
 )
+from iotprov.template_language import TemplateLanguage
 
 THING = "AWS::IoT::Thing"
 CERTIFICATE = "AWS::IoT::Certificate"
 POLICY = "AWS::IoT::Policy"
+
+_FLEET_PROVISIONING = dict.fromkeys(
+    ("Mappings", "DeviceConfiguration"), "is for fleet provisioning; JITP has no such section"
+)
 
 
 @lru_cache(maxsize=8)  # for each target, its text; asked for at every registration
@@ -61,44 +59,30 @@ def read_template(body: str) -> tuple[Template, list[Problem]]:
     return template, sorted(reader.problems)
 
 
-class _Reader:
+class _Reader(TemplateLanguage):
     """Reads node by node, and notes what is wrong as it goes on."""
-
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
-        self._declared: dict[str, Parameter] = {}
-        self._used: set[str] = set()
 
     def template(self, root: Node) -> Template:
         if not isinstance(root.data, dict):
-            self._error(root.place, "a template is a JSON object with Parameters and Resources")
+            self.error(root.place, "a template is a JSON object with Parameters and Resources")
             return Template()
-        for section in ("Mappings", "DeviceConfiguration"):
-            if section in root.members:
-                place = root.members[section].key_place
-                self._error(place, f"{section} is for fleet provisioning; JITP has no such section")
-        self._check_keys(
-            root,
-            ("Parameters", "Resources"),
-            "a template",
-            also=("Mappings", "DeviceConfiguration"),
-        )
+        self.check_keys(root, ("Parameters", "Resources"), "a template", _FLEET_PROVISIONING)
         self._read_parameters(root)
         resources = root.members.get("Resources")
         if resources is None or not isinstance(resources.data, dict):
-            self._error(
+            self.error(
                 root.place, "the template has no Resources: a thing, a certificate, a policy"
             )
-            return Template(self._declared)
+            return Template(self.declared)
         by_type = self._resources_by_type(resources)
         thing = self._only(by_type, THING, resources)
         certificate = self._only(by_type, CERTIFICATE, resources)
         template = self._assemble(thing, certificate, by_type[POLICY])
         if not template.policies:
-            self._warn(resources.key_place, "no policy is attached: devices may do nothing at all")
-        for name, parameter in self._declared.items():
-            if name not in self._used:
-                self._warn(
+            self.warn(resources.key_place, "no policy is attached: devices may do nothing at all")
+        for name, parameter in self.declared.items():
+            if name not in self.used:
+                self.warn(
                     parameter.place,
                     f"{PREFIX}{name} is declared and not used, and a device whose certificate "
                     "lacks it is refused all the same: take it out",
@@ -117,7 +101,7 @@ class _Reader:
         thing_type = self._name(said.get("ThingTypeName"), "a thing type")
         groups = said.get("ThingGroups")
         return Template(
-            parameters=self._declared,
+            parameters=self.declared,
             thing_name=self._thing_name(thing, said.get("ThingName")),
             attributes=self._attributes(said.get("AttributePayload"), bool(thing_type)),
             thing_type=thing_type,
@@ -134,28 +118,28 @@ class _Reader:
     def _read_parameters(self, root: Node) -> None:
         parameters = root.members.get("Parameters")
         if parameters is None or not isinstance(parameters.data, dict):
-            self._error(root.place, "this isn't a provisioning template: it has no Parameters")
+            self.error(root.place, "this isn't a provisioning template: it has no Parameters")
             return
         for full_name, node in parameters.members.items():
             name = full_name.removeprefix(PREFIX)
             is_known = name in ATTRIBUTE_BY_PARAMETER or name == "Id"
             if not is_known or not full_name.startswith(PREFIX):
-                self._error(node.key_place, _unknown_parameter(full_name))
+                self.error(node.key_place, _unknown_parameter(full_name))
                 continue
-            self._declared[name] = Parameter(name, node.key_place, self._default(node))
+            self.declared[name] = Parameter(name, node.key_place, self._default(node))
         # What AWS makes itself counts as used: templates declare it and needn't mention it twice.
-        self._used.add("Id")
+        self.used.add("Id")
 
     def _default(self, node: Node) -> str | None:
-        self._check_keys(node, ("Type", "Default"), "a parameter")
+        self.check_keys(node, ("Type", "Default"), "a parameter")
         if not isinstance(node.data, dict) or node.data.get("Type") != "String":
-            self._error(node.place, 'a parameter is {"Type": "String"}')
+            self.error(node.place, 'a parameter is {"Type": "String"}')
             return None
         default = node.members.get("Default")
         if default is None:
             return None
         if not isinstance(default.data, str):
-            self._error(default.place, "a default is a string: put it in quotes")
+            self.error(default.place, "a default is a string: put it in quotes")
             return None
         return default.data
 
@@ -167,18 +151,18 @@ class _Reader:
             kind = node.data.get("Type") if isinstance(node.data, dict) else None
             if not isinstance(kind, str) or kind not in by_type:
                 wanted = ", ".join(by_type)
-                self._error(node.key_place, f"the resource {name!a} needs a Type: one of {wanted}")
+                self.error(node.key_place, f"the resource {name!a} needs a Type: one of {wanted}")
                 continue
             by_type[kind].append(node)
             overridden = () if kind == POLICY else ("OverrideSettings",)
-            self._check_keys(node, ("Type", "Properties", *overridden), f"an {kind} resource")
+            self.check_keys(node, ("Type", "Properties", *overridden), f"an {kind} resource")
         return by_type
 
     def _only(self, by_type: Mapping[str, list[Node]], kind: str, resources: Node) -> Node | None:
         found = by_type[kind]
         if len(found) != 1:
             place = found[1].key_place if found else resources.key_place
-            self._error(place, f"a template makes one {kind}; this one has {len(found)}")
+            self.error(place, f"a template makes one {kind}; this one has {len(found)}")
         return found[0] if found else None
 
     def _properties(
@@ -188,14 +172,14 @@ class _Reader:
             return {}
         properties = node.members.get("Properties")
         if properties is None or not isinstance(properties.data, dict):
-            self._error(node.key_place, f"{what} needs Properties: {', '.join(known)}")
+            self.error(node.key_place, f"{what} needs Properties: {', '.join(known)}")
             return {}
-        self._check_keys(properties, known, what)
+        self.check_keys(properties, known, what)
         return properties.members
 
     def _thing_name(self, thing: Node | None, node: Node | None) -> Expression:
         if thing is not None and (node is None or node.data == ""):
-            self._error(
+            self.error(
                 thing.key_place,
                 f'the thing has no ThingName: {{"Ref": "{PREFIX}CommonName"}} names it after '
                 "the certificate",
@@ -207,9 +191,9 @@ class _Reader:
         """A name of AWS IoT's registry; what a ``Ref`` gives is looked at when it is known."""
         if node is None:
             return ""
-        text = self._expression(node)
+        text = self.expression(node)
         if isinstance(text, str) and not THING_NAME.fullmatch(with_examples(text)):
-            self._error(
+            self.error(
                 node.place,
                 f"{text[:64]!a} can't be {what}: use 1 to 128 characters of a-z, A-Z, 0-9, "
                 "':', '_' and '-'",
@@ -220,25 +204,25 @@ class _Reader:
         if node is None:
             return {}
         if not isinstance(node.data, dict):
-            self._error(node.place, "AttributePayload is an object of names and values")
+            self.error(node.place, "AttributePayload is an object of names and values")
             return {}
         limit = MAX_ATTRIBUTES if has_type else MAX_ATTRIBUTES_WITHOUT_TYPE
         if len(node.members) > limit:
             why = "" if has_type else " without a ThingTypeName"
-            self._error(
+            self.error(
                 node.key_place, f"{len(node.members)} attributes; a thing{why} holds {limit}"
             )
         attributes = {}
         for name, value in node.members.items():
             if not ATTRIBUTE_NAME.fullmatch(name):
-                self._error(
+                self.error(
                     value.key_place,
                     f"{name[:64]!a} can't be an attribute's name: use 1 to 128 characters of "
                     "a-z, A-Z, 0-9 and _.,@/:#-",
                 )
-            text = attributes[name] = self._expression(value)
+            text = attributes[name] = self.expression(value)
             if isinstance(text, str) and not ATTRIBUTE_VALUE.fullmatch(with_examples(text)):
-                self._error(
+                self.error(
                     value.place,
                     f"{text[:64]!a} can't be an attribute's value: use up to 800 characters of "
                     "a-z, A-Z, 0-9 and _.,@/:#=[]-",
@@ -255,16 +239,14 @@ class _Reader:
         identifier = said.get("CertificateId")
         if identifier is None or identifier.data != {"Ref": CERTIFICATE_ID}:
             place = identifier.place if identifier else node.key_place
-            self._error(
+            self.error(
                 place, f'the certificate needs "CertificateId": {{"Ref": "{CERTIFICATE_ID}"}}'
             )
         else:
-            self._ref(identifier.members["Ref"])
+            self.ref(identifier.members["Ref"])
         status = self._word(said.get("Status"), ("ACTIVE", "INACTIVE")) or "ACTIVE"
         if status == "INACTIVE":
-            self._warn(
-                said["Status"].place, "devices get an INACTIVE certificate and can't connect"
-            )
+            self.warn(said["Status"].place, "devices get an INACTIVE certificate and can't connect")
         principal_type = self._word(
             said.get("ThingPrincipalType"), ("EXCLUSIVE_THING", "NON_EXCLUSIVE_THING")
         )
@@ -274,7 +256,7 @@ class _Reader:
         properties = node.members.get("Properties")
         if properties is not None and "PolicyDocument" in properties.members:
             # A template could grant anything that way, past every check of the policy's own.
-            self._error(
+            self.error(
                 properties.members["PolicyDocument"].key_place,
                 "a PolicyDocument inside the template isn't allowed: leave it out, give "
                 'PolicyName "" for the policy that is kept beside the template, and edit that one',
@@ -284,7 +266,7 @@ class _Reader:
         name = said.get("PolicyName")
         if name is None or not isinstance(name.data, str):
             place = name.place if name else node.key_place
-            self._error(
+            self.error(
                 place,
                 'a policy needs a PolicyName that is written out ("" for ours): what a device '
                 "puts into its subject must not choose its permissions",
@@ -313,70 +295,12 @@ class _Reader:
         node = resource.members.get("OverrideSettings") if resource else None
         if node is None:
             return said
-        self._check_keys(node, tuple(allowed), "OverrideSettings")
+        self.check_keys(node, tuple(allowed), "OverrideSettings")
         for name, words in allowed.items():
             word = self._word(node.members.get(name), words)
             if word:
                 said[name] = Override(word)
         return said
-
-    # The template language
-
-    def _expression(self, node: Node) -> Expression:
-        if isinstance(node.data, str):
-            unknown = unknown_placeholder(node.data)
-            if unknown:
-                self._warn(
-                    node.place, f"{unknown} isn't filled: only <ACCOUNT_ID> and <REGION> are"
-                )
-            return node.data
-        if isinstance(node.data, dict) and len(node.data) == 1:
-            ((function, argument),) = node.members.items()
-            if function == "Ref":
-                return self._ref(argument)
-            if function == "Fn::Join":
-                return self._join(argument)
-            if function.startswith("Fn::"):
-                self._error(
-                    argument.key_place,
-                    f"{function} is documented for fleet provisioning only; JITP has Ref and "
-                    "Fn::Join",
-                )
-                return Ref("Id")
-        self._error(
-            node.place, 'a value is text in quotes, {"Ref": parameter} or {"Fn::Join": [...]}'
-        )
-        return Ref("Id")  # stands for a text that isn't known
-
-    def _ref(self, node: Node) -> Expression:
-        full_name = node.data if isinstance(node.data, str) else ""
-        name = full_name.removeprefix(PREFIX)
-        self._used.add(name)
-        if name not in self._declared or not full_name.startswith(PREFIX):
-            known = [f"{PREFIX}{declared}" for declared in self._declared]
-            self._error(
-                node.place,
-                f"{full_name[:80]!a} isn't declared in Parameters"
-                f"{suggestion(full_name, known) or ': declare it there'}",
-            )
-        return Ref(name)
-
-    def _join(self, node: Node) -> Expression:
-        data = node.data
-        is_wellformed = (
-            isinstance(data, list)
-            and len(data) == 2
-            and isinstance(data[0], str)
-            and isinstance(data[1], list)
-        )
-        if not is_wellformed:
-            self._error(node.place, 'Fn::Join takes a delimiter and a list: ["-", ["a", "b"]]')
-            return Ref("Id")
-        self._warn(
-            node.key_place,
-            "AWS documents Fn::Join for fleet provisioning, not for JITP: try it with one device",
-        )
-        return Join(data[0], tuple(self._expression(part) for part in node.items[1].items))
 
     # What they share
 
@@ -384,7 +308,7 @@ class _Reader:
         if node is None:
             return ()
         if not isinstance(node.data, list):
-            self._error(node.place, "this is a list: put it in square brackets")
+            self.error(node.place, "this is a list: put it in square brackets")
         return node.items
 
     def _word(self, node: Node | None, words: Collection[str]) -> str:
@@ -393,23 +317,9 @@ class _Reader:
             return ""
         word = node.data.upper() if isinstance(node.data, str) else ""
         if word not in words:
-            self._error(node.place, f"{node.data!a} isn't one of {', '.join(words)}")
+            self.error(node.place, f"{str(node.data)[:40]!a} isn't one of {', '.join(words)}")
             return ""
         return word
-
-    def _check_keys(
-        self, node: Node, known: tuple[str, ...], what: str, also: tuple[str, ...] = ()
-    ) -> None:
-        for key, member in node.members.items():
-            if key not in known and key not in also:
-                hint = suggestion(key, known) or f": it has {', '.join(known)}"
-                self._error(member.key_place, f"{what} has no {key[:64]!a}{hint}")
-
-    def _error(self, place: Place, message: str) -> None:
-        self.problems.append(Problem(place, Severity.ERROR, message))
-
-    def _warn(self, place: Place, message: str) -> None:
-        self.problems.append(Problem(place, Severity.WARNING, message))
 
 
 def _unknown_parameter(full_name: str) -> str:
@@ -419,10 +329,3 @@ def _unknown_parameter(full_name: str) -> str:
         f"the template declares {full_name[:80]}, which JITP doesn't know{hint}; after {PREFIX} "
         f"come {known} and Id"
     )
-
-
-def suggestion(word: str, known: Collection[str]) -> str:
-    """``": did you mean ...?"`` for what looks misspelt, else ""."""
-    folded = {name.casefold(): name for name in known}
-    near = get_close_matches(word[:80].casefold(), folded, n=1, cutoff=0.75)
-    return f": did you mean {folded[near[0]]}?" if near else ""

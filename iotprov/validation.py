@@ -28,7 +28,7 @@ def check_document(kind: str, body: str) -> list[Problem]:
     errors = [problem for problem in problems if problem.is_error]
     if errors:
         told = "; ".join(str(problem) for problem in errors)
-        raise DocumentError(f"the {Kind(kind).label.lower()} can't be used: {told}")
+        raise DocumentError(f"the {Kind(kind).noun} can't be used: {told}")
     return problems
 
 

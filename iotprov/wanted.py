@@ -77,7 +77,7 @@ def wanted(facts: Facts, at: datetime.datetime) -> Wanted:
             return Wanted(Goal.REMOVED)
         return Wanted(Goal.REVOKED, removal, is_registered_if_unknown=not is_expired)
 
-    end = _end_of_use(certificate, profile)
+    end = end_of_use(certificate)
     removal = end + kept
     # AWS IoT would take a certificate that it doesn't know for a new device until it expires.
     can_come_back = facts.can_be_provisioned_by_aws and not is_expired
@@ -98,9 +98,9 @@ def wanted(facts: Facts, at: datetime.datetime) -> Wanted:
     return Wanted(Goal.PROVISIONED, end)
 
 
-def _end_of_use(certificate: IssuedCertificate, profile: CertificateProfile) -> datetime.datetime:
+def end_of_use(certificate: IssuedCertificate) -> datetime.datetime:
     """When the device has no business with it any more: replaced and overlapped, or expired."""
-    if certificate.superseded_at is None:
+    if certificate.superseded_at is None or certificate.profile is None:
         return certificate.not_after
-    overlap = datetime.timedelta(days=profile.overlap_days)
+    overlap = datetime.timedelta(days=certificate.profile.overlap_days)
     return min(certificate.superseded_at + overlap, certificate.not_after)

@@ -21,6 +21,11 @@ class DocumentVersion(models.Model):
         TEMPLATE = "template", "Provisioning template"
         POLICY = "policy", "IoT policy"
 
+        @property
+        def noun(self) -> str:
+            """How it is called in the middle of a sentence."""
+            return "IoT policy" if self == self.POLICY else "provisioning template"
+
     id = IdentifierField()
     kind = models.CharField(max_length=10, choices=Kind.choices)
     name = models.CharField(max_length=128, help_text="Its name in AWS IoT.")

@@ -7,12 +7,16 @@ from dataclasses import replace
 import pytest
 from django.utils import timezone
 
-from iotprov import provisioning
+from iotprov import pacing, provisioning
+from iotprov.models import Provisioning
+from tests.builders import make_csr, make_key
 from tests.iotprov.cloud import GROUP, POLICY, Cloud
 
 
 @pytest.fixture(autouse=True)
-def _every_target_is_tried():
+def _every_target_is_tried_at_once(monkeypatch):
+    """No target is left alone for what another test did, and nobody waits out a throttle."""
+    monkeypatch.setattr(pacing, "_FIRST_PAUSE", 0.01)
     provisioning._breaker.reset()
     yield
     provisioning._breaker.reset()
@@ -91,3 +95,18 @@ def clock(monkeypatch):
 
     monkeypatch.setattr(timezone, "now", lambda: true_now() + offset)
     return move
+
+
+@pytest.fixture
+def waiting(cloud, est_client, in_mode, settings):
+    """Enroll devices that only the outbox tells AWS IoT of; returns a function that does."""
+    in_mode("register")
+    settings.IOT = replace(settings.IOT, request_seconds=0)
+
+    def enroll(*names):
+        for name in names:
+            key = make_key(index=int(name.partition("-")[2]))
+            assert est_client.simpleenroll(make_csr(name, key=key)).status_code == 200
+        return list(Provisioning.objects.order_by("id"))
+
+    return enroll

@@ -80,7 +80,7 @@ class TestVersions:
             add_version(Kind.POLICY, OTHER_POLICY, actor=ALICE, reason="again")
 
     def test_document_with_errors_does_not_get_in(self):
-        with pytest.raises(DocumentError, match=r"iot policy can't be used: line 1, column 2"):
+        with pytest.raises(DocumentError, match=r"IoT policy can't be used: line 1, column 2"):
             add_version(Kind.POLICY, "{", actor=ALICE, reason="test")
         assert current(Kind.POLICY) is None
         assert not AuditEvent.objects.filter(action__startswith="add-iot").exists()

@@ -1,17 +1,26 @@
 """What becomes of a certificate in AWS IoT, from its first day to its last."""
 
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from iotprov.conf import IoTTarget
 from iotprov.models import Provisioning
 from iotprov.provisioning import drain
 from pki.denylist import allow, deny
 from pki.revocation import revoke_certificate
-from tests.aws_faults import Fault, aws_calls, failing
+from tests.aws_faults import Fault, Refusal, aws_calls, failing
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
-from tests.iotprov.cloud import GROUP, POLICY, Held, active, record, settle_all
+from tests.iotprov.cloud import GROUP, POLICY, Cloud, Held, active, record, settle_all
 from tests.iotprov.conftest import template
 
 CALLS_OF_A_REGISTRATION = [
@@ -161,8 +170,6 @@ def test_a_request_does_not_wait_for_a_target_that_failed_a_moment_ago(cloud, in
 
 
 def test_no_time_is_no_failure(cloud, in_mode, enroll, settings):
-    from dataclasses import replace
-
     settings.IOT = replace(settings.IOT, request_seconds=0)
     in_mode("register")
 
@@ -177,13 +184,8 @@ def test_no_time_is_no_failure(cloud, in_mode, enroll, settings):
 
 
 def test_an_unregistered_ca_is_named_with_what_to_do(cloud, in_mode, enroll):
-    from botocore.stub import Stubber
-
-    from pki import aws
-
     in_mode("register")
-    with Stubber(aws.client("iot", patience=2)) as stub:
-        stub.add_client_error("register_certificate", "CertificateValidationException", "no CA")
+    with failing("iot", "RegisterCertificate", Refusal("CertificateValidationException")):
         enroll()
 
     (row,) = rows()
@@ -314,6 +316,19 @@ def test_the_old_certificate_stays_then_stops_then_goes(cloud, in_mode, enroll, 
     assert not Provisioning.objects.exclude(next_attempt_at=None).exists()
 
 
+def test_a_renewal_calls_aws_for_the_new_certificate_alone(cloud, in_mode, enroll, renew):
+    in_mode("register")
+    first = enroll()
+
+    with aws_calls() as calls:
+        renew(first)
+        drain()
+
+    assert calls.count("iot:RegisterCertificate") == 1
+    assert len(calls) == 6
+    assert not Provisioning.objects.pending().exists()
+
+
 def test_what_jitp_would_bring_back_is_kept_inactive_until_it_expires(
     cloud, in_mode, enroll, renew, clock
 ):
@@ -400,10 +415,6 @@ def test_a_denied_device_is_stopped_and_goes_on_when_it_is_allowed(cloud, in_mod
 
 
 def test_a_denied_device_goes_on_when_the_entry_expires(cloud, in_mode, enroll, clock):
-    from datetime import timedelta
-
-    from django.utils import timezone
-
     in_mode("register")
     row = record(enroll())
     until = timezone.now() + timedelta(days=1)
@@ -433,12 +444,37 @@ def test_a_denied_device_that_never_connected_can_again_when_it_is_allowed(cloud
     cloud.connect_first(certificate)
 
 
+@pytest.mark.parametrize("stop", ["revoke", "deny"])
+def test_jitp_that_is_under_way_does_not_have_the_last_word(cloud, in_mode, enroll, clock, stop):
+    """The device connects for the first time in the moment in which it is stopped."""
+    in_mode("jitp")
+    certificate = enroll()
+    row = record(certificate)
+    cloud.connect_first(certificate)
+    status = {"certificateId": row.fingerprint_sha256}
+    cloud.iot.update_certificate(**status, newStatus="PENDING_ACTIVATION")
+
+    if stop == "revoke":
+        revoke_certificate(row, reason="keyCompromise", actor=TESTER)
+    else:
+        deny("name", "sensor-1", reason="stolen", actor=TESTER)
+    drain()
+    cloud.iot.update_certificate(**status, newStatus="ACTIVE")  # JITP gets to its end
+    clock(minutes=1, seconds=1)
+    drain()
+
+    stopped = {"revoke": "REVOKED", "deny": "INACTIVE"}[stop]
+    assert cloud.held_of(row.fingerprint_sha256).status == stopped
+
+
 def test_one_that_is_revoked_in_aws_never_comes_back(cloud, in_mode, enroll):
     in_mode("register")
     row = record(enroll())
     cloud.iot.update_certificate(certificateId=row.fingerprint_sha256, newStatus="REVOKED")
 
     deny("name", "sensor-1", reason="stolen", actor=TESTER)
+    drain()
+    assert cloud.held()[row.fingerprint_sha256].status == "REVOKED"
     allow("name", "sensor-1", reason="found", actor=TESTER)
     drain()
 
@@ -447,8 +483,6 @@ def test_one_that_is_revoked_in_aws_never_comes_back(cloud, in_mode, enroll):
 
 
 def test_a_revocation_goes_before_a_storm_of_registrations(cloud, in_mode, enroll, settings):
-    from dataclasses import replace
-
     in_mode("register")
     row = record(enroll("sensor-0", key=9))
     settings.IOT = replace(settings.IOT, request_seconds=0)
@@ -465,11 +499,6 @@ def test_a_revocation_goes_before_a_storm_of_registrations(cloud, in_mode, enrol
 
 
 def test_each_target_has_a_row_and_fails_for_itself(cloud, in_mode, enroll, settings):
-    from dataclasses import replace
-
-    from iotprov.conf import IoTTarget
-    from tests.iotprov.cloud import Cloud
-
     in_mode("register")
     settings.IOT = replace(settings.IOT, targets=(IoTTarget("eu"), IoTTarget("us", "us-east-1")))
 
@@ -484,10 +513,6 @@ def test_each_target_has_a_row_and_fails_for_itself(cloud, in_mode, enroll, sett
 
 
 def test_a_target_that_is_configured_no_more_is_named(cloud, in_mode, enroll, settings):
-    from dataclasses import replace
-
-    from iotprov.conf import IoTTarget
-
     in_mode("register")
     settings.IOT = replace(settings.IOT, targets=(IoTTarget("old"),), request_seconds=0)
     enroll()
@@ -496,3 +521,41 @@ def test_a_target_that_is_configured_no_more_is_named(cloud, in_mode, enroll, se
     drain()
 
     assert "the configuration has no target old any more" in rows()[0].error
+
+
+ENROLL_BY_JITP = """
+import sys
+import django
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from pki.bootstrap import bootstrap_cas
+from pki.models import CertificateProfile
+from pki.profile_versions import change_profile
+from pki.transactions import in_write_transaction
+from tests.builders import make_csr
+from tests.est_client import ESTClient
+from django.conf import settings
+from pki.audit import Actor
+TESTER = Actor("test")
+bootstrap_cas(actor=TESTER)
+profile = CertificateProfile.objects.get(active_label="")
+changes = {"iot_provisioning": "jitp"}
+in_write_transaction(lambda: change_profile(profile, changes, actor=TESTER, reason="test"))
+client = ESTClient.from_files(settings.EST_DATA_DIR / "test-client.pem")
+assert client.simpleenroll(make_csr()).status_code == 200
+sys.exit(any(name.startswith("boto") for name in sys.modules))
+"""
+
+
+def test_an_enrollment_by_jitp_never_loads_boto3():
+    done = subprocess.run(
+        [sys.executable, "-c", ENROLL_BY_JITP],
+        cwd=Path(__file__).parents[2],
+        env={"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
