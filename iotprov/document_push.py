@@ -6,7 +6,6 @@ repeated at any time; a call that timed out after it worked is found to have wor
 
 import difflib
 import json
-import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -28,8 +27,6 @@ from pki import audit
 from pki.audit import Actor
 from pki.exceptions import OperatorError, RemoteFailure
 from pki.transactions import in_write_transaction
-
-logger = logging.getLogger(__name__)
 
 PAUSES_FOR_A_NEW_ROLE = (3, 6, 12)
 """Seconds between tries. IAM takes a while until AWS IoT can assume a role that was just made."""
@@ -99,9 +96,20 @@ def push_everywhere(
         try:
             outcomes.append(push(kind, target, actor=actor, dry_run=dry_run))
         except OperatorError as error:
-            logger.warning("pushing the %s to %s failed: %s", kind, target.name, error)
             outcomes.append(Outcome(target.name, str(error), failure=error))
     return outcomes
+
+
+def pending_targets(kind: str) -> tuple[str, ...]:
+    """The targets that don't hold what is in force, as far as we know; AWS isn't asked.
+
+    Raises ``DocumentError`` when there is no version and the file can't be read.
+    """
+    body = body_in_force(kind)
+    rows = DocumentPush.objects.filter(kind=kind, name=name_of(kind))
+    held_there = {row.target for row in rows if not row.is_pending(body)}
+    names = (target.name for target in iot_settings().targets)
+    return tuple(name for name in names if name not in held_there)
 
 
 # Policy
@@ -116,8 +124,11 @@ def _push_policy(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
         text,
         found,
         dry_run=dry_run,
-        create=lambda: held.create_policy(target, name, text),
-        replace=lambda: held.replace_policy(target, name, text),
+        calls=_Calls(
+            create=lambda: held.create_policy(target, name, text),
+            replace=lambda: held.replace_policy(target, name, text),
+            superfluous=lambda: held.superfluous_policy_version(target, name),
+        ),
     )
 
 
@@ -139,7 +150,7 @@ def _push_template(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
             "manage.py sync_policy first"
         )
     role = ensure_role(target, dry_run=dry_run)
-    notes = [*((f"would have: {one}" for one in role.done) if dry_run else role.done)]
+    notes = [*((f"would be done: {one}" for one in role.done) if dry_run else role.done)]
     notes += role.warnings
     if missing:
         notes.append(f"the policy {missing} isn't there: manage.py sync_policy comes first")
@@ -149,8 +160,11 @@ def _push_template(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
         text,
         found,
         dry_run=dry_run,
-        create=lambda: _create_template(target, name, text, role),
-        replace=lambda: held.replace_template(target, name, text),
+        calls=_Calls(
+            create=lambda: _create_template(target, name, text, role),
+            replace=lambda: held.replace_template(target, name, text),
+            superfluous=lambda: held.superfluous_template_version(target, name),
+        ),
     )
     notes = [*notes, *outcome.notes]
     is_changed = outcome.is_changed or bool(role.done)
@@ -186,6 +200,15 @@ def _create_template(target: IoTTarget, name: str, text: str, role: Provisioning
 # Both
 
 
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """How a document gets to a target."""
+
+    create: Callable[[], Written]
+    replace: Callable[[], Written]
+    superfluous: Callable[[], str]
+
+
 def _write(
     kind: Kind,
     target: IoTTarget,
@@ -193,8 +216,7 @@ def _write(
     found: Held | None,
     *,
     dry_run: bool,
-    create: Callable[[], Written],
-    replace: Callable[[], Written],
+    calls: _Calls,
 ) -> Outcome:
     name = name_of(kind)
     if found is not None and _same(found.body, text):
@@ -203,24 +225,27 @@ def _write(
         )
     if dry_run:
         verb = "be made" if found is None else f"change (version {found.version} now)"
+        removed = calls.superfluous() if found else ""
         difference = _difference(kind, target, found, text)
-        return Outcome(target.name, f"{name} would {verb}", True, diff=difference)
+        notes = _removal(removed, "would be")
+        return Outcome(target.name, f"{name} would {verb}", True, notes=notes, diff=difference)
     try:
-        written = create() if found is None else replace()
+        written = calls.create() if found is None else calls.replace()
     except RemoteFailure as error:
         # A repetition of botocore's own, after a timeout, meets what the first try made.
         again = _held(kind, target) if is_code(error, "ResourceAlreadyExistsException") else None
         if again is None or not _same(again.body, text):
             raise
         written = Written(again.version)
-    notes = (
-        (f"AWS keeps {held.MAX_VERSIONS} versions: the oldest, {written.removed}, was deleted",)
-        if written.removed
-        else ()
-    )
     verb = "made" if found is None else "changed"
     line = f"{name} was {verb} (version {written.version})"
-    return Outcome(target.name, line, True, written.version, notes)
+    return Outcome(target.name, line, True, written.version, _removal(written.removed, "was"))
+
+
+def _removal(version: str, tense: str) -> tuple[str, ...]:
+    if not version:
+        return ()
+    return (f"AWS keeps {held.MAX_VERSIONS} versions: the oldest, {version}, {tense} deleted",)
 
 
 def _held(kind: str, target: IoTTarget) -> Held | None:

@@ -4,7 +4,6 @@ Policies and provisioning templates have five versions each at most; when a sixt
 oldest that isn't in force is deleted first.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,11 +54,15 @@ def create_policy(target: IoTTarget, name: str, body: str) -> Written:
     return Written(str(made["policyVersionId"]))
 
 
+def superfluous_policy_version(target: IoTTarget, name: str) -> str:
+    """The version that has to go before the policy can have another; "" when there is room."""
+    with calling(target, "iot", "ListPolicyVersions") as iot:
+        return _superfluous(iot.list_policy_versions(policyName=name)["policyVersions"])
+
+
 def replace_policy(target: IoTTarget, name: str, body: str) -> Written:
     """Put another version of the policy in force. Raises ``RemoteFailure``."""
-    with calling(target, "iot", "ListPolicyVersions") as iot:
-        versions = iot.list_policy_versions(policyName=name)["policyVersions"]
-    removed = _version_to_remove(versions)
+    removed = superfluous_policy_version(target, name)
     if removed:
         with calling(target, "iot", "DeletePolicyVersion") as iot:
             iot.delete_policy_version(policyName=name, policyVersionId=removed)
@@ -104,9 +107,19 @@ def create_template(target: IoTTarget, name: str, body: str, role_arn: str) -> W
     return Written(str(made["defaultVersionId"]))
 
 
+def superfluous_template_version(target: IoTTarget, name: str) -> str:
+    """The version that has to go before the template can have another; "" when there is room."""
+    versions: list[dict[str, Any]] = []
+    with calling(target, "iot", "ListProvisioningTemplateVersions") as iot:
+        pages = iot.get_paginator("list_provisioning_template_versions")
+        for page in pages.paginate(templateName=name):
+            versions += page["versions"]
+    return _superfluous(versions)
+
+
 def replace_template(target: IoTTarget, name: str, body: str) -> Written:
     """Put another version of the template in force. Raises ``RemoteFailure``."""
-    removed = _version_to_remove(list(_template_versions(target, name)))
+    removed = superfluous_template_version(target, name)
     if removed:
         with calling(target, "iot", "DeleteProvisioningTemplateVersion") as iot:
             iot.delete_provisioning_template_version(templateName=name, versionId=int(removed))
@@ -125,14 +138,7 @@ def update_template(target: IoTTarget, name: str, role_arn: str) -> None:
         )
 
 
-def _template_versions(target: IoTTarget, name: str) -> Iterator[dict[str, Any]]:
-    with calling(target, "iot", "ListProvisioningTemplateVersions") as iot:
-        pages = iot.get_paginator("list_provisioning_template_versions")
-        for page in pages.paginate(templateName=name):
-            yield from page["versions"]
-
-
-def _version_to_remove(versions: list[dict[str, Any]]) -> str:
+def _superfluous(versions: list[dict[str, Any]]) -> str:
     """The oldest version that isn't in force, when there is no room for another."""
     if len(versions) < MAX_VERSIONS:
         return ""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from iotprov.conf import IoTTarget
-from iotprov.document_push import diff, push, push_everywhere
+from iotprov.document_push import diff, pending_targets, push, push_everywhere
 from iotprov.documents import add_version, filled
 from iotprov.jitp import DocumentError
 from iotprov.models import DocumentPush, DocumentVersion
@@ -121,8 +121,10 @@ def test_sixth_version_of_a_policy_takes_the_place_of_the_oldest(iot, target, pu
     assert policy_versions(iot) == [1, 2, 3, 4, 5]
 
     put_policy("last")
+    dry = push(Kind.POLICY, target, actor=ALICE, dry_run=True)
     outcome = push(Kind.POLICY, target, actor=ALICE)
 
+    assert dry.notes == ("AWS keeps 5 versions: the oldest, 1, would be deleted",)
     assert outcome.notes == ("AWS keeps 5 versions: the oldest, 1, was deleted",)
     assert policy_versions(iot) == [2, 3, 4, 5, 6]
     assert "topic/last/" in json.dumps(policy_there(iot))
@@ -160,6 +162,7 @@ def test_dry_run_changes_nothing_anywhere(aws_edge, target, kind):
 
     assert outcome.is_changed
     assert "would be made" in outcome.line
+    assert all("would" in note or "comes first" in note for note in outcome.notes)
     assert outcome.diff.splitlines()[0].endswith("(nothing)")
     assert not [
         name for name, _ in aws_edge.calls if not name.startswith(("Get", "Describe", "List"))
@@ -426,8 +429,10 @@ def three_targets(aws_edge, settings):
 def test_target_that_fails_keeps_no_other_waiting(three_targets):
     three_targets.fail("CreatePolicy", "AccessDeniedException", status=403)
 
+    assert pending_targets(Kind.POLICY) == ("ireland", "virginia", "tokyo")
     outcomes = push_everywhere(Kind.POLICY, actor=ALICE)
 
+    assert pending_targets(Kind.POLICY) == ("virginia",)
     assert [outcome.target for outcome in outcomes] == ["ireland", "virginia", "tokyo"]
     assert [bool(outcome.failure) for outcome in outcomes] == [False, True, False]
     assert "iot:CreatePolicy at virginia failed with AccessDeniedException" in outcomes[1].line
@@ -436,6 +441,7 @@ def test_target_that_fails_keeps_no_other_waiting(three_targets):
 
     again = push_everywhere(Kind.POLICY, actor=ALICE)
     assert [outcome.is_changed for outcome in again] == [False, True, False]
+    assert pending_targets(Kind.POLICY) == ()
     assert not DocumentPush.objects.exclude(error="").exists()
 
 
