@@ -1,14 +1,13 @@
 """Template and policy of an existing installation: what AWS IoT holds becomes the first version."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from iotprov import client, documents
 from iotprov.adoption_lines import Line, State
-from iotprov.client import calling, is_code
 from iotprov.conf import IoTTarget, iot_settings
-from iotprov.jitp import TemplateError
+from iotprov.held import Held, held_policy, held_template
+from iotprov.jitp import DocumentError
 from iotprov.located_json import NotJSON, read_json
 from iotprov.models import DocumentVersion
 from iotprov.validation import check_document
@@ -20,41 +19,6 @@ Kind = DocumentVersion.Kind
 _COMMAND = {Kind.POLICY: "sync_policy", Kind.TEMPLATE: "sync_template"}
 
 
-@dataclass(frozen=True, slots=True)
-class HeldDocument:
-    """A document as a target holds it."""
-
-    body: str
-    version: str
-    """The number of AWS's default version."""
-    role_arn: str = ""
-    """Of a template: the role that makes the things."""
-
-
-def held_document(kind: Kind, target: IoTTarget) -> HeldDocument | None:
-    """What the target holds under the configured name; ``None`` for nothing.
-
-    Raises ``RemoteFailure``.
-    """
-    name = documents.name_of(kind)
-    try:
-        if kind == Kind.POLICY:
-            with calling(target, "iot", "GetPolicy") as iot:
-                policy = iot.get_policy(policyName=name)
-            return HeldDocument(policy["policyDocument"], policy["defaultVersionId"])
-        with calling(target, "iot", "DescribeProvisioningTemplate") as iot:
-            template = iot.describe_provisioning_template(templateName=name)
-        return HeldDocument(
-            template["templateBody"],
-            str(template.get("defaultVersionId", "")),
-            template.get("provisioningRoleArn", ""),
-        )
-    except RemoteFailure as failure:
-        if is_code(failure, "ResourceNotFoundException"):
-            return None
-        raise
-
-
 def adopt_document(kind: Kind, target: IoTTarget, *, actor: Actor, is_dry_run: bool) -> list[Line]:
     """Compare what the target holds with what is on record; without a record, make it the first.
 
@@ -62,7 +26,7 @@ def adopt_document(kind: Kind, target: IoTTarget, *, actor: Actor, is_dry_run: b
     """
     what, name = f"{Kind(kind).label} at {target.name}", documents.name_of(kind)
     try:
-        held = held_document(kind, target)
+        held = (held_policy if kind == Kind.POLICY else held_template)(target, name)
         if held is None:
             say = f"AWS IoT has none of that name: run {_COMMAND[kind]}, which makes it"
             return [Line(what, name, State.MISSING, say)]
@@ -79,12 +43,12 @@ def adopt_document(kind: Kind, target: IoTTarget, *, actor: Actor, is_dry_run: b
 
 
 def _adopt(
-    kind: Kind, held: HeldDocument, target: IoTTarget, *, actor: Actor, is_dry_run: bool
+    kind: Kind, held: Held, target: IoTTarget, *, actor: Actor, is_dry_run: bool
 ) -> tuple[State, str]:
     try:
         data = read_json(held.body).data
     except NotJSON as error:
-        raise TemplateError(f"AWS IoT holds something that can't be read: {error}") from error
+        raise DocumentError(f"AWS IoT holds something that can't be read: {error}") from error
     place = {
         "account": client.account_of(target),
         "region": client.region_of(target),
@@ -118,7 +82,7 @@ def _body_to_record(kind: Kind, data: Any, place: dict[str, str]) -> str:
         in_file = documents.body_of_file(kind)
         if documents.filled(kind, in_file, **place) == data:
             return in_file
-    except TemplateError:
+    except DocumentError:
         pass  # no file, or another one
     general = json.dumps(_with_placeholders(data, place), indent=2, ensure_ascii=False)
     if documents.filled(kind, general, **place) == data:

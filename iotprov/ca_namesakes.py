@@ -54,7 +54,11 @@ def _what_could_go(ca: CertificateAuthority, target: IoTTarget) -> str:
     it has expired.
     """
     now = timezone.now()
-    retired = namesakes_on_record(ca, target).exclude(ca__status=CertificateAuthority.Status.ACTIVE)
+    retired = (
+        namesakes_on_record(ca, target)
+        .exclude(ca__status=CertificateAuthority.Status.ACTIVE)
+        .order_by("ca__not_after", "ca__name")
+    )
     free = [
         row.ca.name
         for row in retired

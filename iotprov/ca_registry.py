@@ -79,23 +79,41 @@ def find_registered(
     AWS's id of a CA is the SHA-256 of its DER. The list is for what follows no rule; being refused
     it is no failure, since AWS itself registers no CA twice. Raises ``RemoteFailure``.
     """
-    for certificate_id in filter(None, dict.fromkeys((known_id, _id_of(certificate)))):
-        held = describe(certificate_id, target)
-        if held is not None and held.certificate == certificate:
-            return Search(held)
+    held = find_by_id(certificate, target, known_id=known_id)
+    if held is not None:
+        return Search(held)
     namesakes: set[str] = set()
     try:
-        for certificate_id in _listed_ids(target):
-            held = describe(certificate_id, target)
-            if held is None or held.certificate is None:
-                continue
+        for held in list_registered(target):
             if held.certificate == certificate:
                 return Search(held, frozenset(namesakes))
-            if held.certificate.subject == certificate.subject:
-                namesakes.add(certificate_id)
+            if held.certificate is not None and held.certificate.subject == certificate.subject:
+                namesakes.add(held.certificate_id)
     except RemoteFailure as failure:
         logger.info("the registered CAs weren't all looked at: %s", failure)
     return Search(None, frozenset(namesakes))
+
+
+def find_by_id(
+    certificate: x509.Certificate, target: IoTTarget, *, known_id: str = ""
+) -> RegisteredCA | None:
+    """The CA of this certificate, under ``known_id`` or AWS's id for it.
+
+    Raises ``RemoteFailure``.
+    """
+    for certificate_id in filter(None, dict.fromkeys((known_id, _id_of(certificate)))):
+        held = describe(certificate_id, target)
+        if held is not None and held.certificate == certificate:
+            return held
+    return None
+
+
+def list_registered(target: IoTTarget) -> Iterator[RegisteredCA]:
+    """Every CA that the target holds, ours or not, page by page. Raises ``RemoteFailure``."""
+    for certificate_id in _listed_ids(target):
+        held = describe(certificate_id, target)
+        if held is not None:  # deleted meanwhile
+            yield held
 
 
 def describe(certificate_id: str, target: IoTTarget) -> RegisteredCA | None:

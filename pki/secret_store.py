@@ -1,7 +1,8 @@
 """Secrets in AWS Secrets Manager: read, remembered, and filled where there is nothing yet.
 
-Values are in no message, and the functions that handle them hide their variables from error
-reports. boto3 is told to keep quiet as well (``pki.aws``).
+Values are in no message. ``sensitive_variables`` hides them from error reports: those of the
+function it decorates, and of all that it calls, boto3 included, which is told to log less as well
+(``pki.aws``).
 """
 
 import hashlib
@@ -149,16 +150,13 @@ def write_secret(
 def _failure_of(
     operation: str, call: Callable[..., Any], parameters: dict[str, Any]
 ) -> RemoteFailure | None:
-    """Why AWS didn't do it, without botocore's own error: its frames hold the parameters."""
+    """Why AWS didn't do it; ``None`` when it did."""
     try:
         with aws.translated(f"secretsmanager:{operation}"):
             call(**parameters)
     except RemoteFailure as error:
-        failure = error.with_traceback(None)
-    else:
-        return None
-    failure.__cause__ = failure.__context__ = None
-    return failure
+        return error
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +230,7 @@ class SecretCache(Generic[T]):
                     kept = self._fetch(name, is_first=False, patience=_HURRIED)
                     logger.info("the secret %s has a new version, which is used from now on", name)
             except RemoteFailure as error:
-                logger.warning(
-                    "the secret %s is used as it was, its version unseen: %s", name, error
-                )
+                logger.warning("the secret %s is used as it was: %s", name, error)
             except OperatorError:
                 del self._kept[name]
                 raise

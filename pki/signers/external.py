@@ -29,7 +29,6 @@ from pki.exceptions import (
     RemoteFailure,
     SignerRefused,
     SignerUnavailable,
-    without_frames,
 )
 from pki.profiles import Issuer, SigningRequest
 from pki.reasons import Reason
@@ -84,7 +83,7 @@ class ExternalSigner(Signer):
             raise
         except Exception as error:  # the customer's code may raise anything
             logger.exception("the external PKI failed")
-            raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE) from without_frames(error)
+            raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE) from error
         if answer is None:
             raise SignerRefused(Reason.SIGNER_REFUSED)
         return _certificate(answer)

@@ -5,10 +5,9 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
-from botocore.awsrequest import AWSResponse
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.core.management import CommandError, call_command
@@ -25,9 +24,10 @@ from pki.conf import DeviceCAPlan, ProfilePlan
 from pki.models import AuditEvent, CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.signers import get_signer
 from tests.aws_faults import Fault, aws_calls, failing
-from tests.builders import make_ca, make_certificate, make_csr, make_key
+from tests.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key
 from tests.conftest import TESTER
 from tests.est_client import ESTClient
+from tests.iotprov.aws_edge import AWSEdge
 
 # As in config/config-sample-all-generated.yaml.
 CERTIFICATE_SECRET = "estIotCoreCaSecretCert4"
@@ -38,7 +38,13 @@ POLICY, TEMPLATE = "est_iot_policy_default", "est_iot_provisioning_template"
 ROLE = "arn:aws:iam::123456789012:role/ESTServerDeviceProvisioningRole"
 REGION, ACCOUNT = "eu-central-1", "123456789012"
 
-FORMATS = {"PKCS #8": PrivateFormat.PKCS8, "PKCS #1": PrivateFormat.TraditionalOpenSSL}
+PKCS8, PKCS1 = PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL
+AS_THE_SAMPLE = [
+    pytest.param(("rsa-4096", PKCS8), id="PKCS8"),
+    pytest.param(("rsa-4096", PKCS1), id="PKCS1"),
+]
+"""The sample generates RSA-4096 keys; where it makes no difference, the tests take faster ones."""
+
 Kind = DocumentVersion.Kind
 
 
@@ -46,7 +52,7 @@ def certificate_pem(built):
     return built.certificate.public_bytes(Encoding.PEM).decode()
 
 
-def key_pem(built, form=PrivateFormat.PKCS8):
+def key_pem(built, form=PKCS8):
     return built.key.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
 
 
@@ -54,15 +60,12 @@ def put_secret(name, text):
     aws.client("secretsmanager").create_secret(Name=name, SecretString=text)
 
 
-@pytest.fixture(scope="module")
-def device_ca_of_sample():
-    """The sample generates RSA-4096 keys."""
-    return make_ca("AWS IoT Device CA", key=make_key("rsa-4096", 0))
+@dataclass(frozen=True)
+class Sample:
+    """The CAs of an installation of the sample."""
 
-
-@pytest.fixture(scope="module")
-def client_ca_of_sample():
-    return make_ca("EST mTLS CA", key=make_key("rsa-4096", 1))
+    device_ca: BuiltCA
+    client_ca: BuiltCA
 
 
 @pytest.fixture(autouse=True)
@@ -73,24 +76,19 @@ def _sample_configuration(data_dir, settings, db):
 
 
 @pytest.fixture
-def sample(request, aws_cloud, device_ca_of_sample, client_ca_of_sample):
+def sample(request, aws_cloud):
     """What the sample's stack leaves in an account, but for the template, which moto lacks."""
-    form = FORMATS[getattr(request, "param", "PKCS #8")]
-    put_secret(CERTIFICATE_SECRET, certificate_pem(device_ca_of_sample))
-    put_secret(KEY_SECRET, key_pem(device_ca_of_sample, form))
-    put_secret(
-        CLIENT_CA_SECRET,
-        json.dumps(
-            {
-                "certificate": certificate_pem(client_ca_of_sample),
-                "key": key_pem(client_ca_of_sample, form),
-            }
-        ),
-    )
+    algorithm, form = getattr(request, "param", ("ec-p256", PKCS8))
+    device_ca = make_ca("AWS IoT Device CA", key=make_key(algorithm, 0))
+    client_ca = make_ca("EST mTLS CA", key=make_key(algorithm, 1))
+    put_secret(CERTIFICATE_SECRET, certificate_pem(device_ca))
+    put_secret(KEY_SECRET, key_pem(device_ca, form))
+    both = {"certificate": certificate_pem(client_ca), "key": key_pem(client_ca, form)}
+    put_secret(CLIENT_CA_SECRET, json.dumps(both))
     put_secret(CLIENT_SECRET, json.dumps({"certificate": "x" * 100, "key": "y" * 100}))
-    register_as_sample(device_ca_of_sample)
+    register_as_sample(device_ca)
     create_policy(of_file(Kind.POLICY))
-    return device_ca_of_sample
+    return Sample(device_ca, client_ca)
 
 
 def register_as_sample(built):
@@ -115,36 +113,20 @@ def of_file(kind, region=REGION):
 
 @pytest.fixture
 def template_in_aws(aws_cloud):
-    """Let the target hold a provisioning template; the answer goes through botocore's parser."""
-    answers = {}
-
-    def answer(request, **_):
-        status, body = answers.get("template", (404, {"message": "no such template"}))
-        code = {} if status == 200 else {"x-amzn-errortype": "ResourceNotFoundException"}
-        return AWSResponse(request.url, status, code, _Raw(json.dumps(body).encode()))
-
-    events = aws.client("iot").meta.events
-    events.register_first("before-send.iot.DescribeProvisioningTemplate", answer)
+    """Let the target hold a provisioning template."""
+    edge = AWSEdge().serve()
 
     def hold(document, role=ROLE):
-        body = {
+        edge.templates[TEMPLATE] = {
             "templateName": TEMPLATE,
-            "templateBody": document if isinstance(document, str) else json.dumps(document),
-            "defaultVersionId": 3,
+            "versions": {3: document if isinstance(document, str) else json.dumps(document)},
+            "default": 3,
             "provisioningRoleArn": role,
+            "enabled": True,
             "type": "JITP",
         }
-        answers["template"] = (200, body)
 
     return hold
-
-
-class _Raw:
-    def __init__(self, body):
-        self._body = body
-
-    def stream(self, *_, **__):
-        yield self._body
 
 
 def import_now(*, is_dry_run=False):
@@ -178,13 +160,13 @@ def test_everything_that_the_sample_left_is_found_and_adopted(sample, template_i
         "API and truststore": State.MANUAL,
     }
     assert lines["device CA"].name == CERTIFICATE_SECRET
-    assert lines["device CA"].text.startswith("CN=AWS IoT Device CA, rsa-4096, until ")
+    assert lines["device CA"].text.startswith("CN=AWS IoT Device CA, ec-p256, until ")
     ca = CertificateAuthority.objects.device().get()
-    assert (ca.certificate, ca.signer) == (sample.certificate, "secretsmanager")
+    assert (ca.certificate, ca.signer) == (sample.device_ca.certificate, "secretsmanager")
     registration = CARegistration.objects.get()
     assert registration.ca == ca
     assert registration.state == CARegistration.State.REGISTERED
-    assert registration.certificate_id == sample.certificate.fingerprint(SHA256()).hex()
+    assert registration.certificate_id == sample.device_ca.certificate.fingerprint(SHA256()).hex()
     assert registration.template_name == TEMPLATE
 
 
@@ -230,13 +212,11 @@ def test_nothing_is_changed_in_aws(sample, template_in_aws):
     assert [call for call in calls if not call.partition(":")[2].startswith(reading)] == []
 
 
-@pytest.mark.parametrize("sample", FORMATS, indirect=True)
-def test_a_device_of_the_sample_renews_with_the_same_ca(
-    sample, client_ca_of_sample, template_in_aws, settings
-):
+@pytest.mark.parametrize("sample", AS_THE_SAMPLE, indirect=True)
+def test_a_device_of_the_sample_renews_with_the_same_ca(sample, template_in_aws, settings):
     template_in_aws(of_file(Kind.TEMPLATE))
     settings.PKI = replace(settings.PKI, profile=ProfilePlan(can_adopt_names=True))
-    device = ESTClient(make_certificate(client_ca_of_sample, "factory client"))
+    device = ESTClient(make_certificate(sample.client_ca, "factory client"))
 
     lines = import_now()
     bootstrapped = bootstrap_cas(actor=TESTER)
@@ -247,11 +227,11 @@ def test_a_device_of_the_sample_renews_with_the_same_ca(
         "client CA client-ca: on record, left as it is",
     ]
     renewed = device.simplereenroll(make_csr("sensor-1")).certificate
-    renewed.verify_directly_issued_by(sample.certificate)
-    assert device.cacerts().certificates == [sample.certificate]
+    renewed.verify_directly_issued_by(sample.device_ca.certificate)
+    assert device.cacerts().certificates == [sample.device_ca.certificate]
     assert IssuedCertificate.objects.for_name("sensor-1").get().ca.signer == "secretsmanager"
     again = device.using(renewed).simplereenroll(make_csr("sensor-1", key=make_key("ec-p256", 7)))
-    again.certificate.verify_directly_issued_by(sample.certificate)
+    again.certificate.verify_directly_issued_by(sample.device_ca.certificate)
 
 
 def test_after_it_register_ca_finds_the_ca_and_registers_nothing(sample, template_in_aws):
@@ -264,6 +244,7 @@ def test_after_it_register_ca_finds_the_ca_and_registers_nothing(sample, templat
     assert calls == ["iot:DescribeCACertificate"]
 
 
+@pytest.mark.parametrize("sample", AS_THE_SAMPLE[:1], indirect=True)
 def test_the_samples_own_file_is_enough(sample, aws_cloud, tmp_path):
     environ = {
         **os.environ,
@@ -321,10 +302,10 @@ def test_an_empty_account_has_nothing_of_it(aws_cloud, template_in_aws):
 
 
 def test_a_key_that_isnt_the_certificates_is_a_line_and_the_rest_goes_on(
-    aws_cloud, template_in_aws, device_ca_of_sample, client_ca_of_sample
+    aws_cloud, template_in_aws
 ):
-    put_secret(CERTIFICATE_SECRET, certificate_pem(device_ca_of_sample))
-    put_secret(KEY_SECRET, key_pem(client_ca_of_sample))
+    put_secret(CERTIFICATE_SECRET, certificate_pem(make_ca("One")))
+    put_secret(KEY_SECRET, key_pem(make_ca("Another")))
     create_policy(of_file(Kind.POLICY))
 
     lines = import_now()
@@ -350,7 +331,7 @@ def test_a_ca_that_was_made_here_before_isnt_replaced_in_silence(sample, templat
 
 def test_a_ca_that_isnt_registered_is_a_line(sample, template_in_aws):
     client = aws.client("iot")
-    known = sample.certificate.fingerprint(SHA256()).hex()
+    known = sample.device_ca.certificate.fingerprint(SHA256()).hex()
     client.update_ca_certificate(certificateId=known, newStatus="INACTIVE")
     assert "status INACTIVE -> ACTIVE" in import_now()["registered CA at default"].text
     client.delete_ca_certificate(certificateId=known)
@@ -512,8 +493,10 @@ def test_each_target_is_looked_at_on_its_own(sample, template_in_aws, settings):
     ],
 )
 def test_T20_a_call_that_fails_is_a_line_and_the_next_run_makes_up_for_it(
-    aws_cloud, template_in_aws, fault, service, operation
+    aws_cloud, request, fault, service, operation
 ):
+    if operation != "DescribeProvisioningTemplate":  # the fault stands in front of moto
+        request.getfixturevalue("template_in_aws")
     built = make_ca("A small CA")
     put_secret(CERTIFICATE_SECRET, certificate_pem(built))
     put_secret(KEY_SECRET, key_pem(built))
@@ -522,13 +505,12 @@ def test_T20_a_call_that_fails_is_a_line_and_the_next_run_makes_up_for_it(
 
     with failing(service, operation, fault, times=1) as met:
         first = import_now()
-    template_in_aws(of_file(Kind.TEMPLATE))
+    request.getfixturevalue("template_in_aws")(of_file(Kind.TEMPLATE))
     second = import_now()
 
     assert met.met == 1
-    if operation != "DescribeProvisioningTemplate":  # answered by the test itself
-        (failed,) = [line for line in first.values() if line.state == State.FAILED]
-        assert f"{service}:{operation} failed with" in failed.text
+    (failed,) = [line for line in first.values() if line.state == State.FAILED]
+    assert f"{service}:{operation} failed with" in failed.text
     assert State.FAILED not in states(second).values()
     assert CertificateAuthority.objects.device().count() == 1
     assert CARegistration.objects.count() == 1

