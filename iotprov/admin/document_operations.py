@@ -264,6 +264,21 @@ class Push(Operation):
         return Done(" ".join(told), failures=tuple(failures))
 
 
+class PushThis(Push):
+    """The same from the page of the version in force: what comes after writing one."""
+
+    slug = "push-this"
+    is_for_list = False
+
+    @classmethod
+    def obstacle(cls, row: DocumentVersion) -> str:
+        """What is in force is what is pushed."""
+        version = current(row.kind)
+        if version is None or version.pk != row.pk:
+            return f"{row} isn't in force: roll back to it first."
+        return ""
+
+
 def _told(outcome: Outcome) -> str:
     return f"{outcome.target}: {'; '.join([outcome.line, *outcome.notes])}."
 

@@ -12,6 +12,7 @@ from iotprov.admin.document_operations import (
     Compare,
     NewVersion,
     Push,
+    PushThis,
     RollBack,
     TakeFile,
     file_path,
@@ -50,7 +51,7 @@ class DocumentAdmin(FactAdmin):
         minute("created_at", "made"),
     )
     list_display_links = ("version",)
-    operations = (NewVersion, Compare, Push, ShowPreview, TakeFile, RollBack)
+    operations = (NewVersion, Compare, Push, ShowPreview, TakeFile, PushThis, RollBack)
     groups = (
         (
             None,

@@ -13,7 +13,7 @@ from iotprov.client import account_of, partition_of, region_of
 from iotprov.conf import find_target, iot_settings
 from iotprov.documents import Kind, body_in_force
 from iotprov.preview import Preview, Source, parse_source, preview
-from iotprov.template import Overrides
+from iotprov.template import Override, Overrides
 from pki.admin import Question
 from pki.admin.display import table, visible
 from pki.exceptions import OperatorError
@@ -129,16 +129,22 @@ def _thing(found: Preview) -> SafeString:
         ("If the thing exists", _overrides_in_words(overrides)),
         ("Variables left as they are", ", ".join(f"${{{name}}}" for name in found.unresolved)),
     ]
-    return table(("", ""), ((name, visible(value)) for name, value in pairs if value))
+    return table((), ((name, visible(value)) for name, value in pairs if value))
+
+
+_OVERRIDES_IN_WORDS = {
+    Override.DO_NOTHING: "kept",
+    Override.REPLACE: "replaced",
+    Override.MERGE: "merged",
+    Override.FAIL: "refused when they differ",
+}
 
 
 def _overrides_in_words(overrides: Overrides) -> str:
-    return ", ".join(
-        f"{what} {str(override).lower().replace('_', ' ')}"
-        for what, override in (
-            ("attributes", overrides.attributes),
-            ("type", overrides.thing_type),
-            ("groups", overrides.groups),
-            ("status", overrides.certificate_status),
-        )
-    )
+    said = {
+        "attributes": overrides.attributes,
+        "thing type": overrides.thing_type,
+        "groups": overrides.groups,
+        "the certificate's status": overrides.certificate_status,
+    }
+    return ", ".join(f"{what}: {_OVERRIDES_IN_WORDS[one]}" for what, one in said.items())

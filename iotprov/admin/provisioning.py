@@ -110,10 +110,8 @@ class ProvisioningAdmin(FactAdmin):
         "state_chip",
         "name",
         "target",
-        words("aws_status", "in AWS"),
         minute("pending_since", "waits since"),
-        minute("next_attempt_at", "next attempt"),
-        words("error", "last error"),
+        "story",
     )
     list_display_links = ("name",)
     list_filter = ("state", TargetFilter, WaitFilter)
@@ -201,6 +199,13 @@ class ProvisioningAdmin(FactAdmin):
         """The certificate's name and the beginning of its serial number."""
         certificate = row.certificate
         return visible(f"{certificate.common_name} ({certificate.serial_number[:10]}…)")
+
+    @admin.display(description="what failed, or what AWS IoT holds")
+    def story(self, row: Provisioning) -> str:
+        """The last error, else what we left there."""
+        thing = f"thing {row.thing_name}" if row.thing_name else ""
+        held = ", ".join(filter(None, (row.aws_status, thing, row.note)))
+        return visible(row.error or held) or EMPTY
 
     @admin.display(description="certificate")
     def certificate_link(self, row: Provisioning) -> str:

@@ -193,8 +193,6 @@ class CARegistrationAdmin(FactAdmin):
         words("ca", "CA"),
         "target",
         "status",
-        "mode",
-        words("template_name", "JITP template"),
         words("error", "last error"),
         minute("checked_at", "looked at"),
     )

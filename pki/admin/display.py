@@ -115,11 +115,12 @@ def chip(word: str, kind: str) -> SafeString:
 
 
 def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> SafeString:
-    """A table; its cells are escaped unless ``format_html`` made them."""
-    head = format_html_join("", '<th scope="col">{}</th>', ((title,) for title in titles))
+    """A table, of pairs when it has no ``titles``; cells are escaped unless ``format_html`` did."""
+    heads = format_html_join("", '<th scope="col">{}</th>', ((title,) for title in titles))
+    head = format_html("<thead><tr>{}</tr></thead>", heads) if heads else ""
     body = ((format_html_join("", "<td>{}</td>", ((cell,) for cell in cells)),) for cells in rows)
     return format_html(
-        "<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>",
+        "<table>{}<tbody>{}</tbody></table>",
         head,
         format_html_join("", "<tr>{}</tr>", body),
     )
