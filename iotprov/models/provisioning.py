@@ -85,7 +85,7 @@ class Provisioning(models.Model):
         indexes = [
             models.Index(fields=["next_attempt_at"], name="provisioning_due"),
             models.Index(fields=["thing_name"], name="provisioning_thing"),
-            models.Index(fields=["state", "target", "pending_since"], name="provisioning_state"),
+            models.Index(fields=["state", "id"], name="provisioning_state"),
         ]
 
     def __str__(self) -> str:
