@@ -11,14 +11,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from iotprov.admin.targets import TargetForm, while_there_is_time
-from iotprov.ca_registration import register_ca
+from iotprov.ca_registration import plan_registration, register_ca
 from iotprov.conf import IoTTarget, find_target, iot_settings
 from iotprov.models import CARegistration
-from pki.admin import CertificateAuthorityAdmin, Done, FactAdmin, Operation
-from pki.admin.display import EMPTY, chip, code, flag, link, minute, moment, visible, words
+from pki.admin import CertificateAuthorityAdmin, Done, FactAdmin, Operation, Question
+from pki.admin.display import EMPTY, chip, code, flag, link, minute, moment, table, visible, words
 from pki.admin.search import Term
 from pki.audit import Actor
-from pki.exceptions import OperatorError
+from pki.exceptions import OperatorError, PKIError
 from pki.models import CertificateAuthority
 
 State = CARegistration.State
@@ -53,6 +53,9 @@ def _register(pairs: Iterable[tuple[CertificateAuthority, IoTTarget]], actor: Ac
             row = register_ca(ca, target, actor=actor)
         except OperatorError as error:  # a CA that AWS IoT takes nowhere; the others go on
             failures.append(f"{ca} at {target.name}: {error}")
+            continue
+        except PKIError as error:  # mode DEFAULT, and the CA's key is out of reach
+            failures.append(f"{ca} at {target.name}: {error.message}")
             continue
         if row.state == State.FAILED:
             failures.append(f"{row}: {row.error}")
@@ -108,6 +111,43 @@ class RegisterAll(Operation):
         if not cas:
             raise OperatorError("there is no active device CA to register: run bootstrap_cas first")
         return _register(((ca, target) for ca in cas for target in form.targets), actor)
+
+
+class Compare(Question):
+    """Ask AWS what it holds."""
+
+    slug = "compare"
+    label = "Compare with AWS"
+    is_for_list = True
+    form_class = TargetForm
+
+    def effects(self) -> list[str]:
+        """That it asks, and changes nothing."""
+        return [
+            "AWS is asked what each target holds of the active device CAs, and shown is what "
+            "“Register” would do there. Nothing changes."
+        ]
+
+    def answer(self, form: forms.BaseForm) -> SafeString:
+        """As ``manage.py register_ca --dry-run``."""
+        assert isinstance(form, TargetForm)  # noqa: S101  # form_class says so
+        pairs = [(ca, target) for ca in device_cas() for target in form.targets]
+        lines = [_plan(ca, target) for ca, target in while_there_is_time(pairs)]
+        lines += ["there was no time left, ask again"] * (len(pairs) - len(lines))
+        return table(
+            ("CA", "Target", "What there is to do"),
+            (
+                (visible(str(ca)), target.name, line)
+                for (ca, target), line in zip(pairs, lines, strict=True)
+            ),
+        )
+
+
+def _plan(ca: CertificateAuthority, target: IoTTarget) -> SafeString | str:
+    try:
+        return visible(str(plan_registration(ca, target)))
+    except OperatorError as error:
+        return format_html("{} {}", chip("Failed", "bad"), visible(str(error)))
 
 
 class NothingAsked(forms.Form):
@@ -205,7 +245,7 @@ class CARegistrationAdmin(FactAdmin):
         "AWS IoT knows none of your CAs yet, so it refuses every device. “Register” above does "
         "what `manage.py register_ca` does; run sync_policy and sync_template first."
     )
-    operations = (RegisterAll, RegisterAgain)
+    operations = (RegisterAll, Compare, RegisterAgain)
     groups = (
         (None, ("state_chip", "ca_link", "target", words("error"), words("note"))),
         (

@@ -11,11 +11,11 @@ from django.http.response import HttpResponseBase
 
 from iotprov.admin.targets import WAIT, TargetForm
 from iotprov.models import Provisioning
-from iotprov.outbox import park, retry
+from iotprov.outbox import hurry, park, retry
 from iotprov.provisioning import attempt_now, drain
 from pki.admin import Done, Operation, ReasonForm, SelectedOperation
-from pki.admin.display import visible
 from pki.audit import Actor
+from pki.exceptions import OperatorError
 
 if TYPE_CHECKING:
     from iotprov.admin.provisioning import ProvisioningAdmin
@@ -95,13 +95,23 @@ class Park(Operation):
         return Done(f"{self.row} is parked.", self.row)
 
 
+class WorkForm(TargetForm):
+    """Where, and whether those that wait are tried too."""
+
+    hurry = forms.BooleanField(
+        label="Also rows that failed and wait for their next attempt",
+        required=False,
+        help_text="When what made them fail has been mended.",
+    )
+
+
 class WorkThrough(Operation):
     """What the schedule does, now."""
 
     slug = "work"
     label = "Work on what is due"
     is_for_list = True
-    form_class = TargetForm
+    form_class = WorkForm
 
     def effects(self) -> list[str]:
         """How much, and for how long."""
@@ -112,10 +122,20 @@ class WorkThrough(Operation):
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
-        """As ``manage.py provision_pending --seconds``."""
-        done = drain(seconds=WAIT, target=form.cleaned_data["target"])
-        failures = () if done.error is None else (visible(str(done.error)),)
-        return Done(f"{str(done).capitalize()}.", failures=failures)
+        """As ``manage.py provision_pending --seconds``, and ``--now``."""
+        target = form.cleaned_data["target"]
+        if form.cleaned_data["hurry"]:
+            hurry(target)
+        done = drain(seconds=WAIT, target=target)
+        return Done(f"{str(done).capitalize()}.", failures=_failures(done.error))
+
+
+def _failures(error: Exception | None) -> tuple[str, ...]:
+    """A bug's text may quote anything: it stays in the log."""
+    if error is None:
+        return ()
+    is_ours = isinstance(error, OperatorError)
+    return (str(error) if is_ours else f"{type(error).__name__}: see the log",)
 
 
 class _Selected(SelectedOperation):

@@ -234,6 +234,22 @@ def test_a_push_without_time_says_what_is_left(alice, two_targets, monkeypatch):
     assert not DocumentPush.objects.exists()
 
 
+def test_only_the_version_in_force_offers_to_be_pushed(alice, aws_edge):
+    write(alice, EDITED)
+    write(alice, POLICY)
+    first, second = DocumentVersion.objects.order_by("number")
+
+    assert at("push-this", row=second) in alice.get(at("change", row=second)).text
+    assert at("push-this", row=first) not in alice.get(at("change", row=first)).text
+    refused = alice.post(at("push-this", row=first), {"target": ""}, follow=True)
+    assert "roll back to it first" in said(refused)[-1]
+    assert aws_edge.calls == []
+    done = alice.post(at("push-this", row=second), {"target": ""}, follow=True)
+
+    assert said(done)[-1] == f"success: default: {NAME} was made (version 1)."
+    assert DocumentPush.objects.get().version == second
+
+
 def test_a_template_goes_with_its_role_and_after_its_policy(alice, aws_edge):
     write(alice, template(), kind="template")
     early = alice.post(at("push", "template"), {"target": ""}, follow=True)

@@ -201,13 +201,18 @@ def test_selected_rows_are_retried_and_parked_together(alice, enroll):
     assert said(again)[-1] == "error: None of these rows is open to it."
 
 
-def test_what_is_due_is_worked_on(alice, cloud, stuck):
-    Provisioning.objects.update(next_attempt_at=timezone.now())
-    assert "Rows due now: 1." in alice.get(reverse("admin:iotprov_provisioning_work")).text
+@pytest.mark.parametrize("is_due", [True, False])
+def test_what_is_due_is_worked_on_and_what_waits_if_asked(alice, cloud, stuck, is_due):
+    work = reverse("admin:iotprov_provisioning_work")
+    if is_due:
+        Provisioning.objects.update(next_attempt_at=timezone.now())
+    assert f"Rows due now: {is_due:d}." in alice.get(work).text
 
-    done = alice.post(reverse("admin:iotprov_provisioning_work"), {"target": ""}, follow=True)
+    asked = {"target": "default"} if is_due else {"target": "default", "hurry": "on"}
+    done = alice.post(work, asked, follow=True)
 
     assert said(done) == ["success: Settled 1, postponed 0, parked 0."]
+    assert Provisioning.objects.get().state == "settled"
     cloud.check_agreement({stuck.certificate: active("sensor-1")})
 
 

@@ -93,6 +93,24 @@ def test_a_ca_is_registered_from_its_own_page(alice, device_ca, client_ca):
     assert CARegistration.objects.count() == 1
 
 
+def test_comparing_says_what_registering_would_do_and_does_nothing(alice, device_ca):
+    compare = reverse("admin:iotprov_caregistration_compare")
+    alice.post(reverse(REGISTER), {"target": "here"})
+    with aws_calls() as calls:
+        alice.get(compare)
+    assert calls == []
+
+    known = CARegistration.objects.count()
+    shown = alice.post(compare, {"target": ""})
+    with failing("iot", "DescribeCACertificate", Fault.ACCESS_DENIED, times=1):
+        failed = alice.post(compare, {"target": "here"})
+
+    assert "is registered as it should be" in shown.context["result"]
+    assert "would be registered, SNI_ONLY, no JITP" in shown.context["result"]
+    assert "iot:DescribeCACertificate at here failed with AccessDen" in failed.context["result"]
+    assert CARegistration.objects.count() == known
+
+
 def test_without_an_active_device_ca_the_page_says_what_to_run(alice, device_ca):
     CertificateAuthority.objects.filter(pk=device_ca.pk).update(status="revoked")
 
