@@ -45,6 +45,8 @@ OVERDUE = datetime.timedelta(minutes=15)
 LATE = datetime.timedelta(hours=1)
 """How long a row may wait in all before the fleet isn't called all right any more."""
 
+_LONGEST_STORY = 80  # characters; the row's own page shows all of it
+
 
 def status_of(row: Provisioning) -> tuple[str, str]:
     """The word for where a row stands now, and the kind of chip that shows it."""
@@ -205,7 +207,8 @@ class ProvisioningAdmin(FactAdmin):
         """The last error, else what we left there."""
         thing = f"thing {row.thing_name}" if row.thing_name else ""
         held = ", ".join(filter(None, (row.aws_status, thing, row.note)))
-        return visible(row.error or held) or EMPTY
+        text = row.error or held or EMPTY
+        return visible(text if len(text) <= _LONGEST_STORY else f"{text[:_LONGEST_STORY]}…")
 
     @admin.display(description="certificate")
     def certificate_link(self, row: Provisioning) -> str:
