@@ -1,6 +1,7 @@
 """What can go wrong in the CA. Nothing here knows HTTP: estserver's one table translates."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from pki.reasons import Reason
 
@@ -78,6 +79,17 @@ class RemoteFailure(OperatorError):
         self.is_throttled = is_throttled
         self.details = details or {}
         super().__init__(f"{call} failed with {code}: {message.rstrip('.')}; {advice}")
+
+
+E = TypeVar("E", bound=BaseException)
+
+
+def without_frames(error: E) -> E:
+    """``error`` and its causes without their tracebacks, whose variables may be secret."""
+    one: BaseException | None = error
+    while one is not None and one.__traceback__ is not None:
+        one = one.with_traceback(None).__cause__ or one.__context__
+    return error
 
 
 def remote_failure(error: BaseException | None) -> RemoteFailure | None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +17,10 @@ from iotprov.documents.policy_variables import CLIENT_ID, NAME_ATTRIBUTES, resol
 from iotprov.documents.versions import Kind
 from pki import prepared
 from pki.csr import check_csr
+from pki.exceptions import OperatorError
 from pki.names import name_text
+
+Source = x509.Certificate | x509.CertificateSigningRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,22 @@ class _Identity:
     certificate_id: str
 
 
+def parse_source(content: bytes, name: str) -> Source:
+    """A certificate or CSR, PEM or DER. Raises ``OperatorError``; ``name`` says what isn't one."""
+    loaders: tuple[Callable[[bytes], Source], ...] = (
+        x509.load_pem_x509_certificate,
+        x509.load_pem_x509_csr,
+        x509.load_der_x509_certificate,
+        x509.load_der_x509_csr,
+    )
+    for load in loaders:
+        with suppress(ValueError):
+            return load(content)
+    raise OperatorError(f"{name} holds neither a certificate nor a CSR, in PEM or DER")
+
+
 def preview(
-    certificate_or_csr: x509.Certificate | x509.CertificateSigningRequest,
+    certificate_or_csr: Source,
     *,
     template_body: str,
     policy_body: str,
@@ -96,7 +114,7 @@ def preview(
     )
 
 
-def _identify(source: x509.Certificate | x509.CertificateSigningRequest) -> _Identity:
+def _identify(source: Source) -> _Identity:
     if isinstance(source, x509.Certificate):
         return _Identity(source.subject, source.issuer, certificate_id(source))
     profile = prepared.current().profile("")

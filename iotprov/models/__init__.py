@@ -1,7 +1,19 @@
 """What is on record of AWS IoT: documents, registered CAs, and each certificate's provisioning."""
 
-from iotprov.models.documents import DocumentPush, DocumentVersion
+from iotprov.models.documents import (
+    DocumentPush,
+    DocumentVersion,
+    PolicyVersion,
+    TemplateVersion,
+)
 from iotprov.models.provisioning import Provisioning
 from iotprov.models.registration import CARegistration
 
-__all__ = ["CARegistration", "DocumentPush", "DocumentVersion", "Provisioning"]
+__all__ = [
+    "CARegistration",
+    "DocumentPush",
+    "DocumentVersion",
+    "PolicyVersion",
+    "Provisioning",
+    "TemplateVersion",
+]

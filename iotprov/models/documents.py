@@ -45,6 +45,22 @@ class DocumentVersion(models.Model):
         return f"{self.name} v{self.number}"
 
 
+class TemplateVersion(DocumentVersion):
+    """A version of the provisioning template: pages and permissions of its own in the admin."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "provisioning template version"
+
+
+class PolicyVersion(DocumentVersion):
+    """A version of the IoT policy: pages and permissions of its own in the admin."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "IoT policy version"
+
+
 class DocumentPush(models.Model):
     """What one target holds of a document, as far as we pushed it.
 

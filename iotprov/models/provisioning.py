@@ -79,12 +79,14 @@ class Provisioning(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        verbose_name = "provisioning"
-        verbose_name_plural = "provisioning"
         constraints = [
             models.UniqueConstraint(fields=["certificate", "target"], name="provisioning_target")
         ]
-        indexes = [models.Index(fields=["next_attempt_at"], name="provisioning_due")]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], name="provisioning_due"),
+            models.Index(fields=["thing_name"], name="provisioning_thing"),
+            models.Index(fields=["state", "id"], name="provisioning_state"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.certificate} at {self.target}"

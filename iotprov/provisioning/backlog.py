@@ -62,5 +62,6 @@ def backlogs() -> list[Backlog]:
 
 
 def _oldest_error(target: str) -> str:
-    failed = Provisioning.objects.filter(target=target).exclude(error="")
+    unsettled = Provisioning.objects.filter(target=target, state__in=(State.PENDING, State.PARKED))
+    failed = unsettled.exclude(error="")
     return failed.order_by("pending_since").values_list("error", flat=True).first() or ""

@@ -9,7 +9,7 @@ from pki.admin.authorities import CertificateAuthorityAdmin
 from pki.admin.certificates import IssuedCertificateAdmin
 from pki.admin.denylist import DenylistEntryAdmin
 from pki.admin.facts import FactAdmin
-from pki.admin.operations import Done, Operation, ReasonForm
+from pki.admin.operations import Done, Operation, Question, ReasonForm, SelectedOperation
 from pki.admin.profiles import CertificateProfileAdmin
 
 __all__ = [
@@ -21,5 +21,7 @@ __all__ = [
     "FactAdmin",
     "IssuedCertificateAdmin",
     "Operation",
+    "Question",
     "ReasonForm",
+    "SelectedOperation",
 ]

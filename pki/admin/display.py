@@ -5,13 +5,13 @@ because of where it came from.
 """
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
@@ -111,6 +111,18 @@ def chip(word: str, kind: str) -> SafeString:
         kind,
         _GLYPHS[kind],
         word,
+    )
+
+
+def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> SafeString:
+    """A table, of pairs when it has no ``titles``; cells are escaped unless ``format_html`` did."""
+    heads = format_html_join("", '<th scope="col">{}</th>', ((title,) for title in titles))
+    head = format_html("<thead><tr>{}</tr></thead>", heads) if heads else ""
+    body = ((format_html_join("", "<td>{}</td>", ((cell,) for cell in cells)),) for cells in rows)
+    return format_html(
+        "<table>{}<tbody>{}</tbody></table>",
+        head,
+        format_html_join("", "<tr>{}</tr>", body),
     )
 
 

@@ -9,6 +9,7 @@ from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from pki.admin.display import list_of, visible
@@ -48,6 +49,16 @@ class FactAdmin(_ModelAdmin):
     actions: Any = None  # without any, a list has no boxes to tick
     change_form_template = "admin/pki/fact.html"
     change_list_template = "admin/pki/fact_list.html"
+
+    @classmethod
+    def extend(cls, *, operations: tuple[type[Operation], ...] = (), groups: Groups = ()) -> None:
+        """Add what another app knows of these rows; for that app's own admin module to call."""
+        cls.operations = (*cls.operations, *operations)
+        cls.groups = (*cls.groups, *groups)
+
+    def summary(self, request: HttpRequest) -> SafeString | str:
+        """What stands above the list: how all of it is doing."""
+        return ""
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         """Rows come from services; a model with an operation ``add`` says otherwise."""
@@ -165,6 +176,7 @@ class FactAdmin(_ModelAdmin):
             "title": capfirst(self.opts.verbose_name_plural),
             "operation_links": links,
             "empty_words": self.empty_words,
+            "summary": self.summary(request),
         }
         return super().changelist_view(request, {**ours, **(extra_context or {})})
 

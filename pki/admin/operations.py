@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin import widgets
+from django.contrib.admin import helpers, widgets
 from django.contrib.admin.helpers import AdminForm
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.utils.safestring import SafeString
 from django.views.generic import FormView
 
 from pki.admin.display import list_of, page_of, visible
@@ -58,6 +59,8 @@ class Done:
     sentence: str
     row: Model | None = None
     """Where to go on; ``None`` for the list."""
+    failures: tuple[str, ...] = ()
+    """What didn't work of several things, a sentence each; ``sentence`` may be empty then."""
 
 
 class Operation(_FormView):
@@ -80,6 +83,8 @@ class Operation(_FormView):
     model_admin: "FactAdmin" = None  # type: ignore[assignment]  # as_view() sets it
 
     row: Any = None
+    result: SafeString | str = ""
+    """What is to be read on the page beside the form."""
 
     # What a subclass says
 
@@ -128,7 +133,10 @@ class Operation(_FormView):
         except PKIError as error:
             form.add_error(None, visible(error.message))
             return self.form_invalid(form)
-        messages.success(self.request, visible(done.sentence))
+        if done.sentence:
+            messages.success(self.request, visible(done.sentence))
+        for failure in done.failures:
+            messages.error(self.request, visible(failure))
         return HttpResponseRedirect(page_of(done.row) if done.row else self._list_url)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -144,6 +152,7 @@ class Operation(_FormView):
             "subtitle": visible(str(self.row)) if self.row else None,
             "operation": self,
             "effects": [visible(effect) for effect in self.effects()],
+            "result": self.result,
             "back_url": page_of(self.row) if self.row else self._list_url,
             "list_url": self._list_url,
             "adminform": AdminForm(
@@ -154,3 +163,46 @@ class Operation(_FormView):
     @property
     def _list_url(self) -> str:
         return list_of(self.model_admin.model)
+
+
+class Question(Operation):
+    """An operation that changes nothing: its page shows the answer above what was asked."""
+
+    permission = "view"
+
+    def answer(self, form: forms.BaseForm) -> SafeString:
+        """Find it out. Raises ``OperatorError`` or ``PKIError`` when that can't be done."""
+        raise NotImplementedError
+
+    def form_valid(self, form: forms.BaseForm) -> HttpResponse:
+        """Show the answer; what was asked stays, to be asked again."""
+        try:
+            self.result = self.answer(form)
+        except OperatorError as error:
+            form.add_error(None, visible(str(error)))
+        except PKIError as error:
+            form.add_error(None, visible(error.message))
+        return self.render_to_response(self.get_context_data(form=form))
+
+
+class SelectedOperation(Operation):
+    """One of a list's actions: POST from the list shows the page, POST from the page does it."""
+
+    action: ClassVar[str]
+    """The name of the list's action."""
+    is_for_list = True
+    rows: tuple[Any, ...] = ()
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The list's own form has no ``confirmed`` in it."""
+        if "confirmed" in request.POST:
+            return super().post(request, *args, **kwargs)
+        form = self.get_form_class()(**{**self.get_form_kwargs(), "data": None, "files": None})
+        return self.render_to_response(self.get_context_data(form=form))
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """The selection goes along, as Django's own actions do it."""
+        context = super().get_context_data(**kwargs)
+        selected = [(helpers.ACTION_CHECKBOX_NAME, row.pk) for row in self.rows]
+        action = [("action", self.action), ("confirmed", "yes")]
+        return {**context, "hidden_fields": [*action, *selected]}

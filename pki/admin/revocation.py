@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin import helpers, widgets
+from django.contrib.admin import widgets
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from pki.admin.operations import Done, Operation
+from pki.admin.operations import Done, Operation, SelectedOperation
 from pki.audit import Actor
 from pki.intents import ABANDONED_AFTER, settle_intents
 from pki.models import DenylistEntry, IssuedCertificate
@@ -139,34 +139,18 @@ class RevokeManyForm(RevokeForm):
         return count
 
 
-class RevokeSelected(Operation):
-    """The list's action: POST from the list shows the page, POST from the page does it."""
+class RevokeSelected(SelectedOperation):
+    """The list's action."""
 
     slug = "revoke-selected"
     label = "Revoke all of them"
-    is_for_list = True
+    action = "revoke_selected"
     is_dangerous = True
     form_class = RevokeManyForm
-    rows: tuple[IssuedCertificate, ...] = ()
-
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The list's own form has no ``confirmed`` in it."""
-        if "confirmed" in request.POST:
-            return super().post(request, *args, **kwargs)
-        return self.render_to_response(
-            self.get_context_data(form=RevokeManyForm(expected=len(self.rows)))
-        )
 
     def get_form_kwargs(self) -> dict[str, Any]:
         """The number that must be typed."""
         return {**super().get_form_kwargs(), "expected": len(self.rows)}
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """The selection goes along, as Django's own actions do it."""
-        context = super().get_context_data(**kwargs)
-        selected = [(helpers.ACTION_CHECKBOX_NAME, row.pk) for row in self.rows]
-        action = [("action", "revoke_selected"), ("confirmed", "yes")]
-        return {**context, "hidden_fields": [*action, *selected]}
 
     def effects(self) -> list[str]:
         """How many, and which."""

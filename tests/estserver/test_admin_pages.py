@@ -17,6 +17,8 @@ from django.urls import reverse
 
 from estserver.models import PendingHook
 from estserver.urls.est import urlpatterns as est_urls
+from iotprov.documents.versions import add_version
+from iotprov.models import CARegistration, DocumentPush, DocumentVersion, Provisioning
 from pki import audit
 from pki.admin.display import visible
 from pki.admin.downloads import csv_cell
@@ -27,6 +29,7 @@ from pki.denylist import deny
 from pki.models import CertificateAuthority, DenylistEntry, IssuedCertificate
 from tests.builders import make_csr, make_key
 from tests.est_client import BASE
+from tests.iotprov.samples import POLICY
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -35,6 +38,7 @@ HOSTILE = [
     "\x1b[31m\x07",
 ]
 OPERATOR = Actor("command:root")
+IOT_MODELS = {"templateversion", "policyversion", "caregistration", "provisioning"}
 
 
 @pytest.fixture
@@ -63,7 +67,36 @@ def furnished(est_client, device_ca):
     PendingHook.objects.create(certificate=rows.get(), last_error=HOSTILE[0])
     make_successor(device_ca, actor=OPERATOR, reason=HOSTILE[1])
     make_crl(device_ca)
+    _furnish_aws_iot(rows.get(), device_ca)
     return rows.get()
+
+
+def _furnish_aws_iot(certificate, device_ca):
+    """Rows as AWS, or whoever writes a template, may have filled them."""
+    hostile = "\n".join(HOSTILE)
+    for number in (1, 2):
+        DocumentVersion.objects.create(
+            kind="template", name="est_iot_provisioning_template", number=number,
+            body=f'{{"Parameters": {number}}}\n{hostile}', reason=HOSTILE[0],
+            created_by=HOSTILE[1],
+        )  # fmt: skip
+    for topic in ("first", "second"):
+        version = add_version(
+            "policy", POLICY.replace("messages/", f"{topic}/"), actor=OPERATOR, reason=HOSTILE[0]
+        )
+    DocumentPush.objects.create(
+        kind="policy", name=version.name, target="default", version=version, error=HOSTILE[1],
+        body_sha256="0" * 64,
+        aws_version=HOSTILE[0][:20],
+    )  # fmt: skip
+    CARegistration.objects.create(
+        ca=device_ca, target="default", state="failed", error=HOSTILE[0], note=HOSTILE[2]
+    )
+    for target, state in (("default", "pending"), ("elsewhere", "parked")):
+        Provisioning.objects.create(
+            certificate=certificate, target=target, state=state, error=HOSTILE[0],
+            note=HOSTILE[1], thing_name=HOSTILE[2],
+        )  # fmt: skip
 
 
 @pytest.fixture
@@ -90,7 +123,9 @@ def pages(alice, furnished):
 def _is_new_page(target):
     """A search, a filter or a prefilled form is a page of its own; their combinations aren't."""
     name, _, rest = target.query.partition("=")
-    return name in {"q", "status", "kind"} and ("&" not in rest or rest.startswith("name&value="))
+    return name in {"q", "status", "kind", "serial", "waiting"} and (
+        "&" not in rest or rest.startswith("name&value=")
+    )
 
 
 def contents():
@@ -131,6 +166,9 @@ def _check_that_every_kind_is_there(pages):
         "issuedcertificate", "auditevent", "denylistentry", "certificateprofile", "pendinghook",
         "/revoke/", "/successor/", "/new-version/", "/allow/", "/terms/", "/make-crl/", "/run/",
         "/settle/", "/export/", "/download/pem", "/download/crl", "password_change", "auth/user",
+        "templateversion", "policyversion", "caregistration", "provisioning", "/add/", "/push/",
+        "/compare/", "/preview/", "/take-file/", "/roll-back/", "/register/", "/register-again/",
+        "/retry/", "/park/", "/work/",
     ):  # fmt: skip
         assert part in paths, part
 
@@ -288,10 +326,14 @@ def test_the_trail_is_exported_as_the_list_shows_it(alice, furnished):
         ("certificateprofile", "manage.py bootstrap_cas"),
         ("issuedcertificate", "manage.py quickstart"),
         ("denylistentry", "manage.py deny"),
+        ("templateversion", "manage.py sync_template"),
+        ("policyversion", "manage.py sync_policy"),
+        ("caregistration", "manage.py register_ca"),
+        ("provisioning", "manage.py provision_pending"),
     ],
 )
 def test_an_empty_list_says_what_to_do(admin_client, model, words):
-    url = reverse(f"admin:pki_{model}_changelist")
+    url = reverse(f"admin:{'iotprov' if model in IOT_MODELS else 'pki'}_{model}_changelist")
 
     assert words in admin_client.get(url).text
     assert words not in admin_client.get(url, {"q": "nothing"}).text

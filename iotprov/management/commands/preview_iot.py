@@ -1,20 +1,16 @@
 """Show what AWS IoT would make of a certificate."""
 
 import json
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
 from django.core.management.base import CommandParser
 
 from iotprov.client import account_of, partition_of, region_of
 from iotprov.conf import find_target
-from iotprov.documents.preview import as_text, preview
+from iotprov.documents.preview import Source, as_text, parse_source, preview
 from iotprov.documents.versions import Kind, body_in_force
 from pki.commands import OperatorCommand, refuse
-from pki.exceptions import OperatorError
 from pki.revocation import find_certificate
 
 
@@ -66,7 +62,7 @@ def _place(name: str) -> dict[str, str]:
     }
 
 
-def _read(source: str) -> x509.Certificate | x509.CertificateSigningRequest:
+def _read(source: str) -> Source:
     path = Path(source)
     if not path.exists():
         row = find_certificate(source)
@@ -77,17 +73,4 @@ def _read(source: str) -> x509.Certificate | x509.CertificateSigningRequest:
         content = path.read_bytes()
     except OSError as error:
         refuse(f"can't read {path}: {error.strerror}", error)
-    return _parsed(content, path)
-
-
-def _parsed(content: bytes, path: Path) -> x509.Certificate | x509.CertificateSigningRequest:
-    loaders: tuple[Callable[[bytes], x509.Certificate | x509.CertificateSigningRequest], ...] = (
-        x509.load_pem_x509_certificate,
-        x509.load_pem_x509_csr,
-        x509.load_der_x509_certificate,
-        x509.load_der_x509_csr,
-    )
-    for load in loaders:
-        with suppress(ValueError):
-            return load(content)
-    raise OperatorError(f"{path} holds neither a certificate nor a CSR, in PEM or DER")
+    return parse_source(content, str(path))

@@ -1,0 +1,189 @@
+"""Provisioning template and IoT policy: versions, and which target holds which."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from iotprov.admin.document_operations import (
+    Compare,
+    NewVersion,
+    Push,
+    PushThis,
+    RollBack,
+    TakeFile,
+    file_path,
+)
+from iotprov.admin.preview import ShowPreview
+from iotprov.admin.texts import diff_block, difference, numbered, problem_table
+from iotprov.documents.jitp import DocumentError
+from iotprov.documents.state import Agreement, TargetState, target_states
+from iotprov.documents.validation import problems_of
+from iotprov.documents.versions import Kind, body_in_force, current, name_of
+from iotprov.models import DocumentVersion, PolicyVersion, TemplateVersion
+from pki.admin import FactAdmin
+from pki.admin.display import EMPTY, chip, link, minute, moment, table, utc, visible, words
+
+_CHIPS = {
+    Agreement.IN_SYNC: "good",
+    Agreement.BEHIND: "soon",
+    Agreement.FAILED: "bad",
+    Agreement.NEVER: "open",
+    Agreement.UNKNOWN_TARGET: "past",
+}
+
+
+class DocumentAdmin(FactAdmin):
+    """The versions of one document. The newest one of the configured name is in force."""
+
+    kind: ClassVar[Kind]
+
+    list_display = (
+        "status",
+        "version",
+        words("name"),
+        "held_by",
+        words("reason"),
+        words("created_by", "by"),
+        minute("created_at", "made"),
+    )
+    list_display_links = ("version",)
+    operations = (NewVersion, Compare, Push, ShowPreview, TakeFile, PushThis, RollBack)
+    groups = (
+        (
+            None,
+            (
+                "status",
+                words("name"),
+                "number",
+                "held_by",
+                words("reason"),
+                words("created_by", "by"),
+                moment("created_at", "made"),
+            ),
+        ),
+        ("Text", ("problems", "body_shown")),
+        ("What changed", ("change",)),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With whether a newer one of the same name is there, and who holds it."""
+        newer = DocumentVersion.objects.filter(
+            kind=OuterRef("kind"), name=OuterRef("name"), number__gt=OuterRef("number")
+        )
+        rows: QuerySet[Any] = super().get_queryset(request)
+        rows = rows.filter(kind=self.kind).annotate(is_replaced=Exists(newer))
+        return rows.prefetch_related("pushes")
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        """So that the index offers it; ``add/`` is the operation ``NewVersion``."""
+        return NewVersion.is_allowed(request, self.model)
+
+    def audit_term(self, row: DocumentVersion) -> str:
+        """The target as the trail writes it."""
+        return f"iot-{row.kind}:{row.name}"
+
+    def summary(self, request: HttpRequest) -> SafeString:
+        """What is in force, and how each target stands to it."""
+        try:
+            body = body_in_force(self.kind)
+        except DocumentError as error:
+            return format_html('<p class="errornote">{}</p>', visible(str(error)))
+        version = current(self.kind)
+        if version is None:
+            in_force: str = f"the configured file {file_path(self.kind)}"
+        else:
+            in_force = link(self.model._default_manager.get(pk=version.pk))
+        rows = [
+            (
+                visible(state.target),
+                chip(state.agreement.value, _CHIPS[state.agreement]),
+                *_held_in_words(state),
+            )
+            for state in target_states(self.kind, body)
+        ]
+        return format_html(
+            "<p>In force as {}: {}.</p>{}",
+            name_of(self.kind),
+            in_force,
+            table(("Target", "State", "Holds", "Version in AWS", "Since (UTC)", "Error"), rows),
+        )
+
+    @admin.display(description="status")
+    def status(self, row: Any) -> SafeString:
+        """A chip."""
+        if row.name != name_of(row.kind):
+            return chip("Of another name", "past")
+        return chip("Replaced", "past") if row.is_replaced else chip("In force", "good")
+
+    @admin.display(description="version", ordering="number")
+    def version(self, row: DocumentVersion) -> str:
+        """Its number."""
+        return f"v{row.number}"
+
+    @admin.display(description="held by")
+    def held_by(self, row: DocumentVersion) -> str:
+        """The targets that it was pushed to last."""
+        targets = sorted(push.target for push in row.pushes.all())
+        return visible(", ".join(targets)) or EMPTY
+
+    @admin.display(description="problems")
+    def problems(self, row: DocumentVersion) -> str:
+        """What is wrong with it today: profiles may have changed since it was written."""
+        return problem_table(problems_of(row.kind, row.body), row.body) or "none"
+
+    @admin.display(description="text")
+    def body_shown(self, row: DocumentVersion) -> str:
+        """With line numbers."""
+        return numbered(row.body)
+
+    @admin.display(description="from the version before")
+    def change(self, row: DocumentVersion) -> str:
+        """A diff."""
+        before = (
+            DocumentVersion.objects.filter(kind=row.kind, name=row.name, number__lt=row.number)
+            .order_by("-number")
+            .first()
+        )
+        if before is None:
+            return "it is the first one on record"
+        return diff_block(difference(before.body, row.body, str(before), str(row)))
+
+
+def _held_in_words(state: TargetState) -> tuple[str, ...]:
+    push = state.push
+    if push is None:
+        return EMPTY, EMPTY, EMPTY, ""
+    return (
+        state.holds,
+        visible(push.aws_version) or EMPTY,
+        utc(push.pushed_at, "%Y-%m-%d %H:%M"),
+        visible(push.error),
+    )
+
+
+@admin.register(TemplateVersion)
+class TemplateVersionAdmin(DocumentAdmin):
+    """What JITP makes of a device."""
+
+    kind = Kind.TEMPLATE
+    empty_words = (
+        "No version is on record: the configured file is in force. “New version” above puts one "
+        "on record; “Push to AWS” takes what is in force to the targets, as "
+        "`manage.py sync_template` does."
+    )
+
+
+@admin.register(PolicyVersion)
+class PolicyVersionAdmin(DocumentAdmin):
+    """What a device may do."""
+
+    kind = Kind.POLICY
+    empty_words = (
+        "No version is on record: the configured file is in force. “New version” above puts one "
+        "on record; “Push to AWS” takes what is in force to the targets, as "
+        "`manage.py sync_policy` does."
+    )

@@ -1,0 +1,290 @@
+"""The outbox: what AWS IoT should hold of each certificate, and what it holds."""
+
+import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+from iotprov.admin.retrying import Park, RetryNow, WorkThrough, park_selected, retry_selected
+from iotprov.conf import iot_settings
+from iotprov.models import Provisioning
+from iotprov.provisioning.backlog import Backlog, backlogs
+from iotprov.provisioning.facts import read_facts
+from iotprov.provisioning.wanted import Wanted, wanted
+from pki.admin import FactAdmin, IssuedCertificateAdmin
+from pki.admin.display import (
+    EMPTY,
+    chip,
+    code,
+    flag,
+    link,
+    list_of,
+    minute,
+    moment,
+    table,
+    utc,
+    visible,
+    words,
+)
+from pki.admin.filters import ChoiceFilter
+from pki.admin.search import Term, starts_with
+from pki.models import IssuedCertificate
+
+State = Provisioning.State
+
+OVERDUE = datetime.timedelta(minutes=15)
+"""How long a row may have been due before one asks whether the schedule runs."""
+
+LATE = datetime.timedelta(hours=1)
+"""How long a row may wait in all before the fleet isn't called all right any more."""
+
+_LONGEST_STORY = 80  # characters; the row's own page shows all of it
+
+
+def status_of(row: Provisioning) -> tuple[str, str]:
+    """The word for where a row stands now, and the kind of chip that shows it."""
+    if row.state == State.PARKED:
+        return "Parked", "bad"
+    now = timezone.now()
+    if row.next_attempt_at is not None and row.next_attempt_at <= now - OVERDUE:
+        return "Overdue", "soon"
+    if row.state == State.SETTLED:
+        return "Settled", "good"
+    return ("Failing", "soon") if row.error else ("Pending", "open")
+
+
+class TargetFilter(admin.SimpleListFilter):
+    """By target; a list of all that rows name would walk the whole table."""
+
+    title = "target"
+    parameter_name = "target"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The configuration's."""
+        return [(target.name, target.name) for target in iot_settings().targets]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """One that isn't configured any more may be asked for too."""
+        value = self.value()
+        return queryset.filter(target=value) if value else queryset
+
+
+class WaitFilter(ChoiceFilter):
+    """Whether it is late."""
+
+    title = "waiting"
+    parameter_name = "waiting"
+    choices_offered = {
+        "due": ("Due now", lambda: Q(next_attempt_at__lte=timezone.now())),
+        "overdue": (
+            f"Overdue for {OVERDUE.total_seconds() / 60:.0f} minutes",
+            lambda: Q(next_attempt_at__lte=timezone.now() - OVERDUE),
+        ),
+        "late": (
+            "Pending for an hour",
+            lambda: Q(state=State.PENDING, pending_since__lte=timezone.now() - LATE),
+        ),
+        "failing": ("Pending, failed at least once", lambda: _failing()),
+    }
+
+
+def _failing() -> Q:
+    return Q(state=State.PENDING, attempts__gt=0)
+
+
+def _wanted_of(row: Provisioning) -> Wanted:
+    now = timezone.now()
+    return wanted(read_facts(row.certificate_id, row.target, now), now)
+
+
+@admin.register(Provisioning)
+class ProvisioningAdmin(FactAdmin):
+    """One row a certificate and target."""
+
+    list_display = (
+        "state_chip",
+        "name",
+        "target",
+        minute("pending_since", "waits since"),
+        "story",
+    )
+    list_display_links = ("name",)
+    list_filter = ("state", TargetFilter, WaitFilter)
+    search_fields = ("thing_name",)
+    search_help_text = "The beginning of a thing name, a serial number, a certificate ID (SHA-256)"
+    empty_words = (
+        "AWS IoT has been told of no certificate yet: rows come with renewals and revocations, "
+        "and with each certificate of a profile whose iot_provisioning is register. "
+        "`manage.py provision_pending` works through them; a schedule has to run it."
+    )
+    actions = (retry_selected, park_selected)
+    operations = (WorkThrough, RetryNow, Park)
+    groups = (
+        (None, ("state_chip", "certificate_link", words("target"), "goal", "goal_until")),
+        (
+            "In AWS IoT, as we left it",
+            (
+                words("aws_status", "status of the certificate"),
+                code("aws_certificate_id", "certificate ID"),
+                words("thing_name", "thing"),
+                flag("is_thing_ours", "thing made here"),
+                words("note"),
+            ),
+        ),
+        (
+            "Work",
+            (
+                words("error"),
+                "attempts",
+                moment("next_attempt_at", "next attempt"),
+                moment("leased_until", "being worked on until"),
+                flag("is_urgent", "goes before others"),
+                moment("pending_since", "waits since"),
+                moment("settled_at", "agreed last"),
+                moment("created_at", "on record since"),
+            ),
+        ),
+    )
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Whether the list's actions are offered: the permission that ``RetryNow`` asks for."""
+        return RetryNow.is_allowed(request, Provisioning)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With the certificate, but for the bytes."""
+        rows = super().get_queryset(request).select_related("certificate")
+        return rows.defer("certificate__der", "certificate__csr_der")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Rows that the term names: each form is an equality or a prefix on an index."""
+        term = Term.parse(search_term)
+        if not term.text:
+            return queryset, False
+        if term.sha256:
+            named = IssuedCertificate.objects.filter(fingerprint_sha256=term.sha256)
+            return queryset.filter(certificate__in=named.order_by().values("pk")), False
+        named = IssuedCertificate.objects.filter(
+            starts_with("name_folded", term.name) | Q(serial_number__in=term.serial_numbers)
+        )
+        return queryset.filter(
+            Q(certificate__in=named.order_by().values("pk")) | starts_with("thing_name", term.text)
+        ), False
+
+    def summary(self, request: HttpRequest) -> SafeString | str:
+        """Is my fleet all right?"""
+        found = backlogs()
+        if not any(one.pending or one.parked or one.settled for one in found):
+            return ""
+        titles = ("Target", "", "Pending", "Oldest waits", "Parked", "Settled", "Due", "Last error")
+        return table(titles, (_backlog_cells(one) for one in found))
+
+    def audit_term(self, row: Provisioning) -> str:
+        """The target as the trail writes it."""
+        return f"provisioning:{row.certificate.serial_number} at {row.target}"
+
+    @admin.display(description="state", ordering="state")
+    def state_chip(self, row: Provisioning) -> SafeString:
+        """A chip."""
+        return chip(*status_of(row))
+
+    @admin.display(description="certificate")
+    def name(self, row: Provisioning) -> str:
+        """The certificate's name and the beginning of its serial number."""
+        certificate = row.certificate
+        return visible(f"{certificate.common_name} ({certificate.serial_number[:10]}…)")
+
+    @admin.display(description="what failed, or what AWS IoT holds")
+    def story(self, row: Provisioning) -> str:
+        """The last error, else what we left there."""
+        thing = f"thing {row.thing_name}" if row.thing_name else ""
+        held = ", ".join(filter(None, (row.aws_status, thing, row.note)))
+        text = row.error or held or EMPTY
+        return visible(text if len(text) <= _LONGEST_STORY else f"{text[:_LONGEST_STORY]}…")
+
+    @admin.display(description="certificate")
+    def certificate_link(self, row: Provisioning) -> str:
+        """The certificate's own page."""
+        return link(row.certificate)
+
+    @admin.display(description="wanted")
+    def goal(self, row: Provisioning) -> str:
+        """What AWS IoT should hold now, by the record."""
+        found = _wanted_of(row).goal.value
+        return found[0].upper() + found[1:]
+
+    @admin.display(description="wanted until")
+    def goal_until(self, row: Provisioning) -> str:
+        """When something else is wanted."""
+        return utc(_wanted_of(row).until)
+
+
+def _backlog_cells(one: Backlog) -> tuple[str, ...]:
+    return (
+        visible(one.target),
+        chip(*_health(one)),
+        _count_link(one.pending, target=one.target, state__exact=State.PENDING),
+        _age_in_words(one.age) if one.pending else EMPTY,
+        _count_link(one.parked, target=one.target, state__exact=State.PARKED),
+        str(one.settled),
+        _count_link(one.due, target=one.target, waiting="due"),
+        visible(one.error),
+    )
+
+
+def _health(one: Backlog) -> tuple[str, str]:
+    if one.parked:
+        return "Needs a person", "bad"
+    if one.age > LATE:
+        return "Late", "soon"
+    return ("Working", "open") if one.pending else ("All right", "good")
+
+
+def _count_link(count: int, **query: str) -> str:
+    if not count:
+        return "0"
+    return format_html('<a href="{}">{}</a>', list_of(Provisioning, **query), count)
+
+
+def _age_in_words(age: datetime.timedelta) -> str:
+    minutes = int(age.total_seconds() // 60)
+    if minutes < 1:
+        return "less than a minute"
+    days, hours = divmod(minutes // 60, 24)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+@admin.display(description="told to")
+def provisionings_of(certificate: IssuedCertificate) -> str:
+    """On the page of a certificate: each target, with the state and the thing there."""
+    rows = Provisioning.objects.filter(certificate=certificate).order_by("target")
+    lines = (
+        (chip(*status_of(row)), link(row, row.target), visible(row.note or row.error))
+        for row in rows
+    )
+    return format_html_join("", "<div>{} {} {}</div>", lines) or (
+        "nobody: JITP makes the thing at the first connection, or this profile keeps out of AWS IoT"
+    )
+
+
+@admin.display(description="what it would become")
+def preview_link(certificate: IssuedCertificate) -> str:
+    """On the page of a certificate: the way to its preview."""
+    if certificate.der is None:
+        return EMPTY
+    url = reverse("admin:iotprov_templateversion_preview")
+    query = urlencode({"serial": certificate.fingerprint_sha256 or ""})
+    return format_html('<a href="{}?{}">Preview the thing and its policy</a>', url, query)
+
+
+IssuedCertificateAdmin.extend(groups=(("AWS IoT", (provisionings_of, preview_link)),))

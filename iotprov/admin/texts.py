@@ -1,0 +1,60 @@
+"""Documents, their differences and their problems on a page."""
+
+import difflib
+from collections.abc import Iterable
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from iotprov.documents.located_json import Problem
+from pki.admin.display import chip, table, visible
+
+_LONGEST_EXCERPT = 100  # characters
+
+_DIFF_LINES = {"+": "added", "-": "removed", "@": "place"}
+
+
+def numbered(text: str) -> SafeString:
+    """A document with its lines numbered, so that "line 12" can be found."""
+    return format_html(
+        '<pre class="numbered">{}</pre>',
+        format_html_join("\n", "<span>{}</span>", ((visible(line),) for line in text.splitlines())),
+    )
+
+
+def diff_block(diff: str) -> SafeString:
+    """A unified diff; its signs say what its colours say."""
+    lines = ((_DIFF_LINES.get(line[:1], "same"), visible(line)) for line in diff.splitlines())
+    return format_html(
+        '<pre class="diff">{}</pre>',
+        format_html_join("\n", '<span class="diff-{}">{}</span>', lines),
+    )
+
+
+def difference(old: str, new: str, old_name: str, new_name: str) -> str:
+    """A unified diff of two texts; "" when they are the same."""
+    lines = difflib.unified_diff(
+        old.splitlines(), new.splitlines(), old_name, new_name, lineterm=""
+    )
+    return "\n".join(lines)
+
+
+def problem_table(problems: Iterable[Problem], text: str) -> SafeString | str:
+    """What is wrong, where, and the line that it stands in; "" for nothing."""
+    lines = text.splitlines()
+    rows = [
+        (
+            chip("Error", "bad") if problem.is_error else chip("Warning", "soon"),
+            f"{problem.place.line}:{problem.place.column}",
+            visible(problem.message),
+            _excerpt(lines, problem.place.line),
+        )
+        for problem in problems
+    ]
+    return table(("", "Line:column", "What is wrong", "The line"), rows) if rows else ""
+
+
+def _excerpt(lines: list[str], number: int) -> SafeString:
+    line = lines[number - 1].strip() if number <= len(lines) else ""
+    shown = line[:_LONGEST_EXCERPT] + ("…" if len(line) > _LONGEST_EXCERPT else "")
+    return format_html("<code>{}</code>", visible(shown))
