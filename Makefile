@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 export EST_CONFIG := $(abspath $(CONFIG))
 export EST_DATA_DIR := $(abspath $(DATA_DIR))
 
-.PHONY: help run check test bench lock clean
+.PHONY: help run check test demo-aws bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ check: $(VENV)/.dev  ## what CI checks before it tests
 test: $(VENV)/.dev  ## run every test, or some: make test ARGS='-k denied'
 	@sh tests/install_packages.sh
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/pytest $(ARGS)
+
+demo-aws: $(VENV)/.dev  ## 20 devices become things in an AWS account that moto plays
+	@env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m demo
 
 bench: $(VENV)/.dev  ## measure; prints tables
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m bench

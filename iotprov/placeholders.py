@@ -50,6 +50,11 @@ def _filled(data: Any, values: dict[str, str], arn: str) -> Any:
     return data
 
 
+def has_placeholder(text: str) -> bool:
+    """Whether ``fill`` would have anything to fill in, or an ARN to move to another partition."""
+    return _PLACEHOLDER.search(text) is not None or _DEFAULT_ARN in text
+
+
 def with_examples(text: str) -> str:
     """``text`` as it may look when it is filled, for rules about lengths and alphabets."""
     return _PLACEHOLDER.sub(lambda match: _EXAMPLE[match[1].lower()], text)

@@ -170,7 +170,7 @@ def _from_answer(call: str, response: Any) -> RemoteFailure:
     return RemoteFailure(
         call,
         code,
-        str(said.get("Message") or "no message"),
+        _message(said),
         advice,
         is_transient=is_throttled or status >= 500,
         is_throttled=is_throttled,
@@ -180,6 +180,12 @@ def _from_answer(call: str, response: Any) -> RemoteFailure:
             if name in ("resourceId", "resourceArn") and isinstance(value, str)
         },
     )
+
+
+def _message(said: Any) -> str:
+    """AWS's own words, in a line. A page of HTML is a proxy's, or nobody's, and says nothing."""
+    message = " ".join(str(said.get("Message") or "").split())
+    return "no message" if not message or message.startswith("<") else message
 
 
 def _from_library(call: str, error: Exception) -> RemoteFailure:

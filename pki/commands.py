@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
 from pki.audit import Actor
-from pki.exceptions import OperatorError, PKIError, RemoteFailure
+from pki.exceptions import OperatorError, PKIError, remote_failure
 
 REFUSED = 1
 REMOTE_FAILURE = 3
@@ -51,13 +51,6 @@ class OperatorCommand(BaseCommand):
 
 def refuse(sentence: str, cause: Exception | None = None) -> NoReturn:
     """End the command with one sentence and exit code 1, or 3 if the cause is another service."""
-    raise CommandError(sentence, returncode=_exit_code(cause)) from cause
-
-
-def _exit_code(cause: BaseException | None) -> int:
-    """Whether another service was what failed, in whatever words that is told."""
-    while cause is not None:
-        if isinstance(cause, RemoteFailure):
-            return REMOTE_FAILURE
-        cause = cause.__cause__
-    return REFUSED
+    # Whatever words it is told in: when another service failed, a script may try again.
+    returncode = REMOTE_FAILURE if remote_failure(cause) else REFUSED
+    raise CommandError(sentence, returncode=returncode) from cause

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from estserver.enrollment import EnrollmentRequest, enroll, record_refusal, reenroll
-from estserver.est import renderers
+from estserver.est import errors, renderers
 from estserver.est.authentication import MutualTLSAuthentication
 from estserver.est.middleware import ESTRequest
 from estserver.est.negotiation import ESTNegotiation
@@ -21,7 +21,7 @@ from pki.clients import Client
 from pki.crl import current_crl
 from pki.csr import check_csr
 from pki.csrattrs import encode_csr_attributes
-from pki.exceptions import CSRRejected, OperatorError, PKIError
+from pki.exceptions import CSRRejected, OperatorError, PKIError, remote_failure
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.prepared import PreparedProfile
 from pki.reasons import Reason
@@ -207,6 +207,8 @@ def crl(request: HttpRequest, name: str) -> HttpResponse:
     try:
         der = current_crl(ca)
     except OperatorError as error:
+        if remote_failure(error):
+            return errors.signer_unavailable(request, error)
         raise Http404 from error
     return HttpResponse(
         der, content_type="application/pkix-crl", headers={"Content-Length": str(len(der))}

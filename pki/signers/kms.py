@@ -104,7 +104,7 @@ class KMSSigner(KeySigner):
                 Tags=[{"TagKey": key, "TagValue": value} for key, value in pki_settings().tags],
             )
         arn = str(made["KeyMetadata"]["Arn"])
-        self._name(arn, ALIAS_PREFIX + name)
+        self._give_alias(arn, ALIAS_PREFIX + name)
         return arn
 
     def find_key(self, certificate: x509.Certificate) -> str:
@@ -154,7 +154,7 @@ class KMSSigner(KeySigner):
             )
         return described
 
-    def _name(self, arn: str, alias: str) -> None:
+    def _give_alias(self, arn: str, alias: str) -> None:
         """Give a new key its alias; without one, nobody would find it."""
         try:
             with aws.translated("kms:CreateAlias"):
@@ -168,8 +168,8 @@ class KMSSigner(KeySigner):
 
     def _target(self, alias: str) -> str:
         with aws.translated("kms:DescribeKey"):
-            answer = self._client().describe_key(KeyId=alias)
-        return str(answer["KeyMetadata"]["Arn"])
+            described = self._client().describe_key(KeyId=alias)
+        return str(described["KeyMetadata"]["Arn"])
 
     def _public_key(self, arn: str) -> object:
         with aws.translated("kms:GetPublicKey"):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from estserver import health
 from pki.bootstrap import bootstrap_cas
 from pki.models import AuditEvent, CertificateAuthority, IssuedCertificate
 from tests.aws_faults import Fault, Refusal, aws_calls, failing
@@ -119,10 +120,31 @@ def test_the_log_tells_operators_the_call_and_the_code(door, caplog):
 
 
 @pytest.mark.parametrize("door", ["ec-p256"], indirect=True)
+def test_a_CRL_that_cant_be_signed_now_is_there_later(door, caplog):
+    with failing("kms", "Sign", Fault.THROTTLE):
+        response = door.request("GET", "/crl/device-ca.crl")
+    assert (response.status_code, response.reason) == (503, "signer-unavailable")
+    assert int(response["Retry-After"]) > 0
+    assert "kms:Sign failed with ThrottlingException" in caplog.text
+
+    assert door.request("GET", "/crl/device-ca.crl").status_code == 200
+
+
+@pytest.mark.parametrize("door", ["ec-p256"], indirect=True)
 def test_not_ready_while_KMS_is_out_of_reach(door):
     assert door.request("GET", "/readyz").status_code == 200
+    health.forget()  # as it does after some seconds
 
     with failing("kms", "GetPublicKey", Fault.TIMEOUT):
         response = door.request("GET", "/readyz")
 
     assert (response.status_code, response.body) == (503, b"not ready\n")
+
+
+@pytest.mark.parametrize("door", ["ec-p256"], indirect=True)
+def test_strangers_who_ask_often_cost_one_call(door):
+    with aws_calls() as calls:
+        for _ in range(5):
+            assert door.request("GET", "/readyz").status_code == 200
+
+    assert calls == ["kms:GetPublicKey"]

@@ -1,0 +1,1 @@
+"""The product against a pretended AWS account: ``make demo-aws``."""
