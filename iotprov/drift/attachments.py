@@ -112,7 +112,7 @@ class _Attachments:
             direction,
             is_ours,
             advice,
-            row_id=self._expected.certificate.pk,
+            certificate_id=self._expected.certificate.pk,
         )
 
 

@@ -63,7 +63,6 @@ def _compare(
             direction,
             is_ours,
             advice,
-            row_id=ca.pk,
             is_alarming=is_alarming,
         )
 

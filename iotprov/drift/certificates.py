@@ -1,7 +1,7 @@
 """Device certificates: what AWS IoT lists of our CAs, against the record."""
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from uuid import UUID
@@ -9,7 +9,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from iotprov.conf import IoTTarget
-from iotprov.documents import body_for
+from iotprov.documents import body_for, body_in_force
 from iotprov.drift.attachments import attachment_differences
 from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction, Kind
 from iotprov.drift.expected import ABSENT, Expected, Record
@@ -17,7 +17,7 @@ from iotprov.drift.listing import CHUNK, Listed, Listing, listed_pages, new_list
 from iotprov.drift.paced import PacedRegistry
 from iotprov.models import CARegistration, DocumentVersion, Provisioning
 from iotprov.planned import PlannedThing, plan_thing
-from iotprov.registry import ACTIVE, PENDING_ACTIVATION, REVOKED, Registry
+from iotprov.registry import ACTIVE, PENDING_ACTIVATION, REVOKED, HeldCertificate, Registry
 from iotprov.template_reader import parse_template
 from iotprov.wanted import Mode
 from pki.exceptions import RemoteFailure
@@ -55,9 +55,10 @@ class _Comparison:
     def run(self, listing: Listing) -> Iterator[Difference]:
         started = timezone.now()
         failure = self._fill(listing)
-        for chunk in listing.chunks(status=ACTIVE):
-            unfit = _revoked_or_unknown(chunk)
-            yield from (one for one in self._compare_listed(unfit) if one.is_alarming)
+        for status in sorted(_GETS_IN):
+            for chunk in listing.chunks(status=status):
+                unfit = _revoked_or_unknown(chunk)
+                yield from (one for one in self._compare_listed(unfit) if one.is_alarming)
         for chunk in listing.chunks():
             for one in self._compare_listed(chunk):
                 if not one.is_alarming:
@@ -128,12 +129,12 @@ class _Comparison:
                 self.target.name,
                 Kind.CERTIFICATE,
                 str(certificate),
-                f"of the CA {certificate.ca}",
+                f"of the CA {self._ca_names.get(certificate.ca_id, 'for clients')}",
                 f"registered under {there}",
                 Direction.DIFFERS,
                 is_ours=False,
                 advice="AWS IoT can't change that: delete it there, and it is registered anew",
-                row_id=certificate.pk,
+                certificate_id=certificate.pk,
             )
 
     # What AWS doesn't list
@@ -220,7 +221,7 @@ class _Comparison:
             direction,
             is_ours,
             advice,
-            row_id=certificate.pk,
+            certificate_id=certificate.pk,
             is_alarming=is_alarming,
             is_under_way=is_under_way,
         )
@@ -245,19 +246,22 @@ class _Comparison:
         }
 
     @cached_property
-    def _template(self) -> str:
-        return body_for(DocumentVersion.Kind.TEMPLATE, self.target)
+    def _ca_names(self) -> dict[UUID, str]:
+        return {ca.pk: ca.name for ca in self._cas.values()}
 
     @cached_property
     def _template_status(self) -> str:
-        return parse_template(self._template).certificate_status
+        return parse_template(body_in_force(DocumentVersion.Kind.TEMPLATE)).certificate_status
 
-    @property
-    def _plan(self) -> Callable[[IssuedCertificate], PlannedThing]:
-        return lambda certificate: plan_thing(self._template, certificate.to_x509())
+    @cached_property
+    def _template(self) -> str:
+        return body_for(DocumentVersion.Kind.TEMPLATE, self.target)
+
+    def _plan(self, certificate: IssuedCertificate) -> PlannedThing:
+        return plan_thing(self._template, certificate.to_x509())
 
 
-def _find(certificate_id: str, registry: Registry):
+def _find(certificate_id: str, registry: Registry) -> HeldCertificate | None:
     return registry.find(certificate_id)
 
 

@@ -43,8 +43,8 @@ class Difference:
     is_ours: bool
     """Whether a repair mends it; what isn't ours is never touched."""
     advice: str
-    row_id: uuid.UUID | None = None
-    """Primary key of the CA or certificate on record, when there is one."""
+    certificate_id: uuid.UUID | None = None
+    """Primary key of the certificate on record, when it is about one."""
     is_alarming: bool = False
     """A device may be getting in that mustn't."""
     is_under_way: bool = False

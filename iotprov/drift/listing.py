@@ -86,7 +86,7 @@ class Listing:
 
 @contextmanager
 def new_listing() -> Iterator[Listing]:
-    """An empty listing. SQLite keeps it in a file of its own as soon as it grows, and deletes it."""
+    """An empty listing. SQLite moves it to a file as soon as it grows, and deletes that."""
     with closing(sqlite3.connect("", isolation_level=None)) as connection:
         yield Listing(connection)
 

@@ -63,7 +63,7 @@ class Repair:
         return drain(target=self._target.name)
 
     def _register(self, difference: Difference) -> None:
-        ca = CertificateAuthority.objects.get(pk=difference.row_id)
+        ca = CertificateAuthority.objects.get(name=difference.name)
         row = register_ca(ca, self._target, actor=self._actor)
         if row.state == CARegistration.State.FAILED:
             raise OperatorError(row.error)
@@ -71,10 +71,9 @@ class Repair:
     def _enqueue(self) -> None:
         def write() -> None:
             for one in self._waiting:
-                if one.row_id is not None:
-                    is_urgent = one.is_alarming
-                    enqueue([one.row_id], is_urgent=is_urgent, targets=[self._target.name])
-                    self._record(one)
+                ids = [one.certificate_id] if one.certificate_id else []
+                enqueue(ids, is_urgent=one.is_alarming, targets=[self._target.name])
+                self._record(one)
 
         in_write_transaction(write)
         self._waiting = []
