@@ -9,6 +9,7 @@ import base64
 import itertools
 import json
 from collections import defaultdict
+from contextlib import contextmanager
 from functools import cache
 
 import pytest
@@ -46,6 +47,15 @@ class AWSEdge:
         With ``worked``, only the answer is lost.
         """
         self._faults[operation] += [(code, status, worked)] * times
+
+    @contextmanager
+    def failing(self, operation, code, *, status=400):
+        """Let every call of ``operation`` fail meanwhile."""
+        self.fail(operation, code, status=status, times=1000)
+        try:
+            yield
+        finally:
+            self._faults[operation].clear()
 
     def named(self, *operations):
         """The calls of these operations, in order."""
@@ -139,16 +149,18 @@ class ListingEdge(AWSEdge):
 
     def __init__(self, account="123456789012", region="eu-central-1"):
         super().__init__()
-        self._held = iot_backends[account][region]
+        self.held = iot_backends[account][region]
         self.unlisted = set()
         """IDs of certificates that lists don't hold yet."""
+        self.page_size = 250
+        """The most that a page of certificates holds."""
 
     def _ListCACertificates(self, params):
-        return self._page(self._held.ca_certificates.values(), 25, params)
+        return self._page(self.held.ca_certificates.values(), 25, params)
 
     def _ListCertificatesByCA(self, params):
-        of_ca = self._held.list_certificates_by_ca(params["caCertificateId"])
-        return self._page(of_ca, params["pageSize"], params)
+        of_ca = self.held.list_certificates_by_ca(params["caCertificateId"])
+        return self._page(of_ca, min(params["pageSize"], self.page_size), params)
 
     def _page(self, held, size, params):
         """Markers look like AWS's, which are base64."""

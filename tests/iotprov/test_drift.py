@@ -121,7 +121,7 @@ def test_a_denied_device_that_somebody_let_in_again_is_stopped(agreed):
 
 
 def test_a_certificate_that_should_be_gone_is_removed(agreed, clock, in_mode):
-    in_mode("register", overlap_days=7, iot_removal_days=30)
+    in_mode("register", validity_days=30, overlap_days=7, iot_removal_days=20)
     row = agreed.enroll("sensor-1")
     agreed.renew(row, key=1)
     clock(days=60)
