@@ -63,11 +63,12 @@ class _Comparison:
             for one in self._compare_listed(chunk):
                 if not one.is_alarming:
                     yield one
-            if self.deep:
-                yield from self._look_deeper(chunk)
         if failure is not None:  # who isn't listed may be on a page that we didn't get
             raise failure
         yield from self._compare_unlisted(listing, started)
+        if self.deep:
+            for chunk in listing.chunks():
+                yield from self._look_deeper(chunk)
 
     def _fill(self, listing: Listing) -> RemoteFailure | None:
         try:
