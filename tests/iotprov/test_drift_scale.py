@@ -100,8 +100,7 @@ def test_a_fleet_is_compared_page_by_page_with_few_statements(agreed):
     assert agreed.edge.parameters("ListCertificatesByCA")["pageSize"] == PAGE
     assert agreed.edge.named("DescribeCertificate") == ["DescribeCertificate"]  # who is missing
     chunks = math.ceil((FLEET + 1) / CHUNK)
-    print("STATEMENTS", len(queries))
-    assert len(queries) <= 12 * chunks + 30, len(queries)
+    assert len(queries) <= 8 * chunks + 25, len(queries)
     values = [
         one.count(",") + 1
         for query in queries
