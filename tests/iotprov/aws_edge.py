@@ -5,18 +5,22 @@ call's parameters are checked against the real service model before it sees them
 no answer for goes on to moto.
 """
 
+import base64
 import itertools
 import json
 from collections import defaultdict
+from contextlib import contextmanager
 from functools import cache
 
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
 from moto.iam import models
+from moto.iot.models import iot_backends
 
+from iotprov.authorities.registry import COURTESY_SECONDS
 from pki import aws
-from pki.aws import HERE
+from pki.aws import HERE, READ_TIMEOUT
 
 TIMEOUT = "timeout"
 
@@ -29,10 +33,10 @@ class AWSEdge:
         self.templates = {}
         self._faults = defaultdict(list)
 
-    def serve(self, place=HERE):
+    def serve(self, place=HERE, patience=READ_TIMEOUT):
         """Stand behind the clients of ``place``; each has an AWS of its own."""
         for service in ("iot", "iam"):
-            events = aws.client(service, place).meta.events
+            events = aws.client(service, place, patience=patience).meta.events
             events.register(f"before-parameter-build.{service}", self._remember)
             events.register(f"before-call.{service}", self._answer)
         return self
@@ -43,6 +47,15 @@ class AWSEdge:
         With ``worked``, only the answer is lost.
         """
         self._faults[operation] += [(code, status, worked)] * times
+
+    @contextmanager
+    def failing(self, operation, code, *, status=400):
+        """Let every call of ``operation`` fail meanwhile."""
+        self.fail(operation, code, status=status, times=1000)
+        try:
+            yield
+        finally:
+            self._faults[operation].clear()
 
     def named(self, *operations):
         """The calls of these operations, in order."""
@@ -68,6 +81,10 @@ class AWSEdge:
         if code:
             answer = _error(code, status)
         return answer
+
+    def serves(self, operation):
+        """Whether the answers are ours; else moto's."""
+        return hasattr(self, f"_{operation}")
 
     def _CreateProvisioningTemplate(self, params):
         name = params["templateName"]
@@ -127,6 +144,44 @@ class AWSEdge:
         return _answered()
 
 
+class ListingEdge(AWSEdge):
+    """An account whose CAs are listed too, and certificates page by page, as moto holds them."""
+
+    def __init__(self, account="123456789012", region="eu-central-1"):
+        super().__init__()
+        self.held = iot_backends[account][region]
+        self.unlisted = set()
+        """IDs of certificates that lists don't hold yet."""
+        self.page_size = 250
+        """The most that a page of certificates holds."""
+
+    def _ListCACertificates(self, params):
+        return self._page(self.held.ca_certificates.values(), 25, params)
+
+    def _ListCertificatesByCA(self, params):
+        of_ca = self.held.list_certificates_by_ca(params["caCertificateId"])
+        return self._page(of_ca, min(params["pageSize"], self.page_size), params)
+
+    def _page(self, held, size, params):
+        """Markers look like AWS's, which are base64."""
+        rows = [one for one in held if one.certificate_id not in self.unlisted]
+        start = int(base64.b64decode(params.get("marker", "")) or 0)
+        more = {}
+        if len(rows) > start + size:
+            more["nextMarker"] = base64.b64encode(str(start + size).encode()).decode()
+        return _answered(
+            certificates=[
+                {
+                    "certificateArn": one.arn,
+                    "certificateId": one.certificate_id,
+                    "status": one.status,
+                }
+                for one in rows[start : start + size]
+            ],
+            **more,
+        )
+
+
 def _answered(**parsed):
     return AWSResponse("", 200, {}, None), {**parsed, "ResponseMetadata": {"HTTPStatusCode": 200}}
 
@@ -148,9 +203,23 @@ def _managed_policies():
 
 
 @pytest.fixture
-def aws_edge(monkeypatch, aws_cloud):
-    """An AWS account that has provisioning templates too, and fails on demand."""
+def managed_policies(monkeypatch, aws_cloud):
+    """The account's IAM knows AWS's own policies."""
     monkeypatch.setattr(models, "aws_managed_policies_data", _managed_policies())
     # moto leaves them out, unless it is asked before it makes its IAM.
     monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+
+
+@pytest.fixture
+def aws_edge(managed_policies):
+    """An AWS account that has provisioning templates too, and fails on demand."""
     return AWSEdge().serve()
+
+
+@pytest.fixture
+def listing_edge(managed_policies):
+    """The same with lists; what is asked with less patience is seen too."""
+    edge = ListingEdge()
+    for patience in (READ_TIMEOUT, COURTESY_SECONDS):
+        edge.serve(patience=patience)
+    return edge

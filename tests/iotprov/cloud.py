@@ -41,12 +41,13 @@ class Cloud:
     iot: Any
 
     @classmethod
-    def prepared(cls, region="eu-central-1"):
+    def prepared(cls, region="eu-central-1", *, with_policy=True):
         """With policy and thing group."""
         iot = boto3.client("iot", region_name=region)
         iot.meta.events.unregister("before-send", aws_faults._inject)  # the tests' own calls
         iot.meta.events.unregister("before-call", aws_faults._note)  # neither fail nor count
-        iot.create_policy(policyName=POLICY, policyDocument="{}")
+        if with_policy:
+            iot.create_policy(policyName=POLICY, policyDocument="{}")
         iot.create_thing_group(thingGroupName=GROUP)
         return cls(iot)
 
@@ -77,10 +78,13 @@ class Cloud:
         """The names of the things in the template's group."""
         return sorted(self.iot.list_things_in_thing_group(thingGroupName=GROUP)["things"])
 
-    def connect_first(self, certificate, *, policy=POLICY, thing=None):
+    def connect_first(self, certificate, *, policy=POLICY, thing=None, ca=None):
         """What JITP does when a device with an unknown certificate connects."""
         pem = certificate.public_bytes(Encoding.PEM).decode()
-        arn = self.iot.register_certificate(certificatePem=pem, status="ACTIVE")["certificateArn"]
+        under = {"caCertificatePem": ca.pem} if ca else {}  # moto lists it under no CA otherwise
+        arn = self.iot.register_certificate(certificatePem=pem, status="ACTIVE", **under)[
+            "certificateArn"
+        ]
         name = thing or certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
         if name not in self.things():
             self.iot.create_thing(thingName=name)

@@ -1,0 +1,100 @@
+"""Device CAs: those that a target should hold, and those that only it has."""
+
+from collections.abc import Iterator
+
+from iotprov.authorities import registry as ca_registry
+from iotprov.authorities.registration import check_registrable, wanted_of
+from iotprov.authorities.registry import RegisteredCA
+from iotprov.conf import IoTTarget
+from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction, Kind
+from iotprov.models import CARegistration
+from pki.exceptions import OperatorError
+from pki.models import CertificateAuthority
+from pki.names import name_text
+
+
+def ca_differences(target: IoTTarget) -> Iterator[Difference]:
+    """Compare the CAs that ``target`` should hold: the active, and those registered once.
+
+    Raises ``RemoteFailure`` when one can't be looked at.
+    """
+    rows = _rows(target)
+    for ca in CertificateAuthority.objects.device():
+        row = rows.get(ca.pk)
+        known_id = row.certificate_id if row else ""
+        if ca.status != CertificateAuthority.Status.ACTIVE and not known_id:
+            continue
+        found = ca_registry.find_by_id(ca.certificate, target, known_id=known_id)
+        yield from _compare(ca, row, found, target)
+
+
+def foreign_ca_differences(target: IoTTarget) -> Iterator[Difference]:
+    """The CAs that only ``target`` has, which are nobody's here. Raises ``RemoteFailure``."""
+    ours = {ca.certificate for ca in CertificateAuthority.objects.device()}
+    for found in ca_registry.list_registered(target):
+        if found.certificate not in ours:
+            yield _foreign(found, target)
+
+
+def _rows(target: IoTTarget) -> dict[object, CARegistration]:
+    return {row.ca_id: row for row in CARegistration.objects.filter(target=target.name)}
+
+
+def _compare(
+    ca: CertificateAuthority,
+    row: CARegistration | None,
+    found: RegisteredCA | None,
+    target: IoTTarget,
+) -> Iterator[Difference]:
+    def difference(
+        ours: str, theirs: str, direction: Direction, *, is_alarming: bool = False
+    ) -> Difference:
+        is_ours, advice = True, MENDED_BY_REPAIR
+        try:
+            check_registrable(ca)
+        except OperatorError as error:
+            is_ours, advice = False, str(error)
+        return Difference(
+            target.name,
+            Kind.CA,
+            ca.name,
+            ours,
+            theirs,
+            direction,
+            is_ours,
+            advice,
+            is_alarming=is_alarming,
+        )
+
+    is_revoked = ca.status == CertificateAuthority.Status.REVOKED
+    if found is None:
+        if not is_revoked:
+            yield difference("registered", "", Direction.HERE_ONLY)
+        return
+    if row is None or row.certificate_id != found.certificate_id:
+        yield difference("", f"registered as {found.certificate_id}", Direction.AWS_ONLY)
+    for one in ca_registry.differences(found, wanted_of(ca)):
+        yield difference(
+            f"{one.what} {one.wanted}",
+            f"{one.what} {one.found}",
+            Direction.DIFFERS,
+            is_alarming=is_revoked,
+        )
+
+
+def _foreign(found: RegisteredCA, target: IoTTarget) -> Difference:
+    subject = (
+        name_text(found.certificate.subject) if found.certificate else "a CA that can't be read"
+    )
+    enters = "devices of it can register themselves" if found.is_auto_registration_on else "no JITP"
+    return Difference(
+        target.name,
+        Kind.CA,
+        found.certificate_id,
+        "",
+        f"{subject}, {found.status}, {enters}",
+        Direction.AWS_ONLY,
+        is_ours=False,
+        advice="it is no device CA of this server: if nobody means it, set it INACTIVE in AWS IoT "
+        "and delete it there",
+    )

@@ -1,0 +1,135 @@
+"""The IoT policy, the provisioning template and its role: what a target holds of them."""
+
+import json
+from collections.abc import Iterator
+
+from iotprov.conf import IoTTarget, iot_settings
+from iotprov.documents import held
+from iotprov.documents.held import Held
+from iotprov.documents.role import ensure_role
+from iotprov.documents.validation import profiles_told_of
+from iotprov.documents.versions import body_for, current, name_of
+from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction
+from iotprov.drift.differences import Kind as What
+from iotprov.models import DocumentPush, DocumentVersion
+from pki.exceptions import OperatorError, RemoteFailure
+
+Kind = DocumentVersion.Kind
+
+_JITP = "JITP"
+
+
+def policy_differences(target: IoTTarget) -> Iterator[Difference]:
+    """Compare the IoT policy. Raises ``RemoteFailure``, or ``DocumentError`` for ours."""
+    if _is_expected(Kind.POLICY, target):
+        found = held.held_policy(target, name_of(Kind.POLICY))
+        yield from _text_differences(Kind.POLICY, target, found)
+
+
+def template_differences(target: IoTTarget) -> Iterator[Difference]:
+    """Compare the provisioning template, then the role that it works with.
+
+    Raises ``RemoteFailure``, or ``DocumentError`` for ours.
+    """
+    if not _is_expected(Kind.TEMPLATE, target):
+        return
+    name = name_of(Kind.TEMPLATE)
+    found = held.held_template(target, name)
+    if found is not None and found.template_type != _JITP:
+        yield Difference(
+            target.name,
+            What.TEMPLATE,
+            name,
+            f"type {_JITP}",
+            f"type {found.template_type}",
+            Direction.DIFFERS,
+            is_ours=False,
+            advice="AWS IoT can't change that: choose another Properties.iotTemplateName",
+        )
+        return
+    yield from _text_differences(Kind.TEMPLATE, target, found)
+    yield from _role_differences(target, found)
+
+
+def _is_expected(kind: Kind, target: IoTTarget) -> bool:
+    """Whether AWS should hold the document: it is in use, or was pushed there once."""
+    if iot_settings().is_jitp_configured or (kind == Kind.POLICY and profiles_told_of()):
+        return True
+    pushed = DocumentPush.objects.filter(kind=kind, name=name_of(kind), target=target.name)
+    return pushed.exclude(pushed_at=None).exists()
+
+
+def _text_differences(kind: Kind, target: IoTTarget, found: Held | None) -> Iterator[Difference]:
+    text, name = body_for(kind, target), name_of(kind)
+    version = current(kind)
+    here = str(version) if version else "the configured file"
+    where = DocumentPush.objects.filter(kind=kind, name=name, target=target.name)
+    pushed = where.values_list("aws_version", flat=True).first() or ""
+
+    def difference(ours: str, theirs: str, direction: Direction, advice: str) -> Difference:
+        what = What.POLICY if kind == Kind.POLICY else What.TEMPLATE
+        return Difference(target.name, what, name, ours, theirs, direction, True, advice)
+
+    if found is None:
+        yield difference(here, "", Direction.HERE_ONLY, MENDED_BY_REPAIR)
+        return
+    is_other_version = pushed not in ("", found.version)
+    if not _is_same(found.body, text):
+        told = f"another text, version {found.version}"
+        if is_other_version:
+            told += f" (we had put version {pushed} in force)"
+        advice = f"sync_{kind} --dry-run shows what differs; {MENDED_BY_REPAIR}"
+        yield difference(here, told, Direction.DIFFERS, advice)
+    elif is_other_version:
+        yield difference(
+            f"version {pushed}",
+            f"version {found.version}, of the same text",
+            Direction.DIFFERS,
+            f"somebody wrote it or put it in force: {MENDED_BY_REPAIR}, on record",
+        )
+
+
+def _role_differences(target: IoTTarget, found: Held | None) -> Iterator[Difference]:
+    chosen = iot_settings()
+
+    def difference(
+        what: What, ours: str, theirs: str, *, advice: str = MENDED_BY_REPAIR, is_ours: bool = True
+    ) -> Difference:
+        name = chosen.template_name if what is What.TEMPLATE else chosen.provisioning_role_name
+        direction = Direction.DIFFERS if theirs else Direction.HERE_ONLY
+        return Difference(target.name, what, name, ours, theirs, direction, is_ours, advice)
+
+    try:
+        role = ensure_role(target, dry_run=True)
+    except RemoteFailure:
+        raise
+    except OperatorError as error:
+        trust = "trusted by AWS IoT", "not trusted by it"
+        yield difference(What.ROLE, *trust, advice=str(error), is_ours=False)
+        return
+    if role.is_new:
+        yield difference(What.ROLE, "a role for JITP", "")
+    else:
+        for done in role.done:
+            yield difference(
+                What.ROLE, "as we made it", "changed", advice=f"drift --repair: {done}"
+            )
+    for warning in role.warnings:
+        yield difference(
+            What.ROLE, "no more than JITP needs", "more, or less", advice=warning, is_ours=False
+        )
+    if found is None:
+        return
+    if found.role_arn != role.arn:
+        theirs = f"works with {found.role_arn or 'no role'}"
+        yield difference(What.TEMPLATE, f"works with {role.arn}", theirs)
+    if not found.is_enabled:
+        yield difference(What.TEMPLATE, "enabled", "disabled")
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two texts are the same JSON, however it is laid out."""
+    try:
+        return bool(json.loads(one) == json.loads(other))
+    except ValueError:  # not from us
+        return one == other

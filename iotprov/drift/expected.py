@@ -1,0 +1,170 @@
+"""What AWS IoT should hold of many certificates at once: a few statements for all of them.
+
+The same that ``iotprov.provisioning.facts`` and ``iotprov.provisioning.wanted`` say of one, as far as a status goes.
+"""
+
+import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from iotprov.drift.listing import CHUNK
+from iotprov.models import CARegistration, Provisioning
+from iotprov.provisioning.registry import ACTIVE, INACTIVE, PENDING_ACTIVATION, REVOKED
+from iotprov.provisioning.wanted import Facts, Goal, Mode, Wanted, wanted
+from pki.models import DenylistEntry, IssuedCertificate
+from pki.names import fold_name
+
+ABSENT = ""
+"""The status of a certificate that AWS IoT doesn't know."""
+
+PATIENCE = datetime.timedelta(minutes=5)
+"""How long the outbox may be at something before it counts as a difference."""
+
+Named = tuple[str, str]
+"""Kind and value of an entry of the denylist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A certificate on record, and what AWS IoT should hold of it."""
+
+    certificate: IssuedCertificate
+    """With its profile."""
+    wanted: Wanted
+    row: Provisioning | None
+    """Of the outbox."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the record has a say in what AWS IoT holds of it."""
+        return self.wanted.goal is not Goal.NOTHING
+
+    def statuses(self, template_status: str) -> tuple[str, ...]:
+        """The statuses that are as they should be, the one to speak of first.
+
+        ``template_status`` is the one that the template gives certificates.
+        """
+        unknown = () if self.wanted.is_registered_if_unknown else (ABSENT,)
+        match self.wanted.goal:
+            case Goal.PROVISIONED:
+                return (template_status,)
+            case Goal.RENEWED:
+                return (ACTIVE, template_status, *((ABSENT,) if self._is_left_to_jitp else ()))
+            case Goal.LEFT_TO_JITP:
+                return (ACTIVE, PENDING_ACTIVATION, ABSENT)
+            case Goal.SUSPENDED:
+                # Revoked by somebody else it stays so, and is as dead as it should be.
+                return (
+                    INACTIVE,
+                    REVOKED,
+                    *unknown,
+                    *((ACTIVE,) if self._is_waiting_for_successor else ()),
+                )
+            case Goal.DETACHED:
+                return (INACTIVE, REVOKED, *unknown)
+            case Goal.REVOKED:
+                return (REVOKED, *unknown)
+            case Goal.REMOVED:
+                return (ABSENT,)
+            case Goal.NOTHING:
+                return ()
+
+    @property
+    def _is_left_to_jitp(self) -> bool:
+        """Renewed before the device ever connected, so that there was nothing to follow."""
+        profile = self.certificate.profile
+        return (
+            profile is not None
+            and profile.iot_provisioning == Mode.JITP
+            and self.row is not None
+            and self.row.state == Provisioning.State.SETTLED
+            and not self.row.aws_certificate_id
+        )
+
+    @property
+    def _is_waiting_for_successor(self) -> bool:
+        """Make before break: settled as ACTIVE since it was to be stopped, and looked at again."""
+        row = self.row
+        return (
+            row is not None
+            and row.state == Provisioning.State.SETTLED
+            and row.aws_status == ACTIVE
+            and row.next_attempt_at is not None
+            and row.next_attempt_at > timezone.now()
+        )
+
+    def is_under_way(self, looked_at: datetime.datetime) -> bool:
+        """Whether the outbox has just begun with it, or done it since AWS was looked at."""
+        row = self.row
+        if row is None:
+            return False
+        if row.settled_at is not None and row.settled_at >= looked_at:
+            return True
+        since = {
+            Provisioning.State.PENDING: row.pending_since,
+            Provisioning.State.SETTLED: row.next_attempt_at,
+        }.get(Provisioning.State(row.state))
+        now = timezone.now()
+        return since is not None and now - PATIENCE < since <= now
+
+
+class Record:
+    """Our side of a target, read in chunks."""
+
+    def __init__(self, target_name: str, at: datetime.datetime) -> None:
+        self._target_name = target_name
+        self._at = at
+        registrations = CARegistration.objects.filter(target=target_name)
+        self._jitp_ca_ids = frozenset(
+            registrations.filter(is_auto_registration_on=True).values_list("ca_id", flat=True)
+        )
+
+    def expected(self, certificates: Sequence[IssuedCertificate]) -> Iterator[Expected]:
+        """What is wanted of ``certificates``, at most ``CHUNK``, read with their profiles."""
+        names = {one.pk: _names(one) for one in certificates}
+        denied = _denied(sorted({value for named in names.values() for _, value in named}))
+        rows = {
+            row.certificate_id: row
+            for row in Provisioning.objects.filter(
+                target=self._target_name, certificate__in=[one.pk for one in certificates]
+            )
+        }
+        for one in certificates:
+            facts = Facts(
+                one,
+                is_denied=not denied.isdisjoint(names[one.pk]),
+                can_be_provisioned_by_aws=one.ca_id in self._jitp_ca_ids or _is_of_jitp(one),
+            )
+            yield Expected(one, wanted(facts, self._at), rows.get(one.pk))
+
+
+def _is_of_jitp(certificate: IssuedCertificate) -> bool:
+    profile = certificate.profile
+    return profile is not None and profile.iot_provisioning == Mode.JITP
+
+
+def _names(certificate: IssuedCertificate) -> frozenset[Named]:
+    """The entries of the denylist that would name a certificate (``iotprov.provisioning.facts``)."""
+    kinds = DenylistEntry.Kind
+    fingerprint = certificate.fingerprint_sha256 or ""
+    return frozenset(
+        {
+            (kinds.COMMON_NAME.value, fold_name(certificate.common_name)),
+            (kinds.DEVICE_SERIAL.value, certificate.device_serial.casefold()),
+            (kinds.KEY.value, certificate.key_sha256),
+            (kinds.CLIENT.value, fingerprint),
+            (kinds.FINGERPRINT.value, fingerprint),
+            (kinds.SERIAL_NUMBER.value, certificate.serial_number),
+        }
+    )
+
+
+def _denied(values: Sequence[str]) -> set[Named]:
+    """The entries in force that have one of ``values``."""
+    found: set[Named] = set()
+    for start in range(0, len(values), CHUNK):
+        entries = DenylistEntry.objects.in_force().filter(value__in=values[start : start + CHUNK])
+        found.update(entries.values_list("kind", "value"))
+    return found

@@ -1,0 +1,40 @@
+"""Questions to one target's registry, no faster than AWS allows."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from iotprov.conf import IoTTarget
+from iotprov.provisioning.pacing import Pace
+from iotprov.provisioning.registry import Registry
+from pki.exceptions import RemoteFailure
+
+TRIES = 5
+"""How often a question is asked that AWS throttles."""
+
+T = TypeVar("T")
+
+
+class PacedRegistry:
+    """A registry that is only asked; enrollments under way have the same quotas, and come first."""
+
+    def __init__(self, target: IoTTarget) -> None:
+        self._pace = Pace()
+        self._registry = Registry(target, before_call=self._wait)
+
+    def ask(self, question: Callable[[Registry], T]) -> T:
+        """The answer to ``question``. Raises ``RemoteFailure``, also after throttles in a row."""
+        for _ in range(TRIES - 1):
+            try:
+                answer = question(self._registry)
+            except RemoteFailure as failure:
+                if not failure.is_throttled:
+                    raise
+                self._pace.slow_down()
+            else:
+                self._pace.go_on()
+                return answer
+        return question(self._registry)
+
+    def _wait(self, operation: str) -> None:
+        time.sleep(self._pace.delay(operation))
