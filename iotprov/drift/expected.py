@@ -1,6 +1,7 @@
 """What AWS IoT should hold of many certificates at once: a few statements for all of them.
 
-The same that ``iotprov.provisioning.facts`` and ``iotprov.provisioning.wanted`` say of one, as far as a status goes.
+The same that ``iotprov.provisioning.facts`` and ``iotprov.provisioning.wanted`` say of one, as
+far as a status goes.
 """
 
 import datetime
@@ -146,7 +147,7 @@ def _is_of_jitp(certificate: IssuedCertificate) -> bool:
 
 
 def _names(certificate: IssuedCertificate) -> frozenset[Named]:
-    """The entries of the denylist that would name a certificate (``iotprov.provisioning.facts``)."""
+    """The entries of the denylist that would name it (as in ``iotprov.provisioning.facts``)."""
     kinds = DenylistEntry.Kind
     fingerprint = certificate.fingerprint_sha256 or ""
     return frozenset(
