@@ -27,7 +27,7 @@ def make_first_admin(username: str, *, actor: Actor) -> str:
             raise OperatorError(
                 "the web admin has an account already; sign in with it to make others"
             )
-        users.create_superuser(username, password=password)  # type: ignore[attr-defined]
+        users.create_superuser(username, password=password)
         audit.record("first_admin", actor=actor, target=f"account:{username}")
 
     in_write_transaction(make)

@@ -20,7 +20,7 @@ from typing import Any
 
 import django
 from django.core.management import CommandError, call_command
-from zappa.handler import LambdaHandler
+from zappa.handler import LambdaHandler  # type: ignore[import-untyped]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "estserver.settings.admin")
 django.setup()
@@ -74,7 +74,7 @@ class CommandFailed(Exception):
     """A command of a schedule failed; raised so that the invocation counts as an error."""
 
 
-class AdminHandler(LambdaHandler):
+class AdminHandler(LambdaHandler):  # type: ignore[misc]
     """Zappa's handler, less everything by which it runs what the event names."""
 
     def handler(self, event: dict[str, Any], context: Any) -> Any:

@@ -3,16 +3,13 @@
 from typing import Any, cast
 
 from django.http import Http404, HttpRequest, HttpResponse
-from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from estserver.enrollment import EnrollmentRequest, enroll, record_refusal, reenroll
 from estserver.est import renderers
 from estserver.est.authentication import MutualTLSAuthentication
 from estserver.est.middleware import ESTRequest
-from estserver.est.negotiation import ESTNegotiation
+from estserver.est.operation import OperationView
 from estserver.est.parsers import PKCS10Parser
 from estserver.est.permissions import IsEnrollmentClient
 from pki import prepared
@@ -31,27 +28,15 @@ Operation = IssuedCertificate.Operation
 LIBEST_USER_AGENT = "Cisco EST client"
 
 
-class ESTView(APIView):
+class ESTView(OperationView):
     """What all operations share."""
-
-    authentication_classes = []
-    permission_classes = []
-    content_negotiation_class = ESTNegotiation
 
     label: str = ""
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check the method, authenticate and authorise, before a byte of the body is read."""
+    def prepare(self, **kwargs: Any) -> None:
+        """The label, and CAs and profiles as they are now."""
         self.label = kwargs.get("label") or ""
-        if (request.method or "").lower() not in self.http_method_names:
-            raise MethodNotAllowed(request.method or "")
         self.seen.world = prepared.current()
-        super().initial(request, *args, **kwargs)
-
-    @property
-    def default_response_headers(self) -> dict[str, str]:
-        """None: DRF's ``Allow`` and ``Vary`` tell EST clients nothing; their buffers are small."""
-        return {}
 
     @property
     def seen(self) -> ESTRequest:
@@ -123,7 +108,7 @@ class _EnrollmentView(ESTView):
             tenant_id=_tenant_id(self.seen.GET.get("tenant-id", "")),
         )
 
-    def handle_exception(self, exc: Exception) -> Response:
+    def handle_exception(self, exc: Exception) -> HttpResponse:
         """Answer a refusal, and put it on the audit trail, where its request id finds it.
 
         Only for callers with a certificate: a stranger's refusals are in the log alone, so that
