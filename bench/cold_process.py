@@ -7,11 +7,13 @@ that both took in milliseconds, the answer's status, and the modules that were l
 nothing of the project's: whatever it needs itself, Lambda's own runtime has loaded too.
 """
 
+import base64
 import json
 import sys
 import time
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 
 def main() -> None:
@@ -31,10 +33,16 @@ def main() -> None:
                 "import_ms": (imported - started) * 1000,
                 "request_ms": (answered - imported) * 1000,
                 "status": int(answer["statusCode"]),
+                "body": _text(answer),
                 "modules": sorted(set(sys.modules) - before),
             }
         )
     )
+
+
+def _text(answer: dict[str, Any]) -> str:
+    body = str(answer.get("body") or "")
+    return base64.b64decode(body).decode() if answer.get("isBase64Encoded") else body
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,19 +35,27 @@ class Package:
         return sum(part.size for part in self.parts)
 
 
-def make_package(stage: str, path: Path) -> Package:
+def make_package(
+    stage: str,
+    path: Path,
+    *,
+    settings: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Package:
     """Have Zappa make the package of ``stage`` at ``path``, as ``zappa deploy`` would.
 
-    Takes about a quarter of a minute. Raises OperatorError with what Zappa says.
+    ``settings`` is a file in place of ``zappa_settings.json``. Takes about a quarter of a minute.
+    Raises OperatorError with what Zappa says.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
+    own_settings = ["-s", str(settings)] if settings else []
     zappa = "import sys; from zappa.cli import handle; sys.argv[0] = 'zappa'; handle()"
     done = subprocess.run(  # noqa: S603 - Zappa, with arguments of ours
-        [sys.executable, "-P", "-c", zappa, "package", stage, "-o", str(path)],
+        [sys.executable, "-P", "-c", zappa, "package", stage, "-o", str(path), *own_settings],
         cwd=PROJECT_ROOT,
-        env=os.environ | {"VIRTUAL_ENV": sys.prefix},
+        env={**environ, "VIRTUAL_ENV": sys.prefix},
         capture_output=True,
         text=True,
         timeout=10 * MINUTES,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ESTNegotiation:
-    """A wrong ``Content-Type`` may do, as ``apiStrictHeadersCheck`` says. Nobody reads ``Accept``."""
+    """A wrong ``Content-Type`` may do (``apiStrictHeadersCheck``); nobody reads ``Accept``."""
 
     def select_parser(
         self, request: "Request", parsers: "Sequence[PKCS10Parser]"

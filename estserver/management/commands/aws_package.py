@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandParser
 
 from estserver.deploy.package import Package, make_package
+from estserver.deploy.package_config import package_config
 from estserver.deploy.package_lock import STAGES
 from pki.commands import OperatorCommand
 
@@ -23,7 +25,9 @@ class Command(OperatorCommand):
         parser.add_argument("--out", type=Path, default=Path("var", "package"), metavar="DIRECTORY")
 
     def handle(self, *args: Any, stages: list[str], out: Path, **options: Any) -> None:
-        """A table of the largest parts for each stage."""
+        """What the operator should know, then a table of the largest parts for each stage."""
+        for note in package_config(settings.CONFIG).notes:
+            self.stdout.write(note)
         for stage in stages or STAGES:
             self._list(make_package(stage, out / f"est-server-{stage}.zip"))
 
