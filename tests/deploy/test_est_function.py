@@ -58,10 +58,13 @@ def test_a_first_enrollment_is_answered_with_a_certificate(answer, installation)
     (certificate,) = pkcs7.load_der_pkcs7_certificates(base64.b64decode(found["body"]))
     (name,) = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     assert name.value == "packaged-1"
-    assert installation.ask("""
+    assert (
+        installation.ask("""
         from pki.models import IssuedCertificate
         answer = IssuedCertificate.objects.filter(common_name="packaged-1").count()
-    """) == 1
+    """)
+        == 1
+    )
 
 
 def test_cacerts_is_answered(answer):

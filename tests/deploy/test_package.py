@@ -47,8 +47,9 @@ def test_every_module_below_the_top_is_compiled(package):
     missing = [
         path
         for path in modules
-        if not (path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc")
-        .exists()
+        if not (
+            path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc"
+        ).exists()
     ]
     assert missing == []
 
