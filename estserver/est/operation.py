@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.generic import View
-from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.exceptions import MethodNotAllowed, UnsupportedMediaType
 from rest_framework.request import Request
 
 from estserver.est.authentication import MutualTLSAuthentication
@@ -34,7 +34,6 @@ class OperationView(View):
         # Its stubs ask for the framework's base classes, of which nothing would be used.
         self.request = Request(
             request,
-            parsers=[parser() for parser in self.parser_classes],  # type: ignore[misc]
             authenticators=[one() for one in self.authentication_classes],  # type: ignore[misc]
             negotiator=ESTNegotiation(),  # type: ignore[arg-type]
         )
@@ -58,6 +57,20 @@ class OperationView(View):
         _ = self.request.user  # authenticates
         for permission in self.permission_classes:
             permission().has_permission(self.request, self)
+
+    def parse(self) -> bytes | None:
+        """What the operation's parser makes of the body; ``None`` when there is no body.
+
+        Not ``request.data``: that imports every parser there is, and the renderers with them.
+        Raises ``UnsupportedMediaType``, and whatever the parser does.
+        """
+        request = self.request
+        if request.stream is None:
+            return None
+        parser = ESTNegotiation().select_parser(request, [one() for one in self.parser_classes])
+        if parser is None:
+            raise UnsupportedMediaType(request.content_type)
+        return parser.parse(request.stream)
 
     def handle_exception(self, exc: Exception) -> HttpResponse:
         """The answer to a refusal, or to a bug."""

@@ -91,11 +91,11 @@ class _EnrollmentView(ESTView):
     common_name = ""
     """Of the CSR, once it is checked."""
 
-    def enrollment_request(self, request: Request) -> EnrollmentRequest:
+    def enrollment_request(self) -> EnrollmentRequest:
         """Everything about the request, typed and checked; nothing in it is HTTP any more."""
         profile = self.profile
-        body = request.data
-        if not isinstance(body, bytes):  # DRF asks no parser when there is no body
+        body = self.parse()
+        if body is None:
             raise CSRRejected(Reason.BODY_EMPTY)
         csr = check_csr(body, profile.rules)
         self.common_name = csr.common_name
@@ -141,7 +141,7 @@ class SimpleEnrollView(_EnrollmentView):
 
     def post(self, request: Request, label: str | None = None) -> HttpResponse:
         """200 with the certificate."""
-        certificate = enroll(self.enrollment_request(request))
+        certificate = enroll(self.enrollment_request())
         self.seen.issued = certificate
         return renderers.certs_only(certificate.to_x509())
 
@@ -153,7 +153,7 @@ class SimpleReenrollView(_EnrollmentView):
 
     def post(self, request: Request, label: str | None = None) -> HttpResponse:
         """200 with the new certificate."""
-        certificate = reenroll(self.enrollment_request(request))
+        certificate = reenroll(self.enrollment_request())
         self.seen.issued = certificate
         return renderers.certs_only(certificate.to_x509())
 

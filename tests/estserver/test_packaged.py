@@ -118,7 +118,7 @@ def test_named_files_travel_and_the_private_key_doesnt(config, tmp_path):
 def test_a_named_file_that_isnt_there_is_refused(config):
     (config.resolve(config.deployment.iot_core_ca_certificate_path)).unlink()
 
-    with pytest.raises(ConfigError, match="iotCoreCaCertificatePath: .* isn't a file; correct"):
+    with pytest.raises(ConfigError, match=r"iotCoreCaCertificatePath: .* isn't a file; correct"):
         package_config(config)
 
 
