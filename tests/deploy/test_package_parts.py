@@ -2,15 +2,18 @@
 
 import os
 import sys
+from dataclasses import replace
 
 import pytest
 
+from estserver.config import load_config
 from estserver.deploy import package_runtime
 from estserver.deploy.package_lock import read_lock, stage_requirements
 from estserver.deploy.package_runtime import Runtime, find_python
+from estserver.deploy.package_tree import lay_out
 from estserver.deploy.zappa_hooks import _check_settings
 from pki.exceptions import OperatorError
-from tests.deploy.packages import ROOT
+from tests.deploy.packages import ROOT, RUNTIME
 
 LOCK = """\
 django==5.2 \\
@@ -124,3 +127,14 @@ class Chosen:
 def test_zappa_and_the_configuration_have_to_agree():
     with pytest.raises(OperatorError, match=r"has the runtime python3\.12, and .*lambdaRuntime is"):
         _check_settings(Zappa, Chosen)
+
+
+@pytest.mark.deploy
+def test_a_class_that_doesnt_travel_is_found_before_anything_is_uploaded(tmp_path):
+    config = load_config(ROOT / "config" / "config-local.yaml", environ={})
+    properties = replace(
+        config.properties, lambda_runtime=RUNTIME, enrollment_hook_class="our_hooks.Hook"
+    )
+
+    with pytest.raises(OperatorError, match=r"doesn't start; .*(?s:.*)our_hooks"):
+        lay_out("est", replace(config, properties=properties), tmp_path)
