@@ -25,7 +25,8 @@ from bench import table
 from bench.installation import Body, InProcess, Served, new_installation
 from bench.load import make_csr
 from bench.reference import Reference
-from bench.table import Row
+from bench.table import BY_SIGNER, Row
+from demo import cloud as aws
 from tests.postgresql import private_server
 
 
@@ -67,11 +68,9 @@ class Work:
 
 
 ENROLL_P256 = Work("simpleenroll P-256", "simpleenroll", "p256")
-WORKS = (
-    ENROLL_P256,
-    Work("simpleenroll RSA-2048", "simpleenroll", "rsa2048"),
-    Work("cacerts", "cacerts", "p256"),
-)
+CACERTS = Work("cacerts", "cacerts", "p256")
+WORKS = (ENROLL_P256, Work("simpleenroll RSA-2048", "simpleenroll", "rsa2048"), CACERTS)
+SIGNERS = ("keyfile", "secretsmanager", "kms")
 ON_POSTGRESQL = replace(ENROLL_P256, title="simpleenroll P-256 on PostgreSQL")
 IN_PROCESS = "in process, through an API Gateway event"
 MUTUAL_TLS = "over mutual TLS, a fresh connection each"
@@ -153,9 +152,23 @@ def measure(plan: Plan) -> tuple[list[Row], list[str]]:
                     for name, made in databases.items()
                 ]
             )
+        _say(BY_SIGNER)
+        _measure_signers(bench)
         _say("the same on PostgreSQL")
         note = _measure_postgresql(bench)
     return bench.rows, [note]
+
+
+def _measure_signers(bench: Bench) -> None:
+    """What a signature costs with each holder of the key. moto answers for AWS, at no distance."""
+    with ExitStack() as here:
+        cloud = here.enter_context(aws.running())
+        targets = []
+        for signer in SIGNERS:
+            made = here.enter_context(new_installation(signer=signer, aws=cloud.environment))
+            lambda_side = here.enter_context(made.in_process())
+            targets.append(bench.target(lambda_side, BY_SIGNER, signer, [ENROLL_P256, CACERTS]))
+        bench.run(targets)
 
 
 def _measure_postgresql(bench: Bench) -> str:

@@ -13,13 +13,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from bench.load import Report, report
 
 DOMAIN = "est.example.com"
+
+_aws_calls: Counter[str] = Counter()
 
 Handler = Callable[[dict[str, Any], None], dict[str, Any]]
 
@@ -50,6 +52,7 @@ def measure(handler: Handler, events: list[dict[str, Any]]) -> Report:
     """Have ``handler`` answer ``events``, one after the other."""
     latencies = []
     errors: Counter[str] = Counter()
+    calls_before = _aws_calls.total()
     cpu_before, started = time.process_time(), time.perf_counter()
     for one in events:
         began = time.perf_counter()
@@ -59,13 +62,29 @@ def measure(handler: Handler, events: list[dict[str, Any]]) -> Report:
         else:
             errors[f"status {answer['statusCode']}: {_text(answer)}"] += 1
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu_before
-    return report(latencies, errors, seconds=seconds, server_cpu=cpu)
+    answered = report(latencies, errors, seconds=seconds, server_cpu=cpu)
+    return replace(answered, aws_calls=_aws_calls.total() - calls_before)
 
 
 def _text(answer: dict[str, Any]) -> str:
     body = answer["body"]
     text = base64.b64decode(body).decode() if answer["isBase64Encoded"] else body
     return str(text).partition(" (request")[0].strip()
+
+
+def _count_aws_calls() -> None:
+    """See every call that any boto3 client makes from now on, where there is an AWS to call."""
+    if "AWS_ENDPOINT_URL" not in os.environ:
+        return  # and don't import what the product wouldn't
+    from botocore.client import BaseClient
+
+    make_call = BaseClient._make_api_call
+
+    def counted(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        _aws_calls[operation] += 1
+        return make_call(self, operation, parameters)
+
+    BaseClient._make_api_call = counted
 
 
 def main() -> None:
@@ -81,6 +100,7 @@ def main() -> None:
     settings.ALLOWED_HOSTS = [DOMAIN]
     from estserver.lambda_est import handler
 
+    _count_aws_calls()
     client = (Path(settings.EST_DATA_DIR) / "test-client.pem").read_text()
     for line in sys.stdin:
         wanted = json.loads(line)

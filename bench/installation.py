@@ -4,9 +4,9 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
@@ -32,14 +32,18 @@ class MeasuredInstallation(Installation):
     """An installation with its own database, whatever this machine has configured."""
 
     database_url: str = ""
+    configuration: Path = ROOT / "config" / "config-local.yaml"
+    aws: Mapping[str, str] = field(default_factory=dict)
+    """Environment that leads boto3 to an account."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """The laptop's configuration, and this database."""
-        return super().environment | {
-            "EST_CONFIG": str(ROOT / "config" / "config-local.yaml"),
-            "DATABASE_URL": self.database_url,
-        }
+        """The configuration, this database, and AWS where it is wanted."""
+        return (
+            super().environment
+            | {"EST_CONFIG": str(self.configuration), "DATABASE_URL": self.database_url}
+            | self.aws
+        )
 
     @property
     def rsa_client(self) -> tuple[Path, Path]:
@@ -160,12 +164,24 @@ class Served:
 
 
 @contextmanager
-def new_installation(database_url: str = "") -> Iterator[MeasuredInstallation]:
-    """An installation in a directory that is gone afterwards."""
+def new_installation(
+    database_url: str = "", *, signer: str = "keyfile", aws: Mapping[str, str] | None = None
+) -> Iterator[MeasuredInstallation]:
+    """An installation in a directory that is gone afterwards, its device CA's key at ``signer``."""
     with tempfile.TemporaryDirectory(prefix="est-bench-") as directory:
+        configuration = Path(directory) / "bench.yaml"
+        laptop = (ROOT / "config" / "config-local.yaml").read_text()
+        configuration.write_text(
+            laptop.replace("Properties:\n", f'Properties:\n  deviceCaSigner: "{signer}"\n', 1)
+        )
         any_ports = Installation.at(Path(directory))
         installation = MeasuredInstallation(
-            any_ports.data_dir, any_ports.port, any_ports.admin_port, database_url
+            any_ports.data_dir,
+            any_ports.port,
+            any_ports.admin_port,
+            database_url,
+            configuration,
+            aws or {},
         )
         installation.make()
         yield installation

@@ -92,6 +92,8 @@ class Report:
     server_cpu: float | None
     client_cpu: float
     errors: dict[str, int]
+    aws_calls: int = 0
+    """Calls that the server made to AWS, retries not counted; in process only."""
 
 
 def exchange(target: Target, context: ssl.SSLContext, request: bytes) -> str:

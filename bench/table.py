@@ -11,6 +11,8 @@ from typing import Any
 
 from bench.load import Report
 
+BY_SIGNER = "in process, by the signer that has the device CA's key"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -29,6 +31,12 @@ class Row:
     def failed(self) -> int:
         """How many requests weren't answered with 2xx, in all rounds."""
         return sum(report.failed for report in self.reports)
+
+    @property
+    def aws_calls(self) -> float:
+        """Calls to AWS a request, over all rounds."""
+        requests = sum(report.requests for report in self.reports)
+        return sum(report.aws_calls for report in self.reports) / max(requests, 1)
 
     @property
     def cpu(self) -> list[float]:
@@ -73,7 +81,17 @@ def lines(rows: Sequence[Row], *, notes: Iterable[str]) -> list[str]:
         "",
         *_aligned(table),
         "",
+        *_aws_lines(rows),
         *notes,
+    ]
+
+
+def _aws_lines(rows: Sequence[Row]) -> list[str]:
+    """How many calls to AWS a request takes, where there is any AWS."""
+    return [
+        f"AWS calls a request, {row.what}, {row.database}: {row.aws_calls:.2f}"
+        for row in rows
+        if row.place == BY_SIGNER
     ]
 
 
@@ -112,7 +130,7 @@ def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     pairs = []
     for row in rows:
         first = seen.setdefault((row.place, row.what), row)
-        if first is not row:
+        if first is not row and row.place != BY_SIGNER:
             pairs.append((first, row))
     return pairs
 

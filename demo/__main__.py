@@ -24,6 +24,7 @@ Properties:
   deviceCaSigner: "kms"
   clientCaSigner: "secretsmanager"
   iotProvisioning: "register"
+  lambdaLoggerLevel: "WARNING"
 DeploymentOptions:
   configureJITP: false  # moto knows no provisioning templates: the server makes the things
 """
@@ -49,23 +50,23 @@ def _demonstrate(directory: Path, cloud: aws.Cloud) -> int:
     (directory / "demo.yaml").write_text(CONFIGURATION)
     installation = DemoInstallation.at(directory)
     print("An AWS account, played by moto; the rest is real.\n")
-    installation.quickstart()  # database and CAs; what it prints is for a laptop
-    for command in (["bootstrap_cas"], ["sync_policy"], ["register_ca"]):
-        _show(installation, *command)
+    installation.manage("migrate")
+    for command in ("bootstrap_cas", "sync_policy", "register_ca"):
+        _show(installation, command)
+    installation.quickstart()  # the server's own certificate; what it prints is for a laptop
 
     server = RunningServer(installation)
     try:
-        _live(installation, ESTServer(installation.port, installation.server_ca))
+        est = ESTServer(installation.port, installation.server_ca)
+        _live(installation, est, aws.bootstrap_client(cloud))
     finally:
         server.stop()
     _show(installation, "provision_pending")
     return _look(cloud)
 
 
-def _live(installation: Installation, server: ESTServer) -> None:
+def _live(installation: Installation, server: ESTServer, bootstrap: bytes) -> None:
     """Enroll all, renew some, revoke a few."""
-    certificate, key = installation.test_client
-    bootstrap = key.read_bytes() + certificate.read_bytes()
     devices = [Device(f"sensor-{n:02}", f"SN{n:05}", server) for n in range(1, DEVICES + 1)]
     for device in devices:
         device.enroll(bootstrap)

@@ -1,6 +1,5 @@
 """A moto server in place of AWS, and what its AWS IoT registry holds."""
 
-import http.client
 import json
 import socket
 import subprocess
@@ -15,6 +14,15 @@ import boto3
 
 REGION = "eu-central-1"
 START_SECONDS = 30
+
+# Certificates get their numbers as in AWS: the SHA-256 of the DER. By default, moto's are others.
+_SERVER = """
+from moto.core.config import default_user_config
+from moto.server import main
+
+default_user_config["iot"]["use_valid_cert"] = True
+main()
+"""
 
 
 @dataclass(frozen=True)
@@ -40,25 +48,17 @@ class Cloud:
         }
 
     def wait(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait until it answers, and have it number certificates as AWS does."""
+        """Wait until it answers."""
         give_up = time.monotonic() + START_SECONDS
         while True:
             try:
-                self._post("/moto-api/config", {"iot": {"use_valid_cert": True}})
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             except OSError:
                 if process.poll() is not None or time.monotonic() > give_up:
                     raise SystemExit("demo: the moto server doesn't answer") from None
                 time.sleep(0.2)
             else:
                 return
-
-    def _post(self, path: str, body: dict[str, object]) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-            connection.getresponse().read()
-        finally:
-            connection.close()
 
     def client(self, service: str) -> "boto3.client":
         """A client of our own, to look from outside."""
@@ -77,7 +77,7 @@ def running() -> Iterator[Cloud]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        [sys.executable, "-c", _SERVER, "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
@@ -87,6 +87,13 @@ def running() -> Iterator[Cloud]:
             yield cloud
         finally:
             process.terminate()
+
+
+def bootstrap_client(cloud: Cloud) -> bytes:
+    """The first client's key and certificate (PEM), from the secret that ``bootstrap_cas`` made."""
+    secret = cloud.client("secretsmanager").get_secret_value(SecretId="estMtlsClientSecrets")
+    client = json.loads(secret["SecretString"])
+    return str(client["key"] + client["certificate"]).encode()
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,8 @@ class IoTTargetConfig:
 
 DEFAULT_SIGNERS = {
     "keyfile": SignerConfig(backend="pki.signers.keyfile.KeyFileSigner"),
+    "secretsmanager": SignerConfig(backend="pki.signers.secretsmanager.SecretsManagerSigner"),
+    "kms": SignerConfig(backend="pki.signers.kms.KMSSigner"),
 }
 EXTERNAL_SIGNER = "pki.signers.external.ExternalSigner"
 
@@ -143,13 +145,15 @@ class Properties:
     """
     # The client CA: who may connect
     est_mtls_ca_secrets_name: SecretName = "estMtlsCaSecrets"
-    """Secret that holds the client CA's certificate and key."""
+    """Secret that holds the client CA's certificate and key, as JSON `{"certificate": PEM, "key":
+    PEM}`: where clientCaSigner is `secretsmanager`.
+    """
     est_mtls_ca_cert_validity: Years = 10
     """Years that the client CA is valid."""
     est_mtls_client_secrets_name: SecretName = "estMtlsClientSecrets"
-    """Secret that holds the first client's certificate and key."""
+    """Secret that holds the first client's certificate and key, in the same format."""
     est_mtls_client_pfx_secret_name: SecretName = "estMtlsClientPfx"
-    """Secret that holds the first client's PKCS #12 file."""
+    """Secret that holds the first client's PKCS #12 file, without password."""
     est_mtls_client_cert_validity: Years = 10
     """Years that a client certificate of the client CA is valid."""
     client_ca_key_algorithm: KeyAlgorithm = "ec-p256"
@@ -160,9 +164,11 @@ class Properties:
     """Alias of the client CA's signer."""
     # The device CA: what is issued
     iot_core_est_ca_cert_secret_name: SecretName = "estIotCoreCaSecretCert4"
-    """Secret that holds the device CA's certificate."""
+    """Secret that holds the device CA's certificate, PEM: where deviceCaSigner is
+    `secretsmanager`.
+    """
     iot_core_est_ca_key_secret_name: SecretName = "estIotCoreCaSecretKey4"
-    """Secret that holds the device CA's key."""
+    """Secret that holds the device CA's key, PEM. A secret that says NULL or NONE is filled."""
     iot_core_est_ca_validity_years: Years = 10
     """Years that the device CA is valid."""
     iot_device_cert_validity_years: Years = 1
@@ -252,7 +258,7 @@ class Properties:
     needs a raised account quota.
     """
     custom_secret_name: SecretName = "customSecret"
-    """A secret for your own hook or signer."""
+    """A secret in Secrets Manager for externalSignerClass; EST_CUSTOM_SECRET wins over it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +274,9 @@ class DeploymentOptions:
     iot_core_ca_private_key_path: OptionalFilePath = ""
     """PEM file of that CA's key; not set when an external PKI signs."""
     generate_iot_ca_certificate: bool = True
-    """Generate a self-signed device CA. Ignored when iotCoreCaCertificatePath is set."""
+    """Generate a self-signed device CA. Ignored when iotCoreCaCertificatePath is set, or the
+    deviceCaSigner has a CA of its own.
+    """
     configure_jitp: bool = True
     """true: AWS IoT gets the provisioning template and the policy, and devices become things at
     their first connection (JITP). false: it gets neither; see iotProvisioning.

@@ -30,6 +30,8 @@ NO_FILE = (
     "config/config-sample-all-generated.yaml to config/config.yaml."
 )
 EXTERNAL = "external"
+KEYFILE = "keyfile"
+KMS = "kms"
 
 
 def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -152,7 +154,9 @@ class _Reading:
         if deployment.values.iot_core_ca_private_key_path:
             text = "set without iotCoreCaCertificatePath; name the certificate of this key too"
             yield self._at(deployment, "iotCoreCaPrivateKeyPath", text)
-        if not deployment.values.generate_iot_ca_certificate:
+        # Others may have a CA, as Secrets Manager and Private CA do; bootstrap_cas asks them.
+        has_no_ca = self.properties.values.device_ca_signer in {KEYFILE, KMS, EXTERNAL}
+        if not deployment.values.generate_iot_ca_certificate and has_no_ca:
             text = "false without iotCoreCaCertificatePath; set that path, or set this to true"
             yield self._at(deployment, "generateIotCaCertificate", text)
 

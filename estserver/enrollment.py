@@ -1,4 +1,4 @@
-"""The order of things in an enrollment, free of HTTP: hook, issue, hook."""
+"""The order of things in an enrollment, free of HTTP: hook, issue, provision, hook."""
 
 import datetime
 import logging
@@ -16,6 +16,7 @@ from estserver.hooks import (
     installed_hook,
 )
 from estserver.models import PendingHook
+from iotprov.provisioning import provision_now
 from pki import audit
 from pki.audit import Actor
 from pki.clients import Client
@@ -88,6 +89,7 @@ def _carry_out(request: EnrollmentRequest, operation: Operation) -> IssuedCertif
         ),
         on_issued=remember_hook if has_post_hook(hook, operation) else None,
     )
+    provision_now(certificate, mode=request.profile.row.iot_provisioning)
     for row in pending:
         run_post_hook(row)
     return certificate

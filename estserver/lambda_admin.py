@@ -20,6 +20,7 @@ from typing import Any
 
 import django
 from django.core.management import CommandError, call_command
+from django.utils.module_loading import import_string
 from zappa.handler import LambdaHandler  # type: ignore[import-untyped]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "estserver.settings.admin")
@@ -39,7 +40,9 @@ COMMANDS = frozenset(
         "crl",
         "deny",
         "first_admin",
+        "import_aws",
         "migrate",
+        "preview_iot",
         "profile_set",
         "profile_show",
         "provision_pending",
@@ -59,30 +62,23 @@ _OPTIONS_ALLOWED = {
     "migrate": frozenset({"--no-input", "--noinput", "--plan", "--check"}),
 }
 
-SCHEDULES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "estserver.lambda_admin.outbox": (("provision_pending",), ("run_pending_hooks",)),
-    "estserver.lambda_admin.housekeeping": (("settle_intents",),),
-}
-"""What each schedule of ``zappa_settings.json`` runs, by the name it has there (``function``)."""
+SCHEDULES = frozenset({"estserver.schedule.every_minute", "estserver.schedule.every_hour"})
+"""The functions that ``events`` of ``zappa_settings.json`` name."""
 
 
 class EventRefused(Exception):
     """The function isn't for this kind of event, or this command."""
 
 
-class CommandFailed(Exception):
-    """A command of a schedule failed; raised so that the invocation counts as an error."""
-
-
 class AdminHandler(LambdaHandler):  # type: ignore[misc]
     """Zappa's handler, less everything by which it runs what the event names."""
 
     def handler(self, event: dict[str, Any], context: Any) -> Any:
-        """Answer one event. Raises EventRefused, or CommandFailed for a schedule."""
+        """Answer one event. Raises EventRefused, and what fails in a schedule."""
         if COMMAND_KEY in event:
             return run_command(event[COMMAND_KEY])
         if event.get("detail-type") == "Scheduled Event":
-            return _run_schedule(event)
+            return _run_schedule(event, context)
         if _is_request(event):
             return super().handler(event, context)
         raise EventRefused(
@@ -142,22 +138,13 @@ def _is_request(event: dict[str, Any]) -> bool:
     )
 
 
-def _run_schedule(event: dict[str, Any]) -> None:
-    """Run all commands of a schedule, the later ones even if one fails.
-
-    Zappa names rules ``<function's name>-<dotted path>``.
-    """
+def _run_schedule(event: dict[str, Any], context: Any) -> None:
+    """Run a schedule's function. Zappa names rules ``<name>-<dotted path>``."""
     resources = event.get("resources") or [""]
-    name = str(resources[0]).rpartition("/")[2].rpartition("-")[2]
-    if name not in SCHEDULES:
-        raise EventRefused(f"no schedule runs {name!r}")
-    failed = []
-    for command in SCHEDULES[name]:
-        outcome = run_command([*command])
-        if outcome["exit_code"]:
-            failed.append(f"{' '.join(command)}: {outcome['output'].strip()}")
-    if failed:
-        raise CommandFailed("; ".join(failed))
+    path = str(resources[0]).rpartition("/")[2].rpartition("-")[2]
+    if path not in SCHEDULES:
+        raise EventRefused(f"no schedule runs {path!r}")
+    import_string(path)(event, context)
 
 
 handler = AdminHandler.lambda_handler

@@ -11,3 +11,7 @@ class IoTProvConfig(AppConfig):
 
     def ready(self) -> None:
         from iotprov import checks  # noqa: F401  # registers Django's system checks
+        from iotprov.observer import OutboxWriter
+        from pki import observers
+
+        observers.register(OutboxWriter())

@@ -9,21 +9,27 @@ from django.core.checks import CheckMessage, Error, register
 from django.db import DatabaseError
 
 from iotprov.conf import iot_settings
-from iotprov.jitp import TemplateError, declared_parameters, unfilled_parameters
-from pki.models import CertificateProfile
+from iotprov.documents import body_in_force
+from iotprov.jitp import DocumentError, read_file, unfilled_parameters
+from iotprov.models import DocumentVersion
+from iotprov.template_reader import read_template
+from iotprov.validation import profiles_told_of
 
 
 @register()
 def check_template(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """iotprov.E001: the template can be read and asks only for what JITP knows."""
+    """iotprov.E001: the template's file can be read, and nothing about its structure is wrong."""
     chosen = iot_settings()
     if not chosen.is_jitp_configured:
         return []
+    path = chosen.template_path
     try:
-        declared_parameters(chosen.template_path)
-    except TemplateError as error:
+        _, problems = read_template(read_file(path))
+    except DocumentError as error:
         return [Error(str(error), id="iotprov.E001")]
-    return []
+    return [
+        Error(f"{path}: {problem}", id="iotprov.E001") for problem in problems if problem.is_error
+    ]
 
 
 @register("database", deploy=False)
@@ -35,13 +41,12 @@ def check_profiles(
     if not chosen.is_jitp_configured or not databases:
         return []
     try:
-        declared = declared_parameters(chosen.template_path)
-    except TemplateError:
+        template, _ = read_template(body_in_force(DocumentVersion.Kind.TEMPLATE))
+        profiles = profiles_told_of()
+    except DocumentError:
         return []  # E001 says so
-    try:
-        profiles = list(CertificateProfile.objects.exclude(active_label=None))
     except DatabaseError:
-        return []  # `migrate` checks too, before it has made the table
+        return []  # `migrate` checks too, before it has made the tables
     return [
         checks.Warning(
             f"{profile} lets no certificate hold what the provisioning template asks for: "
@@ -53,5 +58,5 @@ def check_profiles(
             id="iotprov.W001",
         )
         for profile in profiles
-        if (unfilled := unfilled_parameters(declared, profile.subject_attributes))
+        if (unfilled := unfilled_parameters(template.parameters, profile.subject_attributes))
     ]

@@ -43,15 +43,18 @@ def region_of(target: IoTTarget) -> str:
         return str(aws.client("iot", target.place).meta.region_name)
 
 
-def account_of(target: IoTTarget) -> str:
-    """The number of the target's account. Raises ``RemoteFailure`` without credentials."""
-    return _account(target.place)
+def account_of(target: IoTTarget, *, patience: int = READ_TIMEOUT) -> str:
+    """The number of the target's account. Raises ``RemoteFailure`` without credentials.
+
+    ``patience`` is the read timeout in seconds; AWS is asked once a process.
+    """
+    return _account(target.place, patience)
 
 
 @cache
-def _account(place: Place) -> str:
+def _account(place: Place, patience: int) -> str:
     with aws.translated("sts:GetCallerIdentity"):
-        return str(aws.client("sts", place).get_caller_identity()["Account"])
+        return str(aws.client("sts", place, patience=patience).get_caller_identity()["Account"])
 
 
 def partition_of(target: IoTTarget) -> str:

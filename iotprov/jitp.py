@@ -1,13 +1,14 @@
-"""Provisioning templates for just-in-time provisioning (JITP): what they ask of a certificate.
+"""Just-in-time provisioning (JITP): which parameters there are, and what fills them.
 
 AWS IoT fills a template's parameters from the certificate's subject alone, and refuses a device
 whose certificate lacks any declared one:
 https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 """
 
-import json
 from collections.abc import Collection
 from pathlib import Path
+
+from pki.exceptions import OperatorError
 
 PREFIX = "AWS::IoT::Certificate::"
 
@@ -22,33 +23,25 @@ ATTRIBUTE_BY_PARAMETER = {
 }
 """The parameters that exist, and the subject attribute each is filled from; ``Id`` is AWS's own."""
 
-
-class TemplateError(Exception):
-    """The provisioning template can't be used; says what is wrong with it."""
+CERTIFICATE_ID = f"{PREFIX}Id"
 
 
-def declared_parameters(path: Path) -> set[str]:
-    """The JITP parameters that the template in ``path`` declares, without their common prefix.
+class DocumentError(OperatorError):
+    """A provisioning template or IoT policy can't be used; says what is wrong with it."""
 
-    Raises ``TemplateError`` for a file that isn't a template, or a parameter that doesn't exist.
-    """
+
+class TemplateError(DocumentError):
+    """The provisioning template can't be carried out, or not for this certificate."""
+
+
+def read_file(path: Path) -> str:
+    """The text of a document's file. Raises ``DocumentError`` when it can't be read."""
     try:
-        template = json.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise TemplateError(f"can't read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise TemplateError(f"{path} isn't JSON: {error}") from error
-    parameters = template.get("Parameters") if isinstance(template, dict) else None
-    if not isinstance(parameters, dict):
-        raise TemplateError(f"{path} isn't a provisioning template: it has no Parameters")
-    names = {name.removeprefix(PREFIX) for name in parameters}
-    unknown = sorted(names - ATTRIBUTE_BY_PARAMETER.keys() - {"Id"})
-    if unknown:
-        raise TemplateError(
-            f"{path} declares {PREFIX}{unknown[0]}, which JITP doesn't know; it knows "
-            f"{', '.join(sorted(ATTRIBUTE_BY_PARAMETER))} and Id"
-        )
-    return names
+        raise DocumentError(f"can't read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"{path} isn't UTF-8 text") from error
 
 
 def unfilled_parameters(declared: Collection[str], subject_attributes: Collection[str]) -> set[str]:

@@ -1,7 +1,6 @@
 """Making, importing and succeeding CAs."""
 
 import datetime
-import secrets
 from itertools import count
 
 from cryptography import x509
@@ -40,13 +39,17 @@ def create_authority(
     validity: datetime.timedelta,
     signer: str,
     actor: Actor,
+    key_reference: str = "",
 ) -> CertificateAuthority:
     """Generate a key with the signer ``signer`` and a self-signed CA certificate for it.
 
-    Raises ``OperatorError`` when the signer can't keep keys.
+    With ``key_reference``, the certificate is for that key, which the signer made for a CA that
+    got no further. Raises ``OperatorError`` when the signer can't keep keys.
     """
     key_signer = _key_signer(signer)
-    reference = key_signer.create_key(_key_name(name), key_algorithm)
+    reference = key_reference or key_signer.create_key(
+        key_signer.key_name(purpose, name, is_first=True), key_algorithm
+    )
     key = _new_key(signer, reference)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     now = timezone.now()
@@ -71,21 +74,17 @@ def import_authority(
 ) -> CertificateAuthority:
     """Put a CA that was made elsewhere on record: its certificate first, then its chain.
 
-    ``key`` goes to the signer ``signer``; without one, ``signer`` is what reaches the PKI outside,
-    or "" for a CA that is only trusted. Raises ``OperatorError`` for a certificate that isn't a
-    CA's, has expired, is on record already or doesn't match the key.
+    ``key`` goes to the signer ``signer``; without one, ``signer`` has the key already or is what
+    reaches the PKI outside, or "" for a CA that is only trusted. Raises ``OperatorError`` for a
+    certificate that isn't a CA's, has expired, is on record already or doesn't match the key.
     """
     certificate, *chain = certificates
     check_ca_certificate(certificate)
     _check_chain(certificate, chain)
     _check_is_new(certificate)
-    if key is None and signer and isinstance(get_signer(signer), KeySigner):
-        raise OperatorError(
-            f"the signer {signer!r} needs the private key of "
-            f"{name_text(certificate.subject)}: give the key's file, or choose the signer "
-            "of the PKI that has it"
-        )
     reference = ""
+    if key is None and signer:
+        reference = _find_key(signer, certificate)
     if key is not None:
         if public_key_sha256(key.public_key()) != public_key_sha256(certificate.public_key()):
             raise OperatorError(
@@ -93,7 +92,8 @@ def import_authority(
                 "give the key that belongs to the CA certificate"
             )
         key_signer = _key_signer(signer)
-        reference = key_signer.store(_key_name(name), key)
+        key_name = key_signer.key_name(purpose, name, is_first=successor_of is None)
+        reference = key_signer.store(key_name, key)
         key_signer.keep_certificate(reference, certificate)
     row = _row(purpose, name, certificate, signer=signer, key_reference=reference)
     row.chain_pem = "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
@@ -126,7 +126,8 @@ def make_successor(ca: CertificateAuthority, *, actor: Actor, reason: str) -> Ce
         )
     now = timezone.now()
     name = free_name(ca.name)
-    reference = signer.create_key(_key_name(name), ca.key_algorithm)
+    key_name = signer.key_name(ca.purpose, name, is_first=False)
+    reference = signer.create_key(key_name, ca.key_algorithm)
     new_key = _new_key(ca.signer, reference)
     until = now + (old.not_valid_after_utc - old.not_valid_before_utc - BACKDATING)
     new = _ca_certificate(old.subject, new_key.public_key(), old.subject, new_key, until, now)
@@ -258,20 +259,38 @@ def _key_signer(alias: str) -> KeySigner:
     return signer
 
 
+def _find_key(alias: str, certificate: x509.Certificate) -> str:
+    """Where a signer that keeps keys has the CA's; "" is the answer for a PKI outside."""
+    signer = get_signer(alias)
+    if not isinstance(signer, KeySigner):
+        return ""
+    reference = signer.find_key(certificate)
+    if not reference:
+        raise OperatorError(
+            f"the signer {alias!r} needs the private key of "
+            f"{name_text(certificate.subject)}: give the key's file, or choose the signer "
+            "of the PKI that has it"
+        )
+    return reference
+
+
 def _new_key(alias: str, reference: str) -> CertificateIssuerPrivateKeyTypes:
-    """A key that was just made. Raises ``OperatorError`` when it can't be had after all."""
+    """A key that no CA has had before. Raises ``OperatorError`` when it can't be had after all."""
     try:
-        return _key_signer(alias).private_key(reference)
+        key = _key_signer(alias).private_key(reference)
     except SignerUnavailable as error:
         raise OperatorError(
             f"the signer {alias!r} made a key, {reference}, and can't get at it "
             f"({error.__cause__ or error.message}): mend that, then try again; the key isn't used"
         ) from error
-
-
-def _key_name(name: str) -> str:
-    """Unlike any before it, so that a key left over from a crash is never in the way."""
-    return f"{name}-{secrets.token_hex(4)}"
+    key_sha256 = public_key_sha256(key.public_key())
+    owner = CertificateAuthority.objects.filter(key_sha256=key_sha256).first()
+    if owner is not None:
+        raise OperatorError(
+            f"the signer {alias!r} is set to one key, which {owner} has: name another in its "
+            "OPTIONS, or none, so that it makes one"
+        )
+    return key
 
 
 def free_name(name: str) -> str:

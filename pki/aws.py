@@ -4,6 +4,7 @@ boto3 takes a quarter of a second to import, so it is imported when the first cl
 installation that doesn't use AWS never pays for it, nor does `/cacerts`.
 """
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,6 +95,8 @@ def _make(service: str, region: str, role_arn: str, patience: int) -> Any:
     import boto3
     from botocore.config import Config
 
+    # At DEBUG it logs every request and answer whole, and those of Secrets Manager hold keys.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     is_hurried = patience < READ_TIMEOUT
     config = Config(
         connect_timeout=min(CONNECT_TIMEOUT, patience),
@@ -167,7 +170,7 @@ def _from_answer(call: str, response: Any) -> RemoteFailure:
     return RemoteFailure(
         call,
         code,
-        str(said.get("Message") or "no message"),
+        _message(said),
         advice,
         is_transient=is_throttled or status >= 500,
         is_throttled=is_throttled,
@@ -179,6 +182,12 @@ def _from_answer(call: str, response: Any) -> RemoteFailure:
     )
 
 
+def _message(said: Any) -> str:
+    """AWS's own words, in a line. A page of HTML is a proxy's, or nobody's, and says nothing."""
+    message = " ".join(str(said.get("Message") or "").split())
+    return "no message" if not message or message.startswith("<") else message
+
+
 def _from_library(call: str, error: Exception) -> RemoteFailure:
     """What went wrong before there was an answer: no credentials, no region, no connection."""
     from botocore import exceptions as known
@@ -187,10 +196,15 @@ def _from_library(call: str, error: Exception) -> RemoteFailure:
         return RemoteFailure(
             call, "NoRegion", "no region is set", "set Properties.awsRegion, or AWS_REGION"
         )
-    if isinstance(
-        error,
-        (known.NoCredentialsError, known.PartialCredentialsError, known.CredentialRetrievalError),
-    ):
+    if isinstance(error, known.CredentialRetrievalError):
+        return RemoteFailure(
+            call,
+            "CredentialRetrieval",
+            "the AWS credentials couldn't be fetched",
+            "look at what provides them (the container's role, the profile's command)",
+            is_transient=True,
+        )
+    if isinstance(error, known.NoCredentialsError | known.PartialCredentialsError):
         return RemoteFailure(
             call,
             "NoCredentials",

@@ -1,25 +1,15 @@
 """From the configuration to CAs that work: made or imported once, left alone ever after."""
 
 import datetime
-import secrets
-from itertools import count
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-    pkcs12,
-)
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from pki.adoption import adopt, kept_authority, on_record
 from pki.audit import Actor
 from pki.authorities import (
     check_ca_certificate,
@@ -28,19 +18,15 @@ from pki.authorities import (
     import_authority,
     make_successor,
 )
-from pki.client_certificates import sign_client_csr
 from pki.conf import ClientCAPlan, DeviceCAPlan, pki_settings
 from pki.exceptions import OperatorError
-from pki.files import replace_file
-from pki.keys import generate_private_key
+from pki.first_client import make_test_client
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.profile_versions import add_profile
 from pki.signers import KeySigner, get_signer
 from pki.transactions import in_write_transaction
 
 Purpose = CertificateAuthority.Purpose
-
-TEST_CLIENT = "test-client"
 
 
 def bootstrap_cas(*, actor: Actor, force: bool = False) -> list[str]:
@@ -54,20 +40,20 @@ def bootstrap_cas(*, actor: Actor, force: bool = False) -> list[str]:
     lines += _bootstrap_client_cas(settings.client_ca, actor=actor, force=force)
     lines += _bootstrap_profile(actor)
     if settings.client_ca.truststore_path is None:
-        lines += _make_test_client(settings.data_dir, settings.client_ca, actor=actor, force=force)
+        lines.append(make_test_client(settings.client_ca, actor=actor, force=force))
     return lines
 
 
 def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> list[str]:
     existing = CertificateAuthority.objects.device().issuing().first()
-    if plan.certificate_path is not None:
-        certificates = read_certificates(plan.certificate_path)
-        known = _on_record(certificates[0])
+    source, certificates = _given_device_ca(plan, existing, force=force)
+    if certificates:
+        known = on_record(certificates[0])
         if known is not None:
             return [f"device CA {known}: on record, left as it is"]
         if existing is not None and not force:
             raise OperatorError(
-                f"the device CA {existing} is on record, and {plan.certificate_path} holds "
+                f"the device CA {existing} is on record, and {source} holds "
                 "another: run bootstrap_cas --force to let that one succeed it"
             )
         key = read_private_key(plan.private_key_path) if plan.private_key_path else None
@@ -80,11 +66,16 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
             actor=actor,
             successor_of=existing,
         )
-        return [f"device CA {ca}: imported, {_how_it_signs(ca)}"]
+        return [f"device CA {ca}: imported, {_how_it_signs(ca, key_was_given=key is not None)}"]
+    kept = kept_authority(Purpose.DEVICE, plan.signer)
+    adopted = adopt(Purpose.DEVICE, kept, plan.signer, existing, actor=actor, force=force)
+    if adopted is not None:
+        return [f"device CA {adopted}"]
     if existing is None and not plan.is_generated:
         raise OperatorError(
             "there is no device CA, and none may be made (generateIotCaCertificate is false): set "
-            "iotCoreCaCertificatePath to your CA's certificate, or generateIotCaCertificate to true"
+            "iotCoreCaCertificatePath to your CA's certificate, or generateIotCaCertificate to "
+            "true, or deviceCaSigner to a signer that has a CA"
         )
     if existing is None:
         ca = create_authority(
@@ -95,6 +86,7 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
             validity=_years(plan.validity_years),
             signer=plan.signer,
             actor=actor,
+            key_reference=kept.key_reference if kept else "",
         )
         return [f"device CA {ca}: made, {ca.key_algorithm}, until {ca.not_after:%Y-%m-%d}"]
     if force:
@@ -103,10 +95,29 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
     return [f"device CA {existing}: on record, left as it is"]
 
 
+def _given_device_ca(
+    plan: DeviceCAPlan, existing: CertificateAuthority | None, *, force: bool
+) -> tuple[str, list[x509.Certificate]]:
+    """The device CA that was made elsewhere, and where that is; no certificates if there is none.
+
+    A file's contents go before what the signer says. A signer whose CA is on record isn't asked
+    again, so that a second run works without the network.
+    """
+    if plan.certificate_path is not None:
+        return str(plan.certificate_path), read_certificates(plan.certificate_path)
+    if existing is not None and existing.signer == plan.signer and not force:
+        return "", []
+    return f"the signer {plan.signer!r}", get_signer(plan.signer).authority_certificates()
+
+
 def _bootstrap_client_cas(plan: ClientCAPlan, *, actor: Actor, force: bool) -> list[str]:
     if plan.truststore_path is not None:
         return _import_truststore(plan.truststore_path, actor)
     existing = CertificateAuthority.objects.client().issuing().first()
+    kept = kept_authority(Purpose.CLIENT, plan.signer)
+    adopted = adopt(Purpose.CLIENT, kept, plan.signer, existing, actor=actor, force=force)
+    if adopted is not None:
+        return [f"client CA {adopted}"]
     if existing is None:
         ca = create_authority(
             Purpose.CLIENT,
@@ -116,6 +127,7 @@ def _bootstrap_client_cas(plan: ClientCAPlan, *, actor: Actor, force: bool) -> l
             validity=_years(plan.validity_years),
             signer=plan.signer,
             actor=actor,
+            key_reference=kept.key_reference if kept else "",
         )
         return [f"client CA {ca}: made, {ca.key_algorithm}, until {ca.not_after:%Y-%m-%d}"]
     if force:
@@ -128,11 +140,11 @@ def _import_truststore(path: Path, actor: Actor) -> list[str]:
     """Every CA in the customer's file may sign clients; each is a row of its own."""
     certificates = read_certificates(path)
     for certificate in certificates:  # all or none: half a truststore locks clients out
-        if _on_record(certificate) is None:
+        if on_record(certificate) is None:
             check_ca_certificate(certificate)
     lines = []
     for certificate in certificates:
-        known = _on_record(certificate)
+        known = on_record(certificate)
         if known is not None:
             lines.append(f"client CA {known}: on record, left as it is")
             continue
@@ -171,60 +183,6 @@ def _bootstrap_profile(actor: Actor) -> list[str]:
     return [f"profile {profile}: made, {profile.validity_days} days, from {ca}"]
 
 
-def _make_test_client(
-    directory: Path, plan: ClientCAPlan, *, actor: Actor, force: bool
-) -> list[str]:
-    """A first client to try things with: certificate, key, and both as .p12 with a password.
-
-    ``force`` makes another, ``test-client-2`` and so on: the one that is there stays good.
-    """
-    stem = TEST_CLIENT
-    if _is_whole(directory, stem):
-        if not force:
-            return [f"test client {directory / stem}.pem: there, left as it is"]
-        numbered = (f"{TEST_CLIENT}-{number}" for number in count(2))
-        stem = next(name for name in numbered if not _is_whole(directory, name))
-    pem_path = directory / f"{stem}.pem"
-    key = generate_private_key("ec-p256")
-    csr = (
-        x509.CertificateSigningRequestBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, stem)]))
-        .sign(key, SHA256())
-    )
-    row = sign_client_csr(
-        csr.public_bytes(Encoding.DER), validity=_years(plan.client_validity_years), actor=actor
-    )
-    certificate = row.to_x509()
-    password = secrets.token_urlsafe(18)
-    replace_file(
-        directory / f"{stem}.key",
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-        secret=True,
-    )
-    replace_file(pem_path, certificate.public_bytes(Encoding.PEM))
-    replace_file(directory / f"{stem}.p12-password", password.encode() + b"\n", secret=True)
-    replace_file(
-        directory / f"{stem}.p12",
-        pkcs12.serialize_key_and_certificates(
-            stem.encode(),
-            key,
-            certificate,
-            [row.ca.certificate],
-            BestAvailableEncryption(password.encode()),
-        ),
-        secret=True,
-    )
-    return [f"test client {pem_path}: made, with .key and .p12 (password in .p12-password)"]
-
-
-def _is_whole(directory: Path, stem: str) -> bool:
-    """Whether a test client's files are all there; a crash may have left some of them."""
-    return all(
-        (directory / f"{stem}.{suffix}").exists()
-        for suffix in ("key", "pem", "p12-password", "p12")
-    )
-
-
 def read_certificates(path: Path) -> list[x509.Certificate]:
     """The certificates in a PEM file. Raises ``OperatorError`` when there are none."""
     try:
@@ -259,13 +217,10 @@ def read_private_key(path: Path) -> CertificateIssuerPrivateKeyTypes:
     return key
 
 
-def _on_record(certificate: x509.Certificate) -> CertificateAuthority | None:
-    fingerprint = certificate.fingerprint(SHA256()).hex()
-    return CertificateAuthority.objects.filter(fingerprint_sha256=fingerprint).first()
-
-
-def _how_it_signs(ca: CertificateAuthority) -> str:
+def _how_it_signs(ca: CertificateAuthority, *, key_was_given: bool) -> str:
     if isinstance(get_signer(ca.signer), KeySigner):
+        if not key_was_given:
+            return f"with the key that the signer {ca.signer!r} has"
         return f"its key is with the signer {ca.signer!r} now; keep the original somewhere safe"
     return f"signed by the external PKI through the signer {ca.signer!r}"
 

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
 from pki.audit import Actor
-from pki.exceptions import OperatorError, PKIError, RemoteFailure
+from pki.exceptions import OperatorError, PKIError, remote_failure
 
 REFUSED = 1
 REMOTE_FAILURE = 3
@@ -36,8 +36,6 @@ class OperatorCommand(BaseCommand):
         """Run, and turn refusals into ``CommandError``."""
         try:
             return super().execute(*args, **options)
-        except RemoteFailure as error:
-            raise CommandError(str(error), returncode=REMOTE_FAILURE) from error
         except OperatorError as error:
             refuse(str(error), error)
         except PKIError as error:
@@ -52,5 +50,7 @@ class OperatorCommand(BaseCommand):
 
 
 def refuse(sentence: str, cause: Exception | None = None) -> NoReturn:
-    """End the command with one sentence and exit code 1."""
-    raise CommandError(sentence, returncode=REFUSED) from cause
+    """End the command with one sentence and exit code 1, or 3 if the cause is another service."""
+    # Whatever words it is told in: when another service failed, a script may try again.
+    returncode = REMOTE_FAILURE if remote_failure(cause) else REFUSED
+    raise CommandError(sentence, returncode=returncode) from cause

@@ -78,3 +78,10 @@ class RemoteFailure(OperatorError):
         self.is_throttled = is_throttled
         self.details = details or {}
         super().__init__(f"{call} failed with {code}: {message.rstrip('.')}; {advice}")
+
+
+def remote_failure(error: BaseException | None) -> RemoteFailure | None:
+    """The failure of another service that ``error`` is or tells of; ``None`` for our own."""
+    while error is not None and not isinstance(error, RemoteFailure):
+        error = error.__cause__
+    return error

@@ -3,7 +3,8 @@
 import logging
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
 from pki.exceptions import SignerUnavailable
@@ -41,22 +42,38 @@ def _check_signed(
 
     For our own signature that catches a key that isn't the CA's; for a PKI outside, everything.
     """
-    wrong = ""
-    if not key_matches(certificate, intent.key_sha256):
-        wrong = "it is for another public key"
-    elif certificate.not_valid_after_utc > min(
-        intent.not_after + CLOCK_TOLERANCE, authority.issuer.not_after
-    ):
-        wrong = f"it ends {certificate.not_valid_after_utc}, after {intent.not_after}"
-    elif certificate.not_valid_before_utc > timezone.now() + CLOCK_TOLERANCE:
-        wrong = f"it begins {certificate.not_valid_before_utc}, in the future"
-    elif is_ours and f"{certificate.serial_number:x}" != intent.serial_number:
-        wrong = "its serial number isn't the intent's"
-    else:
-        try:
-            certificate.verify_directly_issued_by(authority.certificate)
-        except (InvalidSignature, ValueError, TypeError):
-            wrong = f"it isn't signed by the CA {authority.row.name}"
+    try:
+        wrong = _what_is_wrong(certificate, intent, authority, is_ours=is_ours)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # parsed as it is looked at
+        wrong = "it can't be read"
     if wrong:
         logger.error("the signer of %s returned an unfit certificate: %s", intent, wrong)
         raise SignerUnavailable(Reason.SIGNER_MISBEHAVED)
+
+
+def _what_is_wrong(
+    certificate: x509.Certificate,
+    intent: IssuedCertificate,
+    authority: PreparedAuthority,
+    *,
+    is_ours: bool,
+) -> str:
+    """The first thing in which a certificate isn't the intent's; "" for a good one."""
+    if not key_matches(certificate, intent.key_sha256):
+        return "it is for another public key"
+    names = [one.value for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if names != [intent.common_name]:  # AWS IoT makes a thing of it, and the row owns that name
+        return f"it is for the common name {names}, not {intent.common_name!r}"
+    if certificate.not_valid_after_utc > min(
+        intent.not_after + CLOCK_TOLERANCE, authority.issuer.not_after
+    ):
+        return f"it ends {certificate.not_valid_after_utc}, after {intent.not_after}"
+    if certificate.not_valid_before_utc > timezone.now() + CLOCK_TOLERANCE:
+        return f"it begins {certificate.not_valid_before_utc}, in the future"
+    if is_ours and f"{certificate.serial_number:x}" != intent.serial_number:
+        return "its serial number isn't the intent's"
+    try:
+        certificate.verify_directly_issued_by(authority.certificate)
+    except (InvalidSignature, ValueError, TypeError):
+        return f"it isn't signed by the CA {authority.row.name}"
+    return ""

@@ -204,3 +204,37 @@ def _key_named(_name: str) -> PrivateKey:
 
 def _yesterday() -> datetime:
     return datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+
+
+def make_sample_ca(
+    common_name: str = "AWS IoT EST CA", *, key: PrivateKey | None = None
+) -> BuiltCA:
+    """A self-signed CA as the CDK sample makes it: RSA-4096, no path length, no AKI."""
+    key = key or make_key("rsa-4096")
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "US"),
+            x509.NameAttribute(NameOID.STATE_OR_PROVINCE_NAME, "Washington"),
+            x509.NameAttribute(NameOID.LOCALITY_NAME, "Seattle"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Example"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+    usage = dict.fromkeys(_KEY_USAGES, False) | dict.fromkeys(
+        ("digital_signature", "key_cert_sign", "crl_sign"), True
+    )
+    ski = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(_yesterday())
+        .not_valid_after(_yesterday() + timedelta(days=3650))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .add_extension(ski, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return BuiltCA(certificate, key)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from estserver import health
 from pki import audit, prepared
 from pki.audit import Actor
 from pki.bootstrap import bootstrap_cas
@@ -26,6 +27,7 @@ def _fresh_process_state():
     prepared.forget()
     audit.start_new_chain()
     get_signer.cache_clear()
+    health.forget()
 
 
 @pytest.fixture

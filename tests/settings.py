@@ -30,7 +30,12 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:
     DATABASES["default"]["TEST"] = {"NAME": str(EST_DATA_DIR / "test.sqlite3")}
 
 # AWS IoT is told of nothing, unless a test asks for it.
-PKI = replace(PKI, data_dir=EST_DATA_DIR, profile=replace(PKI.profile, iot_provisioning="none"))
+PKI = replace(
+    PKI,
+    data_dir=EST_DATA_DIR,
+    profile=replace(PKI.profile, iot_provisioning="none"),
+    custom_secret_name="",
+)
 # A test that reaches for AWS finds a moto server (tests/aws.py) or nobody, never an account.
 for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
     os.environ.pop(_name, None)

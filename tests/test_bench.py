@@ -24,7 +24,10 @@ def test_bench_measures_every_row_and_no_request_fails(tmp_path):
 
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(figures.read_text())
-    sqlite_rows = [row for row in document["rows"] if "PostgreSQL" not in row["what"]]
+    by_signer = [row for row in document["rows"] if row["place"].endswith("device CA's key")]
+    sqlite_rows = [
+        row for row in document["rows"] if "PostgreSQL" not in row["what"] and row not in by_signer
+    ]
     assert {(row["place"].split()[0], row["what"], row["database"]) for row in sqlite_rows} == {
         (place, what, database)
         for place in ("in", "over")
@@ -34,6 +37,17 @@ def test_bench_measures_every_row_and_no_request_fails(tmp_path):
     for row in document["rows"]:
         assert [report["requests"] for report in row["reports"]] == [6]
         assert row["failed"] == 0
+    assert {(row["what"], row["database"]) for row in by_signer} == {
+        (what, signer)
+        for what in ("simpleenroll P-256", "cacerts")
+        for signer in ("keyfile", "secretsmanager", "kms")
+    }
+    calls = {
+        (row["what"], row["database"]): sum(report["aws_calls"] for report in row["reports"])
+        for row in by_signer
+    }
+    assert calls.pop(("simpleenroll P-256", "kms")) == 6  # one a signature
+    assert set(calls.values()) == {0}
     assert len(document["full_by_empty"]) == 6
     assert ("simpleenroll P-256 on PostgreSQL" in done.stdout) != (
         "PostgreSQL wasn't measured" in done.stdout

@@ -69,6 +69,13 @@ def test_T16_the_ca_on_postgresql(server, tmp_path):
 
 @pytest.mark.postgresql
 @pytest.mark.timeout(1200)
+def test_T19_T20_the_outbox_on_postgresql(server, tmp_path):
+    files = ["tests/iotprov/test_workers.py", "tests/iotprov/test_outbox.py"]
+    assert run_tests(server, tmp_path, *files, "tests/estserver/test_schedule.py") >= LEAST - 20
+
+
+@pytest.mark.postgresql
+@pytest.mark.timeout(1200)
 def test_I4_races_where_every_transaction_is_serializable(server, tmp_path):
     """Databases such as Aurora DSQL and CockroachDB know no weaker level: writers start over."""
     server.execute("ALTER SYSTEM SET default_transaction_isolation = 'serializable'")

@@ -68,3 +68,11 @@ def test_est_bodies_are_never_compressed(stage):
 
 def test_roles_are_ours_not_zappas(stage):
     assert stage["manage_roles"] is False
+
+
+def test_the_clock_calls_functions_that_exist_on_the_side_that_may_call_aws():
+    assert "events" not in STAGES["est"]
+    for event in STAGES["admin"]["events"]:
+        module, _, name = event["function"].rpartition(".")
+        assert callable(getattr(import_module(module), name))
+        assert "-" not in event["function"]  # Zappa finds the name after the rule's last hyphen

@@ -22,6 +22,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, PKIError(Reason.NOT_FOUND), 404)
 
 
+def signer_unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
+    """503: the CA's key is out of reach for now; the log says why."""
+    fields = {"request_id": getattr(request, "request_id", "-")}
+    logger.error("%s", error, extra={"fields": fields})
+    return _answer(request, PKIError(Reason.SIGNER_UNAVAILABLE), 503)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: a bug. Its traceback is in the log, under the request's id."""
     fields = {"request_id": getattr(request, "request_id", "-")}

@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework.request import Request
 
 from estserver.enrollment import EnrollmentRequest, enroll, record_refusal, reenroll
-from estserver.est import renderers
+from estserver.est import errors, renderers
 from estserver.est.authentication import MutualTLSAuthentication
 from estserver.est.middleware import ESTRequest
 from estserver.est.operation import OperationView
@@ -18,7 +18,7 @@ from pki.clients import Client
 from pki.crl import current_crl
 from pki.csr import check_csr
 from pki.csrattrs import encode_csr_attributes
-from pki.exceptions import CSRRejected, OperatorError, PKIError
+from pki.exceptions import CSRRejected, OperatorError, PKIError, remote_failure
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.prepared import PreparedProfile
 from pki.reasons import Reason
@@ -192,6 +192,8 @@ def crl(request: HttpRequest, name: str) -> HttpResponse:
     try:
         der = current_crl(ca)
     except OperatorError as error:
+        if remote_failure(error):
+            return errors.signer_unavailable(request, error)
         raise Http404 from error
     return HttpResponse(
         der, content_type="application/pkix-crl", headers={"Content-Length": str(len(der))}

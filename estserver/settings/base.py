@@ -102,6 +102,9 @@ LOGGING = {
         # Our own request line says it all; Django's would say it again without the reason.
         "django.request": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # At DEBUG it writes whole requests and answers: what is signed, credentials, secrets.
+        "botocore": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
     },
 }
 

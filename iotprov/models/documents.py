@@ -1,9 +1,11 @@
 """The provisioning template and the IoT policy, version by version, and what AWS holds of them."""
 
+import hashlib
+
 from django.db import models
 from django.utils import timezone
 
-from pki.models.fields import IdentifierField
+from pki.models.fields import IdentifierField, Sha256Field
 
 
 class DocumentVersion(models.Model):
@@ -18,6 +20,11 @@ class DocumentVersion(models.Model):
 
         TEMPLATE = "template", "Provisioning template"
         POLICY = "policy", "IoT policy"
+
+        @property
+        def noun(self) -> str:
+            """How it is called in the middle of a sentence."""
+            return "IoT policy" if self == self.POLICY else "provisioning template"
 
     id = IdentifierField()
     kind = models.CharField(max_length=10, choices=Kind.choices)
@@ -39,7 +46,11 @@ class DocumentVersion(models.Model):
 
 
 class DocumentPush(models.Model):
-    """What one target holds of a document, as far as we pushed it."""
+    """What one target holds of a document, as far as we pushed it.
+
+    A failed push leaves everything but ``error`` as it was. Without ``version`` it was the
+    configured file that was pushed.
+    """
 
     id = IdentifierField()
     kind = models.CharField(max_length=10, choices=DocumentVersion.Kind.choices)
@@ -47,6 +58,9 @@ class DocumentPush(models.Model):
     target = models.CharField(max_length=60)
     version = models.ForeignKey(
         DocumentVersion, null=True, on_delete=models.PROTECT, related_name="pushes"
+    )
+    body_sha256 = Sha256Field(
+        blank=True, default="", help_text="Of the text as it was written, placeholders unfilled."
     )
     aws_version = models.CharField("version in AWS", max_length=20, blank=True, default="")
     error = models.CharField(max_length=1000, blank=True, default="")
@@ -60,3 +74,12 @@ class DocumentPush(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.target}"
+
+    def is_pending(self, body: str) -> bool:
+        """Whether the target doesn't hold ``body`` yet, as far as we know."""
+        return bool(self.error) or self.body_sha256 != sha256_of(body)
+
+
+def sha256_of(body: str) -> str:
+    """The SHA-256 of a document's text, in lower-case hex."""
+    return hashlib.sha256(body.encode()).hexdigest()

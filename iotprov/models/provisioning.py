@@ -1,10 +1,30 @@
 """The outbox: what AWS IoT should hold of each certificate, what it holds, and when to act next."""
 
+import datetime
+
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from pki.models import IssuedCertificate
 from pki.models.fields import IdentifierField
+
+
+class ProvisioningQuerySet(models.QuerySet["Provisioning"]):
+    """Questions that are asked about the outbox."""
+
+    def due(self, at: datetime.datetime | None = None) -> "ProvisioningQuerySet":
+        """Rows to be worked on at ``at`` (default: now) and that nobody works on."""
+        at = at or timezone.now()
+        return self.filter(Q(lease=None) | Q(leased_until__lte=at), next_attempt_at__lte=at)
+
+    def pending(self) -> "ProvisioningQuerySet":
+        """Rows of which it isn't known that AWS IoT agrees, and that will be tried again."""
+        return self.filter(state=Provisioning.State.PENDING)
+
+    def parked(self) -> "ProvisioningQuerySet":
+        """Rows that wait for a person."""
+        return self.filter(state=Provisioning.State.PARKED)
 
 
 class Provisioning(models.Model):
@@ -30,7 +50,10 @@ class Provisioning(models.Model):
     target = models.CharField(max_length=60)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     revision = models.PositiveIntegerField(default=1)
-    attempts = models.PositiveIntegerField(default=0)
+    is_urgent = models.BooleanField(
+        default=False, help_text="Goes before others: a certificate to be stopped."
+    )
+    attempts = models.PositiveIntegerField(default=0, help_text="Failed ones in a row.")
     next_attempt_at = models.DateTimeField(
         null=True, default=timezone.now, help_text="When to look again; empty: never, unasked."
     )
@@ -42,9 +65,17 @@ class Provisioning(models.Model):
     aws_certificate_id = models.CharField("certificate ID", max_length=64, blank=True, default="")
     aws_status = models.CharField("status in AWS", max_length=20, blank=True, default="")
     thing_name = models.CharField(max_length=128, blank=True, default="")
+    is_thing_ours = models.BooleanField(
+        "thing made here",
+        default=False,
+        help_text="We made the thing, so that all the template says of one is ours to do.",
+    )
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    pending_since = models.DateTimeField(null=True, default=timezone.now, editable=False)
     settled_at = models.DateTimeField(null=True, default=None)
+
+    objects = ProvisioningQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

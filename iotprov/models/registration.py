@@ -29,6 +29,7 @@ class CARegistration(models.Model):
     is_auto_registration_on = models.BooleanField("auto registration", default=False)
     template_name = models.CharField(max_length=36, blank=True, default="")
     error = models.CharField(max_length=1000, blank=True, default="")
+    note = models.CharField(max_length=1000, blank=True, default="")
     checked_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 from django.utils.module_loading import import_string
 
 from pki.conf import pki_settings
-from pki.exceptions import OperatorError, SignerUnavailable
-from pki.signers.base import KeySigner, Signer
+from pki.exceptions import OperatorError, RemoteFailure, SignerUnavailable
+from pki.signers.base import KeptAuthority, KeySigner, Signer
 
 if TYPE_CHECKING:  # signers may be imported by settings, before the models can be
     from pki.models import CertificateAuthority
 
-__all__ = ["KeySigner", "Signer", "authority_key", "get_signer"]
+__all__ = ["KeptAuthority", "KeySigner", "Signer", "authority_key", "get_signer"]
 
 
 @cache
@@ -55,10 +55,10 @@ def authority_key(
     if not isinstance(signer, KeySigner):
         raise OperatorError(f"the key of {ca} isn't here: {otherwise}")
     try:
-        return signer.private_key(ca.key_reference)
+        return signer.key_of(ca.key_reference, ca.certificate)
     except SignerUnavailable as error:
         why = error.__cause__ or error.message
-        raise OperatorError(
-            f"the signer {ca.signer!r} can't get at the key of {ca} ({why}): see that the key and "
-            "its passphrase are the ones it was stored with"
-        ) from error
+        sentence = f"the signer {ca.signer!r} can't get at the key of {ca} ({why})"
+        if not isinstance(why, RemoteFailure):  # which says itself what to do
+            sentence += ": see that the key and its passphrase are the ones it was stored with"
+        raise OperatorError(sentence) from error

@@ -5,7 +5,9 @@ number and extensions itself. A ``KeySigner`` holds or reaches a private key, an
 certificate from it.
 """
 
+import secrets
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar
 
 from cryptography import x509
@@ -35,11 +37,46 @@ class Signer(ABC):
     def check(self, issuer: Issuer) -> None:
         """Raise ``SignerUnavailable`` unless the next ``sign`` can be expected to work."""
 
+    def authority_certificates(self) -> list[x509.Certificate]:
+        """The CA that signs, its certificate first and then its chain up to the root.
+
+        Empty for a signer that can't say: whoever sets up the CA has to bring its certificate.
+        Raises ``OperatorError``, and ``RemoteFailure`` when the PKI can't be asked.
+        """
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAuthority:
+    """A CA that a signer has from before: of the CDK sample, or of a run that was cut off."""
+
+    certificates: tuple[x509.Certificate, ...]
+    """The CA's own, then those above it; none where only a key was made yet."""
+    key_reference: str
+    """As the signer takes it; "" when a PKI outside has the key."""
+    where: str
+    """For people: ``the secret estMtlsCaSecrets``."""
+
 
 class KeySigner(Signer):
     """A signer that has the CA's private key, or an object that signs as one."""
 
     chooses_serial_number = False
+
+    def kept_authority(self, purpose: str) -> KeptAuthority | None:
+        """The CA of that purpose that is where the configuration says, to be adopted.
+
+        Raises ``OperatorError`` when what is there doesn't fit together.
+        """
+        return None
+
+    def key_name(self, purpose: str, name: str, *, is_first: bool) -> str:
+        """What to call the key of a new CA; ``is_first`` of its purpose, not a successor.
+
+        By default it is unlike any before, so that a key left over from a crash is never in the
+        way.
+        """
+        return f"{name}-{secrets.token_hex(4)}"
 
     @abstractmethod
     def private_key(self, key_reference: str) -> CertificateIssuerPrivateKeyTypes:
@@ -60,6 +97,22 @@ class KeySigner(Signer):
         """
         return self.store(name, generate_private_key(key_algorithm))
 
+    def key_of(
+        self, key_reference: str, certificate: x509.Certificate
+    ) -> CertificateIssuerPrivateKeyTypes:
+        """The key of a CA that has its certificate already, from which the public half is known.
+
+        As ``private_key``, for signers that would have to ask for the public half.
+        """
+        return self.private_key(key_reference)
+
+    def find_key(self, certificate: x509.Certificate) -> str:
+        """The reference of the CA's key, when the signer has it without being given it; else "".
+
+        Raises ``OperatorError`` when it could have it, and says how.
+        """
+        return ""
+
     def keep_certificate(self, key_reference: str, certificate: x509.Certificate) -> None:
         """Put the CA's certificate beside its key, where the signer has a place for it.
 
@@ -69,7 +122,7 @@ class KeySigner(Signer):
     def sign(self, request: SigningRequest, issuer: Issuer) -> x509.Certificate:
         """Build the certificate and sign it with the CA's key."""
         return build_certificate(request, issuer).sign(
-            self.private_key(issuer.key_reference),
+            self.key_of(issuer.key_reference, issuer.certificate),
             signature_hash(issuer.certificate.public_key()),
         )
 

@@ -8,23 +8,38 @@ The class has the contract of the CDK sample's ``sign_externally``::
 
 ``csr`` is an ``x509.CertificateSigningRequest``, ``csr_data`` a dict of its subject
 (``commonName``, ``serialNumber`` ...), ``cert_validity`` a ``datetime.timedelta``, and
-``custom_secret`` a string or ``None``. To say no, it raises ``pki.exceptions.SignerRefused`` or
-returns ``None``; anything else it raises counts as the PKI being out of reach.
+``custom_secret`` a string or ``None``: the environment's ``EST_CUSTOM_SECRET``, else the secret
+``customSecretName`` in Secrets Manager, when it is there. To say no, it raises
+``pki.exceptions.SignerRefused`` or returns ``None``; anything else it raises counts as the PKI
+being out of reach.
 """
 
 import logging
 import os
-from typing import Any
+import time
+from typing import Any, Final
 
 from cryptography import x509
 from django.utils.module_loading import import_string
+from django.views.decorators.debug import sensitive_variables
 
-from pki.exceptions import OperatorError, SignerRefused, SignerUnavailable
+from pki.conf import pki_settings
+from pki.exceptions import (
+    OperatorError,
+    RemoteFailure,
+    SignerRefused,
+    SignerUnavailable,
+)
 from pki.profiles import Issuer, SigningRequest
 from pki.reasons import Reason
+from pki.secret_store import REFRESH_SECONDS, SecretCache, SecretValue
 from pki.signers.base import Signer
 
 logger = logging.getLogger(__name__)
+
+CUSTOM_SECRET_VARIABLE: Final = "EST_CUSTOM_SECRET"  # noqa: S105  # the variable's name
+_NO_AWS: Final = frozenset({"NoRegion", "NoCredentials"})
+_NO_SECRET: Final = frozenset({"", "NONE", "NULL"})
 
 
 class ExternalSigner(Signer):
@@ -44,7 +59,10 @@ class ExternalSigner(Signer):
             raise OperatorError(f"signer 'external': can't import {path}: {error}") from error
         if not callable(getattr(self._pki, "sign_externally", None)):
             raise OperatorError(f"signer 'external': {path} has no method sign_externally")
+        self._custom_secrets = SecretCache(_parse_custom_secret)
+        self._without_aws_since: float | None = None
 
+    @sensitive_variables()
     def sign(self, request: SigningRequest, issuer: Issuer) -> x509.Certificate:
         """Ask the customer's class for a certificate."""
         csr_data = {
@@ -53,12 +71,13 @@ class ExternalSigner(Signer):
         }
         if request.tenant_id:
             csr_data["tenant-id"] = request.tenant_id
+        custom_secret = self._custom_secret()
         try:
             answer = self._pki.sign_externally(
                 request.csr,
                 csr_data,
                 request.not_after - request.not_before,
-                os.environ.get("EST_CUSTOM_SECRET"),
+                custom_secret,
             )
         except SignerRefused:
             raise
@@ -71,6 +90,38 @@ class ExternalSigner(Signer):
 
     def check(self, issuer: Issuer) -> None:
         """Nothing can be told before asking: the class was found when the signer was made."""
+
+    @sensitive_variables()
+    def _custom_secret(self) -> str | None:
+        """The secret for the class; raises ``SignerUnavailable`` when it can't be had.
+
+        Where there is no AWS at all (no region, no credentials: a laptop) there is no secret
+        either, and the class decides what it does without. An AWS that fails is no such place: a
+        PKI that asks for a secret must not be asked without it.
+        """
+        from_environment = os.environ.get(CUSTOM_SECRET_VARIABLE)
+        name = pki_settings().custom_secret_name
+        if from_environment is not None or not name:
+            return from_environment
+        now = time.monotonic()
+        if self._without_aws_since is not None and now - self._without_aws_since < REFRESH_SECONDS:
+            return None  # looking for credentials takes seconds
+        try:
+            return self._custom_secrets.get(name)
+        except OperatorError as error:
+            if not isinstance(error, RemoteFailure) or error.code not in _NO_AWS:
+                raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE) from error
+            if self._without_aws_since is None:
+                logger.warning("the external PKI is asked without a custom secret: %s", error)
+            self._without_aws_since = now
+            return None
+
+
+@sensitive_variables()
+def _parse_custom_secret(name: str, value: SecretValue | None, is_first: bool) -> str | None:
+    """Any text; ``None`` for what isn't there, or a placeholder of the CDK sample."""
+    text = value.content.decode(errors="replace") if value else ""
+    return None if text.strip().upper() in _NO_SECRET else text
 
 
 def _certificate(answer: object) -> x509.Certificate:

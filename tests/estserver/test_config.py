@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from estserver.config import (
+    DEFAULT_SIGNERS,
     PROJECT_ROOT,
     Config,
     ConfigError,
@@ -167,21 +168,33 @@ def test_signers_are_added_to_the_default(load):
         Properties:
           deviceCaSigner: kms
           signers:
-            kms: {BACKEND: pki.signers.kms.KMSSigner, OPTIONS: {key_id: alias/est}}
+            kms: {BACKEND: pki.signers.kms.KMSSigner, OPTIONS: {key: alias/ca}}
         """
     )
 
     assert config.properties.device_ca_signer == "kms"
     assert config.signer_settings() == {
-        "keyfile": {"BACKEND": "pki.signers.keyfile.KeyFileSigner", "OPTIONS": {}},
-        "kms": {"BACKEND": "pki.signers.kms.KMSSigner", "OPTIONS": {"key_id": "alias/est"}},
+        **{
+            alias: {"BACKEND": signer.backend, "OPTIONS": {}}
+            for alias, signer in DEFAULT_SIGNERS.items()
+        },
+        "kms": {"BACKEND": "pki.signers.kms.KMSSigner", "OPTIONS": {"key": "alias/ca"}},
     }
 
 
 def test_the_default_signer_can_be_replaced(load):
     config = load("Properties: {signers: {keyfile: {BACKEND: my.Signer}}}")
 
-    assert config.properties.signers == {"keyfile": SignerConfig(backend="my.Signer")}
+    assert config.properties.signers["keyfile"] == SignerConfig(backend="my.Signer")
+
+
+def test_a_device_ca_in_KMS_is_one_line(load):
+    config = load("Properties: {deviceCaSigner: kms}")
+
+    assert config.signer_settings()["kms"] == {
+        "BACKEND": "pki.signers.kms.KMSSigner",
+        "OPTIONS": {},
+    }
 
 
 def test_an_external_signer_class_defines_the_alias_external(load):
@@ -504,6 +517,33 @@ def test_a_file_that_is_a_directory_is_refused(tmp_path):
         load_config(tmp_path, environ={})
 
 
+def test_Secrets_Manager_may_have_a_CA_so_none_need_be_made_or_named(load):
+    config = load(
+        """
+        Properties: {deviceCaSigner: secretsmanager}
+        DeploymentOptions: {generateIotCaCertificate: false}
+        """
+    )
+
+    assert config.properties.device_ca_signer == "secretsmanager"
+
+
+def test_a_signer_that_may_have_a_CA_needs_no_certificate_of_it(load):
+    config = load(
+        """
+        Properties:
+          deviceCaSigner: pca
+          signers:
+            pca:
+              BACKEND: pki.signers.privateca.PrivateCASigner
+              OPTIONS: {certificateAuthorityArn: "arn:aws:acm-pca:..."}
+        DeploymentOptions: {generateIotCaCertificate: false}
+        """
+    )
+
+    assert config.properties.device_ca_signer == "pca"
+
+
 # Values that are right by themselves and wrong together
 
 
@@ -537,14 +577,14 @@ def test_a_file_that_is_a_directory_is_refused(tmp_path):
             "apiGatewayIntegrationTimeoutSeconds, by default 29; lower that too",
         ),
         (
-            "Properties:\n  clientCaSigner: kms\n",
-            'config.yaml:2 Properties.clientCaSigner: found "kms", wanted a signer that is '
-            "defined: keyfile",
+            "Properties:\n  clientCaSigner: hsm\n",
+            'config.yaml:2 Properties.clientCaSigner: found "hsm", wanted a signer that is '
+            f"defined: {', '.join(DEFAULT_SIGNERS)}",
         ),
         (
             "Properties:\n  deviceCaSigner: external\n",
             'config.yaml:2 Properties.deviceCaSigner: found "external", wanted a signer that is '
-            "defined: keyfile",
+            f"defined: {', '.join(DEFAULT_SIGNERS)}",
         ),
         (
             "Properties:\n  externalSignerClass: a.B\n  signers:\n    external: {BACKEND: c.D}\n",

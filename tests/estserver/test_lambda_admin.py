@@ -6,20 +6,13 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import get_commands
 
-from estserver import lambda_admin
-from estserver.lambda_admin import (
-    COMMANDS,
-    SCHEDULES,
-    AdminHandler,
-    CommandFailed,
-    EventRefused,
-    run_command,
-)
+from estserver import schedule
+from estserver.config import PROJECT_ROOT as ROOT
+from estserver.lambda_admin import COMMANDS, SCHEDULES, AdminHandler, EventRefused, run_command
 from pki.models import AuditEvent, DenylistEntry
 
 CODE = "open('/tmp/owned', 'w')"
 REQUEST = {"httpMethod": "GET", "requestContext": {"apiId": "a1b2c3"}}
-TO_COME = {"provision_pending", "register_ca", "sync_policy", "sync_template"}
 
 
 @pytest.fixture
@@ -82,11 +75,13 @@ def test_T03_other_commands_are_refused(arguments):
 
 
 def test_every_command_of_the_list_exists():
-    assert COMMANDS - get_commands().keys() <= TO_COME
+    assert COMMANDS - get_commands().keys() == set()
 
 
-def test_every_schedules_commands_are_of_the_list():
-    assert {command[0] for commands in SCHEDULES.values() for command in commands} <= COMMANDS
+def test_every_schedule_of_zappas_settings_may_run_and_no_other():
+    settings = json.loads((ROOT / "zappa_settings.json").read_text())
+
+    assert {event["function"] for event in settings["admin"]["events"]} == SCHEDULES
 
 
 def test_a_command_answers_with_exit_code_and_output(handle, installation):
@@ -121,24 +116,22 @@ def test_the_log_tells_which_command_ran_and_never_what_it_printed(handle, insta
     assert password not in caplog.text
 
 
-def test_a_schedule_runs_its_commands_and_fails_loudly(handle, monkeypatch):
-    ran = []
+def test_a_schedule_runs_its_function_and_what_fails_in_it_is_raised(handle, monkeypatch):
+    def fail(event, context):
+        raise ConnectionError("AWS is away")
 
-    def run(command):
-        ran.append(command)
-        return {"exit_code": len(command) - 1, "output": "AWS said no"}
+    monkeypatch.setattr(schedule, "every_hour", fail)
 
-    monkeypatch.setattr(lambda_admin, "run_command", run)
-    monkeypatch.setitem(SCHEDULES, "a.schedule", (("one", "argument"), ("two",)))
-
-    with pytest.raises(CommandFailed, match="one argument: AWS said no"):
+    with pytest.raises(ConnectionError, match="AWS is away"):
         handle(
             {
                 "detail-type": "Scheduled Event",
-                "resources": ["arn:aws:events:eu-west-1:1:rule/est-server-admin-a.schedule"],
+                "resources": [
+                    "arn:aws:events:eu-west-1:123456789012:rule/"
+                    "est-server-admin-estserver.schedule.every_hour"
+                ],
             }
         )
-    assert ran == [["one", "argument"], ["two"]]
 
 
 def test_the_first_admin_can_sign_in_and_is_on_the_audit_trail(installation, client):

@@ -1,4 +1,4 @@
-"""What a provisioning template asks of a certificate."""
+"""What the configured provisioning template asks of certificates, as `manage.py check` sees it."""
 
 import json
 from dataclasses import replace
@@ -8,7 +8,8 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from iotprov.checks import check_profiles
-from iotprov.jitp import TemplateError, declared_parameters, unfilled_parameters
+from iotprov.jitp import DocumentError, read_file, unfilled_parameters
+from iotprov.template_reader import parse_template, read_template
 
 
 @pytest.fixture
@@ -30,16 +31,20 @@ def declaring(*parameters):
     }
 
 
-def test_samples_template_declares_what_the_default_profile_allows(installation, settings):
-    declared = declared_parameters(settings.IOT.template_path)
+def test_samples_template_declares_what_the_default_profile_allows(
+    change_default_profile, settings
+):
+    change_default_profile(iot_provisioning="jitp")
 
-    assert declared == {"CommonName", "SerialNumber", "Country", "Id"}
+    declared = parse_template(read_file(settings.IOT.template_path)).parameters
+
+    assert set(declared) == {"CommonName", "SerialNumber", "Country", "Id"}
     assert check_profiles(None, databases=["default"]) == []
 
 
 def test_profile_that_leaves_a_declared_parameter_empty_is_named(change_default_profile, template):
     template(declaring("CommonName", "Country", "Organization", "Id"))
-    change_default_profile(subject_attributes=["organizationName"])
+    change_default_profile(iot_provisioning="jitp", subject_attributes=["organizationName"])
 
     (warning,) = check_profiles(None, databases=["default"])
 
@@ -49,6 +54,13 @@ def test_profile_that_leaves_a_declared_parameter_empty_is_named(change_default_
     assert "Organization" not in warning.msg
 
 
+def test_profile_that_aws_iot_is_not_told_of_may_leave_it_empty(change_default_profile, template):
+    template(declaring("Country"))
+    change_default_profile(iot_provisioning="none", subject_attributes=["localityName"])
+
+    assert check_profiles(None, databases=["default"]) == []
+
+
 def test_common_name_and_id_are_always_there():
     assert unfilled_parameters({"CommonName", "Id"}, []) == set()
 
@@ -56,20 +68,32 @@ def test_common_name_and_id_are_always_there():
 @pytest.mark.parametrize(
     ("contents", "complaint"),
     [
-        ("{", "isn't JSON"),
-        ("[]", "has no Parameters"),
+        ("{", "line 1, column 2: this isn't JSON"),
+        ("[]", "a template is a JSON object"),
+        ("{}", "has no Parameters"),
         (declaring("Email"), "declares AWS::IoT::Certificate::Email, which JITP doesn't know"),
     ],
 )
 def test_bad_template_is_refused_with_a_sentence(template, contents, complaint):
     path = template(contents)
 
-    with pytest.raises(TemplateError, match=complaint):
-        declared_parameters(path)
+    _, problems = read_template(read_file(path))
+
+    assert any(complaint in str(problem) for problem in problems if problem.is_error)
     with pytest.raises(SystemCheckError, match=complaint):
         call_command("check")
 
 
-def test_missing_template_is_named(tmp_path):
-    with pytest.raises(TemplateError, match=r"can.t read .*gone\.json: No such file"):
-        declared_parameters(tmp_path / "gone.json")
+@pytest.mark.parametrize(
+    ("name", "contents", "complaint"),
+    [
+        ("gone.json", None, r"can.t read .*gone\.json: No such file"),
+        ("latin.json", b"\xfc", r"latin\.json isn't UTF-8"),
+    ],
+)
+def test_file_that_cannot_be_read_is_named(tmp_path, name, contents, complaint):
+    if contents is not None:
+        (tmp_path / name).write_bytes(contents)
+
+    with pytest.raises(DocumentError, match=complaint):
+        read_file(tmp_path / name)

@@ -10,9 +10,10 @@ from django.core.management import call_command
 from django.core.management.base import CommandParser
 
 from estserver.serving.server_certificate import ensure_server_certificate
-from pki.bootstrap import TEST_CLIENT, bootstrap_cas
+from pki.bootstrap import bootstrap_cas
 from pki.commands import OperatorCommand, command_actor
 from pki.files import replace_file
+from pki.first_client import TEST_CLIENT
 from pki.intents import settle_intents
 
 ADMIN_NAME = "admin"

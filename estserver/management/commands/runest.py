@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from estserver.serving.housekeeping import housekeeping
 from estserver.serving.server_certificate import (
     NAMES,
     ServerCertificateUnusable,
@@ -74,15 +75,16 @@ class Command(BaseCommand):
         names = tuple(dict.fromkeys((*NAMES, *options["server_name"])))
         try:
             files = ensure_server_certificate(settings.EST_DATA_DIR, names=names)
-            code = supervise(
-                (est, admin),
-                when_open=lambda: self.stdout.write(
-                    f"EST:   https://{est.address}/.well-known/est/ "
-                    f"(verify it with {files.ca})\n"
-                    f"Admin: http://{admin.address}/\n"
-                    "Ctrl-C stops both."
-                ),
-            )
+            with housekeeping():
+                code = supervise(
+                    (est, admin),
+                    when_open=lambda: self.stdout.write(
+                        f"EST:   https://{est.address}/.well-known/est/ "
+                        f"(verify it with {files.ca})\n"
+                        f"Admin: http://{admin.address}/\n"
+                        "Ctrl-C stops both."
+                    ),
+                )
         except (PortUnavailable, ServerCertificateUnusable, OSError) as error:
             raise CommandError(str(error)) from error
         sys.exit(code)

@@ -14,28 +14,43 @@ from django.test import RequestFactory
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
-from pki import prepared
-from pki.authorities import import_authority
+from pki import aws, prepared
+from pki.authorities import create_authority, import_authority
 from pki.exceptions import OperatorError, SignerRefused, SignerUnavailable
+from pki.intents import BACKDATING
 from pki.keys import public_key_sha256
 from pki.models import CertificateAuthority, IssuedCertificate
-from pki.profiles import SigningRequest
+from pki.profiles import SigningRequest, random_serial_number
 from pki.signers import KeySigner, get_signer
 from pki.signers.keyfile import PASSPHRASE_VARIABLE, KeyFileSigner
 from pki.signing import sign
-from tests.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key
+from tests.aws_faults import Fault, failing
+from tests.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key, make_name
 from tests.conftest import TESTER
+from tests.pki.signers.conftest import EST, PRIVATE_CA, use_signer
 from tests.plugins import ExternalPKI
+from tests.private_ca import ARN
 
 DAY = datetime.timedelta(days=1)
-SIGNERS = ["keyfile-ec", "keyfile-rsa", "external"]
+NOBODY = "http://127.0.0.1:9"  # discard: nobody answers there
+SIGNERS = [
+    "keyfile-ec",
+    "keyfile-rsa",
+    "kms-ec",
+    "kms-rsa",
+    "secretsmanager-ec",
+    "secretsmanager-rsa",
+    "external",
+    "privateca",
+    "est",
+]
 
 
 @dataclass(frozen=True)
 class Setup:
     """A CA on record with its signer, and an intent to be signed."""
 
-    built: BuiltCA
+    built: BuiltCA | None  # None for a CA whose key was never here
     authority: prepared.PreparedAuthority
     intent: IssuedCertificate
     request: SigningRequest
@@ -44,33 +59,65 @@ class Setup:
         return sign(self.intent, self.authority, self.request)
 
 
-def set_up(alias, data_dir, settings, monkeypatch):
-    settings.PKI = replace(
-        settings.PKI,
-        signers={
-            "keyfile": {"BACKEND": "pki.signers.keyfile.KeyFileSigner"},
-            "external": {
-                "BACKEND": "pki.signers.external.ExternalSigner",
-                "OPTIONS": {"class": "tests.plugins.ExternalPKI"},
-            },
-        },
-    )
-    get_signer.cache_clear()
-    built = make_ca("Their CA", key=make_key("rsa-2048" if alias == "keyfile-rsa" else "ec-p384"))
-    is_external = alias == "external"
-    row = import_authority(
-        CertificateAuthority.Purpose.DEVICE,
-        "device-ca",
-        [built.certificate],
-        key=None if is_external else built.key,
-        signer="external" if is_external else "keyfile",
-        actor=TESTER,
-    )
-    csr = x509.load_der_x509_csr(make_csr("sensor-1"))
-    now = timezone.now().replace(microsecond=0)
-    serial_number = x509.random_serial_number()
+@dataclass(frozen=True)
+class Custody:
+    """Who has a CA's key, and the signer that reaches it."""
+
+    alias: str
+    backend: str
+    options: dict
+    built: BuiltCA | None = None
+    is_key_imported: bool = False
+
+
+def custody(name, request):
+    """The signer of that name; what it needs around it is started by ``request``'s fixtures."""
+    if name.startswith("kms"):
+        request.getfixturevalue("aws_cloud")
+        return Custody("kms", "pki.signers.kms.KMSSigner", {})
+    if name == "privateca":
+        private_ca = request.getfixturevalue("private_ca")
+        return Custody(name, PRIVATE_CA, {"certificateAuthorityArn": ARN}, private_ca.ca)
+    if name == "est":
+        upstream = request.getfixturevalue("upstream")
+        return Custody(name, EST, upstream.options, BuiltCA(upstream.device_ca, None))
+    built = make_ca("Their CA", key=make_key(key_algorithm_of(name)))
+    if name == "external":
+        options = {"class": "tests.plugins.ExternalPKI"}
+        return Custody(name, "pki.signers.external.ExternalSigner", options, built)
+    if name.startswith("secretsmanager"):
+        request.getfixturevalue("aws_cloud")
+        backend = "pki.signers.secretsmanager.SecretsManagerSigner"
+        return Custody("secretsmanager", backend, {}, built, is_key_imported=True)
+    backend = "pki.signers.keyfile.KeyFileSigner"
+    return Custody("keyfile", backend, {}, built, is_key_imported=True)
+
+
+def key_algorithm_of(name):
+    return "rsa-2048" if name.endswith("-rsa") else "ec-p384"
+
+
+def set_up(name, request, settings, monkeypatch):
+    """A CA with the signer of that name, and an intent; ``request`` is pytest's."""
+    keeper = custody(name, request)
+    built = keeper.built
+    use_signer(settings, keeper.alias, keeper.backend, keeper.options)
+    if built is None:
+        row = make_ca_in_kms(key_algorithm_of(name))
+    else:
+        row = import_authority(
+            CertificateAuthority.Purpose.DEVICE,
+            "device-ca",
+            [built.certificate],
+            key=built.key if keeper.is_key_imported else None,
+            signer=keeper.alias,
+            actor=TESTER,
+        )
     san = x509.SubjectAlternativeName([x509.DNSName("sensor-1")])
-    request = SigningRequest(csr, csr.subject, san, serial_number, now, now + 30 * DAY)
+    csr = x509.load_der_x509_csr(make_csr("sensor-1", san=list(san)))
+    begin = timezone.now().replace(microsecond=0) - BACKDATING
+    serial_number = random_serial_number()
+    request = SigningRequest(csr, csr.subject, san, serial_number, begin, begin + 30 * DAY)
     monkeypatch.setattr(ExternalPKI, "calls", [])
     monkeypatch.setattr(
         ExternalPKI, "answer", staticmethod(lambda *_: answer(built, request)), raising=True
@@ -85,6 +132,18 @@ def set_up(alias, data_dir, settings, monkeypatch):
         not_after=request.not_after,
     )
     return Setup(built, authority, intent, request)
+
+
+def make_ca_in_kms(key_algorithm):
+    return create_authority(
+        CertificateAuthority.Purpose.DEVICE,
+        "device-ca",
+        common_name="CA in KMS",
+        key_algorithm=key_algorithm,
+        validity=365 * DAY,
+        signer="kms",
+        actor=TESTER,
+    )
 
 
 def answer(built, request, **changes):
@@ -102,17 +161,17 @@ def answer(built, request, **changes):
 @pytest.fixture(params=SIGNERS)
 def setup(request, db, data_dir, settings, monkeypatch):
     """Each signer in turn."""
-    return set_up(request.param, data_dir, settings, monkeypatch)
+    return set_up(request.param, request, settings, monkeypatch)
 
 
 @pytest.fixture
-def keyfile(db, data_dir, settings, monkeypatch):
-    return set_up("keyfile-ec", data_dir, settings, monkeypatch)
+def keyfile(request, db, data_dir, settings, monkeypatch):
+    return set_up("keyfile-ec", request, settings, monkeypatch)
 
 
 @pytest.fixture
-def external(db, data_dir, settings, monkeypatch):
-    return set_up("external", data_dir, settings, monkeypatch)
+def external(request, db, data_dir, settings, monkeypatch):
+    return set_up("external", request, settings, monkeypatch)
 
 
 # What holds for all
@@ -123,7 +182,7 @@ def test_the_certificate_is_for_the_key_of_the_csr(setup):
 
 
 def test_the_certificate_chains_to_the_CA_on_record(setup):
-    setup.sign().verify_directly_issued_by(setup.built.certificate)
+    setup.sign().verify_directly_issued_by(setup.authority.certificate)
 
 
 def test_the_certificate_is_valid_within_the_intents_bounds(setup):
@@ -163,13 +222,22 @@ def test_a_signer_in_order_passes_its_check(setup):
     get_signer(setup.authority.row.signer).check(setup.authority.issuer)
 
 
-def test_a_signer_out_of_reach_is_unavailable(setup, data_dir, monkeypatch):
+def test_a_signer_out_of_reach_is_unavailable(setup, data_dir, settings, monkeypatch):
     for path in (data_dir / "keys").glob("*"):
         path.unlink()
-    get_signer.cache_clear()
     monkeypatch.setattr(ExternalPKI, "answer", staticmethod(lambda *_: 1 // 0))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ACM_PCA", NOBODY)
+    aws.forget_clients()
+    for signer in settings.PKI.signers.values():
+        if "url" in signer["OPTIONS"]:
+            signer["OPTIONS"]["url"] = NOBODY.replace("http:", "https:")
+    get_signer.cache_clear()
 
-    with pytest.raises(SignerUnavailable) as caught:
+    with (
+        failing("kms", "Sign", Fault.TIMEOUT),
+        failing("secretsmanager", "GetSecretValue", Fault.TIMEOUT),
+        pytest.raises(SignerUnavailable) as caught,
+    ):
         setup.sign()
 
     assert caught.value.reason.code == "signer-unavailable"
@@ -209,6 +277,12 @@ def test_to_say_no_the_class_returns_None(external, monkeypatch):
     assert caught.value.reason.code == "signer-refused"
 
 
+def unreadable(certificate):
+    """The same with a text in its subject that is no UTF-8."""
+    der = certificate.public_bytes(Encoding.DER)
+    return x509.load_der_x509_certificate(der.replace(b"\x0c\x08sensor-1", b"\x0c\x08senso\xff-1"))
+
+
 def look_alike():
     return make_ca("Their CA", key=make_key("ec-p384", 7))
 
@@ -219,6 +293,8 @@ def look_alike():
         (lambda s: answer(s.built, s.request, public_key=make_key(index=5).public_key()), "key"),
         (lambda s: answer(make_ca("Stranger"), s.request), "isn't signed by the CA device-ca"),
         (lambda s: answer(look_alike(), s.request), "isn't signed by the CA device-ca"),
+        (lambda s: answer(s.built, s.request, subject=make_name("sensor-2")), "sensor-2"),
+        (lambda s: unreadable(answer(s.built, s.request)), "it can't be read"),
         (lambda s: answer(s.built, s.request, not_after=s.request.not_after + DAY), "it ends"),
         (lambda s: answer(s.built, s.request, not_before=timezone.now() + DAY), "in the future"),
         (lambda s: "hello", ""),
@@ -231,6 +307,8 @@ def look_alike():
         "another-key",
         "another-issuer",
         "an-issuer-of-the-same-name",
+        "another-name",
+        "unreadable",
         "too-long",
         "not-yet",
         "garbage-text",
@@ -273,8 +351,8 @@ def test_a_class_that_cant_serve_is_refused_when_the_signer_is_made(
 
 
 def test_an_alias_that_isnt_configured_is_answered_with_those_that_are(data_dir):
-    with pytest.raises(OperatorError, match=r"signer 'kms' isn't configured; .* has: keyfile"):
-        get_signer("kms")
+    with pytest.raises(OperatorError, match=r"signer 'hsm' isn't configured; .* has: keyfile"):
+        get_signer("hsm")
 
 
 # Keys in files

@@ -1,0 +1,115 @@
+"""Template and policy of an existing installation: what AWS IoT holds becomes the first version."""
+
+import json
+from typing import Any
+
+from iotprov import client, documents
+from iotprov.adoption_lines import Line, State
+from iotprov.conf import IoTTarget, iot_settings
+from iotprov.held import Held, held_policy, held_template
+from iotprov.jitp import DocumentError
+from iotprov.located_json import NotJSON, read_json
+from iotprov.models import DocumentVersion
+from iotprov.validation import check_document
+from pki.audit import Actor
+from pki.exceptions import OperatorError, RemoteFailure
+
+Kind = DocumentVersion.Kind
+
+_COMMAND = {Kind.POLICY: "sync_policy", Kind.TEMPLATE: "sync_template"}
+
+
+def adopt_document(kind: Kind, target: IoTTarget, *, actor: Actor, is_dry_run: bool) -> list[Line]:
+    """Compare what the target holds with what is on record; without a record, make it the first.
+
+    A template brings a second line, about its role.
+    """
+    what, name = f"{Kind(kind).label} at {target.name}", documents.name_of(kind)
+    try:
+        held = (held_policy if kind == Kind.POLICY else held_template)(target, name)
+        if held is None:
+            say = f"AWS IoT has none of that name: run {_COMMAND[kind]}, which makes it"
+            return [Line(what, name, State.MISSING, say)]
+        state, text = _adopt(kind, held, target, actor=actor, is_dry_run=is_dry_run)
+    except RemoteFailure as failure:
+        return [Line(what, name, State.FAILED, str(failure))]
+    except OperatorError as error:
+        say = f"{error}. Mend it in the database or the file, then run {_COMMAND[kind]}"
+        return [Line(what, name, State.DIFFERS, say)]
+    lines = [Line(what, name, state, text)]
+    if held.role_arn:
+        lines.append(_role_line(held.role_arn, target))
+    return lines
+
+
+def _adopt(
+    kind: Kind, held: Held, target: IoTTarget, *, actor: Actor, is_dry_run: bool
+) -> tuple[State, str]:
+    try:
+        data = read_json(held.body).data
+    except NotJSON as error:
+        raise DocumentError(f"AWS IoT holds something that can't be read: {error}") from error
+    place = {
+        "account": client.account_of(target),
+        "region": client.region_of(target),
+        "partition": client.partition_of(target),
+    }
+    known = documents.current(kind)
+    if known is not None:
+        if documents.filled(kind, known.body, **place) == data:
+            return State.FOUND, f"version {held.version} in AWS is {known}"
+        return State.DIFFERS, (
+            f"version {held.version} in AWS isn't {known}: run {_COMMAND[kind]} --dry-run to see "
+            f"the difference, and {_COMMAND[kind]} to put {known} there"
+        )
+    body = _body_to_record(kind, data, place)
+    check_document(kind, body)
+    if is_dry_run:
+        return State.FOUND, f"version {held.version} in AWS would be recorded as the first version"
+    version = documents.add_version(
+        kind, body, actor=actor, reason=f"import_aws: as {target.name} holds it"
+    )
+    return State.ADOPTED, f"version {held.version} in AWS is {version} here"
+
+
+def _body_to_record(kind: Kind, data: Any, place: dict[str, str]) -> str:
+    """A text that gives ``data`` when it is filled for the place that it comes from.
+
+    The configured file's, if it does; else with placeholders for region and account, so that it
+    fits other targets too; else as it is.
+    """
+    try:
+        in_file = documents.body_of_file(kind)
+        if documents.filled(kind, in_file, **place) == data:
+            return in_file
+    except DocumentError:
+        pass  # no file, or another one
+    general = json.dumps(_with_placeholders(data, place), indent=2, ensure_ascii=False)
+    if documents.filled(kind, general, **place) == data:
+        return general
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def _with_placeholders(data: Any, place: dict[str, str]) -> Any:
+    if isinstance(data, dict):
+        return {key: _with_placeholders(value, place) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_with_placeholders(value, place) for value in data]
+    if isinstance(data, str):
+        here = f"arn:{place['partition']}:iot:{place['region']}:{place['account']}:"
+        return data.replace(here, "arn:aws:iot:<REGION>:<ACCOUNT_ID>:")
+    return data
+
+
+def _role_line(arn: str, target: IoTTarget) -> Line:
+    what, name = f"JITP role at {target.name}", arn.rpartition("/")[2]
+    ours = iot_settings().provisioning_role_name
+    if name == ours:
+        return Line(what, name, State.FOUND, arn)
+    return Line(
+        what,
+        name,
+        State.DIFFERS,
+        f"the configuration says {ours}: to go on with this one, set iotProvisioningRoleName to "
+        f"{name}; else sync_template gives the template the other",
+    )

@@ -1,0 +1,79 @@
+"""The record of a certificate as it is now, read for whoever makes AWS IoT agree with it."""
+
+import datetime
+import uuid
+
+from iotprov.models import CARegistration
+from iotprov.wanted import Facts, Mode, State
+from pki.denylist import Subjects, entries_naming
+from pki.models import DenylistEntry, IssuedCertificate
+
+MOST_PREDECESSORS = 5
+"""How many earlier certificates are looked up in AWS IoT: several may have been lost to faults."""
+
+
+def read_facts(certificate_id: uuid.UUID, target_name: str, at: datetime.datetime) -> Facts:
+    """What is on record of a certificate, at the time ``at``, for the target of that name."""
+    certificate = IssuedCertificate.objects.select_related("profile", "ca").get(pk=certificate_id)
+    profile = certificate.profile
+    if profile is None or certificate.fingerprint_sha256 is None:
+        return Facts(certificate)
+    entries = _entries_naming(certificate)
+    return Facts(
+        certificate,
+        is_denied=bool(entries),
+        denied_until=min(
+            (entry.expires_at for entry in entries if entry.expires_at is not None), default=None
+        ),
+        can_be_provisioned_by_aws=profile.iot_provisioning == Mode.JITP
+        or CARegistration.objects.filter(
+            ca=certificate.ca, target=target_name, is_auto_registration_on=True
+        ).exists(),
+        predecessors=_predecessors(certificate),
+        successor=_successor(certificate, at),
+    )
+
+
+def _entries_naming(certificate: IssuedCertificate) -> list[DenylistEntry]:
+    fingerprint = certificate.fingerprint_sha256 or ""
+    return entries_naming(
+        Subjects(
+            common_name=certificate.common_name,
+            device_serial=certificate.device_serial,
+            key_sha256=certificate.key_sha256,
+            client_fingerprint=fingerprint,  # it may have enrolled others, and be denied as that
+            client_serial_number=certificate.serial_number,
+        )
+    )
+
+
+def _predecessors(certificate: IssuedCertificate) -> tuple[str, ...]:
+    """The certificate that it renews, then the device's others, newest first."""
+    if certificate.operation != IssuedCertificate.Operation.REENROLL:
+        return ()
+    earlier = (
+        IssuedCertificate.objects.for_name(certificate.common_name)
+        .filter(issued_at__lt=certificate.issued_at)
+        .exclude(fingerprint_sha256=None)
+        .order_by("-issued_at")
+        .values_list("pk", "fingerprint_sha256")[: MOST_PREDECESSORS * 2]
+    )
+    renewed_first = sorted(earlier, key=lambda row: row[0] != certificate.predecessor_id)
+    return tuple(fingerprint for _, fingerprint in renewed_first if fingerprint)[:MOST_PREDECESSORS]
+
+
+def _successor(certificate: IssuedCertificate, at: datetime.datetime) -> str:
+    """The current certificate of the same name and profile, unless AWS IoT isn't to have it."""
+    if certificate.state != State.SUPERSEDED or certificate.profile is None:
+        return ""
+    successor = (
+        IssuedCertificate.objects.for_name(certificate.common_name)
+        .current(at)
+        .filter(profile__name=certificate.profile.name)
+        .exclude(pk=certificate.pk)
+        .exclude(profile__iot_provisioning=Mode.NONE)
+        .first()
+    )
+    if successor is None or _entries_naming(successor):
+        return ""
+    return successor.fingerprint_sha256 or ""

@@ -1,0 +1,93 @@
+"""Show what AWS IoT would make of a certificate."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from django.core.management.base import CommandParser
+
+from iotprov.client import account_of, partition_of, region_of
+from iotprov.conf import find_target
+from iotprov.documents import Kind, body_in_force
+from iotprov.preview import as_text, preview
+from pki.commands import OperatorCommand, refuse
+from pki.exceptions import OperatorError
+from pki.revocation import find_certificate
+
+
+class Command(OperatorCommand):
+    """See ``help``."""
+
+    help = (
+        "Show the thing that AWS IoT would make of a certificate by the template in force, and "
+        "the policy as it would work for it. Nothing is changed anywhere."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Which certificate, and for which target."""
+        parser.add_argument(
+            "source",
+            metavar="FILE",
+            help="certificate or CSR, PEM or DER; or the serial number of one on record",
+        )
+        parser.add_argument(
+            "--target", metavar="NAME", help="fill in this target's account and region (asks AWS)"
+        )
+        parser.add_argument("--json", action="store_true", help="for programs")
+
+    def handle(
+        self, *args: Any, source: str, target: str | None, json: bool, **options: Any
+    ) -> None:
+        """The thing in lines, then the policy."""
+        found = preview(
+            _read(source),
+            template_body=body_in_force(Kind.TEMPLATE),
+            policy_body=body_in_force(Kind.POLICY),
+            **(_place(target) if target else {}),
+        )
+        self.stdout.write(_as_json(found.as_json()) if json else as_text(found))
+
+
+def _as_json(data: dict[str, Any]) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def _place(name: str) -> dict[str, str]:
+    target = find_target(name)
+    if target is None:
+        refuse(f"there is no target {name!r} in Properties.iotTargets")
+    return {
+        "account": account_of(target),
+        "region": region_of(target),
+        "partition": partition_of(target),
+    }
+
+
+def _read(source: str) -> x509.Certificate | x509.CertificateSigningRequest:
+    path = Path(source)
+    if not path.exists():
+        row = find_certificate(source)
+        if row.der is None:
+            refuse(f"{row} was never signed: there is no certificate to look at")
+        return row.to_x509()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        refuse(f"can't read {path}: {error.strerror}", error)
+    return _parsed(content, path)
+
+
+def _parsed(content: bytes, path: Path) -> x509.Certificate | x509.CertificateSigningRequest:
+    loaders: tuple[Callable[[bytes], x509.Certificate | x509.CertificateSigningRequest], ...] = (
+        x509.load_pem_x509_certificate,
+        x509.load_pem_x509_csr,
+        x509.load_der_x509_certificate,
+        x509.load_der_x509_csr,
+    )
+    for load in loaders:
+        with suppress(ValueError):
+            return load(content)
+    raise OperatorError(f"{path} holds neither a certificate nor a CSR, in PEM or DER")

@@ -1,0 +1,55 @@
+"""Drain the outbox."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from iotprov.conf import find_target, iot_settings
+from iotprov.models import Provisioning
+from iotprov.outbox import hurry
+from iotprov.provisioning import drain
+from pki.commands import OperatorCommand, refuse
+
+
+class Command(OperatorCommand):
+    """See ``help``."""
+
+    help = (
+        "Make AWS IoT agree with the record: work on every row of the outbox that is due. Safe to "
+        "run at any time, and beside others. Exit code 3 when AWS failed for some of them."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """How much, how long, where."""
+        parser.add_argument("--limit", type=int, help="work on at most so many rows")
+        parser.add_argument("--seconds", type=float, help="stop after so long")
+        parser.add_argument("--target", default="", help="only at the target of this name")
+        parser.add_argument(
+            "--now",
+            action="store_true",
+            help="try rows again that failed and wait for their next attempt: what ailed is mended",
+        )
+
+    def handle(
+        self,
+        *args: Any,
+        limit: int | None,
+        seconds: float | None,
+        target: str,
+        now: bool,
+        **options: Any,
+    ) -> None:
+        """One line: what was done, and what is left."""
+        if target and find_target(target) is None:
+            names = ", ".join(one.name for one in iot_settings().targets)
+            refuse(f"there is no target {target!r}: the configuration has {names}")
+        if now:
+            hurry(target)
+        done = drain(limit=limit, seconds=seconds, target=target)
+        waiting = Provisioning.objects.filter(target=target) if target else Provisioning.objects
+        self.stdout.write(
+            f"{done}; waiting: {waiting.pending().count()}, parked in all: "
+            f"{waiting.parked().count()}"
+        )
+        if done.error is not None:
+            raise done.error

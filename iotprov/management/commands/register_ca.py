@@ -1,0 +1,94 @@
+"""Make AWS IoT accept the certificates of our device CAs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from iotprov.ca_registration import plan_registration, register_everywhere
+from iotprov.conf import IoTTarget, find_target, iot_settings
+from iotprov.models import CARegistration
+from pki.authorities import find_authority
+from pki.commands import REMOTE_FAILURE, OperatorCommand, command_actor
+from pki.exceptions import OperatorError
+from pki.models import CertificateAuthority
+
+
+class Command(OperatorCommand):
+    """See ``help``."""
+
+    help = (
+        "Register device CAs in AWS IoT, at every target. One that is registered is found by its "
+        "certificate and brought to what the configuration says. Run sync_policy and "
+        "sync_template first."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Which CA, where, and whether to look only."""
+        parser.add_argument(
+            "ca", metavar="CA", nargs="?", help="the CA's name; default: every active device CA"
+        )
+        parser.add_argument("--target", default="", help="one of iotTargets; default: all")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what would be done, and change nothing"
+        )
+
+    def handle(
+        self, *args: Any, ca: str | None, target: str, dry_run: bool, **options: Any
+    ) -> None:
+        """One line for each CA and target; exit code 3 when one of them failed."""
+        failures = 0
+        for each in _authorities(ca):
+            outcomes = _look(each, target) if dry_run else _register(each, target)
+            for place, line, is_failure in outcomes:
+                self.stdout.write(f"{each} at {place}: {line}")
+                failures += is_failure
+        if failures:
+            raise CommandError(
+                f"{failures} failed, the others are as their lines say: mend what the sentence "
+                "names, and run register_ca again",
+                returncode=REMOTE_FAILURE,
+            )
+
+
+Outcome = tuple[str, str, bool]
+"""The target's name, what happened there, and whether that is a failure."""
+
+
+def _look(ca: CertificateAuthority, target: str) -> Iterator[Outcome]:
+    for place in _targets(target):
+        try:
+            yield place.name, str(plan_registration(ca, place)), False
+        except OperatorError as error:
+            yield place.name, f"failed: {error}", True
+
+
+def _register(ca: CertificateAuthority, target: str) -> Iterator[Outcome]:
+    for row in register_everywhere(ca, actor=command_actor(), targets=_targets(target)):
+        is_failure = row.state == CARegistration.State.FAILED
+        yield row.target, f"failed: {row.error}" if is_failure else _summary(row), is_failure
+
+
+def _summary(row: CARegistration) -> str:
+    jitp = f"JITP by {row.template_name}" if row.is_auto_registration_on else "no JITP"
+    said = f"registered, {row.status}, {jitp}, id {row.certificate_id}"
+    return f"{said}. Note: {row.note}" if row.note else said
+
+
+def _authorities(name: str | None) -> list[CertificateAuthority]:
+    if name is not None:
+        return [find_authority(name)]
+    cas = list(CertificateAuthority.objects.device().issuing())
+    if not cas:
+        raise OperatorError("there is no active device CA to register: run bootstrap_cas first")
+    return cas
+
+
+def _targets(name: str) -> tuple[IoTTarget, ...]:
+    if not name:
+        return iot_settings().targets
+    target = find_target(name)
+    if target is None:
+        known = ", ".join(each.name for each in iot_settings().targets)
+        raise OperatorError(f"there is no target {name!r} in iotTargets; there are: {known}")
+    return (target,)

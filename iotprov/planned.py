@@ -1,0 +1,154 @@
+"""What AWS IoT would make of a certificate by the provisioning template.
+
+Just-in-time provisioning has RegisterThing carry out the template with parameters taken from the
+certificate's subject (https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html).
+The same is worked out here, for registration before the first connection, and for previews.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from iotprov.conf import iot_settings
+from iotprov.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX, TemplateError
+from iotprov.template import (
+    ATTRIBUTE_VALUE,
+    THING_NAME,
+    Expression,
+    Join,
+    Overrides,
+    Ref,
+    Template,
+)
+from iotprov.template_reader import parse_template
+from pki.names import SUBJECT_ATTRIBUTES, shown
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedThing:
+    """A thing with its certificate, as the template has it. "" and () where it says nothing."""
+
+    thing_name: str
+    attributes: Mapping[str, str]
+    thing_type: str
+    groups: tuple[str, ...]
+    billing_group: str
+    policy_names: tuple[str, ...]
+    certificate_status: str
+    """``ACTIVE`` or ``INACTIVE``."""
+    principal_type: str
+    """``EXCLUSIVE_THING``, ``NON_EXCLUSIVE_THING``, or "" for AWS's default, the latter."""
+    overrides: Overrides
+    """What becomes of a thing that exists already, as it does at each renewal."""
+
+
+def certificate_id(certificate: x509.Certificate) -> str:
+    """The certificate's ID in AWS IoT: the SHA-256 of its DER, in lower-case hex."""
+    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+
+
+def plan_thing(template_body: str, certificate: x509.Certificate) -> PlannedThing:
+    """What JITP would make of ``certificate``.
+
+    ``template_body`` is the text for the target (``iotprov.documents.body_for``); an empty
+    PolicyName is the installation's policy. Raises ``TemplateError`` with a sentence when the
+    template is unsound, names a policy that isn't ours, asks for what the subject doesn't hold,
+    or a name or an attribute would be one that AWS IoT refuses.
+    """
+    return plan_for_subject(template_body, certificate.subject, lambda: certificate_id(certificate))
+
+
+def plan_for_subject(
+    template_body: str, subject: x509.Name, certificate_id: Callable[[], str]
+) -> PlannedThing:
+    """As ``plan_thing``, for a certificate that needn't exist yet."""
+    template = parse_template(template_body)
+    values = _values(template, subject)
+
+    def text(expression: Expression) -> str:
+        if isinstance(expression, Join):
+            return expression.delimiter.join(text(part) for part in expression.parts)
+        if isinstance(expression, Ref):
+            return (
+                certificate_id() if expression.parameter == "Id" else values[expression.parameter]
+            )
+        return expression
+
+    def name(expression: Expression, what: str) -> str:
+        return _checked_name(text(expression), what) if expression else ""
+
+    attributes = {
+        key: _checked_value(key, text(value)) for key, value in template.attributes.items()
+    }
+    return PlannedThing(
+        thing_name=name(template.thing_name, "the thing name"),
+        attributes=MappingProxyType(attributes),
+        thing_type=name(template.thing_type, "the thing type"),
+        groups=tuple(name(group, "a thing group") for group in template.groups),
+        billing_group=name(template.billing_group, "the billing group"),
+        policy_names=_policy_names(template),
+        certificate_status=template.certificate_status,
+        principal_type=template.principal_type,
+        overrides=template.overrides,
+    )
+
+
+def _values(template: Template, subject: x509.Name) -> dict[str, str]:
+    """Every declared parameter's value. Raises ``TemplateError`` for those that stay empty."""
+    values = {}
+    missing = []
+    for name, parameter in template.parameters.items():
+        if name == "Id":
+            continue
+        value = _subject_value(subject, ATTRIBUTE_BY_PARAMETER[name]) or parameter.default
+        if value:
+            values[name] = value
+        else:
+            missing.append(name)
+    if missing:
+        attributes = ", ".join(ATTRIBUTE_BY_PARAMETER[name] for name in missing)
+        raise TemplateError(
+            f"the template takes {PREFIX}{missing[0]} from the subject, and this one has no "
+            f"{attributes}: AWS IoT would refuse the device at its first connection"
+        )
+    return values
+
+
+def _subject_value(subject: x509.Name, attribute: str) -> str:
+    oid = NameOID.COMMON_NAME if attribute == "commonName" else SUBJECT_ATTRIBUTES[attribute].oid
+    for found in subject.get_attributes_for_oid(oid):
+        return str(found.value)  # the first, where there are several
+    return ""
+
+
+def _policy_names(template: Template) -> tuple[str, ...]:
+    ours = iot_settings().policy_name
+    for policy in template.policies:
+        if policy.name not in ("", ours):
+            raise TemplateError(
+                f"the template attaches the policy {shown(policy.name)}; it may attach {ours} only"
+            )
+    return tuple(dict.fromkeys(ours for _ in template.policies))
+
+
+def _checked_name(name: str, what: str) -> str:
+    if not THING_NAME.fullmatch(name):
+        raise TemplateError(
+            f"{what} would be {shown(name)}, which AWS IoT refuses: it takes 1 to 128 characters "
+            "of a-z, A-Z, 0-9, ':', '_' and '-'"
+        )
+    return name
+
+
+def _checked_value(name: str, value: str) -> str:
+    if not ATTRIBUTE_VALUE.fullmatch(value):
+        raise TemplateError(
+            f"the attribute {name} would be {shown(value)}, which AWS IoT refuses: it takes up to "
+            "800 characters of a-z, A-Z, 0-9 and _.,@/:#=[]-"
+        )
+    return value

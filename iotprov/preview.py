@@ -1,0 +1,168 @@
+"""What a certificate would become in AWS IoT: the thing, and the policy as it works for it."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from iotprov.documents import Kind
+from iotprov.jitp import DocumentError
+from iotprov.located_json import NotJSON, read_json
+from iotprov.placeholders import fill
+from iotprov.planned import PlannedThing, certificate_id, plan_for_subject
+from iotprov.policy_variables import CLIENT_ID, NAME_ATTRIBUTES, resolved, variables_in
+from pki import prepared
+from pki.csr import check_csr
+from pki.names import name_text
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What just-in-time provisioning would make of a certificate."""
+
+    subject: str
+    certificate_id: str
+    """"" for a CSR: there is no certificate yet."""
+    thing: PlannedThing
+    policy: Mapping[str, Any]
+    """The policy with its variables resolved for that thing, whose name is the client ID."""
+    unresolved: tuple[str, ...]
+    """Variables that only a connection gives a value, or that this thing has none for."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, as JSON values."""
+        thing = {name: getattr(self.thing, name) for name in self.thing.__slots__}
+        return {
+            "subject": self.subject,
+            "certificate_id": self.certificate_id,
+            "thing": {
+                **thing,
+                "attributes": dict(self.thing.attributes),
+                "overrides": asdict(self.thing.overrides),
+            },
+            "policy": self.policy,
+            "unresolved": list(self.unresolved),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """What is known of a certificate before or after it is signed."""
+
+    subject: x509.Name
+    issuer: x509.Name
+    certificate_id: str
+
+
+def preview(
+    certificate_or_csr: x509.Certificate | x509.CertificateSigningRequest,
+    *,
+    template_body: str,
+    policy_body: str,
+    account: str = "",
+    region: str = "",
+    partition: str = "aws",
+) -> Preview:
+    """What JITP would make of a certificate, or of the certificate that a CSR would get.
+
+    A CSR is judged by the default profile. Without ``account`` and ``region`` the placeholders
+    stay as they stand. Raises ``TemplateError`` when AWS IoT would refuse the device,
+    ``DocumentError`` for a policy that can't be read, and ``CSRRejected`` or
+    ``AuthorityUnavailable`` for a CSR that wouldn't be signed.
+    """
+    identity = _identify(certificate_or_csr)
+    thing = plan_for_subject(
+        template_body, identity.subject, lambda: identity.certificate_id or "0" * 64
+    )
+    policy = _parsed_policy(policy_body)
+    if account and region:
+        policy = fill(policy, account=account, region=region, partition=partition)
+    policy = _resolved(policy, _values(identity, thing))
+    unresolved = (
+        variable.name
+        for text in _texts(policy)
+        for variable in variables_in(text)
+        if not variable.is_literal
+    )
+    return Preview(
+        name_text(identity.subject),
+        identity.certificate_id,
+        thing,
+        policy,
+        tuple(dict.fromkeys(unresolved)),
+    )
+
+
+def _identify(source: x509.Certificate | x509.CertificateSigningRequest) -> _Identity:
+    if isinstance(source, x509.Certificate):
+        return _Identity(source.subject, source.issuer, certificate_id(source))
+    profile = prepared.current().profile("")
+    parsed = check_csr(source.public_bytes(Encoding.DER), profile.rules)
+    return _Identity(parsed.subject, profile.authority.certificate.subject, "")
+
+
+def _parsed_policy(body: str) -> Any:
+    try:
+        return read_json(body).data
+    except NotJSON as error:
+        raise DocumentError(f"the {Kind.POLICY.noun} can't be used: {error}") from error
+
+
+def _values(identity: _Identity, thing: PlannedThing) -> Callable[[str], str | None]:
+    """The variables' values, when the device connects with its thing's name as client ID."""
+    known: dict[str, str] = {
+        CLIENT_ID: thing.thing_name,
+        "iot:Connection.Thing.ThingName": thing.thing_name,
+        "iot:Connection.Thing.IsAttached": "true",
+    }
+    if thing.thing_type:
+        known["iot:Connection.Thing.ThingTypeName"] = thing.thing_type
+    if identity.certificate_id:
+        known["iot:CertificateId"] = identity.certificate_id
+    for name, value in thing.attributes.items():
+        known[f"iot:Connection.Thing.Attributes[{name}]"] = value
+    for who, subject in (("Subject", identity.subject), ("Issuer", identity.issuer)):
+        for name, oid in NAME_ATTRIBUTES.items():
+            found = subject.get_attributes_for_oid(x509.ObjectIdentifier(oid))
+            for index, attribute in enumerate(found[:5]):
+                known[f"iot:Certificate.{who}.{name}.{index}"] = str(attribute.value)
+            if found:
+                known[f"iot:Certificate.{who}.{name}"] = str(found[0].value)
+    return known.get
+
+
+def _resolved(data: Any, value_of: Callable[[str], str | None]) -> Any:
+    if isinstance(data, dict):
+        return {key: _resolved(value, value_of) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_resolved(value, value_of) for value in data]
+    return resolved(data, value_of) if isinstance(data, str) else data
+
+
+def _texts(data: Any) -> list[str]:
+    if isinstance(data, dict | list):
+        inner = data.values() if isinstance(data, dict) else data
+        return [text for value in inner for text in _texts(value)]
+    return [data] if isinstance(data, str) else []
+
+
+def as_text(found: Preview) -> str:
+    """The preview for a person, some lines of it."""
+    thing = found.thing
+    pairs = [
+        ("subject", found.subject),
+        ("certificate ID", found.certificate_id),
+        ("thing", thing.thing_name),
+        *((f"attribute {name}", value) for name, value in thing.attributes.items()),
+        ("thing type", thing.thing_type),
+        ("groups", ", ".join(thing.groups)),
+        ("billing group", thing.billing_group),
+        ("certificate", " ".join((thing.certificate_status, thing.principal_type)).strip()),
+        ("policies", ", ".join(thing.policy_names)),
+        ("left as they are", ", ".join(f"${{{name}}}" for name in found.unresolved)),
+    ]
+    lines = [f"{label}: {value}" for label, value in pairs if value]
+    return "\n".join([*lines, json.dumps(found.policy, indent=2, ensure_ascii=False)])

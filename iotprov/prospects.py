@@ -1,0 +1,86 @@
+"""What a failure means for the next attempt: who mends it, and when it is worth trying again."""
+
+import datetime
+import random
+from enum import Enum
+
+from pki.exceptions import OperatorError, RemoteFailure
+
+MOST_ATTEMPTS = 5
+"""After as many failures that nobody's waiting mends, a row is parked."""
+
+
+class Prospect(Enum):
+    """What has to happen before another attempt can succeed."""
+
+    SLOWER = "AWS wants fewer calls a second: nothing is wrong with the row"
+    TIME = "the fault is on the way or at AWS, and passes"
+    OPERATOR = "a person has to do something at the target: a role, a CA, a policy"
+    NONE = "the row itself can't be carried out as it is"
+
+
+_FIRST_PAUSE = {
+    Prospect.SLOWER: 2.0,
+    Prospect.TIME: 5.0,
+    Prospect.OPERATOR: 60.0,
+    Prospect.NONE: 60.0,
+}
+_LONGEST_PAUSE = {
+    Prospect.SLOWER: 30.0,
+    # Short: a target that is down is left alone after a few rows (see ``provisioning.drain``), so
+    # only these few wait, and all goes on within minutes of its return.
+    Prospect.TIME: 120.0,
+    Prospect.OPERATOR: 3600.0,
+    Prospect.NONE: 3600.0,
+}  # seconds
+
+# AWS looked at what this row asks for, and will say the same of it each time. LimitExceeded, which
+# pki.aws takes for a throttle, says here that ten policies are attached already.
+_OF_THE_ROW = frozenset(
+    {
+        "DifferentCertificate",  # iotprov.registry's own
+        "InvalidParameterException",
+        "InvalidRequestException",
+        "LimitExceededException",
+        "ParamValidation",
+        "ValidationException",
+    }
+)
+# Somebody else, JITP for one, changed the same thing at the same time, or a detachment, which is
+# asynchronous, hasn't arrived yet.
+_PASSING = frozenset(
+    {
+        "CertificateStateException",
+        "ConflictingResourceUpdateException",
+        "DeleteConflictException",
+        "VersionConflictException",
+    }
+)
+
+
+def prospect_of(error: OperatorError) -> Prospect:
+    """What ``error`` asks for.
+
+    Whatever isn't known to be the row's own fault is taken for an operator's to mend: missing
+    rights or credentials, a CA, policy or group that isn't there, a template that doesn't fit.
+    Such rows are never given up.
+    """
+    if not isinstance(error, RemoteFailure):
+        return Prospect.OPERATOR
+    if error.code in _OF_THE_ROW:
+        return Prospect.NONE
+    if error.is_throttled:
+        return Prospect.SLOWER
+    if error.is_transient or error.code in _PASSING:
+        return Prospect.TIME
+    return Prospect.OPERATOR
+
+
+def pause_before_next(prospect: Prospect, failures: int) -> datetime.timedelta:
+    """How long to wait after the ``failures``-th failure in a row: doubled each time, jittered.
+
+    Between half and all of the step, so that rows which failed together don't come back together.
+    """
+    step = _FIRST_PAUSE[prospect] * 2 ** min(max(failures, 1) - 1, 20)
+    longest = min(step, _LONGEST_PAUSE[prospect])
+    return datetime.timedelta(seconds=longest * random.uniform(0.5, 1.0))  # noqa: S311  # jitter

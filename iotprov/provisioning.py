@@ -1,0 +1,283 @@
+"""Carrying out the outbox: in the request that issued a certificate, and by schedule."""
+
+import json
+import logging
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from cryptography import x509
+from django.db import Error
+from django.utils import timezone
+
+from iotprov import outbox
+from iotprov.client import account_of, partition_of, region_of
+from iotprov.conf import IoTTarget, find_target, iot_settings
+from iotprov.documents import body_in_force, filled
+from iotprov.facts import read_facts
+from iotprov.models import DocumentVersion, Provisioning
+from iotprov.outbox import Job
+from iotprov.pacing import Breaker, Pace
+from iotprov.placeholders import has_placeholder
+from iotprov.planned import PlannedThing, plan_thing
+from iotprov.prospects import Prospect, prospect_of
+from iotprov.registration import Registration
+from iotprov.registry import Registry
+from iotprov.wanted import is_told_of, wanted
+from pki.exceptions import OperatorError, PKIError
+from pki.models import IssuedCertificate
+
+logger = logging.getLogger(__name__)
+
+REQUEST_PATIENCE = 2
+"""Read timeout of each call while a device waits, seconds; nothing is repeated."""
+WORKER_PATIENCE = 4
+"""The same in a worker. Below ``pki.aws.READ_TIMEOUT``: repeating is the outbox's own business."""
+ROW_SECONDS = 60.0
+"""No call begins later than this after its row was leased: well within ``outbox.LEASE``."""
+FAILURES_TO_LEAVE = 3
+"""Failures in a row after which a target is left alone for the rest of a drain."""
+BATCH = 50  # rows
+
+_breaker = Breaker(seconds=30.0)
+
+
+class OutOfTime(Exception):
+    """There is no time for another call; what has been done stays done."""
+
+
+# In the request
+
+
+def provision_now(certificate: IssuedCertificate, *, mode: str) -> None:
+    """Try at once what the outbox says of ``certificate``, while the device waits.
+
+    For ``iot_settings().request_seconds`` at most, and what the call that is under way then takes.
+    ``mode`` is its profile's ``iot_provisioning``. Nothing is raised: the device gets its
+    certificate, and what didn't work or wasn't reached is the outbox's.
+    """
+    if not is_told_of(certificate.operation, mode):
+        return
+    deadline = time.monotonic() + iot_settings().request_seconds
+    try:
+        rows = Provisioning.objects.due().filter(certificate=certificate)
+        for row_id, target in rows.order_by("pk").values_list("pk", "target"):
+            if not _breaker.is_open(target):
+                _provision_in_request(row_id, deadline)
+    except OutOfTime:
+        logger.info("no time to provision %s now: left to the outbox", certificate)
+    except Exception:  # the certificate is issued, and nothing may keep it from the device
+        logger.exception("provisioning of %s is left to the outbox", certificate)
+
+
+def _provision_in_request(row_id: uuid.UUID, deadline: float) -> None:
+    _check_time(deadline)
+    job = outbox.lease(row_id)
+    if job is None:
+        return
+
+    def check_time(operation: str) -> None:
+        _check_time(deadline)
+
+    done = _attempt(job, patience=REQUEST_PATIENCE, before_call=check_time)
+    if done.prospect in (Prospect.TIME, Prospect.SLOWER):
+        _breaker.trip(job.target)
+
+
+def _check_time(deadline: float) -> None:
+    if time.monotonic() >= deadline:
+        raise OutOfTime
+
+
+# One row
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What became of an attempt."""
+
+    is_settled: bool = False
+    is_parked: bool = False
+    prospect: Prospect | None = None
+    """After a failure: what it means for the next attempt."""
+    error: Exception | None = None
+
+
+def _attempt(job: Job, *, patience: int, before_call: Callable[[str], None]) -> _Done:
+    """Make AWS IoT agree about a leased row; the row says what became of it.
+
+    Raises ``OutOfTime``, with the lease given back, and what the database raises; then the lease
+    runs out by itself.
+    """
+    try:
+        outcome = _registration(job, patience, before_call).carry_out()
+    except OutOfTime:
+        outbox.release(job)
+        raise
+    except (PKIError, Error):
+        raise
+    except OperatorError as error:
+        is_parked = outbox.postpone(job, error)
+        logger.warning("%s at %s: %s", job.certificate_id, job.target, error)
+        return _Done(is_parked=is_parked, prospect=prospect_of(error), error=error)
+    except Exception as error:  # a row that we can't carry out mustn't stop the others
+        logger.exception("%s at %s can't be carried out", job.certificate_id, job.target)
+        is_parked = outbox.postpone(job, error)
+        return _Done(is_parked=is_parked, prospect=Prospect.NONE, error=error)
+    return _Done(is_settled=outbox.settle(job, outcome))
+
+
+def _registration(job: Job, patience: int, before_call: Callable[[str], None]) -> Registration:
+    target = find_target(job.target)
+    if target is None:
+        raise OperatorError(
+            f"the configuration has no target {job.target} any more: name it again, or park the row"
+        )
+    now = timezone.now()
+    facts = read_facts(job.certificate_id, job.target, now)
+    return Registration(
+        facts=facts,
+        wanted=wanted(facts, now),
+        registry=Registry(target, patience, before_call),
+        plan=partial(_plan, target, patience),
+        remember_thing=partial(outbox.remember_thing, job),
+        is_thing_ours=job.is_thing_ours,
+    )
+
+
+def _plan(target: IoTTarget, patience: int, certificate: x509.Certificate) -> PlannedThing:
+    """What the template in force makes of ``certificate`` at ``target``."""
+    kind = DocumentVersion.Kind.TEMPLATE
+    body = body_in_force(kind)
+    if has_placeholder(body):  # else nobody need ask AWS whose account it is
+        account = account_of(target, patience=patience)
+        document = filled(
+            kind,
+            body,
+            account=account,
+            region=region_of(target),
+            partition=partition_of(target),
+        )
+        body = json.dumps(document)
+    return plan_thing(body, certificate)
+
+
+# By schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What a drain did."""
+
+    settled: int = 0
+    postponed: int = 0
+    parked: int = 0
+    left_targets: tuple[str, ...] = ()
+    """Targets that were left alone after failures in a row."""
+    error: Exception | None = None
+    """The first failure."""
+
+    def __str__(self) -> str:
+        left = f"; left alone for now: {', '.join(self.left_targets)}" if self.left_targets else ""
+        return f"settled {self.settled}, postponed {self.postponed}, parked {self.parked}{left}"
+
+
+def drain(*, limit: int | None = None, seconds: float | None = None, target: str = "") -> Drained:
+    """Work on what is due until nothing is, or for ``seconds``, or until ``limit`` rows are done.
+
+    Rows of certificates to be stopped come first. What is to be done at each target keeps to the
+    pace that AWS allows; one that keeps failing is left to the next drain, and its other rows
+    stay due. ``target`` is the name of the only one to work on. Raises what the database raises.
+    """
+    return _Drain(limit, seconds, target).run()
+
+
+class _Drain:
+    """One run of ``drain``."""
+
+    def __init__(self, limit: int | None, seconds: float | None, target: str) -> None:
+        self._limit = limit if limit is not None else float("inf")
+        self._end = time.monotonic() + seconds if seconds is not None else float("inf")
+        self._only = target
+        self._paces: dict[str, Pace] = {}
+        self._failures: Counter[str] = Counter()
+        self._left: list[str] = []
+        self._counts: Counter[str] = Counter()
+        self._error: Exception | None = None
+
+    def run(self) -> Drained:
+        try:
+            while self._has_time() and (batch := self._next_batch()):
+                for row_id, target in batch:
+                    if target not in self._left and not self._pace(target).paused_for():
+                        self._work_on(row_id)
+                    if not self._has_time():
+                        break
+        except OutOfTime:
+            logger.info("the drain's time is over: the rest stays due")
+        return Drained(
+            settled=self._counts["settled"],
+            postponed=self._counts["postponed"],
+            parked=self._counts["parked"],
+            left_targets=tuple(self._left),
+            error=self._error,
+        )
+
+    def _has_time(self) -> bool:
+        return time.monotonic() < self._end and self._counts.total() < self._limit
+
+    def _pace(self, target: str) -> Pace:
+        return self._paces.setdefault(target, Pace())
+
+    def _next_batch(self) -> list[tuple[uuid.UUID, str]]:
+        """The rows that are due, the urgent first; waits while every target is paused."""
+        rows = Provisioning.objects.due().exclude(target__in=self._left)
+        if self._only:
+            rows = rows.filter(target=self._only)
+        while True:
+            paused = [name for name, pace in self._paces.items() if pace.paused_for()]
+            found = rows.exclude(target__in=paused).order_by("-is_urgent", "next_attempt_at", "pk")
+            batch = list(found.values_list("pk", "target")[:BATCH])
+            if batch or not paused or not rows.exists():
+                return batch
+            self._sleep(min(self._paces[name].paused_for() for name in paused))
+
+    def _work_on(self, row_id: uuid.UUID) -> None:
+        job = outbox.lease(row_id)
+        if job is None:
+            return  # another worker has it
+        pace = self._pace(job.target)
+        row_end = time.monotonic() + ROW_SECONDS
+
+        def wait_for_turn(operation: str) -> None:
+            delay = pace.delay(operation)
+            if time.monotonic() + delay >= row_end:
+                raise OutOfTime
+            self._sleep(delay)
+
+        done = _attempt(job, patience=WORKER_PATIENCE, before_call=wait_for_turn)
+        self._count(job.target, done)
+        if done.prospect is None:
+            pace.go_on()
+        elif done.prospect is Prospect.SLOWER:
+            pace.slow_down()
+
+    def _sleep(self, seconds: float) -> None:
+        if time.monotonic() + seconds >= self._end:
+            raise OutOfTime
+        time.sleep(seconds)
+
+    def _count(self, target: str, done: _Done) -> None:
+        if done.error is None:
+            self._failures[target] = 0
+            self._counts["settled" if done.is_settled else "outgrown"] += 1
+            return
+        self._error = self._error or done.error
+        self._counts["parked" if done.is_parked else "postponed"] += 1
+        if done.prospect is not Prospect.SLOWER:
+            self._failures[target] += 1
+        if self._failures[target] >= FAILURES_TO_LEAVE:
+            self._left.append(target)

@@ -1,0 +1,44 @@
+"""The proof that a CA's key is ours, which AWS IoT asks for in the certificate mode DEFAULT.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/register-CA-cert.html
+"""
+
+import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from django.utils import timezone
+
+from pki.intents import BACKDATING
+from pki.models import CertificateAuthority
+from pki.profiles import random_serial_number, signature_hash
+from pki.signers import authority_key
+
+VALIDITY = datetime.timedelta(days=1)
+
+
+def verification_certificate(ca: CertificateAuthority, code: str) -> x509.Certificate:
+    """A certificate whose common name is AWS's registration ``code``, signed by the CA.
+
+    It isn't one of the CA's issued certificates: its private key is forgotten here and now, so
+    that nobody can ever authenticate with it. Raises ``OperatorError`` when the CA's key isn't
+    within reach.
+    """
+    key = authority_key(
+        ca,
+        otherwise="set iotCaCertificateMode to SNI_ONLY, which takes no proof of it",
+    )
+    issuer = ca.certificate
+    now = timezone.now().replace(microsecond=0)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, code)]))
+        .issuer_name(issuer.subject)
+        .public_key(ec.generate_private_key(ec.SECP256R1()).public_key())
+        .serial_number(random_serial_number())
+        .not_valid_before(now - BACKDATING)
+        .not_valid_after(min(now + VALIDITY, issuer.not_valid_after_utc))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, signature_hash(issuer.public_key()))
+    )

@@ -1,0 +1,38 @@
+"""Documents to start from: those that the configuration comes with."""
+
+import json
+from pathlib import Path
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+TEMPLATE = (CONFIG / "iot_template_default.json").read_text(encoding="utf-8")
+POLICY = (CONFIG / "iot_policy_default.json").read_text(encoding="utf-8")
+
+
+def template(**changes):
+    """The default template without Country, which not every certificate has.
+
+    A change is named after what it replaces: ``thing``, ``certificate`` or ``policy`` (their
+    properties), ``override_thing``, ``override_certificate``, ``parameters`` (names without
+    prefix), ``resources``.
+    """
+    data = json.loads(TEMPLATE)
+    names = changes.get("parameters", ("CommonName", "SerialNumber", "Id"))
+    data["Parameters"] = {f"AWS::IoT::Certificate::{name}": {"Type": "String"} for name in names}
+    for name, resource in data["Resources"].items():
+        resource["Properties"] |= changes.get(name, {})
+        if f"override_{name}" in changes:
+            resource["OverrideSettings"] = changes[f"override_{name}"]
+    data["Resources"] |= changes.get("resources", {})
+    return json.dumps(data, indent=2)
+
+
+def policy(*statements):
+    """A policy of these statements, each an ``Allow`` unless it says something else."""
+    said = [{"Effect": "Allow", **statement} for statement in statements]
+    return json.dumps({"Version": "2012-10-17", "Statement": said}, indent=2)
+
+
+def ref(parameter):
+    """``Ref`` of a parameter, by its short name."""
+    return {"Ref": f"AWS::IoT::Certificate::{parameter}"}

@@ -1,0 +1,70 @@
+"""Secrets as the CDK sample writes them, put into moto and read back from there."""
+
+import json
+
+import boto3
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from pki.conf import ClientCAPlan, DeviceCAPlan
+
+DEVICE_CERTIFICATE, DEVICE_KEY, CLIENT_CA = "deviceCaCert", "deviceCaKey", "clientCa"
+CLIENT, CLIENT_PFX = "testClient", "testClientPfx"
+
+DEVICE_PLAN = DeviceCAPlan(
+    signer="secretsmanager",
+    certificate_secret_name=DEVICE_CERTIFICATE,
+    key_secret_name=DEVICE_KEY,
+)
+CLIENT_PLAN = ClientCAPlan(
+    signer="secretsmanager",
+    secret_name=CLIENT_CA,
+    client_secret_name=CLIENT,
+    client_pfx_secret_name=CLIENT_PFX,
+)
+SIGNERS = {
+    "keyfile": {"BACKEND": "pki.signers.keyfile.KeyFileSigner"},
+    "secretsmanager": {"BACKEND": "pki.signers.secretsmanager.SecretsManagerSigner"},
+}
+
+
+def secrets_manager():
+    """A client of the test's own."""
+    return boto3.client("secretsmanager")
+
+
+def put(name, content):
+    """Create a secret, or give it a new version; returns the version's id."""
+    value = {"SecretBinary" if isinstance(content, bytes) else "SecretString": content}
+    client = secrets_manager()
+    try:
+        return client.create_secret(Name=name, **value)["VersionId"]
+    except client.exceptions.ResourceExistsException:
+        return client.put_secret_value(SecretId=name, **value)["VersionId"]
+
+
+def get(name):
+    """What a secret says; ``None`` when there is none."""
+    client = secrets_manager()
+    try:
+        answer = client.get_secret_value(SecretId=name)
+    except client.exceptions.ResourceNotFoundException:
+        return None
+    return answer["SecretBinary"] if "SecretBinary" in answer else answer["SecretString"]
+
+
+def names():
+    """Every secret there is."""
+    return {secret["Name"] for secret in secrets_manager().list_secrets()["SecretList"]}
+
+
+def pem(certificate):
+    return certificate.public_bytes(Encoding.PEM).decode()
+
+
+def key_pem(key, form=PrivateFormat.PKCS8):
+    return key.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
+
+
+def pair(ca):
+    """Certificate and key in one, as the sample keeps its client CA."""
+    return json.dumps({"certificate": pem(ca.certificate), "key": key_pem(ca.key)})
