@@ -21,9 +21,12 @@ _UNCHECKED_HASH = 0b01
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same package gives the same zip
 _FOR_NOBODY = frozenset(
     {"pip", "setuptools", "wheel", "pytest", "moto", "mypy", "ruff", "hypothesis", "coverage"}
-    | {"troposphere", "requests", "tests", "bench"}
+    | {"troposphere", "tests", "bench"}
 )
-"""What no function needs: tests, tools, and what only Zappa's command line uses."""
+"""What no function needs: tests, tools, and what only Zappa's command line uses.
+
+A net under `package_lock`, which decides.
+"""
 
 
 @dataclass(frozen=True)
