@@ -10,7 +10,10 @@ BIN := $(VENV)/bin
 export EST_CONFIG := $(abspath $(CONFIG))
 export EST_DATA_DIR := $(abspath $(DATA_DIR))
 
-.PHONY: help run check test demo-aws bench lock clean
+# What goes to AWS is config/config.yaml, unless another file is named; never the laptop's default.
+PACKAGE_CONFIG := $(if $(filter file,$(origin CONFIG)),env -u EST_CONFIG)
+
+.PHONY: help run check test test-deploy demo-aws package bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,8 +37,15 @@ test: $(VENV)/.dev  ## run every test, or some: make test ARGS='-k denied'
 demo-aws: $(VENV)/.dev  ## 20 devices become things in an AWS account that moto plays
 	@env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m demo
 
+test-deploy: $(VENV)/.dev  ## run the tests that make Lambda packages and deploy them
+	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/pytest -m deploy $(ARGS)
+
+package: $(VENV)/.run  ## make the Lambda packages in var/package, and list their parts
+	$(PACKAGE_CONFIG) $(BIN)/python manage.py aws_package
+
 bench: $(VENV)/.dev  ## measure; prints tables
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m bench
+	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m bench.cold_start
 
 lock:  ## compile requirements/*.in (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

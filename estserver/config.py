@@ -29,6 +29,8 @@ from estserver.config_types import (
     IdentityRule,
     IoTProvisioning,
     KeyAlgorithm,
+    LambdaArchitecture,
+    LambdaRuntime,
     LambdaSeconds,
     LogLevel,
     OptionalClassPath,
@@ -245,6 +247,12 @@ class Properties:
     """How much the server logs."""
     lambda_timeout_seconds: LambdaSeconds = 60
     """Time limit of a Lambda invocation."""
+    lambda_runtime: LambdaRuntime = "python3.13"
+    """The Lambda runtime that packages are made for; that Python must be installed where they are
+    made. AWS ends support for python3.11 in June 2027, for the others in 2028 and 2029.
+    """
+    lambda_architecture: LambdaArchitecture = "x86_64"
+    """The processor that packages are made for; `arm64` costs less."""
     api_gateway_integration_timeout_seconds: GatewaySeconds = 29
     """How long API Gateway waits for the Lambda; at most lambdaTimeoutSeconds. More than 29
     needs a raised account quota.
@@ -307,6 +315,11 @@ class Config:
             alias: {"BACKEND": signer.backend, "OPTIONS": dict(signer.options)}
             for alias, signer in self.properties.signers.items()
         }
+
+
+def data_directory(environ: Mapping[str, str]) -> Path:
+    """Where all local state lives: EST_DATA_DIR, by default ``var`` in the project."""
+    return PROJECT_ROOT / (environ.get("EST_DATA_DIR") or "var")
 
 
 def load_config(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> Config:

@@ -19,6 +19,7 @@ from estserver.config import (
     DeploymentOptions,
     Properties,
     SignerConfig,
+    data_directory,
 )
 from estserver.config_sections import Section, check_top_level, read_section
 from estserver.config_yaml import Problem, YamlDocument, dotted, read_yaml
@@ -36,7 +37,7 @@ KMS = "kms"
 def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     """What `load_config` promises."""
     source = _source(path, environ)
-    data_dir = PROJECT_ROOT / (environ.get("EST_DATA_DIR") or "var")
+    data_dir = data_directory(environ)
     document = read_yaml(source) if source else YamlDocument(None, {}, ())
     properties = read_section("Properties", Properties, document)
     deployment = read_section("DeploymentOptions", DeploymentOptions, document)

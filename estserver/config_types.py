@@ -1,14 +1,16 @@
 """What values the configuration takes: for each kind a rule, and the rule in words.
 
-The constraints are those of ``annotated_types``: pydantic understands them, and they load without
-it.
+Rules are classes of our own, which pydantic asks for its kind of rule only when it validates: a
+Lambda, which is handed validated values, neither imports pydantic nor compiles a pattern.
 """
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Interval, MinLen, Predicate
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
 
 
 @dataclass(frozen=True)
@@ -18,13 +20,51 @@ class Wanted:
     text: str
 
 
-def _matching(pattern: str) -> Predicate:
-    compiled = re.compile(pattern, re.ASCII)
+class Rule:
+    """What a value of the right type has to fulfil besides."""
 
-    def matches(value: str) -> bool:
-        return compiled.fullmatch(value) is not None
+    def allows(self, value: Any) -> bool:
+        """Whether ``value`` fulfils it."""
+        raise NotImplementedError
 
-    return Predicate(matches)
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: "GetCoreSchemaHandler"
+    ) -> "CoreSchema":
+        from pydantic_core import core_schema
+
+        def check(value: Any) -> Any:
+            if not self.allows(value):
+                raise ValueError("not allowed")  # Wanted has the words
+            return value
+
+        return core_schema.no_info_after_validator_function(check, handler(source))
+
+
+class Interval(Rule):
+    """Numbers from ``ge`` to ``le``, both included."""
+
+    def __init__(self, *, ge: int, le: int) -> None:
+        self.ge = ge
+        self.le = le
+
+    def allows(self, value: int) -> bool:
+        """Whether ``value`` lies between."""
+        return self.ge <= value <= self.le
+
+
+class Pattern(Rule):
+    """Texts that match a regular expression as a whole, in which a word is ASCII."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+
+    def allows(self, value: str) -> bool:
+        """Whether ``value`` matches."""
+        return re.fullmatch(self.pattern, value, re.ASCII) is not None
+
+
+def _matching(pattern: str) -> Pattern:
+    return Pattern(pattern)
 
 
 # Each type is a rule for values and the words for it. A pattern that ends in "|" takes "" as well.
@@ -75,7 +115,7 @@ PolicyName = Annotated[
     _matching(r"[\w+=,.@-]{1,128}"),
     Wanted("an AWS IoT policy name: 1 to 128 characters of A-Z a-z 0-9 _ + = , . @ -"),
 ]
-FilePath = Annotated[str, MinLen(1), Wanted("the path of a file")]
+FilePath = Annotated[str, _matching(r"(?s:.)+"), Wanted("the path of a file")]
 OptionalFilePath = Annotated[str, Wanted('the path of a file, or ""')]
 ClassPath = Annotated[
     str, _matching(_DOTTED), Wanted("the dotted path of a class, such as package.module.Class")
@@ -129,3 +169,5 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 PopLinking = Literal["ignore", "refuse"]
 IoTProvisioning = Literal["", "jitp", "register", "none"]
 CACertificateMode = Literal["SNI_ONLY", "DEFAULT"]
+LambdaRuntime = Literal["python3.11", "python3.12", "python3.13"]
+LambdaArchitecture = Literal["x86_64", "arm64"]

@@ -8,6 +8,7 @@ common case, need none: the curve is named, and the library refuses a point that
 
 import hashlib
 import math
+from functools import cache
 from typing import Final
 
 from cryptography.hazmat.primitives import serialization
@@ -46,27 +47,45 @@ def _powers_of_65537(prime: int) -> frozenset[int]:
     return frozenset(pow(65537, exponent, prime) for exponent in range(prime - 1))
 
 
-# A modulus has a small factor when it shares one with the product of all small primes: a single
-# gcd, in place of some 700 divisions.
-_SMALL_PRIMES_PRODUCT: Final = math.prod(_primes_below(5000))
+# The tables below are made at the first RSA key: it takes some milliseconds, which a Lambda that
+# sees EC keys alone needn't spend.
 
-# CVE-2017-15361 (ROCA): Infineon's library made primes of the form k*M + (65537^a mod M), where M
-# is the product of the first primes. The modulus is then a power of 65537 modulo each of them,
-# which says something for those primes of which 65537 doesn't reach every residue: 17 up to 167.
-# A sound key looks like this by chance once in 2^27.
-_ROCA_RESIDUES: Final = {
-    prime: residues
-    for prime in _primes_below(168)[1:]
-    if len(residues := _powers_of_65537(prime)) < prime - 1
-}
-_ROCA_PRIMES_PRODUCT: Final = math.prod(_ROCA_RESIDUES)
+
+@cache
+def _small_primes_product() -> int:
+    """What a modulus with a small factor shares a divisor with.
+
+    A single gcd, in place of some 700 divisions.
+    """
+    return math.prod(_primes_below(5000))
+
+
+@cache
+def _roca_residues() -> dict[int, frozenset[int]]:
+    """For each prime the powers of 65537 modulo it, where they don't reach every residue.
+
+    CVE-2017-15361 (ROCA): Infineon's library made primes of the form k*M + (65537^a mod M), where
+    M is the product of the first primes. The modulus is then a power of 65537 modulo each of them,
+    which says something for those primes of which 65537 doesn't reach every residue: 17 up to 167.
+    A sound key looks like this by chance once in 2^27.
+    """
+    return {
+        prime: residues
+        for prime in _primes_below(168)[1:]
+        if len(residues := _powers_of_65537(prime)) < prime - 1
+    }
+
+
+@cache
+def _squares() -> frozenset[int]:
+    """3 in 100 numbers are squares modulo _SQUARES_MODULUS: the dear root is rarely taken."""
+    return frozenset(root * root % _SQUARES_MODULUS for root in range(_SQUARES_MODULUS))
+
 
 # Boulder's number: a hundred are asked for by the CA/Browser Forum's Baseline Requirements.
 _FERMAT_ROUNDS: Final = 110
 
-# 3 in 100 numbers are squares modulo this, so the dear square root is rarely taken.
 _SQUARES_MODULUS: Final = 64 * 63 * 5
-_SQUARES: Final = frozenset(root * root % _SQUARES_MODULUS for root in range(_SQUARES_MODULUS))
 
 
 def key_algorithm_name(key: PublicKeyTypes) -> str:
@@ -121,7 +140,7 @@ def _check_rsa_numbers(numbers: rsa.RSAPublicNumbers) -> None:
 
 def has_small_factor(modulus: int) -> bool:
     """Say whether a prime below 5000 divides ``modulus``."""
-    return math.gcd(modulus, _SMALL_PRIMES_PRODUCT) != 1
+    return math.gcd(modulus, _small_primes_product()) != 1
 
 
 def has_close_factors(modulus: int) -> bool:
@@ -133,7 +152,7 @@ def has_close_factors(modulus: int) -> bool:
     a = math.isqrt(modulus - 1) + 1
     difference = a * a - modulus
     for _ in range(_FERMAT_ROUNDS):
-        if difference % _SQUARES_MODULUS in _SQUARES:
+        if difference % _SQUARES_MODULUS in _squares():
             b = math.isqrt(difference)
             if b * b == difference:
                 return True
@@ -144,8 +163,9 @@ def has_close_factors(modulus: int) -> bool:
 
 def has_roca_fingerprint(modulus: int) -> bool:
     """Say whether ``modulus`` looks like one of Infineon's (ROCA, CVE-2017-15361)."""
-    remainder = modulus % _ROCA_PRIMES_PRODUCT
-    return all(remainder % prime in residues for prime, residues in _ROCA_RESIDUES.items())
+    residues_by_prime = _roca_residues()
+    remainder = modulus % math.prod(residues_by_prime)
+    return all(remainder % prime in residues for prime, residues in residues_by_prime.items())
 
 
 def public_key_sha256(key: PublicKeyTypes) -> str:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -50,3 +52,22 @@ def test_bench_measures_every_row_and_no_request_fails(tmp_path):
     assert ("simpleenroll P-256 on PostgreSQL" in done.stdout) != (
         "PostgreSQL wasn't measured" in done.stdout
     )
+
+
+@pytest.mark.deploy
+def test_cold_starts_are_measured_and_answered(tmp_path):
+    figures = tmp_path / "cold.json"
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.cold_start", "--rounds=1", f"--json={figures}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=250,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(figures.read_text())
+    assert set(document["ratio"]) == {"plain function, a signature", "cacerts", "simpleenroll"}
+    for starts in document["starts"].values():
+        assert [start["import_ms"] > 0 and start["request_ms"] > 0 for start in starts] == [True]

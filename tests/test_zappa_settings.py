@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from estserver.config import Properties
+
 STAGES = json.loads((Path(__file__).parent.parent / "zappa_settings.json").read_text())
 
 
@@ -34,6 +36,25 @@ def test_stage_names_settings_that_exist(stage):
 def test_T03_est_stage_has_a_handler_of_its_own_without_raw_command():
     assert STAGES["est"]["lambda_handler"] == "estserver.lambda_est.handler"
     import_module("estserver.settings.est")
+
+
+def test_T03_admin_stage_has_zappas_handler_without_its_doors_for_code():
+    from estserver import lambda_admin
+
+    assert STAGES["admin"]["lambda_handler"] == "estserver.lambda_admin.handler"
+    assert lambda_admin.handler.__self__ is lambda_admin.AdminHandler
+
+
+def test_zappa_collects_nothing_itself_and_our_callback_fills_the_zip(stage):
+    module, _, name = stage["callbacks"]["zip"].rpartition(".")
+
+    assert stage["exclude"] == ["*"]
+    assert callable(getattr(import_module(module), name))
+
+
+def test_runtime_and_architecture_are_the_configurations_defaults(stage):
+    assert stage["runtime"] == Properties().lambda_runtime
+    assert stage["architecture"] == Properties().lambda_architecture
 
 
 def test_mutual_tls_needs_a_regional_endpoint(stage):

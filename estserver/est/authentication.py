@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, cast
 
-from rest_framework.authentication import BaseAuthentication
-
 from pki.clients import Client, authenticate_certificate
 
 if TYPE_CHECKING:
@@ -12,7 +10,7 @@ if TYPE_CHECKING:
     from estserver.est.middleware import ESTRequest
 
 
-class MutualTLSAuthentication(BaseAuthentication):
+class MutualTLSAuthentication:
     """Says who is calling; whether they may is for permissions and identity rules to say."""
 
     def authenticate(self, request: "Request") -> tuple[Client, None] | None:

@@ -43,8 +43,8 @@ STATUS_BY_REASON: dict[Reason, int] = {
 }
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
-    """DRF's hook: turn whatever a view raised into one line of text."""
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
+    """Turn whatever a view raised into one line of text."""
     request = cast(ESTRequest, context["request"]._request)
     refused, status_code = _as_refusal(error)
     if status_code >= 500:

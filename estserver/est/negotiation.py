@@ -1,34 +1,27 @@
 """EST has one answer to each question: what a client says it accepts changes nothing."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from django.conf import settings
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer
-from rest_framework.request import Request
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+    from estserver.est.parsers import PKCS10Parser
 
 
-class ESTNegotiation(BaseContentNegotiation):
-    """Any ``Accept`` will do; a wrong ``Content-Type`` may, as ``apiStrictHeadersCheck`` says."""
+class ESTNegotiation:
+    """A wrong ``Content-Type`` may do (``apiStrictHeadersCheck``); nobody reads ``Accept``."""
 
-    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+    def select_parser(
+        self, request: "Request", parsers: "Sequence[PKCS10Parser]"
+    ) -> "PKCS10Parser | None":
         """The operation's one parser, or ``None`` (415) for another media type.
 
         Case and parameters are gone already (``estserver.est.media_type``).
         """
-        parser = next(iter(parsers))
+        parser = parsers[0]
         if settings.EST_STRICT_HEADERS and request.content_type != parser.media_type:
             return None
         return parser
-
-    def select_renderer(
-        self,
-        request: Request,
-        renderers: Iterable[BaseRenderer],
-        format_suffix: str | None = None,
-    ) -> tuple[BaseRenderer, str]:
-        """The first: never 406, whatever ``Accept`` says or doesn't."""
-        renderer: Any = next(iter(renderers))
-        return renderer, renderer.media_type

@@ -5,8 +5,6 @@ import binascii
 from collections.abc import Mapping
 from typing import IO, Any
 
-from rest_framework.parsers import BaseParser
-
 from pki.csr import MAX_CSR_BYTES
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
@@ -19,12 +17,12 @@ _DER_SEQUENCE = b"\x30"
 _PEM_LABELS = (b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST")
 
 
-class PKCS10Parser(BaseParser):
+class PKCS10Parser:
     """``application/pkcs10`` (RFC 7030 4.2.1, RFC 8951 3)."""
 
     media_type = "application/pkcs10"
 
-    def parse(  # type: ignore[override]  # the stubs know only parsed data of their own
+    def parse(
         self,
         stream: IO[bytes],
         media_type: str | None = None,

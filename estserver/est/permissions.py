@@ -2,21 +2,20 @@
 
 from typing import TYPE_CHECKING
 
-from rest_framework.permissions import BasePermission
-
 from pki.clients import Client
 from pki.exceptions import ClientRefused
 from pki.reasons import Reason
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
-    from rest_framework.views import APIView
+
+    from estserver.est.operation import OperationView
 
 
-class IsEnrollmentClient(BasePermission):
+class IsEnrollmentClient:
     """Somebody with a client certificate (RFC 7030 3.3.2)."""
 
-    def has_permission(self, request: "Request", view: "APIView") -> bool:
+    def has_permission(self, request: "Request", view: "OperationView") -> bool:
         """Whether a client is there; raises ``ClientRefused`` (401) when not."""
         if not isinstance(request.user, Client):
             raise ClientRefused(Reason.CLIENT_CERTIFICATE_MISSING)

@@ -3,16 +3,13 @@
 from typing import Any, cast
 
 from django.http import Http404, HttpRequest, HttpResponse
-from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from estserver.enrollment import EnrollmentRequest, enroll, record_refusal, reenroll
 from estserver.est import errors, renderers
 from estserver.est.authentication import MutualTLSAuthentication
 from estserver.est.middleware import ESTRequest
-from estserver.est.negotiation import ESTNegotiation
+from estserver.est.operation import OperationView
 from estserver.est.parsers import PKCS10Parser
 from estserver.est.permissions import IsEnrollmentClient
 from pki import prepared
@@ -31,27 +28,15 @@ Operation = IssuedCertificate.Operation
 LIBEST_USER_AGENT = "Cisco EST client"
 
 
-class ESTView(APIView):
+class ESTView(OperationView):
     """What all operations share."""
-
-    authentication_classes = []
-    permission_classes = []
-    content_negotiation_class = ESTNegotiation
 
     label: str = ""
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check the method, authenticate and authorise, before a byte of the body is read."""
+    def prepare(self, **kwargs: Any) -> None:
+        """The label, and CAs and profiles as they are now."""
         self.label = kwargs.get("label") or ""
-        if (request.method or "").lower() not in self.http_method_names:
-            raise MethodNotAllowed(request.method or "")
         self.seen.world = prepared.current()
-        super().initial(request, *args, **kwargs)
-
-    @property
-    def default_response_headers(self) -> dict[str, str]:
-        """None: DRF's ``Allow`` and ``Vary`` tell EST clients nothing; their buffers are small."""
-        return {}
 
     @property
     def seen(self) -> ESTRequest:
@@ -106,11 +91,11 @@ class _EnrollmentView(ESTView):
     common_name = ""
     """Of the CSR, once it is checked."""
 
-    def enrollment_request(self, request: Request) -> EnrollmentRequest:
+    def enrollment_request(self) -> EnrollmentRequest:
         """Everything about the request, typed and checked; nothing in it is HTTP any more."""
         profile = self.profile
-        body = request.data
-        if not isinstance(body, bytes):  # DRF asks no parser when there is no body
+        body = self.parse()
+        if body is None:
             raise CSRRejected(Reason.BODY_EMPTY)
         csr = check_csr(body, profile.rules)
         self.common_name = csr.common_name
@@ -123,7 +108,7 @@ class _EnrollmentView(ESTView):
             tenant_id=_tenant_id(self.seen.GET.get("tenant-id", "")),
         )
 
-    def handle_exception(self, exc: Exception) -> Response:
+    def handle_exception(self, exc: Exception) -> HttpResponse:
         """Answer a refusal, and put it on the audit trail, where its request id finds it.
 
         Only for callers with a certificate: a stranger's refusals are in the log alone, so that
@@ -156,7 +141,7 @@ class SimpleEnrollView(_EnrollmentView):
 
     def post(self, request: Request, label: str | None = None) -> HttpResponse:
         """200 with the certificate."""
-        certificate = enroll(self.enrollment_request(request))
+        certificate = enroll(self.enrollment_request())
         self.seen.issued = certificate
         return renderers.certs_only(certificate.to_x509())
 
@@ -168,7 +153,7 @@ class SimpleReenrollView(_EnrollmentView):
 
     def post(self, request: Request, label: str | None = None) -> HttpResponse:
         """200 with the new certificate."""
-        certificate = reenroll(self.enrollment_request(request))
+        certificate = reenroll(self.enrollment_request())
         self.seen.issued = certificate
         return renderers.certs_only(certificate.to_x509())
 

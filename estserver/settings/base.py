@@ -6,13 +6,14 @@ from typing import Any
 
 from estserver.config import load_config
 from estserver.database import database_settings
+from estserver.packaged import packaged_config
 from estserver.secret_key import secret_key
 from iotprov.conf import DEFAULT_TARGETS, IoTSettings, IoTTarget
 from pki.conf import ClientCAPlan, DeviceCAPlan, PKISettings, ProfilePlan
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
-CONFIG = load_config()
+CONFIG = packaged_config() or load_config()
 _properties, _deployment = CONFIG.properties, CONFIG.deployment
 
 EST_DATA_DIR = CONFIG.data_dir

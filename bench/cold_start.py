@@ -1,0 +1,195 @@
+"""What a cold start on Lambda costs: import and first request of the packaged device side.
+
+    python -m bench.cold_start [--rounds N] [--json FILE]
+
+beside a plain function of boto3 and cryptography that signs (`bench.plain_function`), out of the
+same package, with byte code as valid. Each start is a process of its own that sees the package
+alone; the three alternate, a first round is left out. CPU, because it is what Lambda's time is
+made of, and because other work on the machine weighs on it least. Neither fetches anything remote:
+keys are in files, the database is SQLite.
+"""
+
+import argparse
+import base64
+import datetime
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from bench import cold_process
+from bench.in_process import event
+from bench.load import make_csr
+from bench.table import machine
+from tests.deploy.packages import UnpackedPackage, unpacked_package
+from tests.interop.server import Installation
+
+PLAIN = "plain function, a signature"
+TARGETS = {"cacerts": 0.6, "simpleenroll": 1.0}
+"""Of the plain function's CPU."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """One cold start, in milliseconds of CPU."""
+
+    import_ms: float
+    request_ms: float
+    modules: int
+
+    @property
+    def total_ms(self) -> float:
+        """Import and first request."""
+        return self.import_ms + self.request_ms
+
+
+@dataclass(frozen=True)
+class Starter:
+    """Starts functions out of one unpacked package."""
+
+    package: UnpackedPackage
+    installation: Installation
+    directory: Path
+
+    def plain(self, number: int) -> Start:
+        """Start the plain function, which signs."""
+        body = make_csr(f"plain-{number}", "p256").decode()
+        return self._start("plain_function", event("/simpleenroll", "", body))
+
+    def product(self, operation: str, number: int) -> Start:
+        """Start the device side."""
+        body = None if operation == "cacerts" else make_csr(f"cold-{number}", "p256").decode()
+        client = self.installation.test_client[0].read_text()
+        path = f"/.well-known/est/{operation}"
+        return self._start("estserver.lambda_est", event(path, client, body))
+
+    def _start(self, module: str, content: Mapping[str, object]) -> Start:
+        event_file = self.directory / "event.json"
+        event_file.write_text(json.dumps(content))
+        printed = self.package.run(
+            cold_process.__file__,
+            *(self.package.root, module, event_file),
+            environ={
+                "AWS_DEFAULT_REGION": "eu-central-1",
+                "PLAIN_DATA_DIR": str(self.directory),
+                "EST_DATA_DIR": str(self.installation.data_dir),
+                "DATABASE_URL": f"sqlite:///{self.installation.data_dir}/est.sqlite3",
+                "EST_SECRET_KEY": base64.b64encode(os.urandom(60)).decode(),
+            },
+        )
+        found = json.loads(printed.splitlines()[-1])
+        if found["status"] != 200:
+            raise AssertionError(f"{module} answered {found['status']}: {found['body']}")
+        return Start(found["import_ms"], found["request_ms"], len(found["modules"]))
+
+
+def measure(rounds: int) -> dict[str, list[Start]]:
+    """``rounds`` cold starts of each, alternating."""
+    with tempfile.TemporaryDirectory(prefix="est-cold-") as name:
+        directory = Path(name)
+        starter = _starter(directory)
+        starts: dict[str, list[Start]] = {PLAIN: [], **{each: [] for each in TARGETS}}
+        for number in range(rounds + 1):
+            found = {PLAIN: starter.plain(number)}
+            found |= {each: starter.product(each, number) for each in TARGETS}
+            if number:  # the first fills the system's cache of files
+                for what, start in found.items():
+                    starts[what].append(start)
+    return starts
+
+
+def _starter(directory: Path) -> Starter:
+    print("making the package and an installation", file=sys.stderr, flush=True)
+    package = unpacked_package("est", directory)
+    source = Path(__file__).with_name("plain_function.py")
+    (package.root / source.name).write_bytes(source.read_bytes())
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"),
+            package.root / source.name,
+        ],
+        check=True,
+    )
+    _make_plain_ca(directory)
+    (directory / "data").mkdir()
+    installation = Installation.at(directory / "data")
+    installation.quickstart()
+    return Starter(package, installation, directory)
+
+
+def _make_plain_ca(directory: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Plain CA")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (directory / "ca.key").write_bytes(pem)
+    (directory / "ca.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+
+
+def ratio(starts: Sequence[Start], plain: Sequence[Start]) -> float:
+    """How the medians compare."""
+    return _median([each.total_ms for each in starts]) / _median([each.total_ms for each in plain])
+
+
+def _median(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def lines(starts: Mapping[str, Sequence[Start]]) -> list[str]:
+    """A table for people."""
+    rows = [
+        ", ".join(f"{name} {value}" for name, value in machine().items()),
+        "cold start, ms of CPU, median (least - most)",
+        f"{'':30} {'import':>8} {'request':>8} {'both':>24} {'modules':>8} {'x plain':>8} target",
+    ]
+    for what, found in starts.items():
+        totals = [each.total_ms for each in found]
+        both = f"{_median(totals):.0f} ({min(totals):.0f} - {max(totals):.0f})"
+        rows.append(
+            f"{what:30} {_median([each.import_ms for each in found]):8.0f} "
+            f"{_median([each.request_ms for each in found]):8.0f} {both:>24} "
+            f"{found[0].modules:8} {ratio(found, starts[PLAIN]):8.2f} {TARGETS.get(what, '')}"
+        )
+    return rows
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured here")
+    options = parser.parse_args()
+    starts = measure(options.rounds)
+    print("\n".join(lines(starts)))
+    if options.json:
+        document = {
+            "machine": machine(),
+            "starts": {what: [asdict(each) for each in found] for what, found in starts.items()},
+            "ratio": {what: ratio(found, starts[PLAIN]) for what, found in starts.items()},
+        }
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""The configuration on its way into a package: which files go with it, what stays at home.
+
+It becomes a module of plain constructor calls (see `estserver.packaged`): a person can read it,
+loading it takes no parser, and nothing in it is code but the names of our own classes.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from estserver.config import (
+    DEFAULT_SIGNERS,
+    PROJECT_ROOT,
+    Config,
+    ConfigError,
+    key_name,
+)
+
+_PROPERTY_FILES = ("iot_template_path", "iot_policy_path")
+_DEPLOYMENT_FILES = ("m_tls_truststore_certificates_chain_file", "iot_core_ca_certificate_path")
+_ELSEWHERE = Path("config", "packaged")
+"""Where files from outside of the project go."""
+
+_HEADER = '''"""The configuration of this package. Written by: manage.py aws_package"""
+
+from pathlib import Path
+
+from estserver.config import {names}
+
+CONFIG = {expression}
+'''
+
+
+@dataclass(frozen=True)
+class PackagedConfig:
+    """A configuration that is fit to travel."""
+
+    config: Config
+    files: Mapping[Path, Path]
+    """Files that it names: where each is put, relative to the package, and where it is."""
+    notes: tuple[str, ...]
+    """What the operator should know, in sentences."""
+
+    def source(self) -> str:
+        """The text of ``estserver/packaged_config.py``."""
+        names = sorted({type(value).__name__ for value in _dataclasses_in(self.config)})
+        return _HEADER.format(names=", ".join(names), expression=_expression(self.config))
+
+
+def package_config(config: Config) -> PackagedConfig:
+    """Make ``config`` fit to travel.
+
+    A databaseUrl with a password and the file of the CA's private key stay at home. Paths of other
+    files are made to point into the package. Raises ConfigError for a file that doesn't exist.
+    """
+    files: dict[Path, Path] = {}
+    properties = _with_files_packaged(config, config.properties, _PROPERTY_FILES, files)
+    deployment = _with_files_packaged(config, config.deployment, _DEPLOYMENT_FILES, files)
+    notes = [*config.warnings]
+    if has_password(properties.database_url):
+        properties = replace(properties, database_url="")
+        notes.append(
+            "Properties.databaseUrl holds a password, so it isn't packaged; give both functions "
+            "DATABASE_URL, or name a secret"
+        )
+    if deployment.iot_core_ca_private_key_path:
+        notes.append(
+            "DeploymentOptions.iotCoreCaPrivateKeyPath is the CA's key, which is never packaged; "
+            "import it from here: manage.py bootstrap_cas"
+        )
+    notes += [
+        f"Properties.signers.{alias}.OPTIONS travels in the package; name secrets there, don't "
+        "write them"
+        for alias, signer in properties.signers.items()
+        if signer.options and signer not in DEFAULT_SIGNERS.values()
+    ]
+    travelling = replace(
+        config,
+        properties=properties,
+        deployment=deployment,
+        source=Path(config.source.name) if config.source else None,
+        data_dir=Path("var"),  # the function's environment has the word
+    )
+    return PackagedConfig(travelling, files, tuple(notes))
+
+
+def has_password(url: str) -> bool:
+    """Whether a database URL has a password in it, in either of the two places for one."""
+    parts = urlsplit(url)
+    return parts.password is not None or "password=" in parts.query
+
+
+def _with_files_packaged(
+    config: Config, section: Any, attributes: tuple[str, ...], files: dict[Path, Path]
+) -> Any:
+    changed: dict[str, str] = {}
+    for attribute in attributes:
+        named = getattr(section, attribute)
+        if not named:
+            continue
+        path = config.resolve(named).resolve()
+        if not path.is_file():
+            raise ConfigError(
+                f"{type(section).__name__}.{key_name(attribute)}: {named} isn't a file; correct "
+                "the path"
+            )
+        is_inside = path.is_relative_to(PROJECT_ROOT)
+        place = path.relative_to(PROJECT_ROOT) if is_inside else _ELSEWHERE / attribute / path.name
+        files[place] = path
+        changed[attribute] = str(place)
+    return replace(section, **changed)
+
+
+def _dataclasses_in(value: Any) -> list[Any]:
+    """``value`` and all dataclasses that it holds."""
+    if dataclasses.is_dataclass(value):
+        held = [getattr(value, field.name) for field in dataclasses.fields(value)]
+        return [value, *(each for one in held for each in _dataclasses_in(one))]
+    if isinstance(value, tuple | list):
+        return [each for one in value for each in _dataclasses_in(one)]
+    if isinstance(value, Mapping):
+        return [each for one in value.values() for each in _dataclasses_in(one)]
+    return []
+
+
+def _expression(value: Any) -> str:
+    """Python that makes an equal value. Raises TypeError for a kind that isn't foreseen."""
+    if dataclasses.is_dataclass(value):
+        arguments = (
+            f"{field.name}={_expression(getattr(value, field.name))},\n"
+            for field in dataclasses.fields(value)
+        )
+        return f"{type(value).__name__}(\n{''.join(arguments)})"
+    if isinstance(value, tuple):
+        return "(" + "".join(f"{_expression(each)}, " for each in value) + ")"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_expression, value)) + "]"
+    if isinstance(value, Mapping):
+        pairs = (f"{_expression(key)}: {_expression(each)}" for key, each in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, Path):
+        return f"Path({str(value)!r})"
+    if value is None or type(value) in (str, int, float, bool):
+        return repr(value)
+    raise TypeError(f"a {type(value).__name__} can't be written into a package")

@@ -1,0 +1,95 @@
+"""The Lambda runtimes: what they can load, and the Python that compiles for them."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pki.exceptions import OperatorError
+
+Version = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One runtime and architecture. Raises KeyError for names that aren't in the tables."""
+
+    name: str
+    architecture: str
+
+    @property
+    def python(self) -> Version:
+        """Its Python's version, such as ``(3, 13)``."""
+        return tuple(map(int, self.name.removeprefix("python").split(".")))
+
+    @property
+    def glibc(self) -> Version:
+        """The newest symbols of the C library that an extension module may need.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html: Amazon Linux 2 up to
+        Python 3.11, then Amazon Linux 2023.
+        """
+        return (2, 26) if self.python <= (3, 11) else (2, 34)
+
+    @property
+    def platform(self) -> str:
+        """pip's name for what wheels are built for.
+
+        Also where the runtime could load newer ones: these are what AWS advises, and they run
+        on both.
+        """
+        return {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}[
+            self.architecture
+        ]
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether this machine can load what the runtime loads."""
+        here = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+        return sys.platform == "linux" and here == self.architecture
+
+
+def find_python(runtime: Runtime) -> Path:
+    """An interpreter of the runtime's version.
+
+    Byte code of another version is ignored, and every module would be compiled at every cold
+    start. Raises OperatorError when there is none here.
+    """
+    for candidate in _candidates(runtime.python):
+        if _version_of(candidate) == runtime.python:
+            return candidate
+    wanted = ".".join(map(str, runtime.python))
+    raise OperatorError(
+        f"packages for {runtime.name} are compiled by Python {wanted}, which isn't installed here; "
+        "install it (uv python install, pyenv install, or your system's package), or set "
+        "Properties.lambdaRuntime to a version that is"
+    )
+
+
+def _candidates(version: Version) -> Iterator[Path]:
+    yield Path(sys.executable)
+    name = f"python{version[0]}.{version[1]}"
+    for directory in os.get_exec_path():
+        if found := shutil.which(name, path=directory):
+            yield Path(found)
+    # Their programs on the PATH run only the versions that are switched on.
+    home = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from sorted(home.glob(f"versions/{version[0]}.{version[1]}.*/bin/{name}"))
+    uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local/share/uv/python")
+    yield from sorted(uv.glob(f"cpython-{version[0]}.{version[1]}.*/bin/{name}"))
+
+
+def _version_of(python: Path) -> Version | None:
+    """The version of an interpreter; ``None`` when it doesn't run (pyenv's shims may not)."""
+    program = "import sys; print(*sys.version_info[:2])"
+    try:
+        done = subprocess.run(  # noqa: S603 - an interpreter that we looked for
+            [python, "-I", "-S", "-c", program], capture_output=True, text=True, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return tuple(map(int, done.stdout.split())) if done.returncode == 0 else None

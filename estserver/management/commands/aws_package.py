@@ -1,0 +1,44 @@
+"""Make the packages that Zappa deploys, and list what is in them."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandParser
+
+from estserver.deploy.package import Package, make_package
+from estserver.deploy.package_config import package_config
+from estserver.deploy.package_lock import STAGES
+from pki.commands import OperatorCommand
+
+LARGEST = 10
+
+
+class Command(OperatorCommand):
+    """See ``help``."""
+
+    help = "Make the Lambda packages of both stages, as zappa deploy would, and list their parts."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Which stages, and where to."""
+        parser.add_argument("stages", nargs="*", metavar="STAGE", help="est, admin; else both")
+        parser.add_argument("--out", type=Path, default=Path("var", "package"), metavar="DIRECTORY")
+
+    def handle(self, *args: Any, stages: list[str], out: Path, **options: Any) -> None:
+        """What the operator should know, then a table of the largest parts for each stage."""
+        for note in package_config(settings.CONFIG).notes:
+            self.stdout.write(note)
+        for stage in stages or STAGES:
+            self._list(make_package(stage, out / f"est-server-{stage}.zip"))
+
+    def _list(self, package: Package) -> None:
+        self.stdout.write(
+            f"{package.path}: {_megabytes(package.zipped)} zipped, "
+            f"{_megabytes(package.unzipped)} unzipped"
+        )
+        for part in package.parts[:LARGEST]:
+            self.stdout.write(f"  {_megabytes(part.size):>9}  {part.name}")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

@@ -1,0 +1,55 @@
+"""The configuration that travels in a Lambda package, validated when the package was made.
+
+Reading a YAML file and validating it takes more than a tenth of a second, at every cold start.
+``manage.py aws_package`` does it once and writes the outcome as ``estserver/packaged_config.py``,
+a module of plain constructor calls. It exists in packages only, never in the working tree.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module
+
+from estserver.config import Config, ConfigError, data_directory
+from estserver.database import database_settings
+
+MODULE = "estserver.packaged_config"
+
+NO_DATABASE = (
+    "DATABASE_URL isn't set, and the package has no databaseUrl (a URL with a password is never "
+    "packaged); set DATABASE_URL in the function's environment"
+)
+SQLITE = (
+    "the database is SQLite: on Lambda its file would be lost with each environment, and none "
+    "would see what another issued; set DATABASE_URL to a PostgreSQL database"
+)
+
+
+def packaged_config(environ: Mapping[str, str] = os.environ) -> Config | None:
+    """The package's configuration; ``None`` where there is no package.
+
+    The environment's DATABASE_URL and EST_DATA_DIR win, as ever. Raises ConfigError for a
+    database that can't be used.
+    """
+    try:
+        module = import_module(MODULE)
+    except ModuleNotFoundError as error:
+        if error.name != MODULE:
+            raise
+        return None
+    config: Config = module.CONFIG
+    properties = config.properties
+    if url := environ.get("DATABASE_URL"):
+        properties = replace(properties, database_url=url)
+    config = replace(config, properties=properties, data_dir=data_directory(environ))
+    _check_database(config, on_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ)
+    return config
+
+
+def _check_database(config: Config, *, on_lambda: bool) -> None:
+    url = config.properties.database_url
+    if on_lambda and not url:
+        raise ConfigError(NO_DATABASE)
+    chosen = database_settings(url, data_dir=config.data_dir)
+    if on_lambda and chosen["ENGINE"].endswith("sqlite3"):
+        raise ConfigError(SQLITE)

@@ -1,0 +1,78 @@
+"""Packages for tests: of the Python that runs the tests, unpacked as Lambda does."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from estserver.deploy.package import Package, make_package
+
+ROOT = Path(__file__).parents[2]
+RUNTIME = f"python3.{sys.version_info.minor}"
+DOMAIN = "est.example.com"
+PASSWORD = "open-sesame-1701"
+
+CONFIG = f"""\
+Properties:
+  apiCustomDomainName: "{DOMAIN}"
+  lambdaRuntime: "{RUNTIME}"
+  iotProvisioning: "none"
+  databaseUrl: "postgresql://est:{PASSWORD}@db.example.com/est"
+"""
+
+
+@dataclass(frozen=True)
+class UnpackedPackage:
+    """A package, and the directory that Lambda would see it in."""
+
+    package: Package
+    root: Path
+
+    def run(self, program, *arguments, environ):
+        """Run a program in a process that sees nothing but the package; returns what it prints."""
+        done = subprocess.run(
+            # -B: Lambda's directory is read-only, so no byte code is written there either.
+            [sys.executable, "-I", "-S", "-B", program, *map(str, arguments)],
+            cwd=self.root,
+            env={"PATH": os.environ["PATH"], **environ},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def unpacked_package(stage, directory):
+    """Make the package of ``stage`` through Zappa, and unpack it; all in ``directory``."""
+    config = directory / "config.yaml"
+    config.write_text(CONFIG)
+    settings = json.loads((ROOT / "zappa_settings.json").read_text())
+    settings["common"]["runtime"] = RUNTIME
+    settings_file = directory / "zappa_settings.json"
+    settings_file.write_text(json.dumps(settings))
+    package = make_package(
+        stage,
+        directory / f"{stage}.zip",
+        settings=settings_file,
+        environ=packaging_environ(config),
+    )
+    root = directory / stage
+    with zipfile.ZipFile(package.path) as archive:
+        archive.extractall(root)
+    return UnpackedPackage(package, root)
+
+
+def packaging_environ(config):
+    """An environment in which only ``config`` says what is packaged, and AWS is nowhere."""
+    kept = {n: v for n, v in os.environ.items() if not n.startswith(("EST_", "DATABASE_", "AWS_"))}
+    return kept | {
+        "EST_CONFIG": str(config),
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    }

@@ -1,0 +1,100 @@
+"""The device side's package in a process of its own: what it answers, and what it loads for it."""
+
+import base64
+import json
+import secrets
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import pkcs7
+
+from bench import cold_process
+from bench.in_process import event
+from bench.load import make_csr
+from tests.interop.server import Installation
+
+pytestmark = pytest.mark.deploy
+
+ALLOWED = Path(__file__).with_name("est_modules.txt")
+PYTHONS_OWN = ("__mp_main__", "_sysconfigdata")  # not in sys.stdlib_module_names
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory):
+    """A database with CAs and a client certificate, as on a laptop."""
+    made = Installation.at(tmp_path_factory.mktemp("installation"))
+    made.quickstart()
+    return made
+
+
+@pytest.fixture
+def answer(est_package, installation, tmp_path):
+    """What a fresh function answers to its first request."""
+
+    def ask(operation, body=None):
+        event_file = tmp_path / "event.json"
+        client = installation.test_client[0].read_text()
+        event_file.write_text(json.dumps(event(f"/.well-known/est/{operation}", client, body)))
+        printed = est_package.run(
+            cold_process.__file__,
+            *(est_package.root, "estserver.lambda_est", event_file),
+            environ={
+                "EST_DATA_DIR": str(installation.data_dir),
+                "DATABASE_URL": f"sqlite:///{installation.data_dir}/est.sqlite3",
+                "EST_SECRET_KEY": secrets.token_urlsafe(64),
+            },
+        )
+        return json.loads(printed.splitlines()[-1])
+
+    return ask
+
+
+def test_a_first_enrollment_is_answered_with_a_certificate(answer, installation):
+    found = answer("simpleenroll", make_csr("packaged-1", "p256").decode())
+
+    assert found["status"] == 200
+    (certificate,) = pkcs7.load_der_pkcs7_certificates(base64.b64decode(found["body"]))
+    (name,) = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    assert name.value == "packaged-1"
+    assert (
+        installation.ask("""
+        from pki.models import IssuedCertificate
+        answer = IssuedCertificate.objects.filter(common_name="packaged-1").count()
+    """)
+        == 1
+    )
+
+
+def test_cacerts_is_answered(answer):
+    found = answer("cacerts")
+
+    assert found["status"] == 200
+    assert pkcs7.load_der_pkcs7_certificates(base64.b64decode(found["body"]))
+
+
+@pytest.mark.parametrize("operation", ["cacerts", "simpleenroll"])
+def test_only_allowed_packages_are_loaded(answer, operation):
+    body = make_csr(f"packaged-{operation}", "p256").decode() if operation != "cacerts" else None
+    allowed = {
+        line.split()[0]
+        for line in ALLOWED.read_text().splitlines()
+        if line and not line.startswith("#")
+    }
+
+    loaded = {name.partition(".")[0] for name in answer(operation, body)["modules"]}
+
+    own = {name for name in loaded - sys.stdlib_module_names if not name.startswith(PYTHONS_OWN)}
+    assert own == allowed
+
+
+def test_no_admin_no_session_no_serializer_and_no_remote_call_is_loaded(answer):
+    modules = set(answer("simpleenroll", make_csr("packaged-3", "p256").decode())["modules"])
+
+    for name in (
+        *("django.contrib", "rest_framework.views"),
+        *("rest_framework.serializers", "boto3", "botocore", "requests", "urllib3"),
+        *("pydantic", "annotated_types", "yaml", "werkzeug", "zappa", "estserver.config_loader"),
+    ):
+        assert name not in modules

@@ -1,0 +1,64 @@
+"""Commands that are sent into the admin's function, and what comes back."""
+
+import io
+import json
+
+import pytest
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+
+from estserver import lambda_admin
+from estserver.deploy.admin_function import COMMAND_KEY, LAMBDA_MAXIMUM, run_in_function
+from pki import aws
+from pki.exceptions import OperatorError, RemoteFailure
+
+FUNCTION = "est-server-admin"
+
+
+@pytest.fixture
+def function(aws_cloud):
+    """AWS Lambda, as far as its answers go."""
+    with Stubber(aws.client("lambda", patience=LAMBDA_MAXIMUM)) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def answers(function, payload, command, **more):
+    body = json.dumps(payload).encode()
+    function.add_response(
+        "invoke",
+        {"StatusCode": 200, "Payload": StreamingBody(io.BytesIO(body), len(body)), **more},
+        {"FunctionName": FUNCTION, "Payload": json.dumps({"est_command": command}).encode()},
+    )
+
+
+def test_what_the_command_printed_comes_back(function):
+    answers(function, {"exit_code": 0, "output": "done\n"}, ["migrate", "--no-input"])
+
+    assert run_in_function(FUNCTION, "migrate", "--no-input") == "done\n"
+
+
+def test_a_command_that_fails_says_so_in_its_own_words(function):
+    answers(function, {"exit_code": 3, "output": "kms:Sign: AccessDenied\n"}, ["bootstrap_cas"])
+
+    with pytest.raises(OperatorError, match=r"exit code 3: kms:Sign: AccessDenied$"):
+        run_in_function(FUNCTION, "bootstrap_cas")
+
+
+def test_a_function_that_breaks_is_a_failure_too(function):
+    payload = {"errorType": "EventRefused", "errorMessage": "'shell' isn't among the commands"}
+    answers(function, payload, ["shell"], FunctionError="Unhandled")
+
+    with pytest.raises(OperatorError, match="couldn't run shell: 'shell' isn't among"):
+        run_in_function(FUNCTION, "shell")
+
+
+def test_a_missing_function_is_awss_word(function):
+    function.add_client_error("invoke", "ResourceNotFoundException", "Function not found", 404)
+
+    with pytest.raises(RemoteFailure, match="lambda:Invoke"):
+        run_in_function(FUNCTION, "migrate")
+
+
+def test_both_sides_use_the_same_key():
+    assert COMMAND_KEY == lambda_admin.COMMAND_KEY
