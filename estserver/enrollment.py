@@ -16,7 +16,7 @@ from estserver.hooks import (
     installed_hook,
 )
 from estserver.models import PendingHook
-from iotprov.wanted import is_told_of
+from iotprov.provisioning.wanted import is_told_of
 from pki import audit
 from pki.audit import Actor
 from pki.clients import Client
@@ -92,7 +92,7 @@ def _carry_out(request: EnrollmentRequest, operation: Operation) -> IssuedCertif
     mode = request.profile.row.iot_provisioning
     if is_told_of(certificate.operation, mode):
         # Here, because a fleet of which AWS IoT isn't told needn't load it at each cold start.
-        from iotprov.provisioning import provision_now
+        from iotprov.provisioning.worker import provision_now
 
         provision_now(certificate, mode=mode)
     for row in pending:
