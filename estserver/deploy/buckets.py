@@ -195,7 +195,7 @@ class Bucket(Step[Settings]):
             {
                 "Sid": "OnlyByTLS",
                 "Effect": "Deny",
-                "Principal": "*",
+                "Principal": {"AWS": "*"},
                 "Action": "s3:*",
                 "Resource": [arn, f"{arn}/*"],
                 "Condition": {"Bool": {"aws:SecureTransport": "false"}},

@@ -15,8 +15,10 @@ Statement = dict[str, Any]
 Document = dict[str, Any]
 
 SIGNING_SECRETS = "pki.signers.secretsmanager."
-GATEWAY_LOGS = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
-"""AWS's own policy for the account's log role, without its path before it."""
+
+
+def _document(statements: list[Statement]) -> Document:
+    return {"Version": "2012-10-17", "Statement": statements}
 
 
 def trust(*services: str) -> Document:
@@ -39,6 +41,17 @@ makes it the integration's credentials.
 GATEWAY_LOG_TRUST = trust("apigateway.amazonaws.com")
 
 
+def gateway_log_policy() -> Document:
+    """What API Gateway's log role may do: the account has one, for the logs of every API.
+
+    The actions are those that API Gateway looks for before it takes the role:
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+    """
+    verbs = ("CreateLogGroup", "CreateLogStream", "DescribeLogGroups", "DescribeLogStreams")
+    more = ("FilterLogEvents", "GetLogEvents", "PutLogEvents")
+    return _document([_allow("WriteLogs", [f"logs:{verb}" for verb in (*verbs, *more)], "*")])
+
+
 def function_policy(deployment: Deployment, stage: StageName) -> Document:
     """What a stage's function may do."""
     statements = [*_running(deployment, stage), *_signing(deployment, stage)]
@@ -51,10 +64,6 @@ def function_policy(deployment: Deployment, stage: StageName) -> Document:
             *_truststore(deployment),
         ]
     return _document(statements)
-
-
-def _document(statements: list[Statement]) -> Document:
-    return {"Version": "2012-10-17", "Statement": statements}
 
 
 def _allow(

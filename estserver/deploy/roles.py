@@ -10,9 +10,9 @@ from estserver.deploy.deployment import Deployment, StageName, tags_from
 from estserver.deploy.policies import (
     FUNCTION_TRUST,
     GATEWAY_LOG_TRUST,
-    GATEWAY_LOGS,
     Document,
     function_policy,
+    gateway_log_policy,
 )
 from estserver.deploy.steps import DONE, Plan, Step
 from pki.exceptions import OperatorError
@@ -33,14 +33,13 @@ class SeenRole:
 
 @dataclass(frozen=True)
 class Role(Step[SeenRole]):
-    """A role with one inline policy, or one of AWS's, and nothing besides."""
+    """A role with one inline policy, and nothing besides."""
 
     deployment: Deployment
     role: str
     purpose: str
     trust: Document
-    policy: Document | None
-    attached: frozenset[str] = frozenset()
+    policy: Document
     stage: StageName | None = None
 
     advice = {
@@ -96,24 +95,19 @@ class Role(Step[SeenRole]):
         missing = {**seen.tags, **self._tags()} != seen.tags
         if seen.arn and missing:
             calls.append(self._call("TagRole", "tags are missing", Tags=self._tag_list()))
-        wanted = {} if self.policy is None else {POLICY_NAME: self.policy}
-        for name, document in wanted.items():
-            if seen.policies.get(name) != document:
-                calls.append(
-                    self._call(
-                        "PutRolePolicy",
-                        "its rights aren't ours",
-                        PolicyName=name,
-                        PolicyDocument=_json(document),
-                    )
+        if seen.policies.get(POLICY_NAME) != self.policy:
+            calls.append(
+                self._call(
+                    "PutRolePolicy",
+                    "its rights aren't ours",
+                    PolicyName=POLICY_NAME,
+                    PolicyDocument=_json(self.policy),
                 )
-        for name in sorted(seen.policies.keys() - wanted.keys()):
+            )
+        for name in sorted(seen.policies.keys() - {POLICY_NAME}):
             because = f"the policy {name} gives it more rights"
             calls.append(self._call("DeleteRolePolicy", because, PolicyName=name))
-        for arn in sorted(self.attached - seen.attached):
-            because = f"{arn} isn't attached"
-            calls.append(self._call("AttachRolePolicy", because, PolicyArn=arn))
-        for arn in sorted(seen.attached - self.attached):
+        for arn in sorted(seen.attached):
             because = f"{arn} gives it more rights"
             calls.append(self._call("DetachRolePolicy", because, PolicyArn=arn))
         return Plan(tuple(calls))
@@ -167,14 +161,12 @@ def function_role(deployment: Deployment, stage: StageName) -> Role:
 
 def gateway_log_role(deployment: Deployment) -> Role:
     """The role that API Gateway writes to CloudWatch with."""
-    managed = f"arn:{deployment.partition}:iam::aws:policy/{GATEWAY_LOGS}"
     return Role(
         deployment,
         deployment.gateway_log_role,
         "API Gateway writes access logs",
         GATEWAY_LOG_TRUST,
-        None,
-        frozenset({managed}),
+        gateway_log_policy(),
     )
 
 

@@ -171,11 +171,11 @@ def intentions(steps: Iterable[AnyStep], *, removing: bool = False) -> list[Inte
     for step in steps:
         try:
             seen = step.look()
+            plan = step.undo(seen) if removing else step.plan(seen)
         except Blocked as error:
             if not removing:
                 found.append(Intended(step.name, because=f"can't be told yet: {error}"))
             continue
-        plan = step.undo(seen) if removing else step.plan(seen)
         if plan.calls or plan.waiting:
             found.append(Intended(step.name, plan.calls, plan.waiting))
     return found

@@ -1,0 +1,52 @@
+"""A configuration, an account with nothing in it, and a clock that costs no time."""
+
+import pytest
+
+from estserver.config import load_config
+from estserver.deploy.calls import Performer
+from estserver.deploy.deployment import Deployment
+from estserver.deploy.steps import carry_out
+from tests.deploy import moto_gaps
+from tests.deploy.account import ACCOUNT, CONFIG, REGION, FakeClock, Recorder
+
+moto_gaps.fill()
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def said():
+    return Recorder()
+
+
+@pytest.fixture
+def performer(said, clock):
+    return Performer(said, clock)
+
+
+@pytest.fixture
+def configured(tmp_path, settings):
+    """A Deployment of a config.yaml; commands see the same one."""
+
+    def configure(text=CONFIG):
+        path = tmp_path / "config.yaml"
+        path.write_text(text, encoding="utf-8")
+        settings.CONFIG = load_config(path, environ={"EST_DATA_DIR": str(tmp_path / "var")})
+        return Deployment(settings.CONFIG, ACCOUNT, REGION)
+
+    return configure
+
+
+@pytest.fixture
+def deployment(aws_cloud, configured):
+    """The usual one, in an empty account."""
+    return configured()
+
+
+@pytest.fixture
+def bring(performer):
+    """Carry steps out; returns the names of those that changed something."""
+    return lambda *steps: list(carry_out(steps, performer).changed)
