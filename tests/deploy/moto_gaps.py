@@ -1,7 +1,9 @@
-"""What moto's API Gateway drops or lacks and AWS keeps: a domain's mutual TLS, and its changes.
+"""Where moto and AWS differ in what we deploy, moto is brought nearer to AWS.
 
-The parameters are checked by botocore against the service's model in any case; this only keeps
-what was sent, so that a second look finds it.
+API Gateway: moto drops a domain's mutual TLS and has no UpdateDomainName. The parameters are
+checked by botocore against the service's model in any case; this only keeps what was sent, so that
+a second look finds it. S3: moto reads no conditions in a bucket's policy, and would shut everybody
+out whose connection isn't TLS, which here is everybody.
 """
 
 import json
@@ -9,6 +11,7 @@ import json
 from moto.apigateway.exceptions import DomainNameNotFound
 from moto.apigateway.models import APIGatewayBackend, DomainName
 from moto.apigateway.responses import APIGatewayResponse
+from moto.s3.models import FakeBucket
 
 _KEPT = ("mutualTlsAuthentication", "ownershipVerificationCertificateArn")
 _original_create = APIGatewayResponse.create_domain_name
@@ -46,6 +49,12 @@ def _apply(domain, path, value):
         domain.kept = {**domain.kept, "mutualTlsAuthentication": held}
     else:
         domain.kept = {**domain.kept, path[0]: value}
+
+
+def _get_base_path_mappings(self, domain_name):
+    if domain_name not in self.domain_names:
+        raise DomainNameNotFound
+    return list(self.base_path_mappings.get(domain_name, {}).values())
 
 
 def change_domain(name, **kept):
@@ -89,3 +98,5 @@ def fill():
     APIGatewayResponse.update_domain_name = _update_domain_name
     DomainName.to_json = _to_json
     DomainName.kept = {}
+    APIGatewayBackend.get_base_path_mappings = _get_base_path_mappings
+    FakeBucket.get_permission = lambda self, action, resource: None
