@@ -5,11 +5,29 @@ import pytest
 from estserver.config import load_config
 from estserver.deploy.calls import Performer
 from estserver.deploy.deployment import Deployment
+from estserver.deploy.roles import function_role
 from estserver.deploy.steps import carry_out
+from pki import aws
 from tests.deploy import moto_gaps
-from tests.deploy.account import ACCOUNT, CONFIG, REGION, FakeClock, Recorder
+from tests.deploy.account import ACCOUNT, CONFIG, REGION, FakeClock, Recorder, zappa_deploy
 
 moto_gaps.fill()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _clients():
+    """A module's tests share their clients: making one takes longer than most of its calls."""
+    aws.forget_clients()
+    yield
+    aws.forget_clients()
+
+
+@pytest.fixture
+def aws_cloud(moto_server, monkeypatch):
+    """An empty account; the clients of the test before it stay."""
+    moto_server.reset()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server.url)
+    return moto_server
 
 
 @pytest.fixture
@@ -50,3 +68,14 @@ def deployment(aws_cloud, configured):
 def bring(performer):
     """Carry steps out; returns the names of those that changed something."""
     return lambda *steps: list(carry_out(steps, performer).changed)
+
+
+@pytest.fixture
+def live(bring):
+    """Deploy a stage as Zappa does, with its role; returns the API's id."""
+
+    def deploy(deployment, stage):
+        bring(function_role(deployment, stage))
+        return zappa_deploy(deployment, stage)
+
+    return deploy

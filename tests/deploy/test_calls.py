@@ -22,6 +22,7 @@ def stubbed(aws_cloud):
 
     yield stub
     for stubber in made:
+        stubber.deactivate()
         stubber.assert_no_pending_responses()
 
 
@@ -52,7 +53,10 @@ def test_a_secret_parameter_is_never_shown():
 
 def test_contents_are_shown_by_their_length_and_answers_by_their_name():
     call = Call(
-        "s3", "PutObject", "why", {"Body": b"abc", "Key": Answer("kms:CreateKey", "KeyMetadata.KeyId")}
+        "s3",
+        "PutObject",
+        "why",
+        {"Body": b"abc", "Key": Answer("kms:CreateKey", "KeyMetadata.KeyId")},
     )
 
     assert "(3 bytes)" in str(call)
@@ -79,9 +83,7 @@ def test_each_kind_of_call_has_a_pace_of_its_own(stubbed, performer, clock):
     stub.add_response("delete_domain_name", {})
 
     performer.perform(domain_call("a.example"))
-    performer.perform(
-        Call("apigateway", "DeleteDomainName", "a test", {"domainName": "b.example"})
-    )
+    performer.perform(Call("apigateway", "DeleteDomainName", "a test", {"domainName": "b.example"}))
 
     assert clock.slept == []
     assert PACES["apigateway:CreateDeployment"] == 5
@@ -148,7 +150,7 @@ def test_fields_that_aws_adds_are_no_difference():
 
 def test_a_policy_is_known_again_as_api_gateway_gives_it_back():
     """Escaped once more, lists of one unwrapped."""
-    given_back = r'{\"Statement\":[{\"Action\":\"a\",\"Resource\":\"r\"},{\"Action\":\"b\"}]}'
+    given_back = r"{\"Statement\":[{\"Action\":\"a\",\"Resource\":\"r\"},{\"Action\":\"b\"}]}"
     ours = {"Statement": [{"Action": ["a"], "Resource": "r"}, {"Action": "b"}]}
 
     assert same_policy(given_back, ours)

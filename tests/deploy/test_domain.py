@@ -1,4 +1,4 @@
-"""Custom domains, as the real service's model has them: what moto can't hold goes through Stubber."""
+"""Custom domains in the shapes of the real service; what moto can't hold goes through Stubber."""
 
 import pytest
 from botocore.stub import Stubber
@@ -9,7 +9,7 @@ from estserver.deploy.steps import StepFailed, carry_out, intentions
 from pki import aws
 from pki.exceptions import OperatorError
 from tests.deploy import moto_gaps
-from tests.deploy.account import ACCOUNT, ACM, CONFIG, DOMAIN, REGION, zappa_deploy
+from tests.deploy.account import ACCOUNT, ACM, CONFIG, DOMAIN, REGION
 
 BUCKET = f"est-server-truststore-{ACCOUNT}-{REGION}"
 URI = f"s3://{BUCKET}/truststore.pem"
@@ -54,9 +54,7 @@ def domain(deployment, **options):
     return CustomDomain(deployment, deployment.domains[0], **options)
 
 
-def test_a_domain_is_made_regional_with_mutual_tls_pinned_to_a_version(
-    deployment, gateway, bring
-):
+def test_a_domain_is_made_regional_with_mutual_tls_pinned_to_a_version(deployment, gateway, bring):
     gateway.add_client_error("get_domain_name", "NotFoundException")
     gateway.add_response(
         "create_domain_name",
@@ -218,7 +216,9 @@ def test_a_bootstrap_domain_has_no_mutual_tls(aws_cloud, configured):
 
 
 def test_the_admin_has_no_ipv6_address_when_only_ipv4_networks_may_reach_it(configured):
-    text = CONFIG.replace("deviceCaSigner", "adminAllowedNetworks: [192.0.2.0/24]\n  deviceCaSigner")
+    text = CONFIG.replace(
+        "deviceCaSigner", "adminAllowedNetworks: [192.0.2.0/24]\n  deviceCaSigner"
+    )
 
     assert configured(text).domains_of("admin")[0].is_dualstack is False
     both = text.replace("192.0.2.0/24", '192.0.2.0/24, "2001:db8::/32"')
@@ -228,9 +228,9 @@ def test_the_admin_has_no_ipv6_address_when_only_ipv4_networks_may_reach_it(conf
 # The mapping, which moto has
 
 
-def test_the_root_leads_to_the_stage_wherever_it_led_before(deployment, bring):
+def test_the_root_leads_to_the_stage_wherever_it_led_before(deployment, bring, live):
     admin = deployment.domains_of("admin")[0]
-    api_id = zappa_deploy(deployment, "admin")
+    api_id = live(deployment, "admin")
     gateway = aws.client("apigateway")
     other = gateway.create_rest_api(name="other")["id"]
     gateway.create_domain_name(
@@ -253,9 +253,9 @@ def test_the_root_leads_to_the_stage_wherever_it_led_before(deployment, bring):
     assert step.look().by_path == {"(none)": (api_id, "admin")}
 
 
-def test_a_foreign_domain_is_never_unmapped_or_deleted(deployment):
+def test_a_foreign_domain_is_never_unmapped_or_deleted(deployment, live):
     admin = deployment.domains_of("admin")[0]
-    zappa_deploy(deployment, "admin")
+    live(deployment, "admin")
     aws.client("apigateway").create_domain_name(domainName=admin.name)
     moto_gaps.set_domain_tags(admin.name, {"team": "other"})
     steps = [CustomDomain(deployment, admin), RootMapping(deployment, admin)]
@@ -276,7 +276,7 @@ def test_a_foreign_domain_is_never_unmapped_or_deleted(deployment):
         ),
         (
             CONFIG.replace(f"{ACM}/est", "arn:aws:acm:us-east-1:123456789012:certificate/1"),
-            "apiCertificateArn is a certificate in us-east-1, and the deployment is in eu-central-1",
+            "apiCertificateArn is a certificate in us-east-1, and the deployment is in eu-cent",
         ),
         ("Properties: {}", "deviceCaSigner is keyfile: Lambda has no disk that lasts"),
     ],

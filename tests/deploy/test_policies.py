@@ -76,7 +76,8 @@ def test_T25_the_device_side_may_change_no_rights(configured, mode):
 
 def test_T25_the_people_side_passes_one_role_only(configured):
     passing = [
-        s for s in statements_of(configured, "jitp-secretsmanager", "admin")
+        s
+        for s in statements_of(configured, "jitp-secretsmanager", "admin")
         if "iam:PassRole" in s["Action"]
     ]
 

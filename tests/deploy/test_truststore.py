@@ -142,7 +142,7 @@ def test_a_revoked_ca_is_not_in_it(installation, device_ca):
 
 
 def test_without_a_client_ca_it_says_what_to_do(db):
-    with pytest.raises(OperatorError, match="run manage.py bootstrap_cas"):
+    with pytest.raises(OperatorError, match=r"run manage\.py bootstrap_cas"):
         bundle_from_database()
 
 
@@ -226,9 +226,7 @@ def test_a_push_changes_nothing_before_it_is_activated(guarded, performer):
 
 
 def test_what_lies_there_already_is_not_pushed_again(guarded, performer):
-    again = push(
-        guarded, bundle_from_database(), actor=TESTER, reason="again", performer=performer
-    )
+    again = push(guarded, bundle_from_database(), actor=TESTER, reason="again", performer=performer)
 
     assert TruststorePush.objects.get() == again
 
@@ -259,9 +257,7 @@ def swap(deployment):
 
 
 def truststore_rows(deployment):
-    return [
-        (row.level, row.finding) for row in status(deployment, []) if row.name == "truststore"
-    ]
+    return [(row.level, row.finding) for row in status(deployment, []) if row.name == "truststore"]
 
 
 def test_T27_a_swapped_object_or_version_is_drift(guarded):
@@ -322,7 +318,9 @@ def test_the_command_pushes_and_goes_back(guarded):
     assert f"active: version {active_version(guarded)}" in shown
     assert ca.certificate in read_version(guarded, active_version(guarded)).certificates
 
-    with pytest.raises(CommandError, match=r"new client CA.*and those signed elsewhere\. Add --yes"):
+    with pytest.raises(
+        CommandError, match=r"new client CA.*and those signed elsewhere\. Add --yes"
+    ):
         run("--to", first, "--reason", "a mistake")
     assert active_version(guarded) != first
     run("--to", first, "--reason", "a mistake", "--yes")

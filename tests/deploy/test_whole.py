@@ -51,8 +51,9 @@ def test_a_dry_run_of_everything_changes_nothing(deployment, installation, zone)
 def test_status_after_a_deployment_is_ok_but_for_the_certificates_that_moto_lacks(deployed):
     rows = status(deployed, everything(deployed, actor=TESTER))
 
-    assert [row for row in rows if row.level != "OK" and not row.name.endswith("CertificateArn")] \
-        == []
+    assert [
+        row for row in rows if row.level != "OK" and not row.name.endswith("CertificateArn")
+    ] == []
 
 
 def test_a_failure_in_the_middle_says_what_is_done_and_the_next_run_goes_on(
@@ -81,9 +82,7 @@ def test_a_failure_in_the_middle_says_what_is_done_and_the_next_run_goes_on(
     assert outcome.changed[0] == "KMS key for secrets"
 
 
-def test_destroying_leaves_what_was_there_before(
-    deployment, installation, zone, performer, said
-):
+def test_destroying_leaves_what_was_there_before(deployment, installation, zone, performer, said):
     aws.client("s3").create_bucket(
         Bucket="somebody-elses", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
     )
@@ -126,17 +125,15 @@ def world():
             for s in aws.client("cloudformation").list_stacks()["StackSummaries"]
             if s["StackStatus"] != "DELETE_COMPLETE"
         ],
-        "logs": [
-            g["logGroupName"] for g in aws.client("logs").describe_log_groups()["logGroups"]
-        ],
+        "logs": [g["logGroupName"] for g in aws.client("logs").describe_log_groups()["logGroups"]],
         "waf": aws.client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"],
         "alarms": aws.client("cloudwatch").describe_alarms()["MetricAlarms"],
         "records": [
             (record["Name"], record["Type"])
             for zone in zones
-            for record in aws.client("route53").list_resource_record_sets(
-                HostedZoneId=zone["Id"]
-            )["ResourceRecordSets"]
+            for record in aws.client("route53").list_resource_record_sets(HostedZoneId=zone["Id"])[
+                "ResourceRecordSets"
+            ]
         ],
     }
 
