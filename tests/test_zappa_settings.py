@@ -47,3 +47,14 @@ def test_est_bodies_are_never_compressed(stage):
 
 def test_roles_are_ours_not_zappas(stage):
     assert stage["manage_roles"] is False
+
+
+def test_our_part_runs_when_zappa_runs(stage):
+    for name in ("settings", "post"):
+        module, function = stage["callbacks"][name].rsplit(".", 1)
+        assert callable(getattr(import_module(module), function))
+
+
+def test_zappa_touches_neither_dns_nor_the_endpoint(stage):
+    assert stage["route53_enabled"] is False
+    assert stage["touch"] is False

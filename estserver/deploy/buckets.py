@@ -55,6 +55,8 @@ class Bucket(Step[Settings]):
     advice = {
         "BucketAlreadyExists": "Somebody else has a bucket of that name: choose one in "
         "DeploymentOptions (truststoreBucket, packageBucket)",
+        "BucketNotEmpty": "S3 has written to it meanwhile, as it does to a log bucket for some "
+        "hours: run the command again",
         "OperationAborted": "S3 is still deleting a bucket of that name: wait some minutes",
     }
 

@@ -211,6 +211,7 @@ class FirstTruststore(Step[str]):
 
     def apply(self, plan: Plan, performer: Performer) -> None:
         """Put it, and record that."""
+        performer.say(f"  {plan.calls[0].because}")
         push(
             self.deployment,
             wanted_bundle(),

@@ -65,7 +65,9 @@ def _in_our_words(beginning: str = "") -> Iterator[None]:
 
     try:
         import django
+        from django.conf import settings
 
+        settings.LOGGING_CONFIG = None  # Zappa's own logging is set up, and stays
         django.setup()
         from pki.exceptions import OperatorError, PKIError
 

@@ -105,6 +105,8 @@ LOGGING = {
         # Our own request line says it all; Django's would say it again without the reason.
         "django.request": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # For each client it tells where it found endpoint and credentials.
+        "botocore": {"level": "WARNING"},
     },
 }
 
