@@ -7,10 +7,16 @@ from estserver.deploy.buckets import buckets
 from estserver.deploy.deployment import STAGES, Deployment, StageName
 from estserver.deploy.dns import AliasRecords
 from estserver.deploy.domain import CustomDomain, RootMapping
+from estserver.deploy.iot_leftovers import IoTLeftovers
 from estserver.deploy.keys import SecretsKey
 from estserver.deploy.lockdown import Lockdown, Throttling
 from estserver.deploy.logs import AccessLog, log_groups
-from estserver.deploy.roles import GatewayAccount, function_role, gateway_log_role
+from estserver.deploy.roles import (
+    GatewayAccount,
+    function_role,
+    gateway_log_role,
+    provisioning_role,
+)
 from estserver.deploy.secrets_kept import Secrets
 from estserver.deploy.steps import AnyStep
 from estserver.deploy.truststore_pushes import FirstTruststore
@@ -75,12 +81,19 @@ def everything(
 
 
 def removable(
-    deployment: Deployment, *, with_secrets: bool = True, also: Iterable[AnyStep] = ()
+    deployment: Deployment, *, with_secrets: bool = True, with_iot: bool = False
 ) -> list[AnyStep]:
-    """What a removal looks at. Secrets go before the key that they are encrypted with."""
-    secrets: list[AnyStep] = [Secrets(deployment)] if with_secrets else []
+    """What a removal looks at, the last one first.
+
+    Secrets go before the key that they are encrypted with, AWS IoT before the role it uses.
+    """
+    also: list[AnyStep] = []
+    if with_secrets:
+        also.append(Secrets(deployment))
+    if with_iot:
+        also += [provisioning_role(deployment), IoTLeftovers(deployment)]
+    steps = everything(deployment, also=also)
     kept = () if with_secrets else (SecretsKey,)
-    steps = everything(deployment, also=(*secrets, *also))
     return [step for step in steps if not isinstance(step, kept)]
 
 

@@ -170,6 +170,12 @@ def gateway_log_role(deployment: Deployment) -> Role:
     )
 
 
+def provisioning_role(deployment: Deployment) -> Role:
+    """AWS IoT's role, which iotprov makes: looked at for its removal only."""
+    name = deployment.config.properties.iot_provisioning_role_name
+    return Role(deployment, name, "AWS IoT provisions things", {}, {})
+
+
 @dataclass(frozen=True)
 class GatewayAccount(Step[str]):
     """The account's one setting for API Gateway's logs; somebody else's is left as it is."""

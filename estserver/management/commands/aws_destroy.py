@@ -17,8 +17,8 @@ class Command(DeployCommand):
 
     help = (
         "Take away from AWS what zappa deploy and aws_deploy made, and nothing else: what doesn't "
-        "carry our tag stays. --plan lists it, --yes does it. Devices keep the certificates they "
-        "hold, and AWS IoT goes on trusting them."
+        "carry our tag stays. --plan lists it, --yes does it. Things and device certificates in "
+        "AWS IoT stay in any case; revoke what nobody should use any more."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,10 +32,19 @@ class Command(DeployCommand):
             help="leave the CA's secrets, and the key that they are encrypted with",
         )
 
-    def handle(self, *args: Any, yes: bool, keep_secrets: bool, **options: Any) -> None:
+        parser.add_argument(
+            "--with-iot",
+            action="store_true",
+            help="remove registered CAs, template, policy and role from AWS IoT too: devices lose "
+            "the rights that the policy gives them",
+        )
+
+    def handle(
+        self, *args: Any, yes: bool, keep_secrets: bool, with_iot: bool, **options: Any
+    ) -> None:
         """The list; with --yes, the deed."""
         deployment = current_deployment()
-        steps = removable(deployment, with_secrets=not keep_secrets)
+        steps = removable(deployment, with_secrets=not keep_secrets, with_iot=with_iot)
         intended = intentions(list(reversed(steps)), removing=True)
         if not intended:
             self.say("nothing is left that this tool made")
