@@ -15,6 +15,8 @@ Statement = dict[str, Any]
 Document = dict[str, Any]
 
 SIGNING_SECRETS = "pki.signers.secretsmanager."
+CA_KEY_ALIASES = "alias/est/"
+"""What the names of CA keys in KMS begin with."""
 
 
 def _document(statements: list[Statement]) -> Document:
@@ -63,6 +65,7 @@ def function_policy(deployment: Deployment, stage: StageName) -> Document:
             *_provisioning(deployment),
             *_truststore(deployment),
         ]
+    statements += _other_accounts(deployment, stage)
     return _document(statements)
 
 
@@ -104,18 +107,17 @@ def _running(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
 
 
 def _signing(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
-    """The device CA's key: in KMS, in Secrets Manager, or at AWS Private CA."""
+    """The CAs' keys: in KMS, in Secrets Manager, or at AWS Private CA."""
     values = deployment.config.properties
-    signers = deployment.config.signer_settings()
-    aliases = [values.device_ca_signer] + ([values.client_ca_signer] if stage == "admin" else [])
-    used = [signers[alias] for alias in dict.fromkeys(aliases) if alias in signers]
-    backends = [str(signer["BACKEND"]) for signer in used]
-    options = [signer["OPTIONS"] for signer in used]
-
-    if any(".kms." in backend for backend in backends):
-        actions = ["kms:GetPublicKey", "kms:Sign"]
-        yield from _by_arn_or_tag(deployment, "SignWithKMS", actions, "kms", "key/*", options)
-    if any(".privateca." in backend for backend in backends):
+    backends = {str(signer["BACKEND"]) for signer in _signers(deployment, stage)}
+    kms = _options(deployment, stage, ".kms.")
+    if kms:
+        actions = ["kms:DescribeKey", "kms:GetPublicKey", "kms:Sign"]
+        yield from _by_name_or_tag(deployment, "SignWithKMS", actions, "kms", "key/*", kms)
+        if stage == "admin" and not all(options.get("key") for options in kms):
+            yield from _making_keys(deployment)
+    private_ca = _options(deployment, stage, ".privateca.")
+    if private_ca:
         actions = [
             "acm-pca:DescribeCertificateAuthority",
             "acm-pca:GetCertificate",
@@ -124,13 +126,13 @@ def _signing(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
         ]
         if stage == "admin":
             actions.append("acm-pca:RevokeCertificate")
-        yield from _by_arn_or_tag(
+        yield from _by_name_or_tag(
             deployment,
             "SignWithPrivateCA",
             actions,
             "acm-pca",
             "certificate-authority/*",
-            options,
+            private_ca,
         )
     names = {values.custom_secret_name}
     if any(backend.startswith(SIGNING_SECRETS) for backend in backends):
@@ -141,7 +143,24 @@ def _signing(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
     yield from _reading_secrets(deployment, "ReadSecrets", sorted(names))
 
 
-def _by_arn_or_tag(
+def _signers(deployment: Deployment, stage: StageName) -> list[Mapping[str, Any]]:
+    """Settings of the signers that a stage uses; only people have client certificates signed."""
+    values = deployment.config.properties
+    aliases = [values.device_ca_signer] + ([values.client_ca_signer] if stage == "admin" else [])
+    known = deployment.config.signer_settings()
+    return [known[alias] for alias in dict.fromkeys(aliases) if alias in known]
+
+
+def _options(deployment: Deployment, stage: StageName, backend: str) -> list[Mapping[str, Any]]:
+    """Options of the signers of a kind; what another account's role reaches isn't ours to allow."""
+    return [
+        signer["OPTIONS"]
+        for signer in _signers(deployment, stage)
+        if backend in signer["BACKEND"] and not signer["OPTIONS"].get("roleArn")
+    ]
+
+
+def _by_name_or_tag(
     deployment: Deployment,
     sid: str,
     actions: list[str],
@@ -149,18 +168,33 @@ def _by_arn_or_tag(
     resource: str,
     options: Iterable[Mapping[str, Any]],
 ) -> Iterator[Statement]:
-    """What the signers' options name by ARN, and what carries our tag because we made it."""
-    named = sorted(
-        value
-        for option in options
-        for value in option.values()
-        if isinstance(value, str) and value.startswith("arn:") and f":{service}:" in value
-    )
-    if named:
-        yield _allow(f"{sid}ByName", actions, named)
-    else:
-        ours = {"StringEquals": {f"aws:ResourceTag/{MADE_BY}": deployment.project}}
-        yield _allow(sid, actions, deployment.arn(service, resource), ours)
+    """What the signers' options name by ARN or alias, and what carries our tag: we made it."""
+    named = [value for each in options for value in each.values() if isinstance(value, str)]
+    arns = sorted({name for name in named if name.startswith("arn:") and f":{service}:" in name})
+    aliases = sorted({name for name in named if name.startswith("alias/")})
+    anything = f"arn:{deployment.partition}:{service}:*:{deployment.account}:{resource}"
+    if arns:
+        yield _allow(f"{sid}ByName", actions, arns)
+    if aliases:
+        by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": aliases}}
+        yield _allow(f"{sid}ByAlias", actions, anything, by_alias)
+    if not arns and not aliases:
+        yield _allow(sid, actions, anything, _our_tag(deployment, "aws:ResourceTag"))
+
+
+def _making_keys(deployment: Deployment) -> Iterator[Statement]:
+    """`bootstrap_cas` with the KMS signer: keys that carry our tag from their first moment."""
+    keys = f"arn:{deployment.partition}:kms:*:{deployment.account}:key/*"
+    aliases = f"arn:{deployment.partition}:kms:*:{deployment.account}:{CA_KEY_ALIASES}*"
+    making = ["kms:CreateKey", "kms:TagResource"]
+    yield _allow("MakeKeys", making, "*", _our_tag(deployment, "aws:RequestTag"))
+    yield _allow("NameKeys", ["kms:CreateAlias"], aliases)
+    ours = _our_tag(deployment, "aws:ResourceTag")
+    yield _allow("NameOurKeys", ["kms:CreateAlias"], keys, ours)
+
+
+def _our_tag(deployment: Deployment, where: str) -> dict[str, dict[str, Any]]:
+    return {"StringEquals": {f"{where}/{MADE_BY}": deployment.project}}
 
 
 def _secret_arns(deployment: Deployment, names: Iterable[str]) -> list[str]:
@@ -203,13 +237,15 @@ def _registering(deployment: Deployment) -> Iterator[Statement]:
     yield _allow("MakeThings", ["iot:CreateThing", "iot:DescribeThing"], things)
     yield _allow("AttachInIoT", ["iot:AttachPolicy"], certificates)
     yield _allow("AttachThings", ["iot:AttachThingPrincipal"], [certificates, things])
-    yield from _other_accounts(deployment)
 
 
-def _other_accounts(deployment: Deployment) -> Iterator[Statement]:
-    roles = sorted({t.role_arn for t in deployment.config.properties.iot_targets if t.role_arn})
-    if roles:
-        yield _allow("ReachOtherAccounts", ["sts:AssumeRole"], roles)
+def _other_accounts(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
+    """Registries and signers of other accounts, through the roles that the configuration names."""
+    roles = {str(signer["OPTIONS"].get("roleArn", "")) for signer in _signers(deployment, stage)}
+    if stage == "admin" or deployment.config.iot_provisioning == "register":
+        roles |= {target.role_arn for target in deployment.config.properties.iot_targets}
+    if roles := roles - {""}:
+        yield _allow("ReachOtherAccounts", ["sts:AssumeRole"], sorted(roles))
 
 
 def _making_cas(deployment: Deployment) -> Iterator[Statement]:
@@ -327,7 +363,6 @@ def _provisioning(deployment: Deployment) -> Iterator[Statement]:
         ["iam:GetRole", "iam:PassRole"],
         deployment.role_arn(values.iot_provisioning_role_name),
     )
-    yield from _other_accounts(deployment)
 
 
 def _truststore(deployment: Deployment) -> Iterator[Statement]:

@@ -17,7 +17,7 @@ from estserver.deploy.roles import (
     gateway_log_role,
     provisioning_role,
 )
-from estserver.deploy.secrets_kept import Secrets
+from estserver.deploy.secrets_kept import CAKeys, Secrets
 from estserver.deploy.steps import AnyStep
 from estserver.deploy.truststore_pushes import FirstTruststore
 from estserver.deploy.waf import WebAcl, WebAclAssociation
@@ -89,7 +89,7 @@ def removable(
     """
     also: list[AnyStep] = []
     if with_secrets:
-        also.append(Secrets(deployment))
+        also += [Secrets(deployment), CAKeys(deployment)]
     if with_iot:
         also += [provisioning_role(deployment), IoTLeftovers(deployment)]
     steps = everything(deployment, also=also)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from django.db import DatabaseError, InterfaceError
-from django.utils import timezone
 
 from estserver.deploy.calls import Clock, Performer
 from estserver.deploy.deployment import (
@@ -15,9 +14,8 @@ from estserver.deploy.deployment import (
 )
 from estserver.deploy.recipe import finishing, preparation
 from estserver.deploy.steps import AnyStep, Intended, Outcome, carry_out, intentions
-from estserver.deploy.truststore_pushes import active_version, last_activated
+from estserver.deploy.truststore_pushes import record_first_activation
 from estserver.deploy.zappa_stage import look_at_stage
-from estserver.models import TruststorePush
 from pki.audit import Actor
 from pki.exceptions import OperatorError, PKIError
 
@@ -71,29 +69,19 @@ def finish(
     steps = finishing(deployment, stage, actor=actor, adopts=adopts)
     outcome = deploy(steps, say=say, is_dry_run=is_dry_run, clock=clock)
     if stage == "est" and not is_dry_run:
-        record_first_activation(deployment, say)
+        try:
+            record_first_activation(deployment, actor=actor)
+        except (DatabaseError, InterfaceError, PKIError) as error:
+            say(
+                "note: the database can't be reached from here, so that the truststore's "
+                f"activation isn't on record ({str(error).strip()})"
+            )
     return outcome
 
 
 def deployed_stages(deployment: Deployment) -> list[StageName]:
     """The stages that Zappa has deployed. Raises ``RemoteFailure``."""
     return [stage for stage in STAGES if look_at_stage(deployment, stage).is_deployed]
-
-
-def record_first_activation(deployment: Deployment, say: Say) -> None:
-    """A domain that has just been made trusts the version it was made with: write that down."""
-    try:
-        if last_activated(deployment) is not None:
-            return
-        version_id = active_version(deployment)
-        TruststorePush.objects.filter(version_id=version_id, activated_at=None).update(
-            activated_at=timezone.now()
-        )
-    except (DatabaseError, InterfaceError, PKIError) as error:
-        say(
-            "note: the database can't be reached from here, so that the truststore's activation "
-            f"isn't on record ({str(error).strip()})"
-        )
 
 
 def stage_named(name: str) -> StageName:

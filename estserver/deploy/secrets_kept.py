@@ -1,10 +1,12 @@
-"""The secrets that the CA and this tool made: never made here, taken away with everything else."""
+"""Secrets and keys of the CAs: never made here, and taken away with everything else."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from estserver.deploy.calls import Call, ask_if_any
+from estserver.deploy.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.deployment import Deployment, tags_from
+from estserver.deploy.keys import DELETION_DAYS
+from estserver.deploy.policies import CA_KEY_ALIASES
 from estserver.deploy.steps import DONE, Plan, Step
 
 RECOVERY_DAYS = 30
@@ -53,5 +55,48 @@ class Secrets(Step[Mapping[str, bool]]):
                 )
                 for name, is_ours in seen.items()
                 if is_ours
+            )
+        )
+
+
+@dataclass(frozen=True)
+class CAKeys(Step[Mapping[str, str]]):
+    """The CAs' keys in KMS that `bootstrap_cas` made."""
+
+    deployment: Deployment
+    severity = "WARN"
+    name = "CA keys in KMS"
+
+    def look(self) -> Mapping[str, str]:
+        """Alias and id of each key that is ours and usable."""
+        aliases = {
+            str(each["AliasName"]): str(each["TargetKeyId"])
+            for each in ask_all("kms", "ListAliases", "Aliases")
+            if each["AliasName"].startswith(CA_KEY_ALIASES) and each.get("TargetKeyId")
+        }
+        return {alias: key_id for alias, key_id in aliases.items() if self._is_ours(key_id)}
+
+    def _is_ours(self, key_id: str) -> bool:
+        state = ask("kms", "DescribeKey", KeyId=key_id)["KeyMetadata"].get("KeyState")
+        tags = ask_all("kms", "ListResourceTags", "Tags", KeyId=key_id)
+        named = {tag["TagKey"]: tag["TagValue"] for tag in tags}
+        return state != "PendingDeletion" and self.deployment.is_ours(named)
+
+    def plan(self, seen: Mapping[str, str]) -> Plan:
+        """Nothing: `bootstrap_cas` makes them."""
+        return DONE
+
+    def undo(self, seen: Mapping[str, str]) -> Plan:
+        """Have KMS delete them when the waiting time is over. The aliases go with them."""
+        return Plan(
+            tuple(
+                Call(
+                    "kms",
+                    "ScheduleKeyDeletion",
+                    f"the CA key {alias} was made by bootstrap_cas; its deletion can be cancelled "
+                    f"for {DELETION_DAYS} days",
+                    {"KeyId": key_id, "PendingWindowInDays": DELETION_DAYS},
+                )
+                for alias, key_id in seen.items()
             )
         )

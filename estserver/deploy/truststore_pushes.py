@@ -104,6 +104,12 @@ def activate(
         [Activation(deployment, mutual_tls_domain(deployment), version_id)], performer
     )
 
+    if outcome.changed or pushed.activated_at is None:
+        _record_activation(pushed, actor=actor, reason=reason)
+    return outcome.notes
+
+
+def _record_activation(pushed: TruststorePush, *, actor: Actor, reason: str) -> None:
     def record() -> None:
         TruststorePush.objects.filter(pk=pushed.pk).update(activated_at=timezone.now())
         audit.record(
@@ -111,12 +117,18 @@ def activate(
             actor=actor,
             target=f"truststore:{pushed.domain}",
             reason=reason,
-            after={"version": version_id, "sha256": pushed.sha256},
+            after={"version": pushed.version_id, "sha256": pushed.sha256},
         )
 
-    if outcome.changed or pushed.activated_at is None:
-        in_write_transaction(record)
-    return outcome.notes
+    in_write_transaction(record)
+
+
+def record_first_activation(deployment: Deployment, *, actor: Actor) -> None:
+    """Write down what a domain that has just been made was made to trust."""
+    version_id = active_version(deployment)
+    pushed = _pushed(deployment, version_id)
+    if pushed is not None and last_activated(deployment) is None:
+        _record_activation(pushed, actor=actor, reason="first deployment")
 
 
 def check_removals(old: Bundle, new: Bundle) -> None:

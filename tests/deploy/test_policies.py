@@ -105,6 +105,29 @@ def test_a_key_is_named_or_carries_our_tag(configured):
     ]
 
 
+def test_a_key_that_the_signer_names_by_alias_is_the_only_one(configured):
+    text = REGISTERING.replace("KMSSigner}", "KMSSigner, OPTIONS: {key: alias/company-ca}}")
+
+    statements = function_policy(configured(text), "admin")["Statement"]
+
+    [signing] = [s for s in statements if "kms:Sign" in s["Action"]]
+    assert signing["Condition"] == {
+        "ForAnyValue:StringEquals": {"kms:ResourceAliases": ["alias/company-ca"]}
+    }
+    assert not [s for s in statements if "kms:CreateKey" in s["Action"]]
+
+
+def test_a_signer_in_another_account_is_reached_through_its_role_only(configured):
+    role = "arn:aws:iam::210987654321:role/ca"
+    text = REGISTERING.replace("KMSSigner}", f'KMSSigner, OPTIONS: {{roleArn: "{role}"}}}}')
+
+    statements = function_policy(configured(text), "est")["Statement"]
+
+    assert not [s for s in statements if "kms:Sign" in s["Action"]]
+    [reaching] = [s for s in statements if "sts:AssumeRole" in s["Action"]]
+    assert reaching["Resource"] == [role]
+
+
 def test_other_accounts_are_reached_through_the_roles_that_are_named(configured):
     statements = statements_of(configured, "none-privateca", "admin")
 

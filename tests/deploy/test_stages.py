@@ -13,7 +13,7 @@ from estserver.deploy.keys import SecretsKey
 from estserver.deploy.lockdown import Lockdown, Throttling
 from estserver.deploy.logs import AccessLog, LogGroup, access_log_format
 from estserver.deploy.roles import GatewayAccount, function_role
-from estserver.deploy.secrets_kept import Secrets
+from estserver.deploy.secrets_kept import CAKeys, Secrets
 from estserver.deploy.steps import Blocked, StepFailed, carry_out, intentions
 from estserver.deploy.waf import COUNTED, WebAcl, WebAclAssociation, rules
 from estserver.deploy.zappa_stage import AdminEndpoint, ZappaStage
@@ -448,3 +448,21 @@ def test_names_of_a_second_installation_differ(configured):
     assert other.function("est") == "est-test-est"
     assert not other.is_ours({"est-server:made-by": "est-server"})
     assert CustomDomain(other, other.domains[0]).name == f"est: domain {DOMAIN}"
+
+
+def test_ca_keys_that_bootstrap_made_go_and_can_come_back(deployment):
+    kms = aws.client("kms")
+    tags = [{"TagKey": t["Key"], "TagValue": t["Value"]} for t in deployment.tag_list()]
+    spec = {"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}
+    ours = kms.create_key(**spec, Tags=tags)["KeyMetadata"]["KeyId"]
+    brought = kms.create_key(**spec)["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName="alias/est/device-ca", TargetKeyId=ours)
+    kms.create_alias(AliasName="alias/est/other", TargetKeyId=brought)
+
+    [intended] = intentions([CAKeys(deployment)], removing=True)
+
+    assert [dict(call.parameters) for call in intended.calls] == [
+        {"KeyId": ours, "PendingWindowInDays": 30}
+    ]
+    kms.schedule_key_deletion(KeyId=ours, PendingWindowInDays=30)
+    assert intentions([CAKeys(deployment)], removing=True) == []

@@ -6,9 +6,9 @@ import pytest
 
 from estserver.deploy.calls import Performer
 from estserver.deploy.recipe import everything, finishing, preparation, removable
-from estserver.deploy.run import record_first_activation
 from estserver.deploy.status import exit_code, status
 from estserver.deploy.steps import StepFailed, carry_out, intentions, take_away
+from estserver.deploy.truststore_pushes import record_first_activation
 from pki import aws
 from pki.exceptions import RemoteFailure
 from tests.deploy.account import DOMAIN, TESTER, zappa_deploy
@@ -28,7 +28,7 @@ def deployed(deployment, installation, zone, performer, said):
     for stage in ("est", "admin"):
         zappa_deploy(deployment, stage)
         carry_out(finishing(deployment, stage, actor=TESTER), performer)
-    record_first_activation(deployment, said)
+    record_first_activation(deployment, actor=TESTER)
     return deployment
 
 

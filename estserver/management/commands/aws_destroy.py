@@ -29,7 +29,7 @@ class Command(DeployCommand):
         parser.add_argument(
             "--keep-secrets",
             action="store_true",
-            help="leave the CA's secrets, and the key that they are encrypted with",
+            help="leave the CAs' secrets and keys, and the key that secrets are encrypted with",
         )
 
         parser.add_argument(
