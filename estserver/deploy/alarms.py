@@ -9,7 +9,10 @@ from estserver.deploy.deployment import STAGES, Deployment, tags_from
 from estserver.deploy.steps import DONE, Plan, Step
 
 METRIC_NAMESPACE = "EST"
-"""Where the schedules of the admin stage report what only the database knows."""
+"""Of what only the database knows. Whoever reports it prints a line in CloudWatch's embedded metric
+format, with the dimension ``Project``; the function's log is read for those, and no right is needed.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html
+"""
 
 PERIOD = 300  # seconds
 DAY = 86_400  # seconds

@@ -10,10 +10,10 @@ from estserver.deploy.deployment import Deployment, StageName, tags_from
 from estserver.deploy.policies import (
     FUNCTION_TRUST,
     GATEWAY_LOG_TRUST,
-    Document,
     function_policy,
     gateway_log_policy,
 )
+from estserver.deploy.statements import Document
 from estserver.deploy.steps import DONE, Plan, Step
 from pki.exceptions import OperatorError
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from estserver.deploy.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.deployment import Deployment, tags_from
 from estserver.deploy.keys import DELETION_DAYS
-from estserver.deploy.policies import CA_KEY_ALIASES
+from estserver.deploy.signing_rights import CA_KEY_ALIASES
 from estserver.deploy.steps import DONE, Plan, Step
 
 RECOVERY_DAYS = 30
