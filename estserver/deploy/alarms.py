@@ -9,8 +9,8 @@ from estserver.deploy.deployment import STAGES, Deployment, tags_from
 from estserver.deploy.steps import DONE, Plan, Step
 
 METRIC_NAMESPACE = "EST"
-"""Of what only the database knows. Whoever reports it prints a line in CloudWatch's embedded metric
-format, with the dimension ``Project``; the function's log is read for those, and no right is needed.
+"""Of what only the database knows. Whoever reports it prints a line in CloudWatch's embedded
+metric format, with the dimension ``Project``, into the function's log, which takes no right.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html
 """
 

@@ -62,14 +62,16 @@ def _running(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
     yield allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], logs)
     if deployment.config.deployment.vpc_subnet_ids:
         # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
-        interfaces = ("Create", "Delete", "Describe")
         yield allow(
             "BeInTheVPC",
             [
-                f"ec2:{verb}NetworkInterface{'s' if verb == 'Describe' else ''}"
-                for verb in interfaces
-            ]
-            + ["ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"],
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:UnassignPrivateIpAddresses",
+            ],
             "*",
         )
 

@@ -162,7 +162,7 @@ class Intended:
     step: str
     calls: tuple[Call, ...] = ()
     because: str = ""
-    """Why it can't be told yet, or what AWS is busy with."""
+    """Why it can't be told yet or can't be done, or what AWS is busy with."""
 
 
 def intentions(steps: Iterable[AnyStep], *, removing: bool = False) -> list[Intended]:
@@ -172,9 +172,12 @@ def intentions(steps: Iterable[AnyStep], *, removing: bool = False) -> list[Inte
         try:
             seen = step.look()
             plan = step.undo(seen) if removing else step.plan(seen)
-        except Blocked as error:
+        except RemoteFailure:
+            raise
+        except OperatorError as error:
             if not removing:
-                found.append(Intended(step.name, because=f"can't be told yet: {error}"))
+                why = f"can't be told yet: {error}" if isinstance(error, Blocked) else str(error)
+                found.append(Intended(step.name, because=why))
             continue
         if plan.calls or plan.waiting:
             found.append(Intended(step.name, plan.calls, plan.waiting))

@@ -176,6 +176,15 @@ def test_a_domain_that_cant_be_used_is_refused_with_what_to_do(
         carry_out([domain(deployment)], performer)
 
 
+def test_a_dry_run_names_what_cant_be_done_and_goes_on(deployment, gateway):
+    holds(gateway, tags={})
+
+    [intended] = intentions([domain(deployment)])
+
+    assert intended.calls == ()
+    assert "wasn't made by this tool" in intended.because
+
+
 def test_a_name_that_is_taken_elsewhere_says_so(deployment, gateway, performer):
     gateway.add_client_error("get_domain_name", "NotFoundException")
     gateway.add_client_error("create_domain_name", "ConflictException")
