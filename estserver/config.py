@@ -18,6 +18,7 @@ from typing import Any
 
 from estserver.config_types import (
     AllowedHost,
+    BucketName,
     CACertificateMode,
     CertificateArn,
     ClassPath,
@@ -26,6 +27,7 @@ from estserver.config_types import (
     DomainName,
     FilePath,
     GatewaySeconds,
+    HostedZoneId,
     IdentityRule,
     IoTProvisioning,
     KeyAlgorithm,
@@ -33,26 +35,36 @@ from estserver.config_types import (
     LambdaRuntime,
     LambdaSeconds,
     LogLevel,
+    Network,
     OptionalClassPath,
     OptionalFilePath,
     PolicyName,
     PopLinking,
+    ProjectName,
     Regex,
     Region,
+    RequestRate,
     RequestSeconds,
+    RetentionDays,
     RoleArn,
     RoleName,
     SecretName,
+    SecurityGroupId,
     SignerAlias,
+    SubnetId,
     TagKey,
     TagValue,
     TargetName,
     TemplateName,
+    TopicArn,
     Years,
 )
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 """The directory that holds ``manage.py``; every relative path is taken from here."""
+
+MADE_BY = "est-server:made-by"
+"""The tag that tells what is ours; its value is the project's name."""
 
 
 class ConfigError(Exception):
@@ -129,6 +141,18 @@ class Properties:
     """A public ACM certificate for the same domain; needed when the server certificate is
     imported or comes from a private CA.
     """
+    bootstrap_domain_name: DomainName = ""
+    """A second domain of the device side, without mutual TLS, for devices that have no certificate
+    yet: `/cacerts` and `/csrattrs`. Nothing is enrolled there.
+    """
+    bootstrap_certificate_arn: CertificateArn = ""
+    """That domain's server certificate, in ACM."""
+    admin_domain_name: DomainName = ""
+    """The domain people call. Not set is the default endpoint of the admin's API."""
+    admin_certificate_arn: CertificateArn = ""
+    """That domain's server certificate, in ACM."""
+    admin_allowed_networks: tuple[Network, ...] = ()
+    """The networks from which the admin may be reached; not set is everywhere."""
     api_strict_headers_check: bool = True
     """Refuse an enrollment whose Content-Type isn't application/pkcs10."""
     content_transfer_encoding_header: bool = True
@@ -283,6 +307,37 @@ class DeploymentOptions:
     """
     tags: tuple[Tag, ...] = ()
     """Tags for all AWS resources: a list of `key` and `value`."""
+    project_name: ProjectName = "est-server"
+    """What the names of all AWS resources begin with; another one for a second installation in
+    the same account.
+    """
+    truststore_bucket: BucketName = ""
+    """Bucket of the CAs that API Gateway trusts; not set is a name of the project, account and
+    region.
+    """
+    package_bucket: BucketName = ""
+    """Bucket that Zappa uploads through; not set is a name of the project, account and region."""
+    hosted_zone_id: HostedZoneId = ""
+    """The Route 53 zone of the domains. Not set is the public zone of this account that holds
+    them; without one, DNS is yours to set.
+    """
+    throttling_rate_limit: RequestRate = 50
+    """Requests a second that each API lets through, on average."""
+    throttling_burst_limit: RequestRate = 100
+    """Requests that each API lets through at once."""
+    log_retention_days: RetentionDays = 90
+    """How long logs are kept. The audit trail is in the database and doesn't end with them."""
+    log_client_certificate_body: bool = False
+    """Write whole client certificates to the access log, beside subject, issuer and serial number.
+    """
+    waf_enabled: bool = True
+    """Put AWS's common rules (WAF) in front of both APIs; about 7 USD a month."""
+    alarm_topic_arn: TopicArn = ""
+    """An SNS topic that the alarms report to; not set, they only show."""
+    vpc_subnet_ids: tuple[SubnetId, ...] = ()
+    """Subnets of the functions, when the database is in a VPC; they need a way to AWS's APIs."""
+    vpc_security_group_ids: tuple[SecurityGroupId, ...] = ()
+    """Security groups of the functions, with vpcSubnetIds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,6 +357,12 @@ class Config:
     def resolve(self, path: str | Path) -> Path:
         """A path of the file as an absolute one; relative paths start at the project root."""
         return PROJECT_ROOT / path
+
+    @property
+    def resource_tags(self) -> tuple[tuple[str, str], ...]:
+        """Key and value of what every AWS resource of ours carries: yours, and whose it is."""
+        yours = tuple((tag.key, tag.value) for tag in self.deployment.tags)
+        return (*yours, (MADE_BY, self.deployment.project_name))
 
     @property
     def iot_provisioning(self) -> str:

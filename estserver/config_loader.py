@@ -13,6 +13,7 @@ from pathlib import Path
 from estserver.config import (
     DEFAULT_SIGNERS,
     EXTERNAL_SIGNER,
+    MADE_BY,
     PROJECT_ROOT,
     Config,
     ConfigError,
@@ -106,6 +107,8 @@ class _Reading:
         yield from self._identity_problems()
         yield from self._timeout_problems()
         yield from self._tag_problems()
+        yield from self._domain_problems()
+        yield from self._vpc_problems()
         yield from self._target_problems()
         for text in _database_problems(self.properties.values, data_dir):
             yield self._at(self.properties, "databaseUrl", text)
@@ -222,8 +225,32 @@ class _Reading:
 
     def _tag_problems(self) -> Iterator[Problem]:
         uses = Counter(tag.key for tag in self.deployment.values.tags)
+        if MADE_BY in uses:
+            yield self._at(self.deployment, "tags", f'the tag "{MADE_BY}" is ours; leave it out')
         for key in (key for key, count in uses.items() if count > 1):
             yield self._at(self.deployment, "tags", f'the tag "{key}" is given twice; keep one')
+
+    def _domain_problems(self) -> Iterator[Problem]:
+        """Each domain is one door: what mutual TLS guards must have no second name without it."""
+        values = self.properties.values
+        doors = {
+            "apiCustomDomainName": values.api_custom_domain_name,
+            "bootstrapDomainName": values.bootstrap_domain_name,
+            "adminDomainName": values.admin_domain_name,
+        }
+        taken: dict[str, str] = {}
+        for key, name in doors.items():
+            if name and (other := taken.setdefault(name.lower(), key)) != key:
+                text = f"{name} is the domain of {other} too; give each a name of its own"
+                yield self._at(self.properties, key, text)
+
+    def _vpc_problems(self) -> Iterator[Problem]:
+        subnets, groups = "vpcSubnetIds", "vpcSecurityGroupIds"
+        if {subnets, groups} & self.deployment.refused:
+            return
+        for key, other in ((subnets, groups), (groups, subnets)):
+            if key in self.deployment.given and other not in self.deployment.given:
+                yield self._at(self.deployment, key, f"set without {other}; a VPC takes both")
 
     def _target_problems(self) -> Iterator[Problem]:
         uses = Counter(target.name for target in self.properties.values.iot_targets)

@@ -63,6 +63,31 @@ class Pattern(Rule):
         return re.fullmatch(self.pattern, value, re.ASCII) is not None
 
 
+class OneOf(Rule):
+    """Values of a list."""
+
+    def __init__(self, *values: int) -> None:
+        self.values = values
+
+    def allows(self, value: int) -> bool:
+        """Whether ``value`` is in it."""
+        return value in self.values
+
+
+class CIDR(Rule):
+    """Networks with their prefix length."""
+
+    def allows(self, value: str) -> bool:
+        """Whether ``value`` is one, with no host bits set."""
+        import ipaddress  # a Lambda, which is handed validated values, needs none of it
+
+        try:
+            ipaddress.ip_network(value)
+        except ValueError:
+            return False
+        return "/" in value
+
+
 def _matching(pattern: str) -> Pattern:
     return Pattern(pattern)
 
@@ -171,3 +196,36 @@ IoTProvisioning = Literal["", "jitp", "register", "none"]
 CACertificateMode = Literal["SNI_ONLY", "DEFAULT"]
 LambdaRuntime = Literal["python3.11", "python3.12", "python3.13"]
 LambdaArchitecture = Literal["x86_64", "arm64"]
+
+
+Network = Annotated[str, CIDR(), Wanted("a network such as 192.0.2.0/24 or 2001:db8::/32")]
+ProjectName = Annotated[
+    str,
+    _matching(r"[a-z][a-z0-9-]{0,28}[a-z0-9]"),
+    Wanted("a short name: 2 to 30 characters of a-z 0-9 -, beginning with a letter"),
+]
+BucketName = Annotated[
+    str,
+    # No dots: the name becomes a host name, which AWS's certificate must cover.
+    _matching(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]|"),
+    Wanted('the name of an S3 bucket: 3 to 63 characters of a-z 0-9 -, or ""'),
+]
+HostedZoneId = Annotated[
+    str, _matching(r"Z[A-Z0-9]{1,31}|"), Wanted('the id of a Route 53 hosted zone, or ""')
+]
+RequestRate = Annotated[
+    int, Interval(ge=1, le=10_000), Wanted("a whole number of requests from 1 to 10000")
+]
+_RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
+RetentionDays = Annotated[
+    int,
+    OneOf(*_RETENTIONS),
+    Wanted(f"days as CloudWatch counts them: {', '.join(map(str, _RETENTIONS))}"),
+]
+SubnetId = Annotated[str, _matching(r"subnet-[0-9a-f]{8,17}"), Wanted("a subnet's id")]
+SecurityGroupId = Annotated[str, _matching(r"sg-[0-9a-f]{8,17}"), Wanted("a security group's id")]
+TopicArn = Annotated[
+    str,
+    _matching(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}|"),
+    Wanted('the ARN of an SNS topic (arn:aws:sns:...), or ""'),
+]

@@ -29,3 +29,33 @@ class PendingHook(models.Model):
 
     def __str__(self) -> str:
         return f"post_{self.certificate.operation} for {self.certificate}"
+
+
+class TruststorePush(models.Model):
+    """A truststore that was put where API Gateway reads it. A row is never edited but for
+    ``activated_at``.
+
+    The object's version in S3 can't be changed afterwards, so version and SHA-256 together tell
+    whether what API Gateway trusts is what somebody here decided.
+    """
+
+    id = IdentifierField()
+    domain = models.CharField(max_length=253, help_text="The domain with mutual TLS.")
+    uri = models.CharField("URI", max_length=300)
+    version_id = models.CharField("version in S3", max_length=1024)
+    sha256 = models.CharField("SHA-256", max_length=64)
+    certificate_count = models.PositiveIntegerField()
+    reason = models.CharField(max_length=500)
+    pushed_by = models.CharField(max_length=200)
+    pushed_at = models.DateTimeField(default=timezone.now, editable=False)
+    activated_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["-id"]  # by time: see IdentifierField
+        verbose_name_plural = "truststore pushes"
+        constraints = [
+            models.UniqueConstraint(fields=["uri", "version_id"], name="truststore_version")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.uri} {self.version_id}"

@@ -19,6 +19,7 @@ atexit.register(shutil.rmtree, _directory, ignore_errors=True)
 
 EST_DOMAIN = "est.example.com"
 EST_DOMAIN_NAMES = frozenset({EST_DOMAIN})
+EST_BOOTSTRAP_DOMAIN_NAME = ""
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver", EST_DOMAIN]
 
 # CI runs the issuance and denylist tests on PostgreSQL as well (tests/postgresql.py starts it).

@@ -76,3 +76,14 @@ def test_the_clock_calls_functions_that_exist_on_the_side_that_may_call_aws():
         module, _, name = event["function"].rpartition(".")
         assert callable(getattr(import_module(module), name))
         assert "-" not in event["function"]  # Zappa finds the name after the rule's last hyphen
+
+
+def test_our_part_runs_when_zappa_runs(stage):
+    for name in ("settings", "post"):
+        module, function = stage["callbacks"][name].rsplit(".", 1)
+        assert callable(getattr(import_module(module), function))
+
+
+def test_zappa_touches_neither_dns_nor_the_endpoint(stage):
+    assert stage["route53_enabled"] is False
+    assert stage["touch"] is False

@@ -72,7 +72,7 @@ def _from_event(event: Mapping[str, Any]) -> Caller:
     if context.get("domainName") not in settings.EST_DOMAIN_NAMES or not context.get("apiId"):
         raise EndpointNotAllowed(seen)
     pem = (holder.get("clientCert") or {}).get("clientCertPem")
-    if not pem:
+    if not pem or context["domainName"] == settings.EST_BOOTSTRAP_DOMAIN_NAME:
         return seen
     return Caller(_der(pem), source_ip=source_ip, request_id=seen.request_id)
 

@@ -1,10 +1,18 @@
 """The people side, and every management command: the web admin, without any EST URL."""
 
+import os
+
 from csp.constants import NONE, SELF
 
 from estserver.settings.base import *  # noqa: F403
-from estserver.settings.base import BASE_DIR, IS_LAMBDA
+from estserver.settings.base import ALLOWED_HOSTS, BASE_DIR, CONFIG, IS_LAMBDA
 from estserver.settings.est import REST_FRAMEWORK as REST_FRAMEWORK
+
+# Without a domain of its own, the API's default endpoint serves the admin. Its name is known once
+# it is deployed, and aws_deploy writes it into the function's environment.
+ALLOWED_HOSTS += filter(
+    None, [CONFIG.properties.admin_domain_name, os.environ.get("EST_ADMIN_ENDPOINT")]
+)
 
 ROOT_URLCONF = "estserver.urls.admin"
 WSGI_APPLICATION = "estserver.wsgi_admin.application"

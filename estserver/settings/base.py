@@ -23,8 +23,12 @@ DEBUG = False
 SECRET_KEY = secret_key(EST_DATA_DIR, on_lambda=IS_LAMBDA)
 ALLOWED_HOSTS = [*_properties.allowed_hosts]
 
-# API Gateway's mutual TLS holds on these domains only (requestContext.domainName).
-EST_DOMAIN_NAMES = frozenset(filter(None, [_properties.api_custom_domain_name]))
+# The device side answers on these domains only (requestContext.domainName). Mutual TLS takes place
+# on the first; whoever calls the second is nobody.
+EST_BOOTSTRAP_DOMAIN_NAME = _properties.bootstrap_domain_name
+EST_DOMAIN_NAMES = frozenset(
+    filter(None, [_properties.api_custom_domain_name, EST_BOOTSTRAP_DOMAIN_NAME])
+)
 EST_STRICT_HEADERS = _properties.api_strict_headers_check
 EST_SEND_TRANSFER_ENCODING = _properties.content_transfer_encoding_header
 EST_HOOK_CLASS = _properties.enrollment_hook_class
@@ -45,7 +49,7 @@ def _path(text: str) -> Path | None:
     return CONFIG.resolve(text) if text else None
 
 
-_tags = tuple((tag.key, tag.value) for tag in _deployment.tags)
+_tags = CONFIG.resource_tags
 
 PKI = PKISettings(
     data_dir=EST_DATA_DIR,

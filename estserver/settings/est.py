@@ -1,6 +1,9 @@
 """The device side: RFC 7030 and nothing else. No sessions, no admin, no templates."""
 
 from estserver.settings.base import *  # noqa: F403
+from estserver.settings.base import ALLOWED_HOSTS, EST_BOOTSTRAP_DOMAIN_NAME
+
+ALLOWED_HOSTS += filter(None, [EST_BOOTSTRAP_DOMAIN_NAME])
 
 ROOT_URLCONF = "estserver.urls.est"
 WSGI_APPLICATION = "estserver.wsgi_est.application"

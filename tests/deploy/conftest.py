@@ -1,8 +1,85 @@
-"""The packages of both stages, made once."""
+"""A configuration, an empty account, a clock that costs no time; both packages, made once."""
 
 import pytest
 
+from estserver.config import load_config
+from estserver.deploy.calls import Performer
+from estserver.deploy.deployment import Deployment
+from estserver.deploy.roles import function_role
+from estserver.deploy.steps import carry_out
+from pki import aws
+from tests.deploy import moto_gaps
+from tests.deploy.account import ACCOUNT, CONFIG, REGION, FakeClock, Recorder, zappa_deploy
 from tests.deploy.packages import unpacked_package
+
+moto_gaps.fill()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _clients():
+    """A module's tests share their clients: making one takes longer than most of its calls."""
+    aws.forget_clients()
+    yield
+    aws.forget_clients()
+
+
+@pytest.fixture
+def aws_cloud(moto_server, monkeypatch):
+    """An empty account; the clients of the test before it stay."""
+    moto_server.reset()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server.url)
+    return moto_server
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def said():
+    return Recorder()
+
+
+@pytest.fixture
+def performer(said, clock):
+    return Performer(said, clock)
+
+
+@pytest.fixture
+def configured(tmp_path, settings):
+    """A Deployment of a config.yaml; commands see the same one."""
+
+    def configure(text=CONFIG):
+        path = tmp_path / "config.yaml"
+        path.write_text(text, encoding="utf-8")
+        settings.CONFIG = load_config(path, environ={"EST_DATA_DIR": str(tmp_path / "var")})
+        return Deployment(settings.CONFIG, ACCOUNT, REGION)
+
+    return configure
+
+
+@pytest.fixture
+def deployment(aws_cloud, configured):
+    """The usual one, in an empty account."""
+    return configured()
+
+
+@pytest.fixture
+def bring(performer):
+    """Carry steps out; returns the names of those that changed something."""
+    return lambda *steps: list(carry_out(steps, performer).changed)
+
+
+@pytest.fixture
+def live(bring):
+    """Deploy a stage as Zappa does, with its role; returns the API's id."""
+
+    def deploy(deployment, stage):
+        bring(function_role(deployment, stage))
+        return zappa_deploy(deployment, stage)
+
+    return deploy
 
 
 @pytest.fixture(scope="session")

@@ -785,3 +785,54 @@ def test_a_bad_file_ends_a_command_with_its_problems_and_nothing_else(tmp_path):
         "bad.yaml:2 Properties.iotTemplatName: unknown key; did you mean iotTemplateName?\n"
     )
     assert not (tmp_path / "var").exists()
+
+
+# Deployment
+
+
+def test_every_resource_carries_our_tag_beside_yours(load):
+    config = load("DeploymentOptions: {projectName: est-test, tags: [{key: a, value: b}]}")
+
+    assert config.resource_tags == (("a", "b"), ("est-server:made-by", "est-test"))
+
+
+def test_our_tag_is_not_yours_to_give(refusal):
+    text = "DeploymentOptions: {tags: [{key: 'est-server:made-by', value: x}]}"
+
+    assert refusal(text) == [
+        'config.yaml:1 DeploymentOptions.tags: the tag "est-server:made-by" is ours; leave it out'
+    ]
+
+
+@pytest.mark.parametrize("key", ["bootstrapDomainName", "adminDomainName"])
+def test_T03_a_domain_is_one_door(refusal, key):
+    """A second name for mutual TLS's domain would be a way round it."""
+    text = f"Properties: {{apiCustomDomainName: a.example, {key}: A.example}}"
+
+    [line] = refusal(text)
+    assert line.endswith(
+        "A.example is the domain of apiCustomDomainName too; give each a name of its own"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Properties: {adminAllowedNetworks: [192.0.2.1]}", "wanted a network such as"),
+        ("Properties: {adminAllowedNetworks: [192.0.2.1/24]}", "wanted a network such as"),
+        ("DeploymentOptions: {projectName: Est}", "wanted a short name"),
+        ("DeploymentOptions: {truststoreBucket: a.b.c}", "wanted the name of an S3 bucket"),
+        ("DeploymentOptions: {logRetentionDays: 31}", "wanted days as CloudWatch counts them"),
+        ("DeploymentOptions: {throttlingRateLimit: 0}", "wanted a whole number of requests"),
+        ("DeploymentOptions: {hostedZoneId: example.com}", "wanted the id of a Route 53"),
+        ("DeploymentOptions: {alarmTopicArn: night}", "wanted the ARN of an SNS topic"),
+        (
+            "DeploymentOptions: {vpcSubnetIds: [subnet-01234567]}",
+            "set without vpcSecurityGroupIds; a VPC takes both",
+        ),
+    ],
+)
+def test_what_cant_be_deployed_is_refused_when_it_is_read(refusal, text, words):
+    [line] = refusal(text)
+
+    assert words in line

@@ -220,3 +220,18 @@ def test_T03_the_device_side_has_no_admin_and_the_people_side_no_est(est_client,
     for operation in ("cacerts", "simpleenroll", "simplereenroll", "csrattrs"):
         response = client.get(f"{BASE}/{operation}", follow=False)
         assert response.status_code == 404, operation
+
+
+def test_T02_on_the_bootstrap_domain_a_certificate_makes_nobody(est_client, settings):
+    """API Gateway does no mutual TLS there, so what looks like its word isn't."""
+    settings.EST_BOOTSTRAP_DOMAIN_NAME = "bootstrap.example.com"
+    settings.EST_DOMAIN_NAMES = settings.EST_DOMAIN_NAMES | {"bootstrap.example.com"}
+
+    def send(method, url, *body):
+        event = est_client.event(method, url, *body)
+        event["requestContext"]["domainName"] = "bootstrap.example.com"
+        return through_lambda(event)
+
+    assert send("GET", f"{BASE}/cacerts").status_code == 200
+    assert send("POST", URL, make_csr("sensor-1"), PKCS10).status_code == 401
+    assert not issued().exists()

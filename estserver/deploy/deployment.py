@@ -1,0 +1,216 @@
+"""What is to be deployed: the configuration, the account, and the names of everything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from django.conf import settings
+
+from estserver.config import MADE_BY, Config
+from estserver.deploy.calls import ask
+from pki import aws
+from pki.exceptions import OperatorError
+
+StageName = Literal["est", "admin"]
+STAGES: tuple[StageName, ...] = ("est", "admin")
+
+STAGE_TAG = "est-server:stage"
+ACM_ARN_REGION = 3
+"""Where an ARN names the region: arn:partition:service:region:account:resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A domain name that API Gateway is to serve."""
+
+    name: str
+    stage: StageName
+    certificate_arn: str
+    certificate_key: str
+    """The configuration's key for that ARN."""
+    is_mutual_tls: bool = False
+    ownership_certificate_arn: str = ""
+    is_dualstack: bool = True
+    """Whether it has IPv6 addresses too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One installation in one account and region. Names follow from the project's name."""
+
+    config: Config
+    account: str
+    region: str
+    partition: str = "aws"
+
+    @property
+    def project(self) -> str:
+        """What every name begins with."""
+        return self.config.deployment.project_name
+
+    @property
+    def domains(self) -> tuple[Domain, ...]:
+        """The domains that the configuration names."""
+        values = self.config.properties
+        networks = values.admin_allowed_networks
+        wanted = (
+            Domain(
+                values.api_custom_domain_name,
+                "est",
+                values.api_certificate_arn,
+                "apiCertificateArn",
+                is_mutual_tls=True,
+                ownership_certificate_arn=values.api_ownership_verification_certificate_arn,
+            ),
+            Domain(
+                values.bootstrap_domain_name,
+                "est",
+                values.bootstrap_certificate_arn,
+                "bootstrapCertificateArn",
+            ),
+            Domain(
+                values.admin_domain_name,
+                "admin",
+                values.admin_certificate_arn,
+                "adminCertificateArn",
+                # Whoever lists IPv4 networks alone would be shut out when calling over IPv6.
+                is_dualstack=not networks or any(":" in network for network in networks),
+            ),
+        )
+        return tuple(domain for domain in wanted if domain.name)
+
+    def domains_of(self, stage: StageName) -> tuple[Domain, ...]:
+        """The domains that a stage answers on."""
+        return tuple(domain for domain in self.domains if domain.stage == stage)
+
+    def function(self, stage: StageName) -> str:
+        """The Lambda function, which Zappa names; its API and CloudFormation stack have the same
+        name.
+        """
+        return f"{self.project}-{stage}"
+
+    def role(self, stage: StageName) -> str:
+        """The function's role."""
+        return f"{self.project}-{stage}-{self.region}"
+
+    @property
+    def gateway_log_role(self) -> str:
+        """The role that API Gateway writes logs with, if the account has none."""
+        return f"{self.project}-gateway-logs-{self.region}"
+
+    @property
+    def truststore_bucket(self) -> str:
+        """The bucket of the CAs that API Gateway trusts."""
+        return self.config.deployment.truststore_bucket or self._bucket("truststore")
+
+    @property
+    def package_bucket(self) -> str:
+        """The bucket that Zappa uploads through."""
+        return self.config.deployment.package_bucket or self._bucket("packages")
+
+    @property
+    def log_bucket(self) -> str:
+        """The bucket that S3 reports to who read and wrote the truststore."""
+        return self._bucket("s3-logs")
+
+    def _bucket(self, purpose: str) -> str:
+        # Names of buckets are one list for all of AWS; the account's number makes them ours.
+        return f"{self.project}-{purpose}-{self.account}-{self.region}"
+
+    @property
+    def key_alias(self) -> str:
+        """The KMS key that secrets are encrypted with."""
+        return f"alias/{self.project}-secrets"
+
+    @property
+    def web_acl(self) -> str:
+        """The WAF's access list."""
+        return self.project
+
+    def function_log_group(self, stage: StageName) -> str:
+        """Where Lambda writes what the function prints."""
+        return f"/aws/lambda/{self.function(stage)}"
+
+    def access_log_group(self, stage: StageName) -> str:
+        """Where API Gateway writes a line for each request."""
+        return f"/aws/apigateway/{self.function(stage)}/access"
+
+    def arn(self, service: str, resource: str) -> str:
+        """An ARN of this account and region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def role_arn(self, role: str) -> str:
+        """A role's ARN; IAM has no regions."""
+        return f"arn:{self.partition}:iam::{self.account}:role/{role}"
+
+    def gateway_arn(self, resource: str) -> str:
+        """An ARN of API Gateway's control plane, which has no account in it."""
+        return f"arn:{self.partition}:apigateway:{self.region}::{resource}"
+
+    def stage_arn(self, api_id: str, stage: StageName) -> str:
+        """The ARN of an API's stage."""
+        return self.gateway_arn(f"/restapis/{api_id}/stages/{stage}")
+
+    def tags(self, stage: StageName | Literal["shared"] = "shared") -> dict[str, str]:
+        """What everything that we make carries."""
+        return {**dict(self.config.resource_tags), STAGE_TAG: stage}
+
+    def tag_list(self, stage: StageName | Literal["shared"] = "shared") -> list[dict[str, str]]:
+        """The tags in the shape that most services take."""
+        return [{"Key": key, "Value": value} for key, value in self.tags(stage).items()]
+
+    def is_ours(self, tags: Mapping[str, str]) -> bool:
+        """Whether something with these tags was made by this tool, for this installation."""
+        return tags.get(MADE_BY) == self.project
+
+
+def tags_from(listed: list[Mapping[str, str]]) -> dict[str, str]:
+    """Tags in the shape that most services answer with, as a mapping."""
+    return {tag["Key"]: tag["Value"] for tag in listed}
+
+
+def current_deployment() -> Deployment:
+    """What the configuration asks for, in the account of the credentials at hand.
+
+    Raises ``RemoteFailure`` without credentials or region.
+    """
+    identity = ask("sts", "GetCallerIdentity")
+    meta = aws.client("sts").meta
+    return Deployment(
+        settings.CONFIG, str(identity["Account"]), str(meta.region_name), str(meta.partition)
+    )
+
+
+def check_deployment(deployment: Deployment) -> None:
+    """Refuse what can't be deployed, before anything is.
+
+    Raises ``OperatorError`` with all that is wrong.
+    """
+    values = deployment.config.properties
+    problems = []
+    if not values.api_custom_domain_name:
+        problems.append(
+            "apiCustomDomainName isn't set: mutual TLS takes place on a domain of yours only"
+        )
+    for domain in deployment.domains:
+        key = domain.certificate_key
+        if not domain.certificate_arn:
+            problems.append(f"{key} isn't set: {domain.name} needs a server certificate in ACM")
+            continue
+        arns = {key: domain.certificate_arn}
+        if domain.ownership_certificate_arn:
+            arns["apiOwnershipVerificationCertificateArn"] = domain.ownership_certificate_arn
+        for name, arn in arns.items():
+            region = arn.split(":")[ACM_ARN_REGION]
+            if region != deployment.region:
+                problems.append(
+                    f"{name} is a certificate in {region}, and the deployment is in "
+                    f"{deployment.region}: a regional domain takes one of its own region"
+                )
+    if values.device_ca_signer == "keyfile":
+        problems.append(
+            "deviceCaSigner is keyfile: Lambda has no disk that lasts; choose secretsmanager, "
+            "kms, privateca or a signer of yours"
+        )
+    if problems:
+        raise OperatorError("this can't be deployed: " + "; ".join(problems))

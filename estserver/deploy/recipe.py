@@ -1,0 +1,116 @@
+"""Which steps there are, and in which order: each needs those before it."""
+
+from collections.abc import Iterable, Sequence
+
+from estserver.deploy.alarms import Alarms
+from estserver.deploy.buckets import buckets
+from estserver.deploy.deployment import STAGES, Deployment, StageName
+from estserver.deploy.dns import AliasRecords
+from estserver.deploy.domain import CustomDomain, RootMapping
+from estserver.deploy.iot_leftovers import IoTLeftovers
+from estserver.deploy.keys import SecretsKey
+from estserver.deploy.lockdown import Lockdown, Throttling
+from estserver.deploy.logs import AccessLog, log_groups
+from estserver.deploy.roles import (
+    GatewayAccount,
+    function_role,
+    gateway_log_role,
+    provisioning_role,
+)
+from estserver.deploy.secrets_kept import CAKeys, Secrets
+from estserver.deploy.steps import AnyStep
+from estserver.deploy.truststore_pushes import FirstTruststore
+from estserver.deploy.waf import WebAcl, WebAclAssociation
+from estserver.deploy.zappa_stage import AdminEndpoint, ZappaStage
+from pki.audit import SYSTEM, Actor
+
+
+def preparation(deployment: Deployment) -> list[AnyStep]:
+    """What `zappa deploy` needs: it uploads into the bucket and hands out the roles."""
+    return [
+        *buckets(deployment),
+        SecretsKey(deployment),
+        *(function_role(deployment, stage) for stage in STAGES),
+        gateway_log_role(deployment),
+        GatewayAccount(deployment),
+        *(group for stage in STAGES for group in log_groups(deployment, stage)),
+    ]
+
+
+def finishing(
+    deployment: Deployment, stage: StageName, *, actor: Actor, adopts: bool = False
+) -> list[AnyStep]:
+    """What comes after `zappa deploy` or `zappa update` of a stage.
+
+    The default endpoint is closed first and DNS is set last: nobody is led to a door that isn't
+    guarded yet.
+    """
+    return [
+        ZappaStage(deployment, stage),
+        WebAcl(deployment),
+        *_of_stage(deployment, stage, actor=actor, adopts=adopts),
+        Alarms(deployment),
+    ]
+
+
+def everything(
+    deployment: Deployment,
+    *,
+    actor: Actor = SYSTEM,
+    adopts: bool = False,
+    stages: Sequence[StageName] = STAGES,
+    also: Iterable[AnyStep] = (),
+) -> list[AnyStep]:
+    """All steps, each once; those that other apps look after (``also``) last, so that a removal
+    begins with them.
+    """
+    return [
+        *preparation(deployment),
+        WebAcl(deployment),
+        *(
+            step
+            for stage in stages
+            for step in (
+                ZappaStage(deployment, stage),
+                *_of_stage(deployment, stage, actor=actor, adopts=adopts),
+            )
+        ),
+        Alarms(deployment),
+        *also,
+    ]
+
+
+def removable(
+    deployment: Deployment, *, with_secrets: bool = True, with_iot: bool = False
+) -> list[AnyStep]:
+    """What a removal looks at, the last one first.
+
+    Secrets go before the key that they are encrypted with, AWS IoT before the role it uses.
+    """
+    also: list[AnyStep] = []
+    if with_secrets:
+        also += [Secrets(deployment), CAKeys(deployment)]
+    if with_iot:
+        also += [provisioning_role(deployment), IoTLeftovers(deployment)]
+    steps = everything(deployment, also=also)
+    kept = () if with_secrets else (SecretsKey,)
+    return [step for step in steps if not isinstance(step, kept)]
+
+
+def _of_stage(
+    deployment: Deployment, stage: StageName, *, actor: Actor, adopts: bool
+) -> list[AnyStep]:
+    domains = deployment.domains_of(stage)
+    before: list[AnyStep] = (
+        [FirstTruststore(deployment, actor)] if stage == "est" else [AdminEndpoint(deployment)]
+    )
+    return [
+        Lockdown(deployment, stage),
+        Throttling(deployment, stage),
+        AccessLog(deployment, stage),
+        WebAclAssociation(deployment, stage),
+        *before,
+        *(CustomDomain(deployment, domain, adopts) for domain in domains),
+        *(RootMapping(deployment, domain) for domain in domains),
+        *(AliasRecords(deployment, domain, adopts) for domain in domains),
+    ]

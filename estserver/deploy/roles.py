@@ -1,0 +1,210 @@
+"""The functions' roles, and the one that API Gateway writes logs with."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from estserver.deploy.calls import Call, ask, ask_all, ask_if_any
+from estserver.deploy.deployment import Deployment, StageName, tags_from
+from estserver.deploy.policies import (
+    FUNCTION_TRUST,
+    GATEWAY_LOG_TRUST,
+    function_policy,
+    gateway_log_policy,
+)
+from estserver.deploy.statements import Document
+from estserver.deploy.steps import DONE, Plan, Step
+from pki.exceptions import OperatorError
+
+POLICY_NAME = "est-server"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRole:
+    """A role as IAM holds it."""
+
+    arn: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    trust: Any = None
+    policies: Mapping[str, Any] = field(default_factory=dict)
+    attached: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Role(Step[SeenRole]):
+    """A role with one inline policy, and nothing besides."""
+
+    deployment: Deployment
+    role: str
+    purpose: str
+    trust: Document
+    policy: Document
+    stage: StageName | None = None
+
+    advice = {
+        "MalformedPolicyDocument": "This is a bug of ours: report it with the dry run's output",
+    }
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return f"role {self.role}"
+
+    def look(self) -> SeenRole:
+        """The role with its policies."""
+        answer = ask_if_any("iam", "GetRole", RoleName=self.role)
+        if answer is None:
+            return SeenRole()
+        role = answer["Role"]
+        names = ask_all("iam", "ListRolePolicies", "PolicyNames", RoleName=self.role)
+        attached = ask_all(
+            "iam", "ListAttachedRolePolicies", "AttachedPolicies", RoleName=self.role
+        )
+        return SeenRole(
+            arn=role["Arn"],
+            tags=tags_from(ask_all("iam", "ListRoleTags", "Tags", RoleName=self.role)),
+            trust=role["AssumeRolePolicyDocument"],
+            policies={
+                name: ask("iam", "GetRolePolicy", RoleName=self.role, PolicyName=name)[
+                    "PolicyDocument"
+                ]
+                for name in names
+            },
+            attached=frozenset(each["PolicyArn"] for each in attached),
+        )
+
+    def plan(self, seen: SeenRole) -> Plan:
+        """Make it, and set what differs: rights that somebody added by hand go, too."""
+        if seen.arn and not self.deployment.is_ours(seen.tags):
+            raise OperatorError(
+                f"the role {self.role} is there and wasn't made by this tool; delete it, or set "
+                "DeploymentOptions.projectName"
+            )
+        calls = []
+        if not seen.arn:
+            calls.append(self._create())
+        elif seen.trust != self.trust:
+            calls.append(
+                self._call(
+                    "UpdateAssumeRolePolicy",
+                    "others may take the role",
+                    PolicyDocument=_json(self.trust),
+                )
+            )
+        missing = {**seen.tags, **self._tags()} != seen.tags
+        if seen.arn and missing:
+            calls.append(self._call("TagRole", "tags are missing", Tags=self._tag_list()))
+        if seen.policies.get(POLICY_NAME) != self.policy:
+            calls.append(
+                self._call(
+                    "PutRolePolicy",
+                    "its rights aren't ours",
+                    PolicyName=POLICY_NAME,
+                    PolicyDocument=_json(self.policy),
+                )
+            )
+        for name in sorted(seen.policies.keys() - {POLICY_NAME}):
+            because = f"the policy {name} gives it more rights"
+            calls.append(self._call("DeleteRolePolicy", because, PolicyName=name))
+        for arn in sorted(seen.attached):
+            because = f"{arn} gives it more rights"
+            calls.append(self._call("DetachRolePolicy", because, PolicyArn=arn))
+        return Plan(tuple(calls))
+
+    def undo(self, seen: SeenRole) -> Plan:
+        """Delete it with its policies."""
+        if not self.deployment.is_ours(seen.tags):
+            return DONE
+        calls = [
+            self._call("DeleteRolePolicy", f"its policy {name}", PolicyName=name)
+            for name in sorted(seen.policies)
+        ]
+        calls += [
+            self._call("DetachRolePolicy", f"its policy {arn}", PolicyArn=arn)
+            for arn in sorted(seen.attached)
+        ]
+        because = f"the role {self.role} was made by aws_deploy"
+        return Plan((*calls, self._call("DeleteRole", because)))
+
+    def _create(self) -> Call:
+        return self._call(
+            "CreateRole",
+            f"there is no role {self.role}",
+            Description=self.purpose,
+            AssumeRolePolicyDocument=_json(self.trust),
+            Tags=self._tag_list(),
+        )
+
+    def _call(self, operation: str, because: str, **parameters: Any) -> Call:
+        return Call("iam", operation, because, {"RoleName": self.role, **parameters})
+
+    def _tags(self) -> dict[str, str]:
+        return self.deployment.tags(self.stage or "shared")
+
+    def _tag_list(self) -> list[dict[str, str]]:
+        return self.deployment.tag_list(self.stage or "shared")
+
+
+def function_role(deployment: Deployment, stage: StageName) -> Role:
+    """The role that a stage's function runs with."""
+    side = "devices" if stage == "est" else "people"
+    return Role(
+        deployment,
+        deployment.role(stage),
+        f"EST server: the function for {side}",
+        FUNCTION_TRUST,
+        function_policy(deployment, stage),
+        stage=stage,
+    )
+
+
+def gateway_log_role(deployment: Deployment) -> Role:
+    """The role that API Gateway writes to CloudWatch with."""
+    return Role(
+        deployment,
+        deployment.gateway_log_role,
+        "API Gateway writes access logs",
+        GATEWAY_LOG_TRUST,
+        gateway_log_policy(),
+    )
+
+
+def provisioning_role(deployment: Deployment) -> Role:
+    """AWS IoT's role, which iotprov makes: looked at for its removal only."""
+    name = deployment.config.properties.iot_provisioning_role_name
+    return Role(deployment, name, "AWS IoT provisions things", {}, {})
+
+
+@dataclass(frozen=True)
+class GatewayAccount(Step[str]):
+    """The account's one setting for API Gateway's logs; somebody else's is left as it is."""
+
+    deployment: Deployment
+    name = "API Gateway's log role"
+
+    @property
+    def _wanted(self) -> str:
+        return self.deployment.role_arn(self.deployment.gateway_log_role)
+
+    def look(self) -> str:
+        """The ARN of the role that is set; "" for none."""
+        return str(ask("apigateway", "GetAccount").get("cloudwatchRoleArn") or "")
+
+    def plan(self, seen: str) -> Plan:
+        """Set ours where none is."""
+        return DONE if seen else Plan((self._set(self._wanted, "the account has none"),))
+
+    def undo(self, seen: str) -> Plan:
+        """Take ours back."""
+        if seen != self._wanted:
+            return DONE
+        return Plan((self._set("", "it is the role that aws_deploy made"),))
+
+    def _set(self, arn: str, because: str) -> Call:
+        operation = {"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}
+        return Call("apigateway", "UpdateAccount", because, {"patchOperations": [operation]})
+
+
+def _json(document: Document) -> str:
+    return json.dumps(document, separators=(",", ":"))

@@ -1,0 +1,155 @@
+"""One table of everything that is deployed: what is as it should be, what isn't, what to do."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.db import DatabaseError, InterfaceError
+from django.utils import timezone
+
+from estserver.deploy.calls import ask
+from estserver.deploy.deployment import ACM_ARN_REGION, Deployment
+from estserver.deploy.steps import AnyStep, Blocked
+from estserver.deploy.truststore_object import latest_version, read_version
+from estserver.deploy.truststore_pushes import active_version, last_activated
+from estserver.models import TruststorePush
+from pki.exceptions import OperatorError, PKIError, RemoteFailure
+
+Level = Literal["OK", "WARN", "FAIL"]
+EXPIRY_DAYS = 30
+"""A certificate that lives no longer is worth a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    level: Level
+    finding: str
+    advice: str = ""
+
+
+def exit_code(rows: Sequence[Row]) -> int:
+    """0 when all is well, 1 when something fails; warnings alone fail nothing."""
+    return int(any(row.level == "FAIL" for row in rows))
+
+
+def status(deployment: Deployment, steps: Sequence[AnyStep]) -> list[Row]:
+    """A row for each step, each certificate and the truststore; changes nothing.
+
+    What can't be looked at is a row too, so that one missing right hides nothing else.
+    """
+    rows = [row for step in steps for row in _rows_of(step)]
+    rows += _certificates(deployment)
+    rows += _truststore(deployment)
+    return rows
+
+
+def _rows_of(step: AnyStep) -> Iterator[Row]:
+    try:
+        plan = step.plan(step.look())
+    except Blocked as error:
+        yield Row(step.name, "FAIL", str(error))
+        return
+    except RemoteFailure as error:
+        advice = step.advice.get(error.code, "")
+        yield Row(step.name, "FAIL", str(error), advice)
+        return
+    except (OperatorError, PKIError) as error:
+        yield Row(step.name, step.severity, str(error))
+        return
+    if plan.waiting:
+        yield Row(step.name, "WARN", plan.waiting, "look again in some minutes")
+    elif plan.calls:
+        differences = "; ".join(call.because for call in plan.calls)
+        yield Row(step.name, step.severity, differences, "run aws_deploy, which mends it")
+    elif not plan.notes:
+        yield Row(step.name, "OK", "as it should be")
+    for note in plan.notes:
+        yield Row(step.name, "WARN", note)
+
+
+def _certificates(deployment: Deployment) -> Iterator[Row]:
+    """The certificates in ACM: issued, and for how long."""
+    arns = {domain.certificate_key: domain.certificate_arn for domain in deployment.domains}
+    for domain in deployment.domains:
+        if domain.ownership_certificate_arn:
+            arns["apiOwnershipVerificationCertificateArn"] = domain.ownership_certificate_arn
+    for key, arn in arns.items():
+        if not arn:
+            yield Row(key, "FAIL", "not set", f"set Properties.{key}")
+            continue
+        if arn.split(":")[ACM_ARN_REGION] != deployment.region:
+            yield Row(key, "FAIL", "a certificate of another region", f"set Properties.{key}")
+            continue
+        try:
+            held = ask("acm", "DescribeCertificate", CertificateArn=arn)["Certificate"]
+        except RemoteFailure as error:
+            yield Row(key, "FAIL", str(error))
+        else:
+            yield _certificate(key, held)
+
+
+def _certificate(key: str, held: Mapping[str, Any]) -> Row:
+    if held["Status"] != "ISSUED":
+        return Row(key, "FAIL", f"it is {held['Status']}", "see it in ACM")
+    days = (held["NotAfter"] - timezone.now()).days
+    if days < EXPIRY_DAYS:
+        level: Level = "WARN" if days >= 0 else "FAIL"
+        return Row(key, level, f"it expires in {days} days", "renew it in ACM, under the same ARN")
+    return Row(key, "OK", f"issued, for {days} days more")
+
+
+def _truststore(deployment: Deployment) -> Iterator[Row]:
+    """Whether the domain trusts what somebody here decided (threat T27)."""
+    name = "truststore"
+    if not any(domain.is_mutual_tls for domain in deployment.domains):
+        return
+    try:
+        yield _pinned(deployment, name)
+        yield from _swapped(deployment, name)
+    except (DatabaseError, InterfaceError, PKIError) as error:
+        text = f"the database, which has the record, can't be read: {str(error).strip()}"
+        yield Row(name, "WARN", text, "run aws_status where it can be reached")
+    except OperatorError as error:
+        yield Row(name, "FAIL", str(error))
+
+
+def _pinned(deployment: Deployment, name: str) -> Row:
+    active = active_version(deployment)
+    if not active:
+        return Row(name, "FAIL", "no domain trusts one yet", "run aws_deploy --finish est")
+    recorded = last_activated(deployment)
+    if recorded is None or recorded.version_id != active:
+        wanted = f"version {recorded.version_id}" if recorded else "nothing"
+        return Row(
+            name,
+            "FAIL",
+            f"the domain trusts version {active}, and {wanted} is on record as activated",
+            "find out who changed it; aws_truststore --activate sets it right",
+        )
+    held = read_version(deployment, active)
+    if held.sha256 != recorded.sha256:
+        text = f"version {active} isn't what was pushed (SHA-256 {held.sha256})"
+        return Row(name, "FAIL", text, "find out who changed it; aws_truststore --push")
+    soon = [
+        each.subject.rfc4514_string()
+        for each in held.certificates
+        if (each.not_valid_after_utc - timezone.now()).days < EXPIRY_DAYS
+    ]
+    if soon:
+        text = f"CAs in it expire within {EXPIRY_DAYS} days: {', '.join(soon)}"
+        return Row(name, "WARN", text, "push a truststore with their successors")
+    return Row(name, "OK", f"version {active}, {len(held.certificates)} CAs, as pushed")
+
+
+def _swapped(deployment: Deployment, name: str) -> Iterator[Row]:
+    latest = latest_version(deployment)
+    if latest and not TruststorePush.objects.filter(version_id=latest).exists():
+        yield Row(
+            name,
+            "FAIL",
+            f"the newest version of the object, {latest}, wasn't pushed by this tool",
+            "find out who put it there, and run aws_truststore --push",
+        )

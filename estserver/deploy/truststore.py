@@ -1,0 +1,231 @@
+"""The CAs that API Gateway is to trust: put together, checked against its rules, compared."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.utils import timezone
+
+from pki.exceptions import OperatorError
+from pki.models import CertificateAuthority, IssuedCertificate
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mutual-tls.html
+MAX_CERTIFICATES = 1000
+MAX_BYTES = 1024 * 1024
+MAX_LEVELS = 4
+"""A client's certificate and the CAs above it."""
+MIN_RSA_BITS = 2048
+CURVES = ("secp256r1", "secp384r1")
+_WEAK_HASHES = (hashes.MD5, hashes.SHA1, hashes.SHA224)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """CA certificates, each once."""
+
+    certificates: tuple[x509.Certificate, ...]
+
+    @property
+    def pem(self) -> bytes:
+        """The object's contents."""
+        return b"".join(each.public_bytes(Encoding.PEM) for each in self.certificates)
+
+    @property
+    def sha256(self) -> str:
+        """Of the contents, lower-case hex."""
+        return hashlib.sha256(self.pem).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two bundles beside each other, by certificate."""
+
+    added: tuple[x509.Certificate, ...]
+    removed: tuple[x509.Certificate, ...]
+    kept: tuple[x509.Certificate, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether both hold the same certificates."""
+        return not self.added and not self.removed
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 of the certificate, lower-case hex."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def describe(certificate: x509.Certificate) -> str:
+    """A CA in one line: subject, expiry, beginning of its SHA-256."""
+    subject = certificate.subject.rfc4514_string()
+    until = certificate.not_valid_after_utc.date().isoformat()
+    return f"{subject}, until {until}, {fingerprint(certificate)[:16]}"
+
+
+def bundle_from_database() -> Bundle:
+    """The client CAs on record with their chains, and the device CAs: devices renew with their own
+    certificates.
+
+    Raises ``OperatorError`` when there is no client CA.
+    """
+    trusted = list(CertificateAuthority.objects.trusted().order_by("purpose", "name"))
+    if not any(ca.purpose == CertificateAuthority.Purpose.CLIENT for ca in trusted):
+        raise OperatorError(
+            "there is no client CA on record: run manage.py bootstrap_cas, or name a file of CAs "
+            "in mTlsTruststoreCertificatesChainFile"
+        )
+    return _bundle(certificate for ca in trusted for certificate in (ca.certificate, *ca.chain))
+
+
+def bundle_from_file(path: Path) -> Bundle:
+    """The CAs of a PEM file. Raises ``OperatorError``."""
+    try:
+        return bundle_from_pem(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise OperatorError(f"{path} can't be read as CA certificates in PEM: {error}") from error
+
+
+def bundle_from_pem(pem: bytes) -> Bundle:
+    """The CAs of a PEM text. Raises ``ValueError``."""
+    return _bundle(x509.load_pem_x509_certificates(pem))
+
+
+def _bundle(certificates: Iterable[x509.Certificate]) -> Bundle:
+    unique = {fingerprint(certificate): certificate for certificate in certificates}
+    # In a fixed order, so that the same CAs are the same object.
+    return Bundle(tuple(unique[key] for key in sorted(unique)))
+
+
+def compare(old: Bundle, new: Bundle) -> Difference:
+    """What ``new`` adds, removes and keeps."""
+    before = {fingerprint(each): each for each in old.certificates}
+    after = {fingerprint(each): each for each in new.certificates}
+    return Difference(
+        added=tuple(after[key] for key in after if key not in before),
+        removed=tuple(before[key] for key in before if key not in after),
+        kept=tuple(after[key] for key in after if key in before),
+    )
+
+
+def check_bundle(bundle: Bundle) -> None:
+    """Refuse what API Gateway would refuse, or would take and then turn clients away for.
+
+    Raises ``OperatorError`` with all that is wrong.
+    """
+    problems = []
+    count = len(bundle.certificates)
+    if not count:
+        problems.append("it is empty")
+    if count > MAX_CERTIFICATES:
+        problems.append(f"it has {count} certificates, and API Gateway takes {MAX_CERTIFICATES}")
+    if len(bundle.pem) > MAX_BYTES:
+        problems.append(f"it has {len(bundle.pem)} bytes, and API Gateway takes {MAX_BYTES}")
+    by_subject: dict[bytes, list[x509.Certificate]] = {}
+    for certificate in bundle.certificates:
+        by_subject.setdefault(certificate.subject.public_bytes(), []).append(certificate)
+    for certificate in bundle.certificates:
+        found = [*_algorithm_problems(certificate), *_path_problems(certificate, by_subject)]
+        problems += [f"{describe(certificate)}: {problem}" for problem in found]
+    if problems:
+        raise OperatorError(f"API Gateway can't use this truststore: {'; '.join(problems)}")
+
+
+def _algorithm_problems(certificate: x509.Certificate) -> list[str]:
+    problems = []
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        algorithm = None
+    if algorithm is None or isinstance(algorithm, _WEAK_HASHES):
+        name = algorithm.name if algorithm else "another algorithm"
+        problems.append(f"signed with {name}, wanted SHA-256 or stronger")
+    try:
+        key = certificate.public_key()
+    except (UnsupportedAlgorithm, ValueError):
+        key = None
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < MIN_RSA_BITS:
+            problems.append(f"RSA with {key.key_size} bits, wanted {MIN_RSA_BITS} or more")
+    elif not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in CURVES:
+        kind = key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else "its key"
+        problems.append(f"{kind} isn't RSA, P-256 or P-384")
+    return problems
+
+
+def _path_problems(
+    certificate: x509.Certificate, by_subject: dict[bytes, list[x509.Certificate]]
+) -> list[str]:
+    if not _is_ca(certificate):
+        return ["no CA certificate (basicConstraints CA)"]
+    if certificate.not_valid_after_utc <= timezone.now():
+        return ["expired"]
+    levels = 2  # a client's certificate and this one
+    at = certificate
+    while at.subject != at.issuer:
+        above = [
+            issuer
+            for issuer in by_subject.get(at.issuer.public_bytes(), [])
+            if _is_issued_by(at, issuer)
+        ]
+        if not above:
+            missing = at.issuer.rfc4514_string()
+            return [f"its path ends at {missing}, which isn't in it: add the CAs up to the root"]
+        at = above[0]
+        levels += 1
+        if levels > MAX_LEVELS:
+            return [f"more than {MAX_LEVELS} levels from a client's certificate to the root"]
+    return []
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return constraints.value.ca
+
+
+def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, TypeError, UnsupportedAlgorithm, ValueError):
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class LostClients:
+    """What the removal of a CA shuts out."""
+
+    certificate: x509.Certificate
+    live: int
+    """Certificates of this CA on record that still verify."""
+    has_unrecorded: bool
+    """Whether it signed certificates elsewhere, which nobody here can count."""
+
+    def __str__(self) -> str:
+        more = " and those signed elsewhere" if self.has_unrecorded else ""
+        return f"{describe(self.certificate)}: {self.live} live certificates on record{more}"
+
+
+def lost_clients(removed: Iterable[x509.Certificate]) -> list[LostClients]:
+    """The removed CAs whose clients are still about: known ones, or ones that can't be counted."""
+    lost = []
+    now = timezone.now()
+    for certificate in removed:
+        if certificate.not_valid_after_utc <= now:
+            continue  # its clients are turned away already
+        row = CertificateAuthority.objects.filter(
+            fingerprint_sha256=fingerprint(certificate)
+        ).first()
+        live = IssuedCertificate.objects.live(now).filter(ca=row).count() if row else 0
+        has_unrecorded = row is None or not row.is_every_certificate_recorded
+        if live or has_unrecorded:
+            lost.append(LostClients(certificate, live, has_unrecorded))
+    return lost

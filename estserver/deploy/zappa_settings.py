@@ -1,0 +1,79 @@
+"""``zappa_settings.json`` as the configuration wants it.
+
+The committed file holds what is the same for everybody, with names that are nobody's. What differs
+per customer comes from ``config.yaml``: Zappa's `settings` callback hands it over at each run, and
+``manage.py zappa_settings --write`` puts it into the file for whoever wants to see it there.
+"""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from estserver.config import PROJECT_ROOT
+from estserver.deploy.deployment import STAGES, Deployment
+from pki.exceptions import OperatorError
+
+SETTINGS_FILE = PROJECT_ROOT / "zappa_settings.json"
+COMMON = "common"
+
+
+def read_settings(path: Path = SETTINGS_FILE) -> dict[str, Any]:
+    """The file. Raises ``OperatorError``."""
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OperatorError(f"{path.name} can't be read: {error}") from error
+    missing = {COMMON, *STAGES} - settings.keys()
+    if missing:
+        raise OperatorError(f"{path.name} has no stage {', '.join(sorted(missing))}; restore it")
+    return dict(settings)
+
+
+def rendered(settings: dict[str, Any], deployment: Deployment) -> dict[str, Any]:
+    """``settings`` with everything that the configuration decides."""
+    result = copy.deepcopy(settings)
+    options, values = deployment.config.deployment, deployment.config.properties
+    result[COMMON] |= {
+        "project_name": deployment.project,
+        "aws_region": deployment.region,
+        "s3_bucket": deployment.package_bucket,
+        "timeout_seconds": values.lambda_timeout_seconds,
+        "manage_roles": False,
+        "route53_enabled": False,
+    }
+    if options.vpc_subnet_ids:
+        result[COMMON]["vpc_config"] = {
+            "SubnetIds": list(options.vpc_subnet_ids),
+            "SecurityGroupIds": list(options.vpc_security_group_ids),
+        }
+    else:
+        result[COMMON].pop("vpc_config", None)
+    for stage in STAGES:
+        result[stage] |= {
+            "role_arn": deployment.role_arn(deployment.role(stage)),
+            "tags": deployment.tags(stage),
+        }
+        domains = deployment.domains_of(stage)
+        if domains:
+            # Zappa's handler takes it for the host where a request has no Host header, and
+            # `zappa undeploy` unmaps it.
+            result[stage]["domain"] = domains[0].name
+        else:
+            result[stage].pop("domain", None)
+    return result
+
+
+def differences(settings: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """What differs, as ``stage.key``."""
+    return sorted(
+        f"{stage}.{key}"
+        for stage in wanted
+        for key in wanted[stage].keys() | settings.get(stage, {}).keys()
+        if wanted[stage].get(key) != settings.get(stage, {}).get(key)
+    )
+
+
+def as_text(settings: dict[str, Any]) -> str:
+    """The file's text."""
+    return json.dumps(settings, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,69 @@
+"""Set up in AWS what Zappa doesn't."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from estserver.deploy import run
+from estserver.deploy.command import DeployCommand
+from estserver.deploy.deployment import STAGES, current_deployment
+from pki.commands import command_actor
+
+
+class Command(DeployCommand):
+    """See ``help``."""
+
+    help = (
+        "Set up in AWS what Zappa doesn't: buckets, roles, key, logs (--prepare), domains, "
+        "truststore, lockdown, WAF, DNS, alarms (--finish). Zappa's callbacks run it; alone, it "
+        "prepares, and finishes each stage that is deployed. What is as it should be stays as it "
+        "is, so it can be run at any time, and again after a failure."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Which part, and whether for show."""
+        part = parser.add_mutually_exclusive_group()
+        part.add_argument("--prepare", action="store_true", help="what zappa deploy needs, only")
+        part.add_argument("--finish", choices=STAGES, help="what comes after zappa deploy, only")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="print each call with its parameters, make none"
+        )
+        parser.add_argument(
+            "--adopt",
+            action="store_true",
+            help="take over domains and DNS records that are there already, as when moving from "
+            "the CDK sample; aws_destroy leaves them",
+        )
+
+    def handle(
+        self,
+        *args: Any,
+        prepare: bool,
+        finish: str | None,
+        dry_run: bool,
+        adopt: bool,
+        **options: Any,
+    ) -> None:
+        """A line for each step, and one at the end."""
+        changed: tuple[str, ...] = ()
+        if finish is None:
+            changed += run.prepare(say=self.say, is_dry_run=dry_run).changed
+        stages = [] if prepare else [finish] if finish else self._deployed()
+        for stage in stages:
+            outcome = run.finish(
+                run.stage_named(stage),
+                actor=command_actor(),
+                say=self.say,
+                is_dry_run=dry_run,
+                adopts=adopt,
+            )
+            changed += outcome.changed
+        if not dry_run:
+            self.say(f"changed: {', '.join(changed)}" if changed else "nothing had to be changed")
+
+    def _deployed(self) -> list[Any]:
+        stages = run.deployed_stages(current_deployment())
+        for stage in STAGES:
+            if stage not in stages:
+                self.say(f"the stage {stage} isn't deployed yet; zappa deploy {stage} does that")
+        return list(stages)

@@ -1,0 +1,57 @@
+"""Take away from AWS what was deployed."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from estserver.deploy import run
+from estserver.deploy.calls import Performer
+from estserver.deploy.command import DeployCommand
+from estserver.deploy.deployment import current_deployment
+from estserver.deploy.recipe import removable
+from estserver.deploy.steps import intentions, take_away
+
+
+class Command(DeployCommand):
+    """See ``help``."""
+
+    help = (
+        "Take away from AWS what zappa deploy and aws_deploy made, and nothing else: what doesn't "
+        "carry our tag stays. --plan lists it, --yes does it. Things and device certificates in "
+        "AWS IoT stay in any case; revoke what nobody should use any more."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Show or do."""
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("--plan", action="store_true", help="list the calls, make none")
+        what.add_argument("--yes", action="store_true", help="list them, then make them")
+        parser.add_argument(
+            "--keep-secrets",
+            action="store_true",
+            help="leave the CAs' secrets and keys, and the key that secrets are encrypted with",
+        )
+
+        parser.add_argument(
+            "--with-iot",
+            action="store_true",
+            help="remove registered CAs, template, policy and role from AWS IoT too: devices lose "
+            "the rights that the policy gives them",
+        )
+
+    def handle(
+        self, *args: Any, yes: bool, keep_secrets: bool, with_iot: bool, **options: Any
+    ) -> None:
+        """The list; with --yes, the deed."""
+        deployment = current_deployment()
+        steps = removable(deployment, with_secrets=not keep_secrets, with_iot=with_iot)
+        intended = intentions(list(reversed(steps)), removing=True)
+        if not intended:
+            self.say("nothing is left that this tool made")
+            return
+        run.print_calls(intended, self.say)
+        if not yes:
+            self.say("nothing was removed; --yes does it")
+            return
+        gone = take_away(steps, Performer(self.say))
+        self.say(f"removed: {', '.join(gone)}")

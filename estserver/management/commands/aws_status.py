@@ -1,0 +1,40 @@
+"""Everything that is deployed, in one table."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from estserver.deploy.command import DeployCommand
+from estserver.deploy.deployment import current_deployment
+from estserver.deploy.recipe import everything
+from estserver.deploy.status import exit_code, status
+
+
+class Command(DeployCommand):
+    """See ``help``."""
+
+    help = (
+        "Look at everything that is deployed: OK, WARN or FAIL, what was changed behind our back, "
+        "and what to do. Exit code 1 when something fails. Changes nothing."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """For people or programs."""
+        parser.add_argument("--json", action="store_true", help="a list of objects")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """The table."""
+        deployment = current_deployment()
+        rows = status(deployment, everything(deployment))
+        if options["json"]:
+            self.say(json.dumps([asdict(row) for row in rows], indent=2))
+        else:
+            width = max(len(row.name) for row in rows)
+            for row in rows:
+                finding = f"{row.finding}; {row.advice}" if row.advice else row.finding
+                self.say(f"{row.level:<4}  {row.name:<{width}}  {finding}")
+        failed = sum(row.level == "FAIL" for row in rows)
+        if exit_code(rows):
+            raise CommandError(f"{failed} of {len(rows)} aren't as they should be", returncode=1)

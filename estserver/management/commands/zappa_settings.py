@@ -1,0 +1,41 @@
+"""``zappa_settings.json`` beside the configuration."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from estserver.deploy import zappa_settings
+from estserver.deploy.command import DeployCommand
+from estserver.deploy.deployment import current_deployment
+from pki.commands import refuse
+
+
+class Command(DeployCommand):
+    """See ``help``."""
+
+    help = (
+        "Compare zappa_settings.json with the configuration (--check), or write the "
+        "configuration's values into it (--write). Neither is needed for zappa deploy, which is "
+        "handed these values each time; it is for reading them, or for another tool."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Look or write."""
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("--check", action="store_true", help="exit code 1 when they differ")
+        what.add_argument("--write", action="store_true")
+
+    def handle(self, *args: Any, write: bool, **options: Any) -> None:
+        """One line, or the keys that differ."""
+        settings = zappa_settings.read_settings()
+        wanted = zappa_settings.rendered(settings, current_deployment())
+        different = zappa_settings.differences(settings, wanted)
+        name = zappa_settings.SETTINGS_FILE.name
+        if not different:
+            self.say(f"{name} is as the configuration says")
+            return
+        if not write:
+            keys = ", ".join(different)
+            refuse(f"{name} differs in {keys}; manage.py zappa_settings --write sets them")
+        zappa_settings.SETTINGS_FILE.write_text(zappa_settings.as_text(wanted), encoding="utf-8")
+        self.say(f"{name}: wrote {', '.join(different)}")

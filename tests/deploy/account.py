@@ -1,0 +1,93 @@
+"""An AWS account as Zappa leaves it, and what stands in for time and the screen."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+from pki import aws
+from pki.audit import Actor
+
+ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+ACM = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate"
+DOMAIN = "est.example.com"
+TESTER = Actor("test")
+CONFIG = f"""
+Properties:
+  apiCustomDomainName: {DOMAIN}
+  apiCertificateArn: {ACM}/est
+  adminDomainName: admin.example.com
+  adminCertificateArn: {ACM}/admin
+  deviceCaSigner: secretsmanager
+  signers:
+    secretsmanager: {{BACKEND: pki.signers.secretsmanager.SecretsManagerSigner}}
+DeploymentOptions:
+  tags:
+    - {{key: CostCenter, value: Factory}}
+"""
+
+
+class FakeClock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self):
+        self.time = 0.0
+        self.slept = []
+
+    def now(self):
+        return self.time
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.time += seconds
+
+
+class Recorder:
+    """Where progress is printed to."""
+
+    def __init__(self):
+        self.lines = []
+
+    def __call__(self, line):
+        self.lines.append(line)
+
+    @property
+    def text(self):
+        return "\n".join(self.lines)
+
+
+def zappa_deploy(deployment, stage):
+    """What `zappa deploy` leaves: function, stack with an API, a deployed stage. The API's id."""
+    name = deployment.function(stage)
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("handler.py", "")
+    aws.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=deployment.role_arn(deployment.role(stage)),
+        Handler="handler.lambda_handler",
+        Code={"ZipFile": package.getvalue()},
+        Environment={"Variables": {"DATABASE_URL": "postgresql://est:hunter2@db/est"}},
+    )
+    api = {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": name}}
+    cloudformation = aws.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=name, TemplateBody=json.dumps({"Resources": {"Api": api}})
+    )
+    api_id = cloudformation.describe_stack_resource(StackName=name, LogicalResourceId="Api")[
+        "StackResourceDetail"
+    ]["PhysicalResourceId"]
+    gateway = aws.client("apigateway")
+    root = {"restApiId": api_id, "httpMethod": "ANY"}
+    root["resourceId"] = gateway.get_resources(restApiId=api_id)["items"][0]["id"]
+    gateway.put_method(**root, authorizationType="NONE")
+    gateway.put_integration(**root, type="MOCK")
+    aws.client("apigateway").create_deployment(restApiId=api_id, stageName=stage)
+    return api_id
+
+
+def golden(name):
+    """A reviewed document."""
+    return json.loads((Path(__file__).parent / "golden" / name).read_text(encoding="utf-8"))

@@ -1,0 +1,102 @@
+"""Where moto and AWS differ in what we deploy, moto is brought nearer to AWS.
+
+API Gateway: moto drops a domain's mutual TLS and has no UpdateDomainName. The parameters are
+checked by botocore against the service's model in any case; this only keeps what was sent, so that
+a second look finds it. S3: moto reads no conditions in a bucket's policy, and would shut everybody
+out whose connection isn't TLS, which here is everybody.
+"""
+
+import json
+
+from moto.apigateway.exceptions import DomainNameNotFound
+from moto.apigateway.models import APIGatewayBackend, DomainName
+from moto.apigateway.responses import APIGatewayResponse
+from moto.s3.models import FakeBucket
+
+_KEPT = ("mutualTlsAuthentication", "ownershipVerificationCertificateArn")
+_original_create = APIGatewayResponse.create_domain_name
+_original_to_json = DomainName.to_json
+
+
+def _create_domain_name(self):
+    answer = _original_create(self)
+    domain = self.backend.get_domain_name(self._get_param("domainName"))
+    domain.kept = {key: self._get_param(key) for key in _KEPT if self._get_param(key)}
+    return 201, {"status": 201}, json.dumps(domain.to_json()) if answer else ""
+
+
+def _to_json(self):
+    return {**_original_to_json(self), **getattr(self, "kept", {})}
+
+
+def _update_domain_name(self):
+    domain = self.backend.get_domain_name(self.path.split("/")[2])
+    for change in self._get_param("patchOperations"):
+        assert change["op"] == "replace"
+        _apply(domain, change["path"].strip("/").split("/"), change["value"])
+    return json.dumps(domain.to_json())
+
+
+def _apply(domain, path, value):
+    if path[0] == "regionalCertificateArn":
+        domain.regional_certificate_arn = value
+    elif path[0] == "securityPolicy":
+        domain.security_policy = value
+    elif path[0] == "endpointConfiguration":
+        domain.endpoint_configuration = {**domain.endpoint_configuration, path[1]: value}
+    elif path[0] == "mutualTlsAuthentication":
+        held = {**domain.kept.get("mutualTlsAuthentication", {}), path[1]: value}
+        domain.kept = {**domain.kept, "mutualTlsAuthentication": held}
+    else:
+        domain.kept = {**domain.kept, path[0]: value}
+
+
+def _get_base_path_mappings(self, domain_name):
+    if domain_name not in self.domain_names:
+        raise DomainNameNotFound
+    return list(self.base_path_mappings.get(domain_name, {}).values())
+
+
+def change_domain(name, **kept):
+    """Do to a domain what somebody in the console would."""
+    for account in _backends():
+        try:
+            domain = account.get_domain_name(name)
+        except DomainNameNotFound:
+            continue
+        domain.kept = {**domain.kept, **kept}
+
+
+def set_domain_status(name, status):
+    """Let AWS be busy with a domain, or done."""
+    for account in _backends():
+        if name in account.domain_names:
+            account.domain_names[name].domain_name_status = status
+
+
+def set_domain_tags(name, tags):
+    """Tag a domain; moto has no way in for that."""
+    for account in _backends():
+        if name in account.domain_names:
+            account.domain_names[name].tags = tags
+
+
+def _backends() -> list[APIGatewayBackend]:
+    from moto.apigateway.models import apigateway_backends
+
+    return [
+        backend
+        for regions in apigateway_backends.values()
+        for backend in regions.values()
+        if isinstance(backend, APIGatewayBackend)
+    ]
+
+
+def fill():
+    """Once per process, before the server starts."""
+    APIGatewayResponse.create_domain_name = _create_domain_name
+    APIGatewayResponse.update_domain_name = _update_domain_name
+    DomainName.to_json = _to_json
+    DomainName.kept = {}
+    APIGatewayBackend.get_base_path_mappings = _get_base_path_mappings
+    FakeBucket.get_permission = lambda self, action, resource: None
