@@ -65,6 +65,7 @@ _DENIED = frozenset(
 
 _lock = threading.Lock()
 _clients: dict[tuple[Any, ...], Any] = {}
+_sessions: dict[tuple[str, str], Any] = {}
 
 
 def client(service: str, place: Place = HERE, *, patience: int = READ_TIMEOUT) -> Any:
@@ -89,28 +90,46 @@ def forget_clients() -> None:
     """Make new clients at next use: the credentials or the endpoint are others now."""
     with _lock:
         _clients.clear()
+        _sessions.clear()
 
 
 def _make(service: str, region: str, role_arn: str, patience: int) -> Any:
-    import boto3
-    from botocore.config import Config
-
     # At DEBUG it logs every request and answer whole, and those of Secrets Manager hold keys.
     logging.getLogger("botocore").setLevel(logging.WARNING)
+    with translated(f"{service}:client"):
+        return _session(region, role_arn).client(service, config=_config(patience))
+
+
+def _config(patience: int) -> Any:
+    from botocore.config import Config
+
     is_hurried = patience < READ_TIMEOUT
-    config = Config(
+    return Config(
         connect_timeout=min(CONNECT_TIMEOUT, patience),
         read_timeout=patience,
         retries={"mode": "standard", "total_max_attempts": 1 if is_hurried else ATTEMPTS},
     )
-    session: Any = boto3.session.Session(region_name=region or None)  # its stubs list services
-    if role_arn:
-        session = _session_of_role(session, role_arn, config)
-    with translated(f"{service}:client"):
-        return session.client(service, config=config)
 
 
-def _session_of_role(session: Any, role_arn: str, config: Any) -> Any:
+def _session(region: str, role_arn: str) -> Any:
+    """The session for a region, as the role if there is one; made once.
+
+    Each session reads botocore's descriptions of AWS anew, 100 ms for every client.
+    """
+    from boto3.session import Session
+
+    made = _sessions.get((region, role_arn))
+    if made is None:
+        made = (
+            _session_of_role(_session(region, ""), role_arn)
+            if role_arn
+            else Session(region_name=region or None)
+        )
+        _sessions[region, role_arn] = made
+    return made
+
+
+def _session_of_role(session: Any, role_arn: str) -> Any:
     """A session that assumes ``role_arn``, and does so again before its credentials expire."""
     from boto3.session import Session
     from botocore.credentials import (
@@ -122,7 +141,7 @@ def _session_of_role(session: Any, role_arn: str, config: Any) -> Any:
     source = session._session
     fetcher = AssumeRoleCredentialFetcher(
         client_creator=lambda name, **options: source.create_client(
-            name, **{"config": config, **options}
+            name, **{"config": _config(READ_TIMEOUT), **options}
         ),
         source_credentials=source.get_credentials(),
         role_arn=role_arn,

@@ -2,7 +2,9 @@
 
 import http.client
 
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
 
@@ -11,6 +13,12 @@ from pki import aws
 from tests import aws_faults
 
 __all__ = ["aws_cloud", "aws_faults", "moto_server"]  # faults: installed before any client is made
+
+
+# Each test makes its clients anew. What botocore reads from its files stays the same, and reading
+# it took most of the time.
+_loader = create_loader(None)
+botocore.session.create_loader = lambda search_path: _loader
 
 
 class FakeAWS:

@@ -16,11 +16,11 @@ from pki.models import CertificateAuthority
 from tests import aws_faults
 from tests.builders import make_ca, make_csr, make_key
 from tests.conftest import TESTER
-from tests.iotprov.aws_edge import listing_edge, managed_policies
+from tests.iotprov.aws_edge import listing_edge
 from tests.iotprov.cloud import Cloud, record, settle_all
 from tests.iotprov.conftest import template
 
-__all__ = ["agreed", "listing_edge", "managed_policies"]
+__all__ = ["agreed", "listing_edge"]
 
 HERE = IoTTarget("default")
 

@@ -16,10 +16,10 @@ from pki.audit import Actor
 from pki.aws import Place
 from pki.exceptions import OperatorError, RemoteFailure
 from pki.models import AuditEvent
-from tests.iotprov.aws_edge import TIMEOUT, AWSEdge, aws_edge, managed_policies
+from tests.iotprov.aws_edge import TIMEOUT, AWSEdge, aws_edge
 from tests.iotprov.samples import POLICY, TEMPLATE, template
 
-__all__ = ["aws_edge", "managed_policies"]
+__all__ = ["aws_edge"]
 
 pytestmark = pytest.mark.django_db
 

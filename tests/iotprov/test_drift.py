@@ -24,11 +24,10 @@ from tests.iotprov.drifting import (
     agreed,
     found,
     listing_edge,
-    managed_policies,
     repair,
 )
 
-__all__ = ["agreed", "listing_edge", "managed_policies"]
+__all__ = ["agreed", "listing_edge"]
 
 TEMPLATE = "est_iot_provisioning_template"
 ROLE = "ESTServerDeviceProvisioningRole"

@@ -17,9 +17,9 @@ from tests.aws_faults import Fault, aws_calls, failing
 from tests.conftest import TESTER
 from tests.iotprov.aws_edge import TIMEOUT
 from tests.iotprov.cloud import POLICY, active, make_due
-from tests.iotprov.drifting import agreed, found_before_failing, listing_edge, managed_policies
+from tests.iotprov.drifting import agreed, found_before_failing, listing_edge
 
-__all__ = ["agreed", "listing_edge", "managed_policies"]
+__all__ = ["agreed", "listing_edge"]
 
 READS = {
     "iam:GetRole",

@@ -22,9 +22,9 @@ from pki.models.fields import new_identifier
 from pki.revocation import revoke_certificate
 from tests.conftest import TESTER
 from tests.iotprov.cloud import settle_all
-from tests.iotprov.drifting import agreed, found, listing_edge, managed_policies
+from tests.iotprov.drifting import agreed, found, listing_edge
 
-__all__ = ["agreed", "listing_edge", "managed_policies"]
+__all__ = ["agreed", "listing_edge"]
 
 FLEET = 2500
 

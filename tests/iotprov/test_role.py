@@ -8,9 +8,9 @@ import pytest
 from iotprov.documents.role import DESCRIPTION, ensure_role, registration_policy_arn, trust_policy
 from pki import aws
 from pki.exceptions import OperatorError, RemoteFailure
-from tests.iotprov.aws_edge import aws_edge, managed_policies
+from tests.iotprov.aws_edge import aws_edge
 
-__all__ = ["aws_edge", "managed_policies"]
+__all__ = ["aws_edge"]
 
 NAME = "ESTServerDeviceProvisioningRole"
 ARN = f"arn:aws:iam::123456789012:role/{NAME}"
