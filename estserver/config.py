@@ -12,7 +12,7 @@ and refusals don't quote it.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from estserver.config_types import (
     CertificateArn,
     ClassPath,
     CommonName,
+    DatabaseSecretName,
     DatabaseUrl,
     DomainName,
     FilePath,
@@ -166,6 +167,16 @@ class Properties:
     database_url: DatabaseUrl = field(default="", repr=False)
     """The database; not set is SQLite in the data directory. The environment's DATABASE_URL
     wins. Percent-encode special characters of user and password.
+    """
+    database_secret_name: DatabaseSecretName = ""
+    """A secret in Secrets Manager that says where PostgreSQL is and who may: a URL as in
+    databaseUrl, or RDS's own JSON (`host`, `port`, `dbname`, `username`, `password`). What it
+    doesn't say, or another host such as an RDS Proxy's, databaseUrl says:
+    `postgresql://host:port/name`. It is read when a connection is made.
+    """
+    secret_key_secret_name: SecretName = "est/secret-key"
+    """On Lambda: the secret in Secrets Manager that admin sessions are signed with. It is made by
+    the first deployment; the environment's EST_SECRET_KEY wins.
     """
     # The client CA: who may connect
     est_mtls_ca_secrets_name: SecretName = "estMtlsCaSecrets"
@@ -381,6 +392,11 @@ class Config:
 def data_directory(environ: Mapping[str, str]) -> Path:
     """Where all local state lives: EST_DATA_DIR, by default ``var`` in the project."""
     return PROJECT_ROOT / (environ.get("EST_DATA_DIR") or "var")
+
+
+def with_database_url(properties: Properties, url: str) -> Properties:
+    """The properties with the environment's database in place of the file's."""
+    return replace(properties, database_url=url, database_secret_name="")
 
 
 def load_config(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> Config:

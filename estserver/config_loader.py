@@ -21,6 +21,7 @@ from estserver.config import (
     Properties,
     SignerConfig,
     data_directory,
+    with_database_url,
 )
 from estserver.config_sections import Section, check_top_level, read_section
 from estserver.config_yaml import Problem, YamlDocument, dotted, read_yaml
@@ -59,7 +60,7 @@ def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     ]
     values = reading.completed_properties()
     if environ.get("DATABASE_URL"):
-        values = replace(values, database_url=environ["DATABASE_URL"])
+        values = with_database_url(values, environ["DATABASE_URL"])
         problems += [f"DATABASE_URL: {text}" for text in _database_problems(values, data_dir)]
     if problems:
         raise ConfigError(*problems)
@@ -86,7 +87,11 @@ def _source(path: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 def _database_problems(properties: Properties, data_dir: Path) -> tuple[str, ...]:
     try:
-        database_settings(properties.database_url, data_dir=data_dir)
+        database_settings(
+            properties.database_url,
+            data_dir=data_dir,
+            secret_name=properties.database_secret_name,
+        )
     except ConfigError as error:
         return error.problems
     return ()

@@ -154,7 +154,17 @@ SignerAlias = Annotated[
     str, _matching(r"[A-Za-z0-9_-]+"), Wanted("the alias of an entry of signers")
 ]
 DatabaseUrl = Annotated[
-    str, Wanted('postgresql://user:password@host:port/name, sqlite:///path, or ""')
+    str,
+    Wanted(
+        "postgresql://user:password@host:port/name, dsql://user@host/postgres, sqlite:///path, "
+        'or ""'
+    ),
+]
+DatabaseSecretName = Annotated[
+    str,
+    # RDS names its own "rds!cluster-<id>"; an ARN says whose it is.
+    _matching(r"[A-Za-z0-9/_+=.@!:-]{1,2048}|"),
+    Wanted('the name or ARN of a secret in Secrets Manager, or ""'),
 ]
 Regex = Annotated[str, Wanted('a regular expression, or ""')]
 TagKey = Annotated[

@@ -1,5 +1,6 @@
 """From a database URL to Django's ``DATABASES["default"]``."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -7,7 +8,11 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from estserver.config import ConfigError
 
 SQLITE_FILE = "est.sqlite3"
-WANTED = "wanted postgresql://user:password@host:port/name or sqlite:///path"
+WANTED = (
+    "wanted postgresql://user:password@host:port/name, dsql://user@host/postgres or sqlite:///path"
+)
+SECRET_NAME = "SECRET_NAME"  # noqa: S105 - no secret, but the setting that names one
+DSQL_BACKEND = "aurora_dsql_django"
 
 # What libpq may be told by the URL. Not "options": the limits below are ours.
 _POSTGRESQL_PARAMETERS = frozenset(
@@ -25,17 +30,48 @@ _POSTGRESQL_PARAMETERS = frozenset(
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
-def database_settings(url: str, *, data_dir: Path) -> dict[str, Any]:
+def database_settings(url: str, *, data_dir: Path, secret_name: str = "") -> dict[str, Any]:
     """Django's settings for one database.
 
     An empty ``url`` is SQLite in ``data_dir``; so is ``sqlite:///path``, relative to it, and
     ``sqlite:////path`` with an absolute path. ``postgresql://`` and ``postgres://`` are
-    PostgreSQL, with user and password percent-encoded.
+    PostgreSQL, with user and password percent-encoded; ``dsql://`` is Aurora DSQL. With
+    ``secret_name`` it is PostgreSQL, and the secret adds what ``url`` leaves out when a connection
+    is made.
 
     Raises ConfigError for anything else, in a sentence that never holds the password.
     """
+    if secret_name:
+        return _postgresql_with_secret(url, secret_name)
     if not url:
         return _sqlite(data_dir / SQLITE_FILE)
+    parts = _parts_of(url)
+    if parts.scheme == "sqlite":
+        return _sqlite(_sqlite_path(parts, data_dir))
+    if parts.scheme in {"postgresql", "postgres"}:
+        return _postgresql(parts)
+    if parts.scheme == "dsql":
+        return _dsql(parts)
+    found = f"begins with {parts.scheme}://" if _names_scheme(url, parts) else "has no scheme"
+    raise ConfigError(f"the database URL {found}; {WANTED}")
+
+
+def _postgresql_with_secret(url: str, secret_name: str) -> dict[str, Any]:
+    """What is known before the secret is read; ``estserver.postgresql_secret`` reads it."""
+    parts = _parts_of(url or "postgresql:///")
+    if parts.scheme not in {"postgresql", "postgres"} or parts.password:
+        raise ConfigError(
+            "databaseSecretName is set too, and only postgresql://host:port/name, without a "
+            "password, goes with it; leave out one of the two"
+        )
+    return {
+        **_postgresql(parts, is_whole=False),
+        "ENGINE": "estserver.postgresql_secret",
+        SECRET_NAME: secret_name,
+    }
+
+
+def _parts_of(url: str) -> SplitResult:
     parts = _split(url)
     # Raised here and not where the parser failed: its exception, which a traceback would show as
     # the cause, quotes pieces of the URL and with them a password that wasn't encoded.
@@ -44,12 +80,7 @@ def database_settings(url: str, *, data_dir: Path) -> dict[str, Any]:
             "the database URL can't be taken apart; percent-encode special characters of user "
             "and password (%40 for @, %2F for /, %23 for #, %3F for ?)"
         )
-    if parts.scheme == "sqlite":
-        return _sqlite(_sqlite_path(parts, data_dir))
-    if parts.scheme in {"postgresql", "postgres"}:
-        return _postgresql(parts)
-    found = f"begins with {parts.scheme}://" if _names_scheme(url, parts) else "has no scheme"
-    raise ConfigError(f"the database URL {found}; {WANTED}")
+    return parts
 
 
 def _split(url: str) -> SplitResult | None:
@@ -107,9 +138,9 @@ def _sqlite(path: Path) -> dict[str, Any]:
     }
 
 
-def _postgresql(parts: SplitResult) -> dict[str, Any]:
+def _postgresql(parts: SplitResult, *, is_whole: bool = True) -> dict[str, Any]:
     name = unquote(parts.path).removeprefix("/")
-    if not name or "/" in name:
+    if (is_whole and not name) or "/" in name:
         raise ConfigError(f"the database URL names no database after the host; {WANTED}")
     if parts.fragment:
         raise ConfigError("the database URL has a '#'; percent-encode it as %23")
@@ -129,13 +160,41 @@ def _postgresql(parts: SplitResult) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parameters.pop("host", "") or unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
-        "CONN_MAX_AGE": 600,
+        # On Lambda, one environment is one connection, kept for as long as it works.
+        "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 5,
             **parameters,
             "options": " ".join(f"-c {key}={value}" for key, value in limits.items()),
         },
+    }
+
+
+def _dsql(parts: SplitResult) -> dict[str, Any]:
+    """Aurora DSQL: PostgreSQL to clients, with a token of IAM's for a password.
+
+    It has its own limits in place of ``statement_timeout``: five minutes for a transaction, an hour
+    for a connection, of which we use fifty minutes.
+    https://docs.aws.amazon.com/aurora-dsql/latest/userguide/CHAP_quotas.html
+    """
+    if parts.password:
+        raise ConfigError(
+            "the database URL of Aurora DSQL has no password: IAM hands out a token for each "
+            "connection; wanted dsql://user@host/postgres"
+        )
+    if find_spec(DSQL_BACKEND) is None:
+        raise ConfigError(
+            "the database URL begins with dsql://, and Aurora DSQL's adapter isn't installed; "
+            "install requirements/dsql.in, or name a PostgreSQL database"
+        )
+    settings = _postgresql(parts)
+    del settings["OPTIONS"]["options"]
+    return {
+        **settings,
+        "ENGINE": DSQL_BACKEND,
+        "CONN_MAX_AGE": 50 * 60,
+        "OPTIONS": {"sslmode": "require", **settings["OPTIONS"]},
     }
 
 

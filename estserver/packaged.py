@@ -10,18 +10,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 
-from estserver.config import Config, ConfigError, data_directory
+from estserver.config import Config, ConfigError, data_directory, with_database_url
 from estserver.database import database_settings
 
 MODULE = "estserver.packaged_config"
 
 NO_DATABASE = (
-    "DATABASE_URL isn't set, and the package has no databaseUrl (a URL with a password is never "
-    "packaged); set DATABASE_URL in the function's environment"
+    "DATABASE_URL isn't set, and the package has neither databaseSecretName nor a databaseUrl (one "
+    "with a password is never packaged); name a secret, or set DATABASE_URL in the function's "
+    "environment"
 )
 SQLITE = (
     "the database is SQLite: on Lambda its file would be lost with each environment, and none "
-    "would see what another issued; set DATABASE_URL to a PostgreSQL database"
+    "would see what another issued; name a PostgreSQL database in DATABASE_URL or "
+    "databaseSecretName"
 )
 
 
@@ -40,16 +42,16 @@ def packaged_config(environ: Mapping[str, str] = os.environ) -> Config | None:
     config: Config = module.CONFIG
     properties = config.properties
     if url := environ.get("DATABASE_URL"):
-        properties = replace(properties, database_url=url)
+        properties = with_database_url(properties, url)
     config = replace(config, properties=properties, data_dir=data_directory(environ))
     _check_database(config, on_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ)
     return config
 
 
 def _check_database(config: Config, *, on_lambda: bool) -> None:
-    url = config.properties.database_url
-    if on_lambda and not url:
+    url, secret_name = config.properties.database_url, config.properties.database_secret_name
+    if on_lambda and not url and not secret_name:
         raise ConfigError(NO_DATABASE)
-    chosen = database_settings(url, data_dir=config.data_dir)
+    chosen = database_settings(url, data_dir=config.data_dir, secret_name=secret_name)
     if on_lambda and chosen["ENGINE"].endswith("sqlite3"):
         raise ConfigError(SQLITE)

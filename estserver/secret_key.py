@@ -1,35 +1,94 @@
-"""Django's SECRET_KEY: from the environment, or a file of its own on a laptop."""
+"""Django's SECRET_KEY, which signs the admin's sessions: from the environment, a secret in Secrets
+Manager on Lambda, or a file of its own on a laptop. The device side signs nothing.
+"""
 
 import contextlib
 import os
 import secrets
+from functools import cache
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import lazy
+from django.views.decorators.debug import sensitive_variables
 
+from pki.aws import HERE, Place
+from pki.exceptions import OperatorError
 from pki.files import write_new
 
 VARIABLE = "EST_SECRET_KEY"
 MINIMUM = 50  # characters; what Django's own deployment check wants
+DISTINCT = 5  # different ones among them; likewise
 
 
-def secret_key(data_dir: Path, *, on_lambda: bool) -> str:
+def secret_key(data_dir: Path, *, secret_name: str = "") -> str:
     """The key that signs admin sessions.
 
-    Raises ``ImproperlyConfigured`` rather than use a weak one. On a laptop it is made once, in
-    ``<data dir>/secret-key`` (0600).
+    EST_SECRET_KEY wins. With ``secret_name`` it is the secret's value, which is read when the key
+    is first used: settings can't ask AWS before there are settings. Otherwise it is made once, in
+    ``<data_dir>/secret-key`` (0600).
+
+    Raises ``ImproperlyConfigured`` rather than use a weak one, at first use for a secret's.
     """
     key = os.environ.get(VARIABLE, "")
     if key:
-        if len(key) < MINIMUM:
-            raise ImproperlyConfigured(
-                f"{VARIABLE} has {len(key)} characters; wanted {MINIMUM} random ones or more"
-            )
-        return key
-    if on_lambda:
-        raise ImproperlyConfigured(f"{VARIABLE} isn't set: on Lambda the key can't live in a file")
+        return _strong(key, VARIABLE)
+    if secret_name:
+        in_time: str = lazy(_of_secret, str)(secret_name)
+        return in_time
     path = data_dir / "secret-key"
     if not path.exists():
-        with contextlib.suppress(FileExistsError):  # the other door was faster
+        with contextlib.suppress(FileExistsError):  # the other process was faster
             write_new(path, secrets.token_urlsafe(MINIMUM).encode(), secret=True)
     return path.read_text().strip()
+
+
+@sensitive_variables()
+def ensure_secret_key(name: str, *, place: Place = HERE, kms_key_id: str = "") -> bool:
+    """Make the secret that admin sessions are signed with; returns whether it was missing.
+
+    What is there is never overwritten. Raises ``OperatorError`` when it is too weak to sign with,
+    ``RemoteFailure`` when AWS fails.
+    """
+    from pki.secret_store import read_secret, write_secret
+
+    there = read_secret(name, place)
+    if there is not None:
+        try:
+            _strong(there.content.decode(errors="replace").strip(), f"the secret {name}")
+        except ImproperlyConfigured as error:
+            raise OperatorError(str(error)) from error
+        return False
+    write_secret(
+        name,
+        secrets.token_urlsafe(MINIMUM),
+        after=None,
+        description="EST server: signs the admin's sessions (Django's SECRET_KEY)",
+        place=place,
+        kms_key_id=kms_key_id,
+    )
+    return True
+
+
+@cache
+@sensitive_variables()
+def _of_secret(name: str) -> str:
+    from pki.secret_store import use_secret
+
+    value = use_secret(name)
+    if value is None:
+        raise ImproperlyConfigured(
+            f"there is no secret {name} to sign the admin's sessions with; deploying makes it "
+            f"(manage.py aws_deploy), or set {VARIABLE}"
+        )
+    return _strong(value.content.decode(errors="replace").strip(), f"the secret {name}")
+
+
+@sensitive_variables()
+def _strong(key: str, where: str) -> str:
+    if len(key) < MINIMUM or len(set(key)) < DISTINCT:
+        raise ImproperlyConfigured(
+            f"{where} has {len(key)} characters, {len(set(key))} different ones; wanted "
+            f"{MINIMUM} random ones or more"
+        )
+    return key

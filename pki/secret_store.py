@@ -9,7 +9,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +19,7 @@ from pki import aws
 from pki.aws import HERE, READ_TIMEOUT, Place
 from pki.conf import pki_settings
 from pki.exceptions import OperatorError, RemoteFailure
+from pki.secret_extension import ask_extension
 
 logger = logging.getLogger(__name__)
 
@@ -71,10 +72,38 @@ def read_secret(
         if error.code == "InvalidRequestException":
             current_version(name, place, patience=patience)  # has the words for the likeliest cause
         raise
+    return _value(answer)
+
+
+@sensitive_variables()
+def use_secret(
+    name: str, place: Place = HERE, *, patience: int = READ_TIMEOUT
+) -> SecretValue | None:
+    """The secret for use, maybe some minutes old: from the Lambda extension where there is one.
+
+    What it returns and raises is ``read_secret``'s; whoever writes the secret next reads it there.
+    """
+    answer = ask_extension(name, _with_region(place), patience=patience)
+    return read_secret(name, place, patience=patience) if answer is None else _value(answer)
+
+
+def _with_region(place: Place) -> Place:
+    return replace(place, region=place.region or pki_settings().aws_region)
+
+
+@sensitive_variables()
+def _value(answer: Mapping[str, Any]) -> SecretValue:
     content = answer.get("SecretBinary")
     if content is None:
         content = answer.get("SecretString", "").encode()
     return SecretValue(content, answer["VersionId"])
+
+
+def _version_in_use(name: str, place: Place, *, patience: int) -> str:
+    answer = ask_extension(name, _with_region(place), patience=patience)
+    if answer is None:
+        return current_version(name, place, patience=patience)
+    return str(answer["VersionId"])
 
 
 def current_version(name: str, place: Place = HERE, *, patience: int = READ_TIMEOUT) -> str:
@@ -226,7 +255,8 @@ class SecretCache(Generic[T]):
             if self._kept.get(name) is not kept:  # another thread was faster
                 return self._kept.get(name, kept)
             try:
-                if current_version(name, self._place, patience=_HURRIED) != kept.version_id:
+                version_id = _version_in_use(name, self._place, patience=_HURRIED)
+                if version_id != kept.version_id:
                     kept = self._fetch(name, is_first=False, patience=_HURRIED)
                     logger.info("the secret %s has a new version, which is used from now on", name)
             except RemoteFailure as error:
@@ -240,6 +270,6 @@ class SecretCache(Generic[T]):
             self._looking.release()
 
     def _fetch(self, name: str, *, is_first: bool, patience: int) -> _Kept[T]:
-        value = read_secret(name, self._place, patience=patience)
+        value = use_secret(name, self._place, patience=patience)
         version_id = value.version_id if value else ""
         return _Kept(self._parse(name, value, is_first), version_id, time.monotonic())

@@ -64,7 +64,7 @@ def package_config(config: Config) -> PackagedConfig:
         properties = replace(properties, database_url="")
         notes.append(
             "Properties.databaseUrl holds a password, so it isn't packaged; give both functions "
-            "DATABASE_URL, or name a secret"
+            "DATABASE_URL, or name a secret in databaseSecretName"
         )
     if deployment.iot_core_ca_private_key_path:
         notes.append(

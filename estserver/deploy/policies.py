@@ -1,6 +1,7 @@
 """The rights of the two functions and of API Gateway, as data: no action has a wildcard."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.iot_rights import provisioning, registering
@@ -41,7 +42,11 @@ def gateway_log_policy() -> Document:
 
 def function_policy(deployment: Deployment, stage: StageName) -> Document:
     """What a stage's function may do."""
-    statements = [*_running(deployment, stage), *signing(deployment, stage)]
+    statements = [
+        *_running(deployment, stage),
+        *_connecting(deployment),
+        *signing(deployment, stage),
+    ]
     if stage == "est":
         statements += registering(deployment)
     else:
@@ -74,6 +79,18 @@ def _running(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
             ],
             "*",
         )
+
+
+def _connecting(deployment: Deployment) -> Iterator[Statement]:
+    """Aurora DSQL, whose passwords are tokens of IAM's; its cluster's id begins the host name.
+
+    https://docs.aws.amazon.com/aurora-dsql/latest/userguide/authentication-authorization.html
+    """
+    parts = urlsplit(deployment.config.properties.database_url)
+    if parts.scheme == "dsql":
+        action = "dsql:DbConnectAdmin" if parts.username == "admin" else "dsql:DbConnect"
+        cluster = (parts.hostname or "").partition(".")[0]
+        yield allow("ConnectToDatabase", [action], deployment.arn("dsql", f"cluster/{cluster}"))
 
 
 def _truststore(deployment: Deployment) -> Iterator[Statement]:

@@ -1,4 +1,4 @@
-"""Secrets and keys of the CAs: never made here, and taken away with everything else."""
+"""Secrets and keys of the CAs and the admin's: never made here, and taken away with the rest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ class Secrets(Step[Mapping[str, bool]]):
             values.est_mtls_client_pfx_secret_name,
             values.iot_core_est_ca_cert_secret_name,
             values.iot_core_est_ca_key_secret_name,
+            values.secret_key_secret_name,
         )
         seen = {}
         for name in dict.fromkeys(names):
@@ -49,7 +50,7 @@ class Secrets(Step[Mapping[str, bool]]):
                 Call(
                     "secretsmanager",
                     "DeleteSecret",
-                    f"the secret {name} was made by bootstrap_cas; it can be restored for "
+                    f"the secret {name} was made for this installation; it can be restored for "
                     f"{RECOVERY_DAYS} days",
                     {"SecretId": name, "RecoveryWindowInDays": RECOVERY_DAYS},
                 )

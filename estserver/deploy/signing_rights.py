@@ -41,6 +41,10 @@ def signing(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
             private_ca,
         )
     names = {values.custom_secret_name}
+    if values.database_secret_name:
+        names.add(values.database_secret_name)
+    if stage == "admin":
+        names.add(values.secret_key_secret_name)
     if any(backend.startswith(SIGNING_SECRETS) for backend in backends):
         names |= {
             values.iot_core_est_ca_cert_secret_name,
@@ -101,7 +105,12 @@ def _making_keys(deployment: Deployment) -> Iterator[Statement]:
 
 def _secret_arns(deployment: Deployment, names: Iterable[str]) -> list[str]:
     # Secrets Manager adds a hyphen and six characters to a name.
-    return [deployment.arn("secretsmanager", f"secret:{name}-??????") for name in names]
+    return [
+        name
+        if name.startswith("arn:")
+        else deployment.arn("secretsmanager", f"secret:{name}-??????")
+        for name in names
+    ]
 
 
 def _reading_secrets(deployment: Deployment, sid: str, names: list[str]) -> Iterator[Statement]:

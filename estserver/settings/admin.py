@@ -4,8 +4,9 @@ import os
 
 from csp.constants import NONE, SELF
 
+from estserver.secret_key import secret_key
 from estserver.settings.base import *  # noqa: F403
-from estserver.settings.base import ALLOWED_HOSTS, BASE_DIR, CONFIG, IS_LAMBDA
+from estserver.settings.base import ALLOWED_HOSTS, BASE_DIR, CONFIG, EST_DATA_DIR, IS_LAMBDA
 from estserver.settings.est import REST_FRAMEWORK as REST_FRAMEWORK
 
 # Without a domain of its own, the API's default endpoint serves the admin. Its name is known once
@@ -14,6 +15,9 @@ ALLOWED_HOSTS += filter(
     None, [CONFIG.properties.admin_domain_name, os.environ.get("EST_ADMIN_ENDPOINT")]
 )
 
+SECRET_KEY = secret_key(
+    EST_DATA_DIR, secret_name=CONFIG.properties.secret_key_secret_name if IS_LAMBDA else ""
+)
 ROOT_URLCONF = "estserver.urls.admin"
 WSGI_APPLICATION = "estserver.wsgi_admin.application"
 INSTALLED_APPS = [

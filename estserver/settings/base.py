@@ -7,7 +7,6 @@ from typing import Any
 from estserver.config import load_config
 from estserver.database import database_settings
 from estserver.packaged import packaged_config
-from estserver.secret_key import secret_key
 from iotprov.conf import DEFAULT_TARGETS, IoTSettings, IoTTarget
 from pki.conf import ClientCAPlan, DeviceCAPlan, PKISettings, ProfilePlan
 
@@ -20,7 +19,6 @@ EST_DATA_DIR = CONFIG.data_dir
 IS_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
 DEBUG = False
-SECRET_KEY = secret_key(EST_DATA_DIR, on_lambda=IS_LAMBDA)
 ALLOWED_HOSTS = [*_properties.allowed_hosts]
 
 # The device side answers on these domains only (requestContext.domainName). Mutual TLS takes place
@@ -34,7 +32,11 @@ EST_SEND_TRANSFER_ENCODING = _properties.content_transfer_encoding_header
 EST_HOOK_CLASS = _properties.enrollment_hook_class
 
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": database_settings(_properties.database_url, data_dir=EST_DATA_DIR)
+    "default": database_settings(
+        _properties.database_url,
+        data_dir=EST_DATA_DIR,
+        secret_name=_properties.database_secret_name,
+    )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # Django's own tables; ours name their keys
 

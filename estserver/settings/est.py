@@ -1,10 +1,14 @@
 """The device side: RFC 7030 and nothing else. No sessions, no admin, no templates."""
 
+import secrets
+
 from estserver.settings.base import *  # noqa: F403
 from estserver.settings.base import ALLOWED_HOSTS, EST_BOOTSTRAP_DOMAIN_NAME
 
 ALLOWED_HOSTS += filter(None, [EST_BOOTSTRAP_DOMAIN_NAME])
 
+# Django asks for one. Nothing is signed with it on this side, so nobody needs to know it.
+SECRET_KEY = secrets.token_urlsafe(50)
 ROOT_URLCONF = "estserver.urls.est"
 WSGI_APPLICATION = "estserver.wsgi_est.application"
 INSTALLED_APPS = ["pki", "iotprov", "estserver"]

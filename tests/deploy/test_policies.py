@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from estserver import database
 from estserver.deploy.policies import FUNCTION_TRUST, function_policy, gateway_log_policy
 from tests.deploy.account import ACCOUNT, ACM, DOMAIN, golden
 
@@ -149,3 +150,39 @@ def test_rights_fit_into_an_inline_policy(configured, mode, stage):
     document = json.dumps(function_policy(configured(MODES[mode]), stage), separators=(",", ":"))
 
     assert len(document) < 10_240  # IAM's limit, white space not counted
+
+
+def test_both_sides_read_the_databases_secret_by_name_or_arn(configured):
+    arn = f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:rds!cluster-1-AbCdEf"
+    wanted = {
+        "est/db": f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:est/db-??????",
+        arn: arn,
+    }
+    for name, resource in wanted.items():
+        deployment = configured(f"Properties: {{databaseSecretName: '{name}'}}")
+        for stage in ("est", "admin"):
+            (reading,) = (
+                statement
+                for statement in function_policy(deployment, stage)["Statement"]
+                if statement["Sid"] == "ReadSecrets"
+            )
+            assert resource in reading["Resource"]
+
+
+def test_only_the_people_side_reads_the_key_of_its_sessions(configured):
+    readers = {
+        stage: "secret:est/secret-key-" in str(function_policy(configured(JITP), stage))
+        for stage in ("est", "admin")
+    }
+
+    assert readers == {"est": False, "admin": True}
+
+
+def test_aurora_dsql_is_connected_to_as_the_urls_user(configured, monkeypatch):
+    monkeypatch.setattr(database, "DSQL_BACKEND", "json")  # stands for the adapter
+    for user, action in {"admin": "dsql:DbConnectAdmin", "est": "dsql:DbConnect"}.items():
+        url = f"dsql://{user}@abc.dsql.eu-central-1.on.aws/postgres"
+        policy = function_policy(configured(f"Properties: {{databaseUrl: '{url}'}}"), "est")
+        (connecting,) = (one for one in policy["Statement"] if one["Sid"] == "ConnectToDatabase")
+        assert connecting["Action"] == [action]
+        assert connecting["Resource"] == f"arn:aws:dsql:eu-central-1:{ACCOUNT}:cluster/abc"

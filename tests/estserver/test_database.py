@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from estserver import database
 from estserver.config import ConfigError
 from estserver.database import database_settings
 
@@ -58,7 +59,7 @@ def test_postgresql_parts_are_percent_decoded(scheme):
         "PASSWORD": "p/a#s:s?",
         "HOST": "db.example.com",
         "PORT": "5433",
-        "CONN_MAX_AGE": 600,
+        "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 5,
@@ -124,3 +125,43 @@ def test_T22_a_refusal_says_what_is_wanted_and_never_the_password(url, words):
     while error is not None:
         assert SECRET not in "".join(traceback.format_exception_only(error))
         error = error.__cause__ or error.__context__
+
+
+def test_aurora_dsql_has_tokens_for_passwords_and_connections_below_its_hour(monkeypatch):
+    monkeypatch.setattr(database, "DSQL_BACKEND", "json")  # stands for the adapter
+
+    settings = database_settings(
+        "dsql://admin@abc.dsql.eu-west-1.on.aws/postgres?sslmode=verify-full", data_dir=DATA
+    )
+
+    assert settings == {
+        "ENGINE": "json",
+        "NAME": "postgres",
+        "USER": "admin",
+        "PASSWORD": "",
+        "HOST": "abc.dsql.eu-west-1.on.aws",
+        "PORT": "",
+        "CONN_MAX_AGE": 3000,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5, "sslmode": "verify-full"},
+    }
+
+
+def test_aurora_dsql_without_its_adapter_is_refused_in_a_sentence():
+    with pytest.raises(ConfigError, match=r"adapter isn't installed; install requirements/dsql.in"):
+        database_settings("dsql://admin@abc.dsql.eu-west-1.on.aws/postgres", data_dir=DATA)
+
+
+def test_T22_aurora_dsql_takes_no_password():
+    with pytest.raises(ConfigError, match="has no password: IAM") as caught:
+        database_settings(f"dsql://admin:{SECRET}@host/postgres", data_dir=DATA)
+
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", [f"postgresql://u:{SECRET}@h/db", "sqlite:///a", "dsql://a@h/b"])
+def test_what_says_otherwise_beside_a_secret_is_refused(url):
+    with pytest.raises(ConfigError, match="databaseSecretName is set too") as caught:
+        database_settings(url, data_dir=DATA, secret_name="db")
+
+    assert SECRET not in str(caught.value)

@@ -1,0 +1,47 @@
+"""The backend's connections. Each reads the secret anew: a rotated password is found by itself."""
+
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, OperationalError
+from django.db.backends.postgresql import base as postgresql
+from django.views.decorators.debug import sensitive_variables
+
+from estserver.config import ConfigError
+from estserver.database import SECRET_NAME
+from estserver.postgresql_secret.content import with_secret
+from pki.exceptions import OperatorError
+from pki.secret_store import use_secret
+
+
+class DatabaseWrapper(postgresql.DatabaseWrapper):
+    """Django's PostgreSQL, with the secret's host, database, user and password."""
+
+    def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
+        super().__init__(settings_dict, alias)
+        self._configured = settings_dict
+
+    @sensitive_variables()
+    def get_connection_params(self) -> dict[str, Any]:
+        """What psycopg connects with.
+
+        Raises ``OperationalError``, as for a database that can't be reached: clients are asked to
+        come again, and the log has the sentence.
+        """
+        name = self._configured[SECRET_NAME]
+        try:
+            self.settings_dict = with_secret(self._configured, name, _content(name))
+        except (OperatorError, ConfigError) as error:
+            raise OperationalError(str(error)) from error
+        params: dict[str, Any] = super().get_connection_params()
+        return params
+
+
+@sensitive_variables()
+def _content(name: str) -> bytes:
+    value = use_secret(name)
+    if value is None:
+        raise OperatorError(
+            f"there is no secret {name}, or it is empty; correct databaseSecretName, or create it "
+            "in the functions' region"
+        )
+    return value.content
