@@ -8,3 +8,6 @@ class ESTServerConfig(AppConfig):
 
     name = "estserver"
     verbose_name = "EST server"
+
+    def ready(self) -> None:
+        from estserver import checks  # noqa: F401  # registers Django's system checks

@@ -36,7 +36,7 @@ Relative paths start at the directory that holds `manage.py`. Times are UTC.
 |---|---|
 | `EST_CONFIG` | The file to read instead of `config/config.yaml`. |
 | `EST_DATA_DIR` | The directory of all local state; `var` when not set. |
-| `DATABASE_URL` | The database; wins over `databaseUrl`. |
+| `DATABASE_URL` | The database; wins over `databaseUrl` and `databaseSecretName`. |
 
 ## The database
 
@@ -46,6 +46,13 @@ Relative paths start at the directory that holds `manage.py`. Times are UTC.
 | `sqlite:///name.sqlite3` | SQLite: a file in the data directory |
 | `sqlite:////srv/est/name.sqlite3` | SQLite: a file anywhere |
 | `postgresql://user:password@host:5432/name?sslmode=verify-full` | PostgreSQL |
+| not set, or `postgresql://host:5432/name`, with `databaseSecretName` | PostgreSQL; the secret says the rest, and each new connection reads it |
+| `dsql://user@host/postgres` | Aurora DSQL, with a token of IAM's for a password; needs `requirements/dsql.in` |
+
+On Lambda it is one of the last three: SQLite's file would be lost, and a password isn't packaged. TLS is required
+with a secret, unless a URL in it has another `sslmode`. With the AWS Parameters and Secrets Lambda extension (a layer)
+functions read secrets without boto3, at a shorter cold start; a rotated password is then found after five
+minutes at the latest (`SECRETS_MANAGER_TTL`).
 
 Percent-encode special characters of user and password: `%40` for `@`, `%2F` for `/`.
 """

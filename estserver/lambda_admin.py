@@ -23,8 +23,11 @@ from django.core.management import CommandError, call_command
 from django.utils.module_loading import import_string
 from zappa.handler import LambdaHandler  # type: ignore[import-untyped]
 
+from estserver.checks import refuse_unsafe_settings
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "estserver.settings.admin")
 django.setup()
+refuse_unsafe_settings()
 
 logger = logging.getLogger(__name__)
 

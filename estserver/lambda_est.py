@@ -16,8 +16,10 @@ gc.disable()
 from apig_wsgi import make_lambda_handler  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
+from estserver.checks import refuse_unsafe_settings  # noqa: E402
 from estserver.wsgi_est import application  # noqa: E402
 
+refuse_unsafe_settings()
 _ = get_resolver().url_patterns
 
 # Bodies are base64 in real events, and whatever isn't text goes back as base64 (binary support);

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import close_old_connections
 
 from estserver.enrollment import run_pending_hooks
+from estserver.measures import report
 from iotprov.provisioning.outbox import enqueue_expired
 from iotprov.provisioning.worker import drain
 from pki.intents import settle_intents
@@ -22,11 +23,11 @@ DRAIN_SECONDS = 40.0
 
 
 def every_minute(event: Any, context: Any) -> None:
-    """Run the post hooks that are due, and make AWS IoT agree with the record.
+    """Run the post hooks that are due, make AWS IoT agree with the record, and measure.
 
     Raises the first failure after all has been tried, so that the function counts as failed.
     """
-    _run_each(run_pending_hooks, _drain)
+    _run_each(run_pending_hooks, _drain, report)
 
 
 def every_hour(event: Any, context: Any) -> None:

@@ -75,7 +75,10 @@ def ensure_secret_key(name: str, *, place: Place = HERE, kms_key_id: str = "") -
 def _of_secret(name: str) -> str:
     from pki.secret_store import use_secret
 
-    value = use_secret(name)
+    try:
+        value = use_secret(name)
+    except OperatorError as error:
+        raise ImproperlyConfigured(str(error)) from error
     if value is None:
         raise ImproperlyConfigured(
             f"there is no secret {name} to sign the admin's sessions with; deploying makes it "

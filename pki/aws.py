@@ -5,6 +5,7 @@ installation that doesn't use AWS never pays for it, nor does `/cacerts`.
 """
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +76,8 @@ def client(service: str, place: Place = HERE, *, patience: int = READ_TIMEOUT) -
     either: whoever waits for it has no time for that. Raises ``RemoteFailure`` when there is no
     region, or the role can't be assumed. ``AWS_ENDPOINT_URL`` works, as everywhere in boto3.
     """
-    region = place.region or pki_settings().aws_region
+    # boto3 itself knows AWS_DEFAULT_REGION only; every other tool of AWS's knows this one.
+    region = place.region or pki_settings().aws_region or os.environ.get("AWS_REGION", "")
     key = (service, region, place.role_arn, patience)
     made = _clients.get(key)
     if made is None:

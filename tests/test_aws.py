@@ -35,6 +35,13 @@ def test_a_target_has_its_own_region_and_account(aws_cloud):
     assert account_of(other) == "210987654321"
 
 
+def test_AWS_REGION_names_the_region_as_it_does_for_AWSs_other_tools(aws_cloud, monkeypatch):
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+
+    assert region_of(HERE) == "eu-west-1"
+
+
 def test_a_client_is_made_once_and_bounded(aws_cloud):
     client = aws.client("kms")
 

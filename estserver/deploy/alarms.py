@@ -7,12 +7,7 @@ from typing import Any
 from estserver.deploy.calls import Call, ask, ask_all
 from estserver.deploy.deployment import STAGES, Deployment, tags_from
 from estserver.deploy.steps import DONE, Plan, Step
-
-METRIC_NAMESPACE = "EST"
-"""Of what only the database knows. Whoever reports it prints a line in CloudWatch's embedded
-metric format, with the dimension ``Project``, into the function's log, which takes no right.
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html
-"""
+from estserver.metrics import CA_DAYS, NAMESPACE, OUTBOX_AGE
 
 PERIOD = 300  # seconds
 DAY = 86_400  # seconds
@@ -115,8 +110,8 @@ def _of_the_database(deployment: Deployment) -> Iterator[Alarm]:
         f"{deployment.project}-outbox-age",
         "AWS IoT hasn't been told of certificates for a quarter of an hour: see the outbox in the "
         "admin.",
-        METRIC_NAMESPACE,
-        "OutboxAgeSeconds",
+        NAMESPACE,
+        OUTBOX_AGE,
         own,
         "Maximum",
         MORE,
@@ -125,8 +120,8 @@ def _of_the_database(deployment: Deployment) -> Iterator[Alarm]:
     yield Alarm(
         f"{deployment.project}-ca-days",
         "A CA expires within three months: begin its rollover (ca_successor).",
-        METRIC_NAMESPACE,
-        "CADaysToExpiry",
+        NAMESPACE,
+        CA_DAYS,
         own,
         "Minimum",
         LESS,

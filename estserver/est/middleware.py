@@ -3,12 +3,15 @@
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from estserver.est import renderers
 from estserver.est.identity import Caller, EndpointNotAllowed, caller
+from estserver.metrics import enrollment
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
 from pki.models.fields import new_identifier
@@ -16,6 +19,8 @@ from pki.prepared import Prepared
 from pki.reasons import Reason
 
 logger = logging.getLogger("estserver.request")
+
+_ENROLLING = ("/simpleenroll", "/simplereenroll")
 
 
 class ESTRequest(HttpRequest):
@@ -69,7 +74,7 @@ class RequestMiddleware:
 
 def _log(request: ESTRequest, response: HttpResponse, seconds: float) -> None:
     """Never the CSR, never a header: what they say that matters is here already, checked."""
-    fields = {
+    fields: dict[str, Any] = {
         "request_id": request.request_id,
         "method": request.method,
         "path": request.path,
@@ -83,4 +88,6 @@ def _log(request: ESTRequest, response: HttpResponse, seconds: float) -> None:
         fields |= {"thing": issued.common_name, "serial_number": issued.serial_number}
     if request.refused is not None:
         fields |= {"reason": request.refused.reason.code, "why": request.refused.message}
+    if settings.IS_LAMBDA and request.path.endswith(_ENROLLING):
+        fields |= enrollment(response.status_code, fields.get("reason"))
     logger.info("request", extra={"fields": {k: v for k, v in fields.items() if v is not None}})

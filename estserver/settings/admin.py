@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "estserver",
 ]
 MIDDLEWARE = [
+    "estserver.source_address.SourceAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -109,4 +110,9 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = IS_LAMBDA
 CSRF_COOKIE_SECURE = IS_LAMBDA
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_LAMBDA else 0
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # other names below the admin's aren't ours to promise HTTPS for
+    "security.W008",  # API Gateway answers on HTTPS only: there is nothing to redirect
+    "security.W021",  # browsers' preload list is for the owner of the whole domain
+]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # a denylist CSV, a truststore

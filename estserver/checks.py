@@ -1,0 +1,172 @@
+"""System checks: settings that have to be as they are, and what goes wrong with others.
+
+`manage.py check` runs those that hold everywhere, `check --deploy` all, and a function on Lambda
+doesn't start with one that fails. Each takes the settings as an argument, so that a test can show
+it any.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register, run_checks
+from django.core.exceptions import ImproperlyConfigured
+
+TAG = "estserver"
+YEAR = 365 * 24 * 3600  # seconds
+EST_BODY = 64 * 1024  # bytes
+PASSWORD_LENGTH = 12
+
+_PASSWORDS = "django.contrib.auth.password_validation."
+_DRF_DEFAULTS = (
+    "DEFAULT_AUTHENTICATION_CLASSES",
+    "DEFAULT_PARSER_CLASSES",
+    "DEFAULT_RENDERER_CLASSES",
+)
+_DRF_OF_PEOPLE = ("BrowsableAPI", "SessionAuthentication", "BasicAuthentication", "FormParser")
+
+
+@register(TAG)
+def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What holds on every machine."""
+    return [*of_both_sides(settings), *_of_this_side(settings), *of_zappa(settings.BASE_DIR)]
+
+
+@register(TAG, deploy=True)
+def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What holds wherever strangers can come: on Lambda."""
+    return [*of_production(settings)]
+
+
+def refuse_unsafe_settings() -> None:
+    """Keep a function on Lambda from starting when one of these checks fails.
+
+    Raises ``ImproperlyConfigured`` with a line for each problem.
+    """
+    if not settings.IS_LAMBDA:
+        return
+    found = run_checks(tags=[TAG], include_deployment_checks=True)
+    if problems := [message for message in found if message.is_serious()]:
+        raise ImproperlyConfigured("\n".join(f"{each.id}: {each.msg}" for each in problems))
+
+
+def of_both_sides(chosen: Any) -> Iterator[CheckMessage]:
+    """E002, E003, E031: names, what a client may claim, and the time a statement may take."""
+    wild = [name for name in chosen.ALLOWED_HOSTS if name.startswith((".", "*"))]
+    if wild:
+        yield _error(2, f"ALLOWED_HOSTS has the wildcard {wild[0]!r}; name each host")
+    claims = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
+    for name in claims:
+        if getattr(chosen, name, None):
+            yield _error(3, f"{name} is set, and lets clients say what only the gateway knows")
+    database = chosen.DATABASES["default"]
+    options = str(database.get("OPTIONS", {}).get("options", ""))
+    if "postgresql" in database["ENGINE"] and "statement_timeout=" not in options:
+        yield _error(31, "DATABASES has no statement_timeout: one query could take every request")
+
+
+def _of_this_side(chosen: Any) -> Iterator[CheckMessage]:
+    is_people = "django.contrib.admin" in chosen.INSTALLED_APPS
+    return of_people_side(chosen) if is_people else of_device_side(chosen)
+
+
+def of_people_side(chosen: Any) -> Iterator[CheckMessage]:
+    """E012 to E015: frames, scripts, who may see a page, and passwords."""
+    if chosen.X_FRAME_OPTIONS != "DENY" or not _has(chosen, "XFrameOptionsMiddleware"):
+        yield _error(12, "pages may be framed; set X_FRAME_OPTIONS to DENY, with its middleware")
+    directives = getattr(chosen, "CONTENT_SECURITY_POLICY", {}).get("DIRECTIVES", {})
+    lax = [name for name, sources in directives.items() if _is_lax(sources)]
+    if "default-src" not in directives or not _has(chosen, "CSPMiddleware"):
+        yield _error(13, "there is no Content-Security-Policy with a default-src")
+    elif lax:
+        yield _error(
+            13, f"the Content-Security-Policy's {lax[0]} allows what is unsafe or anyone's"
+        )
+    if not _has(chosen, "LoginRequiredMiddleware"):
+        yield _error(14, "LoginRequiredMiddleware is missing: pages are open unless they say so")
+    validators = {each["NAME"]: each for each in chosen.AUTH_PASSWORD_VALIDATORS}
+    length = validators.get(f"{_PASSWORDS}MinimumLengthValidator", {}).get("OPTIONS", {})
+    if (
+        length.get("min_length", 0) < PASSWORD_LENGTH
+        or f"{_PASSWORDS}CommonPasswordValidator" not in validators
+    ):
+        yield _error(15, f"passwords may be common, or shorter than {PASSWORD_LENGTH} characters")
+
+
+def of_device_side(chosen: Any) -> Iterator[CheckMessage]:
+    """E020 to E022: how much is read, and that nothing of the people side is there."""
+    limit = chosen.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if limit is None or limit > EST_BODY:
+        yield _error(20, f"DATA_UPLOAD_MAX_MEMORY_SIZE is {limit}; wanted {EST_BODY} at most")
+    of_people = [
+        name for name in (*chosen.INSTALLED_APPS, *chosen.MIDDLEWARE) if "django.contrib" in name
+    ]
+    if of_people:
+        yield _error(21, f"{of_people[0]} has no place on the device side: no sessions, no admin")
+    drf: Mapping[str, Any] = chosen.REST_FRAMEWORK
+    for name in _DRF_DEFAULTS:
+        classes = drf.get(name)
+        # Not set, it is the library's own default, which has them.
+        if classes is None or any(word in each for each in classes for word in _DRF_OF_PEOPLE):
+            yield _error(22, f"REST_FRAMEWORK's {name} has what is for people with a browser")
+
+
+def of_production(chosen: Any) -> Iterator[CheckMessage]:
+    """E001, E004, E010, E011, E030, E032: what a laptop may do and a server mustn't."""
+    if chosen.DEBUG:
+        yield _error(1, "DEBUG is on: error pages would show settings and what is in memory")
+    database = chosen.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        yield _error(30, "the database is SQLite, whose file is lost with each Lambda environment")
+    elif database["CONN_MAX_AGE"] != 0 and not database["CONN_HEALTH_CHECKS"]:
+        yield _error(32, "connections are kept without CONN_HEALTH_CHECKS: a frozen one is dead")
+    if "django.contrib.admin" not in chosen.INSTALLED_APPS:
+        return
+    try:
+        _ = str(chosen.SECRET_KEY)
+    except ImproperlyConfigured as error:
+        yield _error(4, str(error))
+    for name in ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY"):
+        if not getattr(chosen, name):
+            yield _error(10, f"{name} is off: the cookie could be read on its way, or by a script")
+    if chosen.SECURE_HSTS_SECONDS < YEAR or not _has(chosen, "SecurityMiddleware"):
+        yield _error(11, f"browsers aren't told to keep to HTTPS for a year ({YEAR} seconds)")
+
+
+def of_zappa(base: Path) -> Iterator[CheckMessage]:
+    """E040, E041: what Zappa is told, where it is told (a package has no such file)."""
+    try:
+        stages: dict[str, dict[str, Any]] = json.loads((base / "zappa_settings.json").read_text())
+    except FileNotFoundError:
+        return
+    except ValueError as error:
+        yield _error(41, f"zappa_settings.json can't be read: {error}")
+        return
+    for stage, said in stages.items():
+        if said.get("context_header_mappings"):
+            yield _error(
+                40,
+                f"zappa_settings.json: {stage} has context_header_mappings, which clients can "
+                "overwrite; remove it",
+            )
+        if said.get("debug") or said.get("log_level") == "DEBUG":
+            yield _error(
+                41,
+                f"zappa_settings.json: {stage} logs whole events or answers with tracebacks; set "
+                'debug to false and log_level to "INFO"',
+            )
+
+
+def _has(chosen: Any, middleware: str) -> bool:
+    return any(name.endswith(f".{middleware}") for name in chosen.MIDDLEWARE)
+
+
+def _is_lax(sources: Iterable[object]) -> bool:
+    return any("unsafe-" in str(source) or "*" in str(source) for source in sources)
+
+
+def _error(number: int, message: str) -> Error:
+    return Error(message, id=f"estserver.E{number:03}")

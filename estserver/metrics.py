@@ -1,0 +1,62 @@
+"""What CloudWatch counts: fields of a log line, in its embedded metric format.
+
+CloudWatch reads the numbers from the function's log. That takes no right, no call and no library.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+NAMESPACE = "EST"
+OUTBOX_AGE = "OutboxAgeSeconds"
+CA_DAYS = "CADaysToExpiry"
+ENROLLMENTS = "Enrollments"
+
+_SERVER_ERROR = 500
+_REFUSED = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number with CloudWatch's unit for it (``Count``, ``Seconds``, ``None``)."""
+
+    name: str
+    value: float
+    unit: str
+
+
+def metric_fields(*metrics: Metric, by: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The fields that make a log line count ``metrics``.
+
+    They have the dimension ``Project``, and are counted by each further one of ``by`` in turn: by
+    the first, then by the first and second.
+    """
+    dimensions = {"Project": settings.CONFIG.deployment.project_name, **(by or {})}
+    names = list(dimensions)
+    return {
+        **dimensions,
+        **{metric.name: metric.value for metric in metrics},
+        "_aws": {
+            "Timestamp": int(time.time() * 1000),
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": NAMESPACE,
+                    "Dimensions": [names[:count] for count in range(1, len(names) + 1)],
+                    "Metrics": [{"Name": each.name, "Unit": each.unit} for each in metrics],
+                }
+            ],
+        },
+    }
+
+
+def enrollment(status: int, reason: str | None) -> dict[str, Any]:
+    """One enrollment or renewal that was answered: ``ok``, ``refused`` or ``failed``, and why."""
+    outcome = "ok"
+    if status >= _REFUSED:
+        outcome = "failed" if status >= _SERVER_ERROR else "refused"
+    by = {"Outcome": outcome} | ({"Reason": reason} if reason else {})
+    return metric_fields(Metric(ENROLLMENTS, 1, "Count"), by=by)
