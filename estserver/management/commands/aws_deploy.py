@@ -1,11 +1,13 @@
 """Set up in AWS what Zappa doesn't."""
 
+import json
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from estserver.deploy import run
 from estserver.deploy.command import DeployCommand
+from estserver.deploy.deployer import deployer_policy
 from estserver.deploy.deployment import STAGES, current_deployment
 from pki.commands import command_actor
 
@@ -25,6 +27,11 @@ class Command(DeployCommand):
         part = parser.add_mutually_exclusive_group()
         part.add_argument("--prepare", action="store_true", help="what zappa deploy needs, only")
         part.add_argument("--finish", choices=STAGES, help="what comes after zappa deploy, only")
+        part.add_argument(
+            "--permissions",
+            action="store_true",
+            help="print the policy that whoever deploys needs, and do nothing",
+        )
         parser.add_argument(
             "--dry-run", action="store_true", help="print each call with its parameters, make none"
         )
@@ -45,6 +52,9 @@ class Command(DeployCommand):
         **options: Any,
     ) -> None:
         """A line for each step, and one at the end."""
+        if options["permissions"]:
+            self.say(json.dumps(deployer_policy(current_deployment()), indent=2))
+            return
         changed: tuple[str, ...] = ()
         if finish is None:
             changed += run.prepare(say=self.say, is_dry_run=dry_run).changed

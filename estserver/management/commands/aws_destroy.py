@@ -1,5 +1,6 @@
 """Take away from AWS what was deployed."""
 
+import json
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -7,6 +8,7 @@ from django.core.management.base import CommandParser
 from estserver.deploy import run
 from estserver.deploy.calls import Performer
 from estserver.deploy.command import DeployCommand
+from estserver.deploy.deployer import remover_policy
 from estserver.deploy.deployment import current_deployment
 from estserver.deploy.recipe import removable
 from estserver.deploy.steps import intentions, take_away
@@ -26,6 +28,11 @@ class Command(DeployCommand):
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument("--plan", action="store_true", help="list the calls, make none")
         what.add_argument("--yes", action="store_true", help="list them, then make them")
+        what.add_argument(
+            "--permissions",
+            action="store_true",
+            help="print the policy that this needs beside the one of aws_deploy --permissions",
+        )
         parser.add_argument(
             "--keep-secrets",
             action="store_true",
@@ -44,6 +51,9 @@ class Command(DeployCommand):
     ) -> None:
         """The list; with --yes, the deed."""
         deployment = current_deployment()
+        if options["permissions"]:
+            self.say(json.dumps(remover_policy(deployment), indent=2))
+            return
         steps = removable(deployment, with_secrets=not keep_secrets, with_iot=with_iot)
         intended = intentions(list(reversed(steps)), removing=True)
         if not intended:

@@ -1,0 +1,1 @@
+"""Proving a deployment from outside, as a device sees it: `manage.py smoke`."""

@@ -1,0 +1,43 @@
+"""The device that a smoke test plays: fresh keys, in files that go when the test ends."""
+
+import base64
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from estserver.smoke.wire import Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that nobody has seen, and what is asked for it."""
+
+    common_name: str
+    key: ec.EllipticCurvePrivateKey = field(
+        default_factory=lambda: ec.generate_private_key(ec.SECP256R1()), repr=False
+    )
+
+    @property
+    def csr(self) -> bytes:
+        """The CSR in base64, as it is sent."""
+        csr = (
+            x509.CertificateSigningRequestBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.common_name)]))
+            .sign(self.key, SHA256())
+        )
+        return base64.b64encode(csr.public_bytes(Encoding.DER))
+
+    def saved(self, certificate: x509.Certificate, directory: Path) -> Credentials:
+        """Certificate and key as files, which is what OpenSSL takes; the key for us alone."""
+        pem, key = directory / "device.pem", directory / "device.key"
+        pem.write_bytes(certificate.public_bytes(Encoding.PEM))
+        descriptor = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        return Credentials(pem, key)

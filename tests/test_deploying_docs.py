@@ -1,0 +1,51 @@
+"""docs/deploying.md and the Dockerfile name what is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands, load_command_class
+
+from estserver.deploy.logs import ACCESS_LOG_FIELDS
+from estserver.lambda_admin import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "docs/deploying.md").read_text(encoding="utf-8")
+NAMED = sorted(set(re.findall(r"manage\.py (\w+)((?: --[a-z-]+)?)", TEXT)))
+
+
+@pytest.mark.parametrize(("command", "option"), NAMED)
+def test_commands_and_options_are_there(command, option):
+    app = get_commands()[command]
+    parser = load_command_class(app, command).create_parser("manage.py", command)
+
+    assert option.strip() in {o for a in parser._actions for o in a.option_strings} | {""}
+
+
+def test_what_is_run_in_the_admins_function_may_be_run_there():
+    named = re.findall(r'\["(\w+)"', TEXT)
+
+    assert len(named) >= 2
+    assert set(named) <= COMMANDS
+
+
+def test_the_access_logs_fields_are_those_that_are_logged():
+    _, _, rest = TEXT.partition("| Field | What it tells |\n|---|---|\n")
+    rows = rest.partition("\n\n")[0].splitlines()
+
+    named = {field for row in rows for field in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+    assert len(named) > 10
+    assert named <= {*ACCESS_LOG_FIELDS}
+
+
+def test_the_image_has_every_package_and_no_key_of_this_machine():
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    copied = re.findall(r"(?m)^COPY (\S+)", dockerfile)
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+
+    assert {"estserver/", "iotprov/", "pki/"} <= {*copied}
+    assert all((ROOT / name).exists() for name in copied)
+    assert {"!" + name.rstrip("/") for name in copied} <= {*ignored}
+    assert {"config/config.yaml", "**/*.key", "**/*.pem"} <= {*ignored}
+    assert re.search(r"(?m)^USER \d+$", dockerfile)
