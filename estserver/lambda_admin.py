@@ -34,6 +34,7 @@ COMMANDS = frozenset(
     {
         "allow",
         "audit_verify",
+        "aws_truststore",
         "bootstrap_cas",
         "ca_successor",
         "check",
