@@ -356,7 +356,8 @@ class Config:
     """The whole configuration, validated.
 
     ``source`` is the file it came from, None when there is none; ``data_dir`` is an absolute path
-    under which all local state lives; ``warnings`` are sentences for ``manage.py check``.
+    under which all local state lives; ``warnings`` are sentences for ``manage.py check``;
+    ``given`` are the keys of ``Properties`` that the file sets, in order.
     """
 
     properties: Properties
@@ -364,6 +365,7 @@ class Config:
     source: Path | None
     data_dir: Path
     warnings: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
 
     def resolve(self, path: str | Path) -> Path:
         """A path of the file as an absolute one; relative paths start at the project root."""

@@ -72,6 +72,7 @@ def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:
         source=source,
         data_dir=data_dir,
         warnings=tuple(warning.render(file_name) for warning in warnings) if source else (NO_FILE,),
+        given=tuple(sorted(properties.given)),
     )
 
 

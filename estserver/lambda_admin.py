@@ -37,6 +37,7 @@ COMMANDS = frozenset(
     {
         "allow",
         "audit_verify",
+        "aws_truststore",
         "bootstrap_cas",
         "ca_successor",
         "check",

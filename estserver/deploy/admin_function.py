@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from estserver.deploy.calls import Call
 from pki import aws
 from pki.aws import HERE, Place
 from pki.exceptions import OperatorError
@@ -12,6 +13,16 @@ COMMAND_KEY = "est_command"
 
 LAMBDA_MAXIMUM = 900
 """Seconds that a function may run; a migration may take some of them."""
+
+
+def invocation(function: str, *command: str, because: str) -> Call:
+    """The call that `run_in_function` makes, to be shown."""
+    return Call(
+        "lambda",
+        "Invoke",
+        because,
+        {"FunctionName": function, "Payload": json.dumps({COMMAND_KEY: [*command]})},
+    )
 
 
 def run_in_function(function: str, *command: str, place: Place = HERE) -> str:

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from estserver.config import MADE_BY, Config
 from estserver.deploy.calls import ask
+from estserver.deploy.lambda_signers import KEYFILE, for_lambda, key_alias
 from pki import aws
 from pki.exceptions import OperatorError
 
@@ -120,7 +121,7 @@ class Deployment:
     @property
     def key_alias(self) -> str:
         """The KMS key that secrets are encrypted with."""
-        return f"alias/{self.project}-secrets"
+        return key_alias(self.config)
 
     @property
     def web_acl(self) -> str:
@@ -177,7 +178,10 @@ def current_deployment() -> Deployment:
     identity = ask("sts", "GetCallerIdentity")
     meta = aws.client("sts").meta
     return Deployment(
-        settings.CONFIG, str(identity["Account"]), str(meta.region_name), str(meta.partition)
+        for_lambda(settings.CONFIG),
+        str(identity["Account"]),
+        str(meta.region_name),
+        str(meta.partition),
     )
 
 
@@ -207,10 +211,14 @@ def check_deployment(deployment: Deployment) -> None:
                     f"{name} is a certificate in {region}, and the deployment is in "
                     f"{deployment.region}: a regional domain takes one of its own region"
                 )
-    if values.device_ca_signer == "keyfile":
-        problems.append(
-            "deviceCaSigner is keyfile: Lambda has no disk that lasts; choose secretsmanager, "
-            "kms, privateca or a signer of yours"
+    problems += [
+        f"{key} is keyfile: Lambda has no disk that lasts; choose secretsmanager (the default "
+        "there), kms, privateca or a signer of yours"
+        for key, signer in (
+            ("deviceCaSigner", values.device_ca_signer),
+            ("clientCaSigner", values.client_ca_signer),
         )
+        if signer == KEYFILE
+    ]
     if problems:
         raise OperatorError("this can't be deployed: " + "; ".join(problems))

@@ -18,6 +18,7 @@ from estserver.config import (
     ConfigError,
     key_name,
 )
+from estserver.deploy.lambda_signers import for_lambda
 
 _PROPERTY_FILES = ("iot_template_path", "iot_policy_path")
 _DEPLOYMENT_FILES = ("m_tls_truststore_certificates_chain_file", "iot_core_ca_certificate_path")
@@ -51,12 +52,14 @@ class PackagedConfig:
 
 
 def package_config(config: Config) -> PackagedConfig:
-    """Make ``config`` fit to travel.
+    """Make ``config`` fit to travel, and to run on Lambda (`for_lambda`).
 
     A databaseUrl with a password and the file of the CA's private key stay at home. Paths of other
     files are made to point into the package. Raises ConfigError for a file that doesn't exist.
     """
     files: dict[Path, Path] = {}
+    own_signers = config.properties.signers
+    config = for_lambda(config)
     properties = _with_files_packaged(config, config.properties, _PROPERTY_FILES, files)
     deployment = _with_files_packaged(config, config.deployment, _DEPLOYMENT_FILES, files)
     notes = [*config.warnings]
@@ -74,7 +77,7 @@ def package_config(config: Config) -> PackagedConfig:
     notes += [
         f"Properties.signers.{alias}.OPTIONS travels in the package; name secrets there, don't "
         "write them"
-        for alias, signer in properties.signers.items()
+        for alias, signer in own_signers.items()
         if signer.options and signer not in DEFAULT_SIGNERS.values()
     ]
     travelling = replace(

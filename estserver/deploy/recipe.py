@@ -7,6 +7,7 @@ from estserver.deploy.buckets import buckets
 from estserver.deploy.deployment import STAGES, Deployment, StageName
 from estserver.deploy.dns import AliasRecords
 from estserver.deploy.domain import CustomDomain, RootMapping
+from estserver.deploy.function_environment import FunctionEnvironment
 from estserver.deploy.iot_leftovers import IoTLeftovers
 from estserver.deploy.keys import SecretsKey
 from estserver.deploy.lockdown import Lockdown, Throttling
@@ -22,7 +23,6 @@ from estserver.deploy.steps import AnyStep
 from estserver.deploy.truststore_pushes import FirstTruststore
 from estserver.deploy.waf import WebAcl, WebAclAssociation
 from estserver.deploy.zappa_stage import AdminEndpoint, ZappaStage
-from pki.audit import SYSTEM, Actor
 
 
 def preparation(deployment: Deployment) -> list[AnyStep]:
@@ -37,18 +37,25 @@ def preparation(deployment: Deployment) -> list[AnyStep]:
     ]
 
 
-def finishing(
-    deployment: Deployment, stage: StageName, *, actor: Actor, adopts: bool = False
-) -> list[AnyStep]:
+def guarding(deployment: Deployment, stage: StageName) -> list[AnyStep]:
+    """What comes after `zappa deploy` and before anybody is led to the stage."""
+    return [
+        ZappaStage(deployment, stage),
+        FunctionEnvironment(deployment, stage),
+        WebAcl(deployment),
+        *_guards(deployment, stage),
+    ]
+
+
+def finishing(deployment: Deployment, stage: StageName, *, adopts: bool = False) -> list[AnyStep]:
     """What comes after `zappa deploy` or `zappa update` of a stage.
 
     The default endpoint is closed first and DNS is set last: nobody is led to a door that isn't
     guarded yet.
     """
     return [
-        ZappaStage(deployment, stage),
-        WebAcl(deployment),
-        *_of_stage(deployment, stage, actor=actor, adopts=adopts),
+        *guarding(deployment, stage),
+        *_doors(deployment, stage, adopts=adopts),
         Alarms(deployment),
     ]
 
@@ -56,7 +63,6 @@ def finishing(
 def everything(
     deployment: Deployment,
     *,
-    actor: Actor = SYSTEM,
     adopts: bool = False,
     stages: Sequence[StageName] = STAGES,
     also: Iterable[AnyStep] = (),
@@ -67,14 +73,7 @@ def everything(
     return [
         *preparation(deployment),
         WebAcl(deployment),
-        *(
-            step
-            for stage in stages
-            for step in (
-                ZappaStage(deployment, stage),
-                *_of_stage(deployment, stage, actor=actor, adopts=adopts),
-            )
-        ),
+        *(step for stage in stages for step in _of_stage(deployment, stage, adopts=adopts)),
         Alarms(deployment),
         *also,
     ]
@@ -97,19 +96,29 @@ def removable(
     return [step for step in steps if not isinstance(step, kept)]
 
 
-def _of_stage(
-    deployment: Deployment, stage: StageName, *, actor: Actor, adopts: bool
-) -> list[AnyStep]:
-    domains = deployment.domains_of(stage)
-    before: list[AnyStep] = (
-        [FirstTruststore(deployment, actor)] if stage == "est" else [AdminEndpoint(deployment)]
-    )
+def _of_stage(deployment: Deployment, stage: StageName, *, adopts: bool) -> list[AnyStep]:
+    return [
+        ZappaStage(deployment, stage),
+        FunctionEnvironment(deployment, stage),
+        *_guards(deployment, stage),
+        *_doors(deployment, stage, adopts=adopts),
+    ]
+
+
+def _guards(deployment: Deployment, stage: StageName) -> list[AnyStep]:
     return [
         Lockdown(deployment, stage),
         Throttling(deployment, stage),
         AccessLog(deployment, stage),
         WebAclAssociation(deployment, stage),
-        *before,
+    ]
+
+
+def _doors(deployment: Deployment, stage: StageName, *, adopts: bool) -> list[AnyStep]:
+    domains = deployment.domains_of(stage)
+    before: AnyStep = FirstTruststore(deployment) if stage == "est" else AdminEndpoint(deployment)
+    return [
+        before,
         *(CustomDomain(deployment, domain, adopts) for domain in domains),
         *(RootMapping(deployment, domain) for domain in domains),
         *(AliasRecords(deployment, domain, adopts) for domain in domains),

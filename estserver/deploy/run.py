@@ -1,9 +1,11 @@
 """Deploying as one reads it: prepare, Zappa, finish."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
-from django.db import DatabaseError, InterfaceError
+from django.conf import settings
 
+from estserver.deploy.admin_function import run_in_function
 from estserver.deploy.calls import Clock, Performer
 from estserver.deploy.deployment import (
     STAGES,
@@ -12,12 +14,13 @@ from estserver.deploy.deployment import (
     check_deployment,
     current_deployment,
 )
-from estserver.deploy.recipe import finishing, preparation
+from estserver.deploy.lambda_signers import defaulted_signers
+from estserver.deploy.recipe import finishing, guarding, preparation
+from estserver.deploy.setting_up import FIRST_ACTIVATION, set_up
 from estserver.deploy.steps import AnyStep, Intended, Outcome, carry_out, intentions
-from estserver.deploy.truststore_pushes import record_first_activation
+from estserver.deploy.truststore_object import latest_version
 from estserver.deploy.zappa_stage import look_at_stage
-from pki.audit import Actor
-from pki.exceptions import OperatorError, PKIError
+from pki.exceptions import OperatorError
 
 Say = Callable[[str], None]
 
@@ -51,32 +54,51 @@ def prepare(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -
     """What `zappa deploy` needs: buckets, roles, key, logs. Raises ``OperatorError``."""
     deployment = current_deployment()
     check_deployment(deployment)
+    if keys := defaulted_signers(settings.CONFIG):
+        say(
+            f"{' and '.join(keys)} not set: on Lambda the CAs' keys are kept in Secrets Manager "
+            "(secretsmanager)"
+        )
     return deploy(preparation(deployment), say=say, is_dry_run=is_dry_run, clock=clock)
 
 
 def finish(
     stage: StageName,
     *,
-    actor: Actor,
     say: Say,
     is_dry_run: bool = False,
     adopts: bool = False,
     clock: Clock | None = None,
 ) -> Outcome:
-    """What comes after `zappa deploy` or `zappa update`. Raises ``OperatorError``."""
+    """What comes after `zappa deploy` or `zappa update`, whichever stage was first.
+
+    The admin's function makes schema and CAs; est has to wait for them, and is finished with the
+    admin's if it did. Raises ``OperatorError``; run again, it goes on from there.
+    """
     deployment = current_deployment()
     check_deployment(deployment)
-    steps = finishing(deployment, stage, actor=actor, adopts=adopts)
-    outcome = deploy(steps, say=say, is_dry_run=is_dry_run, clock=clock)
-    if stage == "est" and not is_dry_run:
-        try:
-            record_first_activation(deployment, actor=actor)
-        except (DatabaseError, InterfaceError, PKIError) as error:
-            say(
-                "note: the database can't be reached from here, so that the truststore's "
-                f"activation isn't on record ({str(error).strip()})"
-            )
-    return outcome
+    go = partial(deploy, say=say, is_dry_run=is_dry_run, clock=clock)
+    deployed = deployed_stages(deployment)
+    is_waiting = not latest_version(deployment)
+    if stage == "est" and is_waiting and "admin" not in deployed:
+        outcome = go(guarding(deployment, "est"))
+        say(
+            "what is missing: est has no domain before there is a client CA; zappa deploy admin "
+            "makes it, and then finishes est"
+        )
+        return outcome
+    outcome = go(finishing(deployment, stage, adopts=adopts))
+    changed, notes = outcome.changed, outcome.notes
+    if stage == "admin":
+        set_up(deployment, say=say, is_dry_run=is_dry_run)
+        if is_waiting and "est" in deployed:
+            outcome = go(finishing(deployment, "est", adopts=adopts))
+            changed, notes = changed + outcome.changed, notes + outcome.notes
+        elif "est" not in deployed:
+            say("what is missing: the devices' side; zappa deploy est")
+    if "est" in deployed and not is_dry_run:
+        run_in_function(deployment.function("admin"), *FIRST_ACTIVATION)
+    return Outcome(changed, notes)
 
 
 def deployed_stages(deployment: Deployment) -> list[StageName]:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
+from estserver.deploy.admin_function import invocation, run_in_function
 from estserver.deploy.calls import Call, Performer
 from estserver.deploy.deployment import Deployment, Domain
 from estserver.deploy.domain import CustomDomain, SeenDomain, look_at_domain
+from estserver.deploy.setting_up import FIRST_PUSH
 from estserver.deploy.steps import DONE, Blocked, Plan, Step, carry_out
 from estserver.deploy.truststore import (
     Bundle,
@@ -23,6 +25,7 @@ from estserver.deploy.truststore_object import (
     put_call,
     read_version,
 )
+from estserver.deploy.zappa_stage import look_at_stage
 from estserver.models import TruststorePush
 from pki import audit
 from pki.audit import Actor
@@ -204,10 +207,13 @@ def _record(
 
 @dataclass(frozen=True)
 class FirstTruststore(Step[str]):
-    """The object that the domain is made with; afterwards it is `aws_truststore`'s."""
+    """The object that the domain is made with; afterwards it is `aws_truststore`'s.
+
+    The admin's function puts it there: it has the database with the CAs and the record. The one
+    that we would find here may be a laptop's own.
+    """
 
     deployment: Deployment
-    actor: Actor
     name = "est: truststore"
 
     def look(self) -> str:
@@ -215,22 +221,20 @@ class FirstTruststore(Step[str]):
         return latest_version(self.deployment)
 
     def plan(self, seen: str) -> Plan:
-        """Put the CAs on record there, if nothing lies there."""
+        """Have the CAs on record put there, if nothing lies there."""
         if seen:
             return DONE
+        if not look_at_stage(self.deployment, "admin").is_deployed:
+            raise Blocked(
+                "there is no client CA yet: zappa deploy admin makes it, and then finishes est"
+            )
         because = "there is no truststore yet"
-        return Plan((put_call(self.deployment, wanted_bundle(), because),))
+        return Plan((invocation(self.deployment.function("admin"), *FIRST_PUSH, because=because),))
 
     def apply(self, plan: Plan, performer: Performer) -> None:
-        """Put it, and record that."""
+        """Put it and record that, where the database is."""
         performer.say(f"  {plan.calls[0].because}")
-        push(
-            self.deployment,
-            wanted_bundle(),
-            actor=self.actor,
-            reason="first deployment",
-            performer=performer,
-        )
+        run_in_function(self.deployment.function("admin"), *FIRST_PUSH)
 
 
 @dataclass(frozen=True)

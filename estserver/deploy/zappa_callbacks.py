@@ -26,21 +26,23 @@ WITHOUT_AWS = ("package", "template", "save-python-settings-file")
 def before_anything(cli: Any) -> None:
     """Hand the configuration's values to Zappa; before a deployment, make what it needs."""
     with _in_our_words():
+        from django.conf import settings as django_settings
+
         from estserver.deploy import run, zappa_settings
         from estserver.deploy.deployment import current_deployment
         from pki.exceptions import RemoteFailure
 
         if cli.command in DEPLOYING:
             run.prepare(say=_say)
+        committed = zappa_settings.read_settings()
         try:
-            deployment = current_deployment()
+            settings = zappa_settings.rendered(committed, current_deployment())
         except RemoteFailure as error:
             if cli.command not in WITHOUT_AWS:
                 raise
-            _say(f"without an AWS account, zappa_settings.json counts as it is ({error.code})")
-            return
-        settings = zappa_settings.rendered(zappa_settings.read_settings(), deployment)
-        path = deployment.config.data_dir / "zappa_settings.json"
+            _say(f"without an AWS account, roles and buckets aren't named ({error.code})")
+            settings = zappa_settings.rendered_without_account(committed, django_settings.CONFIG)
+        path = django_settings.CONFIG.data_dir / "zappa_settings.json"
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(zappa_settings.as_text(settings), encoding="utf-8")
         cli.load_settings(str(path))
@@ -50,9 +52,8 @@ def after_deployment(cli: Any) -> None:
     """Domain, lockdown, logs and the rest of the stage that was deployed."""
     with _in_our_words(f"{cli.api_stage} is deployed, and not finished. "):
         from estserver.deploy import run
-        from pki.commands import command_actor
 
-        run.finish(run.stage_named(cli.api_stage), actor=command_actor(), say=_say)
+        run.finish(run.stage_named(cli.api_stage), say=_say)
 
 
 @contextmanager
@@ -60,7 +61,7 @@ def _in_our_words(beginning: str = "") -> Iterator[None]:
     """Django set up, and refusals as one sentence, where Zappa would print a traceback."""
     from click import ClickException
 
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "estserver.settings.admin")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "estserver.settings.admin"
     from estserver.config import ConfigError
 
     try:

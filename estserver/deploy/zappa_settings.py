@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from estserver.config import PROJECT_ROOT
+from estserver.config import PROJECT_ROOT, Config
 from estserver.deploy.deployment import STAGES, Deployment
 from pki.exceptions import OperatorError
 
@@ -32,13 +32,11 @@ def read_settings(path: Path = SETTINGS_FILE) -> dict[str, Any]:
 
 def rendered(settings: dict[str, Any], deployment: Deployment) -> dict[str, Any]:
     """``settings`` with everything that the configuration decides."""
-    result = copy.deepcopy(settings)
-    options, values = deployment.config.deployment, deployment.config.properties
+    result = rendered_without_account(settings, deployment.config)
+    options = deployment.config.deployment
     result[COMMON] |= {
-        "project_name": deployment.project,
         "aws_region": deployment.region,
         "s3_bucket": deployment.package_bucket,
-        "timeout_seconds": values.lambda_timeout_seconds,
         "manage_roles": False,
         "route53_enabled": False,
     }
@@ -61,6 +59,19 @@ def rendered(settings: dict[str, Any], deployment: Deployment) -> dict[str, Any]
             result[stage]["domain"] = domains[0].name
         else:
             result[stage].pop("domain", None)
+    return result
+
+
+def rendered_without_account(settings: dict[str, Any], config: Config) -> dict[str, Any]:
+    """``settings`` with what a package needs; the rest follows from an account and a region."""
+    result = copy.deepcopy(settings)
+    values = config.properties
+    result[COMMON] |= {
+        "project_name": config.deployment.project_name,
+        "runtime": values.lambda_runtime,
+        "architecture": values.lambda_architecture,
+        "timeout_seconds": values.lambda_timeout_seconds,
+    }
     return result
 
 

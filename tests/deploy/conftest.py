@@ -8,11 +8,12 @@ from estserver.deploy.deployment import Deployment
 from estserver.deploy.roles import function_role
 from estserver.deploy.steps import carry_out
 from pki import aws
-from tests.deploy import moto_gaps
+from tests.deploy import moto_gaps, moto_lambda
 from tests.deploy.account import ACCOUNT, CONFIG, REGION, FakeClock, Recorder, zappa_deploy
 from tests.deploy.packages import unpacked_package
 
 moto_gaps.fill()
+moto_lambda.fill()
 
 
 @pytest.fixture(scope="module", autouse=True)

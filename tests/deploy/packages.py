@@ -1,6 +1,5 @@
 """Packages for tests: of the Python that runs the tests, unpacked as Lambda does."""
 
-import json
 import os
 import subprocess
 import sys
@@ -50,14 +49,9 @@ def unpacked_package(stage, directory):
     """Make the package of ``stage`` through Zappa, and unpack it; all in ``directory``."""
     config = directory / "config.yaml"
     config.write_text(CONFIG)
-    settings = json.loads((ROOT / "zappa_settings.json").read_text())
-    settings["common"]["runtime"] = RUNTIME
-    settings_file = directory / "zappa_settings.json"
-    settings_file.write_text(json.dumps(settings))
     package = make_package(
         stage,
         directory / f"{stage}.zip",
-        settings=settings_file,
         environ=packaging_environ(config),
     )
     root = directory / stage
@@ -68,7 +62,8 @@ def unpacked_package(stage, directory):
 
 def packaging_environ(config):
     """An environment in which only ``config`` says what is packaged, and AWS is nowhere."""
-    kept = {n: v for n, v in os.environ.items() if not n.startswith(("EST_", "DATABASE_", "AWS_"))}
+    elsewhere = ("EST_", "DATABASE_", "AWS_", "DJANGO_")
+    kept = {n: v for n, v in os.environ.items() if not n.startswith(elsewhere)}
     return kept | {
         "EST_CONFIG": str(config),
         "AWS_DEFAULT_REGION": "eu-central-1",

@@ -44,8 +44,8 @@ def answers(admin_package, tmp_path_factory):
     events_file = directory / "events.json"
     events_file.write_text(json.dumps([*events.values()]))
     printed = admin_package.run(
-        Path(__file__).with_name("admin_process.py"),
-        *(admin_package.root, events_file),
+        Path(__file__).with_name("function_process.py"),
+        *(admin_package.root, "estserver.lambda_admin.handler", events_file),
         environ={
             "EST_DATA_DIR": str(directory),
             "DATABASE_URL": f"sqlite:///{directory}/est.sqlite3",

@@ -278,7 +278,7 @@ def test_a_foreign_domain_is_never_unmapped_or_deleted(deployment, live):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Properties: {deviceCaSigner: keyfile}", "apiCustomDomainName isn't set: mutual TLS"),
+        ("Properties: {}", "apiCustomDomainName isn't set: mutual TLS"),
         (
             f"Properties: {{apiCustomDomainName: {DOMAIN}}}",
             f"apiCertificateArn isn't set: {DOMAIN} needs a server certificate in ACM",
@@ -287,7 +287,10 @@ def test_a_foreign_domain_is_never_unmapped_or_deleted(deployment, live):
             CONFIG.replace(f"{ACM}/est", "arn:aws:acm:us-east-1:123456789012:certificate/1"),
             "apiCertificateArn is a certificate in us-east-1, and the deployment is in eu-cent",
         ),
-        ("Properties: {}", "deviceCaSigner is keyfile: Lambda has no disk that lasts"),
+        (
+            "Properties: {deviceCaSigner: keyfile}",
+            "deviceCaSigner is keyfile: Lambda has no disk that lasts",
+        ),
     ],
 )
 def test_what_cant_be_deployed_is_refused_before_anything_is(configured, text, words):

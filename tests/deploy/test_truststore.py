@@ -177,9 +177,10 @@ def test_a_ca_with_live_clients_or_unknown_ones_is_missed(installation, client_c
 
 
 @pytest.fixture
-def guarded(deployment, installation, performer):
+def guarded(deployment, installation, live, performer):
     """A domain with mutual TLS, made with the CAs on record."""
-    steps = [*buckets(deployment), FirstTruststore(deployment, TESTER)]
+    live(deployment, "admin")
+    steps = [*buckets(deployment), FirstTruststore(deployment)]
     carry_out([*steps, CustomDomain(deployment, deployment.domains[0])], performer)
     version = active_version(deployment)
     activate(deployment, version, actor=TESTER, reason="first", performer=performer)

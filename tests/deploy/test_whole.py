@@ -25,31 +25,31 @@ def zone(aws_cloud):
 @pytest.fixture
 def deployed(deployment, installation, zone, performer, said):
     carry_out(preparation(deployment), performer)
-    for stage in ("est", "admin"):
+    for stage in ("admin", "est"):
         zappa_deploy(deployment, stage)
-        carry_out(finishing(deployment, stage, actor=TESTER), performer)
+        carry_out(finishing(deployment, stage), performer)
     record_first_activation(deployment, actor=TESTER)
     return deployment
 
 
 def test_a_second_run_changes_nothing(deployed, performer):
-    outcome = carry_out(everything(deployed, actor=TESTER), performer)
+    outcome = carry_out(everything(deployed), performer)
 
     assert outcome.changed == ()
-    assert intentions(everything(deployed, actor=TESTER)) == []
+    assert intentions(everything(deployed)) == []
 
 
 def test_a_dry_run_of_everything_changes_nothing(deployment, installation, zone):
     before = world()
 
-    intended = intentions(everything(deployment, actor=TESTER))
+    intended = intentions(everything(deployment))
 
     assert world() == before
     assert sum(len(each.calls) for each in intended) > 30
 
 
 def test_status_after_a_deployment_is_ok_but_for_the_certificates_that_moto_lacks(deployed):
-    rows = status(deployed, everything(deployed, actor=TESTER))
+    rows = status(deployed, everything(deployed))
 
     assert [
         row for row in rows if row.level != "OK" and not row.name.endswith("CertificateArn")
@@ -89,9 +89,9 @@ def test_destroying_leaves_what_was_there_before(deployment, installation, zone,
     aws.client("logs").create_log_group(logGroupName="/aws/lambda/other")
     before = world()
     carry_out(preparation(deployment), performer)
-    for stage in ("est", "admin"):
+    for stage in ("admin", "est"):
         zappa_deploy(deployment, stage)
-        carry_out(finishing(deployment, stage, actor=TESTER), performer)
+        carry_out(finishing(deployment, stage), performer)
 
     gone = take_away(removable(deployment), performer)
 
@@ -150,7 +150,7 @@ def test_status_names_what_somebody_changed(deployed):
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything_in_iot]}),
     )
 
-    rows = {row.name: row for row in status(deployed, everything(deployed, actor=TESTER))}
+    rows = {row.name: row for row in status(deployed, everything(deployed))}
 
     assert rows["truststore bucket"].level == "FAIL"
     assert rows["truststore bucket"].finding == "public access isn't blocked"

@@ -16,6 +16,7 @@ from estserver.deploy.truststore_pushes import (
     active_version,
     check_removals,
     push,
+    record_first_activation,
     wanted_bundle,
 )
 from estserver.models import TruststorePush
@@ -39,6 +40,11 @@ class Command(DeployCommand):
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--push", action="store_true", help="push the CAs on record, activate")
         what.add_argument("--to", metavar="VERSION", help="go back, or on, to a version")
+        what.add_argument(
+            "--record-first-activation",
+            action="store_true",
+            help="write down what a domain that aws_deploy has just made was made to trust",
+        )
         parser.add_argument(
             "--no-activate", action="store_true", help="with --push: let nothing trust it yet"
         )
@@ -60,6 +66,9 @@ class Command(DeployCommand):
     ) -> None:
         """The difference, then what was done about it."""
         deployment = current_deployment()
+        if options["record_first_activation"]:
+            record_first_activation(deployment, actor=command_actor())
+            return
         active = active_version(deployment)
         old = read_version(deployment, active) if active else EMPTY
         new = read_version(deployment, to) if to else wanted_bundle()

@@ -1,6 +1,6 @@
-"""The admin's function in a process of its own: answers a list of events, a JSON line each.
+"""A function in a process of its own: answers a list of events, a JSON line each.
 
-python -I -S -B admin_process.py DIRECTORY EVENTS
+python -I -S -B function_process.py DIRECTORY HANDLER EVENTS
 """
 
 import json
@@ -8,9 +8,18 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-directory, events_file = sys.argv[1:]
+directory, handler_path, events_file = sys.argv[1:]
 sys.path.insert(0, directory)
-handler = import_module("estserver.lambda_admin").handler
+try:
+    module, _, name = handler_path.rpartition(".")
+    handler = getattr(import_module(module), name)
+except Exception as error:  # noqa: BLE001 - as Lambda's own runtime does
+    broken = error
+
+    def handler(event, context):
+        raise broken
+
+
 for event in json.loads(Path(events_file).read_text()):
     try:
         answer = handler(event, None)

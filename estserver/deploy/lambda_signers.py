@@ -1,0 +1,47 @@
+"""Who signs on Lambda when the configuration doesn't say: Secrets Manager, as in the CDK sample."""
+
+from dataclasses import replace
+
+from estserver.config import DEFAULT_SIGNERS, Config
+
+KEYFILE = "keyfile"
+SECRETS_MANAGER = "secretsmanager"
+
+
+def for_lambda(config: Config) -> Config:
+    """``config`` with Secrets Manager for each CA whose signer isn't named.
+
+    By default keys are files, and Lambda has no disk that lasts. The secrets are encrypted with
+    the deployment's own KMS key, unless ``signers`` says otherwise. A signer that the file names
+    stays, even one that `check_deployment` refuses.
+    """
+    keys = defaulted_signers(config)
+    if not keys:
+        return config
+    signers = dict(config.properties.signers)
+    if signers[SECRETS_MANAGER] == DEFAULT_SIGNERS[SECRETS_MANAGER]:
+        options = {"kmsKeyId": key_alias(config)}
+        signers[SECRETS_MANAGER] = replace(signers[SECRETS_MANAGER], options=options)
+    properties = replace(config.properties, signers=signers)
+    if "deviceCaSigner" in keys:
+        properties = replace(properties, device_ca_signer=SECRETS_MANAGER)
+    if "clientCaSigner" in keys:
+        properties = replace(properties, client_ca_signer=SECRETS_MANAGER)
+    return replace(config, properties=properties)
+
+
+def defaulted_signers(config: Config) -> tuple[str, ...]:
+    """The keys that `for_lambda` gives another value than a laptop's."""
+    return tuple(
+        key
+        for key, signer in (
+            ("deviceCaSigner", config.properties.device_ca_signer),
+            ("clientCaSigner", config.properties.client_ca_signer),
+        )
+        if signer == KEYFILE and key not in config.given
+    )
+
+
+def key_alias(config: Config) -> str:
+    """The KMS key that secrets are encrypted with."""
+    return f"alias/{config.deployment.project_name}-secrets"

@@ -1,0 +1,34 @@
+"""What runs inside the admin's function once it is there: the schema, the CAs, AWS IoT."""
+
+from collections.abc import Callable
+
+from estserver.config import Config
+from estserver.deploy.admin_function import run_in_function
+from estserver.deploy.deployment import Deployment
+
+FIRST_PUSH = ("aws_truststore", "--push", "--no-activate", "--reason", "first deployment")
+FIRST_ACTIVATION = ("aws_truststore", "--record-first-activation")
+
+
+def commands(config: Config) -> list[tuple[str, ...]]:
+    """The commands in their order; each leaves alone what is there already."""
+    wanted: list[tuple[str, ...]] = [("migrate", "--no-input"), ("bootstrap_cas",)]
+    if config.deployment.configure_jitp or config.iot_provisioning != "none":
+        wanted.append(("sync_policy",))
+        if config.deployment.configure_jitp:
+            wanted.append(("sync_template",))
+        wanted.append(("register_ca",))
+    return wanted
+
+
+def set_up(deployment: Deployment, *, say: Callable[[str], None], is_dry_run: bool) -> None:
+    """Run the commands, and say what each printed. Raises ``OperatorError`` at the first that
+    fails; run again, those before it find nothing to do.
+    """
+    for command in commands(deployment.config):
+        say(f"in the admin's function: {' '.join(command)}")
+        if is_dry_run:
+            continue
+        printed = run_in_function(deployment.function("admin"), *command)
+        for line in printed.splitlines():
+            say(f"  {line}")

@@ -1,0 +1,96 @@
+"""Lambda as far as moto leaves it out: functions that run, and the list of their URLs.
+
+moto runs functions in Docker. Here the zip that was uploaded is unpacked, and its handler called
+in an isolated process with the function's environment, as in `function_process`. A zip without our
+code stands for the admin's function, which then is this process, with this test's database.
+"""
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from moto.awslambda import urls
+from moto.awslambda.models import LambdaFunction
+from moto.awslambda.responses import LambdaResponse
+
+PROGRAM = Path(__file__).with_name("function_process.py")
+SECONDS = 120
+
+surroundings = {}
+"""What real Lambda has and the function's own environment doesn't: where AWS is, credentials."""
+_unpacked = {}
+
+
+def _invoke_lambda(self, event=None):
+    """Returns the answer, whether it is an error, and the log."""
+    with zipfile.ZipFile(io.BytesIO(self.code_bytes)) as archive:
+        is_ours = any(name.startswith("estserver/") for name in archive.namelist())
+        root = _unpack(archive, self.code_bytes) if is_ours else None
+    answer = _in_a_process(self, root, event) if root else _here(event)
+    return json.dumps(answer), "errorType" in answer, ""
+
+
+def _unpack(archive, data):
+    digest = hashlib.sha256(data).hexdigest()
+    if digest not in _unpacked:
+        _unpacked[digest] = tempfile.TemporaryDirectory(prefix="est-function-")
+        archive.extractall(_unpacked[digest].name)
+    return _unpacked[digest].name
+
+
+def _in_a_process(function, root, event):
+    environ = {
+        "PATH": os.environ["PATH"],
+        "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
+        "AWS_REGION": function.region,
+        "AWS_DEFAULT_REGION": function.region,
+        "LAMBDA_TASK_ROOT": root,
+        **surroundings,
+        **function.environment_vars,
+    }
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as events_file:
+        json.dump([event], events_file)
+        events_file.flush()
+        done = subprocess.run(
+            # -B: Lambda's directory is read-only, so no byte code is written there either.
+            [sys.executable, "-I", "-S", "-B", str(PROGRAM), root, function.handler]
+            + [events_file.name],
+            cwd=root,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+    answers = [line for line in done.stdout.splitlines() if line.startswith("answer ")]
+    if not answers:
+        return {"errorType": "Runtime.ExitError", "errorMessage": done.stderr[-2000:]}
+    return json.loads(answers[0].removeprefix("answer "))
+
+
+def _here(event):
+    from django.db import connections
+
+    from estserver.lambda_admin import COMMAND_KEY, run_command
+
+    try:
+        return run_command(event[COMMAND_KEY])
+    finally:
+        connections.close_all()  # those of the server's thread
+
+
+def _list_function_url_configs(self):
+    return json.dumps({"FunctionUrlConfigs": []})
+
+
+def fill():
+    """Once per process, before the server starts."""
+    LambdaFunction._invoke_lambda = _invoke_lambda
+    LambdaResponse.list_function_url_configs = _list_function_url_configs
+    path = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/urls/?$"
+    urls.url_paths[path] = LambdaResponse.dispatch
