@@ -504,8 +504,12 @@ def test_each_target_has_a_row_and_fails_for_itself(cloud, in_mode, enroll, sett
 
     row = record(enroll())  # nothing is prepared in us-east-1
 
-    assert {one.target: one.state for one in rows()} == {"eu": "settled", "us": "pending"}
-    assert f"the policy {POLICY} doesn't exist there" in rows()[1].error
+    by_target = {one.target: one for one in rows()}
+    assert {name: one.state for name, one in by_target.items()} == {
+        "eu": "settled",
+        "us": "pending",
+    }
+    assert f"the policy {POLICY} doesn't exist there" in by_target["us"].error
     other = Cloud.prepared("us-east-1")
     settle_all()
     other.check_agreement({row: active("sensor-1")})
