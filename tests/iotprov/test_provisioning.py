@@ -502,14 +502,18 @@ def test_each_target_has_a_row_and_fails_for_itself(cloud, in_mode, enroll, sett
     in_mode("register")
     settings.IOT = replace(settings.IOT, targets=(IoTTarget("eu"), IoTTarget("us", "us-east-1")))
 
-    row = record(enroll())  # nothing is prepared in us-east-1
+    certificate = record(enroll())  # nothing is prepared in us-east-1
 
-    assert {one.target: one.state for one in rows()} == {"eu": "settled", "us": "pending"}
-    assert f"the policy {POLICY} doesn't exist there" in rows()[1].error
+    by_target = {one.target: one for one in rows()}
+    assert {name: one.state for name, one in by_target.items()} == {
+        "eu": "settled",
+        "us": "pending",
+    }
+    assert f"the policy {POLICY} doesn't exist there" in by_target["us"].error
     other = Cloud.prepared("us-east-1")
     settle_all()
-    other.check_agreement({row: active("sensor-1")})
-    cloud.check_agreement({row: active("sensor-1")})
+    other.check_agreement({certificate: active("sensor-1")})
+    cloud.check_agreement({certificate: active("sensor-1")})
 
 
 def test_a_target_that_is_configured_no_more_is_named(cloud, in_mode, enroll, settings):
