@@ -10,6 +10,7 @@ from estserver.config import ConfigError
 from estserver.database import database_settings
 from estserver.postgresql_secret.base import DatabaseWrapper
 from estserver.postgresql_secret.content import with_secret
+from tests.postgresql import private_server
 from tests.secrets_manager import put
 
 NAME = "est/database"
@@ -115,3 +116,16 @@ def test_a_missing_secret_is_a_database_out_of_reach(aws_cloud):
 def test_aws_out_of_reach_is_a_database_out_of_reach():
     with pytest.raises(OperationalError, match="secretsmanager:GetSecretValue failed with"):
         wrapper().get_connection_params()
+
+
+@pytest.mark.postgresql
+def test_a_connection_is_made_and_bounded_by_what_the_secret_says(db, aws_cloud):
+    with private_server() as server:
+        put(NAME, f"{server.url()}?sslmode=disable")
+        connection = wrapper()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT current_user, current_setting('statement_timeout')")
+                assert cursor.fetchone() == ("est", "5s")
+        finally:
+            connection.close()
