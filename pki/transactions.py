@@ -29,7 +29,7 @@ from pki.reasons import Reason
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 6
+ATTEMPTS = 8
 FIRST_PAUSE = 0.01  # seconds; doubled each time, with jitter
 
 PATIENCE = 10
