@@ -13,7 +13,7 @@ export EST_DATA_DIR := $(abspath $(DATA_DIR))
 # What goes to AWS is config/config.yaml, unless another file is named; never the laptop's default.
 PACKAGE_CONFIG := $(if $(filter file,$(origin CONFIG)),env -u EST_CONFIG)
 
-.PHONY: help run check test test-deploy demo-aws package bench lock clean
+.PHONY: help run check test test-deploy demo-aws package deploy bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,12 @@ test-deploy: $(VENV)/.dev  ## run the tests that make Lambda packages and deploy
 
 package: $(VENV)/.run  ## make the Lambda packages in var/package, and list their parts
 	$(PACKAGE_CONFIG) $(BIN)/python manage.py aws_package
+
+deploy: $(VENV)/.run  ## deploy both stages to AWS, or update them: DATABASE_URL=... make deploy
+	@export VIRTUAL_ENV=$(abspath $(VENV)); for stage in admin est; do \
+		verb=deploy; $(PACKAGE_CONFIG) $(BIN)/zappa status $$stage >/dev/null 2>&1 && verb=update; \
+		$(PACKAGE_CONFIG) $(BIN)/zappa $$verb $$stage || exit 1; \
+	done
 
 bench: $(VENV)/.dev  ## measure; prints tables
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m bench

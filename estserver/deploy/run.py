@@ -20,6 +20,8 @@ from estserver.deploy.setting_up import FIRST_ACTIVATION, set_up
 from estserver.deploy.steps import AnyStep, Intended, Outcome, carry_out, intentions
 from estserver.deploy.truststore_object import latest_version
 from estserver.deploy.zappa_stage import look_at_stage
+from estserver.secret_key import ensure_secret_key
+from pki.aws import Place
 from pki.exceptions import OperatorError
 
 Say = Callable[[str], None]
@@ -59,7 +61,13 @@ def prepare(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -
             f"{' and '.join(keys)} not set: on Lambda the CAs' keys are kept in Secrets Manager "
             "(secretsmanager)"
         )
-    return deploy(preparation(deployment), say=say, is_dry_run=is_dry_run, clock=clock)
+    outcome = deploy(preparation(deployment), say=say, is_dry_run=is_dry_run, clock=clock)
+    name = deployment.config.properties.secret_key_secret_name
+    if not is_dry_run and ensure_secret_key(
+        name, place=Place(deployment.region), kms_key_id=deployment.key_alias
+    ):
+        say(f"the secret {name} was made: it signs the admin's sessions")
+    return outcome
 
 
 def finish(

@@ -59,8 +59,10 @@ def _in_a_process(function, root, event):
         events_file.flush()
         done = subprocess.run(
             # -B: Lambda's directory is read-only, so no byte code is written there either.
-            [sys.executable, "-I", "-S", "-B", str(PROGRAM), root, function.handler]
-            + [events_file.name],
+            [
+                *(sys.executable, "-I", "-S", "-B"),
+                *(str(PROGRAM), root, function.handler, events_file.name),
+            ],
             cwd=root,
             env=environ,
             capture_output=True,

@@ -121,11 +121,21 @@ def test_the_settings_are_the_configurations(deployment):
     assert common["aws_region"] == "eu-central-1"
     assert common["s3_bucket"] == "est-server-packages-123456789012-eu-central-1"
     assert common["manage_roles"] is False
+    assert (common["runtime"], common["architecture"]) == ("python3.13", "x86_64")
     assert est["role_arn"] == "arn:aws:iam::123456789012:role/est-server-est-eu-central-1"
     assert est["domain"] == DOMAIN
     assert est["tags"]["est-server:stage"] == "est"
     assert "vpc_config" not in common
     assert zappa_settings.differences(rendered, rendered) == []
+
+
+def test_the_runtime_is_the_configurations(configured):
+    keys = "Properties:\n  lambdaRuntime: python3.12\n  lambdaArchitecture: arm64"
+    deployment = configured(CONFIG.replace("Properties:", keys))
+
+    common = zappa_settings.rendered(zappa_settings.read_settings(), deployment)["common"]
+
+    assert (common["runtime"], common["architecture"]) == ("python3.12", "arm64")
 
 
 def test_a_vpc_is_for_both_functions(configured):

@@ -109,29 +109,29 @@ def test_destroying_begins_with_a_list_and_removes_nothing_before(deployed):
     assert len(intended) > 15
 
 
-def world():
+def world(client=aws.client):
     """What an account holds of the kinds that we make."""
-    gateway = aws.client("apigateway")
-    zones = aws.client("route53").list_hosted_zones()["HostedZones"]
+    gateway = client("apigateway")
+    zones = client("route53").list_hosted_zones()["HostedZones"]
     return {
-        "buckets": [b["Name"] for b in aws.client("s3").list_buckets()["Buckets"]],
-        "roles": [r["RoleName"] for r in aws.client("iam").list_roles()["Roles"]],
-        "aliases": [a["AliasName"] for a in aws.client("kms").list_aliases()["Aliases"]],
+        "buckets": [b["Name"] for b in client("s3").list_buckets()["Buckets"]],
+        "roles": [r["RoleName"] for r in client("iam").list_roles()["Roles"]],
+        "aliases": [a["AliasName"] for a in client("kms").list_aliases()["Aliases"]],
         "domains": [d["domainName"] for d in gateway.get_domain_names().get("items", [])],
         "account": gateway.get_account().get("cloudwatchRoleArn") or None,
-        "functions": aws.client("lambda").list_functions()["Functions"],
+        "functions": client("lambda").list_functions()["Functions"],
         "stacks": [
             s["StackName"]
-            for s in aws.client("cloudformation").list_stacks()["StackSummaries"]
+            for s in client("cloudformation").list_stacks()["StackSummaries"]
             if s["StackStatus"] != "DELETE_COMPLETE"
         ],
-        "logs": [g["logGroupName"] for g in aws.client("logs").describe_log_groups()["logGroups"]],
-        "waf": aws.client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"],
-        "alarms": aws.client("cloudwatch").describe_alarms()["MetricAlarms"],
+        "logs": [g["logGroupName"] for g in client("logs").describe_log_groups()["logGroups"]],
+        "waf": client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"],
+        "alarms": client("cloudwatch").describe_alarms()["MetricAlarms"],
         "records": [
             (record["Name"], record["Type"])
             for zone in zones
-            for record in aws.client("route53").list_resource_record_sets(HostedZoneId=zone["Id"])[
+            for record in client("route53").list_resource_record_sets(HostedZoneId=zone["Id"])[
                 "ResourceRecordSets"
             ]
         ],

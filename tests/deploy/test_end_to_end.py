@@ -1,0 +1,233 @@
+"""The flash start for real: a sample configuration, Zappa, two functions that run what was
+uploaded, PostgreSQL, and an account that moto plays.
+"""
+
+import base64
+import json
+import re
+
+import psycopg
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+from tests.builders import make_ca, make_certificate, make_csr
+from tests.deploy import moto_lambda
+from tests.deploy.account import DOMAIN
+from tests.deploy.cloud import ADMIN_DOMAIN, Cloud
+from tests.deploy.test_whole import world
+from tests.est_client import ESTClient
+from tests.postgresql import private_server
+
+pytestmark = pytest.mark.deploy
+
+EST, ADMIN = "est-server-est", "est-server-admin"
+
+
+@pytest.fixture(scope="module")
+def cloud(moto_server, tmp_path_factory):
+    """Both stages deployed into an account that was empty; what was printed is in ``printed``."""
+    moto_server.reset()
+    with private_server() as server:
+        made = Cloud(moto_server.url, tmp_path_factory.mktemp("cloud"), server.url())
+        made.prepare()
+        moto_lambda.surroundings = made.surroundings
+        yield made
+        moto_lambda.surroundings = {}
+
+
+@pytest.fixture(scope="module")
+def before(cloud):
+    """What the account held."""
+    return world(cloud.client)
+
+
+@pytest.fixture(scope="module")
+def printed(cloud, before):
+    """What the two deployments said."""
+    return {stage: cloud.run("zappa", "deploy", stage) for stage in ("admin", "est")}
+
+
+@pytest.fixture(scope="module")
+def client(cloud, printed):
+    """An EST client with the first client's certificate, which the deployment made."""
+    pem = json.loads(cloud.secret("estMtlsClientSecrets"))["certificate"]
+    return ESTClient(x509.load_pem_x509_certificate(pem.encode()))
+
+
+@pytest.fixture(scope="module")
+def device_ca(cloud, printed):
+    """The device CA's certificate, where the CDK sample kept it."""
+    return x509.load_pem_x509_certificate(cloud.secret("estIotCoreCaSecretCert4").encode())
+
+
+def ask(cloud, event, function=EST):
+    """Status, headers and body of a function's answer to a request."""
+    answer, is_failure = cloud.invoke(function, event)
+    assert not is_failure, answer
+    body = answer.get("body") or ""
+    data = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
+    headers = {name.lower(): values[-1] for name, values in answer["multiValueHeaders"].items()}
+    return answer["statusCode"], headers, data
+
+
+def enroll_event(client, name, *, operation="simpleenroll", is_base64=True):
+    csr = make_csr(name, key=ec.generate_private_key(ec.SECP256R1()))
+    body = base64.encodebytes(csr)
+    headers = {"Content-Type": "application/pkcs10"}
+    url = client.url(operation)
+    return client.event("POST", url, body, headers, is_base64=is_base64)
+
+
+def issued(data):
+    """The certificate of a certs-only answer."""
+    (certificate,) = pkcs7.load_der_pkcs7_certificates(base64.b64decode(data))
+    return certificate
+
+
+# Deploying
+
+
+def test_one_command_for_each_stage_deploys_from_a_sample(printed):
+    assert "the CAs' keys are kept in Secrets Manager" in printed["admin"]
+    for line in ("migrate --no-input", "bootstrap_cas", "sync_policy", "register_ca"):
+        assert f"in the admin's function: {line}" in printed["admin"]
+    assert "sync_template" not in printed["admin"]
+    assert "what is missing: the devices' side; zappa deploy est" in printed["admin"]
+    assert "what is missing" not in printed["est"]
+
+
+def test_the_truststore_holds_the_cas_of_the_functions_database(cloud, printed, client, device_ca):
+    (bucket,) = (
+        each["Name"]
+        for each in cloud.client("s3").list_buckets()["Buckets"]
+        if "truststore" in each["Name"]
+    )
+    held = cloud.client("s3").get_object(Bucket=bucket, Key="truststore.pem")["Body"].read()
+    trusted = x509.load_pem_x509_certificates(held)
+
+    assert device_ca in trusted
+    assert client.certificate.issuer in {each.subject for each in trusted}
+    domain = cloud.client("apigateway").get_domain_name(domainName=DOMAIN)
+    assert domain["mutualTlsAuthentication"]["truststoreVersion"]
+
+
+def test_the_device_ca_is_registered_in_aws_iot(cloud, printed, device_ca):
+    (certificate_id,) = re.findall(r"registered, ACTIVE, no JITP, id (\w+)", printed["admin"])
+    held = cloud.client("iot").describe_ca_certificate(certificateId=certificate_id)
+
+    pem = held["certificateDescription"]["certificatePem"]
+    assert x509.load_pem_x509_certificate(pem.encode()) == device_ca
+
+
+def test_no_secret_is_printed(cloud, printed):
+    password = cloud.database_url.split(":")[2].partition("@")[0]
+    function = cloud.client("lambda").get_function_configuration(FunctionName=ADMIN)
+    key = function["Environment"]["Variables"]["EST_SECRET_KEY"]
+
+    text = "".join(printed.values())
+    assert password not in text
+    assert key not in text
+    assert "PRIVATE KEY" not in text
+
+
+# Enrolling
+
+
+@pytest.mark.parametrize("is_base64", [True, False], ids=["base64", "text"])
+def test_an_enrollment_comes_back_byte_exact_and_verifies(cloud, client, device_ca, is_base64):
+    name = f"sensor-{is_base64}"
+
+    status, headers, data = ask(cloud, enroll_event(client, name, is_base64=is_base64))
+
+    assert status == 200, data
+    assert headers["content-type"].startswith("application/pkcs7-mime")
+    certificate = issued(data)
+    certificate.verify_directly_issued_by(device_ca)
+    with psycopg.connect(cloud.database_url) as connection:
+        (on_record,) = connection.execute(
+            "SELECT der FROM pki_issuedcertificate WHERE common_name = %s", [name]
+        ).fetchone()
+    assert certificate.public_bytes(Encoding.DER) == bytes(on_record)
+
+
+def test_a_device_renews_with_its_own_certificate(cloud, client, device_ca):
+    _, _, data = ask(cloud, enroll_event(client, "renewing"))
+    device = client.using(issued(data))
+
+    status, _, data = ask(cloud, enroll_event(device, "renewing", operation="simplereenroll"))
+
+    assert status == 200, data
+    issued(data).verify_directly_issued_by(device_ca)
+
+
+def test_cacerts_gives_the_device_ca(cloud, client, device_ca):
+    status, _, data = ask(cloud, client.event("GET", client.url("cacerts")))
+
+    assert status == 200
+    assert device_ca in pkcs7.load_der_pkcs7_certificates(base64.b64decode(data))
+
+
+@pytest.mark.parametrize("case", ["nobody", "forged headers", "stranger's CA", "wrong domain"])
+def test_T01_whoever_the_gateway_doesnt_vouch_for_gets_no_certificate(cloud, client, case):
+    pem = client.certificate.public_bytes(Encoding.PEM).decode()
+    forged = {"X-Client-Cert": pem, "X-Amzn-Mtls-Clientcert": pem, "Ssl-Client-Cert": pem}
+    caller, refused = {
+        "nobody": (ESTClient(), 401),
+        "forged headers": (ESTClient(headers=forged), 401),
+        "stranger's CA": (client.using(make_certificate(make_ca("other"), "stranger")), 403),
+        "wrong domain": (ESTClient(client.certificate, domain="a1.execute-api.amazonaws.com"), 0),
+    }[case]
+
+    status, _, data = ask(cloud, enroll_event(caller, "forged"))
+
+    assert status == refused or (not refused and 400 <= status < 500), data
+    with psycopg.connect(cloud.database_url) as connection:
+        (count,) = connection.execute(
+            "SELECT count(*) FROM pki_issuedcertificate WHERE common_name = 'forged'"
+        ).fetchone()
+    assert count == 0
+
+
+def test_people_get_their_pages_and_no_est(cloud, printed):
+    visitor = ESTClient(domain=ADMIN_DOMAIN)
+
+    status, _, data = ask(cloud, visitor.event("GET", "/admin/login/"), ADMIN)
+
+    assert status == 200
+    assert b"Log in" in data
+    assert ask(cloud, visitor.event("GET", visitor.url("cacerts")), ADMIN)[0] in (302, 404)
+
+
+def test_T03_the_functions_run_nothing_that_an_event_brings(cloud, printed):
+    for event in ({"raw_command": "print(1)"}, {"manage": "migrate"}, {"est_command": ["shell"]}):
+        answer, is_failure = cloud.invoke(ADMIN, event)
+        assert is_failure
+        assert answer["errorType"] == "EventRefused"
+
+
+# Afterwards, in this order
+
+
+def test_a_second_run_changes_nothing(cloud, client):
+    assert cloud.run("manage.py", "aws_deploy").endswith("nothing had to be changed\n")
+
+
+def test_an_update_is_locked_down_again_and_all_is_ok(cloud, client):
+    cloud.run("zappa", "update", "est")
+
+    rows = json.loads(cloud.run("manage.py", "aws_status", "--json"))
+    assert [row for row in rows if row["level"] != "OK"] == []
+    assert ask(cloud, enroll_event(client, "after-update"))[0] == 200
+
+
+def test_what_was_made_is_listed_and_goes_and_nothing_else(cloud, before, client):
+    deployed = world(cloud.client)
+
+    planned = cloud.run("manage.py", "aws_destroy", "--plan")
+    assert "cloudformation:DeleteStack" in planned
+    assert world(cloud.client) == deployed != before
+
+    cloud.run("manage.py", "aws_destroy", "--yes")
+    assert world(cloud.client) == before

@@ -1,0 +1,156 @@
+"""Which stage comes first, what is missing then, and what runs inside the admin's function."""
+
+import pytest
+
+from estserver.deploy import run, setting_up
+from estserver.deploy.calls import ask
+from estserver.deploy.function_environment import FunctionEnvironment
+from estserver.deploy.lambda_signers import defaulted_signers, for_lambda
+from estserver.deploy.steps import intentions
+from estserver.deploy.truststore_pushes import active_version, last_activated
+from pki import aws
+from pki.exceptions import OperatorError
+from tests.deploy.account import CONFIG, DOMAIN, zappa_deploy
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+QUIET = CONFIG.replace("DeploymentOptions:", "  iotProvisioning: none\nDeploymentOptions:").replace(
+    "  tags:", "  configureJITP: false\n  tags:"
+)
+
+
+@pytest.fixture
+def prepared(aws_cloud, configured, installation, said, clock):
+    """Ready for Zappa; the admin's function will find CAs in its database."""
+    deployment = configured(QUIET)
+    run.prepare(say=said, clock=clock)
+    return deployment
+
+
+def domains():
+    return [d["domainName"] for d in aws.client("apigateway").get_domain_names().get("items", [])]
+
+
+def test_est_first_is_guarded_and_waits_for_the_admin(prepared, said, clock):
+    api_id = zappa_deploy(prepared, "est")
+    run.finish("est", say=said, clock=clock)
+
+    api = aws.client("apigateway").get_rest_api(restApiId=api_id)
+    assert api["disableExecuteApiEndpoint"] is True
+    assert domains() == []
+    assert said.lines[-1] == (
+        "what is missing: est has no domain before there is a client CA; zappa deploy admin "
+        "makes it, and then finishes est"
+    )
+
+    zappa_deploy(prepared, "admin")
+    run.finish("admin", say=said, clock=clock)
+
+    assert DOMAIN in domains()
+    assert last_activated(prepared).version_id == active_version(prepared)
+    assert run.finish("est", say=said, clock=clock).changed == ()
+    assert run.finish("admin", say=said, clock=clock).changed == ()
+
+
+def test_a_dry_run_names_the_commands_and_runs_none(prepared, said, clock):
+    zappa_deploy(prepared, "admin")
+
+    run.finish("admin", say=said, is_dry_run=True, clock=clock)
+
+    assert "in the admin's function: migrate --no-input" in said.lines
+    assert "in the admin's function: bootstrap_cas" in said.lines
+    assert "what is missing: the devices' side; zappa deploy est" in said.lines
+    assert domains() == []
+
+
+@pytest.mark.parametrize(
+    ("jitp", "provisioning", "names"),
+    [
+        ("true", "jitp", ["sync_policy", "sync_template", "register_ca"]),
+        ("false", "register", ["sync_policy", "register_ca"]),
+        ("false", "none", []),
+    ],
+)
+def test_aws_iot_is_set_up_as_far_as_it_is_wanted(configured, jitp, provisioning, names):
+    text = QUIET.replace("configureJITP: false", f"configureJITP: {jitp}").replace(
+        "iotProvisioning: none", f"iotProvisioning: {provisioning}"
+    )
+
+    commands = setting_up.commands(configured(text).config)
+
+    assert [command[0] for command in commands] == ["migrate", "bootstrap_cas", *names]
+
+
+# The functions' environment
+
+
+def environment(stage):
+    found = ask("lambda", "GetFunctionConfiguration", FunctionName=f"est-server-{stage}")
+    return found["Environment"]["Variables"]
+
+
+def test_a_function_gets_djangos_key_once_and_keeps_what_it_has(deployment, live, bring, said):
+    live(deployment, "est")
+
+    bring(FunctionEnvironment(deployment, "est"))
+
+    held = environment("est")
+    assert held["DATABASE_URL"] == "postgresql://est:hunter2@db/est"
+    assert len(held["EST_SECRET_KEY"]) >= 50
+    assert bring(FunctionEnvironment(deployment, "est")) == []
+    assert environment("est") == held
+    assert held["EST_SECRET_KEY"] not in said.text
+
+
+def test_a_databases_url_with_a_password_is_handed_over_and_never_shown(
+    aws_cloud, configured, live, bring
+):
+    url = "postgresql://est:swordfish@other/est"
+    deployment = configured(CONFIG.replace("Properties:", f'Properties:\n  databaseUrl: "{url}"'))
+    live(deployment, "admin")
+
+    [intended] = intentions([FunctionEnvironment(deployment, "admin")])
+    bring(FunctionEnvironment(deployment, "admin"))
+
+    assert environment("admin")["DATABASE_URL"] == url
+    assert "swordfish" not in str(intended.calls[0])
+
+
+def test_a_function_without_a_database_is_refused_in_a_sentence(deployment, live, bring):
+    live(deployment, "admin")
+    aws.client("lambda").update_function_configuration(
+        FunctionName="est-server-admin", Environment={"Variables": {}}
+    )
+
+    with pytest.raises(OperatorError, match="est-server-admin has no database: set DATABASE_URL"):
+        bring(FunctionEnvironment(deployment, "admin"))
+
+
+# Who signs on Lambda
+
+
+def test_cas_without_a_signer_are_kept_in_secrets_manager(configured):
+    config = configured("Properties: {}").config
+
+    properties = for_lambda(config).properties
+
+    assert defaulted_signers(config) == ("deviceCaSigner", "clientCaSigner")
+    assert properties.device_ca_signer == properties.client_ca_signer == "secretsmanager"
+    assert properties.signers["secretsmanager"].options == {"kmsKeyId": "alias/est-server-secrets"}
+    assert for_lambda(for_lambda(config)) == for_lambda(config)
+
+
+def test_a_signer_that_is_named_stays(configured):
+    text = "Properties: {deviceCaSigner: kms, clientCaSigner: keyfile}"
+    config = configured(text).config
+
+    assert for_lambda(config) == config
+    assert defaulted_signers(config) == ()
+
+
+def test_signers_of_yours_keep_their_options(configured):
+    backend = "pki.signers.secretsmanager.SecretsManagerSigner"
+    yours = f"{{BACKEND: {backend}, OPTIONS: {{region: eu-west-3}}}}"
+    config = configured(f"Properties:\n  signers:\n    secretsmanager: {yours}\n").config
+
+    assert for_lambda(config).properties.signers == config.properties.signers
