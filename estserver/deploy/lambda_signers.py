@@ -18,10 +18,11 @@ def for_lambda(config: Config) -> Config:
     keys = defaulted_signers(config)
     if not keys:
         return config
-    signers = dict(config.properties.signers)
-    if signers[SECRETS_MANAGER] == DEFAULT_SIGNERS[SECRETS_MANAGER]:
+    default = DEFAULT_SIGNERS[SECRETS_MANAGER]
+    signers = {SECRETS_MANAGER: default, **config.properties.signers}
+    if signers[SECRETS_MANAGER] == default:
         options = {"kmsKeyId": key_alias(config)}
-        signers[SECRETS_MANAGER] = replace(signers[SECRETS_MANAGER], options=options)
+        signers[SECRETS_MANAGER] = replace(default, options=options)
     properties = replace(config.properties, signers=signers)
     if "deviceCaSigner" in keys:
         properties = replace(properties, device_ca_signer=SECRETS_MANAGER)

@@ -9,6 +9,7 @@ import pytest
 
 from estserver import packaged
 from estserver.config import ConfigError, SignerConfig, Tag, load_config
+from estserver.deploy.lambda_signers import for_lambda
 from estserver.deploy.package_config import has_password, package_config
 from estserver.packaged import packaged_config
 
@@ -66,10 +67,11 @@ def test_what_is_written_is_what_is_read(config, install):
 
     found = packaged_config(environ={"DATABASE_URL": POSTGRESQL})
 
+    travelling = for_lambda(config).properties
     assert found.properties == replace(
-        config.properties, database_url=POSTGRESQL, signers=found.properties.signers
+        travelling, database_url=POSTGRESQL, signers=found.properties.signers
     )
-    assert found.properties.signers == config.properties.signers
+    assert found.properties.signers == travelling.signers
     assert found.deployment.tags == (Tag(key="Cost", value='a "b" \\'),)
     assert found.source == Path("config.yaml")
     assert hash(found.deployment)
