@@ -1,11 +1,9 @@
-"""What a function has to know and no package may hold: its database's password, Django's key."""
+"""What a function has to know and no package may hold: its database's URL, password and all."""
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from estserver import secret_key
 from estserver.deploy.calls import Call
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.package_config import has_password
@@ -20,8 +18,8 @@ DATABASE_URL = "DATABASE_URL"
 class FunctionEnvironment(Step[Mapping[str, Any]]):
     """The function's environment, which Lambda encrypts. What else is in it stays.
 
-    Django's key is made here, once, and never shown; the database's URL is the one that the
-    configuration or our own environment has, when there is a password in it.
+    The database's URL is the one that the configuration or our own environment has, when there is
+    a password in it. With ``databaseSecretName`` the function reads it itself, and is told nothing.
     """
 
     deployment: Deployment
@@ -44,22 +42,24 @@ class FunctionEnvironment(Step[Mapping[str, Any]]):
         if seen.get("LastUpdateStatus") == "InProgress":
             return Plan(waiting="Lambda is updating the function")
         known: Mapping[str, str] = seen.get("Environment", {}).get("Variables", {})
-        wanted = {secret_key.VARIABLE: secrets.token_urlsafe(secret_key.MINIMUM), **known}
-        url = self.deployment.config.properties.database_url
+        wanted = dict(known)
+        properties = self.deployment.config.properties
+        url = properties.database_url
         if has_password(url):
             wanted[DATABASE_URL] = url
-        if DATABASE_URL not in wanted and (not url or url.startswith("sqlite:")):
+        is_named = properties.database_secret_name or (url and not url.startswith("sqlite:"))
+        if DATABASE_URL not in wanted and not is_named:
             raise OperatorError(
                 f"the function {self.deployment.function(self.stage)} has no database: set "
-                "DATABASE_URL to a PostgreSQL database (postgresql://user:password@host/name) "
-                "where you deploy, or databaseUrl"
+                "databaseSecretName to a secret that holds a PostgreSQL URL, or DATABASE_URL "
+                "(postgresql://user:password@host/name) where you deploy, or databaseUrl"
             )
         if wanted == known:
             return DONE
         call = Call(
             "lambda",
             "UpdateFunctionConfiguration",
-            "the function doesn't know its database and key as it should",
+            "the function doesn't know its database",
             {
                 "FunctionName": self.deployment.function(self.stage),
                 "Environment": {"Variables": wanted},

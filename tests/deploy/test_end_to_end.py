@@ -123,8 +123,7 @@ def test_the_device_ca_is_registered_in_aws_iot(cloud, printed, device_ca):
 
 def test_no_secret_is_printed(cloud, printed):
     password = cloud.database_url.split(":")[2].partition("@")[0]
-    function = cloud.client("lambda").get_function_configuration(FunctionName=ADMIN)
-    key = function["Environment"]["Variables"]["EST_SECRET_KEY"]
+    key = cloud.secret("est/secret-key")
 
     text = "".join(printed.values())
     assert password not in text
