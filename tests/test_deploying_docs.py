@@ -23,7 +23,7 @@ def test_commands_and_options_are_there(command, option):
 
 
 def test_what_is_run_in_the_admins_function_may_be_run_there():
-    named = re.findall(r'\["(\w+)"', TEXT)
+    named = re.findall(r"aws_run (\w+)", TEXT)
 
     assert len(named) >= 2
     assert set(named) <= COMMANDS

@@ -6,6 +6,7 @@ import json
 import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
+from django.core.management import call_command
 
 from estserver import lambda_admin
 from estserver.deploy.admin_function import COMMAND_KEY, LAMBDA_MAXIMUM, run_in_function
@@ -62,3 +63,12 @@ def test_a_missing_function_is_awss_word(function):
 
 def test_both_sides_use_the_same_key():
     assert COMMAND_KEY == lambda_admin.COMMAND_KEY
+
+
+def test_any_command_of_the_list_can_be_run_from_here(function, configured, capsys):
+    configured()
+    answers(function, {"exit_code": 0, "output": "done\n"}, ["deny", "name", "x", "--reason", "y"])
+
+    call_command("aws_run", "deny", "name", "x", "--reason", "y")
+
+    assert capsys.readouterr().out == "done\n"
