@@ -41,7 +41,7 @@ def _jitp(settings):
 
 @pytest.fixture
 def without_jitp(settings, _jitp):
-    settings.IOT = replace(settings.IOT, is_jitp_configured=False)
+    settings.IOT = replace(settings.IOT, is_jitp_configured=False, tags=())
 
 
 @pytest.fixture
