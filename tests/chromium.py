@@ -8,21 +8,21 @@ import itertools
 import json
 import os
 import select
-import shutil
 import subprocess
 import time
 from contextlib import suppress
 
 import pytest
 
-PROGRAM = shutil.which("chromium")
+from tests.programs import require_program
+
 _PATIENCE = 30.0  # seconds for one answer; a test's own time limit is longer
 
 
 class Chromium:
     """One tab. ``complaints`` holds what the pages led the browser to report."""
 
-    def __init__(self, profile):
+    def __init__(self, program, profile):
         to_browser, self._to = os.pipe()
         self._from, from_browser = os.pipe()
 
@@ -33,7 +33,7 @@ class Chromium:
 
         self._process = subprocess.Popen(
             [
-                PROGRAM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-extensions",
+                program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-extensions",
                 "--disable-background-networking", "--disable-component-update", "--no-first-run",
                 "--disable-dev-shm-usage", "--remote-debugging-pipe", f"--user-data-dir={profile}",
                 "--window-size=1400,1000", "about:blank",
@@ -133,9 +133,8 @@ class Chromium:
 
 @pytest.fixture
 def chromium(tmp_path):
-    """A browser; the test is left out where there is none."""
-    if PROGRAM is None:
-        pytest.skip("there is no chromium on this machine")
-    browser = Chromium(tmp_path / "chromium")
+    """A browser."""
+    program = require_program("chromium", package="chromium")
+    browser = Chromium(program, tmp_path / "chromium")
     yield browser
     browser.close()
