@@ -56,7 +56,7 @@ class OperationView(View):
         self.prepare(**kwargs)
         _ = self.request.user  # authenticates
         for permission in self.permission_classes:
-            permission().has_permission(self.request, self)
+            permission().check(self.request)
 
     def parse(self) -> bytes | None:
         """What the operation's parser makes of the body; ``None`` when there is no body.

@@ -9,14 +9,11 @@ from pki.reasons import Reason
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-    from estserver.est.operation import OperationView
-
 
 class IsEnrollmentClient:
     """Somebody with a client certificate (RFC 7030 3.3.2)."""
 
-    def has_permission(self, request: "Request", view: "OperationView") -> bool:
-        """Whether a client is there; raises ``ClientRefused`` (401) when not."""
+    def check(self, request: "Request") -> None:
+        """Raise ``ClientRefused`` (401) unless a client is there."""
         if not isinstance(request.user, Client):
             raise ClientRefused(Reason.CLIENT_CERTIFICATE_MISSING)
-        return True
