@@ -5,6 +5,7 @@ Lambda, which is handed validated values, neither imports pydantic nor compiles 
 """
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,12 +21,12 @@ class Wanted:
     text: str
 
 
-class Rule:
+class Rule(ABC):
     """What a value of the right type has to fulfil besides."""
 
+    @abstractmethod
     def allows(self, value: Any) -> bool:
         """Whether ``value`` fulfils it."""
-        raise NotImplementedError
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: "GetCoreSchemaHandler"
