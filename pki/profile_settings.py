@@ -73,6 +73,9 @@ def _value(field: "models.Field[Any, Any]", text: str) -> Any:
         return int(text)
     if isinstance(field, models.JSONField):
         return _list(field.name, text)
+    known = [str(value) for value, _ in field.flatchoices]
+    if known and text not in known:
+        raise OperatorError(f"{field.name}: found {text!r}, wanted one of {', '.join(known)}")
     return text
 
 

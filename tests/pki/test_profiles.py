@@ -167,6 +167,7 @@ def test_settings_are_read_by_their_type(device_ca):
         ("version=7", "no setting 'version'"),
         ("validity_days=-1", "found '-1', wanted a whole number"),
         ("can_reuse_key=maybe", "found 'maybe', wanted true or false"),
+        ("iot_provisioning=maybe", "found 'maybe', wanted one of jitp, register, none"),
         ("csrattrs=[1", "isn't JSON"),
         ("csrattrs={}", "wanted a list"),
         ("ca=nobody", "there is no CA 'nobody'"),
