@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from pki import prepared
 from pki.exceptions import OperatorError, PKIError
 from pki.prepared import PreparedAuthority
-from pki.signers import get_signer
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +48,8 @@ def _problem_of_signer(authority: PreparedAuthority) -> str:
     looked_at, problem = _looks.get(name, (-REMEMBERED, ""))
     if time.monotonic() - looked_at < REMEMBERED:
         return problem
+    from pki.signers import get_signer  # only this question needs it: not at a cold start
+
     try:
         get_signer(authority.row.signer).check(authority.issuer)
     except (PKIError, OperatorError) as error:

@@ -1,12 +1,7 @@
-"""The device side as a WSGI application, for gunicorn and for Lambda."""
+"""The device side as a WSGI application, for gunicorn: all of it loaded before the first device."""
 
-import os
+from estserver.est.application import make_application
+from estserver.est.lazy_view import find_view
 
-from django.core.wsgi import get_wsgi_application
-
-from estserver.est.chunked import accept_chunked_bodies
-from estserver.est.media_type import drop_media_type_parameters
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "estserver.settings.est")
-
-application = accept_chunked_bodies(drop_media_type_parameters(get_wsgi_application()))
+application = make_application()
+find_view("estserver.est.enrollment_views.SimpleEnrollView")

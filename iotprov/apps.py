@@ -1,6 +1,11 @@
 """The Django app of AWS IoT provisioning."""
 
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from pki.observers import CertificateObserver
 
 
 class IoTProvConfig(AppConfig):
@@ -11,7 +16,12 @@ class IoTProvConfig(AppConfig):
 
     def ready(self) -> None:
         from iotprov import checks  # noqa: F401  # registers Django's system checks
-        from iotprov.provisioning.observer import OutboxWriter
         from pki import observers
 
-        observers.register(OutboxWriter())
+        observers.register(_outbox_writer)
+
+
+def _outbox_writer() -> "CertificateObserver":
+    from iotprov.provisioning.observer import OutboxWriter
+
+    return OutboxWriter()

@@ -18,7 +18,8 @@ from pki import audit
 from pki.audit import Actor
 from pki.exceptions import CSRRejected, OperatorError, SignerUnavailable
 from pki.intents import BACKDATING
-from pki.keys import KEY_ALGORITHMS, check_public_key, public_key_sha256
+from pki.key_algorithms import KEY_ALGORITHMS
+from pki.keys import check_public_key, public_key_sha256
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.names import name_text
 from pki.profile_versions import change_profile

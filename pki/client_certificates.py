@@ -12,7 +12,7 @@ from pki.audit import Actor
 from pki.csr import CSRRules, ParsedCSR, check_csr
 from pki.exceptions import OperatorError
 from pki.intents import issued_columns, new_intent
-from pki.keys import KEY_ALGORITHMS
+from pki.key_algorithms import KEY_ALGORITHMS
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.names import SUBJECT_ATTRIBUTES
 from pki.prepared import PreparedAuthority

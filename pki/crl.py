@@ -12,8 +12,7 @@ from django.utils import timezone
 
 from pki.exceptions import Busy
 from pki.models import CertificateAuthority, IssuedCertificate
-from pki.prepared import authority_key_identifier
-from pki.profiles import signature_hash
+from pki.profiles import authority_key_identifier, signature_hash
 from pki.reasons import Reason
 from pki.signers import authority_key
 from pki.transactions import ATTEMPTS, FIRST_PAUSE, in_write_transaction

@@ -19,15 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.x509.oid import AttributeOID, PublicKeyAlgorithmOID
 
 from pki.exceptions import CSRRejected
-from pki.keys import KEY_ALGORITHMS, check_public_key, public_key_sha256
-from pki.names import (
-    SUBJECT_ATTRIBUTES,
-    check_client_name,
-    check_common_name,
-    check_subject,
-)
+from pki.key_algorithms import KEY_ALGORITHMS
+from pki.keys import check_public_key, public_key_sha256
+from pki.names import SUBJECT_ATTRIBUTES, check_subject
 from pki.reasons import Reason
 from pki.san import SANRule, check_san
+from pki.thing_names import check_client_name, check_common_name
 
 MAX_CSR_BYTES: Final = 16 * 1024  # an RSA-4096 CSR with a long subject stays below 2 KiB
 MAX_ATTRIBUTES: Final = 16

@@ -9,10 +9,10 @@ A profile writes its advice as a list of lines::
 
 from collections.abc import Sequence
 
+from pki.der import INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET, tlv
+
 MAX_CHARACTERS = 4096
 """Of all lines together; devices have small buffers."""
-
-_INTEGER, _OBJECT_IDENTIFIER, _SEQUENCE, _SET = b"\x02", b"\x06", b"\x30", b"\x31"
 
 
 def encode_csr_attributes(lines: Sequence[str]) -> bytes:
@@ -24,7 +24,7 @@ def encode_csr_attributes(lines: Sequence[str]) -> bytes:
         return b""
     if sum(map(len, lines)) > MAX_CHARACTERS:
         raise ValueError(f"they are longer than {MAX_CHARACTERS} characters together")
-    return _tlv(_SEQUENCE, b"".join(map(_encode_line, lines)))
+    return tlv(SEQUENCE, b"".join(map(_encode_line, lines)))
 
 
 def _encode_line(line: str) -> bytes:
@@ -32,7 +32,7 @@ def _encode_line(line: str) -> bytes:
     if not is_attribute:
         return _encode_oid(oid)
     encoded = _encode_oid(value) if "." in value else _encode_integer(value)
-    return _tlv(_SEQUENCE, _encode_oid(oid) + _tlv(_SET, encoded))
+    return tlv(SEQUENCE, _encode_oid(oid) + tlv(SET, encoded))
 
 
 def _encode_oid(text: str) -> bytes:
@@ -47,7 +47,7 @@ def _encode_oid(text: str) -> bytes:
         raise ValueError(f"{text!r} isn't an OID such as 1.2.840.10045.4.3.2")
     if first < 2 and second > 39:
         raise ValueError(f"{text!r} isn't an object identifier: its second arc is above 39")
-    return _tlv(_OBJECT_IDENTIFIER, b"".join(map(_base128, (40 * first + second, *rest))))
+    return tlv(OBJECT_IDENTIFIER, b"".join(map(_base128, (40 * first + second, *rest))))
 
 
 def _base128(arc: int) -> bytes:
@@ -64,14 +64,4 @@ def _encode_integer(text: str) -> bytes:
         raise ValueError(f"{text!r} is neither an object identifier nor a number") from error
     if number < 0:
         raise ValueError(f"{text!r} is below zero")
-    return _tlv(_INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))
-
-
-def _tlv(tag: bytes, contents: bytes) -> bytes:
-    """Tag, length, value (X.690 8.1); lengths below 65,536."""
-    size = len(contents)
-    if size < 0x80:
-        return tag + bytes([size]) + contents
-    if size < 0x100:
-        return tag + bytes([0x81, size]) + contents
-    return tag + bytes([0x82]) + size.to_bytes(2, "big") + contents
+    return tlv(INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))

@@ -20,8 +20,8 @@ from pki.exceptions import DeviceDenied, OperatorError
 from pki.intents import void_intents
 from pki.models import DenylistEntry, IssuedCertificate
 from pki.models.certificate import IssuedCertificateQuerySet
-from pki.names import fold_name
 from pki.reasons import Reason
+from pki.thing_names import fold_name
 from pki.transactions import in_write_transaction
 
 Kind = DenylistEntry.Kind

@@ -17,7 +17,7 @@ from pki.denylist import void_intents_of, write
 from pki.denylist_values import expiry_after, normalize
 from pki.exceptions import OperatorError
 from pki.models import DenylistEntry
-from pki.names import shown
+from pki.thing_names import shown
 from pki.transactions import in_write_transaction
 
 COLUMNS = ("kind", "value", "reason", "expires")

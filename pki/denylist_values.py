@@ -12,7 +12,7 @@ from django.utils import timezone
 from pki.exceptions import CSRRejected, OperatorError
 from pki.keys import public_key_sha256
 from pki.models import DenylistEntry
-from pki.names import check_common_name, fold_name, shown
+from pki.thing_names import check_common_name, fold_name, shown
 
 Kind = DenylistEntry.Kind
 

@@ -11,10 +11,12 @@ from cryptography import x509
 from pki.clients import Client
 from pki.csr import ParsedCSR, asks_to_change_subject
 from pki.exceptions import EnrollmentRefused
+from pki.keys import key_matches
 from pki.models import CertificateProfile, IssuedCertificate
-from pki.names import fold_name, name_text, names_equal, sans_equal
-from pki.prepared import PreparedProfile, key_matches
+from pki.names import name_text, names_equal, sans_equal
+from pki.prepared import PreparedProfile
 from pki.reasons import Reason
+from pki.thing_names import fold_name
 
 _Rule = CertificateProfile.IdentityRule
 

@@ -14,10 +14,11 @@ from pki.audit import SYSTEM, Actor
 from pki.csr import ParsedCSR
 from pki.exceptions import AuthorityUnavailable
 from pki.models import IssuedCertificate
-from pki.names import fold_name, name_text
+from pki.names import name_text
 from pki.prepared import PreparedAuthority
 from pki.profiles import random_serial_number, serial_number_text
 from pki.reasons import Reason
+from pki.thing_names import fold_name
 from pki.transactions import in_write_transaction
 
 logger = logging.getLogger(__name__)

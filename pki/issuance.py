@@ -34,11 +34,11 @@ from pki.denylist import Subjects, check_denylist
 from pki.exceptions import ClientRefused, EnrollmentRefused, SignerUnavailable
 from pki.intents import issued_columns, new_intent
 from pki.models import IssuedCertificate
-from pki.names import fold_name
 from pki.prepared import PreparedProfile
 from pki.profiles import SigningRequest
 from pki.reasons import Reason
 from pki.signing import sign
+from pki.thing_names import fold_name
 from pki.transactions import in_write_transaction
 
 logger = logging.getLogger(__name__)

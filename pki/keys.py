@@ -11,11 +11,13 @@ import math
 from functools import cache
 from typing import Final
 
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from pki.exceptions import CSRRejected
+from pki.key_algorithms import KEY_ALGORITHMS, RSA_SIZES
 from pki.reasons import Reason
 
 _CURVES: Final[dict[str, ec.EllipticCurve]] = {
@@ -23,11 +25,7 @@ _CURVES: Final[dict[str, ec.EllipticCurve]] = {
     "ec-p384": ec.SECP384R1(),
     "ec-p521": ec.SECP521R1(),
 }
-_RSA_SIZES: Final[dict[str, int]] = {"rsa-2048": 2048, "rsa-3072": 3072, "rsa-4096": 4096}
 _NAME_OF_CURVE: Final = {curve.name: name for name, curve in _CURVES.items()}
-
-# Every algorithm a profile may name, in the order in which people should read them.
-KEY_ALGORITHMS: Final[tuple[str, ...]] = (*_CURVES, *_RSA_SIZES)
 
 # The only exponent that AWS IoT, HSMs and TPMs all take. Small ones invite padding attacks, and
 # a large one makes every verification slow, for us as for everybody after us.
@@ -181,12 +179,17 @@ def public_key_sha256(key: PublicKeyTypes) -> str:
     ).hexdigest()
 
 
+def key_matches(certificate: x509.Certificate, key_sha256: str) -> bool:
+    """Whether ``certificate`` is for the public key with that SHA-256."""
+    return public_key_sha256(certificate.public_key()) == key_sha256
+
+
 def generate_private_key(algorithm: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
     """Make a private key of one of KEY_ALGORITHMS; raises ValueError for any other name."""
     if algorithm in _CURVES:
         return ec.generate_private_key(_CURVES[algorithm])
-    if algorithm in _RSA_SIZES:
-        return rsa.generate_private_key(RSA_PUBLIC_EXPONENT, _RSA_SIZES[algorithm])
+    if algorithm in RSA_SIZES:
+        return rsa.generate_private_key(RSA_PUBLIC_EXPONENT, RSA_SIZES[algorithm])
     raise ValueError(
         f"there is no key algorithm {algorithm!r}: use one of {', '.join(KEY_ALGORITHMS)}"
     )

@@ -6,7 +6,8 @@ once more when the transaction starts over.
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 
 from pki.models import IssuedCertificate
 
@@ -24,14 +25,18 @@ class CertificateObserver:
         """An entry of the denylist was added, changed or removed."""
 
 
-_observers: list[CertificateObserver] = []
+_makers: list[Callable[[], CertificateObserver]] = []
 
 
-def register(observer: CertificateObserver) -> None:
-    """Tell ``observer`` from now on. Called once per process, when the apps are ready."""
-    _observers.append(observer)
+def register(make: Callable[[], CertificateObserver]) -> None:
+    """Tell the observer that ``make`` makes from now on. Called once per process, when the apps
+    are ready; it is made at the first change, so that a process without one needn't load it.
+    """
+    _makers.append(make)
+    registered.cache_clear()
 
 
+@cache
 def registered() -> Iterable[CertificateObserver]:
     """Everybody who is told."""
-    return tuple(_observers)
+    return tuple(make() for make in _makers)

@@ -1,57 +1,117 @@
 """CAs and profiles, parsed once per process and refreshed when the database says they changed.
 
 Every request compares ``Generation`` (one look-up by primary key) and otherwise works on the
-frozen values here: certificates parsed, issuer names, key identifiers and CSR rules made. The
-denylist and the state of certificates are never kept: those are read each time.
+values here: certificates parsed, issuer names, key identifiers and CSR rules made. Each is made
+when it is first asked for: /cacerts and /csrattrs take none that needs ``cryptography``, a fifth
+of a cold start. The denylist and the state of certificates are never kept: those are read each
+time.
 """
 
 import re
 import threading
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
-
-from pki.csr import CSRRules, POPLinking
+from pki.certs_only import certs_only, der_of
 from pki.exceptions import AuthorityUnavailable
-from pki.keys import public_key_sha256
 from pki.models import CertificateAuthority, CertificateProfile, Generation
-from pki.profiles import Issuer
 from pki.reasons import Reason
-from pki.san import SANRule
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from pki.csr import CSRRules, POPLinking
+    from pki.profiles import Issuer
+    from pki.san import SANRule
 
 
-@dataclass(frozen=True, slots=True)
 class PreparedAuthority:
     """A CA, ready for use."""
 
-    row: CertificateAuthority
-    certificate: x509.Certificate
-    issuer: Issuer
+    def __init__(self, row: CertificateAuthority) -> None:
+        self.row = row
+
+    @property
+    def certificate(self) -> "x509.Certificate":
+        """The CA's own certificate."""
+        return self.row.certificate
+
+    @cached_property
+    def issuer(self) -> "Issuer":
+        """What every certificate of it has in common."""
+        from pki.profiles import Issuer, authority_key_identifier
+
+        certificate = self.certificate
+        return Issuer(
+            certificate=certificate,
+            name=certificate.subject,
+            authority_key_identifier=authority_key_identifier(certificate),
+            key_reference=self.row.key_reference,
+            not_after=certificate.not_valid_after_utc,
+        )
 
 
-@dataclass(frozen=True, slots=True)
 class PreparedProfile:
     """A profile version in force, ready for use, with the CA it issues from."""
 
-    row: CertificateProfile
-    authority: PreparedAuthority
-    rules: CSRRules
-    identity_pattern: re.Pattern[str] | None
-    ca_certificates: bytes
-    """What /cacerts publishes: a certs-only PKCS #7 in DER (RFC 7030 4.1.3)."""
+    def __init__(
+        self,
+        row: CertificateProfile,
+        authority: PreparedAuthority,
+        trusted: Sequence[CertificateAuthority],
+    ) -> None:
+        self.row = row
+        self.authority = authority
+        self._trusted = trusted
+
+    @cached_property
+    def rules(self) -> "CSRRules":
+        """What a CSR has to keep to."""
+        from pki.csr import CSRRules
+
+        row = self.row
+        return CSRRules(
+            key_algorithms=frozenset(row.key_algorithms),
+            serial_number_required=row.is_serial_number_required,
+            subject_attributes=frozenset(row.subject_attributes),
+            san_rule=cast("SANRule", row.san_rule),
+            pop_linking=cast("POPLinking", row.pop_linking),
+        )
+
+    @cached_property
+    def identity_pattern(self) -> re.Pattern[str] | None:
+        """For the identity rule ``pattern``."""
+        pattern = self.row.identity_pattern
+        return re.compile(pattern) if pattern else None
+
+    @cached_property
+    def ca_certificates(self) -> bytes:
+        """What /cacerts publishes: a certs-only PKCS #7 in DER (RFC 7030 4.1.3)."""
+        return certs_only(_published(self.authority.row, self._trusted))
 
 
-@dataclass(frozen=True, eq=False)
 class Prepared:
     """Everything of one generation. Compared by identity, not by contents."""
 
-    generation: int
-    authorities: tuple[PreparedAuthority, ...] = ()
-    profiles: dict[str, PreparedProfile] = field(default_factory=dict)
-    by_subject: dict[bytes, tuple[PreparedAuthority, ...]] = field(default_factory=dict)
-    """Trusted CAs by the DER of their subject: who may have issued a client's certificate."""
+    def __init__(
+        self,
+        generation: int,
+        authorities: tuple[PreparedAuthority, ...] = (),
+        profiles: Mapping[str, PreparedProfile] | None = None,
+    ) -> None:
+        self.generation = generation
+        self.authorities = authorities
+        self.profiles = profiles or {}
+
+    @cached_property
+    def by_subject(self) -> Mapping[bytes, tuple[PreparedAuthority, ...]]:
+        """Trusted CAs by the DER of their subject: who may have issued a client's certificate."""
+        found: dict[bytes, tuple[PreparedAuthority, ...]] = {}
+        for authority in self.authorities:
+            subject = authority.certificate.subject.public_bytes()
+            found[subject] = (*found.get(subject, ()), authority)
+        return found
 
     def profile(self, label: str) -> PreparedProfile:
         """The profile in force under ``label`` ("" is the default).
@@ -100,86 +160,26 @@ def _prepare_whole(generation: int) -> Prepared:
 
 
 def _prepare(generation: int) -> Prepared:
-    authorities = {
-        row.pk: _prepare_authority(row) for row in CertificateAuthority.objects.trusted()
-    }
-    by_subject: dict[bytes, tuple[PreparedAuthority, ...]] = {}
-    for authority in authorities.values():
-        subject = authority.certificate.subject.public_bytes()
-        by_subject[subject] = (*by_subject.get(subject, ()), authority)
+    trusted = list(CertificateAuthority.objects.trusted())
+    authorities = {row.pk: PreparedAuthority(row) for row in trusted}
     profiles = {}
     for profile in CertificateProfile.objects.exclude(active_label=None):
         issuing = authorities.get(profile.ca_id)
         if issuing is not None:  # else its CA is revoked or has expired
-            trusted = list(authorities.values())
-            profiles[profile.label] = _prepare_profile(profile, issuing, trusted)
-    return Prepared(generation, tuple(authorities.values()), profiles, by_subject)
+            profiles[profile.label] = PreparedProfile(profile, issuing, trusted)
+    return Prepared(generation, tuple(authorities.values()), profiles)
 
 
-def _prepare_authority(row: CertificateAuthority) -> PreparedAuthority:
-    certificate = row.certificate
-    return PreparedAuthority(
-        row=row,
-        certificate=certificate,
-        issuer=Issuer(
-            certificate=certificate,
-            name=certificate.subject,
-            authority_key_identifier=authority_key_identifier(certificate),
-            key_reference=row.key_reference,
-            not_after=certificate.not_valid_after_utc,
-        ),
-    )
-
-
-def authority_key_identifier(certificate: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    """What certificates of this CA say of its key: its own SKI (RFC 5280 4.2.1.1).
-
-    An imported CA may lack one; then it is derived from the key.
-    """
-    try:
-        identifier = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-    except x509.ExtensionNotFound:
-        return x509.AuthorityKeyIdentifier.from_issuer_public_key(certificate.public_key())  # type: ignore[arg-type]
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier.value)
-
-
-def _prepare_profile(
-    row: CertificateProfile, authority: PreparedAuthority, trusted: list[PreparedAuthority]
-) -> PreparedProfile:
-    return PreparedProfile(
-        row=row,
-        authority=authority,
-        rules=CSRRules(
-            key_algorithms=frozenset(row.key_algorithms),
-            serial_number_required=row.is_serial_number_required,
-            subject_attributes=frozenset(row.subject_attributes),
-            san_rule=cast(SANRule, row.san_rule),
-            pop_linking=cast(POPLinking, row.pop_linking),
-        ),
-        identity_pattern=re.compile(row.identity_pattern) if row.identity_pattern else None,
-        ca_certificates=pkcs7.serialize_certificates(
-            published_certificates(authority.row, [other.row for other in trusted]), Encoding.DER
-        ),
-    )
-
-
-def published_certificates(
-    ca: CertificateAuthority, trusted: list[CertificateAuthority]
-) -> list[x509.Certificate]:
-    """What /cacerts answers with for ``ca``, the issuing CA first (RFC 7030 4.1.3).
+def _published(ca: CertificateAuthority, trusted: Sequence[CertificateAuthority]) -> list[bytes]:
+    """What /cacerts answers with for ``ca``, in DER (RFC 7030 4.1.3).
 
     Its chain to the root; the CAs it succeeded, whose certificates are still around, with their
-    chains; and OldWithNew and NewWithOld. Each certificate once.
+    chains; and OldWithNew and NewWithOld.
     """
     by_id = {other.pk: other for other in trusted}
-    found = [ca.certificate, *ca.chain]
+    found = [*der_of(ca.pem), *der_of(ca.chain_pem)]
     while ca.successor_of_id in by_id:
-        found += ca.cross_certificates
+        found += der_of(ca.cross_pem)
         ca = by_id[ca.successor_of_id]
-        found += [ca.certificate, *ca.chain]
-    return list(dict.fromkeys(found))
-
-
-def key_matches(certificate: x509.Certificate, key_sha256: str) -> bool:
-    """Whether ``certificate`` is for the public key with that SHA-256."""
-    return public_key_sha256(certificate.public_key()) == key_sha256
+        found += [*der_of(ca.pem), *der_of(ca.chain_pem)]
+    return found

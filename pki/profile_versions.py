@@ -12,10 +12,11 @@ from pki import audit
 from pki.audit import Actor
 from pki.csrattrs import encode_csr_attributes
 from pki.exceptions import CSRRejected, OperatorError
-from pki.keys import KEY_ALGORITHMS
+from pki.key_algorithms import KEY_ALGORITHMS
 from pki.models import CertificateProfile
 from pki.models.profile import EST_OPERATIONS
-from pki.names import SUBJECT_ATTRIBUTES, check_common_name
+from pki.names import SUBJECT_ATTRIBUTES
+from pki.thing_names import check_common_name
 
 _NOT_COPIED = frozenset({"id", "version", "active_label", "created_at"})
 

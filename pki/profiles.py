@@ -42,6 +42,18 @@ class Issuer:
     not_after: datetime.datetime
 
 
+def authority_key_identifier(certificate: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """What certificates of this CA say of its key: its own SKI (RFC 5280 4.2.1.1).
+
+    An imported CA may lack one; then it is derived from the key.
+    """
+    try:
+        identifier = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(certificate.public_key())  # type: ignore[arg-type]
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier.value)
+
+
 _NOT_A_CA = x509.BasicConstraints(ca=False, path_length=None)
 _CLIENT_AUTH = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
 

@@ -12,7 +12,7 @@ from pki.denylist_values import normalize_serial_number
 from pki.exceptions import OperatorError
 from pki.intents import void_intents
 from pki.models import IssuedCertificate
-from pki.names import shown
+from pki.thing_names import shown
 from pki.transactions import in_write_transaction
 
 FINGERPRINT_DIGITS = 64

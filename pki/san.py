@@ -6,8 +6,8 @@ from typing import Final, Literal
 from cryptography import x509
 
 from pki.exceptions import CSRRejected
-from pki.names import shown
 from pki.reasons import Reason
+from pki.thing_names import shown
 
 MAX_SAN_ENTRIES: Final = 16
 MAX_URI_LENGTH: Final = 255

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from pki.exceptions import SignerUnavailable
 from pki.intents import CLOCK_TOLERANCE
+from pki.keys import key_matches
 from pki.models import IssuedCertificate
-from pki.prepared import PreparedAuthority, key_matches
+from pki.prepared import PreparedAuthority
 from pki.profiles import SigningRequest
 from pki.reasons import Reason
 from pki.signers import get_signer

@@ -58,6 +58,13 @@ _LEFT_OUT_OF_LIBRARIES = (
 )
 
 
+_LAZY_VIEWS: Mapping[str, tuple[str, ...]] = {
+    "est": ("estserver.est.enrollment_views.SimpleEnrollView", "estserver.est.crl_view.crl"),
+    "admin": (),
+}
+"""What the first request for it loads."""
+
+
 def lay_out(stage: str, config: Config, directory: Path) -> PackagedConfig:
     """Fill ``directory`` with the package of ``stage``; returns the configuration as packaged.
 
@@ -176,6 +183,7 @@ def _check_that_it_starts(stage: str, python: Path, config: Config, directory: P
         "from django.urls import get_resolver\n"
         "from django.utils.module_loading import import_string\n"
         "get_resolver().url_patterns\n"
+        f"for path in {_LAZY_VIEWS[stage]!r}: import_string(path)\n"
         f"for path in {[*filter(None, classes)]!r}: import_string(path)\n"
     )
     _run(

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
 
-from pki.csr import MAX_CSR_BYTES
-
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-_CAP = 2 * MAX_CSR_BYTES + 1  # base64 with line ends; one byte more shows that there is more
+MAX_BODY_BYTES = 32 * 1024
+"""Twice the largest CSR: base64 makes 4 bytes of 3, PEM and line ends a little more. Nothing larger
+is read at all."""
+
+_CAP = MAX_BODY_BYTES + 1  # one byte more shows that there is more
 
 
 def accept_chunked_bodies(application: WSGIApplication) -> WSGIApplication:

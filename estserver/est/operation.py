@@ -6,26 +6,28 @@ of a cold start, and code inside the CA that no device ever needs.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.generic import View
 from rest_framework.exceptions import MethodNotAllowed, UnsupportedMediaType
 from rest_framework.request import Request
 
-from estserver.est.authentication import MutualTLSAuthentication
 from estserver.est.exceptions import exception_handler
 from estserver.est.negotiation import ESTNegotiation
-from estserver.est.parsers import PKCS10Parser
-from estserver.est.permissions import IsEnrollmentClient
+
+if TYPE_CHECKING:  # named by the operations that need them
+    from estserver.est.authentication import MutualTLSAuthentication
+    from estserver.est.parsers import PKCS10Parser
+    from estserver.est.permissions import IsEnrollmentClient
 
 
 class OperationView(View):
     """One EST operation."""
 
-    authentication_classes: ClassVar[Sequence[type[MutualTLSAuthentication]]] = ()
-    permission_classes: ClassVar[Sequence[type[IsEnrollmentClient]]] = ()
-    parser_classes: ClassVar[Sequence[type[PKCS10Parser]]] = ()
+    authentication_classes: ClassVar["Sequence[type[MutualTLSAuthentication]]"] = ()
+    permission_classes: ClassVar["Sequence[type[IsEnrollmentClient]]"] = ()
+    parser_classes: ClassVar["Sequence[type[PKCS10Parser]]"] = ()
 
     request: Request
 

@@ -5,12 +5,9 @@ import binascii
 from collections.abc import Mapping
 from typing import IO, Any
 
-from pki.csr import MAX_CSR_BYTES
+from estserver.est.chunked import MAX_BODY_BYTES
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
-
-MAX_BODY_BYTES = 2 * MAX_CSR_BYTES
-"""Base64 makes 4 bytes of 3, PEM and line ends a little more; nothing larger is read at all."""
 
 _WHITE_SPACE = b" \t\r\n"
 _DER_SEQUENCE = b"\x30"

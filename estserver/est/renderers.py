@@ -8,12 +8,12 @@ declares void.
 import base64
 import textwrap
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from django.conf import settings
 from django.http import HttpResponse
 
+from pki import certs_only as cms
 from pki.exceptions import PKIError
+from pki.models import IssuedCertificate
 from pki.reasons import Reason
 
 PKCS7 = "application/pkcs7-mime"
@@ -23,9 +23,9 @@ CSR_ATTRIBUTES = "application/csrattrs"
 RETRY_AFTER_SECONDS = 30
 
 
-def certs_only(certificate: x509.Certificate) -> HttpResponse:
+def certs_only(certificate: IssuedCertificate) -> HttpResponse:
     """A Simple PKI Response with just the issued certificate (RFC 7030 4.2.3, RFC 5272 4.1)."""
-    return _base64(pkcs7.serialize_certificates([certificate], Encoding.DER), CERTS_ONLY)
+    return _base64(cms.certs_only([certificate.to_der()]), CERTS_ONLY)
 
 
 def ca_certificates(der: bytes, *, with_smime_type: bool, wrapped: bool) -> HttpResponse:

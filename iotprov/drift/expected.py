@@ -15,7 +15,7 @@ from iotprov.models import CARegistration, Provisioning
 from iotprov.provisioning.registry import ACTIVE, INACTIVE, PENDING_ACTIVATION, REVOKED
 from iotprov.provisioning.wanted import Facts, Goal, Mode, Wanted, wanted
 from pki.models import DenylistEntry, IssuedCertificate
-from pki.names import fold_name
+from pki.thing_names import fold_name
 
 ABSENT = ""
 """The status of a certificate that AWS IoT doesn't know."""

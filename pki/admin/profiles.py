@@ -15,7 +15,7 @@ from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter
 from pki.admin.operations import Done, Operation
 from pki.audit import Actor
-from pki.keys import KEY_ALGORITHMS
+from pki.key_algorithms import KEY_ALGORITHMS
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.names import SUBJECT_ATTRIBUTES
 from pki.profile_versions import add_profile, change_profile

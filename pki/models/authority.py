@@ -2,14 +2,16 @@
 
 import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
 from django.db import models
 from django.utils import timezone
 
 from pki.models.fields import IdentifierField, Sha256Field
 from pki.models.generation import Generation
+
+if TYPE_CHECKING:  # a model is loaded by what never looks into a certificate
+    from cryptography import x509
 
 
 class CertificateAuthorityQuerySet(models.QuerySet["CertificateAuthority"]):
@@ -117,20 +119,26 @@ class CertificateAuthority(models.Model):
         Generation.advance()
 
     @cached_property
-    def certificate(self) -> x509.Certificate:
+    def certificate(self) -> "x509.Certificate":
         """The CA's own certificate."""
+        from cryptography import x509
+
         return x509.load_pem_x509_certificate(self.pem.encode())
 
     @cached_property
-    def chain(self) -> list[x509.Certificate]:
+    def chain(self) -> "list[x509.Certificate]":
         """The certificates above this one, root last."""
+        from cryptography import x509
+
         if not self.chain_pem:
             return []
         return x509.load_pem_x509_certificates(self.chain_pem.encode())
 
     @cached_property
-    def cross_certificates(self) -> list[x509.Certificate]:
+    def cross_certificates(self) -> "list[x509.Certificate]":
         """OldWithNew and NewWithOld, when this CA succeeded one whose key was here."""
+        from cryptography import x509
+
         if not self.cross_pem:
             return []
         return x509.load_pem_x509_certificates(self.cross_pem.encode())

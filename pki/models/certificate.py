@@ -1,16 +1,18 @@
 """The record of every certificate that we signed, or were about to sign."""
 
 import datetime
+from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from django.db import models
 from django.utils import timezone
 
 from pki.models.authority import CertificateAuthority
 from pki.models.fields import IdentifierField, Sha256Field, UniqueOrNullField
 from pki.models.profile import CertificateProfile
-from pki.names import fold_name
+from pki.thing_names import fold_name
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 
 class IssuedCertificateQuerySet(models.QuerySet["IssuedCertificate"]):
@@ -129,15 +131,23 @@ class IssuedCertificate(models.Model):
     def __str__(self) -> str:
         return f"{self.common_name} ({self.serial_number})"
 
-    def to_x509(self) -> x509.Certificate:
+    def to_x509(self) -> "x509.Certificate":
         """The certificate itself. Raises ``ValueError`` while there is none."""
+        from cryptography import x509
+
+        return x509.load_der_x509_certificate(self.to_der())
+
+    def to_der(self) -> bytes:
+        """The certificate in DER. Raises ``ValueError`` while there is none."""
         if self.der is None:
             raise ValueError(f"{self} has no certificate: its state is {self.state}")
-        return x509.load_der_x509_certificate(bytes(self.der))
+        return bytes(self.der)
 
     @property
     def pem(self) -> str:
         """The certificate in PEM form; empty while there is none."""
+        from cryptography.hazmat.primitives.serialization import Encoding
+
         if self.der is None:
             return ""
         return self.to_x509().public_bytes(Encoding.PEM).decode()

@@ -6,7 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils import timezone
 
-from pki.keys import KEY_ALGORITHMS
+from pki.key_algorithms import KEY_ALGORITHMS
 from pki.models.authority import CertificateAuthority
 from pki.models.fields import IdentifierField
 from pki.models.generation import Generation

@@ -18,7 +18,8 @@ from pki.authorities import (
 )
 from pki.crl import make_crl
 from pki.exceptions import OperatorError
-from pki.keys import KEY_ALGORITHMS, public_key_sha256
+from pki.key_algorithms import KEY_ALGORITHMS
+from pki.keys import public_key_sha256
 from pki.models import AuditEvent, CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.signers import get_signer
 from tests.builders import make_ca, make_certificate, make_csr, make_key

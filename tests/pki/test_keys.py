@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from pki.csr import CSRRules, check_csr
 from pki.exceptions import CSRRejected
+from pki.key_algorithms import KEY_ALGORITHMS
 from pki.keys import (
-    KEY_ALGORITHMS,
     check_public_key,
     generate_private_key,
     has_close_factors,

@@ -11,17 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.exceptions import CSRRejected
-from pki.names import (
-    MAX_RDNS,
-    SUBJECT_ATTRIBUTES,
-    check_common_name,
-    check_subject,
-    fold_name,
-    names_equal,
-    sans_equal,
-    shown,
-)
+from pki.names import MAX_RDNS, SUBJECT_ATTRIBUTES, check_subject, names_equal, sans_equal
 from pki.reasons import Reason
+from pki.thing_names import check_common_name, fold_name, shown
 
 ALL = frozenset(SUBJECT_ATTRIBUTES)
 

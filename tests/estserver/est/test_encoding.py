@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from estserver.est.parsers import MAX_BODY_BYTES
+from estserver.est.chunked import MAX_BODY_BYTES
 from pki.models import IssuedCertificate
 from tests.builders import make_csr
 from tests.est_client import BASE

@@ -177,7 +177,7 @@ def test_T23_a_failure_does_not_stop_the_device_from_coming_again(est_client, mo
 
 
 def test_T23_a_bug_outside_of_the_views_says_nothing_and_is_logged(est_client, monkeypatch, caplog):
-    monkeypatch.setattr("estserver.est.views.current_crl", lambda ca: {}[CANARY])
+    monkeypatch.setattr("estserver.est.crl_view.current_crl", lambda ca: {}[CANARY])
 
     response = est_client.request("GET", "/crl/device-ca.crl")
 

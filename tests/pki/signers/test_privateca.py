@@ -18,8 +18,7 @@ from pki.bootstrap import bootstrap_cas
 from pki.checks import check_signers
 from pki.exceptions import OperatorError, RemoteFailure, SignerRefused, SignerUnavailable
 from pki.models import CertificateAuthority, IssuedCertificate
-from pki.prepared import authority_key_identifier
-from pki.profiles import Issuer, SigningRequest
+from pki.profiles import Issuer, SigningRequest, authority_key_identifier
 from pki.signers import get_signer
 from pki.signers.privateca import CALL_SECONDS, PrivateCASigner
 from tests.aws_faults import Fault, aws_calls, failing

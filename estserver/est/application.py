@@ -1,0 +1,18 @@
+"""The device side as a WSGI application: Django, with what surrounds it on this side alone."""
+
+import os
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+
+from estserver import logs
+from estserver.est.chunked import WSGIApplication, accept_chunked_bodies
+from estserver.est.media_type import drop_media_type_parameters
+
+
+def make_application() -> WSGIApplication:
+    """Set Django up with ``estserver.settings.est``, unless the environment names others."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "estserver.settings.est")
+    application = accept_chunked_bodies(drop_media_type_parameters(get_wsgi_application()))
+    logs.configure(settings.LOGGING)
+    return application

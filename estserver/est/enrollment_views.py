@@ -1,0 +1,105 @@
+"""simpleenroll and simplereenroll (RFC 7030 4.2): a CSR in, one certificate out."""
+
+from typing import cast
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from estserver.enrollment import EnrollmentRequest, enroll, record_refusal, reenroll
+from estserver.est import renderers
+from estserver.est.authentication import MutualTLSAuthentication
+from estserver.est.parsers import PKCS10Parser
+from estserver.est.permissions import IsEnrollmentClient
+from estserver.est.views import ESTView
+from pki.audit import Actor
+from pki.clients import Client
+from pki.csr import check_csr
+from pki.exceptions import CSRRejected
+from pki.models import IssuedCertificate
+from pki.reasons import Reason
+
+Operation = IssuedCertificate.Operation
+
+
+class _EnrollmentView(ESTView):
+    """A CSR in, one certificate out."""
+
+    http_method_names = ["post"]
+    authentication_classes = [MutualTLSAuthentication]
+    permission_classes = [IsEnrollmentClient]
+    parser_classes = [PKCS10Parser]
+
+    operation: Operation
+    common_name = ""
+    """Of the CSR, once it is checked."""
+
+    @property
+    def client(self) -> Client:
+        """Who is calling; only where ``IsEnrollmentClient`` let it in."""
+        return cast(Client, self.request.user)
+
+    def enrollment_request(self) -> EnrollmentRequest:
+        """Everything about the request, typed and checked; nothing in it is HTTP any more."""
+        profile = self.profile
+        body = self.parse()
+        if body is None:
+            raise CSRRejected(Reason.BODY_EMPTY)
+        csr = check_csr(body, profile.rules)
+        self.common_name = csr.common_name
+        return EnrollmentRequest(
+            csr=csr,
+            client=self.client,
+            profile=profile,
+            source_ip=self.seen.caller.source_ip,
+            request_id=self.seen.request_id,
+            tenant_id=_tenant_id(self.seen.GET.get("tenant-id", "")),
+        )
+
+    def handle_exception(self, exc: Exception) -> HttpResponse:
+        """Answer a refusal, and put it on the audit trail, where its request id finds it.
+
+        Only for callers with a certificate: a stranger's refusals are in the log alone, so that
+        nobody fills the database from outside.
+        """
+        response = super().handle_exception(exc)
+        if self.seen.refused is not None and self.seen.caller.certificate is not None:
+            record_refusal(
+                self.operation,
+                self.seen.refused,
+                actor=Actor(
+                    f"client:{self.seen.caller.fingerprint}",
+                    self.seen.request_id,
+                    self.seen.caller.source_ip,
+                ),
+                target=f"thing:{self.common_name}" if self.common_name else f"label:{self.label}",
+            )
+        return response
+
+
+def _tenant_id(said: str) -> str:
+    """The query's ``tenant-id``, without what can't be seen: databases refuse a NUL."""
+    return "".join(filter(str.isprintable, said))[:100]
+
+
+class SimpleEnrollView(_EnrollmentView):
+    """Issue a first certificate to a device (RFC 7030 4.2.1)."""
+
+    operation = Operation.ENROLL
+
+    def post(self, request: Request, label: str | None = None) -> HttpResponse:
+        """200 with the certificate."""
+        certificate = enroll(self.enrollment_request())
+        self.seen.issued = certificate
+        return renderers.certs_only(certificate)
+
+
+class SimpleReenrollView(_EnrollmentView):
+    """Renew or rekey a device's certificate (RFC 7030 4.2.2)."""
+
+    operation = Operation.REENROLL
+
+    def post(self, request: Request, label: str | None = None) -> HttpResponse:
+        """200 with the new certificate."""
+        certificate = reenroll(self.enrollment_request())
+        self.seen.issued = certificate
+        return renderers.certs_only(certificate)
