@@ -11,22 +11,40 @@ import os
 # cold start and finds nothing. Frozen, they aren't looked at again by later collections either.
 gc.disable()
 
-from apig_wsgi import make_lambda_handler  # noqa: E402
-from django.db import connection  # noqa: E402
-from django.urls import get_resolver  # noqa: E402
+from estserver.left_out import left_out  # noqa: E402
 
-from estserver.checks import refuse_unsafe_settings  # noqa: E402
-from estserver.est.application import make_application  # noqa: E402
-from estserver.est.lazy_view import find_view  # noqa: E402
+UNUSED = (
+    "django.core.cache",
+    "django.core.mail",
+    "django.core.management",
+    "django.core.serializers",
+    "django.forms",
+    "django.template",
+    "django.templatetags",
+    "django.views.debug",
+    *(f"django.views.generic.{kind}" for kind in ("dates", "detail", "edit", "list")),
+    "logging.config",
+    "sqlparse",
+)
+"""What a request of a device never needs, and Django imports."""
 
-application = make_application()
-refuse_unsafe_settings()
-_ = get_resolver().url_patterns, connection.vendor  # the views, and the database's driver
+with left_out(*UNUSED):
+    from apig_wsgi import make_lambda_handler
+    from django.db import connection
+    from django.urls import get_resolver
 
-if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") != "on-demand":
-    # Nobody is waiting (provisioned concurrency, SnapStart): load what signs as well.
-    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-    find_view("estserver.est.enrollment_views.SimpleEnrollView")
+    from estserver.checks import refuse_unsafe_settings
+    from estserver.est.application import make_application
+    from estserver.est.lazy_view import find_view
+
+    application = make_application()
+    refuse_unsafe_settings()
+    _ = get_resolver().url_patterns, connection.vendor  # the views, and the database's driver
+
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") != "on-demand":
+        # Nobody is waiting (provisioned concurrency, SnapStart): load what signs as well.
+        # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+        find_view("estserver.est.enrollment_views.SimpleEnrollView")
 
 # Bodies are base64 in real events, and whatever isn't text goes back as base64 (binary support);
 # API Gateway undoes both.

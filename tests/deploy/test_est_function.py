@@ -91,6 +91,7 @@ def test_no_admin_no_session_no_serializer_and_no_remote_call_is_loaded(answer):
 
     for name in (
         *("django.contrib", "rest_framework.views"),
+        *("django.core.mail", "django.forms", "django.template", "django.views.debug", "sqlparse"),
         *("rest_framework.serializers", "boto3", "botocore", "requests", "urllib3"),
         *("pydantic", "annotated_types", "yaml", "werkzeug", "zappa", "estserver.config_loader"),
     ):

@@ -1,0 +1,93 @@
+"""Modules that are left out while a function starts."""
+
+import sys
+from importlib import import_module
+
+import pytest
+
+from estserver.left_out import NotLoaded, left_out
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch):
+    """Two packages: ``whole`` imports from ``heavy``, as Django's core does from its forms."""
+    (tmp_path / "heavy").mkdir()
+    (tmp_path / "heavy" / "__init__.py").write_text("VALUE = 1\ndef use(): return VALUE\n")
+    (tmp_path / "heavy" / "deep.py").write_text("class Thing: pass\n")
+    (tmp_path / "whole.py").write_text(
+        "import heavy.deep\n"
+        "from heavy import use\n"
+        "from heavy.deep import Thing, Problem\n"
+        "class Mine(Thing): pass\n"
+        "def careful():\n"
+        "    try:\n"
+        "        return 'fine'\n"
+        "    except Problem:\n"
+        "        return 'problem'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    for name in ("whole", "heavy", "heavy.deep"):
+        sys.modules.pop(name, None)
+
+
+def test_what_imports_from_a_module_that_is_left_out_works(library):
+    with left_out("heavy"):
+        whole = import_module("whole")
+
+    assert whole.careful() == "fine"
+    assert issubclass(whole.Mine, whole.Thing)
+
+
+def test_calling_what_was_left_out_says_where_to_look(library):
+    with left_out("heavy"):
+        whole = import_module("whole")
+
+    for call in (whole.use, whole.Thing, whole.Mine):
+        with pytest.raises(NotLoaded, match=r"is left out of the device side"):
+            call()
+    with pytest.raises(NotLoaded, match=r"heavy\.deep\.Thing"):
+        whole.Thing()
+
+
+def test_afterwards_it_is_imported_for_real(library):
+    with left_out("heavy"):
+        import_module("whole")
+    assert "heavy" not in sys.modules
+
+    assert import_module("heavy").use() == 1
+    assert import_module("heavy.deep").Thing()
+
+
+def test_what_was_loaded_before_stays(library):
+    heavy = import_module("heavy")
+
+    with left_out("heavy"):
+        assert import_module("heavy") is heavy
+    assert import_module("heavy") is heavy
+
+
+def test_a_module_is_left_out_of_its_package_alone(library):
+    with left_out("heavy.deep"):
+        whole = import_module("whole")
+
+    assert whole.use() == 1
+    assert not hasattr(sys.modules["heavy"], "deep")
+
+
+def test_a_name_is_one_and_the_same_class(library):
+    with left_out("heavy"):
+        from heavy.deep import Thing as First
+        from heavy.deep import Thing as Second
+
+    assert First is Second
+
+
+def test_an_import_that_fails_leaves_nothing_behind(library):
+    finders = [*sys.meta_path]
+
+    with pytest.raises(ModuleNotFoundError), left_out("heavy"):
+        pass
+
+    assert sys.meta_path == finders
+    assert "heavy" not in sys.modules
