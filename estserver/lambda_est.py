@@ -11,6 +11,10 @@ import os
 # cold start and finds nothing. Frozen, they aren't looked at again by later collections either.
 gc.disable()
 
+from estserver.bundled import use_bundle  # noqa: E402
+
+use_bundle()
+
 from estserver.left_out import left_out  # noqa: E402
 
 UNUSED = (

@@ -5,23 +5,25 @@ leftover gets in, and wheels are those of the runtime, not of this machine.
 """
 
 import os
-import secrets
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from estserver.config import PROJECT_ROOT, Config
+from estserver.deploy.package_bundle import write_bundle
 from estserver.deploy.package_config import PackagedConfig, package_config
 from estserver.deploy.package_lock import stage_requirements
+from estserver.deploy.package_process import run
 from estserver.deploy.package_runtime import Runtime, find_python
-from pki.exceptions import OperatorError
+from estserver.deploy.package_start import (
+    check_that_it_starts,
+    lambda_environment,
+    modules_at_start,
+)
 
 LAMBDA_ROOT = "/var/task"
 """Where Lambda unpacks a package; what tracebacks name."""
-
-MINUTES = 60  # seconds
 
 _NOT_PACKAGED = frozenset({"bench", "demo", "docs", "tests", "var"})
 """Directories of the project that no function needs."""
@@ -58,13 +60,6 @@ _LEFT_OUT_OF_LIBRARIES = (
 )
 
 
-_LAZY_VIEWS: Mapping[str, tuple[str, ...]] = {
-    "est": ("estserver.est.enrollment_views.SimpleEnrollView", "estserver.est.crl_view.crl"),
-    "admin": (),
-}
-"""What the first request for it loads."""
-
-
 def lay_out(stage: str, config: Config, directory: Path) -> PackagedConfig:
     """Fill ``directory`` with the package of ``stage``; returns the configuration as packaged.
 
@@ -83,8 +78,10 @@ def lay_out(stage: str, config: Config, directory: Path) -> PackagedConfig:
         _collect_static(directory)
     _leave_out(_LEFT_OUT_OF_STAGE[stage], directory)
     _compile(python, directory)
+    if stage == "est":
+        write_bundle(directory, modules_at_start(stage, packaged.config, directory), runtime.python)
     if runtime.runs_here:
-        _check_that_it_starts(stage, python, packaged.config, directory)
+        check_that_it_starts(stage, python, packaged.config, directory)
     return packaged
 
 
@@ -94,7 +91,7 @@ def _install(stage: str, runtime: Runtime, python: Path, directory: Path) -> Non
     requirements.write_text(stage_requirements(lock, stage))
     # Run by the runtime's Python, because pip judges markers by the Python that it runs in.
     pip = [sys.executable, "-m", "pip", f"--python={python}", "install"]
-    _run(
+    run(
         [
             *pip,
             *("--quiet", "--disable-pip-version-check", "--no-input", "--no-compile"),
@@ -148,10 +145,10 @@ def _collect_static(directory: Path) -> None:
         "from django.core.management import execute_from_command_line\n"
         "execute_from_command_line(['manage.py', 'collectstatic', '--no-input', '-v0'])\n"
     )
-    _run(
+    run(
         [sys.executable, "-P", "-B", "-c", program],
         "the admin's static files can't be collected",
-        environ=_lambda_environment("admin", directory),
+        environ=lambda_environment("admin", directory),
         cwd=directory,
     )
 
@@ -162,7 +159,7 @@ def _compile(python: Path, directory: Path) -> None:
     By default it holds its source's time, which a zip doesn't keep: Lambda would find all of it
     stale, and couldn't write any, as its directory is read-only.
     """
-    _run(
+    run(
         [
             *(str(python), "-I", "-S", "-m", "compileall", "-q", "-f", f"-j{os.cpu_count() or 1}"),
             *("--invalidation-mode", "unchecked-hash"),
@@ -170,53 +167,3 @@ def _compile(python: Path, directory: Path) -> None:
         ],
         "the package's Python can't be compiled",
     )
-
-
-def _check_that_it_starts(stage: str, python: Path, config: Config, directory: Path) -> None:
-    """Import what Lambda will import, and the classes that the configuration names."""
-    properties = config.properties
-    classes = [signer.backend for signer in properties.signers.values()]
-    classes += [properties.external_signer_class, properties.enrollment_hook_class]
-    program = (
-        f"import sys; sys.path.insert(0, {str(directory)!r})\n"
-        f"import estserver.lambda_{stage}\n"
-        "from django.urls import get_resolver\n"
-        "from django.utils.module_loading import import_string\n"
-        "get_resolver().url_patterns\n"
-        f"for path in {_LAZY_VIEWS[stage]!r}: import_string(path)\n"
-        f"for path in {[*filter(None, classes)]!r}: import_string(path)\n"
-    )
-    _run(
-        [str(python), "-I", "-S", "-B", "-c", program],
-        "the package doesn't start; what is missing has to be in requirements/main.in and in "
-        "requirements.txt (make lock), or in a package of its own beside estserver/",
-        environ=_lambda_environment(stage, directory),
-        cwd=directory,
-    )
-
-
-def _lambda_environment(stage: str, directory: Path) -> dict[str, str]:
-    """As on Lambda, with a database that nobody asks and a key that nothing is signed with."""
-    return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "AWS_LAMBDA_FUNCTION_NAME": "package",
-        "LAMBDA_TASK_ROOT": str(directory),
-        "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing",
-        "DJANGO_SETTINGS_MODULE": f"estserver.settings.{stage}",
-        "EST_SECRET_KEY": secrets.token_urlsafe(64),
-    }
-
-
-def _run(
-    command: list[str],
-    failure: str,
-    *,
-    environ: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
-) -> None:
-    done = subprocess.run(  # noqa: S603 - Python, with arguments of ours
-        command, env=environ, cwd=cwd, capture_output=True, text=True, timeout=10 * MINUTES
-    )
-    if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip())[-2000:]
-        raise OperatorError(f"{failure}:\n{said}")

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import marshal
 import secrets
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from bench import cold_process
 from bench.in_process import event
 from bench.load import make_csr
+from estserver.bundled import FILE_NAME
 from tests.interop.server import Installation
 
 pytestmark = pytest.mark.deploy
@@ -84,6 +86,24 @@ def test_only_allowed_packages_are_loaded(answer, operation):
 
     own = {name for name in loaded - sys.stdlib_module_names if not name.startswith(PYTHONS_OWN)}
     assert own == allowed
+
+
+@pytest.mark.parametrize("operation", ["cacerts", "simpleenroll"])
+def test_every_module_of_the_package_comes_out_of_the_bundle(answer, est_package, operation):
+    body = make_csr(f"bundled-{operation}", "p256").decode() if operation != "cacerts" else None
+    index = marshal.loads((est_package.root / FILE_NAME).read_bytes())
+
+    loaded = answer(operation, body)["modules"]
+
+    in_package = {
+        name
+        for name in loaded
+        for place in [est_package.root.joinpath(*name.split("."))]
+        if (place / "__init__.py").exists() or place.with_name(f"{place.name}.py").exists()
+    }
+    # The package is made for PostgreSQL; the test's database is SQLite, with a driver of its own.
+    others = {name for name in in_package - index.keys() if ".sqlite3" not in name}
+    assert others == {"estserver", "estserver.lambda_est", "estserver.bundled"} - index.keys()
 
 
 def test_no_admin_no_session_no_serializer_and_no_remote_call_is_loaded(answer):

@@ -34,7 +34,11 @@ def test_what_signs_isnt_loaded_before_somebody_asks(tmp_path):
 
 def test_a_server_that_lives_long_loads_it_when_it_starts(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", LOADED.replace("make_application()\n", "import estserver.wsgi_est\n")],
+        [
+            sys.executable,
+            "-c",
+            LOADED.replace("make_application()\n", "import estserver.wsgi_est\n"),
+        ],
         cwd=ROOT,
         env={"EST_DATA_DIR": str(tmp_path)},
         capture_output=True,

@@ -1,0 +1,29 @@
+"""Programs that take part in making a package."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pki.exceptions import OperatorError
+
+MINUTES = 60  # seconds
+
+
+def run(
+    command: Sequence[str],
+    failure: str,
+    *,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> str:
+    """Run a program; returns what it prints.
+
+    Raises OperatorError with ``failure`` and what the program said.
+    """
+    done = subprocess.run(  # noqa: S603 - Python, with arguments of ours
+        command, env=environ, cwd=cwd, capture_output=True, text=True, timeout=10 * MINUTES
+    )
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip())[-2000:]
+        raise OperatorError(f"{failure}:\n{said}")
+    return done.stdout
