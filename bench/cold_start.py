@@ -10,18 +10,18 @@ keys are in files, the database is SQLite.
 """
 
 import argparse
-import base64
 import datetime
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -29,14 +29,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from bench import cold_process
 from bench.in_process import event
+from bench.installation import MeasuredInstallation, new_installation
 from bench.load import make_csr
 from bench.table import machine
 from tests.deploy.packages import UnpackedPackage, unpacked_package
-from tests.interop.server import Installation
+from tests.postgresql import private_server
 
 PLAIN = "plain function, a signature"
 TARGETS = {"cacerts": 0.6, "simpleenroll": 1.0}
-"""Of the plain function's CPU."""
+"""Of the plain function's CPU, on SQLite."""
+ON_POSTGRESQL = " on PostgreSQL"
 
 
 @dataclass(frozen=True)
@@ -58,34 +60,33 @@ class Starter:
     """Starts functions out of one unpacked package."""
 
     package: UnpackedPackage
-    installation: Installation
     directory: Path
 
     def plain(self, number: int) -> Start:
         """Start the plain function, which signs."""
         body = make_csr(f"plain-{number}", "p256").decode()
-        return self._start("plain_function", event("/simpleenroll", "", body))
+        environ = {"AWS_DEFAULT_REGION": "eu-central-1", "PLAIN_DATA_DIR": str(self.directory)}
+        return self._start("plain_function", event("/simpleenroll", "", body), environ)
 
-    def product(self, operation: str, number: int) -> Start:
+    def product(self, installation: MeasuredInstallation, operation: str, number: int) -> Start:
         """Start the device side."""
         body = None if operation == "cacerts" else make_csr(f"cold-{number}", "p256").decode()
-        client = self.installation.test_client[0].read_text()
+        client = installation.test_client[0].read_text()
         path = f"/.well-known/est/{operation}"
-        return self._start("estserver.lambda_est", event(path, client, body))
+        sqlite = f"sqlite:///{installation.data_dir}/est.sqlite3"
+        environ = {
+            "EST_DATA_DIR": str(installation.data_dir),
+            "DATABASE_URL": installation.database_url or sqlite,
+        }
+        return self._start("estserver.lambda_est", event(path, client, body), environ)
 
-    def _start(self, module: str, content: Mapping[str, object]) -> Start:
+    def _start(
+        self, module: str, content: Mapping[str, object], environ: Mapping[str, str]
+    ) -> Start:
         event_file = self.directory / "event.json"
         event_file.write_text(json.dumps(content))
         printed = self.package.run(
-            cold_process.__file__,
-            *(self.package.root, module, event_file),
-            environ={
-                "AWS_DEFAULT_REGION": "eu-central-1",
-                "PLAIN_DATA_DIR": str(self.directory),
-                "EST_DATA_DIR": str(self.installation.data_dir),
-                "DATABASE_URL": f"sqlite:///{self.installation.data_dir}/est.sqlite3",
-                "EST_SECRET_KEY": base64.b64encode(os.urandom(60)).decode(),
-            },
+            cold_process.__file__, *(self.package.root, module, event_file), environ=environ
         )
         found = json.loads(printed.splitlines()[-1])
         if found["status"] != 200:
@@ -95,21 +96,28 @@ class Starter:
 
 def measure(rounds: int) -> dict[str, list[Start]]:
     """``rounds`` cold starts of each, alternating."""
-    with tempfile.TemporaryDirectory(prefix="est-cold-") as name:
-        directory = Path(name)
+    starts: dict[str, list[Start]] = {}
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="est-cold-")))
+        print("making the package and the installations", file=sys.stderr, flush=True)
         starter = _starter(directory)
-        starts: dict[str, list[Start]] = {PLAIN: [], **{each: [] for each in TARGETS}}
+        installations = {"": stack.enter_context(new_installation())}
+        with suppress(pytest.skip.Exception, pytest.fail.Exception):  # it isn't installed
+            url = stack.enter_context(private_server()).url()
+            installations[ON_POSTGRESQL] = stack.enter_context(new_installation(url))
         for number in range(rounds + 1):
             found = {PLAIN: starter.plain(number)}
-            found |= {each: starter.product(each, number) for each in TARGETS}
-            if number:  # the first fills the system's cache of files
-                for what, start in found.items():
-                    starts[what].append(start)
+            for on, installation in installations.items():
+                for operation in TARGETS:
+                    found[f"{operation}{on}"] = starter.product(installation, operation, number)
+            for what, start in found.items():
+                measured = starts.setdefault(what, [])
+                if number:  # the first fills the system's cache of files
+                    measured.append(start)
     return starts
 
 
 def _starter(directory: Path) -> Starter:
-    print("making the package and an installation", file=sys.stderr, flush=True)
     package = unpacked_package("est", directory)
     source = Path(__file__).with_name("plain_function.py")
     (package.root / source.name).write_bytes(source.read_bytes())
@@ -121,10 +129,7 @@ def _starter(directory: Path) -> Starter:
         check=True,
     )
     _make_plain_ca(directory)
-    (directory / "data").mkdir()
-    installation = Installation.at(directory / "data")
-    installation.quickstart()
-    return Starter(package, installation, directory)
+    return Starter(package, directory)
 
 
 def _make_plain_ca(directory: Path) -> None:

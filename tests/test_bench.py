@@ -68,6 +68,6 @@ def test_cold_starts_are_measured_and_answered(tmp_path):
 
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(figures.read_text())
-    assert set(document["ratio"]) == {"plain function, a signature", "cacerts", "simpleenroll"}
+    assert set(document["ratio"]) >= {"plain function, a signature", "cacerts", "simpleenroll"}
     for starts in document["starts"].values():
         assert [start["import_ms"] > 0 and start["request_ms"] > 0 for start in starts] == [True]
