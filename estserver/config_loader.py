@@ -11,17 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from estserver.config import (
-    DEFAULT_SIGNERS,
-    EXTERNAL_SIGNER,
     MADE_BY,
     PROJECT_ROOT,
     Config,
     ConfigError,
+    data_directory,
+)
+from estserver.config_keys import (
+    DEFAULT_SIGNERS,
+    EXTERNAL_SIGNER,
     DeploymentOptions,
     Properties,
     SignerConfig,
-    data_directory,
-    with_database_url,
 )
 from estserver.config_sections import Section, check_top_level, read_section
 from estserver.config_yaml import Problem, YamlDocument, dotted, read_yaml
@@ -60,7 +61,7 @@ def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     ]
     values = reading.completed_properties()
     if environ.get("DATABASE_URL"):
-        values = with_database_url(values, environ["DATABASE_URL"])
+        values = replace(values, database_url=environ["DATABASE_URL"], database_secret_name="")
         problems += [f"DATABASE_URL: {text}" for text in _database_problems(values, data_dir)]
     if problems:
         raise ConfigError(*problems)

@@ -7,7 +7,8 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from estserver.config import PROJECT_ROOT, SignerConfig
+from estserver.config import PROJECT_ROOT
+from estserver.config_keys import SignerConfig
 from estserver.config_sections import SECTIONS, annotation_of, keys_of, wanted
 
 REFERENCE_FILE = PROJECT_ROOT / "docs" / "configuration.md"

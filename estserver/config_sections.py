@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_orig
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from estserver.config import DeploymentOptions, Properties
+from estserver.config_keys import DeploymentOptions, Properties
 from estserver.config_types import Wanted
 from estserver.config_yaml import KeyPath, Problem, YamlDocument, dotted
 

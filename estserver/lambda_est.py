@@ -27,6 +27,7 @@ UNUSED = (
     "django.templatetags",
     "django.views.debug",
     *(f"django.views.generic.{kind}" for kind in ("dates", "detail", "edit", "list")),
+    "html.parser",
     "logging.config",
     "sqlparse",
 )

@@ -3,14 +3,18 @@
 Reading a YAML file and validating it takes more than a tenth of a second, at every cold start.
 ``manage.py aws_package`` does it once and writes the outcome as ``estserver/packaged_config.py``,
 a module of plain constructor calls. It exists in packages only, never in the working tree.
+
+What is read there is `Values`, not the classes of `estserver.config_keys`: those are for writing a
+file and for refusing one, and making them takes a thirtieth of a cold start.
 """
 
 import os
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
+from typing import Any
 
-from estserver.config import Config, ConfigError, data_directory, with_database_url
+from estserver.config import Config, ConfigError, data_directory
 from estserver.database import database_settings
 
 MODULE = "estserver.packaged_config"
@@ -27,6 +31,16 @@ SQLITE = (
 )
 
 
+class Values:
+    """A section of a packaged configuration, or a part of one: the same attributes, validated.
+
+    Compared and hashed by identity, and shown without its values, some of which are secret.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        vars(self).update(values)
+
+
 def packaged_config(environ: Mapping[str, str] = os.environ) -> Config | None:
     """The package's configuration; ``None`` where there is no package.
 
@@ -40,9 +54,10 @@ def packaged_config(environ: Mapping[str, str] = os.environ) -> Config | None:
             raise
         return None
     config: Config = module.CONFIG
-    properties = config.properties
+    properties: Any = config.properties
     if url := environ.get("DATABASE_URL"):
-        properties = with_database_url(properties, url)
+        chosen = {"database_url": url, "database_secret_name": ""}
+        properties = Values(**{**vars(properties), **chosen})
     config = replace(config, properties=properties, data_dir=data_directory(environ))
     _check_database(config, on_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ)
     return config

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from estserver.config import Properties
+from estserver.config_keys import Properties
 
 STAGES = json.loads((Path(__file__).parent.parent / "zappa_settings.json").read_text())
 

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from estserver.config import DEFAULT_SIGNERS, Config
+from estserver.config import Config
+from estserver.config_keys import DEFAULT_SIGNERS
 
 KEYFILE = "keyfile"
 SECRETS_MANAGER = "secretsmanager"

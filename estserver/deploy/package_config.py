@@ -11,13 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from estserver.config import (
-    DEFAULT_SIGNERS,
-    PROJECT_ROOT,
-    Config,
-    ConfigError,
-    key_name,
-)
+from estserver.config import PROJECT_ROOT, Config, ConfigError
+from estserver.config_keys import DEFAULT_SIGNERS, key_name
 from estserver.deploy.lambda_signers import for_lambda
 
 _PROPERTY_FILES = ("iot_template_path", "iot_policy_path")
@@ -29,7 +24,8 @@ _HEADER = '''"""The configuration of this package. Written by: manage.py aws_pac
 
 from pathlib import Path
 
-from estserver.config import {names}
+from estserver.config import Config
+from estserver.packaged import Values
 
 CONFIG = {expression}
 '''
@@ -47,8 +43,7 @@ class PackagedConfig:
 
     def source(self) -> str:
         """The text of ``estserver/packaged_config.py``."""
-        names = sorted({type(value).__name__ for value in _dataclasses_in(self.config)})
-        return _HEADER.format(names=", ".join(names), expression=_expression(self.config))
+        return _HEADER.format(expression=_expression(self.config))
 
 
 def package_config(config: Config) -> PackagedConfig:
@@ -117,18 +112,6 @@ def _with_files_packaged(
     return replace(section, **changed)
 
 
-def _dataclasses_in(value: Any) -> list[Any]:
-    """``value`` and all dataclasses that it holds."""
-    if dataclasses.is_dataclass(value):
-        held = [getattr(value, field.name) for field in dataclasses.fields(value)]
-        return [value, *(each for one in held for each in _dataclasses_in(one))]
-    if isinstance(value, tuple | list):
-        return [each for one in value for each in _dataclasses_in(one)]
-    if isinstance(value, Mapping):
-        return [each for one in value.values() for each in _dataclasses_in(one)]
-    return []
-
-
 def _expression(value: Any) -> str:
     """Python that makes an equal value. Raises TypeError for a kind that isn't foreseen."""
     if dataclasses.is_dataclass(value):
@@ -136,7 +119,8 @@ def _expression(value: Any) -> str:
             f"{field.name}={_expression(getattr(value, field.name))},\n"
             for field in dataclasses.fields(value)
         )
-        return f"{type(value).__name__}(\n{''.join(arguments)})"
+        kind = "Config" if isinstance(value, Config) else "Values"
+        return f"{kind}(\n{''.join(arguments)})"
     if isinstance(value, tuple):
         return "(" + "".join(f"{_expression(each)}, " for each in value) + ")"
     if isinstance(value, list):

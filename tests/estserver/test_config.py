@@ -11,17 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from estserver.config import (
+from estserver.config import PROJECT_ROOT, Config, ConfigError, load_config
+from estserver.config_keys import (
     DEFAULT_SIGNERS,
-    PROJECT_ROOT,
-    Config,
-    ConfigError,
     DeploymentOptions,
     Properties,
     SignerConfig,
     Tag,
     key_name,
-    load_config,
 )
 from estserver.config_reference import REFERENCE_FILE, configuration_reference, field_docstrings
 from estserver.config_sections import SECTIONS, keys_of
