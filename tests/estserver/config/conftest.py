@@ -2,11 +2,7 @@
 
 import pytest
 
-from estserver.config import (
-    Config,
-    ConfigError,
-    load_config,
-)
+from estserver.config import Config, ConfigError, load_config
 
 
 @pytest.fixture

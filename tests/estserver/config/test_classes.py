@@ -9,10 +9,7 @@ import sys
 
 import pytest
 
-from estserver.config import (
-    PROJECT_ROOT,
-    key_name,
-)
+from estserver.config import PROJECT_ROOT, key_name
 from estserver.config_reference import REFERENCE_FILE, configuration_reference, field_docstrings
 from estserver.config_sections import SECTIONS
 from estserver.management.commands.config_reference import Command

@@ -2,9 +2,7 @@
 
 import pytest
 
-from estserver.config import (
-    DEFAULT_SIGNERS,
-)
+from estserver.config import DEFAULT_SIGNERS
 
 # Values that are right by themselves and wrong together
 

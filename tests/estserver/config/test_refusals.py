@@ -4,10 +4,7 @@ import traceback
 
 import pytest
 
-from estserver.config import (
-    ConfigError,
-    load_config,
-)
+from estserver.config import ConfigError, load_config
 
 # What is refused
 

@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-)
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki import aws
 from pki.authorities import make_successor

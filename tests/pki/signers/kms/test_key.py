@@ -31,12 +31,7 @@ from pki.signers.kms_keys import KMSKey, private_key_in_kms
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
-from tests.pki.signers.kms.keys import (
-    ARN,
-    DAY,
-    Purpose,
-    create,
-)
+from tests.pki.signers.kms.keys import ARN, DAY, Purpose, create
 
 
 def key_in_kms(algorithm="ec-p256"):

@@ -6,10 +6,7 @@ import pytest
 from botocore.stub import Stubber
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki import aws
 from pki.authorities import make_successor
