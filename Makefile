@@ -13,7 +13,7 @@ export EST_DATA_DIR := $(abspath $(DATA_DIR))
 # What goes to AWS is config/config.yaml, unless another file is named; never the laptop's default.
 PACKAGE_CONFIG := $(if $(filter file,$(origin CONFIG)),env -u EST_CONFIG)
 
-.PHONY: help run check test test-deploy demo-aws package deploy bench lock clean
+.PHONY: help run check test test-deploy proof demo-aws package deploy bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ demo-aws: $(VENV)/.dev  ## 20 devices become things in an AWS account that moto 
 
 test-deploy: $(VENV)/.dev  ## run the tests that make Lambda packages and deploy them
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/pytest -m deploy $(ARGS)
+
+proof: $(VENV)/.dev  ## run the tests that take minutes: packages for every Python that is here
+	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/pytest -m proof -v --durations=0 $(ARGS)
 
 package: $(VENV)/.run  ## make the Lambda packages in var/package, and list their parts
 	$(PACKAGE_CONFIG) $(BIN)/python manage.py aws_package

@@ -267,7 +267,9 @@ class Properties:
     made. AWS ends support for python3.11 in June 2027, for the others in 2028 and 2029.
     """
     lambda_architecture: LambdaArchitecture = "x86_64"
-    """The processor that packages are made for; `arm64` costs less."""
+    """The processor that packages are made for; `arm64` costs less, and takes python3.12 or later:
+    the C library of python3.11 is too old for psycopg's wheels.
+    """
     api_gateway_integration_timeout_seconds: GatewaySeconds = 29
     """How long API Gateway waits for the Lambda; at most lambdaTimeoutSeconds. More than 29
     needs a raised account quota.

@@ -47,5 +47,5 @@ def test_the_image_has_every_package_and_no_key_of_this_machine():
     assert {"estserver/", "iotprov/", "pki/"} <= {*copied}
     assert all((ROOT / name).exists() for name in copied)
     assert {"!" + name.rstrip("/") for name in copied} <= {*ignored}
-    assert {"config/config.yaml", "**/*.key", "**/*.pem"} <= {*ignored}
+    assert {"config/config.yaml", "**/*.key", "**/*.pem", "**/*.p12", "**/*.pfx"} <= {*ignored}
     assert re.search(r"(?m)^USER \d+$", dockerfile)

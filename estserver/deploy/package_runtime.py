@@ -13,6 +13,8 @@ from pki.exceptions import OperatorError
 
 Version = tuple[int, ...]
 
+_OLDEST_GLIBC_MINOR = 17  # manylinux2014's
+
 
 @dataclass(frozen=True)
 class Runtime:
@@ -36,15 +38,19 @@ class Runtime:
         return (2, 26) if self.python <= (3, 11) else (2, 34)
 
     @property
-    def platform(self) -> str:
-        """pip's name for what wheels are built for.
+    def platforms(self) -> tuple[str, ...]:
+        """pip's names for what wheels are built for, the one to be preferred first.
 
-        Also where the runtime could load newer ones: these are what AWS advises, and they run
-        on both.
+        That is the one that AWS advises, and runs on all. Then each that the C library allows:
+        pip takes none of them to include another, and some wheels have only one of them.
         """
-        return {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}[
-            self.architecture
-        ]
+        machine = {"x86_64": "x86_64", "arm64": "aarch64"}[self.architecture]
+        major, newest = self.glibc
+        minors = range(_OLDEST_GLIBC_MINOR, newest + 1)
+        return (
+            f"manylinux2014_{machine}",
+            *(f"manylinux_{major}_{minor}_{machine}" for minor in minors),
+        )
 
     @property
     def runs_here(self) -> bool:

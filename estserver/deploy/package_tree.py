@@ -96,11 +96,14 @@ def _install(stage: str, runtime: Runtime, python: Path, directory: Path) -> Non
             *pip,
             *("--quiet", "--disable-pip-version-check", "--no-input", "--no-compile"),
             *("--require-hashes", "--no-deps", "--only-binary=:all:"),
-            *(f"--platform={runtime.platform}", "--implementation=cp"),
+            *(f"--platform={platform}" for platform in runtime.platforms),
+            "--implementation=cp",
             f"--python-version={'.'.join(map(str, runtime.python))}",
             *(f"--target={directory}", f"--requirement={requirements}"),
         ],
-        "the libraries can't be installed; see what pip says",
+        f"the libraries can't be installed for {runtime.name} on {runtime.architecture} (GLIBC "
+        f"{'.'.join(map(str, runtime.glibc))}); where no wheel fits, choose another "
+        "Properties.lambdaRuntime or lambdaArchitecture",
     )
     _leave_out(_LEFT_OUT_OF_LIBRARIES, directory)
 

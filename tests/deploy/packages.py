@@ -1,4 +1,4 @@
-"""Packages for tests: of the Python that runs the tests, unpacked as Lambda does."""
+"""Packages for tests, unpacked as Lambda does: for the Python that runs the tests, or another."""
 
 import os
 import subprocess
@@ -8,19 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from estserver.deploy.package import Package, make_package
+from estserver.deploy.package_runtime import Runtime, find_python
 
 ROOT = Path(__file__).parents[2]
 RUNTIME = f"python3.{sys.version_info.minor}"
 DOMAIN = "est.example.com"
 PASSWORD = "open-sesame-1701"
 
-CONFIG = f"""\
-Properties:
-  apiCustomDomainName: "{DOMAIN}"
-  lambdaRuntime: "{RUNTIME}"
-  iotProvisioning: "none"
-  databaseUrl: "postgresql://est:{PASSWORD}@db.example.com/est"
-"""
+OWN = Runtime(RUNTIME, "x86_64")
 
 
 @dataclass(frozen=True)
@@ -29,12 +24,14 @@ class UnpackedPackage:
 
     package: Package
     root: Path
+    python: Path
+    """An interpreter of its runtime's version."""
 
     def run(self, program, *arguments, environ):
         """Run a program in a process that sees nothing but the package; returns what it prints."""
         done = subprocess.run(
             # -B: Lambda's directory is read-only, so no byte code is written there either.
-            [sys.executable, "-I", "-S", "-B", program, *map(str, arguments)],
+            [self.python, "-I", "-S", "-B", program, *map(str, arguments)],
             cwd=self.root,
             env={"PATH": os.environ["PATH"], **environ},
             capture_output=True,
@@ -45,10 +42,10 @@ class UnpackedPackage:
         return done.stdout
 
 
-def unpacked_package(stage, directory):
+def unpacked_package(stage, directory, runtime=OWN):
     """Make the package of ``stage`` through Zappa, and unpack it; all in ``directory``."""
     config = directory / "config.yaml"
-    config.write_text(CONFIG)
+    config.write_text(config_of(runtime))
     package = make_package(
         stage,
         directory / f"{stage}.zip",
@@ -57,7 +54,19 @@ def unpacked_package(stage, directory):
     root = directory / stage
     with zipfile.ZipFile(package.path) as archive:
         archive.extractall(root)
-    return UnpackedPackage(package, root)
+    return UnpackedPackage(package, root, find_python(runtime))
+
+
+def config_of(runtime):
+    """A configuration that can be packaged for ``runtime``, with a password that mustn't travel."""
+    return f"""\
+Properties:
+  apiCustomDomainName: "{DOMAIN}"
+  lambdaRuntime: "{runtime.name}"
+  lambdaArchitecture: "{runtime.architecture}"
+  iotProvisioning: "none"
+  databaseUrl: "postgresql://est:{PASSWORD}@db.example.com/est"
+"""
 
 
 def packaging_environ(config):

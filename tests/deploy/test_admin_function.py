@@ -1,31 +1,10 @@
 """The people side's package in a process of its own, with Zappa's handler and without its doors."""
 
-import json
-import secrets
-from pathlib import Path
-
 import pytest
 
-from tests.deploy.packages import DOMAIN
+from tests.deploy.functions import admin_answers, get
 
 pytestmark = pytest.mark.deploy
-
-
-def request(path):
-    """A REST API event, as API Gateway sends it."""
-    headers = {"Host": DOMAIN, "X-Forwarded-For": "192.0.2.1, 192.0.2.2"}
-    return {
-        "resource": "/{proxy+}",
-        "path": path,
-        "httpMethod": "GET",
-        "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "requestContext": {"apiId": "a1b2c3", "domainName": DOMAIN, "identity": {}},
-        "body": None,
-        "isBase64Encoded": False,
-    }
 
 
 @pytest.fixture(scope="module")
@@ -35,25 +14,14 @@ def answers(admin_package, tmp_path_factory):
     events = {
         "migrate": {"est_command": ["migrate", "--no-input"]},
         "bootstrap": {"est_command": ["bootstrap_cas"]},
-        "login": request("/admin/login/"),
-        "health": request("/healthz"),
-        "est": request("/.well-known/est/cacerts"),
+        "login": get("/admin/login/"),
+        "health": get("/healthz"),
+        "est": get("/.well-known/est/cacerts"),
         "raw": {"raw_command": f"open({str(directory / 'owned')!r}, 'w')"},
         "manage": {"manage": "migrate"},
     }
-    events_file = directory / "events.json"
-    events_file.write_text(json.dumps([*events.values()]))
-    printed = admin_package.run(
-        Path(__file__).with_name("function_process.py"),
-        *(admin_package.root, "estserver.lambda_admin.handler", events_file),
-        environ={
-            "EST_DATA_DIR": str(directory),
-            "DATABASE_URL": f"sqlite:///{directory}/est.sqlite3",
-            "EST_SECRET_KEY": secrets.token_urlsafe(64),
-        },
-    )
-    lines = [line.partition(" ")[2] for line in printed.splitlines() if line.startswith("answer ")]
-    found = dict(zip(events, map(json.loads, lines), strict=True))
+    replies = admin_answers(admin_package, directory, [*events.values()])
+    found = dict(zip(events, replies, strict=True))
     return {**found, "owned": (directory / "owned").exists()}
 
 

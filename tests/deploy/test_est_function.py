@@ -1,20 +1,18 @@
 """The device side's package in a process of its own: what it answers, and what it loads for it."""
 
 import base64
-import json
 import marshal
-import secrets
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from bench import cold_process
-from bench.in_process import event
 from bench.load import make_csr
 from estserver.bundled import FILE_NAME
+from tests.deploy.functions import first_answer
 from tests.interop.server import Installation
 
 pytestmark = pytest.mark.deploy
@@ -35,22 +33,7 @@ def installation(tmp_path_factory):
 def answer(est_package, installation, tmp_path):
     """What a fresh function answers to its first request."""
 
-    def ask(operation, body=None):
-        event_file = tmp_path / "event.json"
-        client = installation.test_client[0].read_text()
-        event_file.write_text(json.dumps(event(f"/.well-known/est/{operation}", client, body)))
-        printed = est_package.run(
-            cold_process.__file__,
-            *(est_package.root, "estserver.lambda_est", event_file),
-            environ={
-                "EST_DATA_DIR": str(installation.data_dir),
-                "DATABASE_URL": f"sqlite:///{installation.data_dir}/est.sqlite3",
-                "EST_SECRET_KEY": secrets.token_urlsafe(64),
-            },
-        )
-        return json.loads(printed.splitlines()[-1])
-
-    return ask
+    return partial(first_answer, est_package, installation, tmp_path)
 
 
 def test_a_first_enrollment_is_answered_with_a_certificate(answer, installation):

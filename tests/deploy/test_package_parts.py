@@ -77,9 +77,19 @@ def test_each_runtime_has_its_c_library(runtime, glibc):
     assert Runtime(runtime, "x86_64").glibc == glibc
 
 
-def test_wheels_are_chosen_by_the_processor():
-    assert Runtime("python3.13", "arm64").platform == "manylinux2014_aarch64"
-    assert Runtime("python3.13", "x86_64").platform == "manylinux2014_x86_64"
+@pytest.mark.parametrize(("architecture", "machine"), [("x86_64", "x86_64"), ("arm64", "aarch64")])
+def test_wheels_are_chosen_by_the_processor_and_the_oldest_c_library_first(architecture, machine):
+    platforms = Runtime("python3.13", architecture).platforms
+
+    assert platforms[:2] == (f"manylinux2014_{machine}", f"manylinux_2_17_{machine}")
+    assert all(platform.endswith(f"_{machine}") for platform in platforms)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "newest"), [("python3.11", "2_26"), ("python3.12", "2_34"), ("python3.13", "2_34")]
+)
+def test_no_wheel_is_chosen_that_wants_a_newer_c_library_than_the_runtimes(runtime, newest):
+    assert Runtime(runtime, "arm64").platforms[-1] == f"manylinux_{newest}_aarch64"
 
 
 def test_the_running_python_compiles_for_its_own_version():

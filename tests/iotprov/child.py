@@ -7,12 +7,10 @@ writes a line with the calls that were made and whether the fork lived.
 import json
 import os
 import signal
-import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.children import running
 
 MOMENTS = ("before-call", "after-call", "after-commit")
 
@@ -52,24 +50,12 @@ def child_process():
         "policy": settings.IOT.policy_name,
     }
     environment = {
-        **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.iotprov.child_settings",
         "EST_DATA_DIR": str(settings.EST_DATA_DIR),
         "CHILD_SETTINGS": json.dumps(given),
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.iotprov.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=environment,
-    )
-    with process:
-        try:
-            yield Child(process)
-        finally:
-            process.kill()
+    with running("tests.iotprov.child", **environment) as process:
+        yield Child(process)
 
 
 def main():

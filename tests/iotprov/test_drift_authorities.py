@@ -19,7 +19,7 @@ from pki.models import CertificateAuthority
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.builders import make_ca
 from tests.conftest import TESTER
-from tests.iotprov.test_ca_registration import courtesy, description, stubbed
+from tests.iotprov.ca_registration.registering import courtesy, description, stubbed
 
 HERE = IoTTarget("default")
 

@@ -5,13 +5,10 @@ which to die, if at all) and writes one line for each reply.
 """
 
 import json
-import os
-import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent.parent
+from tests.children import running
 
 
 class Child:
@@ -38,24 +35,12 @@ def child_process(data_dir):
     from django.db import connection
 
     environment = {
-        **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.pki.state.child_settings",
         "EST_DATA_DIR": str(data_dir),
         "CHILD_DATABASE": str(connection.settings_dict["NAME"]),
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.pki.state.child"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=environment,
-    )
-    with process:
-        try:
-            yield Child(process)
-        finally:
-            process.kill()
+    with running("tests.pki.state.child", **environment) as process:
+        yield Child(process)
 
 
 def main():

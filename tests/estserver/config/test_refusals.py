@@ -1,0 +1,294 @@
+"""How the refusal of a value or of a document reads."""
+
+import traceback
+
+import pytest
+
+from estserver.config import ConfigError, load_config
+
+# What is refused
+
+
+def test_every_problem_is_listed_by_line(refusal):
+    problems = refusal(
+        """Properties:
+  iotTemplatName: x
+  iotCoreEstCaValidityYears: "ten"
+  lambdaLoggerLevel: LOUD
+DeploymentOptions:
+  configureJITP: maybe
+Extra: 1
+"""
+    )
+
+    assert problems == [
+        "config.yaml:2 Properties.iotTemplatName: unknown key; did you mean iotTemplateName?",
+        'config.yaml:3 Properties.iotCoreEstCaValidityYears: found "ten", wanted a whole number '
+        "of years from 1 to 100",
+        'config.yaml:4 Properties.lambdaLoggerLevel: found "LOUD", wanted one of DEBUG, INFO, '
+        "WARNING, ERROR, CRITICAL",
+        'config.yaml:6 DeploymentOptions.configureJITP: found "maybe", wanted true or false',
+        "config.yaml:7 Extra: unknown key; wanted one of Properties, DeploymentOptions",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("lambdaTimeoutSeconds: 901", "found 901, wanted a whole number of seconds from 1 to 900"),
+        ("lambdaTimeoutSeconds: 0", "found 0,"),
+        ("lambdaTimeoutSeconds: 1.5", "found 1.5,"),
+        ("lambdaTimeoutSeconds: true", "found true,"),
+        (
+            'lambdaTimeoutSeconds: "60"',
+            'found "60", wanted a whole number of seconds from 1 to 900; leave out the quotes',
+        ),
+        ("lambdaTimeoutSeconds: [60]", "found a list,"),
+        ("lambdaTimeoutSeconds: {a: 1}", "found a mapping,"),
+        ("apiStrictHeadersCheck: 1", "found 1, wanted true or false"),
+        ('apiStrictHeadersCheck: "true"', "leave out the quotes"),
+        ("iotPolicyName: no", "found false,"),
+        ("iotPolicyName: no", "put text in quotes"),
+        ("iotPolicyName: 12", "put text in quotes"),
+        ("iotPolicyName: a b", "wanted an AWS IoT policy name"),
+        ("iotPolicyName: pölicy", "wanted an AWS IoT policy name"),
+        ('iotPolicyName: "policy\\n"', r'found "policy\n"'),
+        (f"iotPolicyName: {'p' * 129}", "pp..., wanted"),
+        (f"iotTemplateName: {'t' * 37}", "1 to 36 characters"),
+        ("iotTemplateName: a.b", "1 to 36 characters"),
+        ('iotTemplatePath: ""', "wanted the path of a file"),
+        ("apiCustomDomainName: https://est.example.com", "wanted a host name"),
+        ("apiCertificateArn: arn:aws:iam::1:role/x", "wanted the ARN of an ACM certificate"),
+        ("enrollmentHookClass: hook", "wanted the dotted path of a class"),
+        ("deviceCaSubject: ''", "wanted a common name of 1 to 64 characters"),
+        ('deviceCaSubject: "a\\0b"', r'found "a\u0000b"'),
+        ("deviceCaKeyAlgorithm: rsa-1024", "wanted one of ec-p256, ec-p384, rsa-2048"),
+        ("identityRule: none", "wanted one of first-use, same-cn, pattern, allow-list, any"),
+        ("tags: []", "belongs in the section DeploymentOptions"),
+        ("configureJitp: true", "unknown key; docs/configuration.md lists them all"),
+        ("IOTPOLICYNAME: x", "did you mean iotPolicyName?"),
+        ("timeZone: UTC", "unknown key"),
+        (
+            "signers: [keyfile]",
+            "found a list, wanted a mapping, each value a mapping with the keys "
+            "BACKEND and OPTIONS",
+        ),
+    ],
+)
+def test_a_value_is_refused_in_words(refusal, line, words):
+    (problem,) = refusal(f"Properties:\n  {line}\n")
+
+    assert problem.startswith(f"config.yaml:2 Properties.{line.split(':')[0]}: ")
+    assert words in problem
+
+
+@pytest.mark.parametrize("host", ["*", ".example.com", "a b", "http://a", "", "a/b"])
+def test_T04_allowed_hosts_have_no_wildcard(refusal, host):
+    (problem,) = refusal(f"Properties:\n  allowedHosts:\n    - ok\n    - '{host}'\n")
+
+    assert problem.startswith(f'config.yaml:4 Properties.allowedHosts[1]: found "{host}", wanted a')
+
+
+def test_what_is_wrong_inside_of_lists_and_mappings_has_its_line(refusal):
+    problems = refusal(
+        """Properties:
+  signers:
+    one: {BACKED: my.Signer}
+    two:
+      BACKEND: signer
+    three: my.Signer
+DeploymentOptions:
+  tags:
+    - key: aws:owner
+      value: 12
+    - kee: x
+      value: y
+"""
+    )
+
+    signer = "a mapping with the keys BACKEND and OPTIONS"
+    assert problems == [
+        "config.yaml:3 Properties.signers.one.BACKED: unknown key; did you mean BACKEND?",
+        "config.yaml:3 Properties.signers.one.BACKEND: missing, wanted the dotted path of a class, "
+        "such as package.module.Class",
+        'config.yaml:5 Properties.signers.two.BACKEND: found "signer", wanted the dotted path of '
+        "a class, such as package.module.Class",
+        f'config.yaml:6 Properties.signers.three: found "my.Signer", wanted {signer}',
+        'config.yaml:9 DeploymentOptions.tags[0].key: found "aws:owner", wanted a tag key of 1 to '
+        "128 characters that doesn't start with aws:",
+        "config.yaml:10 DeploymentOptions.tags[0].value: found 12, wanted a tag value of up to 256 "
+        "characters; put text in quotes",
+        "config.yaml:11 DeploymentOptions.tags[1].kee: unknown key; did you mean key?",
+        "config.yaml:11 DeploymentOptions.tags[1].key: missing, wanted a tag key of 1 to 128 "
+        "characters that doesn't start with aws:",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "- a\n",
+            "config.yaml:1: found a list, wanted a mapping with the sections Properties and "
+            "DeploymentOptions",
+        ),
+        (
+            "\nProperties: 5\n",
+            "config.yaml:2 Properties: found 5, wanted a mapping of keys to values",
+        ),
+        ("Propertys: {}\n", "config.yaml:1 Propertys: unknown key; did you mean Properties?"),
+        (
+            "iotPolicyName: x\n",
+            "config.yaml:1 iotPolicyName: belongs in the section Properties",
+        ),
+        (
+            "Properties:\n  iotPolicyName: a\n  iotPolicyName: b\n",
+            "config.yaml:3 Properties.iotPolicyName: given twice, first in line 2; keep one of the "
+            "two",
+        ),
+        (
+            "Properties: {}\nDeploymentOptions: {}\nProperties: {}\n",
+            "config.yaml:3 Properties: given twice, first in line 1; keep one of the two",
+        ),
+        (
+            "Properties:\n  yes: 1\n",
+            "config.yaml:2 Properties: a key that isn't text; put it in quotes",
+        ),
+        (
+            "Properties:\n  iotPolicyName: !!python/name:os.system\n",
+            "config.yaml:2 Properties.iotPolicyName: the YAML tag "
+            "'tag:yaml.org,2002:python/name:os.system' isn't used here; write plain values",
+        ),
+        (
+            "Properties: &all\n  signers: *all\n",
+            "config.yaml:1 Properties.signers: an alias that contains itself; write the value out",
+        ),
+        (
+            "Properties:\n  iotPolicyName: 0b_\n",
+            "config.yaml:2 Properties.iotPolicyName: this can't be read as a number; put it in "
+            "quotes",
+        ),
+    ],
+)
+def test_a_document_is_refused_in_words(refusal, text, problem):
+    assert refusal(text) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "advice"),
+    [
+        (
+            "Properties:\n  iotPolicyName: a: b\n",
+            "config.yaml:2: column 19: not valid YAML",
+            "quotes",
+        ),
+        (
+            "Properties:\n  iotPolicyName\n  x: 1\n",
+            "config.yaml:3: column 4",
+            "colon of the line above",
+        ),
+        ("Properties\nDeploymentOptions:\n", "config.yaml:2: column 18", "colon of the line above"),
+        ("Properties:\n  a: 1\n  b\nc: 2\n", "config.yaml:", "write a colon"),
+        ('Properties:\n  iotPolicyName: "a\n\n', "config.yaml:2: column 18:", "close the quote"),
+        ('Properties:\n  iotPolicyPath: "c:\\policy"\n', "config.yaml:2: ", "use single quotes"),
+        ("Properties:\n  a: 1\n b: 2\n", "config.yaml:3: column 2:", "check the indentation"),
+        (
+            "Properties:\n  iotPolicyName: @a\n",
+            "config.yaml:2: column 18:",
+            "put the value in quotes",
+        ),
+        ("Properties:\n\tiotPolicyName: a\n", "config.yaml:2: indented with a tab;", "with spaces"),
+        ("Properties: {}\n---\nProperties: {}\n", "config.yaml:2: ", "keep one document"),
+        ("Properties:\n  a: \x07\n", "config.yaml:2: character U+0007", "isn't allowed in YAML"),
+        ("Properties: [\n", "config.yaml:", "not valid YAML"),
+        ("Properties: *nowhere\n", "config.yaml:1: column 13:", "undefined alias"),
+    ],
+)
+def test_a_syntax_error_has_line_and_column_and_advice(refusal, text, start, advice):
+    (problem,) = refusal(text)
+
+    assert problem.startswith(start)
+    assert advice in problem
+
+
+def test_another_encoding_is_refused_with_its_line(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_bytes("Properties:\n  deviceCaSubject: Gerätefabrik\n".encode("latin-1"))
+
+    with pytest.raises(ConfigError, match=r"^config.yaml:2: byte 0xe4 isn't UTF-8; save"):
+        load_config(path, environ={})
+
+
+def test_a_file_that_is_not_there_is_named_in_full(tmp_path):
+    with pytest.raises(ConfigError, match="no such file; correct its name") as caught:
+        load_config(environ={"EST_CONFIG": str(tmp_path / "none.yaml")})
+
+    assert str(caught.value).startswith(str(tmp_path / "none.yaml"))
+
+
+def test_a_file_that_is_a_directory_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"can't be read \(is a directory\)"):
+        load_config(tmp_path, environ={})
+
+
+def test_Secrets_Manager_may_have_a_CA_so_none_need_be_made_or_named(load):
+    config = load(
+        """
+        Properties: {deviceCaSigner: secretsmanager}
+        DeploymentOptions: {generateIotCaCertificate: false}
+        """
+    )
+
+    assert config.properties.device_ca_signer == "secretsmanager"
+
+
+def test_a_signer_that_may_have_a_CA_needs_no_certificate_of_it(load):
+    config = load(
+        """
+        Properties:
+          deviceCaSigner: pca
+          signers:
+            pca:
+              BACKEND: pki.signers.privateca.PrivateCASigner
+              OPTIONS: {certificateAuthorityArn: "arn:aws:acm-pca:..."}
+        DeploymentOptions: {generateIotCaCertificate: false}
+        """
+    )
+
+    assert config.properties.device_ca_signer == "pca"
+
+
+# Secrets
+
+
+def test_T22_a_database_password_is_in_no_refusal_and_no_repr(refusal, load):
+    secret = "20070702"
+    for value in (f"mysql://u:{secret}@h/db", f"postgres://u:{secret}#@h/db", secret):
+        (problem,) = refusal(f"Properties:\n  databaseUrl: {value}\n")
+        assert problem.startswith("config.yaml:2 Properties.databaseUrl: ")
+        assert secret not in problem
+
+    assert secret not in repr(load(f"Properties:\n  databaseUrl: postgres://u:{secret}@h/db\n"))
+
+
+def test_T22_a_syntax_error_quotes_no_line_of_the_file(load):
+    text = 'Properties:\n  databaseUrl: "postgres://u:hunter2@h/db" x\n'
+
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_T22_an_option_of_a_signer_is_not_in_its_repr(load):
+    config = load("Properties: {signers: {pki: {BACKEND: a.B, OPTIONS: {token: hunter2}}}}")
+
+    assert config.properties.signers["pki"].options["token"] == "hunter2"
+    assert "hunter2" not in repr(config)
+
+
+def test_T22_a_bad_database_url_of_the_environment_is_refused_by_its_name(refusal):
+    (problem,) = refusal("", DATABASE_URL="mysql://u:hunter2@h/db")
+
+    assert problem.startswith("DATABASE_URL: the database URL begins with mysql://; wanted ")
+    assert "hunter2" not in problem

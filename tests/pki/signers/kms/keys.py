@@ -1,0 +1,55 @@
+"""Keys in KMS, and CAs that have them."""
+
+import datetime
+
+from pki import aws
+from pki.authorities import create_authority, import_authority
+from pki.aws import Place
+from pki.models import CertificateAuthority
+from pki.prepared import current
+from pki.signers.kms import KMSSigner
+from tests.builders import make_ca
+from tests.conftest import TESTER
+
+Purpose = CertificateAuthority.Purpose
+DAY = datetime.timedelta(days=1)
+ARN = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+OTHER_ACCOUNT = Place("", "arn:aws:iam::210987654321:role/est")
+
+
+def create(name="device-ca", algorithm="ec-p256", purpose=Purpose.DEVICE):
+    return create_authority(
+        purpose,
+        name,
+        common_name=f"The {name}",
+        key_algorithm=algorithm,
+        validity=365 * DAY,
+        signer="kms",
+        actor=TESTER,
+    )
+
+
+def make_kms_key(spec="ECC_NIST_P256", usage="SIGN_VERIFY", place=aws.HERE):
+    made = aws.client("kms", place).create_key(KeySpec=spec, KeyUsage=usage)
+    return made["KeyMetadata"]["Arn"]
+
+
+def import_(certificate, key=None):
+    return import_authority(
+        Purpose.DEVICE, "imported", [certificate], key=key, signer="kms", actor=TESTER
+    )
+
+
+def self_signed_by(arn):
+    """The certificate of a CA that somebody made with a key in KMS."""
+    key = KMSSigner().private_key(arn)
+    return make_ca("Theirs", key=key).certificate
+
+
+def aliases():
+    listed = aws.client("kms").list_aliases()["Aliases"]
+    return [one["AliasName"] for one in listed if one["AliasName"].startswith("alias/est/")]
+
+
+def issuer_of(ca):
+    return next(one.issuer for one in current().authorities if one.row == ca)
