@@ -103,6 +103,7 @@ def _log_in(installation, forwarded):
     connection.request("GET", "/admin/login/")
     page = connection.getresponse()
     (token,) = re.findall(r'csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
+    assert "; Secure" in page.headers["Set-Cookie"]
     cookie = page.headers["Set-Cookie"].partition(";")[0]
     origin = f"https://localhost:{installation.admin_port}"
     form = {

@@ -7,13 +7,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
 logger = logging.getLogger(__name__)
+
+PLAIN_HTTP = "EST_ADMIN_PLAIN_HTTP"
+"""Set to 1 in the environment of an admin that a browser on this machine calls by plain HTTP."""
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_SECONDS = 20.0
@@ -36,6 +39,7 @@ class Door:
     host: str
     port: int
     options: tuple[str, ...] = ()  # more of gunicorn's command line
+    environ: Mapping[str, str] = field(default_factory=dict)  # beside this process's own
 
     @property
     def address(self) -> str:
@@ -56,7 +60,8 @@ class Door:
         """This process's environment, so that the server finds our packages and its settings."""
         root = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-        return os.environ | {"PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": self.django_settings}
+        own = {"PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": self.django_settings}
+        return {**os.environ, **own, **self.environ}
 
     def check_port(self) -> None:
         """Raise `PortUnavailable`, in one sentence, when this door couldn't open."""

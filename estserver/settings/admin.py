@@ -5,6 +5,7 @@ import os
 from csp.constants import NONE, SELF
 
 from estserver.secret_key import secret_key
+from estserver.serving.supervisor import PLAIN_HTTP
 from estserver.settings.base import *  # noqa: F403
 from estserver.settings.base import ALLOWED_HOSTS, BASE_DIR, CONFIG, EST_DATA_DIR, IS_LAMBDA
 from estserver.settings.est import REST_FRAMEWORK as REST_FRAMEWORK
@@ -106,9 +107,11 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-# On a laptop the admin is plain HTTP on loopback; anywhere else it is HTTPS only.
-SESSION_COOKIE_SECURE = IS_LAMBDA
-CSRF_COOKIE_SECURE = IS_LAMBDA
+# `runest` says that the admin is plain HTTP on loopback; anywhere else, in a container behind a
+# proxy too, its cookies travel by HTTPS only.
+IS_PLAIN_HTTP = os.environ.get(PLAIN_HTTP) == "1"
+SESSION_COOKIE_SECURE = not IS_PLAIN_HTTP
+CSRF_COOKIE_SECURE = not IS_PLAIN_HTTP
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_LAMBDA else 0
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # other names below the admin's aren't ours to promise HTTPS for

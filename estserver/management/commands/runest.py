@@ -13,7 +13,7 @@ from estserver.serving.server_certificate import (
     ServerCertificateUnusable,
     ensure_server_certificate,
 )
-from estserver.serving.supervisor import Door, PortUnavailable, supervise
+from estserver.serving.supervisor import PLAIN_HTTP, Door, PortUnavailable, supervise
 
 LOOPBACK = "127.0.0.1"
 
@@ -71,6 +71,7 @@ class Command(BaseCommand):
             gunicorn_settings="estserver.serving.gunicorn_admin",
             host=LOOPBACK,
             port=options["admin_port"],
+            environ={PLAIN_HTTP: "1"},
         )
         names = tuple(dict.fromkeys((*NAMES, *options["server_name"])))
         try:
