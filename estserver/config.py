@@ -289,8 +289,8 @@ class Properties:
     lambda_architecture: LambdaArchitecture = "x86_64"
     """The processor that packages are made for; `arm64` costs less."""
     api_gateway_integration_timeout_seconds: GatewaySeconds = 29
-    """How long API Gateway waits for the Lambda; at most lambdaTimeoutSeconds. More than 29
-    needs a raised account quota.
+    """How long API Gateway waits for the Lambda; at most lambdaTimeoutSeconds. More than 29 needs
+    a raised account quota ("Maximum integration timeout in milliseconds").
     """
     custom_secret_name: SecretName = "customSecret"
     """A secret in Secrets Manager for externalSignerClass; EST_CUSTOM_SECRET wins over it."""
