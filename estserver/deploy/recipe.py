@@ -21,7 +21,7 @@ from estserver.deploy.roles import (
 )
 from estserver.deploy.secrets_kept import CAKeys, Secrets
 from estserver.deploy.steps import AnyStep
-from estserver.deploy.truststore_pushes import FirstTruststore
+from estserver.deploy.truststore_steps import FirstTruststore
 from estserver.deploy.waf import WebAcl, WebAclAssociation
 from estserver.deploy.zappa_stage import AdminEndpoint, ZappaStage
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from estserver.config import Config
-from estserver.deploy.admin_function import run_in_function
+from estserver.deploy.admin_function import run_aloud, running
 from estserver.deploy.deployment import Deployment
+from estserver.deploy.truststore_record import COMMAND
 
-FIRST_PUSH = ("aws_truststore", "--push", "--no-activate", "--reason", "first deployment")
-FIRST_ACTIVATION = ("aws_truststore", "--record-first-activation")
+FIRST_PUSH = (*COMMAND, "--push", "--no-activate", "--reason", "first deployment")
+FIRST_ACTIVATION = (*COMMAND, "--record-first-activation")
 
 
 def commands(config: Config) -> list[tuple[str, ...]]:
@@ -26,9 +27,7 @@ def set_up(deployment: Deployment, *, say: Callable[[str], None], is_dry_run: bo
     fails; run again, those before it find nothing to do.
     """
     for command in commands(deployment.config):
-        say(f"in the admin's function: {' '.join(command)}")
         if is_dry_run:
-            continue
-        printed = run_in_function(deployment.function("admin"), *command)
-        for line in printed.splitlines():
-            say(f"  {line}")
+            say(running(command))
+        else:
+            run_aloud(deployment.function("admin"), *command, say=say)

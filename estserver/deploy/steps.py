@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from estserver.deploy.calls import Call, Performer
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.exceptions import OperatorError, RemoteFailure, remote_failure
 
 S = TypeVar("S")
 Severity = Literal["WARN", "FAIL"]
@@ -82,7 +82,7 @@ class StepFailed(OperatorError):
     """A step couldn't be carried out; says why, what to do, and what is done already."""
 
     def __init__(self, text: str, cause: OperatorError) -> None:
-        self.is_remote = isinstance(cause, RemoteFailure)
+        self.is_remote = remote_failure(cause) is not None
         super().__init__(text)
 
 

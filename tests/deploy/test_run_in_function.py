@@ -11,7 +11,7 @@ from django.core.management import call_command
 from estserver import lambda_admin
 from estserver.deploy.admin_function import COMMAND_KEY, LAMBDA_MAXIMUM, run_in_function
 from pki import aws
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.exceptions import OperatorError, RemoteFailure, remote_failure
 
 FUNCTION = "est-server-admin"
 
@@ -42,8 +42,17 @@ def test_what_the_command_printed_comes_back(function):
 def test_a_command_that_fails_says_so_in_its_own_words(function):
     answers(function, {"exit_code": 3, "output": "kms:Sign: AccessDenied\n"}, ["bootstrap_cas"])
 
-    with pytest.raises(OperatorError, match=r"exit code 3: kms:Sign: AccessDenied$"):
+    with pytest.raises(OperatorError, match=r"exit code 3: kms:Sign: AccessDenied$") as caught:
         run_in_function(FUNCTION, "bootstrap_cas")
+    assert remote_failure(caught.value)
+
+
+def test_a_command_that_refuses_is_no_failure_of_awss(function):
+    answers(function, {"exit_code": 1, "output": "no such device\n"}, ["deny"])
+
+    with pytest.raises(OperatorError, match=r"exit code 1: no such device$") as caught:
+        run_in_function(FUNCTION, "deny")
+    assert remote_failure(caught.value) is None
 
 
 def test_a_function_that_breaks_is_a_failure_too(function):

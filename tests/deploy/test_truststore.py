@@ -26,12 +26,12 @@ from estserver.deploy.truststore import (
 )
 from estserver.deploy.truststore_object import latest_version, read_version
 from estserver.deploy.truststore_pushes import (
-    FirstTruststore,
     activate,
     active_version,
-    last_activated,
     push,
 )
+from estserver.deploy.truststore_record import last_activated, pushes_here
+from estserver.deploy.truststore_steps import FirstTruststore
 from estserver.models import TruststorePush
 from pki import aws
 from pki.exceptions import OperatorError
@@ -223,7 +223,7 @@ def test_a_push_changes_nothing_before_it_is_activated(guarded, performer):
     assert active_version(guarded) == before != pushed.version_id
     activate(guarded, pushed.version_id, actor=TESTER, reason="go", performer=performer)
     assert active_version(guarded) == pushed.version_id
-    assert last_activated(guarded) == pushed
+    assert last_activated(pushes_here(guarded)) == pushed
 
 
 def test_what_lies_there_already_is_not_pushed_again(guarded, performer):
