@@ -6,7 +6,8 @@ stopped, and what a step says is done was read from AWS afterwards.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -145,14 +146,31 @@ def _failure(
     step: AnyStep, error: OperatorError, number: int, count: int, done: Iterable[str]
 ) -> StepFailed:
     advice = step.advice.get(error.code, "") if isinstance(error, RemoteFailure) else ""
+    return _in_words_of_a_step(step.name, error, number, count, done, advice)
+
+
+def _in_words_of_a_step(
+    name: str, error: OperatorError, number: int, count: int, done: Iterable[str], advice: str = ""
+) -> StepFailed:
     already = ", ".join(done)
     sentences = [
-        f"step {number} of {count}, {step.name}: {str(error).rstrip('.')}.",
+        f"step {number} of {count}, {name}: {str(error).rstrip('.')}.",
         f"{advice}." if advice else "",
         f"Done already: {already}." if already else "Nothing is done yet.",
         "Mend that and run the command again: it goes on from here.",
     ]
     return StepFailed(" ".join(filter(None, sentences)), error)
+
+
+@contextmanager
+def as_a_step(
+    name: str, number: int = 1, count: int = 1, *, done: Iterable[str] = ()
+) -> Iterator[None]:
+    """Let work that is no ``Step`` fail in the words of one. Raises ``StepFailed``."""
+    try:
+        yield
+    except OperatorError as error:
+        raise _in_words_of_a_step(name, error, number, count, done) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,17 @@ def set_domain_tags(name, tags):
             account.domain_names[name].tags = tags
 
 
+def set_stack_status(name, status):
+    """Let CloudFormation have failed at a stack, or be busy with it."""
+    from moto.cloudformation.models import cloudformation_backends
+
+    for regions in cloudformation_backends.values():
+        for backend in regions.values():
+            for stack in backend.stacks.values():
+                if stack.name == name:
+                    stack.status = status
+
+
 def _backends() -> list[APIGatewayBackend]:
     from moto.apigateway.models import apigateway_backends
 
