@@ -9,48 +9,20 @@ from botocore.stub import Stubber
 from django.core.management import CommandError, call_command
 
 from estserver.deploy.admin_function import LAMBDA_MAXIMUM
-from estserver.deploy.buckets import buckets
-from estserver.deploy.domain import CustomDomain
 from estserver.deploy.policies import function_policy
 from estserver.deploy.status import status
-from estserver.deploy.truststore_pushes import active_version, record_first_activation
+from estserver.deploy.truststore_pushes import active_version
 from estserver.deploy.truststore_record import as_json, from_json, last_activated, pushes_here
-from estserver.deploy.truststore_steps import FirstTruststore
 from estserver.models import TruststorePush
 from pki import aws
-from pki.authorities import import_authority
 from pki.exceptions import OperatorError
-from pki.models import AuditEvent, CertificateAuthority
+from pki.models import AuditEvent
 from tests.aws_faults import Fault, aws_calls, failing
-from tests.builders import make_ca
-from tests.deploy.account import TESTER
 from tests.deploy.test_deployer import action_of, actions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 INVOKE = "lambda:Invoke"
-
-
-@pytest.fixture
-def guarded(deployment, installation, live, bring):
-    """A domain with mutual TLS as `zappa deploy` leaves it; the admin's function is deployed."""
-    live(deployment, "admin")
-    bring(
-        *buckets(deployment),
-        FirstTruststore(deployment),
-        CustomDomain(deployment, deployment.domains[0]),
-    )
-    record_first_activation(deployment, actor=TESTER)
-    return deployment
-
-
-@pytest.fixture
-def new_ca(guarded):
-    """A client CA that isn't in the truststore yet."""
-    ca = make_ca("second factory")
-    client = CertificateAuthority.Purpose.CLIENT
-    import_authority(client, "second", [ca.certificate], key=None, signer="", actor=TESTER)
-    return ca
 
 
 def run(*arguments):
