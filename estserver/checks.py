@@ -6,6 +6,7 @@ it any.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ TAG = "estserver"
 YEAR = 365 * 24 * 3600  # seconds
 EST_BODY = 64 * 1024  # bytes
 PASSWORD_LENGTH = 12
+STATEMENT_MILLISECONDS = 5_000
 
 _PASSWORDS = "django.contrib.auth.password_validation."
 _DRF_DEFAULTS = (
@@ -26,7 +28,11 @@ _DRF_DEFAULTS = (
     "DEFAULT_PARSER_CLASSES",
     "DEFAULT_RENDERER_CLASSES",
 )
-_DRF_OF_PEOPLE = ("BrowsableAPI", "SessionAuthentication", "BasicAuthentication", "FormParser")
+_DRF_OF_PEOPLE = (
+    *("BrowsableAPI", "SessionAuthentication", "BasicAuthentication"),
+    *("FormParser", "MultiPartParser"),
+)
+_STATEMENT_TIMEOUT = re.compile(r"statement_timeout=(\d+)\b")
 
 
 @register(TAG)
@@ -50,22 +56,38 @@ def refuse_unsafe_settings() -> None:
         return
     found = run_checks(tags=[TAG], include_deployment_checks=True)
     if problems := [message for message in found if message.is_serious()]:
-        raise ImproperlyConfigured("\n".join(f"{each.id}: {each.msg}" for each in problems))
+        raise ImproperlyConfigured(
+            "\n".join(f"{each.id}: {each.msg}; {each.hint}" for each in problems)
+        )
 
 
 def of_both_sides(chosen: Any) -> Iterator[CheckMessage]:
     """E002, E003, E031: names, what a client may claim, and the time a statement may take."""
     wild = [name for name in chosen.ALLOWED_HOSTS if name.startswith((".", "*"))]
     if wild:
-        yield _error(2, f"ALLOWED_HOSTS has the wildcard {wild[0]!r}; name each host")
+        yield _error(
+            2, f"ALLOWED_HOSTS has the wildcard {wild[0]!r}", "name each host in allowedHosts"
+        )
     claims = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
     for name in claims:
         if getattr(chosen, name, None):
-            yield _error(3, f"{name} is set, and lets clients say what only the gateway knows")
+            yield _error(
+                3,
+                f"{name} is set, and lets clients say what only the gateway knows",
+                "leave it out: Zappa and gunicorn say by themselves whether it is HTTPS",
+            )
     database = chosen.DATABASES["default"]
     options = str(database.get("OPTIONS", {}).get("options", ""))
-    if "postgresql" in database["ENGINE"] and "statement_timeout=" not in options:
-        yield _error(31, "DATABASES has no statement_timeout: one query could take every request")
+    limit = _STATEMENT_TIMEOUT.search(options)
+    if "postgresql" in database["ENGINE"] and not (
+        limit and 0 < int(limit[1]) <= STATEMENT_MILLISECONDS
+    ):
+        yield _error(
+            31,
+            f"DATABASES has no statement_timeout from 1 to {STATEMENT_MILLISECONDS} ms: one query "
+            "could take every request",
+            "let estserver.database make DATABASES, which sets it",
+        )
 
 
 def _of_this_side(chosen: Any) -> Iterator[CheckMessage]:
@@ -76,64 +98,112 @@ def _of_this_side(chosen: Any) -> Iterator[CheckMessage]:
 def of_people_side(chosen: Any) -> Iterator[CheckMessage]:
     """E012 to E015: frames, scripts, who may see a page, and passwords."""
     if chosen.X_FRAME_OPTIONS != "DENY" or not _has(chosen, "XFrameOptionsMiddleware"):
-        yield _error(12, "pages may be framed; set X_FRAME_OPTIONS to DENY, with its middleware")
+        yield _error(
+            12, "pages may be framed", "set X_FRAME_OPTIONS to DENY, with XFrameOptionsMiddleware"
+        )
     directives = getattr(chosen, "CONTENT_SECURITY_POLICY", {}).get("DIRECTIVES", {})
     lax = [name for name, sources in directives.items() if _is_lax(sources)]
     if "default-src" not in directives or not _has(chosen, "CSPMiddleware"):
-        yield _error(13, "there is no Content-Security-Policy with a default-src")
+        yield _error(
+            13,
+            "there is no Content-Security-Policy with a default-src",
+            "set CONTENT_SECURITY_POLICY, with CSPMiddleware",
+        )
     elif lax:
         yield _error(
-            13, f"the Content-Security-Policy's {lax[0]} allows what is unsafe or anyone's"
+            13,
+            f"the Content-Security-Policy's {lax[0]} allows what is unsafe or anyone's",
+            "the admin needs 'self' only: serve what is missing as a static file",
         )
     if not _has(chosen, "LoginRequiredMiddleware"):
-        yield _error(14, "LoginRequiredMiddleware is missing: pages are open unless they say so")
+        yield _error(
+            14,
+            "pages are open unless they say otherwise",
+            "put LoginRequiredMiddleware after AuthenticationMiddleware",
+        )
     validators = {each["NAME"]: each for each in chosen.AUTH_PASSWORD_VALIDATORS}
     length = validators.get(f"{_PASSWORDS}MinimumLengthValidator", {}).get("OPTIONS", {})
     if (
         length.get("min_length", 0) < PASSWORD_LENGTH
         or f"{_PASSWORDS}CommonPasswordValidator" not in validators
     ):
-        yield _error(15, f"passwords may be common, or shorter than {PASSWORD_LENGTH} characters")
+        yield _error(
+            15,
+            f"passwords may be common, or shorter than {PASSWORD_LENGTH} characters",
+            "set AUTH_PASSWORD_VALIDATORS with MinimumLengthValidator and CommonPasswordValidator",
+        )
 
 
 def of_device_side(chosen: Any) -> Iterator[CheckMessage]:
     """E020 to E022: how much is read, and that nothing of the people side is there."""
     limit = chosen.DATA_UPLOAD_MAX_MEMORY_SIZE
     if limit is None or limit > EST_BODY:
-        yield _error(20, f"DATA_UPLOAD_MAX_MEMORY_SIZE is {limit}; wanted {EST_BODY} at most")
+        yield _error(
+            20,
+            f"DATA_UPLOAD_MAX_MEMORY_SIZE is {limit}: a device could fill the memory",
+            f"set it to {EST_BODY} bytes at most, which every CSR fits in",
+        )
     of_people = [
         name for name in (*chosen.INSTALLED_APPS, *chosen.MIDDLEWARE) if "django.contrib" in name
     ]
     if of_people:
-        yield _error(21, f"{of_people[0]} has no place on the device side: no sessions, no admin")
+        yield _error(
+            21,
+            f"{of_people[0]} has no place on the device side: no sessions, no admin",
+            "take it out of INSTALLED_APPS or MIDDLEWARE of estserver.settings.est",
+        )
     drf: Mapping[str, Any] = chosen.REST_FRAMEWORK
     for name in _DRF_DEFAULTS:
         classes = drf.get(name)
         # Not set, it is the library's own default, which has them.
         if classes is None or any(word in each for each in classes for word in _DRF_OF_PEOPLE):
-            yield _error(22, f"REST_FRAMEWORK's {name} has what is for people with a browser")
+            yield _error(
+                22,
+                f"REST_FRAMEWORK's {name} has what is for people with a browser",
+                "set it to an empty list, and name each view's own classes in the view",
+            )
 
 
 def of_production(chosen: Any) -> Iterator[CheckMessage]:
     """E001, E004, E010, E011, E030, E032: what a laptop may do and a server mustn't."""
     if chosen.DEBUG:
-        yield _error(1, "DEBUG is on: error pages would show settings and what is in memory")
+        yield _error(
+            1, "DEBUG is on: error pages would show settings and what is in memory", "set it False"
+        )
     database = chosen.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
-        yield _error(30, "the database is SQLite, whose file is lost with each Lambda environment")
+        yield _error(
+            30,
+            "the database is SQLite, whose file is lost with each Lambda environment",
+            "set databaseSecretName, or DATABASE_URL, to a PostgreSQL database",
+        )
     elif database["CONN_MAX_AGE"] != 0 and not database["CONN_HEALTH_CHECKS"]:
-        yield _error(32, "connections are kept without CONN_HEALTH_CHECKS: a frozen one is dead")
+        yield _error(
+            32,
+            "connections are kept without CONN_HEALTH_CHECKS: a frozen one is dead",
+            "set CONN_HEALTH_CHECKS, or CONN_MAX_AGE to 0",
+        )
     if "django.contrib.admin" not in chosen.INSTALLED_APPS:
         return
     try:
         _ = str(chosen.SECRET_KEY)
     except ImproperlyConfigured as error:
-        yield _error(4, str(error))
+        yield _error(
+            4, str(error), "have aws_deploy --prepare make the secret, or set EST_SECRET_KEY"
+        )
     for name in ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY"):
         if not getattr(chosen, name):
-            yield _error(10, f"{name} is off: the cookie could be read on its way, or by a script")
+            yield _error(
+                10,
+                f"{name} is off: the cookie could be read on its way, or by a script",
+                "set it True",
+            )
     if chosen.SECURE_HSTS_SECONDS < YEAR or not _has(chosen, "SecurityMiddleware"):
-        yield _error(11, f"browsers aren't told to keep to HTTPS for a year ({YEAR} seconds)")
+        yield _error(
+            11,
+            "browsers aren't told to keep to HTTPS for a year",
+            f"set SECURE_HSTS_SECONDS to {YEAR}, with SecurityMiddleware",
+        )
 
 
 def of_zappa(base: Path) -> Iterator[CheckMessage]:
@@ -143,20 +213,23 @@ def of_zappa(base: Path) -> Iterator[CheckMessage]:
     except FileNotFoundError:
         return
     except ValueError as error:
-        yield _error(41, f"zappa_settings.json can't be read: {error}")
+        yield _error(
+            41, f"zappa_settings.json can't be read: {error}", "take it from the repository again"
+        )
         return
     for stage, said in stages.items():
         if said.get("context_header_mappings"):
             yield _error(
                 40,
                 f"zappa_settings.json: {stage} has context_header_mappings, which clients can "
-                "overwrite; remove it",
+                "overwrite",
+                "remove it: the certificate is read from the gateway's event",
             )
         if said.get("debug") or said.get("log_level") == "DEBUG":
             yield _error(
                 41,
-                f"zappa_settings.json: {stage} logs whole events or answers with tracebacks; set "
-                'debug to false and log_level to "INFO"',
+                f"zappa_settings.json: {stage} logs whole events or answers with tracebacks",
+                'set debug to false and log_level to "INFO"',
             )
 
 
@@ -168,5 +241,5 @@ def _is_lax(sources: Iterable[object]) -> bool:
     return any("unsafe-" in str(source) or "*" in str(source) for source in sources)
 
 
-def _error(number: int, message: str) -> Error:
-    return Error(message, id=f"estserver.E{number:03}")
+def _error(number: int, message: str, hint: str) -> Error:
+    return Error(message, hint=hint, id=f"estserver.E{number:03}")

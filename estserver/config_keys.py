@@ -271,8 +271,8 @@ class Properties:
     the C library of python3.11 is too old for psycopg's wheels.
     """
     api_gateway_integration_timeout_seconds: GatewaySeconds = 29
-    """How long API Gateway waits for the Lambda; at most lambdaTimeoutSeconds. More than 29
-    needs a raised account quota.
+    """How long API Gateway waits for the Lambda; at most lambdaTimeoutSeconds. More than 29 needs
+    a raised account quota ("Maximum integration timeout in milliseconds").
     """
     custom_secret_name: SecretName = "customSecret"
     """A secret in Secrets Manager for externalSignerClass; EST_CUSTOM_SECRET wins over it."""

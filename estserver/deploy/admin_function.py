@@ -1,12 +1,15 @@
 """Management commands inside the admin's function, where the database can be reached."""
 
 import json
+import shlex
+from collections.abc import Callable
 from typing import Any
 
 from estserver.deploy.calls import Call
 from pki import aws
 from pki.aws import HERE, Place
-from pki.exceptions import OperatorError
+from pki.commands import REMOTE_FAILURE
+from pki.exceptions import OperatorError, RemoteFailure
 
 COMMAND_KEY = "est_command"
 """As in `estserver.lambda_admin`, which only the function itself can import."""
@@ -41,9 +44,23 @@ def run_in_function(function: str, *command: str, place: Place = HERE) -> str:
     if answer.get("FunctionError"):
         reason = said.get("errorMessage", "no message") if isinstance(said, dict) else said
         raise OperatorError(f"{function} couldn't run {command[0]}: {reason}; see its log")
-    if said["exit_code"]:
-        raise OperatorError(
-            f"{command[0]} in {function} ended with exit code {said['exit_code']}: "
-            f"{said['output'].strip()}"
-        )
-    return str(said["output"])
+    exit_code, output = said["exit_code"], str(said["output"])
+    if exit_code:
+        sentence = f"{command[0]} in {function} ended with exit code {exit_code}: {output.strip()}"
+        cause = None
+        if exit_code == REMOTE_FAILURE:  # ends our command in the same way
+            cause = RemoteFailure(command[0], "exit code 3", output.strip(), f"see {function}")
+        raise OperatorError(sentence) from cause
+    return output
+
+
+def run_aloud(function: str, *command: str, say: Callable[[str], None]) -> None:
+    """As `run_in_function`; says what is run, and what it printed."""
+    say(running(command))
+    for line in run_in_function(function, *command).splitlines():
+        say(f"  {line}")
+
+
+def running(command: tuple[str, ...]) -> str:
+    """What is said of a command that runs there."""
+    return f"in the admin's function: {shlex.join(command)}"

@@ -8,7 +8,7 @@ from typing import Any
 from estserver.deploy.calls import Call, ask, ask_if_any
 from estserver.deploy.deployment import Deployment, tags_from
 from estserver.deploy.steps import DONE, Plan, Step
-from pki.exceptions import RemoteFailure
+from pki.exceptions import OperatorError, RemoteFailure
 
 NOT_PUBLIC = {
     "BlockPublicAcls": True,
@@ -55,6 +55,7 @@ class Bucket(Step[Settings]):
     advice = {
         "BucketAlreadyExists": "Somebody else has a bucket of that name: choose one in "
         "DeploymentOptions (truststoreBucket, packageBucket)",
+        "BucketAlreadyOwnedByYou": "It was made a moment ago, perhaps by another run",
         "BucketNotEmpty": "S3 has written to it meanwhile, as it does to a log bucket for some "
         "hours: run the command again",
         "OperationAborted": "S3 is still deleting a bucket of that name: wait some minutes",
@@ -98,9 +99,14 @@ class Bucket(Step[Settings]):
         return None if answer is None else answer.get(key)
 
     def plan(self, seen: Settings) -> Plan:
-        """Make it, and set what isn't as it should be."""
+        """Make it, and set what isn't as it should be. Raises ``OperatorError`` when we may not."""
         if seen.is_foreign:
-            return Plan(notes=(f"{self.bucket} belongs to another account; choose another name",))
+            # Never a mere note: the truststore would be in somebody else's hands.
+            raise OperatorError(
+                f"the bucket {self.bucket} belongs to another account, or you may not see it: "
+                "choose another name in DeploymentOptions (truststoreBucket, packageBucket), or "
+                "let the role or user that this runs as call s3:ListBucket"
+            )
         if not seen.is_there:
             return Plan((self._create(), *self._changes(Settings())))
         changes = tuple(self._changes(seen))

@@ -221,4 +221,7 @@ def check_deployment(deployment: Deployment) -> None:
         if signer == KEYFILE
     ]
     if problems:
-        raise OperatorError("this can't be deployed: " + "; ".join(problems))
+        raise OperatorError(
+            f"this can't be deployed: {'; '.join(problems)}. Nothing is done yet: correct the "
+            "configuration and run the command again"
+        )

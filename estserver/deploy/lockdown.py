@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from estserver.deploy.api_settings import SeenApi, deploy_call, look_at_api
 from estserver.deploy.calls import Call, ask
 from estserver.deploy.compare import policy_from, same_policy
 from estserver.deploy.deployment import Deployment, StageName
@@ -15,23 +16,11 @@ from estserver.deploy.zappa_stage import api_id_of
 OUR_STATEMENT = "OnlyFromTheseNetworks"
 
 
-@dataclass(frozen=True, slots=True)
-class SeenApi:
-    """An API's own settings, and what its stage was last deployed with."""
-
-    api_id: str
-    is_endpoint_disabled: bool
-    policy: str
-    deployed_as: str
-    """The description of the deployment that the stage runs."""
-
-
 @dataclass(frozen=True)
 class Lockdown(Step[SeenApi]):
     """The API can be called on its domain only, the admin's from some networks only.
 
-    Such a setting holds once the API was deployed after it. So our deployments carry the settings'
-    digest as their description: a stage that runs another one is deployed again.
+    Such a setting holds once the API was deployed after it: see `api_settings`.
     """
 
     deployment: Deployment
@@ -44,18 +33,7 @@ class Lockdown(Step[SeenApi]):
 
     def look(self) -> SeenApi:
         """The API's settings and the stage's deployment."""
-        api_id = api_id_of(self.deployment, self.stage)
-        api = ask("apigateway", "GetRestApi", restApiId=api_id)
-        stage = ask("apigateway", "GetStage", restApiId=api_id, stageName=self.stage)
-        deployed = ask(
-            "apigateway", "GetDeployment", restApiId=api_id, deploymentId=stage["deploymentId"]
-        )
-        return SeenApi(
-            api_id,
-            bool(api.get("disableExecuteApiEndpoint")),
-            str(api.get("policy") or ""),
-            str(deployed.get("description") or ""),
-        )
+        return look_at_api(self.deployment, self.stage)
 
     def plan(self, seen: SeenApi) -> Plan:
         """Change the settings, then deploy them."""
@@ -79,20 +57,14 @@ class Lockdown(Step[SeenApi]):
             changes.append({"op": "replace", "path": "/policy", "value": value})
             reasons.append("adminAllowedNetworks says something else")
         calls = []
-        named = {"restApiId": seen.api_id}
         if changes:
             because = " and ".join(reasons)
-            parameters = {**named, "patchOperations": changes}
+            parameters = {"restApiId": seen.api_id, "patchOperations": changes}
             calls.append(Call("apigateway", "UpdateRestApi", because, parameters))
-        description = self._description(seen.api_id)
-        if changes or seen.deployed_as != description:
+        digest = self._digest(seen.api_id)
+        if changes or seen.deployed_lockdown != digest:
             calls.append(
-                Call(
-                    "apigateway",
-                    "CreateDeployment",
-                    "what is set doesn't hold before the API is deployed",
-                    {**named, "stageName": self.stage, "description": description},
-                )
+                deploy_call(seen.api_id, self.stage, lockdown=digest, timeouts=seen.timeouts)
             )
         return Plan(tuple(calls))
 
@@ -119,9 +91,9 @@ class Lockdown(Step[SeenApi]):
             ],
         }
 
-    def _description(self, api_id: str) -> str:
+    def _digest(self, api_id: str) -> str:
         settings = json.dumps([self._is_endpoint_disabled(), self._policy(api_id)], sort_keys=True)
-        return f"aws_deploy {hashlib.sha256(settings.encode()).hexdigest()[:16]}"
+        return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 
 def _is_ours(policy: str) -> bool:

@@ -8,6 +8,7 @@ from estserver.deploy.deployment import STAGES, Deployment, StageName
 from estserver.deploy.dns import AliasRecords
 from estserver.deploy.domain import CustomDomain, RootMapping
 from estserver.deploy.function_environment import FunctionEnvironment
+from estserver.deploy.integration_timeout import IntegrationTimeout
 from estserver.deploy.iot_leftovers import IoTLeftovers
 from estserver.deploy.keys import SecretsKey
 from estserver.deploy.lockdown import Lockdown, Throttling
@@ -20,7 +21,7 @@ from estserver.deploy.roles import (
 )
 from estserver.deploy.secrets_kept import CAKeys, Secrets
 from estserver.deploy.steps import AnyStep
-from estserver.deploy.truststore_pushes import FirstTruststore
+from estserver.deploy.truststore_steps import FirstTruststore
 from estserver.deploy.waf import WebAcl, WebAclAssociation
 from estserver.deploy.zappa_stage import AdminEndpoint, ZappaStage
 
@@ -108,6 +109,7 @@ def _of_stage(deployment: Deployment, stage: StageName, *, adopts: bool) -> list
 def _guards(deployment: Deployment, stage: StageName) -> list[AnyStep]:
     return [
         Lockdown(deployment, stage),
+        IntegrationTimeout(deployment, stage),
         Throttling(deployment, stage),
         AccessLog(deployment, stage),
         WebAclAssociation(deployment, stage),

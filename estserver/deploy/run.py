@@ -17,7 +17,7 @@ from estserver.deploy.deployment import (
 from estserver.deploy.lambda_signers import defaulted_signers
 from estserver.deploy.recipe import finishing, guarding, preparation
 from estserver.deploy.setting_up import FIRST_ACTIVATION, set_up
-from estserver.deploy.steps import AnyStep, Intended, Outcome, carry_out, intentions
+from estserver.deploy.steps import AnyStep, Intended, Outcome, as_a_step, carry_out, intentions
 from estserver.deploy.truststore_object import latest_version
 from estserver.deploy.zappa_stage import look_at_stage
 from estserver.secret_key import ensure_secret_key
@@ -61,11 +61,16 @@ def prepare(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -
             f"{' and '.join(keys)} not set: on Lambda the CAs' keys are kept in Secrets Manager "
             "(secretsmanager)"
         )
-    outcome = deploy(preparation(deployment), say=say, is_dry_run=is_dry_run, clock=clock)
+    steps = preparation(deployment)
+    outcome = deploy(steps, say=say, is_dry_run=is_dry_run, clock=clock)
+    if is_dry_run:
+        return outcome
     name = deployment.config.properties.secret_key_secret_name
-    if not is_dry_run and ensure_secret_key(
-        name, place=Place(deployment.region), kms_key_id=deployment.key_alias
-    ):
+    with as_a_step(f"secret {name}", done=[step.name for step in steps]):
+        is_new = ensure_secret_key(
+            name, place=Place(deployment.region), kms_key_id=deployment.key_alias
+        )
+    if is_new:
         say(f"the secret {name} was made: it signs the admin's sessions")
     return outcome
 
@@ -105,7 +110,8 @@ def finish(
         elif "est" not in deployed:
             say("what is missing: the devices' side; zappa deploy est")
     if "est" in deployed and not is_dry_run:
-        run_in_function(deployment.function("admin"), *FIRST_ACTIVATION)
+        with as_a_step("record of the truststore", done=[f"everything else of {stage}"]):
+            run_in_function(deployment.function("admin"), *FIRST_ACTIVATION)
     return Outcome(changed, notes)
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 from estserver.config import Config
-from estserver.deploy.admin_function import run_in_function
+from estserver.deploy.admin_function import run_aloud, running
 from estserver.deploy.deployment import Deployment
+from estserver.deploy.steps import as_a_step
+from estserver.deploy.truststore_record import COMMAND
 
-FIRST_PUSH = ("aws_truststore", "--push", "--no-activate", "--reason", "first deployment")
-FIRST_ACTIVATION = ("aws_truststore", "--record-first-activation")
+FIRST_PUSH = (*COMMAND, "--push", "--no-activate", "--reason", "first deployment")
+FIRST_ACTIVATION = (*COMMAND, "--record-first-activation")
 
 
 def commands(config: Config) -> list[tuple[str, ...]]:
@@ -22,13 +24,15 @@ def commands(config: Config) -> list[tuple[str, ...]]:
 
 
 def set_up(deployment: Deployment, *, say: Callable[[str], None], is_dry_run: bool) -> None:
-    """Run the commands, and say what each printed. Raises ``OperatorError`` at the first that
+    """Run the commands, and say what each printed. Raises ``StepFailed`` at the first that
     fails; run again, those before it find nothing to do.
     """
-    for command in commands(deployment.config):
-        say(f"in the admin's function: {' '.join(command)}")
+    wanted = commands(deployment.config)
+    done: list[str] = []
+    for number, command in enumerate(wanted, start=1):
         if is_dry_run:
+            say(running(command))
             continue
-        printed = run_in_function(deployment.function("admin"), *command)
-        for line in printed.splitlines():
-            say(f"  {line}")
+        with as_a_step(f"setup of the admin, {command[0]}", number, len(wanted), done=done):
+            run_aloud(deployment.function("admin"), *command, say=say)
+        done.append(command[0])

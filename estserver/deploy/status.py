@@ -11,7 +11,8 @@ from estserver.deploy.calls import ask
 from estserver.deploy.deployment import ACM_ARN_REGION, Deployment
 from estserver.deploy.steps import AnyStep, Blocked
 from estserver.deploy.truststore_object import latest_version, read_version
-from estserver.deploy.truststore_pushes import active_version, last_activated
+from estserver.deploy.truststore_pushes import active_version
+from estserver.deploy.truststore_record import last_activated, pushes_on_record
 from estserver.models import TruststorePush
 from pki.exceptions import OperatorError, PKIError, RemoteFailure
 
@@ -35,14 +36,15 @@ def exit_code(rows: Sequence[Row]) -> int:
     return int(any(row.level == "FAIL" for row in rows))
 
 
-def status(deployment: Deployment, steps: Sequence[AnyStep]) -> list[Row]:
+def status(deployment: Deployment, steps: Sequence[AnyStep], *, is_here: bool = False) -> list[Row]:
     """A row for each step, each certificate and the truststore; changes nothing.
 
+    ``is_here`` as in `truststore_record`: whether the database here has the truststore's record.
     What can't be looked at is a row too, so that one missing right hides nothing else.
     """
     rows = [row for step in steps for row in _rows_of(step)]
     rows += _certificates(deployment)
-    rows += _truststore(deployment)
+    rows += _truststore(deployment, is_here=is_here)
     return rows
 
 
@@ -101,33 +103,41 @@ def _certificate(key: str, held: Mapping[str, Any]) -> Row:
     return Row(key, "OK", f"issued, for {days} days more")
 
 
-def _truststore(deployment: Deployment) -> Iterator[Row]:
+def _truststore(deployment: Deployment, *, is_here: bool) -> Iterator[Row]:
     """Whether the domain trusts what somebody here decided (threat T27)."""
     name = "truststore"
     if not any(domain.is_mutual_tls for domain in deployment.domains):
         return
     try:
-        yield _pinned(deployment, name)
-        yield from _swapped(deployment, name)
-    except (DatabaseError, InterfaceError, PKIError) as error:
-        text = f"the database, which has the record, can't be read: {str(error).strip()}"
-        yield Row(name, "WARN", text, "run aws_status where it can be reached")
+        pushes = pushes_on_record(deployment, is_here=is_here)
+    except (DatabaseError, InterfaceError, OperatorError) as error:
+        text = f"its record can't be read: {str(error).strip()}"
+        where = "the database here" if is_here else "the admin's function, and its log"
+        yield Row(name, "FAIL", text, f"see {where}; until then nobody knows who chose these CAs")
+        return
+    try:
+        yield _pinned(deployment, name, pushes)
+        yield from _swapped(deployment, name, pushes)
     except OperatorError as error:
         yield Row(name, "FAIL", str(error))
 
 
-def _pinned(deployment: Deployment, name: str) -> Row:
+def _pinned(deployment: Deployment, name: str, pushes: Sequence[TruststorePush]) -> Row:
     active = active_version(deployment)
     if not active:
         return Row(name, "FAIL", "no domain trusts one yet", "run aws_deploy --finish est")
-    recorded = last_activated(deployment)
-    if recorded is None or recorded.version_id != active:
-        wanted = f"version {recorded.version_id}" if recorded else "nothing"
+    recorded = last_activated(pushes)
+    if recorded is None:
+        text = f"the domain trusts version {active}, and nothing is on record as activated"
+        return Row(name, "FAIL", text, "run aws_deploy --finish est, which records the first one")
+    if recorded.version_id != active:
+        wanted = recorded.version_id
         return Row(
             name,
             "FAIL",
-            f"the domain trusts version {active}, and {wanted} is on record as activated",
-            "find out who changed it; aws_truststore --activate sets it right",
+            f"the domain trusts version {active}, and version {wanted} is on record as activated",
+            "if an aws_truststore was cut off, run it again; else find out who changed it, and run "
+            f"aws_truststore --to {wanted}",
         )
     held = read_version(deployment, active)
     if held.sha256 != recorded.sha256:
@@ -144,9 +154,9 @@ def _pinned(deployment: Deployment, name: str) -> Row:
     return Row(name, "OK", f"version {active}, {len(held.certificates)} CAs, as pushed")
 
 
-def _swapped(deployment: Deployment, name: str) -> Iterator[Row]:
+def _swapped(deployment: Deployment, name: str, pushes: Sequence[TruststorePush]) -> Iterator[Row]:
     latest = latest_version(deployment)
-    if latest and not TruststorePush.objects.filter(version_id=latest).exists():
+    if latest and latest not in {each.version_id for each in pushes}:
         yield Row(
             name,
             "FAIL",

@@ -6,12 +6,13 @@ stopped, and what a step says is done was read from AWS afterwards.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from estserver.deploy.calls import Call, Performer
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.exceptions import OperatorError, RemoteFailure, remote_failure
 
 S = TypeVar("S")
 Severity = Literal["WARN", "FAIL"]
@@ -82,7 +83,7 @@ class StepFailed(OperatorError):
     """A step couldn't be carried out; says why, what to do, and what is done already."""
 
     def __init__(self, text: str, cause: OperatorError) -> None:
-        self.is_remote = isinstance(cause, RemoteFailure)
+        self.is_remote = remote_failure(cause) is not None
         super().__init__(text)
 
 
@@ -145,14 +146,31 @@ def _failure(
     step: AnyStep, error: OperatorError, number: int, count: int, done: Iterable[str]
 ) -> StepFailed:
     advice = step.advice.get(error.code, "") if isinstance(error, RemoteFailure) else ""
+    return _in_words_of_a_step(step.name, error, number, count, done, advice)
+
+
+def _in_words_of_a_step(
+    name: str, error: OperatorError, number: int, count: int, done: Iterable[str], advice: str = ""
+) -> StepFailed:
     already = ", ".join(done)
     sentences = [
-        f"step {number} of {count}, {step.name}: {str(error).rstrip('.')}.",
+        f"step {number} of {count}, {name}: {str(error).rstrip('.')}.",
         f"{advice}." if advice else "",
         f"Done already: {already}." if already else "Nothing is done yet.",
         "Mend that and run the command again: it goes on from here.",
     ]
     return StepFailed(" ".join(filter(None, sentences)), error)
+
+
+@contextmanager
+def as_a_step(
+    name: str, number: int = 1, count: int = 1, *, done: Iterable[str] = ()
+) -> Iterator[None]:
+    """Let work that is no ``Step`` fail in the words of one. Raises ``StepFailed``."""
+    try:
+        yield
+    except OperatorError as error:
+        raise _in_words_of_a_step(name, error, number, count, done) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,14 @@
 """Pushing, activating and taking back a truststore; each push and activation is on record."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
-from estserver.deploy.admin_function import invocation, run_in_function
-from estserver.deploy.calls import Call, Performer
+from estserver.deploy.calls import Performer
 from estserver.deploy.deployment import Deployment, Domain
-from estserver.deploy.domain import CustomDomain, SeenDomain, look_at_domain
-from estserver.deploy.setting_up import FIRST_PUSH
-from estserver.deploy.steps import DONE, Blocked, Plan, Step, carry_out
+from estserver.deploy.domain import look_at_domain
+from estserver.deploy.steps import carry_out
 from estserver.deploy.truststore import (
     Bundle,
     bundle_from_database,
@@ -25,7 +23,8 @@ from estserver.deploy.truststore_object import (
     put_call,
     read_version,
 )
-from estserver.deploy.zappa_stage import look_at_stage
+from estserver.deploy.truststore_record import last_activated, pushes_here
+from estserver.deploy.truststore_steps import Activation
 from estserver.models import TruststorePush
 from pki import audit
 from pki.audit import Actor
@@ -42,11 +41,6 @@ def wanted_bundle() -> Bundle:
     path = pki_settings().client_ca.truststore_path
     try:
         bundle = bundle_from_database()
-    except (DatabaseError, InterfaceError) as error:
-        raise OperatorError(
-            "the database can't be reached from here, and it knows the CAs; run aws_truststore "
-            f"--push in the admin's function, then this again ({str(error).strip()})"
-        ) from error
     except OperatorError:
         if path is None:
             raise
@@ -87,11 +81,51 @@ def push(
 def activate(
     deployment: Deployment, version_id: str, *, actor: Actor, reason: str, performer: Performer
 ) -> tuple[str, ...]:
-    """Let the domain trust a version, and wait until it does; returns API Gateway's warnings.
+    """Let the domain trust a version, wait until it does, and record that in the database here;
+    returns API Gateway's warnings.
 
-    Raises ``OperatorError``: no such domain or version, or a version that nobody here pushed.
+    Raises as ``let_trust`` does.
     """
-    pushed = _pushed(deployment, version_id)
+    outcome = let_trust(deployment, version_id, pushes_here(deployment), performer)
+    if outcome.is_news:
+        record_activation(deployment, version_id, actor=actor, reason=reason)
+    return outcome.notes
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """What the domain trusts now."""
+
+    is_news: bool
+    """Whether that is still to be recorded."""
+    notes: tuple[str, ...]
+
+
+def let_trust(
+    deployment: Deployment,
+    version_id: str,
+    pushes: Sequence[TruststorePush],
+    performer: Performer,
+) -> Activated:
+    """Let the domain trust a version of the record ``pushes``, and wait until it does.
+
+    A run that was cut off here, or before it could record what it did, is made good by the next.
+    Raises ``OperatorError``: no such domain or version, or not what somebody here pushed.
+    """
+    check_is_as_pushed(deployment, version_id, pushes)
+    outcome = carry_out(
+        [Activation(deployment, mutual_tls_domain(deployment), version_id)], performer
+    )
+    last = last_activated(pushes)
+    is_recorded = last is not None and last.version_id == version_id
+    return Activated(bool(outcome.changed) or not is_recorded, outcome.notes)
+
+
+def check_is_as_pushed(
+    deployment: Deployment, version_id: str, pushes: Iterable[TruststorePush]
+) -> TruststorePush:
+    """The row of a version that is as it was pushed. Raises ``OperatorError`` for any other."""
+    pushed = next((each for each in pushes if each.version_id == version_id), None)
     if pushed is None:
         raise OperatorError(
             f"version {version_id} of the truststore wasn't pushed by this tool; push what it "
@@ -103,13 +137,24 @@ def activate(
             f"version {version_id} of the truststore isn't what was pushed (SHA-256 {held.sha256}, "
             f"on record {pushed.sha256}): find out who changed it, and push again"
         )
-    outcome = carry_out(
-        [Activation(deployment, mutual_tls_domain(deployment), version_id)], performer
-    )
+    return pushed
 
-    if outcome.changed or pushed.activated_at is None:
-        _record_activation(pushed, actor=actor, reason=reason)
-    return outcome.notes
+
+def record_activation(
+    deployment: Deployment, version_id: str, *, actor: Actor, reason: str
+) -> None:
+    """Write down in the database here that the domain trusts a version now.
+
+    Raises ``OperatorError`` when it doesn't, or when nobody here pushed that.
+    """
+    active = active_version(deployment)
+    if active != version_id:
+        raise OperatorError(
+            f"the domain trusts version {active or 'none'} of the truststore, not {version_id}: "
+            "nothing was written down"
+        )
+    pushed = check_is_as_pushed(deployment, version_id, pushes_here(deployment))
+    _record_activation(pushed, actor=actor, reason=reason)
 
 
 def _record_activation(pushed: TruststorePush, *, actor: Actor, reason: str) -> None:
@@ -130,7 +175,7 @@ def record_first_activation(deployment: Deployment, *, actor: Actor) -> None:
     """Write down what a domain that has just been made was made to trust."""
     version_id = active_version(deployment)
     pushed = _pushed(deployment, version_id)
-    if pushed is not None and last_activated(deployment) is None:
+    if pushed is not None and last_activated(pushes_here(deployment)) is None:
         _record_activation(pushed, actor=actor, reason="first deployment")
 
 
@@ -149,15 +194,6 @@ def active_version(deployment: Deployment) -> str:
     """The version that the domain trusts; "" before there is a domain."""
     held = look_at_domain(mutual_tls_domain(deployment).name)
     return str((held.get("mutualTlsAuthentication") or {}).get("truststoreVersion") or "")
-
-
-def last_activated(deployment: Deployment) -> TruststorePush | None:
-    """What the domain should trust, by the record."""
-    return (
-        TruststorePush.objects.filter(uri=object_uri(deployment), activated_at__isnull=False)
-        .order_by("-activated_at")
-        .first()
-    )
 
 
 def _pushed(deployment: Deployment, version_id: str) -> TruststorePush | None:
@@ -203,72 +239,3 @@ def _record(
         return row
 
     return in_write_transaction(record)
-
-
-@dataclass(frozen=True)
-class FirstTruststore(Step[str]):
-    """The object that the domain is made with; afterwards it is `aws_truststore`'s.
-
-    The admin's function puts it there: it has the database with the CAs and the record. The one
-    that we would find here may be a laptop's own.
-    """
-
-    deployment: Deployment
-    name = "est: truststore"
-
-    def look(self) -> str:
-        """The newest version."""
-        return latest_version(self.deployment)
-
-    def plan(self, seen: str) -> Plan:
-        """Have the CAs on record put there, if nothing lies there."""
-        if seen:
-            return DONE
-        if not look_at_stage(self.deployment, "admin").is_deployed:
-            raise Blocked(
-                "there is no client CA yet: zappa deploy admin makes it, and then finishes est"
-            )
-        because = "there is no truststore yet"
-        return Plan((invocation(self.deployment.function("admin"), *FIRST_PUSH, because=because),))
-
-    def apply(self, plan: Plan, performer: Performer) -> None:
-        """Put it and record that, where the database is."""
-        performer.say(f"  {plan.calls[0].because}")
-        run_in_function(self.deployment.function("admin"), *FIRST_PUSH)
-
-
-@dataclass(frozen=True)
-class Activation(Step[SeenDomain]):
-    """The domain's truststore, pinned to a version."""
-
-    deployment: Deployment
-    domain: Domain
-    version_id: str
-    name = "truststore version"
-    advice = CustomDomain.advice
-
-    def look(self) -> SeenDomain:
-        """The domain."""
-        held = look_at_domain(self.domain.name)
-        if not held:
-            raise Blocked(f"there is no domain {self.domain.name}; run aws_deploy --finish est")
-        return SeenDomain(held)
-
-    def plan(self, seen: SeenDomain) -> Plan:
-        """Pin the version, when everything else about the domain is as it should be."""
-        rest = CustomDomain(self.deployment, self.domain).plan(seen)
-        if rest.calls:
-            raise OperatorError(
-                f"{rest.calls[0].because}: run aws_deploy --finish est first, which mends that"
-            )
-        mutual_tls = seen.held.get("mutualTlsAuthentication") or {}
-        if rest.waiting or mutual_tls.get("truststoreVersion") == self.version_id:
-            return rest
-        change = {
-            "op": "replace",
-            "path": "/mutualTlsAuthentication/truststoreVersion",
-            "value": self.version_id,
-        }
-        parameters = {"domainName": self.domain.name, "patchOperations": [change]}
-        because = f"{self.domain.name} trusts another version"
-        return Plan((Call("apigateway", "UpdateDomainName", because, parameters),))

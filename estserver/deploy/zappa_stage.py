@@ -126,7 +126,7 @@ class ZappaStage(Step[SeenStage]):
         if seen.stack and seen.stack != "DELETE_COMPLETE":
             because = f"the stack {name}, with its API, was made by zappa deploy"
             calls.append(Call("cloudformation", "DeleteStack", because, {"StackName": name}))
-        elif seen.function:
+        if seen.function:
             because = f"the function {name} was made by zappa deploy"
             calls.append(Call("lambda", "DeleteFunction", because, {"FunctionName": name}))
         return Plan(tuple(calls)) if calls else DONE

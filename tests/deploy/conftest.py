@@ -3,13 +3,20 @@
 import pytest
 
 from estserver.config import load_config
+from estserver.deploy.buckets import buckets
 from estserver.deploy.calls import Performer
 from estserver.deploy.deployment import Deployment
+from estserver.deploy.domain import CustomDomain
 from estserver.deploy.roles import function_role
 from estserver.deploy.steps import carry_out
+from estserver.deploy.truststore_pushes import record_first_activation
+from estserver.deploy.truststore_steps import FirstTruststore
 from pki import aws
+from pki.authorities import import_authority
+from pki.models import CertificateAuthority
+from tests.builders import make_ca
 from tests.deploy import moto_gaps, moto_lambda
-from tests.deploy.account import ACCOUNT, CONFIG, REGION, FakeClock, Recorder, zappa_deploy
+from tests.deploy.account import ACCOUNT, CONFIG, REGION, TESTER, FakeClock, Recorder, zappa_deploy
 from tests.deploy.packages import unpacked_package
 
 moto_gaps.fill()
@@ -81,6 +88,28 @@ def live(bring):
         return zappa_deploy(deployment, stage)
 
     return deploy
+
+
+@pytest.fixture
+def guarded(deployment, installation, live, bring):
+    """A domain with mutual TLS as `zappa deploy` leaves it; the admin's function is deployed."""
+    live(deployment, "admin")
+    bring(
+        *buckets(deployment),
+        FirstTruststore(deployment),
+        CustomDomain(deployment, deployment.domains[0]),
+    )
+    record_first_activation(deployment, actor=TESTER)
+    return deployment
+
+
+@pytest.fixture
+def new_ca(guarded):
+    """A client CA that isn't in the truststore yet."""
+    ca = make_ca("new client CA")
+    client = CertificateAuthority.Purpose.CLIENT
+    import_authority(client, "new-client", [ca.certificate], key=None, signer="", actor=TESTER)
+    return ca
 
 
 @pytest.fixture(scope="session")

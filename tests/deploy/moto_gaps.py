@@ -1,9 +1,9 @@
 """Where moto and AWS differ in what we deploy, moto is brought nearer to AWS.
 
-API Gateway: moto drops a domain's mutual TLS and has no UpdateDomainName. The parameters are
-checked by botocore against the service's model in any case; this only keeps what was sent, so that
-a second look finds it. S3: moto reads no conditions in a bucket's policy, and would shut everybody
-out whose connection isn't TLS, which here is everybody.
+API Gateway: moto drops a domain's mutual TLS and has neither UpdateDomainName nor
+UpdateIntegration. The parameters are checked by botocore against the service's model in any case;
+this only keeps what was sent, so that a second look finds it. S3: moto reads no conditions in a
+bucket's policy, and would shut everybody out whose connection isn't TLS, which here is everybody.
 """
 
 import json
@@ -51,6 +51,15 @@ def _apply(domain, path, value):
         domain.kept = {**domain.kept, path[0]: value}
 
 
+def _update_integration(self):
+    _, _, api_id, _, resource_id, _, method, _ = self.path.split("/")
+    integration = self.backend.get_integration(api_id, resource_id, method)
+    for change in self._get_param("patchOperations"):
+        assert (change["op"], change["path"]) == ("replace", "/timeoutInMillis")
+        integration.timeout_in_millis = int(change["value"])
+    return json.dumps(integration.to_json())
+
+
 def _get_base_path_mappings(self, domain_name):
     if domain_name not in self.domain_names:
         raise DomainNameNotFound
@@ -81,6 +90,17 @@ def set_domain_tags(name, tags):
             account.domain_names[name].tags = tags
 
 
+def set_stack_status(name, status):
+    """Let CloudFormation have failed at a stack, or be busy with it."""
+    from moto.cloudformation.models import cloudformation_backends
+
+    for regions in cloudformation_backends.values():
+        for backend in regions.values():
+            for stack in backend.stacks.values():
+                if stack.name == name:
+                    stack.status = status
+
+
 def _backends() -> list[APIGatewayBackend]:
     from moto.apigateway.models import apigateway_backends
 
@@ -96,6 +116,7 @@ def fill():
     """Once per process, before the server starts."""
     APIGatewayResponse.create_domain_name = _create_domain_name
     APIGatewayResponse.update_domain_name = _update_domain_name
+    APIGatewayResponse.update_integration = _update_integration
     DomainName.to_json = _to_json
     DomainName.kept = {}
     APIGatewayBackend.get_base_path_mappings = _get_base_path_mappings

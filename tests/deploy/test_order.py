@@ -7,7 +7,8 @@ from estserver.deploy.calls import ask
 from estserver.deploy.function_environment import FunctionEnvironment
 from estserver.deploy.lambda_signers import defaulted_signers, for_lambda
 from estserver.deploy.steps import intentions
-from estserver.deploy.truststore_pushes import active_version, last_activated
+from estserver.deploy.truststore_pushes import active_version
+from estserver.deploy.truststore_record import last_activated, pushes_here
 from pki import aws
 from pki.exceptions import OperatorError
 from tests.deploy.account import CONFIG, DOMAIN, zappa_deploy
@@ -47,7 +48,7 @@ def test_est_first_is_guarded_and_waits_for_the_admin(prepared, said, clock):
     run.finish("admin", say=said, clock=clock)
 
     assert DOMAIN in domains()
-    assert last_activated(prepared).version_id == active_version(prepared)
+    assert last_activated(pushes_here(prepared)).version_id == active_version(prepared)
     assert run.finish("est", say=said, clock=clock).changed == ()
     assert run.finish("admin", say=said, clock=clock).changed == ()
 

@@ -10,8 +10,10 @@ from django.core.management import call_command
 
 from estserver import lambda_admin
 from estserver.deploy.admin_function import COMMAND_KEY, LAMBDA_MAXIMUM, run_in_function
+from estserver.deploy.setting_up import set_up
+from estserver.deploy.steps import StepFailed
 from pki import aws
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.exceptions import OperatorError, RemoteFailure, remote_failure
 
 FUNCTION = "est-server-admin"
 
@@ -42,8 +44,17 @@ def test_what_the_command_printed_comes_back(function):
 def test_a_command_that_fails_says_so_in_its_own_words(function):
     answers(function, {"exit_code": 3, "output": "kms:Sign: AccessDenied\n"}, ["bootstrap_cas"])
 
-    with pytest.raises(OperatorError, match=r"exit code 3: kms:Sign: AccessDenied$"):
+    with pytest.raises(OperatorError, match=r"exit code 3: kms:Sign: AccessDenied$") as caught:
         run_in_function(FUNCTION, "bootstrap_cas")
+    assert remote_failure(caught.value)
+
+
+def test_a_command_that_refuses_is_no_failure_of_awss(function):
+    answers(function, {"exit_code": 1, "output": "no such device\n"}, ["deny"])
+
+    with pytest.raises(OperatorError, match=r"exit code 1: no such device$") as caught:
+        run_in_function(FUNCTION, "deny")
+    assert remote_failure(caught.value) is None
 
 
 def test_a_function_that_breaks_is_a_failure_too(function):
@@ -63,6 +74,21 @@ def test_a_missing_function_is_awss_word(function):
 
 def test_both_sides_use_the_same_key():
     assert COMMAND_KEY == lambda_admin.COMMAND_KEY
+
+
+def test_a_setup_that_stops_says_which_commands_are_done(function, configured, said):
+    answers(function, {"exit_code": 0, "output": ""}, ["migrate", "--no-input"])
+    answers(function, {"exit_code": 3, "output": "kms:Sign: AccessDenied\n"}, ["bootstrap_cas"])
+
+    with pytest.raises(StepFailed) as caught:
+        set_up(configured(), say=said, is_dry_run=False)
+
+    assert caught.value.is_remote
+    assert str(caught.value) == (
+        "step 2 of 5, setup of the admin, bootstrap_cas: bootstrap_cas in est-server-admin ended "
+        "with exit code 3: kms:Sign: AccessDenied. Done already: migrate. Mend that and run the "
+        "command again: it goes on from here."
+    )
 
 
 def test_any_command_of_the_list_can_be_run_from_here(function, configured, capsys):

@@ -390,7 +390,12 @@ def test_schedules_go_with_their_function(deployment, live):
     step = ZappaStage(deployment, "admin")
     names = [call.name for call in step.undo(step.look()).calls]
 
-    assert names == ["events:RemoveTargets", "events:DeleteRule", "cloudformation:DeleteStack"]
+    assert names == [
+        "events:RemoveTargets",
+        "events:DeleteRule",
+        "cloudformation:DeleteStack",
+        "lambda:DeleteFunction",
+    ]
 
 
 # What isn't ours

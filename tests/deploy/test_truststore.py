@@ -10,10 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from estserver.deploy.buckets import buckets
-from estserver.deploy.domain import CustomDomain
 from estserver.deploy.status import status
-from estserver.deploy.steps import carry_out
 from estserver.deploy.truststore import (
     MAX_CERTIFICATES,
     Bundle,
@@ -26,12 +23,11 @@ from estserver.deploy.truststore import (
 )
 from estserver.deploy.truststore_object import latest_version, read_version
 from estserver.deploy.truststore_pushes import (
-    FirstTruststore,
     activate,
     active_version,
-    last_activated,
     push,
 )
+from estserver.deploy.truststore_record import last_activated, pushes_here
 from estserver.models import TruststorePush
 from pki import aws
 from pki.exceptions import OperatorError
@@ -176,17 +172,6 @@ def test_a_ca_with_live_clients_or_unknown_ones_is_missed(installation, client_c
 # Pushing, activating, taking back
 
 
-@pytest.fixture
-def guarded(deployment, installation, live, performer):
-    """A domain with mutual TLS, made with the CAs on record."""
-    live(deployment, "admin")
-    steps = [*buckets(deployment), FirstTruststore(deployment)]
-    carry_out([*steps, CustomDomain(deployment, deployment.domains[0])], performer)
-    version = active_version(deployment)
-    activate(deployment, version, actor=TESTER, reason="first", performer=performer)
-    return deployment
-
-
 def test_T27_the_domain_is_pinned_to_a_version_that_is_on_record(guarded):
     row = TruststorePush.objects.get()
 
@@ -197,24 +182,8 @@ def test_T27_the_domain_is_pinned_to_a_version_that_is_on_record(guarded):
     assert [row.action for row in rows] == ["truststore.push", "truststore.activate"]
 
 
-def add_client_ca(name="new client CA"):
-    from pki.authorities import import_authority
-
-    ca = make_ca(name)
-    import_authority(
-        CertificateAuthority.Purpose.CLIENT,
-        "new-client",
-        [ca.certificate],
-        key=None,
-        signer="",
-        actor=TESTER,
-    )
-    return ca
-
-
-def test_a_push_changes_nothing_before_it_is_activated(guarded, performer):
+def test_a_push_changes_nothing_before_it_is_activated(guarded, new_ca, performer):
     before = active_version(guarded)
-    add_client_ca()
 
     pushed = push(
         guarded, bundle_from_database(), actor=TESTER, reason="second factory", performer=performer
@@ -223,7 +192,7 @@ def test_a_push_changes_nothing_before_it_is_activated(guarded, performer):
     assert active_version(guarded) == before != pushed.version_id
     activate(guarded, pushed.version_id, actor=TESTER, reason="go", performer=performer)
     assert active_version(guarded) == pushed.version_id
-    assert last_activated(guarded) == pushed
+    assert last_activated(pushes_here(guarded)) == pushed
 
 
 def test_what_lies_there_already_is_not_pushed_again(guarded, performer):
@@ -300,24 +269,21 @@ def run(*arguments):
     return out.getvalue()
 
 
-def test_the_command_shows_the_difference_and_the_versions(guarded):
-    ca = add_client_ca()
-
+def test_the_command_shows_the_difference_and_the_versions(guarded, new_ca):
     shown = run()
 
-    assert f"+ {ca.certificate.subject.rfc4514_string()}" in shown
+    assert f"+ {new_ca.certificate.subject.rfc4514_string()}" in shown
     assert f"{active_version(guarded)}" in shown
     assert "active" in shown
     assert TruststorePush.objects.count() == 1
 
 
-def test_the_command_pushes_and_goes_back(guarded):
+def test_the_command_pushes_and_goes_back(guarded, new_ca):
     first = active_version(guarded)
-    ca = add_client_ca()
 
     shown = run("--push", "--reason", "second factory")
     assert f"active: version {active_version(guarded)}" in shown
-    assert ca.certificate in read_version(guarded, active_version(guarded)).certificates
+    assert new_ca.certificate in read_version(guarded, active_version(guarded)).certificates
 
     with pytest.raises(
         CommandError, match=r"new client CA.*and those signed elsewhere\. Add --yes"
@@ -328,8 +294,7 @@ def test_the_command_pushes_and_goes_back(guarded):
     assert active_version(guarded) == first
 
 
-def test_T27_a_ca_with_live_clients_is_not_removed_unasked(guarded, client_ca):
-    add_client_ca()
+def test_T27_a_ca_with_live_clients_is_not_removed_unasked(guarded, client_ca, new_ca):
     client_ca.status = CertificateAuthority.Status.REVOKED
     client_ca.save()
 
@@ -338,9 +303,7 @@ def test_T27_a_ca_with_live_clients_is_not_removed_unasked(guarded, client_ca):
     assert TruststorePush.objects.count() == 1
 
 
-def test_a_dry_run_shows_the_call_and_makes_none(guarded):
-    add_client_ca()
-
+def test_a_dry_run_shows_the_call_and_makes_none(guarded, new_ca):
     shown = run("--push", "--dry-run")
 
     assert "s3:PutObject" in shown

@@ -50,6 +50,10 @@ def policy(**directives):
     return {"CONTENT_SECURITY_POLICY": {"DIRECTIVES": {**ours, **directives}}}
 
 
+def statement_timeout(value):
+    return {"options": f"-c statement_timeout={value} -c lock_timeout=3000"}
+
+
 class Weak:
     """A SECRET_KEY that says no when it is read."""
 
@@ -115,8 +119,17 @@ FAILING = [
             | {"DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.x.SessionAuthentication"]}
         },
     ),
+    (
+        "E022",
+        checks.of_device_side,
+        est,
+        {"REST_FRAMEWORK": DRF | {"DEFAULT_PARSER_CLASSES": ["rest_framework.MultiPartParser"]}},
+    ),
     ("E030", checks.of_production, est, SQLITE),
     ("E031", checks.of_both_sides, est, database(OPTIONS={})),
+    ("E031", checks.of_both_sides, est, database(OPTIONS=statement_timeout("0"))),
+    ("E031", checks.of_both_sides, admin, database(OPTIONS=statement_timeout("5001"))),
+    ("E031", checks.of_both_sides, admin, database(OPTIONS=statement_timeout("5min"))),
     ("E031", checks.of_both_sides, est, database(ENGINE="estserver.postgresql_secret", OPTIONS={})),
     ("E032", checks.of_production, est, database(CONN_HEALTH_CHECKS=False)),
 ]
@@ -139,6 +152,7 @@ def test_T24_each_unsafe_setting_is_an_error(number, check, module, changes):
 
     assert set(found) == {f"estserver.{number}"}
     assert found[f"estserver.{number}"].is_serious()
+    assert found[f"estserver.{number}"].hint
 
 
 @pytest.mark.parametrize(
@@ -156,6 +170,7 @@ def test_T01_T23_what_zappa_must_not_be_told_is_an_error(tmp_path, number, said)
 
     assert message.id == f"estserver.{number}"
     assert "est" in message.msg
+    assert message.hint
 
 
 def test_a_package_has_no_zappa_settings_to_check(tmp_path):
@@ -183,7 +198,7 @@ def test_T24_a_function_doesnt_start_with_unsafe_settings(settings):
 
     settings.IS_LAMBDA = True
 
-    with pytest.raises(ImproperlyConfigured, match=r"estserver\.E001: DEBUG is on"):
+    with pytest.raises(ImproperlyConfigured, match=r"estserver\.E001: DEBUG is on.*; set it False"):
         checks.refuse_unsafe_settings()
 
 

@@ -24,10 +24,17 @@ class Command(DeployCommand):
         """For people or programs."""
         parser.add_argument("--json", action="store_true", help="a list of objects")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+        parser.add_argument(
+            "--here",
+            action="store_true",
+            help="the truststore's record is in the database that this machine is configured for, "
+            "not in that of the admin's function",
+        )
+
+    def handle(self, *args: Any, here: bool, **options: Any) -> None:
         """The table."""
         deployment = current_deployment()
-        rows = status(deployment, everything(deployment))
+        rows = status(deployment, everything(deployment), is_here=here)
         if options["json"]:
             self.say(json.dumps([asdict(row) for row in rows], indent=2))
         else:

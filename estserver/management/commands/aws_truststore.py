@@ -1,29 +1,50 @@
 """The CAs that API Gateway trusts."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import CommandParser
 
+from estserver.deploy.admin_function import run_aloud
 from estserver.deploy.calls import Performer
 from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import Deployment, current_deployment
 from estserver.deploy.run import print_calls
 from estserver.deploy.steps import Intended
 from estserver.deploy.truststore import Bundle, compare, describe
-from estserver.deploy.truststore_object import put_call, read_version, versions
+from estserver.deploy.truststore_object import (
+    latest_version,
+    put_call,
+    read_version,
+    versions,
+)
 from estserver.deploy.truststore_pushes import (
     activate,
     active_version,
+    check_is_as_pushed,
     check_removals,
+    let_trust,
     push,
+    record_activation,
     record_first_activation,
     wanted_bundle,
 )
-from estserver.models import TruststorePush
+from estserver.deploy.truststore_record import (
+    COMMAND,
+    as_json,
+    pushes_here,
+    pushes_on_record,
+    record_keeper,
+)
 from pki.commands import command_actor
 from pki.exceptions import OperatorError
 
 EMPTY = Bundle(())
+_HANDED_ON = (
+    *("push", "to", "record_first_activation", "record_activation"),
+    *("no_activate", "yes", "dry_run", "reason"),
+)
+"""Options that mean the same in the admin's function."""
 
 
 class Command(DeployCommand):
@@ -32,7 +53,8 @@ class Command(DeployCommand):
     help = (
         "Compare the CAs that API Gateway trusts with those on record. --push puts them into S3 "
         "as a new version and lets the domain trust it; --to goes back to an earlier version. "
-        "Without either, shows the difference and the versions."
+        "Without either, shows the difference and the versions. CAs and record are those of the "
+        "admin's function, in which the command runs what needs them."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,18 +67,65 @@ class Command(DeployCommand):
             action="store_true",
             help="write down what a domain that aws_deploy has just made was made to trust",
         )
+        what.add_argument(
+            "--record-activation",
+            metavar="VERSION",
+            help="write down that the domain trusts a version now",
+        )
+        what.add_argument(
+            "--pushes", action="store_true", help="print the record of pushes, as JSON"
+        )
         parser.add_argument(
-            "--no-activate", action="store_true", help="with --push: let nothing trust it yet"
+            "--no-activate",
+            action="store_true",
+            help="with --push: let nothing trust it yet; with --to: see only whether it may be",
         )
         parser.add_argument("--reason", default="", help="for the audit trail")
         parser.add_argument(
             "--yes", action="store_true", help="turn clients away whose CA is removed"
         )
         parser.add_argument("--dry-run", action="store_true", help="show, change nothing")
+        parser.add_argument(
+            "--here",
+            action="store_true",
+            help="CAs and record are in the database that this machine is configured for, as where "
+            "the admin is a container; not in that of the admin's function",
+        )
 
-    def handle(
+    def handle(self, *args: Any, here: bool, **options: Any) -> None:
+        """Where the record is; what needs none is done where the command was typed."""
+        deployment = current_deployment()
+        if options["pushes"]:
+            self.say(as_json(pushes_on_record(deployment, is_here=here)))
+            return
+        keeper = record_keeper(deployment, is_here=here)
+        if keeper:
+            self._there(keeper, deployment, options)
+        else:
+            self._here(deployment, **options)
+
+    def _there(self, keeper: str, deployment: Deployment, options: dict[str, Any]) -> None:
+        """Compare, push and record in the function ``keeper``; activate from here.
+
+        An activation may take API Gateway longer than a function may run.
+        """
+        is_change = bool(options["push"] or options["to"])
+        there = {**options, "no_activate": is_change}
+        run_aloud(keeper, *COMMAND, *_arguments(there), say=self.say)
+        if not is_change or options["no_activate"] or options["dry_run"]:
+            return
+        pushes = pushes_on_record(deployment, is_here=False)
+        version_id = options["to"] or latest_version(deployment)
+        outcome = let_trust(deployment, version_id, pushes, Performer(self.say))
+        if outcome.is_news:
+            noted = {"record_activation": version_id, "reason": options["reason"]}
+            run_aloud(keeper, *COMMAND, *_arguments(noted), say=self.say)
+        self.say(f"active: version {version_id}")
+
+    def _here(
         self,
-        *args: Any,
+        deployment: Deployment,
+        *,
         to: str | None,
         no_activate: bool,
         reason: str,
@@ -65,9 +134,13 @@ class Command(DeployCommand):
         **options: Any,
     ) -> None:
         """The difference, then what was done about it."""
-        deployment = current_deployment()
+        actor = command_actor()
         if options["record_first_activation"]:
-            record_first_activation(deployment, actor=command_actor())
+            record_first_activation(deployment, actor=actor)
+            return
+        if options["record_activation"]:
+            version_id = options["record_activation"]
+            record_activation(deployment, version_id, actor=actor, reason=_given(reason))
             return
         active = active_version(deployment)
         old = read_version(deployment, active) if active else EMPTY
@@ -76,8 +149,10 @@ class Command(DeployCommand):
         if not options["push"] and not to:
             self._show_versions(deployment, active)
             return
-        if not reason and not dry_run:
-            raise OperatorError("say why with --reason: it goes into the audit trail")
+        if not dry_run:
+            _given(reason)
+        if to:
+            check_is_as_pushed(deployment, to, pushes_here(deployment))
         if not yes:
             check_removals(old, new)
         if dry_run:
@@ -85,15 +160,16 @@ class Command(DeployCommand):
                 call = put_call(deployment, new, "the CAs are others now")
                 print_calls([Intended("truststore", (call,))], self.say)
             return
-        performer, actor = Performer(self.say), command_actor()
+        performer = Performer(self.say)
         version_id = to
         if version_id is None:
             pushed = push(deployment, new, actor=actor, reason=reason, performer=performer)
             version_id = pushed.version_id
             self.say(f"pushed: version {version_id}, {pushed.certificate_count} CAs")
-            if no_activate:
+        if no_activate:
+            if version_id != active:
                 self.say(f"nothing trusts it yet; aws_truststore --to {version_id} activates it")
-                return
+            return
         activate(deployment, version_id, actor=actor, reason=reason, performer=performer)
         self.say(f"active: version {version_id}")
 
@@ -110,10 +186,27 @@ class Command(DeployCommand):
         return difference.is_empty
 
     def _show_versions(self, deployment: Deployment, active: str) -> None:
-        on_record = {row.version_id: row for row in TruststorePush.objects.all()}
+        on_record = {row.version_id: row for row in pushes_here(deployment)}
         self.say("versions, the newest first:")
         for version in versions(deployment):
             row = on_record.get(version.version_id)
             mark = "active" if version.version_id == active else ""
             who = f"{row.pushed_by}: {row.reason}" if row else "not pushed by this tool"
             self.say(f"  {version.version_id}  {version.made_at:%Y-%m-%d %H:%M}  {mark:6}  {who}")
+
+
+def _arguments(options: Mapping[str, Any]) -> list[str]:
+    """Options as one types them."""
+    typed = []
+    for name in _HANDED_ON:
+        value = options.get(name)
+        if value:
+            option = f"--{name.replace('_', '-')}"
+            typed.append(option if value is True else f"{option}={value}")
+    return typed
+
+
+def _given(reason: str) -> str:
+    if not reason:
+        raise OperatorError("say why with --reason: it goes into the audit trail")
+    return reason
