@@ -6,8 +6,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -57,8 +59,8 @@ class MakeRun:
         """What the terminal shows by now."""
         return self.log.read_text()
 
-    def until_ctrl_c(self) -> str:
-        """Start, wait until both doors are open, press Ctrl-C; returns what it said."""
+    def until_ctrl_c(self, meanwhile: Callable[[], object] = str) -> str:
+        """Start, wait for both doors, do something, press Ctrl-C; returns what it said."""
         process = self.start()
         try:
             give_up = time.monotonic() + START_SECONDS
@@ -66,6 +68,7 @@ class MakeRun:
                 assert process.poll() is None, self.said()
                 assert time.monotonic() < give_up, self.said()
                 time.sleep(0.1)
+            meanwhile()
         finally:
             os.killpg(process.pid, signal.SIGINT)
             process.wait(timeout=STOP_SECONDS)
@@ -105,6 +108,17 @@ def test_ctrl_c_stops_both_doors_and_the_second_run_keeps_everything(make_run):
         assert "Traceback" not in said
         assert "Error" not in after
         assert "Warning" not in after
+
+
+def test_the_admin_can_be_used_by_plain_http_on_this_machine_alone(make_run):
+    """Browsers send no cookie marked Secure by plain HTTP; elsewhere ours are marked."""
+    page = f"http://127.0.0.1:{make_run.installation.admin_port}/admin/login/"
+    cookies = []
+
+    make_run.until_ctrl_c(lambda: cookies.append(urlopen(page).headers["Set-Cookie"]))
+
+    assert "csrftoken=" in cookies[0]
+    assert "Secure" not in cookies[0]
 
 
 def test_port_in_use_is_one_sentence(make_run):
