@@ -6,7 +6,8 @@ schedule any function. So only three kinds of events get in:
 
 * API Gateway's requests, which go to Zappa's handler;
 * EventBridge's schedules, for the functions in ``SCHEDULES``;
-* ``{"est_command": ["deny", "sensor-1", "--reason", "stolen"]}``, for ``COMMANDS``.
+* ``{"est_command": ["deny", "sensor-1", "--reason", "stolen"]}``, for ``COMMANDS``; with
+  ``"est_caller": "..."``, who asks for it.
 
 The last is answered with ``{"exit_code": 0, "output": "..."}``; what a command prints isn't
 logged, as it may be a first password. Everything else raises `EventRefused`, which the caller
@@ -24,6 +25,7 @@ from django.utils.module_loading import import_string
 from zappa.handler import LambdaHandler  # type: ignore[import-untyped]
 
 from estserver.checks import refuse_unsafe_settings
+from pki.commands import on_behalf_of
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "estserver.settings.admin")
 django.setup()
@@ -32,6 +34,8 @@ refuse_unsafe_settings()
 logger = logging.getLogger(__name__)
 
 COMMAND_KEY = "est_command"
+CALLER_KEY = "est_caller"
+CALLER_LENGTH = 190
 
 COMMANDS = frozenset(
     {
@@ -80,7 +84,7 @@ class AdminHandler(LambdaHandler):  # type: ignore[misc]
     def handler(self, event: dict[str, Any], context: Any) -> Any:
         """Answer one event. Raises EventRefused, and what fails in a schedule."""
         if COMMAND_KEY in event:
-            return run_command(event[COMMAND_KEY])
+            return run_command(event[COMMAND_KEY], caller=event.get(CALLER_KEY, ""))
         if event.get("detail-type") == "Scheduled Event":
             return _run_schedule(event, context)
         if _is_request(event):
@@ -91,11 +95,12 @@ class AdminHandler(LambdaHandler):  # type: ignore[misc]
         )
 
 
-def run_command(arguments: Any) -> dict[str, Any]:
+def run_command(arguments: Any, *, caller: Any = "") -> dict[str, Any]:
     """Run one of ``COMMANDS``; returns its exit code and what it printed.
 
-    The exit code is 0, 1 for a refusal or wrong usage, 3 when AWS failed. Raises EventRefused for
-    any other command, and whatever is a bug.
+    ``caller`` is who asks for it, by their own word, for the audit trail. The exit code is 0, 1 for
+    a refusal or wrong usage, 3 when AWS failed. Raises EventRefused for any other command, and
+    whatever is a bug.
     """
     if (
         not isinstance(arguments, list)
@@ -110,13 +115,18 @@ def run_command(arguments: Any) -> dict[str, Any]:
         raise EventRefused(
             f"{name!r} isn't among the commands that run here: {', '.join(sorted(COMMANDS))}"
         )
+    if not isinstance(caller, str) or len(caller) > CALLER_LENGTH or not caller.isprintable():
+        raise EventRefused(
+            f'"{CALLER_KEY}" wants a name of at most {CALLER_LENGTH} visible characters'
+        )
     allowed = _OPTIONS_ALLOWED.get(name)
     if allowed is not None and (others := sorted({*arguments[1:]} - allowed)):
         raise EventRefused(f"{name} takes {', '.join(sorted(allowed))} here, not {others}")
     printed = io.StringIO()
     exit_code = 0
     try:
-        call_command(*arguments, stdout=printed, stderr=printed, no_color=True)
+        with on_behalf_of(caller):
+            call_command(*arguments, stdout=printed, stderr=printed, no_color=True)
     except CommandError as error:
         # Called in this way, a command raises wrong usage instead of printing it.
         exit_code = error.returncode

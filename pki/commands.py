@@ -1,6 +1,9 @@
 """What our management commands share: who acts, and how a refusal ends a command."""
 
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError
@@ -14,8 +17,23 @@ REMOTE_FAILURE = 3
 """The exit code when AWS, or another service, was what failed; 2 is wrong usage."""
 
 
+_caller: ContextVar[str] = ContextVar("caller", default="")
+
+
+@contextmanager
+def on_behalf_of(caller: str) -> Iterator[None]:
+    """Run a command for somebody who isn't this process's user, by the name that they gave."""
+    token = _caller.set(caller)
+    try:
+        yield
+    finally:
+        _caller.reset(token)
+
+
 def command_actor() -> Actor:
     """Whoever runs the command, for the audit trail."""
+    if caller := _caller.get():
+        return Actor(f"command:{caller}")
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name

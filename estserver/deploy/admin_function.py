@@ -11,7 +11,7 @@ from pki.aws import HERE, Place
 from pki.commands import REMOTE_FAILURE
 from pki.exceptions import OperatorError, RemoteFailure
 
-COMMAND_KEY = "est_command"
+COMMAND_KEY, CALLER_KEY = "est_command", "est_caller"
 """As in `estserver.lambda_admin`, which only the function itself can import."""
 
 LAMBDA_MAXIMUM = 900
@@ -31,14 +31,17 @@ def invocation(function: str, *command: str, because: str) -> Call:
 def run_in_function(function: str, *command: str, place: Place = HERE) -> str:
     """Run a management command in the function named; returns what it printed.
 
-    ``command`` is one of `estserver.lambda_admin.COMMANDS` with its arguments. Raises
-    OperatorError with the command's own words when it fails, RemoteFailure when AWS does.
+    ``command`` is one of `estserver.lambda_admin.COMMANDS` with its arguments. The audit trail
+    there names the identity of the credentials here. Raises OperatorError with the command's own
+    words when it fails, RemoteFailure when AWS does.
     """
+    with aws.translated("sts:GetCallerIdentity"):
+        caller = aws.client("sts", place).get_caller_identity()["Arn"]
     call = f"lambda:Invoke {function}"
     with aws.translated(call):
         answer = aws.client("lambda", place, patience=LAMBDA_MAXIMUM).invoke(
             FunctionName=function,
-            Payload=json.dumps({COMMAND_KEY: [*command]}).encode(),
+            Payload=json.dumps({COMMAND_KEY: [*command], CALLER_KEY: caller}).encode(),
         )
         said: Any = json.loads(answer["Payload"].read())
     if answer.get("FunctionError"):

@@ -9,13 +9,14 @@ from botocore.stub import Stubber
 from django.core.management import call_command
 
 from estserver import lambda_admin
-from estserver.deploy.admin_function import COMMAND_KEY, LAMBDA_MAXIMUM, run_in_function
+from estserver.deploy.admin_function import CALLER_KEY, COMMAND_KEY, LAMBDA_MAXIMUM, run_in_function
 from estserver.deploy.setting_up import set_up
 from estserver.deploy.steps import StepFailed
 from pki import aws
 from pki.exceptions import OperatorError, RemoteFailure, remote_failure
 
 FUNCTION = "est-server-admin"
+CALLER = "arn:aws:sts::123456789012:user/moto"
 
 
 @pytest.fixture
@@ -28,10 +29,11 @@ def function(aws_cloud):
 
 def answers(function, payload, command, **more):
     body = json.dumps(payload).encode()
+    sent = {"est_command": command, "est_caller": CALLER}
     function.add_response(
         "invoke",
         {"StatusCode": 200, "Payload": StreamingBody(io.BytesIO(body), len(body)), **more},
-        {"FunctionName": FUNCTION, "Payload": json.dumps({"est_command": command}).encode()},
+        {"FunctionName": FUNCTION, "Payload": json.dumps(sent).encode()},
     )
 
 
@@ -72,8 +74,8 @@ def test_a_missing_function_is_awss_word(function):
         run_in_function(FUNCTION, "migrate")
 
 
-def test_both_sides_use_the_same_key():
-    assert COMMAND_KEY == lambda_admin.COMMAND_KEY
+def test_both_sides_use_the_same_keys():
+    assert (COMMAND_KEY, CALLER_KEY) == (lambda_admin.COMMAND_KEY, lambda_admin.CALLER_KEY)
 
 
 def test_a_setup_that_stops_says_which_commands_are_done(function, configured, said):

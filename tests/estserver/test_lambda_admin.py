@@ -92,6 +92,24 @@ def test_a_command_answers_with_exit_code_and_output(handle, installation):
     assert DenylistEntry.objects.filter(value="sensor-1").exists()
 
 
+def test_T31_the_trail_names_who_asked_for_the_command(handle, installation):
+    command = ["deny", "name", "sensor-1", "--reason", "stolen"]
+    alice = "arn:aws:sts::123456789012:assumed-role/Operators/alice"
+
+    handle({"est_command": command, "est_caller": alice})
+    handle({"est_command": ["allow", *command[1:]]})
+
+    denied, allowed = AuditEvent.objects.filter(target__contains="sensor-1").order_by("id")
+    assert denied.actor == f"command:{alice}"
+    assert "alice" not in allowed.actor
+
+
+@pytest.mark.parametrize("caller", ["x" * 191, "two\nlines", ["alice"], None])
+def test_T31_a_caller_that_is_no_name_is_refused(handle, caller):
+    with pytest.raises(EventRefused, match="visible characters"):
+        handle({"est_command": ["showmigrations"], "est_caller": caller})
+
+
 def test_a_refusal_answers_with_its_sentence_and_exit_code(handle, installation):
     answer = handle({"est_command": ["deny", "serial", "not-a-number", "--reason", "x"]})
 
