@@ -34,6 +34,9 @@ UNUSED = (
 """What a request of a device never needs, and Django imports."""
 
 with left_out(*UNUSED):
+    from typing import Any
+    from urllib.parse import quote
+
     from apig_wsgi import make_lambda_handler
     from django.db import connection
     from django.urls import get_resolver
@@ -53,7 +56,17 @@ with left_out(*UNUSED):
 
 # Bodies are base64 in real events, and whatever isn't text goes back as base64 (binary support);
 # API Gateway undoes both.
-handler = make_lambda_handler(application, binary_support=True)
+_answer = make_lambda_handler(application, binary_support=True)
+
+
+def handler(event: dict[str, Any], context: Any) -> Any:
+    """Answer one of API Gateway's events, REST or HTTP API."""
+    path = event.get("path", "")
+    if not path.isascii():
+        # Decoded already, while WSGI wants bytes: without this it is an exception, not a 404.
+        event = {**event, "path": quote(path, safe="/%", errors="replace")}
+    return _answer(event, context)
+
 
 gc.freeze()
 gc.enable()

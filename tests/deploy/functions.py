@@ -22,14 +22,23 @@ def first_answer(package, installation, directory, operation, body=None):
     return json.loads(printed.splitlines()[-1])
 
 
+def est_answers(package, installation, directory, events):
+    """What one ``est`` answers to a series of events, on an installation's data directory."""
+    return _answers(package, "est", directory, installation.data_dir, events)
+
+
 def admin_answers(package, directory, events):
     """What one ``admin`` answers to a series of events, on the database in ``directory``."""
+    return _answers(package, "admin", directory, directory, events)
+
+
+def _answers(package, stage, directory, data_dir, events):
     events_file = directory / "events.json"
     events_file.write_text(json.dumps(events))
     printed = package.run(
         Path(__file__).with_name("function_process.py"),
-        *(package.root, "estserver.lambda_admin.handler", events_file),
-        environ=_environ(directory),
+        *(package.root, f"estserver.lambda_{stage}.handler", events_file),
+        environ=_environ(data_dir),
     )
     lines = [line.partition(" ")[2] for line in printed.splitlines() if line.startswith("answer ")]
     return [json.loads(line) for line in lines]
