@@ -19,34 +19,26 @@ print(sorted({"cryptography", "estserver.enrollment", "pki.csr"} & sys.modules.k
 """
 
 
-def test_what_signs_isnt_loaded_before_somebody_asks(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED],
+def loaded(program, data_dir):
+    """What a process of its own says that it has loaded."""
+    return subprocess.run(
+        [sys.executable, "-c", program],
         cwd=ROOT,
-        env={"EST_DATA_DIR": str(tmp_path)},
+        env={"EST_DATA_DIR": str(data_dir)},
         capture_output=True,
         text=True,
         check=True,
-    )
+    ).stdout
 
-    assert done.stdout == "[]\n"
+
+def test_what_signs_isnt_loaded_before_somebody_asks(tmp_path):
+    assert loaded(LOADED, tmp_path) == "[]\n"
 
 
 def test_a_server_that_lives_long_loads_it_when_it_starts(tmp_path):
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            LOADED.replace("make_application()\n", "import estserver.wsgi_est\n"),
-        ],
-        cwd=ROOT,
-        env={"EST_DATA_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    program = LOADED.replace("make_application()\n", "import estserver.wsgi_est\n")
 
-    assert done.stdout == "['cryptography', 'estserver.enrollment', 'pki.csr']\n"
+    assert loaded(program, tmp_path) == "['cryptography', 'estserver.enrollment', 'pki.csr']\n"
 
 
 def test_a_view_that_isnt_there_is_an_error_at_the_first_request():
