@@ -107,6 +107,6 @@ def provisioning(deployment: Deployment) -> Iterator[Statement]:
     )
     yield allow(
         "HandIoTItsRole",
-        ["iam:GetRole", "iam:PassRole"],
+        ["iam:GetRole", "iam:ListAttachedRolePolicies", "iam:PassRole"],
         deployment.role_arn(values.iot_provisioning_role_name),
     )

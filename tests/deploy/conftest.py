@@ -11,6 +11,7 @@ from pki import aws
 from tests.deploy import moto_gaps, moto_lambda
 from tests.deploy.account import ACCOUNT, CONFIG, REGION, FakeClock, Recorder, zappa_deploy
 from tests.deploy.packages import unpacked_package
+from tests.iotprov.aws_edge import let_iam_know_managed_policies
 
 moto_gaps.fill()
 moto_lambda.fill()
@@ -27,6 +28,7 @@ def _clients():
 @pytest.fixture
 def aws_cloud(moto_server, monkeypatch):
     """An empty account; the clients of the test before it stay."""
+    let_iam_know_managed_policies(monkeypatch)
     moto_server.reset()
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server.url)
     return moto_server
