@@ -19,6 +19,7 @@ from estserver.deploy.deployer import MANAGED_POLICY_CHARACTERS, deployer_policy
 # Where an action has another name than the call. API Gateway's actions are HTTP's methods.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 RENAMED = {
+    "iot:ListPrincipalThingsV2": "iot:ListPrincipalThings",
     "lambda:Invoke": "lambda:InvokeFunction",
     "s3:DeleteObjects": "s3:DeleteObject",
     "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
