@@ -144,7 +144,7 @@ def create_provisioning_template_version(self):
         raise VersionsLimitExceededException(found.facts["templateName"])
     number = max(found.versions) + 1
     found.versions[number] = self._get_param("templateBody")
-    is_default = bool(self._get_param("setAsDefault"))
+    is_default = bool(self._get_bool_param("setAsDefault"))
     if is_default:
         found.default = number
     names = {"templateArn": found.arn, "templateName": found.facts["templateName"]}
@@ -192,7 +192,7 @@ def register_ca_certificate(self):
         raise ResourceNotFoundException(f"there is no template {template}")
     answer = _register_ca(self)
     made = self.iot_backend.ca_certificates[answer.result["certificateId"]]
-    is_on = self._get_param("allowAutoRegistration")
+    is_on = self._get_bool_param("allowAutoRegistration")
     made.kept = {
         "certificateMode": self._get_param("certificateMode") or "DEFAULT",
         "autoRegistrationStatus": "ENABLE" if is_on else "DISABLE",
@@ -206,7 +206,7 @@ def update_ca_certificate(self):
     ca = self.iot_backend.ca_certificates[self.path.split("/")[-1]]
     if status := self._get_param("newAutoRegistrationStatus"):
         ca.kept = {**ca.kept, "autoRegistrationStatus": status}
-    if self._get_param("removeAutoRegistration"):
+    if self._get_bool_param("removeAutoRegistration"):
         ca.registration_config = None
     return answer
 

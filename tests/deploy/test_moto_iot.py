@@ -79,20 +79,20 @@ def test_what_aws_refuses_is_refused(iot, make):
 def test_a_template_has_five_versions_and_the_default_one_stays(iot, make):
     make()
     version = {"templateName": NAME, "templateBody": BODY}
-    for _ in range(4):
-        iot.create_provisioning_template_version(**version, setAsDefault=True)
+    for is_default in (True, True, True, False):
+        iot.create_provisioning_template_version(**version, setAsDefault=is_default)
 
     call = iot.create_provisioning_template_version
     assert code(call, **version) == "VersionsLimitExceededException"
     call = iot.delete_provisioning_template_version
-    assert code(call, templateName=NAME, versionId=5) == "DeleteConflictException"
+    assert code(call, templateName=NAME, versionId=4) == "DeleteConflictException"
     call(templateName=NAME, versionId=1)
     rows = iot.list_provisioning_template_versions(templateName=NAME)["versions"]
     assert [(row["versionId"], row["isDefaultVersion"]) for row in rows] == [
         (2, False),
         (3, False),
-        (4, False),
-        (5, True),
+        (4, True),
+        (5, False),
     ]
 
 
@@ -123,3 +123,18 @@ def test_what_was_tagged_when_it_was_made_has_its_tags(iot, make):
         register_ca(iot, tags=tags)["certificateArn"],
     ):
         assert iot.list_tags_for_resource(resourceArn=arn)["tags"] == tags
+
+
+def test_auto_registration_can_be_left_off_and_taken_back(iot, make):
+    make()
+    config = {"registrationConfig": {"templateName": NAME}}
+    made = register_ca(iot, allowAutoRegistration=True, **config)["certificateId"]
+
+    iot.update_ca_certificate(
+        certificateId=made, newAutoRegistrationStatus="DISABLE", removeAutoRegistration=True
+    )
+
+    found = iot.describe_ca_certificate(certificateId=made)
+    assert found["certificateDescription"]["autoRegistrationStatus"] == "DISABLE"
+    assert not found.get("registrationConfig")
+    iot.delete_provisioning_template(templateName=NAME)
