@@ -9,27 +9,29 @@ import re
 import psycopg
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from tests.builders import make_ca, make_certificate, make_csr
-from tests.deploy import moto_lambda
+from tests.builders import make_ca, make_certificate
+from tests.deploy import moto_iot, moto_lambda
 from tests.deploy.account import DOMAIN
-from tests.deploy.cloud import ADMIN_DOMAIN, Cloud
-from tests.deploy.test_whole import world
+from tests.deploy.cloud import ADMIN, ADMIN_DOMAIN, EST, Cloud
+from tests.deploy.devices import enroll_event, issued
+from tests.deploy.test_deployer import action_of
 from tests.est_client import ESTClient
 from tests.postgresql import private_server
 
 pytestmark = pytest.mark.deploy
 
-EST, ADMIN = "est-server-est", "est-server-admin"
+CHECKED_SERVICES = ("iam", "iot", "kms", "secretsmanager")
+POLICY = "est_iot_policy_default"
 
 
 @pytest.fixture(scope="module")
 def cloud(moto_server, tmp_path_factory):
     """Both stages deployed into an account that was empty; what was printed is in ``printed``."""
-    moto_server.reset()
-    with private_server() as server:
+    with private_server() as server, pytest.MonkeyPatch.context() as patch:
+        moto_iot.fill(patch)
+        moto_server.reset()
         made = Cloud(moto_server.url, tmp_path_factory.mktemp("cloud"), server.url())
         made.prepare()
         moto_lambda.surroundings = made.surroundings
@@ -40,7 +42,7 @@ def cloud(moto_server, tmp_path_factory):
 @pytest.fixture(scope="module")
 def before(cloud):
     """What the account held."""
-    return world(cloud.client)
+    return cloud.held()
 
 
 @pytest.fixture(scope="module")
@@ -62,38 +64,16 @@ def device_ca(cloud, printed):
     return x509.load_pem_x509_certificate(cloud.secret("estIotCoreCaSecretCert4").encode())
 
 
-def ask(cloud, event, function=EST):
-    """Status, headers and body of a function's answer to a request."""
-    answer, is_failure = cloud.invoke(function, event)
-    assert not is_failure, answer
-    body = answer.get("body") or ""
-    data = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
-    headers = {name.lower(): values[-1] for name, values in answer["multiValueHeaders"].items()}
-    return answer["statusCode"], headers, data
-
-
-def enroll_event(client, name, *, operation="simpleenroll", is_base64=True):
-    csr = make_csr(name, key=ec.generate_private_key(ec.SECP256R1()))
-    body = base64.encodebytes(csr)
-    headers = {"Content-Type": "application/pkcs10"}
-    url = client.url(operation)
-    return client.event("POST", url, body, headers, is_base64=is_base64)
-
-
-def issued(data):
-    """The certificate of a certs-only answer."""
-    (certificate,) = pkcs7.load_der_pkcs7_certificates(base64.b64decode(data))
-    return certificate
-
-
 # Deploying
 
 
 def test_one_command_for_each_stage_deploys_from_a_sample(printed):
     assert "the CAs' keys are kept in Secrets Manager" in printed["admin"]
-    for line in ("migrate --no-input", "bootstrap_cas", "sync_policy", "register_ca"):
+    for line in (
+        *("migrate --no-input", "bootstrap_cas"),
+        *("sync_policy", "sync_template", "register_ca"),
+    ):
         assert f"in the admin's function: {line}" in printed["admin"]
-    assert "sync_template" not in printed["admin"]
     assert "what is missing: the devices' side; zappa deploy est" in printed["admin"]
     assert "what is missing" not in printed["est"]
 
@@ -113,12 +93,24 @@ def test_the_truststore_holds_the_cas_of_the_functions_database(cloud, printed, 
     assert domain["mutualTlsAuthentication"]["truststoreVersion"]
 
 
-def test_the_device_ca_is_registered_in_aws_iot(cloud, printed, device_ca):
-    (certificate_id,) = re.findall(r"registered, ACTIVE, no JITP, id (\w+)", printed["admin"])
+def test_aws_iot_makes_devices_of_the_device_cas_certificates_by_the_template(
+    cloud, printed, device_ca
+):
+    (certificate_id,) = re.findall(r"registered, ACTIVE, JITP by .*, id (\w+)", printed["admin"])
     held = cloud.client("iot").describe_ca_certificate(certificateId=certificate_id)
+    template = cloud.client("iot").describe_provisioning_template(
+        templateName=held["registrationConfig"]["templateName"]
+    )
+    role = cloud.client("iam").get_role(RoleName=template["provisioningRoleArn"].split("/")[-1])
 
-    pem = held["certificateDescription"]["certificatePem"]
-    assert x509.load_pem_x509_certificate(pem.encode()) == device_ca
+    ca = held["certificateDescription"]
+    assert ca["autoRegistrationStatus"] == "ENABLE"
+    assert x509.load_pem_x509_certificate(ca["certificatePem"].encode()) == device_ca
+    assert (template["type"], template["enabled"]) == ("JITP", True)
+    resources = json.loads(template["templateBody"])["Resources"]
+    assert resources["policy"]["Properties"]["PolicyName"] == POLICY
+    trusted = role["Role"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]
+    assert trusted == {"Service": "iot.amazonaws.com"}
 
 
 def test_no_secret_is_printed(cloud, printed):
@@ -138,7 +130,7 @@ def test_no_secret_is_printed(cloud, printed):
 def test_an_enrollment_comes_back_byte_exact_and_verifies(cloud, client, device_ca, is_base64):
     name = f"sensor-{is_base64}"
 
-    status, headers, data = ask(cloud, enroll_event(client, name, is_base64=is_base64))
+    status, headers, data = cloud.ask(enroll_event(client, name, is_base64=is_base64))
 
     assert status == 200, data
     assert headers["content-type"].startswith("application/pkcs7-mime")
@@ -152,20 +144,29 @@ def test_an_enrollment_comes_back_byte_exact_and_verifies(cloud, client, device_
 
 
 def test_a_device_renews_with_its_own_certificate(cloud, client, device_ca):
-    _, _, data = ask(cloud, enroll_event(client, "renewing"))
+    _, _, data = cloud.ask(enroll_event(client, "renewing"))
     device = client.using(issued(data))
 
-    status, _, data = ask(cloud, enroll_event(device, "renewing", operation="simplereenroll"))
+    status, _, data = cloud.ask(enroll_event(device, "renewing", operation="simplereenroll"))
 
     assert status == 200, data
     issued(data).verify_directly_issued_by(device_ca)
 
 
 def test_cacerts_gives_the_device_ca(cloud, client, device_ca):
-    status, _, data = ask(cloud, client.event("GET", client.url("cacerts")))
+    status, _, data = cloud.ask(client.event("GET", client.url("cacerts")))
 
     assert status == 200
     assert device_ca in pkcs7.load_der_pkcs7_certificates(base64.b64decode(data))
+
+
+def test_with_jitp_aws_iot_learns_of_a_device_when_that_connects(cloud, client):
+    status, _, _ = cloud.ask(enroll_event(client, "waiting"))
+    cloud.run_schedule("every_minute")
+
+    assert status == 200
+    assert cloud.client("iot").list_certificates()["certificates"] == []
+    assert cloud.client("iot").list_things()["things"] == []
 
 
 @pytest.mark.parametrize("case", ["nobody", "forged headers", "stranger's CA", "wrong domain"])
@@ -179,7 +180,7 @@ def test_T01_whoever_the_gateway_doesnt_vouch_for_gets_no_certificate(cloud, cli
         "wrong domain": (ESTClient(client.certificate, domain="a1.execute-api.amazonaws.com"), 0),
     }[case]
 
-    status, _, data = ask(cloud, enroll_event(caller, "forged"))
+    status, _, data = cloud.ask(enroll_event(caller, "forged"))
 
     assert status == refused or (not refused and 400 <= status < 500), data
     with psycopg.connect(cloud.database_url) as connection:
@@ -192,11 +193,11 @@ def test_T01_whoever_the_gateway_doesnt_vouch_for_gets_no_certificate(cloud, cli
 def test_people_get_their_pages_and_no_est(cloud, printed):
     visitor = ESTClient(domain=ADMIN_DOMAIN)
 
-    status, _, data = ask(cloud, visitor.event("GET", "/admin/login/"), ADMIN)
+    status, _, data = cloud.ask(visitor.event("GET", "/admin/login/"), ADMIN)
 
     assert status == 200
     assert b"Log in" in data
-    assert ask(cloud, visitor.event("GET", visitor.url("cacerts")), ADMIN)[0] in (302, 404)
+    assert cloud.ask(visitor.event("GET", visitor.url("cacerts")), ADMIN)[0] in (302, 404)
 
 
 def test_T03_the_functions_run_nothing_that_an_event_brings(cloud, printed):
@@ -218,15 +219,26 @@ def test_an_update_is_locked_down_again_and_all_is_ok(cloud, client):
 
     rows = json.loads(cloud.run("manage.py", "aws_status", "--json"))
     assert [row for row in rows if row["level"] != "OK"] == []
-    assert ask(cloud, enroll_event(client, "after-update"))[0] == 200
+    assert cloud.ask(enroll_event(client, "after-update"))[0] == 200
+
+
+def test_T25_the_functions_ask_nothing_of_aws_that_their_roles_dont_allow(cloud, client):
+    for function in (EST, ADMIN):
+        asked = {
+            action_of(call)
+            for call in moto_lambda.calls[moto_lambda.access_key(function)]
+            if call.partition(":")[0] in CHECKED_SERVICES
+        }
+        assert "secretsmanager:GetSecretValue" in asked
+        assert asked - cloud.rights(function) == set()
 
 
 def test_what_was_made_is_listed_and_goes_and_nothing_else(cloud, before, client):
-    deployed = world(cloud.client)
+    deployed = cloud.held()
 
     planned = cloud.run("manage.py", "aws_destroy", "--plan")
     assert "cloudformation:DeleteStack" in planned
-    assert world(cloud.client) == deployed != before
+    assert cloud.held() == deployed != before
 
-    cloud.run("manage.py", "aws_destroy", "--yes")
-    assert world(cloud.client) == before
+    cloud.run("manage.py", "aws_destroy", "--yes", "--with-iot")
+    assert cloud.held() == before
