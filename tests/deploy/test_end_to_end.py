@@ -15,7 +15,8 @@ from tests.builders import make_ca, make_certificate
 from tests.deploy import moto_iot, moto_lambda
 from tests.deploy.account import DOMAIN
 from tests.deploy.cloud import ADMIN, ADMIN_DOMAIN, EST, Cloud
-from tests.deploy.devices import enroll_event, issued
+from tests.deploy.devices import attached_to, enroll_event, held_certificate, issued
+from tests.deploy.packages import ROOT
 from tests.deploy.test_deployer import action_of
 from tests.est_client import ESTClient
 from tests.postgresql import private_server
@@ -23,7 +24,7 @@ from tests.postgresql import private_server
 pytestmark = pytest.mark.deploy
 
 CHECKED_SERVICES = ("iam", "iot", "kms", "secretsmanager")
-POLICY = "est_iot_policy_default"
+POLICY, TEMPLATE = "est_iot_policy_default", "est_iot_provisioning_template"
 
 
 @pytest.fixture(scope="module")
@@ -214,12 +215,79 @@ def test_a_second_run_changes_nothing(cloud, client):
     assert cloud.run("manage.py", "aws_deploy").endswith("nothing had to be changed\n")
 
 
-def test_an_update_is_locked_down_again_and_all_is_ok(cloud, client):
-    cloud.run("zappa", "update", "est")
+@pytest.fixture(scope="module")
+def updated(cloud, client):
+    """What the two updates said, after somebody has changed the configuration: devices are
+    registered when they enroll, and things get another attribute.
+    """
+    template = json.loads((ROOT / "config" / "iot_template_default.json").read_text())
+    template["Resources"]["thing"]["Properties"]["AttributePayload"]["version"] = "v2"
+    file = cloud.directory / "template.json"
+    file.write_text(json.dumps(template))
+    cloud.configure(iotTemplatePath=file, iotProvisioning="register")
+    return {stage: cloud.run("zappa", "update", stage) for stage in ("admin", "est")}
 
+
+def test_an_update_migrates_and_what_was_changed_takes_effect_in_the_function(cloud, updated):
+    assert "in the admin's function: migrate --no-input" in updated["admin"]
+    assert "No migrations to apply." in updated["admin"]
+    assert f"{TEMPLATE} was changed (version 2)" in updated["admin"]
+    held = cloud.client("iot").describe_provisioning_template(templateName=TEMPLATE)
+    thing = json.loads(held["templateBody"])["Resources"]["thing"]
+    assert thing["Properties"]["AttributePayload"]["version"] == "v2"
+
+
+def test_an_update_is_locked_down_again_and_all_is_ok(cloud, client, updated):
     rows = json.loads(cloud.run("manage.py", "aws_status", "--json"))
+
     assert [row for row in rows if row["level"] != "OK"] == []
     assert cloud.ask(enroll_event(client, "after-update"))[0] == 200
+
+
+@pytest.fixture(scope="module")
+def registered(cloud, client, updated):
+    """A certificate of a profile that registers, when the outbox has had its minute."""
+    because = ("--reason", "devices needn't connect twice")
+    cloud.run(
+        "manage.py", "aws_run", "profile_set", "default", "iot_provisioning=register", *because
+    )
+    status, _, data = cloud.ask(enroll_event(client, "pump-1"))
+    assert status == 200, data
+    cloud.run_schedule("every_minute")
+    return issued(data)
+
+
+def test_what_enrolls_to_be_registered_is_a_thing_in_aws_iot(cloud, registered):
+    thing = cloud.client("iot").describe_thing(thingName="pump-1")
+    certificate = held_certificate(cloud, registered)
+
+    assert thing["attributes"] == {"version": "v2", "serialNumber": "SN-pump-1"}
+    assert certificate["status"] == "ACTIVE"
+    assert attached_to(cloud, certificate) == ([POLICY], ["pump-1"])
+
+
+def test_a_renewed_device_has_its_thing_and_policy_again(cloud, client, registered):
+    device = client.using(registered)
+
+    _, _, data = cloud.ask(enroll_event(device, "pump-1", operation="simplereenroll"))
+    cloud.run_schedule("every_minute")
+
+    renewed = held_certificate(cloud, issued(data))
+    assert renewed["status"] == held_certificate(cloud, registered)["status"] == "ACTIVE"
+    assert attached_to(cloud, renewed) == ([POLICY], ["pump-1"])
+
+
+def test_zappas_schedule_tells_aws_iot_of_a_revocation(cloud, registered):
+    serial = f"{registered.serial_number:x}"
+    why = ("--reason", "keyCompromise")
+    assert "revoked" in cloud.run("manage.py", "aws_run", "revoke", serial, *why)
+    assert held_certificate(cloud, registered)["status"] == "ACTIVE"
+
+    cloud.run_schedule("every_minute")
+
+    certificate = held_certificate(cloud, registered)
+    assert certificate["status"] == "REVOKED"
+    assert attached_to(cloud, certificate) == ([], [])
 
 
 def test_T25_the_functions_ask_nothing_of_aws_that_their_roles_dont_allow(cloud, client):
