@@ -301,12 +301,25 @@ def test_T25_the_functions_ask_nothing_of_aws_that_their_roles_dont_allow(cloud,
         assert asked - cloud.rights(function) == set()
 
 
-def test_what_was_made_is_listed_and_goes_and_nothing_else(cloud, before, client):
+def test_what_was_made_is_listed_and_goes_and_nothing_else(cloud, before, client, registered):
+    _, _, data = cloud.ask(enroll_event(client, "pump-2"))
+    cloud.run_schedule("every_minute")
     deployed = cloud.held()
 
     planned = cloud.run("manage.py", "aws_destroy", "--plan")
+    with_iot = cloud.run("manage.py", "aws_destroy", "--plan", "--with-iot")
     assert "cloudformation:DeleteStack" in planned
+    assert "iot:" not in planned
+    for operation in (
+        *("DeleteCACertificate", "DeleteProvisioningTemplate"),
+        *("DetachPolicy", "DeletePolicy"),
+    ):
+        assert f"iot:{operation}" in with_iot
     assert cloud.held() == deployed != before
 
     cloud.run("manage.py", "aws_destroy", "--yes", "--with-iot")
     assert cloud.held() == before
+    # Devices stay what they were, but for the policy that is gone.
+    pump = held_certificate(cloud, issued(data))
+    assert pump["status"] == "ACTIVE"
+    assert attached_to(cloud, pump) == ([], ["pump-2"])
