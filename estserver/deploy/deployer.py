@@ -6,7 +6,9 @@ Where a resource is ``*``, AWS knows no narrower one for that action, or names i
 from collections.abc import Iterator
 
 from estserver.deploy.deployment import STAGES, Deployment
+from estserver.deploy.roles import has_provisioning_role
 from estserver.deploy.statements import Document, Statement, allow, document, our_tag
+from iotprov.documents.role import registration_policy_arn
 
 MANAGED_POLICY_CHARACTERS = 6144
 """How long a managed policy may be, without white space.
@@ -125,6 +127,14 @@ def _roles(deployment: Deployment) -> Iterator[Statement]:
         ],
         _all_roles(deployment),
     )
+    if has_provisioning_role(deployment):
+        # A policy of AWS's, and no other.
+        yield allow(
+            "LetIoTRegister",
+            ["iam:AttachRolePolicy"],
+            deployment.role_arn(deployment.config.properties.iot_provisioning_role_name),
+            {"ArnEquals": {"iam:PolicyARN": registration_policy_arn(deployment.partition)}},
+        )
     services = ["apigateway.amazonaws.com", "lambda.amazonaws.com"]
     yield allow(
         "HandOutRoles",
@@ -191,7 +201,8 @@ def _functions(deployment: Deployment) -> Iterator[Statement]:
 
 def _gateway(deployment: Deployment) -> Iterator[Statement]:
     """API Gateway names an API when it makes it, so its resources can't be told before."""
-    paths = ("/account", "/domainnames", "/domainnames/*", "/restapis", "/restapis/*", "/tags/*")
+    # The star stands for nothing, too: each of these two is the collection with what is in it.
+    paths = ("/account", "/domainnames*", "/restapis*", "/tags/*")
     yield allow(
         "Gateway",
         [

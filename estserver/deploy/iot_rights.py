@@ -10,7 +10,7 @@ from estserver.deploy.statements import Statement, allow
 
 
 def registering(deployment: Deployment) -> Iterator[Statement]:
-    """Mode `register`: the things of an enrollment, and no more."""
+    """Mode `register`: the things of an enrollment or a renewal, and no more."""
     if deployment.config.iot_provisioning != "register":
         return
     certificates = deployment.arn("iot", "cert/*")
@@ -20,7 +20,10 @@ def registering(deployment: Deployment) -> Iterator[Statement]:
         ["iot:RegisterCertificate", "iot:RegisterCertificateWithoutCA"],
         "*",
     )
-    yield allow("DescribeInIoT", ["iot:DescribeCertificate"], certificates)
+    yield allow(
+        "DescribeInIoT", ["iot:DescribeCertificate", "iot:ListAttachedPolicies"], certificates
+    )
+    yield allow("FindThings", ["iot:ListPrincipalThings"], "*")
     yield allow("MakeThings", ["iot:CreateThing", "iot:DescribeThing"], things)
     yield allow("AttachInIoT", ["iot:AttachPolicy"], certificates)
     yield allow("AttachThings", ["iot:AttachThingPrincipal"], [certificates, things])
@@ -88,6 +91,7 @@ def provisioning(deployment: Deployment) -> Iterator[Statement]:
         "KeepCertificates",
         [
             "iot:AttachPolicy",
+            "iot:DeleteCertificate",
             "iot:DescribeCertificate",
             "iot:DetachPolicy",
             "iot:ListAttachedPolicies",
@@ -97,7 +101,13 @@ def provisioning(deployment: Deployment) -> Iterator[Statement]:
     )
     yield allow(
         "KeepThings",
-        ["iot:CreateThing", "iot:DescribeThing", "iot:ListThingPrincipals", "iot:UpdateThing"],
+        [
+            "iot:CreateThing",
+            "iot:DescribeThing",
+            "iot:ListThingGroupsForThing",
+            "iot:ListThingPrincipals",
+            "iot:UpdateThing",
+        ],
         things,
     )
     yield allow(
@@ -106,7 +116,12 @@ def provisioning(deployment: Deployment) -> Iterator[Statement]:
         [certificates, things],
     )
     yield allow(
+        "GroupThings",
+        ["iot:AddThingToThingGroup", "iot:RemoveThingFromThingGroup"],
+        [things, deployment.arn("iot", "thinggroup/*")],
+    )
+    yield allow(
         "HandIoTItsRole",
-        ["iam:GetRole", "iam:PassRole"],
+        ["iam:GetRole", "iam:ListAttachedRolePolicies", "iam:PassRole"],
         deployment.role_arn(values.iot_provisioning_role_name),
     )

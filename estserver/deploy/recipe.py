@@ -15,8 +15,10 @@ from estserver.deploy.lockdown import Lockdown, Throttling
 from estserver.deploy.logs import AccessLog, log_groups
 from estserver.deploy.roles import (
     GatewayAccount,
+    ProvisioningRole,
     function_role,
     gateway_log_role,
+    has_provisioning_role,
     provisioning_role,
 )
 from estserver.deploy.secrets_kept import CAKeys, Secrets
@@ -28,11 +30,13 @@ from estserver.deploy.zappa_stage import AdminEndpoint, ZappaStage
 
 def preparation(deployment: Deployment) -> list[AnyStep]:
     """What `zappa deploy` needs: it uploads into the bucket and hands out the roles."""
+    for_iot = [provisioning_role(deployment)] if has_provisioning_role(deployment) else []
     return [
         *buckets(deployment),
         SecretsKey(deployment),
         *(function_role(deployment, stage) for stage in STAGES),
         gateway_log_role(deployment),
+        *for_iot,
         GatewayAccount(deployment),
         *(group for stage in STAGES for group in log_groups(deployment, stage)),
     ]
@@ -85,16 +89,16 @@ def removable(
 ) -> list[AnyStep]:
     """What a removal looks at, the last one first.
 
-    Secrets go before the key that they are encrypted with, AWS IoT before the role it uses.
+    Secrets go before the key that they are encrypted with, AWS IoT before the role it uses. That
+    role stays as long as there may be a template that works with it.
     """
     also: list[AnyStep] = []
     if with_secrets:
         also += [Secrets(deployment), CAKeys(deployment)]
     if with_iot:
         also += [provisioning_role(deployment), IoTLeftovers(deployment)]
-    steps = everything(deployment, also=also)
-    kept = () if with_secrets else (SecretsKey,)
-    return [step for step in steps if not isinstance(step, kept)]
+    kept = (ProvisioningRole,) if with_secrets else (ProvisioningRole, SecretsKey)
+    return [*(step for step in everything(deployment) if not isinstance(step, kept)), *also]
 
 
 def _of_stage(deployment: Deployment, stage: StageName, *, adopts: bool) -> list[AnyStep]:

@@ -1,4 +1,4 @@
-"""The functions' roles, and the one that API Gateway writes logs with."""
+"""The functions' roles, the one that API Gateway writes logs with, and AWS IoT's."""
 
 import json
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from estserver.deploy.policies import (
 )
 from estserver.deploy.statements import Document
 from estserver.deploy.steps import DONE, Plan, Step
+from iotprov.documents import role as iot_role
 from pki.exceptions import OperatorError
 
 POLICY_NAME = "est-server"
@@ -33,14 +34,16 @@ class SeenRole:
 
 @dataclass(frozen=True)
 class Role(Step[SeenRole]):
-    """A role with one inline policy, and nothing besides."""
+    """A role with its policy, inline or one of AWS's, and nothing besides."""
 
     deployment: Deployment
     role: str
     purpose: str
     trust: Document
-    policy: Document
+    policy: Document | None
     stage: StageName | None = None
+    managed_policy: str = ""
+    """ARN of a policy of AWS's that it has attached."""
 
     advice = {
         "MalformedPolicyDocument": "This is a bug of ours: report it with the dry run's output",
@@ -95,7 +98,7 @@ class Role(Step[SeenRole]):
         missing = {**seen.tags, **self._tags()} != seen.tags
         if seen.arn and missing:
             calls.append(self._call("TagRole", "tags are missing", Tags=self._tag_list()))
-        if seen.policies.get(POLICY_NAME) != self.policy:
+        if self.policy is not None and seen.policies.get(POLICY_NAME) != self.policy:
             calls.append(
                 self._call(
                     "PutRolePolicy",
@@ -104,10 +107,14 @@ class Role(Step[SeenRole]):
                     PolicyDocument=_json(self.policy),
                 )
             )
-        for name in sorted(seen.policies.keys() - {POLICY_NAME}):
+        wanted = {POLICY_NAME} if self.policy is not None else set()
+        for name in sorted(seen.policies.keys() - wanted):
             because = f"the policy {name} gives it more rights"
             calls.append(self._call("DeleteRolePolicy", because, PolicyName=name))
-        for arn in sorted(seen.attached):
+        if self.managed_policy and self.managed_policy not in seen.attached:
+            because = "it may not do its work"
+            calls.append(self._call("AttachRolePolicy", because, PolicyArn=self.managed_policy))
+        for arn in sorted(seen.attached - {self.managed_policy}):
             because = f"{arn} gives it more rights"
             calls.append(self._call("DetachRolePolicy", because, PolicyArn=arn))
         return Plan(tuple(calls))
@@ -170,10 +177,37 @@ def gateway_log_role(deployment: Deployment) -> Role:
     )
 
 
-def provisioning_role(deployment: Deployment) -> Role:
-    """AWS IoT's role, which iotprov makes: looked at for its removal only."""
-    name = deployment.config.properties.iot_provisioning_role_name
-    return Role(deployment, name, "AWS IoT provisions things", {}, {})
+@dataclass(frozen=True)
+class ProvisioningRole(Role):
+    """AWS IoT's role. One that is there already, as the CDK sample's, is used as it is."""
+
+    def plan(self, seen: SeenRole) -> Plan:
+        """Make it, or mend ours; `sync_template` says what it thinks of another's."""
+        if seen.arn and not self.deployment.is_ours(seen.tags):
+            return DONE
+        return super().plan(seen)
+
+
+def provisioning_role(deployment: Deployment) -> ProvisioningRole:
+    """The role that AWS IoT provisions devices with.
+
+    `sync_template` would make it too; the admin's function, where that runs, may make no roles.
+    """
+    return ProvisioningRole(
+        deployment,
+        deployment.config.properties.iot_provisioning_role_name,
+        iot_role.DESCRIPTION,
+        iot_role.trust_policy(deployment.account),
+        None,
+        managed_policy=iot_role.registration_policy_arn(deployment.partition),
+    )
+
+
+def has_provisioning_role(deployment: Deployment) -> bool:
+    """Whether AWS IoT provisions devices in this account; targets with a role are in others."""
+    targets = deployment.config.properties.iot_targets
+    is_here = not targets or any(not target.role_arn for target in targets)
+    return deployment.config.deployment.configure_jitp and is_here
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """An account that moto plays, with what an operator has before deploying, and their programs."""
 
+import base64
 import json
 import os
 import re
@@ -12,9 +13,11 @@ import boto3
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.builders import make_ca, make_certificate, make_key
-from tests.deploy.account import DOMAIN, REGION
+from tests.deploy.account import ACCOUNT, DOMAIN, REGION
 from tests.deploy.packages import ROOT, RUNTIME
+from tests.deploy.test_whole import world
 
+EST, ADMIN = "est-server-est", "est-server-admin"
 ADMIN_DOMAIN = "admin.example.com"
 SAMPLE = ROOT / "config" / "config-sample-all-generated.yaml"
 MINUTES = 60
@@ -37,25 +40,26 @@ class Cloud:
     def prepare(self):
         """What people have before they deploy: a zone, certificates; then the sample, filled in."""
         self.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
-        values = {
-            "apiCustomDomainName": DOMAIN,
-            "apiCertificateArn": self._certificate(DOMAIN),
-        }
-        text = SAMPLE.read_text()
+        self._configuration.write_text(SAMPLE.read_text())
+        self.configure(apiCustomDomainName=DOMAIN, apiCertificateArn=self._certificate(DOMAIN))
+        # Beyond the sample: this Python, and a domain for people.
+        self.configure(
+            lambdaRuntime=RUNTIME,
+            adminDomainName=ADMIN_DOMAIN,
+            adminCertificateArn=self._certificate(ADMIN_DOMAIN),
+        )
+
+    def configure(self, **values):
+        """Set properties in the configuration."""
+        text = self._configuration.read_text()
         for key, value in values.items():
-            text, count = re.subn(rf'(?m)^  {key}: ".*"$', f'  {key}: "{value}"', text)
-            assert count == 1, key
-        # Beyond the sample: this Python, a domain for people, and things without the templates
-        # that moto doesn't know.
-        more = f"""\
-  lambdaRuntime: "{RUNTIME}"
-  adminDomainName: "{ADMIN_DOMAIN}"
-  adminCertificateArn: "{self._certificate(ADMIN_DOMAIN)}"
-  iotProvisioning: "register"
-"""
-        text = text.replace("Properties:\n", f"Properties:\n{more}", 1)
-        text = text.replace("configureJITP: true", "configureJITP: false")
-        (self.directory / "config.yaml").write_text(text)
+            text = re.sub(rf"(?m)^  {key}: .*\n", "", text)
+            text = text.replace("Properties:\n", f'Properties:\n  {key}: "{value}"\n', 1)
+        self._configuration.write_text(text)
+
+    @property
+    def _configuration(self):
+        return self.directory / "config.yaml"
 
     def _certificate(self, domain):
         ca, key = make_ca("Public CA"), make_key()
@@ -87,7 +91,7 @@ class Cloud:
                 **self.surroundings,
                 "AWS_DEFAULT_REGION": REGION,
                 "AWS_EC2_METADATA_DISABLED": "true",
-                "EST_CONFIG": str(self.directory / "config.yaml"),
+                "EST_CONFIG": str(self._configuration),
                 "EST_DATA_DIR": str(self.directory / "var"),
                 "DATABASE_URL": self.database_url,
                 "VIRTUAL_ENV": sys.prefix,
@@ -103,6 +107,66 @@ class Cloud:
         """What a function answers, and whether it failed."""
         answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
         return json.loads(answer["Payload"].read()), bool(answer.get("FunctionError"))
+
+    def run_schedule(self, path):
+        """Send what EventBridge does when the rule for the function ``path`` is due, as Zappa
+        made it.
+        """
+        events = self.client("events")
+        function = self.client("lambda").get_function_configuration(FunctionName=ADMIN)
+        names = events.list_rule_names_by_target(TargetArn=function["FunctionArn"])["RuleNames"]
+        (name,) = (name for name in names if name.endswith(path))
+        rule = events.describe_rule(Name=name)
+        assert rule["State"] == "ENABLED"
+        (target,) = events.list_targets_by_rule(Rule=name)["Targets"]
+        event = {
+            "version": "0",
+            "id": "cdc73f9d-aea9-11e3-9d5a-835b769c0d9c",
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": ACCOUNT,
+            "time": "2030-01-01T00:00:00Z",
+            "region": REGION,
+            "resources": [rule["Arn"]],
+            "detail": {},
+        }
+        text = target["InputTransformer"]["InputTemplate"]
+        for variable, place in target["InputTransformer"]["InputPathsMap"].items():
+            text = text.replace(f"<{variable}>", json.dumps(event[place.removeprefix("$.")]))
+        answer, is_failure = self.invoke(target["Arn"], json.loads(text))
+        assert not is_failure, answer
+
+    def held(self):
+        """What the account holds of the kinds that a deployment makes."""
+        iot = self.client("iot")
+        cas = iot.list_ca_certificates()["certificates"]
+        templates = iot.list_provisioning_templates()["templates"]
+        secrets = self.client("secretsmanager").list_secrets()["SecretList"]
+        return {
+            **world(self.client),
+            "schedules": [rule["Name"] for rule in self.client("events").list_rules()["Rules"]],
+            "secrets": [secret["Name"] for secret in secrets],
+            "IoT CAs": [ca["certificateId"] for ca in cas],
+            "IoT policies": [policy["policyName"] for policy in iot.list_policies()["policies"]],
+            "IoT templates": [template["templateName"] for template in templates],
+        }
+
+    def ask(self, event, function=EST):
+        """Status, headers and body of a function's answer to a request."""
+        answer, is_failure = self.invoke(function, event)
+        assert not is_failure, answer
+        body = answer.get("body") or ""
+        data = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
+        headers = {name.lower(): values[-1] for name, values in answer["multiValueHeaders"].items()}
+        return answer["statusCode"], headers, data
+
+    def rights(self, function):
+        """The actions that a function's role allows."""
+        arn = self.client("lambda").get_function_configuration(FunctionName=function)["Role"]
+        policy = self.client("iam").get_role_policy(
+            RoleName=arn.rpartition("/")[2], PolicyName="est-server"
+        )["PolicyDocument"]
+        return {action for statement in policy["Statement"] for action in statement["Action"]}
 
     def secret(self, name):
         """A secret's text."""

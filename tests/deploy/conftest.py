@@ -18,6 +18,7 @@ from tests.builders import make_ca
 from tests.deploy import moto_gaps, moto_lambda
 from tests.deploy.account import ACCOUNT, CONFIG, REGION, TESTER, FakeClock, Recorder, zappa_deploy
 from tests.deploy.packages import unpacked_package
+from tests.iotprov.aws_edge import let_iam_know_managed_policies
 
 moto_gaps.fill()
 moto_lambda.fill()
@@ -34,6 +35,7 @@ def _clients():
 @pytest.fixture
 def aws_cloud(moto_server, monkeypatch):
     """An empty account; the clients of the test before it stay."""
+    let_iam_know_managed_policies(monkeypatch)
     moto_server.reset()
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server.url)
     return moto_server

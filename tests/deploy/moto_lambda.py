@@ -13,18 +13,23 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections import defaultdict
 from pathlib import Path
 
 from moto.awslambda import urls
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.responses import LambdaResponse
+from moto.core.responses import BaseResponse
 
 PROGRAM = Path(__file__).with_name("function_process.py")
 SECONDS = 120
 
 surroundings = {}
 """What real Lambda has and the function's own environment doesn't: where AWS is, credentials."""
+calls = defaultdict(set)
+"""What was asked of AWS, as `iot:CreateThing`, by access key; of most services (not S3)."""
 _unpacked = {}
+_call_action = BaseResponse.call_action
 
 
 def _invoke_lambda(self, event=None):
@@ -33,7 +38,12 @@ def _invoke_lambda(self, event=None):
         is_ours = any(name.startswith("estserver/") for name in archive.namelist())
         root = _unpack(archive, self.code_bytes) if is_ours else None
     answer = _in_a_process(self, root, event) if root else _here(event)
-    return json.dumps(answer), "errorType" in answer, ""
+    return json.dumps(answer), isinstance(answer, dict) and "errorType" in answer, ""
+
+
+def access_key(function_name):
+    """By which a function's calls are told from others'."""
+    return f"AKIA{hashlib.sha256(function_name.encode()).hexdigest()[:16].upper()}"
 
 
 def _unpack(archive, data):
@@ -52,6 +62,7 @@ def _in_a_process(function, root, event):
         "AWS_DEFAULT_REGION": function.region,
         "LAMBDA_TASK_ROOT": root,
         **surroundings,
+        "AWS_ACCESS_KEY_ID": access_key(function.function_name),
         **function.environment_vars,
     }
     with tempfile.NamedTemporaryFile("w", suffix=".json") as events_file:
@@ -90,8 +101,14 @@ def _list_function_url_configs(self):
     return json.dumps({"FunctionUrlConfigs": []})
 
 
+def _remember_call(self):
+    calls[self.access_key].add(f"{self.service_name}:{self._get_action()}")
+    return _call_action(self)
+
+
 def fill():
     """Once per process, before the server starts."""
+    BaseResponse.call_action = _remember_call
     LambdaFunction._invoke_lambda = _invoke_lambda
     LambdaResponse.list_function_url_configs = _list_function_url_configs
     path = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/urls/?$"

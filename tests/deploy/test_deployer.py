@@ -19,6 +19,7 @@ from estserver.deploy.deployer import MANAGED_POLICY_CHARACTERS, deployer_policy
 # Where an action has another name than the call. API Gateway's actions are HTTP's methods.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 RENAMED = {
+    "iot:ListPrincipalThingsV2": "iot:ListPrincipalThings",
     "lambda:Invoke": "lambda:InvokeFunction",
     "s3:DeleteObjects": "s3:DeleteObject",
     "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
@@ -31,6 +32,7 @@ RENAMED = {
     "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
     "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
 }
+REGISTRATION_POLICY = "arn:aws:iam::aws:policy/service-role/AWSIoTThingsRegistration"
 FREE = {"sts:GetCallerIdentity"}  # everybody may ask who they are
 
 NOT_OUR_WAY = re.compile(
@@ -109,7 +111,7 @@ def test_no_action_has_a_wildcard_and_only_our_roles_are_handed_out(configured):
     statements = {each["Sid"]: each for each in deployer_policy(deployment)["Statement"]}
 
     assert not [a for a in allowed(configured) if "*" in a]
-    assert {"iam:AttachRolePolicy", "iam:CreatePolicy"}.isdisjoint(allowed(configured))
+    assert "iam:CreatePolicy" not in allowed(configured)
     passing = statements["HandOutRoles"]
     assert [arn.rpartition("/")[2] for arn in passing["Resource"]] == [
         deployment.role("est"),
@@ -117,6 +119,15 @@ def test_no_action_has_a_wildcard_and_only_our_roles_are_handed_out(configured):
         deployment.gateway_log_role,
     ]
     assert "lambda.amazonaws.com" in passing["Condition"]["StringEquals"]["iam:PassedToService"]
+
+
+def test_a_policy_of_awss_is_attached_to_aws_iots_role_only_and_only_the_one_it_needs(configured):
+    policy = deployer_policy(configured())
+
+    [attaching] = [s for s in policy["Statement"] if "iam:AttachRolePolicy" in s["Action"]]
+    assert attaching["Action"] == ["iam:AttachRolePolicy"]
+    assert attaching["Resource"].endswith(":role/ESTServerDeviceProvisioningRole")
+    assert attaching["Condition"] == {"ArnEquals": {"iam:PolicyARN": REGISTRATION_POLICY}}
 
 
 def test_whoever_deploys_may_not_remove(configured):

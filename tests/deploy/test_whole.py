@@ -6,6 +6,7 @@ import pytest
 
 from estserver.deploy.calls import Performer
 from estserver.deploy.recipe import everything, finishing, preparation, removable
+from estserver.deploy.roles import provisioning_role
 from estserver.deploy.status import exit_code, status
 from estserver.deploy.steps import StepFailed, carry_out, intentions, take_away
 from estserver.deploy.truststore_pushes import record_first_activation
@@ -74,7 +75,7 @@ def test_a_failure_in_the_middle_says_what_is_done_and_the_next_run_goes_on(
 
     assert caught.value.is_remote
     assert str(caught.value) == (
-        "step 4 of 12, KMS key for secrets: kms:CreateAlias failed with AccessDeniedException: no; "
+        "step 4 of 13, KMS key for secrets: kms:CreateAlias failed with AccessDeniedException: no; "
         "ask for the right. Done already: S3 log bucket, truststore bucket, package bucket. "
         "Mend that and run the command again: it goes on from here."
     )
@@ -96,6 +97,10 @@ def test_destroying_leaves_what_was_there_before(deployment, installation, zone,
     gone = take_away(removable(deployment), performer)
 
     assert {f"est: domain {DOMAIN}", "WAF", "truststore bucket"} <= set(gone)
+    # AWS IoT may still work with it, and goes with --with-iot.
+    for_iot = provisioning_role(deployment)
+    assert world() == before | {"roles": [*before["roles"], for_iot.role]}
+    take_away([for_iot], performer)
     assert world() == before
     assert take_away(removable(deployment), performer) == ()
 

@@ -202,7 +202,7 @@ def _managed_policies():
     return json.dumps({name: known[name] for name in wanted})
 
 
-def _let_iam_know_managed_policies(monkeypatch):
+def let_iam_know_managed_policies(monkeypatch):
     monkeypatch.setattr(models, "aws_managed_policies_data", _managed_policies())
     # moto leaves them out, unless it is asked before it makes its IAM.
     monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
@@ -211,14 +211,14 @@ def _let_iam_know_managed_policies(monkeypatch):
 @pytest.fixture
 def aws_edge(monkeypatch, aws_cloud):
     """An AWS account that has provisioning templates too, and fails on demand."""
-    _let_iam_know_managed_policies(monkeypatch)
+    let_iam_know_managed_policies(monkeypatch)
     return AWSEdge().serve()
 
 
 @pytest.fixture
 def listing_edge(monkeypatch, aws_cloud):
     """The same with lists; what is asked with less patience is seen too."""
-    _let_iam_know_managed_policies(monkeypatch)
+    let_iam_know_managed_policies(monkeypatch)
     edge = ListingEdge()
     for patience in (READ_TIMEOUT, COURTESY_SECONDS):
         edge.serve(patience=patience)
