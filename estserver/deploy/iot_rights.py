@@ -10,8 +10,12 @@ from estserver.deploy.statements import Statement, allow
 
 
 def registering(deployment: Deployment) -> Iterator[Statement]:
-    """Mode `register`: the things of an enrollment or a renewal, and no more."""
-    if deployment.config.iot_provisioning != "register":
+    """What an enrollment or a renewal does within the request, and no more.
+
+    With `jitp` it is renewals: their things are there, so it makes none.
+    """
+    mode = deployment.config.iot_provisioning
+    if mode == "none":
         return
     certificates = deployment.arn("iot", "cert/*")
     things = deployment.arn("iot", "thing/*")
@@ -24,7 +28,8 @@ def registering(deployment: Deployment) -> Iterator[Statement]:
         "DescribeInIoT", ["iot:DescribeCertificate", "iot:ListAttachedPolicies"], certificates
     )
     yield allow("FindThings", ["iot:ListPrincipalThings"], "*")
-    yield allow("MakeThings", ["iot:CreateThing", "iot:DescribeThing"], things)
+    making = ["iot:CreateThing"] if mode == "register" else []
+    yield allow("Things", [*making, "iot:DescribeThing"], things)
     yield allow("AttachInIoT", ["iot:AttachPolicy"], certificates)
     yield allow("AttachThings", ["iot:AttachThingPrincipal"], [certificates, things])
 

@@ -43,7 +43,8 @@ def test_the_people_side_may_do_all_that_iotprov_does(configured, mode):
     assert {call for call in calls if action_of(call) not in allowed} == set()
 
 
-def test_the_device_side_may_renew_what_it_registers(configured):
-    allowed = actions(function_policy(configured(MODES["register-kms"]), "est"))
+@pytest.mark.parametrize("mode", ["register-kms", "jitp-secretsmanager"])
+def test_the_device_side_may_renew_within_the_request(configured, mode):
+    allowed = actions(function_policy(configured(MODES[mode]), "est"))
 
     assert {call for call in RENEWING if action_of(call) not in allowed} == set()

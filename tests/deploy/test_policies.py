@@ -86,10 +86,22 @@ def test_T25_the_people_side_passes_one_role_only(configured):
     assert [s["Resource"] for s in passing] == [role]
 
 
-def test_without_things_to_register_the_device_side_has_nothing_to_do_with_iot(configured):
-    for mode in ("jitp-secretsmanager", "none-privateca"):
-        actions = {a for s in statements_of(configured, mode, "est") for a in s["Action"]}
-        assert not [a for a in actions if a.startswith("iot:")]
+def test_without_things_the_device_side_has_nothing_to_do_with_iot(configured):
+    actions = {a for s in statements_of(configured, "none-privateca", "est") for a in s["Action"]}
+
+    assert not [a for a in actions if a.startswith("iot:")]
+
+
+def test_T25_with_jitp_the_device_side_renews_and_makes_no_things(configured):
+    iot = {
+        action
+        for statement in statements_of(configured, "jitp-secretsmanager", "est")
+        for action in statement["Action"]
+        if action.startswith("iot:")
+    }
+
+    assert "iot:RegisterCertificate" in iot
+    assert not iot & {"iot:CreateThing", "iot:UpdateCertificate", "iot:DeleteCertificate"}
 
 
 def test_a_key_is_named_or_carries_our_tag(configured):
