@@ -2,6 +2,7 @@
 
 import base64
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,12 +14,16 @@ from cryptography.x509.oid import NameOID
 
 from estserver.smoke.wire import Credentials
 
+NOWHERE = "ZZ"
+"""A country code that ISO 3166-1 leaves to its users."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
     """A key that nobody has seen, and what is asked for it."""
 
     common_name: str
+    is_cn_only: bool = False
     key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1()), repr=False
     )
@@ -28,10 +33,18 @@ class NewKey:
         """The CSR in base64, as it is sent."""
         csr = (
             x509.CertificateSigningRequestBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.common_name)]))
+            .subject_name(x509.Name(self._subject()))
             .sign(self.key, SHA256())
         )
         return base64.b64encode(csr.public_bytes(Encoding.DER))
+
+    def _subject(self) -> Iterator[x509.NameAttribute[str]]:
+        yield x509.NameAttribute(NameOID.COMMON_NAME, self.common_name)
+        if not self.is_cn_only:
+            # What the provisioning template that comes with the server takes from the subject:
+            # without them there would be no thing of this name.
+            yield x509.NameAttribute(NameOID.SERIAL_NUMBER, self.common_name)
+            yield x509.NameAttribute(NameOID.COUNTRY_NAME, NOWHERE)
 
     def saved(self, certificate: x509.Certificate, directory: Path) -> Credentials:
         """Certificate and key as files, which is what OpenSSL takes; the key for us alone."""

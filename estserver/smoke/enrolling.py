@@ -76,10 +76,9 @@ def csr_attributes(server: Server, client: Credentials) -> Row:
 
 
 def enroll(
-    server: Server, client: Credentials, common_name: str, *, authorities: Authorities
+    server: Server, client: Credentials, wanted: NewKey, *, authorities: Authorities
 ) -> tuple[Enrolled | None, Row]:
     """A first certificate for a fresh key. Raises Unreachable."""
-    wanted = NewKey(common_name)
     return _issue("simpleenroll", server, ENROLL, client, wanted, authorities)
 
 
@@ -87,7 +86,7 @@ def reenroll(
     server: Server, own: Credentials, first: Enrolled, *, authorities: Authorities
 ) -> tuple[Enrolled | None, Row]:
     """A renewal with another fresh key, by the device's own certificate. Raises Unreachable."""
-    wanted = NewKey(first.key.common_name)
+    wanted = NewKey(first.key.common_name, first.key.is_cn_only)
     return _issue("simplereenroll", server, REENROLL, own, wanted, authorities)
 
 

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from estserver.deploy.status import Row
 from estserver.smoke import doors, enrolling, refusals
+from estserver.smoke.device import NewKey
 from estserver.smoke.enrolling import Enrolled
 from estserver.smoke.wire import Credentials, Server, Unreachable, Untrusted
 
@@ -17,8 +18,8 @@ class SmokeTest:
 
     server: Server
     client: Credentials
-    common_name: str
-    """The thing name that is enrolled."""
+    wanted: NewKey
+    """What is enrolled."""
     execute_api: Server | None = None
     admin: Server | None = None
     is_unreachable: bool = False
@@ -68,7 +69,7 @@ class SmokeTest:
 
     def _enrollment(self, authorities: enrolling.Authorities, directory: Path) -> Iterator[Row]:
         first, row = enrolling.enroll(
-            self.server, self.client, self.common_name, authorities=authorities
+            self.server, self.client, self.wanted, authorities=authorities
         )
         yield row
         if first is None:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.core.management import CommandError, call_command
 
+from estserver.config import PROJECT_ROOT
 from tests.builders import make_ca, make_certificate, make_key
 
 pytestmark = pytest.mark.interop
@@ -109,6 +110,23 @@ def test_a_server_that_works_is_all_ok(server, smoke):
     """)
         == [said["thing"]] * 2
     )
+
+
+@pytest.mark.parametrize("option", ["", "--cn-only"])
+def test_it_enrolls_what_the_template_makes_a_thing_of_unless_told_otherwise(server, smoke, option):
+    template = json.loads((PROJECT_ROOT / "config" / "iot_template_default.json").read_text())
+    wanted = {name.removeprefix("AWS::IoT::Certificate::") for name in template["Parameters"]}
+
+    said = json.loads(smoke("--json", *filter(None, [option])).printed)
+
+    subject = server.ask(f"""
+        from pki.models import IssuedCertificate
+        row = IssuedCertificate.objects.get(fingerprint_sha256={said["certificates"][-1]!r})
+        answer = [attribute.rfc4514_string() for attribute in row.to_x509().subject]
+    """)
+    names = {"CN": "CommonName", "2.5.4.5": "SerialNumber", "C": "Country"}
+    asked_for = {names[text.partition("=")[0]] for text in subject}
+    assert asked_for == ({"CommonName"} if option else {"CommonName", *wanted - {"Id"}})
 
 
 def test_the_command_that_it_prints_takes_back_what_it_enrolled(server, smoke):

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from estserver.deploy.status import Row, exit_code
+from estserver.smoke.device import NewKey
 from estserver.smoke.run import SmokeTest
 from estserver.smoke.wire import Credentials, Server
 from pki.commands import REFUSED, REMOTE_FAILURE, OperatorCommand
@@ -40,6 +41,12 @@ class Command(OperatorCommand):
             help="thing name to enroll (default: smoke- and the time); with identityRule "
             "same-cn, the client's common name",
         )
+        parser.add_argument(
+            "--cn-only",
+            action="store_true",
+            help="ask for nothing but the common name, as some profiles want it; otherwise with "
+            "a serialNumber and a country, which the usual provisioning template takes",
+        )
         parser.add_argument("--admin", metavar="URL", help="look at the admin's door, too")
         parser.add_argument(
             "--execute-api",
@@ -56,6 +63,7 @@ class Command(OperatorCommand):
         key: Path,
         ca: Path | None,
         name: str | None,
+        cn_only: bool,
         admin: str | None,
         execute_api: str | None,
         **options: Any,
@@ -69,7 +77,7 @@ class Command(OperatorCommand):
         test = SmokeTest(
             Server.at(url, ca),
             Credentials(cert, key),
-            name,
+            NewKey(name, is_cn_only=cn_only),
             execute_api=Server.at(execute_api) if execute_api else None,
             admin=Server.at(admin, ca) if admin else None,
         )
