@@ -25,11 +25,12 @@ from django.utils.module_loading import import_string
 from zappa.handler import LambdaHandler  # type: ignore[import-untyped]
 
 from estserver.checks import refuse_unsafe_settings
-from pki.commands import on_behalf_of
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "estserver.settings.admin")
 django.setup()
 refuse_unsafe_settings()
+
+from pki.commands import on_behalf_of  # noqa: E402 - its models want Django set up
 
 logger = logging.getLogger(__name__)
 
