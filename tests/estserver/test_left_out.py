@@ -87,7 +87,8 @@ def test_an_import_that_fails_leaves_nothing_behind(library):
     finders = [*sys.meta_path]
 
     with pytest.raises(ModuleNotFoundError), left_out("heavy"):
-        pass
+        import_module("heavy")
+        import_module("nowhere_at_all")
 
     assert sys.meta_path == finders
     assert "heavy" not in sys.modules
