@@ -16,24 +16,34 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 
 
-def deployer_policy(deployment: Deployment) -> Document:
-    """The rights for `zappa deploy` and `update`, and for the aws_ commands but `aws_destroy`."""
-    return document(
-        [
-            *_looking(deployment),
-            *_buckets(deployment),
-            *_roles(deployment),
-            *_functions(deployment),
-            *_gateway(deployment),
-            *_logs_and_alarms(deployment),
-            *_secrets_key(deployment),
-        ]
-    )
+def deployer_policies(deployment: Deployment) -> dict[str, Document]:
+    """The rights for `zappa deploy` and `update`, and for the aws_ commands but `aws_destroy`.
+
+    Two policies by name: in one, names that are a little longer wouldn't fit a managed policy.
+    """
+    return {
+        f"{deployment.project}-deploy-functions": document(
+            [
+                *_looking(deployment),
+                *_buckets(deployment),
+                *_roles(deployment),
+                *_functions(deployment),
+            ]
+        ),
+        f"{deployment.project}-deploy-gateway": document(
+            [
+                *_gateway(deployment),
+                *_logs_and_alarms(deployment),
+                *_secrets_key(deployment),
+            ]
+        ),
+    }
 
 
-def remover_policy(deployment: Deployment) -> Document:
-    """The further rights for `aws_destroy`."""
-    return document([*_removing(deployment), *_removing_keys(deployment), *_from_iot(deployment)])
+def remover_policies(deployment: Deployment) -> dict[str, Document]:
+    """The further rights for `aws_destroy`, as one policy by name."""
+    statements = [*_removing(deployment), *_removing_keys(deployment), *_from_iot(deployment)]
+    return {f"{deployment.project}-remove": document(statements)}
 
 
 def _bucket_arns(deployment: Deployment) -> list[str]:

@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +15,12 @@ from botocore import xform_name
 from django.core.management import call_command
 
 from estserver import deploy
-from estserver.deploy.deployer import MANAGED_POLICY_CHARACTERS, deployer_policy, remover_policy
+from estserver.deploy.deployer import (
+    MANAGED_POLICY_CHARACTERS,
+    deployer_policies,
+    remover_policies,
+)
+from tests.deploy.account import CONFIG
 
 # Where an action has another name than the call. API Gateway's actions are HTTP's methods.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
@@ -91,7 +97,15 @@ def action_of(call):
 
 
 def allowed(configured):
-    return actions(deployer_policy(configured())) | actions(remover_policy(configured()))
+    return may(deployer_policies(configured())) | may(remover_policies(configured()))
+
+
+def may(policies):
+    return {action for policy in policies.values() for action in actions(policy)}
+
+
+def statements_of(policies):
+    return [statement for policy in policies.values() for statement in policy["Statement"]]
 
 
 def actions(policy):
@@ -108,7 +122,7 @@ def test_every_call_that_deploying_makes_is_allowed(configured, calls):
 
 def test_no_action_has_a_wildcard_and_only_our_roles_are_handed_out(configured):
     deployment = configured()
-    statements = {each["Sid"]: each for each in deployer_policy(deployment)["Statement"]}
+    statements = {each["Sid"]: each for each in statements_of(deployer_policies(deployment))}
 
     assert not [a for a in allowed(configured) if "*" in a]
     assert "iam:CreatePolicy" not in allowed(configured)
@@ -122,9 +136,9 @@ def test_no_action_has_a_wildcard_and_only_our_roles_are_handed_out(configured):
 
 
 def test_a_policy_of_awss_is_attached_to_aws_iots_role_only_and_only_the_one_it_needs(configured):
-    policy = deployer_policy(configured())
+    statements = statements_of(deployer_policies(configured()))
 
-    [attaching] = [s for s in policy["Statement"] if "iam:AttachRolePolicy" in s["Action"]]
+    [attaching] = [s for s in statements if "iam:AttachRolePolicy" in s["Action"]]
     assert attaching["Action"] == ["iam:AttachRolePolicy"]
     assert attaching["Resource"].endswith(":role/ESTServerDeviceProvisioningRole")
     assert attaching["Condition"] == {"ArnEquals": {"iam:PolicyARN": REGISTRATION_POLICY}}
@@ -133,25 +147,30 @@ def test_a_policy_of_awss_is_attached_to_aws_iots_role_only_and_only_the_one_it_
 def test_whoever_deploys_may_not_remove(configured):
     removing = {"DeleteBucket", "DeleteRole", "DeleteFunction", "DeleteStack", "DeleteSecret"}
 
-    may = {action.partition(":")[2] for action in actions(deployer_policy(configured()))}
+    operations = {action.partition(":")[2] for action in may(deployer_policies(configured()))}
 
-    assert may.isdisjoint({*removing, "ScheduleKeyDeletion", "DeleteObjectVersion"})
+    assert operations.isdisjoint({*removing, "ScheduleKeyDeletion", "DeleteObjectVersion"})
 
 
-@pytest.mark.parametrize("policy", [deployer_policy, remover_policy])
-def test_each_fits_into_one_managed_policy(configured, policy):
-    text = json.dumps(policy(configured()), separators=(",", ":"))
+@pytest.mark.parametrize("policies", [deployer_policies, remover_policies])
+def test_each_fits_into_a_managed_policy_whatever_the_names(configured, policies):
+    longest = CONFIG.replace("DeploymentOptions:", f"DeploymentOptions:\n  projectName: {'p' * 30}")
+    deployment = replace(configured(longest), region="us-gov-northwest-1", partition="aws-us-gov")
 
-    assert len(text) <= MANAGED_POLICY_CHARACTERS
+    for policy in policies(deployment).values():
+        text = json.dumps(policy, separators=(",", ":"))
+        assert len(text) <= MANAGED_POLICY_CHARACTERS
 
 
 @pytest.mark.parametrize(
-    ("command", "policy"), [("aws_deploy", deployer_policy), ("aws_destroy", remover_policy)]
+    ("command", "policies"), [("aws_deploy", deployer_policies), ("aws_destroy", remover_policies)]
 )
-def test_permissions_are_printed_for_whoever_hands_them_out(configured, aws_cloud, command, policy):
+def test_permissions_are_printed_for_whoever_hands_them_out(
+    configured, aws_cloud, command, policies
+):
     deployment = configured()
     printed = io.StringIO()
 
     call_command(command, "--permissions", stdout=printed)
 
-    assert json.loads(printed.getvalue()) == policy(deployment)
+    assert json.loads(printed.getvalue()) == policies(deployment)

@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 
 from estserver.deploy import run
 from estserver.deploy.command import DeployCommand
-from estserver.deploy.deployer import deployer_policy
+from estserver.deploy.deployer import deployer_policies
 from estserver.deploy.deployment import STAGES, current_deployment
 
 
@@ -29,7 +29,7 @@ class Command(DeployCommand):
         part.add_argument(
             "--permissions",
             action="store_true",
-            help="print the policy that whoever deploys needs, and do nothing",
+            help="print the policies that whoever deploys needs, by name, and do nothing",
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="print each call with its parameters, make none"
@@ -52,7 +52,7 @@ class Command(DeployCommand):
     ) -> None:
         """A line for each step, and one at the end."""
         if options["permissions"]:
-            self.say(json.dumps(deployer_policy(current_deployment()), indent=2))
+            self.say(json.dumps(deployer_policies(current_deployment()), indent=2))
             return
         changed: tuple[str, ...] = ()
         if finish is None:

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from estserver.deploy import run
 from estserver.deploy.calls import Performer
 from estserver.deploy.command import DeployCommand
-from estserver.deploy.deployer import remover_policy
+from estserver.deploy.deployer import remover_policies
 from estserver.deploy.deployment import current_deployment
 from estserver.deploy.recipe import removable
 from estserver.deploy.steps import intentions, take_away
@@ -52,7 +52,7 @@ class Command(DeployCommand):
         """The list; with --yes, the deed."""
         deployment = current_deployment()
         if options["permissions"]:
-            self.say(json.dumps(remover_policy(deployment), indent=2))
+            self.say(json.dumps(remover_policies(deployment), indent=2))
             return
         steps = removable(deployment, with_secrets=not keep_secrets, with_iot=with_iot)
         intended = intentions(list(reversed(steps)), removing=True)
