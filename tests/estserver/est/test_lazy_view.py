@@ -19,12 +19,12 @@ print(sorted({"cryptography", "estserver.enrollment", "pki.csr"} & sys.modules.k
 """
 
 
-def loaded(program, data_dir):
+def loaded(program, data_dir, **environ):
     """What a process of its own says that it has loaded."""
     return subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,
-        env={"EST_DATA_DIR": str(data_dir)},
+        env={"EST_DATA_DIR": str(data_dir), **environ},
         capture_output=True,
         text=True,
         check=True,
@@ -39,6 +39,17 @@ def test_a_server_that_lives_long_loads_it_when_it_starts(tmp_path):
     program = LOADED.replace("make_application()\n", "import estserver.wsgi_est\n")
 
     assert loaded(program, tmp_path) == "['cryptography', 'estserver.enrollment', 'pki.csr']\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_loaded"), [("on-demand", False), ("provisioned-concurrency", True)]
+)
+def test_a_function_that_starts_before_it_is_needed_loads_it_too(tmp_path, kind, is_loaded):
+    program = LOADED.replace("make_application()\n", "import estserver.lambda_est\n")
+
+    found = loaded(program, tmp_path, AWS_LAMBDA_INITIALIZATION_TYPE=kind)
+
+    assert ("pki.csr" in found) is is_loaded
 
 
 def test_a_view_that_isnt_there_is_an_error_at_the_first_request():
