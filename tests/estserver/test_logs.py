@@ -29,11 +29,12 @@ def test_one_line_of_json_is_written_for_each_record(root, capsys):
     logs.configure(CHOSEN)
     logging.getLogger("ours").warning("sensor %r", "1\n2", extra={"fields": {"status": 403}})
 
-    (line,) = capsys.readouterr().out.splitlines()
+    captured = capsys.readouterr()
+    (line,) = captured.out.splitlines()
     written = json.loads(line)
     assert written["message"] == "sensor '1\\n2'"
     assert written["status"] == 403
-    assert capsys.readouterr().err == ""
+    assert captured.err == ""
 
 
 def test_levels_are_those_that_were_chosen(root, capsys):

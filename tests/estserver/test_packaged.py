@@ -87,6 +87,17 @@ def test_what_is_written_is_what_is_read(config, install):
     assert hash(found)
 
 
+def test_the_environments_database_wins_over_the_packages_secret(config, install):
+    properties = replace(config.properties, database_url="", database_secret_name="est/database")
+    install(replace(config, properties=properties))
+
+    named = packaged_config(environ={}).properties
+    found = packaged_config(environ={"DATABASE_URL": POSTGRESQL}).properties
+
+    assert (named.database_secret_name, named.database_url) == ("est/database", "")
+    assert (found.database_secret_name, found.database_url) == ("", POSTGRESQL)
+
+
 def test_T23_it_is_shown_without_its_values(config, install):
     install(config)
 
