@@ -88,6 +88,16 @@ def zappa_deploy(deployment, stage):
     return api_id
 
 
+def rest_api(api_id):
+    """An API's own settings."""
+    return aws.client("apigateway").get_rest_api(restApiId=api_id)
+
+
+def stage(api_id, name):
+    """A stage of an API."""
+    return aws.client("apigateway").get_stage(restApiId=api_id, stageName=name)
+
+
 def golden(name):
     """A reviewed document."""
     return json.loads((Path(__file__).parent / "golden" / name).read_text(encoding="utf-8"))
