@@ -60,6 +60,7 @@ COMMANDS = frozenset(
         "run_pending_hooks",
         "settle_intents",
         "showmigrations",
+        "sign_client_csr",
         "sync_policy",
         "sync_template",
     }

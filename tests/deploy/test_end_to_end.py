@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from tests.builders import make_ca, make_certificate
+from tests.builders import make_ca, make_certificate, make_csr
 from tests.deploy import moto_iot, moto_lambda
 from tests.deploy.account import DOMAIN
 from tests.deploy.cloud import ADMIN, ADMIN_DOMAIN, EST, Cloud
@@ -152,6 +152,16 @@ def test_a_device_renews_with_its_own_certificate(cloud, client, device_ca):
 
     assert status == 200, data
     issued(data).verify_directly_issued_by(device_ca)
+
+
+def test_another_client_is_signed_in_the_function_and_enrolls(cloud, client):
+    csr = x509.load_der_x509_csr(make_csr("second-client")).public_bytes(Encoding.PEM).decode()
+
+    signed = cloud.run("manage.py", "aws_run", "sign_client_csr", csr)
+
+    second = client.using(x509.load_pem_x509_certificate(signed.encode()))
+    assert second.certificate.issuer == client.certificate.issuer
+    assert cloud.ask(enroll_event(second, "of-the-second"))[0] == 200
 
 
 def test_cacerts_gives_the_device_ca(cloud, client, device_ca):

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from django.contrib.auth import get_user_model
 from django.core.management import get_commands
 
@@ -10,6 +12,7 @@ from estserver import schedule
 from estserver.config import PROJECT_ROOT as ROOT
 from estserver.lambda_admin import COMMANDS, SCHEDULES, AdminHandler, EventRefused, run_command
 from pki.models import AuditEvent, DenylistEntry
+from tests.builders import make_csr
 
 CODE = "open('/tmp/owned', 'w')"
 REQUEST = {"httpMethod": "GET", "requestContext": {"apiId": "a1b2c3"}}
@@ -90,6 +93,26 @@ def test_a_command_answers_with_exit_code_and_output(handle, installation):
     assert answer["exit_code"] == 0
     assert "sensor-1 is now on the denylist" in answer["output"]
     assert DenylistEntry.objects.filter(value="sensor-1").exists()
+
+
+def test_a_clients_csr_is_signed_where_no_file_can_be_given(handle, installation):
+    csr = x509.load_der_x509_csr(make_csr("client-7")).public_bytes(Encoding.PEM).decode()
+
+    answer = handle({"est_command": ["sign_client_csr", csr, "--validity-days=30"]})
+
+    assert answer["exit_code"] == 0, answer
+    certificate = x509.load_pem_x509_certificate(answer["output"].encode())
+    assert certificate.subject.rfc4514_string() == "CN=client-7"
+
+
+def test_pem_that_is_no_csr_is_refused_and_not_quoted(handle, installation):
+    pem = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----"
+
+    answer = handle({"est_command": ["sign_client_csr", pem]})
+
+    assert answer["exit_code"] == 1
+    assert "the PEM holds no certificate request" in answer["output"]
+    assert "c2VjcmV0" not in answer["output"]
 
 
 def test_T31_the_trail_names_who_asked_for_the_command(handle, installation):

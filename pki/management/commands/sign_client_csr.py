@@ -21,14 +21,19 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The CSR, where the certificate goes, and how long it is good for."""
-        parser.add_argument("csr", type=Path, metavar="CSR.pem", help="PKCS #10, PEM or DER")
+        parser.add_argument(
+            "csr",
+            metavar="CSR",
+            help="a file with a PKCS #10 in PEM or DER, or the PEM itself: where a function runs "
+            "this, there is no file of yours",
+        )
         parser.add_argument("--out", type=Path, help="write here, not to standard output")
         parser.add_argument("--validity-days", type=int, metavar="N")
 
     def handle(
         self,
         *args: Any,
-        csr: Path,
+        csr: str,
         out: Path | None,
         validity_days: int | None,
         **options: Any,
@@ -53,15 +58,17 @@ class Command(OperatorCommand):
         )
 
 
-def _read_csr(path: Path) -> bytes:
-    """The CSR's DER."""
+def _read_csr(csr: str) -> bytes:
+    """The CSR's DER, of a file or of PEM."""
+    is_text = csr.lstrip().startswith("-----BEGIN")
     try:
-        content = path.read_bytes()
+        content = csr.encode() if is_text else Path(csr).read_bytes()
     except OSError as error:
-        refuse(f"can't read {path}: {error.strerror}", error)
+        refuse(f"can't read {csr}: {error.strerror}", error)
     if not content.lstrip().startswith(b"-----BEGIN"):
         return content
     try:
         return x509.load_pem_x509_csr(content).public_bytes(Encoding.DER)
     except ValueError as error:
-        refuse(f"{path} holds no certificate request (BEGIN CERTIFICATE REQUEST)", error)
+        what = "the PEM" if is_text else csr
+        refuse(f"{what} holds no certificate request (BEGIN CERTIFICATE REQUEST)", error)
