@@ -1,10 +1,12 @@
 """Modules that are left out while a function starts."""
 
+import subprocess
 import sys
 from importlib import import_module
 
 import pytest
 
+from estserver.config import PROJECT_ROOT
 from estserver.left_out import NotLoaded, left_out
 
 
@@ -92,3 +94,25 @@ def test_an_import_that_fails_leaves_nothing_behind(library):
 
     assert sys.meta_path == finders
     assert "heavy" not in sys.modules
+
+
+HOOK = """
+import estserver.lambda_est
+from django.core.mail import EmailMessage
+from django.template import Context, Engine
+text = Engine().from_string("{{ name|upper }} is new").render(Context({"name": "sensor-1"}))
+print(EmailMessage(text, text, to=["a@example.com"]).message()["Subject"])
+"""
+
+
+def test_a_hook_on_the_device_side_may_render_and_mail(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", HOOK],
+        cwd=PROJECT_ROOT,
+        env={"EST_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == "SENSOR-1 is new\n"
