@@ -105,6 +105,16 @@ def test_a_clients_csr_is_signed_where_no_file_can_be_given(handle, installation
     assert certificate.subject.rfc4514_string() == "CN=client-7"
 
 
+@pytest.mark.parametrize("name", ["client.csr", "with\0nul", "x" * 5000])
+def test_a_file_that_isnt_there_is_a_sentence_that_says_what_to_give(handle, installation, name):
+    answer = handle({"est_command": ["sign_client_csr", name]})
+
+    assert answer["exit_code"] == 1
+    assert answer["output"].startswith("can't read ")
+    assert "or the PEM itself" in answer["output"]
+    assert len(answer["output"]) < 250
+
+
 def test_pem_that_is_no_csr_is_refused_and_not_quoted(handle, installation):
     pem = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----"
 

@@ -12,6 +12,7 @@ from pki.client_certificates import sign_client_csr
 from pki.commands import OperatorCommand, command_actor, refuse
 from pki.conf import pki_settings
 from pki.files import write_new
+from pki.thing_names import shown
 
 
 class Command(OperatorCommand):
@@ -63,8 +64,13 @@ def _read_csr(csr: str) -> bytes:
     is_text = csr.lstrip().startswith("-----BEGIN")
     try:
         content = csr.encode() if is_text else Path(csr).read_bytes()
-    except OSError as error:
-        refuse(f"can't read {csr}: {error.strerror}", error)
+    except (OSError, ValueError) as error:
+        # ValueError: a NUL in the name. What was meant as text may be long.
+        refuse(
+            f"can't read {shown(csr)} ({getattr(error, 'strerror', None) or error}): give a file "
+            "that is there, or the PEM itself",
+            error,
+        )
     if not content.lstrip().startswith(b"-----BEGIN"):
         return content
     try:
