@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from estserver.deploy.admin_function import LAMBDA_MAXIMUM
 from estserver.deploy.policies import function_policy
 from estserver.deploy.status import status
+from estserver.deploy.truststore_object import OBJECT_KEY
 from estserver.deploy.truststore_pushes import active_version
 from estserver.deploy.truststore_record import as_json, from_json, last_activated, pushes_here
 from estserver.models import TruststorePush
@@ -177,8 +178,26 @@ def test_T27_only_what_the_domain_trusts_is_recorded_as_activated(guarded, new_c
 
 
 def test_a_refusal_there_is_a_refusal_here(guarded):
-    with pytest.raises(CommandError, match="say why with --reason") as caught:
-        run("--push")
+    named = {"Bucket": guarded.truststore_bucket, "Key": OBJECT_KEY}
+    s3 = aws.client("s3")
+    body = s3.get_object(**named)["Body"].read()
+    by_somebody = s3.put_object(**named, Body=body)["VersionId"]
+
+    with pytest.raises(
+        CommandError, match=r"(?s)in est-server-admin ended .*wasn't pushed"
+    ) as caught:
+        run("--to", by_somebody, "--reason", "x")
+
+    assert caught.value.returncode == 1
+
+
+@pytest.mark.parametrize("change", [["--push"], ["--to", "version"]])
+def test_a_change_without_a_reason_is_refused_before_the_function_is_asked(guarded, change):
+    with (
+        failing("lambda", "Invoke", Fault.ACCESS_DENIED),
+        pytest.raises(CommandError, match=r"^say why with --reason") as caught,
+    ):
+        run(*change)
 
     assert caught.value.returncode == 1
 

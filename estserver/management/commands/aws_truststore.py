@@ -110,6 +110,8 @@ class Command(DeployCommand):
         An activation may take API Gateway longer than a function may run.
         """
         is_change = bool(options["push"] or options["to"])
+        if is_change and not options["dry_run"]:
+            _given(options["reason"])
         there = {**options, "no_activate": is_change}
         run_aloud(keeper, *COMMAND, *_arguments(there), say=self.say)
         if not is_change or options["no_activate"] or options["dry_run"]:
