@@ -15,9 +15,6 @@ from types import FrameType
 
 logger = logging.getLogger(__name__)
 
-PLAIN_HTTP = "EST_ADMIN_PLAIN_HTTP"
-"""Set to 1 in the environment of an admin that a browser on this machine calls by plain HTTP."""
-
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_SECONDS = 20.0
 """For a server to finish its requests; longer than gunicorn's own ``graceful_timeout``."""

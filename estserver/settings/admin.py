@@ -5,7 +5,7 @@ import os
 from csp.constants import NONE, SELF
 
 from estserver.secret_key import secret_key
-from estserver.serving.supervisor import PLAIN_HTTP
+from estserver.serving import PLAIN_HTTP
 from estserver.settings.base import *  # noqa: F403
 from estserver.settings.base import ALLOWED_HOSTS, BASE_DIR, CONFIG, EST_DATA_DIR, IS_LAMBDA
 from estserver.settings.est import REST_FRAMEWORK as REST_FRAMEWORK
