@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from estserver.deploy.calls import Call, Performer
-from pki.exceptions import OperatorError, RemoteFailure, remote_failure
+from pki.exceptions import OperatorError, RemoteFailure
 
 S = TypeVar("S")
 Severity = Literal["WARN", "FAIL"]
@@ -81,10 +81,6 @@ AnyStep = Step[Any]
 
 class StepFailed(OperatorError):
     """A step couldn't be carried out; says why, what to do, and what is done already."""
-
-    def __init__(self, text: str, cause: OperatorError) -> None:
-        self.is_remote = remote_failure(cause) is not None
-        super().__init__(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +155,7 @@ def _in_words_of_a_step(
         f"Done already: {already}." if already else "Nothing is done yet.",
         "Mend that and run the command again: it goes on from here.",
     ]
-    return StepFailed(" ".join(filter(None, sentences)), error)
+    return StepFailed(" ".join(filter(None, sentences)))
 
 
 @contextmanager

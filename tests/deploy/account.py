@@ -98,6 +98,35 @@ def stage(api_id, name):
     return aws.client("apigateway").get_stage(restApiId=api_id, stageName=name)
 
 
+def world(client=aws.client):
+    """What an account holds of the kinds that we make."""
+    gateway = client("apigateway")
+    zones = client("route53").list_hosted_zones()["HostedZones"]
+    return {
+        "buckets": [b["Name"] for b in client("s3").list_buckets()["Buckets"]],
+        "roles": [r["RoleName"] for r in client("iam").list_roles()["Roles"]],
+        "aliases": [a["AliasName"] for a in client("kms").list_aliases()["Aliases"]],
+        "domains": [d["domainName"] for d in gateway.get_domain_names().get("items", [])],
+        "account": gateway.get_account().get("cloudwatchRoleArn") or None,
+        "functions": client("lambda").list_functions()["Functions"],
+        "stacks": [
+            s["StackName"]
+            for s in client("cloudformation").list_stacks()["StackSummaries"]
+            if s["StackStatus"] != "DELETE_COMPLETE"
+        ],
+        "logs": [g["logGroupName"] for g in client("logs").describe_log_groups()["logGroups"]],
+        "waf": client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"],
+        "alarms": client("cloudwatch").describe_alarms()["MetricAlarms"],
+        "records": [
+            (record["Name"], record["Type"])
+            for zone in zones
+            for record in client("route53").list_resource_record_sets(HostedZoneId=zone["Id"])[
+                "ResourceRecordSets"
+            ]
+        ],
+    }
+
+
 def golden(name):
     """A reviewed document."""
     return json.loads((Path(__file__).parent / "golden" / name).read_text(encoding="utf-8"))

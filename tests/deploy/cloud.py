@@ -13,9 +13,8 @@ import boto3
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.builders import make_ca, make_certificate, make_key
-from tests.deploy.account import ACCOUNT, DOMAIN, REGION
+from tests.deploy.account import ACCOUNT, DOMAIN, REGION, world
 from tests.deploy.packages import ROOT, RUNTIME
-from tests.deploy.test_whole import world
 
 EST, ADMIN = "est-server-est", "est-server-admin"
 ADMIN_DOMAIN = "admin.example.com"

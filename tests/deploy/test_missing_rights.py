@@ -6,6 +6,7 @@ from estserver.deploy import run
 from estserver.deploy.recipe import finishing, preparation
 from estserver.deploy.steps import StepFailed, carry_out
 from pki import aws
+from pki.exceptions import remote_failure
 from tests.aws_faults import Fault, failing
 from tests.deploy.account import DOMAIN, zappa_deploy
 from tests.deploy.test_bad_inputs import AGAIN, QUIET, fails
@@ -73,7 +74,7 @@ def test_a_command_in_the_admins_function_fails_in_the_words_of_a_step(
         run.finish("admin", say=said, clock=clock)
 
     text = str(caught.value)
-    assert caught.value.is_remote
+    assert remote_failure(caught.value)
     assert text.startswith("step 1 of 2, setup of the admin, migrate: lambda:Invoke est-server-adm")
     assert "call lambda:Invoke. Nothing is done yet." in text
     assert text.endswith(AGAIN)

@@ -85,7 +85,7 @@ def test_a_setup_that_stops_says_which_commands_are_done(function, configured, s
     with pytest.raises(StepFailed) as caught:
         set_up(configured(), say=said, is_dry_run=False)
 
-    assert caught.value.is_remote
+    assert remote_failure(caught.value)
     assert str(caught.value) == (
         "step 2 of 5, setup of the admin, bootstrap_cas: bootstrap_cas in est-server-admin ended "
         "with exit code 3: kms:Sign: AccessDenied. Done already: migrate. Mend that and run the "

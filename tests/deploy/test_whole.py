@@ -11,8 +11,8 @@ from estserver.deploy.status import exit_code, status
 from estserver.deploy.steps import StepFailed, carry_out, intentions, take_away
 from estserver.deploy.truststore_pushes import record_first_activation
 from pki import aws
-from pki.exceptions import RemoteFailure
-from tests.deploy.account import DOMAIN, TESTER, zappa_deploy
+from pki.exceptions import RemoteFailure, remote_failure
+from tests.deploy.account import DOMAIN, TESTER, world, zappa_deploy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,7 +73,7 @@ def test_a_failure_in_the_middle_says_what_is_done_and_the_next_run_goes_on(
     with pytest.raises(StepFailed) as caught:
         carry_out(steps, broken)
 
-    assert caught.value.is_remote
+    assert remote_failure(caught.value)
     assert str(caught.value) == (
         "step 4 of 13, KMS key for secrets: kms:CreateAlias failed with AccessDeniedException: no; "
         "ask for the right. Done already: S3 log bucket, truststore bucket, package bucket. "
@@ -112,35 +112,6 @@ def test_destroying_begins_with_a_list_and_removes_nothing_before(deployed):
 
     assert world() == before
     assert len(intended) > 15
-
-
-def world(client=aws.client):
-    """What an account holds of the kinds that we make."""
-    gateway = client("apigateway")
-    zones = client("route53").list_hosted_zones()["HostedZones"]
-    return {
-        "buckets": [b["Name"] for b in client("s3").list_buckets()["Buckets"]],
-        "roles": [r["RoleName"] for r in client("iam").list_roles()["Roles"]],
-        "aliases": [a["AliasName"] for a in client("kms").list_aliases()["Aliases"]],
-        "domains": [d["domainName"] for d in gateway.get_domain_names().get("items", [])],
-        "account": gateway.get_account().get("cloudwatchRoleArn") or None,
-        "functions": client("lambda").list_functions()["Functions"],
-        "stacks": [
-            s["StackName"]
-            for s in client("cloudformation").list_stacks()["StackSummaries"]
-            if s["StackStatus"] != "DELETE_COMPLETE"
-        ],
-        "logs": [g["logGroupName"] for g in client("logs").describe_log_groups()["logGroups"]],
-        "waf": client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"],
-        "alarms": client("cloudwatch").describe_alarms()["MetricAlarms"],
-        "records": [
-            (record["Name"], record["Type"])
-            for zone in zones
-            for record in client("route53").list_resource_record_sets(HostedZoneId=zone["Id"])[
-                "ResourceRecordSets"
-            ]
-        ],
-    }
 
 
 def test_status_names_what_somebody_changed(deployed):
