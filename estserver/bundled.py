@@ -1,4 +1,4 @@
-"""A function's modules out of one file, in place of some three hundred.
+"""A function's modules out of one file, in place of hundreds.
 
 For each module that it imports Python looks through directories, then opens and reads a file: a
 tenth of a cold start here, and more where a package's files are fetched as they are read.

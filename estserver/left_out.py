@@ -2,7 +2,7 @@
 
 Django mentions its template engine, forms, mail and debug pages all over its core, and imports
 them for that. Devices see no page, fill in no form and get no mail; loading all of it anyway is a
-fifth of a cold start. Inside of `left_out` such a module is an empty one, whose names are
+tenth of a cold start. Inside of `left_out` such a module is an empty one, whose names are
 placeholders that can be inherited, caught and passed around, and raise when they are called.
 Afterwards it can be imported for real, as a hook of yours may do.
 """
