@@ -5,10 +5,10 @@ import secrets
 from django.contrib.auth import get_user_model
 from django.views.decorators.debug import sensitive_variables
 
-from pki import audit
-from pki.audit import Actor
-from pki.exceptions import OperatorError
-from pki.transactions import in_write_transaction
+from pki.operators.errors import OperatorError
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
+from pki.record.transactions import in_write_transaction
 
 PASSWORD_BYTES = 18  # of randomness: 24 characters
 
@@ -28,7 +28,7 @@ def make_first_admin(username: str, *, actor: Actor) -> str:
                 "the web admin has an account already; sign in with it to make others"
             )
         users.create_superuser(username, password=password)
-        audit.record("first_admin", actor=actor, target=f"account:{username}")
+        audit_trail.record("first_admin", actor=actor, target=f"account:{username}")
 
     in_write_transaction(make)
     return password

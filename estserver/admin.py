@@ -9,8 +9,8 @@ from estserver.enrollment import run_post_hook
 from estserver.models import PendingHook
 from pki.admin import Done, FactAdmin, Operation
 from pki.admin.display import link, minute, moment, words
-from pki.audit import Actor
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
+from pki.record.audit_trail import Actor
 
 admin.site.site_header = "EST server for AWS IoT"
 admin.site.site_title = "EST server"

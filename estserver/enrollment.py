@@ -17,16 +17,16 @@ from estserver.hooks import (
 )
 from estserver.models import PendingHook
 from iotprov.provisioning.wanted import is_told_of
-from pki import audit
-from pki.audit import Actor
-from pki.clients import Client
-from pki.csr import ParsedCSR
+from pki.csr.check import ParsedCSR
 from pki.exceptions import PKIError, SignerUnavailable
-from pki.issuance import IssueRequest, issue_certificate
+from pki.issuance.client_authentication import Client
+from pki.issuance.issue import IssueRequest, issue_certificate
 from pki.models import IssuedCertificate
-from pki.prepared import PreparedProfile
 from pki.reasons import Reason
-from pki.transactions import in_write_transaction
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
+from pki.record.snapshot import PreparedProfile
+from pki.record.transactions import in_write_transaction
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +182,7 @@ def record_refusal(operation: Operation, refused: PKIError, *, actor: Actor, tar
     """
 
     def record() -> None:
-        audit.record(
+        audit_trail.record(
             f"refuse-{operation}",
             actor=actor,
             target=target,

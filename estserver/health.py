@@ -6,9 +6,10 @@ import time
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
-from pki import prepared
-from pki.exceptions import OperatorError, PKIError
-from pki.prepared import PreparedAuthority
+from pki.exceptions import PKIError
+from pki.operators.errors import OperatorError
+from pki.record import snapshot
+from pki.record.snapshot import PreparedAuthority
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when the database answers and the default profile's CA could sign, 503 otherwise."""
     try:
-        problem = _problem_of_signer(prepared.current().profile("").authority)
+        problem = _problem_of_signer(snapshot.current().profile("").authority)
     except (PKIError, OperatorError, DatabaseError) as error:
         problem = str(error)
     if problem:

@@ -16,8 +16,9 @@ from functools import cache
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from pki.exceptions import EnrollmentRefused, OperatorError
+from pki.exceptions import EnrollmentRefused
 from pki.models import IssuedCertificate
+from pki.operators.errors import OperatorError
 from pki.reasons import Reason
 
 

@@ -30,7 +30,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "estserver.settings.admin")
 django.setup()
 refuse_unsafe_settings()
 
-from pki.commands import on_behalf_of  # noqa: E402 - its models want Django set up
+from pki.operators.command import on_behalf_of  # noqa: E402 - its models want Django set up
 
 logger = logging.getLogger(__name__)
 

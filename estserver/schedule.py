@@ -14,7 +14,7 @@ from estserver.enrollment import run_pending_hooks
 from estserver.measures import report
 from iotprov.provisioning.outbox import enqueue_expired
 from iotprov.provisioning.worker import drain
-from pki.intents import settle_intents
+from pki.record.intents import settle_intents
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import lazy
 from django.views.decorators.debug import sensitive_variables
 
-from pki.aws import HERE, Place
-from pki.exceptions import OperatorError
-from pki.files import write_new
+from pki.aws.clients import HERE, Place
+from pki.operators.errors import OperatorError
+from pki.operators.files import write_new
 
 VARIABLE = "EST_SECRET_KEY"
 MINIMUM = 50  # characters; what Django's own deployment check wants
@@ -50,7 +50,7 @@ def ensure_secret_key(name: str, *, place: Place = HERE, kms_key_id: str = "") -
     What is there is never overwritten. Raises ``OperatorError`` when it is too weak to sign with,
     ``RemoteFailure`` when AWS fails.
     """
-    from pki.secret_store import read_secret, write_secret
+    from pki.aws.secrets import read_secret, write_secret
 
     there = read_secret(name, place)
     if there is not None:
@@ -73,7 +73,7 @@ def ensure_secret_key(name: str, *, place: Place = HERE, kms_key_id: str = "") -
 @cache
 @sensitive_variables()
 def _of_secret(name: str) -> str:
-    from pki.secret_store import use_secret
+    from pki.aws.secrets import use_secret
 
     try:
         value = use_secret(name)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from django.apps import AppConfig
 
 if TYPE_CHECKING:
-    from pki.observers import CertificateObserver
+    from pki.record.observers import CertificateObserver
 
 
 class IoTProvConfig(AppConfig):
@@ -16,7 +16,7 @@ class IoTProvConfig(AppConfig):
 
     def ready(self) -> None:
         from iotprov import checks  # noqa: F401  # registers Django's system checks
-        from pki import observers
+        from pki.record import observers
 
         observers.register(_outbox_writer)
 

@@ -12,9 +12,9 @@ from functools import cache
 from typing import Any
 
 from iotprov.conf import IoTTarget
-from pki import aws
-from pki.aws import READ_TIMEOUT, Place
-from pki.exceptions import RemoteFailure
+from pki.aws import clients as aws
+from pki.aws.clients import READ_TIMEOUT, Place
+from pki.operators.errors import RemoteFailure
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from pki.aws import Place
+from pki.aws.clients import Place
 
 
 @dataclass(frozen=True, slots=True)

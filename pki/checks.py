@@ -7,7 +7,7 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, register
 
 from pki.conf import pki_settings
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 
 @register()

@@ -1,8 +1,5 @@
 """What can go wrong in the CA. Nothing here knows HTTP: estserver's one table translates."""
 
-from collections.abc import Mapping
-from typing import TypeVar
-
 from pki.reasons import Reason
 
 
@@ -49,51 +46,3 @@ class AuthorityUnavailable(PKIError):
 
 class Busy(PKIError):
     """The database was unreachable, or stayed contended through every retry."""
-
-
-class OperatorError(Exception):
-    """A command or admin action can't be carried out; says what is wrong and what to do."""
-
-
-class RemoteFailure(OperatorError):
-    """A service that we call, AWS above all, refused or didn't answer.
-
-    ``call`` is the service and operation (``iot:RegisterCACertificate``), ``code`` the service's
-    own, ``details`` what else it named. What is transient may work when it is tried again.
-    """
-
-    def __init__(
-        self,
-        call: str,
-        code: str,
-        message: str,
-        advice: str,
-        *,
-        is_transient: bool = False,
-        is_throttled: bool = False,
-        details: Mapping[str, str] | None = None,
-    ) -> None:
-        self.call = call
-        self.code = code
-        self.is_transient = is_transient
-        self.is_throttled = is_throttled
-        self.details = details or {}
-        super().__init__(f"{call} failed with {code}: {message.rstrip('.')}; {advice}")
-
-
-E = TypeVar("E", bound=BaseException)
-
-
-def without_frames(error: E) -> E:
-    """``error`` and its causes without their tracebacks, whose variables may be secret."""
-    one: BaseException | None = error
-    while one is not None and one.__traceback__ is not None:
-        one = one.with_traceback(None).__cause__ or one.__context__
-    return error
-
-
-def remote_failure(error: BaseException | None) -> RemoteFailure | None:
-    """The failure of another service that ``error`` is or tells of; ``None`` for our own."""
-    while error is not None and not isinstance(error, RemoteFailure):
-        error = error.__cause__
-    return error

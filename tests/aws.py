@@ -9,7 +9,7 @@ from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
 
 from iotprov import client as iot_client
-from pki import aws
+from pki.aws import clients as aws
 from tests import aws_faults
 
 __all__ = ["aws_cloud", "aws_faults", "moto_server"]  # faults: installed before any client is made

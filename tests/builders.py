@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from pki.keys import generate_private_key
+from pki.csr.public_keys import generate_private_key
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -32,7 +32,7 @@ class BuiltCA:
 
 @cache
 def make_key(algorithm: str = "ec-p256", index: int = 0) -> PrivateKey:
-    """Return the ``index``-th key of this algorithm (pki.keys.KEY_ALGORITHMS); cached."""
+    """Return the ``index``-th key of this algorithm (pki.csr.public_keys); cached."""
     return generate_private_key(algorithm)
 
 

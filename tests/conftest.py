@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from estserver import health
-from pki import audit, prepared
-from pki.audit import Actor
-from pki.bootstrap import bootstrap_cas
+from pki.authorities.bootstrap import bootstrap_cas
 from pki.models import CertificateAuthority, CertificateProfile
-from pki.profile_versions import change_profile
+from pki.record import audit_trail, snapshot
+from pki.record.audit_trail import Actor
+from pki.record.profile_versions import change_profile
+from pki.record.transactions import in_write_transaction
 from pki.signers import get_signer
-from pki.transactions import in_write_transaction
 from tests.aws import aws_cloud, moto_server
 from tests.est_client import ESTClient
 
@@ -24,8 +24,8 @@ TESTER = Actor("test")
 def _fresh_process_state():
     """What a process remembers must not outlive the database it was read from."""
     yield
-    prepared.forget()
-    audit.start_new_chain()
+    snapshot.forget()
+    audit_trail.start_new_chain()
     get_signer.cache_clear()
     health.forget()
 

@@ -8,9 +8,9 @@ from botocore.stub import Stubber
 
 from iotprov.client import account_of, calling, region_of
 from iotprov.conf import IoTTarget
-from pki import aws
-from pki.aws import Place
-from pki.exceptions import RemoteFailure
+from pki.aws import clients as aws
+from pki.aws.clients import Place
+from pki.operators.errors import RemoteFailure
 
 HERE = IoTTarget("default")
 
@@ -136,6 +136,6 @@ def test_a_parameter_that_is_wrong_is_not_quoted(aws_cloud):
 
 
 def test_importing_the_module_doesnt_import_boto3():
-    code = "import sys, pki.aws, iotprov.client; sys.exit('boto3' in sys.modules)"
+    code = "import sys, pki.aws.clients, iotprov.client; sys.exit('boto3' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

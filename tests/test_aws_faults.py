@@ -2,8 +2,8 @@
 
 import pytest
 
-from pki import aws
-from pki.exceptions import RemoteFailure
+from pki.aws import clients as aws
+from pki.operators.errors import RemoteFailure
 from tests.aws_faults import Fault, Refusal, aws_calls, failing
 
 SPOKEN = [  # one service for each of AWS's protocols

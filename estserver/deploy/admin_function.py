@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from estserver.deploy.calls import Call
-from pki import aws
-from pki.aws import HERE, Place
-from pki.commands import REMOTE_FAILURE
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.aws import clients as aws
+from pki.aws.clients import HERE, Place
+from pki.operators.command import REMOTE_FAILURE
+from pki.operators.errors import OperatorError, RemoteFailure
 
 COMMAND_KEY, CALLER_KEY = "est_command", "est_caller"
 """As in `estserver.lambda_admin`, which only the function itself can import."""

@@ -8,7 +8,7 @@ from typing import Any
 from estserver.deploy.calls import Call, ask, ask_if_any
 from estserver.deploy.deployment import Deployment, tags_from
 from estserver.deploy.steps import DONE, Plan, Step
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.operators.errors import OperatorError, RemoteFailure
 
 NOT_PUBLIC = {
     "BlockPublicAcls": True,

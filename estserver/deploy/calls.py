@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pki import aws
-from pki.exceptions import RemoteFailure
+from pki.aws import clients as aws
+from pki.operators.errors import RemoteFailure
 
 PATIENCE = 60
 """Seconds; what an operator waits for may take longer than what a device waits for."""

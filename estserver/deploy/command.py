@@ -1,6 +1,6 @@
 """What the aws_ commands share."""
 
-from pki.commands import OperatorCommand
+from pki.operators.command import OperatorCommand
 
 
 class DeployCommand(OperatorCommand):

@@ -9,8 +9,8 @@ from django.conf import settings
 from estserver.config import MADE_BY, Config
 from estserver.deploy.calls import ask
 from estserver.deploy.lambda_signers import KEYFILE, for_lambda, key_alias
-from pki import aws
-from pki.exceptions import OperatorError
+from pki.aws import clients as aws
+from pki.operators.errors import OperatorError
 
 StageName = Literal["est", "admin"]
 STAGES: tuple[StageName, ...] = ("est", "admin")

@@ -8,7 +8,7 @@ from estserver.deploy.calls import Call, ask, ask_all
 from estserver.deploy.deployment import Deployment, Domain
 from estserver.deploy.domain import look_at_domain
 from estserver.deploy.steps import DONE, Blocked, Plan, Step
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 
 @dataclass(frozen=True, slots=True)

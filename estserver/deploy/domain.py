@@ -9,7 +9,7 @@ from estserver.deploy.deployment import Deployment, Domain
 from estserver.deploy.steps import DONE, Blocked, Plan, Step
 from estserver.deploy.truststore_object import OBJECT_KEY, latest_version
 from estserver.deploy.zappa_stage import api_id_of
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 SECURITY_POLICY = "TLS_1_2"
 """TLS 1.2 and 1.3; the newer, named policies exclude mutual TLS.

@@ -9,7 +9,7 @@ from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.package_config import has_password
 from estserver.deploy.steps import DONE, Blocked, Plan, Step
 from estserver.deploy.zappa_stage import look_at_stage
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 DATABASE_URL = "DATABASE_URL"
 

@@ -7,7 +7,7 @@ from typing import Any
 from estserver.deploy.calls import Answer, Call, ask, ask_all, ask_if_any
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.steps import DONE, Plan, Step
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 DELETION_DAYS = 30
 """The longest that KMS waits; until then a deletion can be cancelled, and secrets be read."""

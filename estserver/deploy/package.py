@@ -11,7 +11,7 @@ from pathlib import Path
 from estserver.config import PROJECT_ROOT, Config
 from estserver.deploy.package_tree import lay_out
 from estserver.deploy.package_zip import Part, add_tree, check_package, parts
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 MINUTES = 60  # seconds
 

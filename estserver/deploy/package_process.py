@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 MINUTES = 60  # seconds
 

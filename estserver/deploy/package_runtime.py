@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 Version = tuple[int, ...]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from estserver.config import Config
 from estserver.deploy.elf import MAGIC, SharedObject
 from estserver.deploy.package_runtime import Runtime
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 LIMIT = 120 * 1000 * 1000
 """Bytes unzipped. Lambda takes 250 MB, layers included; ours leaves room, and loads faster."""

@@ -16,7 +16,7 @@ from estserver.deploy.policies import (
 from estserver.deploy.statements import Document
 from estserver.deploy.steps import DONE, Plan, Step
 from iotprov.documents import role as iot_role
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 POLICY_NAME = "est-server"
 

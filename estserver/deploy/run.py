@@ -21,8 +21,8 @@ from estserver.deploy.steps import AnyStep, Intended, Outcome, as_a_step, carry_
 from estserver.deploy.truststore_object import latest_version
 from estserver.deploy.zappa_stage import look_at_stage
 from estserver.secret_key import ensure_secret_key
-from pki.aws import Place
-from pki.exceptions import OperatorError
+from pki.aws.clients import Place
+from pki.operators.errors import OperatorError
 
 Say = Callable[[str], None]
 

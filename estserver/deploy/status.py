@@ -14,7 +14,8 @@ from estserver.deploy.truststore_object import latest_version, read_version
 from estserver.deploy.truststore_pushes import active_version
 from estserver.deploy.truststore_record import last_activated, pushes_on_record
 from estserver.models import TruststorePush
-from pki.exceptions import OperatorError, PKIError, RemoteFailure
+from pki.exceptions import PKIError
+from pki.operators.errors import OperatorError, RemoteFailure
 
 Level = Literal["OK", "WARN", "FAIL"]
 EXPIRY_DAYS = 30

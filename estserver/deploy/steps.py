@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from estserver.deploy.calls import Call, Performer
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.operators.errors import OperatorError, RemoteFailure
 
 S = TypeVar("S")
 Severity = Literal["WARN", "FAIL"]

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.utils import timezone
 
-from pki.exceptions import OperatorError
 from pki.models import CertificateAuthority, IssuedCertificate
+from pki.operators.errors import OperatorError
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mutual-tls.html
 MAX_CERTIFICATES = 1000

@@ -6,8 +6,8 @@ from datetime import datetime
 from estserver.deploy.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.truststore import Bundle, bundle_from_pem
-from pki import aws
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.aws import clients as aws
+from pki.operators.errors import OperatorError, RemoteFailure
 
 OBJECT_KEY = "truststore.pem"
 _NO_SUCH_VERSION = ("400", "404", "InvalidArgument", "NoSuchVersion", "NoSuchKey")

@@ -26,11 +26,11 @@ from estserver.deploy.truststore_object import (
 from estserver.deploy.truststore_record import last_activated, pushes_here
 from estserver.deploy.truststore_steps import Activation
 from estserver.models import TruststorePush
-from pki import audit
-from pki.audit import Actor
 from pki.conf import pki_settings
-from pki.exceptions import OperatorError
-from pki.transactions import in_write_transaction
+from pki.operators.errors import OperatorError
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
+from pki.record.transactions import in_write_transaction
 
 
 def wanted_bundle() -> Bundle:
@@ -160,7 +160,7 @@ def record_activation(
 def _record_activation(pushed: TruststorePush, *, actor: Actor, reason: str) -> None:
     def record() -> None:
         TruststorePush.objects.filter(pk=pushed.pk).update(activated_at=timezone.now())
-        audit.record(
+        audit_trail.record(
             "truststore.activate",
             actor=actor,
             target=f"truststore:{pushed.domain}",
@@ -225,7 +225,7 @@ def _record(
             reason=reason,
             pushed_by=actor.name,
         )
-        audit.record(
+        audit_trail.record(
             "truststore.push",
             actor=actor,
             target=f"truststore:{domain}",

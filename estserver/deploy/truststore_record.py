@@ -14,7 +14,7 @@ from estserver.deploy.deployment import Deployment
 from estserver.deploy.truststore_object import object_uri
 from estserver.deploy.zappa_stage import look_at_stage
 from estserver.models import TruststorePush
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 COMMAND = ("aws_truststore", "--here")
 """What is run in the admin's function, for which "here" is there."""

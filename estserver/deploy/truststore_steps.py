@@ -10,7 +10,7 @@ from estserver.deploy.setting_up import FIRST_PUSH
 from estserver.deploy.steps import DONE, Blocked, Plan, Step
 from estserver.deploy.truststore_object import latest_version
 from estserver.deploy.zappa_stage import look_at_stage
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 
 @dataclass(frozen=True)

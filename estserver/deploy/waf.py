@@ -9,7 +9,7 @@ from estserver.deploy.compare import covers
 from estserver.deploy.deployment import Deployment, StageName, tags_from
 from estserver.deploy.steps import DONE, Plan, Step
 from estserver.deploy.zappa_stage import api_id_of
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 RULE_SET = "AWSManagedRulesCommonRuleSet"
 COUNTED: Mapping[str, str] = {

@@ -30,7 +30,7 @@ def before_anything(cli: Any) -> None:
 
         from estserver.deploy import run, zappa_settings
         from estserver.deploy.deployment import current_deployment
-        from pki.exceptions import RemoteFailure
+        from pki.operators.errors import RemoteFailure
 
         if cli.command in DEPLOYING:
             run.prepare(say=_say)
@@ -70,7 +70,8 @@ def _in_our_words(beginning: str = "") -> Iterator[None]:
 
         settings.LOGGING_CONFIG = None  # Zappa's own logging is set up, and stays
         django.setup()
-        from pki.exceptions import OperatorError, PKIError
+        from pki.exceptions import PKIError
+        from pki.operators.errors import OperatorError
 
         try:
             yield

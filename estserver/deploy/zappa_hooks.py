@@ -24,7 +24,7 @@ def fill_zip(zappa: Any) -> None:
     _find_project()
     from estserver.config import ConfigError, load_config
     from estserver.deploy.package import fill
-    from pki.exceptions import OperatorError
+    from pki.operators.errors import OperatorError
 
     zip_path = Path(zappa.zip_path)
     try:
@@ -44,7 +44,7 @@ def _find_project() -> None:
 
 def _check_settings(zappa: Any, properties: Any) -> None:
     """Zappa makes the function, we what runs in it: they have to agree."""
-    from pki.exceptions import OperatorError
+    from pki.operators.errors import OperatorError
 
     for key, name, found, wanted in (
         ("lambdaRuntime", "runtime", zappa.runtime, properties.lambda_runtime),

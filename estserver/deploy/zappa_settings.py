@@ -12,7 +12,7 @@ from typing import Any
 
 from estserver.config import PROJECT_ROOT, Config
 from estserver.deploy.deployment import STAGES, Deployment
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 SETTINGS_FILE = PROJECT_ROOT / "zappa_settings.json"
 COMMON = "common"

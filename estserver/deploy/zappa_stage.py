@@ -11,7 +11,7 @@ from typing import Any
 from estserver.deploy.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.steps import DONE, Blocked, Plan, Step
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.operators.errors import OperatorError, RemoteFailure
 
 _NO_STACK = "ValidationError"
 _BROKEN = re.compile(r"ROLLBACK|FAILED")

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, cast
 
-from pki.clients import Client, authenticate_certificate
+from pki.issuance.client_authentication import Client, authenticate_certificate
 
 if TYPE_CHECKING:
     from rest_framework.request import Request

@@ -3,9 +3,9 @@
 from django.http import Http404, HttpRequest, HttpResponse
 
 from estserver.est import errors
-from pki.crl import current_crl
-from pki.exceptions import OperatorError, remote_failure
 from pki.models import CertificateAuthority
+from pki.operators.errors import OperatorError, remote_failure
+from pki.revocation.crl import current_crl
 
 
 def crl(request: HttpRequest, name: str) -> HttpResponse:

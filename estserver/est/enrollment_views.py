@@ -11,12 +11,12 @@ from estserver.est.authentication import MutualTLSAuthentication
 from estserver.est.parsers import PKCS10Parser
 from estserver.est.permissions import IsEnrollmentClient
 from estserver.est.views import ESTView
-from pki.audit import Actor
-from pki.clients import Client
-from pki.csr import check_csr
+from pki.csr.check import check_csr
 from pki.exceptions import CSRRejected
+from pki.issuance.client_authentication import Client
 from pki.models import IssuedCertificate
 from pki.reasons import Reason
+from pki.record.audit_trail import Actor
 
 Operation = IssuedCertificate.Operation
 

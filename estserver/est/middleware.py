@@ -15,8 +15,8 @@ from estserver.metrics import enrollment
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
 from pki.models.fields import new_identifier
-from pki.prepared import Prepared
 from pki.reasons import Reason
+from pki.record.snapshot import Prepared
 
 logger = logging.getLogger("estserver.request")
 

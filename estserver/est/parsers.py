@@ -1,4 +1,4 @@
-"""The body of an enrollment, from bytes to the DER of a CSR. Judging it is ``pki.csr``'s."""
+"""The body of an enrollment, from bytes to the DER of a CSR. Judging it is ``pki.csr.check``'s."""
 
 import base64
 import binascii

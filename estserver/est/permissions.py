@@ -1,9 +1,12 @@
-"""May this caller use the operation at all? Which name it may have, ``pki.identity`` decides."""
+"""May this caller use the operation at all?
+
+Which name it may have, ``pki.issuance.name_rules`` decides.
+"""
 
 from typing import TYPE_CHECKING
 
-from pki.clients import Client
 from pki.exceptions import ClientRefused
+from pki.issuance.client_authentication import Client
 from pki.reasons import Reason
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import textwrap
 from django.conf import settings
 from django.http import HttpResponse
 
-from pki import certs_only as cms
+from pki.encoding import certs_only as cms
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
 from pki.reasons import Reason

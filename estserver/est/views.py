@@ -12,11 +12,11 @@ from rest_framework.request import Request
 from estserver.est import renderers
 from estserver.est.middleware import ESTRequest
 from estserver.est.operation import OperationView
-from pki import prepared
-from pki.csrattrs import encode_csr_attributes
+from pki.encoding.csrattrs import encode_csr_attributes
 from pki.exceptions import PKIError
-from pki.prepared import PreparedProfile
 from pki.reasons import Reason
+from pki.record import snapshot
+from pki.record.snapshot import PreparedProfile
 
 LIBEST_USER_AGENT = "Cisco EST client"
 
@@ -29,7 +29,7 @@ class ESTView(OperationView):
     def prepare(self, **kwargs: Any) -> None:
         """The label, and CAs and profiles as they are now."""
         self.label = kwargs.get("label") or ""
-        self.seen.world = prepared.current()
+        self.seen.world = snapshot.current()
 
     @property
     def seen(self) -> ESTRequest:

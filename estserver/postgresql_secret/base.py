@@ -9,8 +9,8 @@ from django.views.decorators.debug import sensitive_variables
 from estserver.config import ConfigError
 from estserver.database import SECRET_NAME
 from estserver.postgresql_secret.content import with_secret
-from pki.exceptions import OperatorError
-from pki.secret_store import use_secret
+from pki.aws.secrets import use_secret
+from pki.operators.errors import OperatorError
 
 
 class DatabaseWrapper(postgresql.DatabaseWrapper):

@@ -3,7 +3,7 @@
 from django.db import DatabaseError
 
 from estserver.serving.tls import TruststoreUnavailable
-from pki import prepared
+from pki.record import snapshot
 
 
 class DatabaseTruststore:
@@ -12,14 +12,14 @@ class DatabaseTruststore:
     def version(self) -> str:
         """Changes with every change to a CA. Raises ``TruststoreUnavailable``."""
         try:
-            return str(prepared.current().generation)
+            return str(snapshot.current().generation)
         except DatabaseError as error:
             raise TruststoreUnavailable(f"the database doesn't answer: {error}") from error
 
     def pem(self) -> str:
         """Every trusted CA on record, in PEM. Raises ``TruststoreUnavailable``."""
         try:
-            authorities = prepared.current().authorities
+            authorities = snapshot.current().authorities
         except DatabaseError as error:
             raise TruststoreUnavailable(f"the database doesn't answer: {error}") from error
         return "".join(authority.row.pem for authority in authorities)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 SECONDS = 40
 """API Gateway gives up after 29 s, unless the account's quota was raised."""

@@ -25,8 +25,8 @@ from iotprov.documents.versions import (
 from iotprov.models import DocumentVersion
 from pki.admin import Done, Operation, Question, ReasonForm
 from pki.admin.display import visible
-from pki.audit import Actor
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
+from pki.record.audit_trail import Actor
 
 
 def kind_of(operation: Operation) -> Kind:

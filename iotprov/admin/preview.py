@@ -16,8 +16,8 @@ from iotprov.documents.template import Override, Overrides
 from iotprov.documents.versions import Kind, body_in_force
 from pki.admin import Question
 from pki.admin.display import table, visible
-from pki.exceptions import OperatorError
-from pki.revocation import find_certificate
+from pki.operators.errors import OperatorError
+from pki.revocation.revoke import find_certificate
 
 _LONGEST = 20_000  # characters; a certificate has some two thousand
 

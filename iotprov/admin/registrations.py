@@ -17,9 +17,10 @@ from iotprov.models import CARegistration
 from pki.admin import CertificateAuthorityAdmin, Done, FactAdmin, Operation, Question
 from pki.admin.display import EMPTY, chip, code, flag, link, minute, moment, table, visible, words
 from pki.admin.search import Term
-from pki.audit import Actor
-from pki.exceptions import OperatorError, PKIError
+from pki.exceptions import PKIError
 from pki.models import CertificateAuthority
+from pki.operators.errors import OperatorError
+from pki.record.audit_trail import Actor
 
 State = CARegistration.State
 

@@ -14,8 +14,8 @@ from iotprov.models import Provisioning
 from iotprov.provisioning.outbox import hurry, park, retry
 from iotprov.provisioning.worker import attempt_now, drain
 from pki.admin import Done, Operation, ReasonForm, SelectedOperation
-from pki.audit import Actor
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
+from pki.record.audit_trail import Actor
 
 if TYPE_CHECKING:
     from iotprov.admin.provisioning import ProvisioningAdmin

@@ -12,8 +12,8 @@ from iotprov.documents.jitp import DocumentError
 from iotprov.documents.located_json import NotJSON, read_json
 from iotprov.documents.validation import check_document
 from iotprov.models import DocumentVersion
-from pki.audit import Actor
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.operators.errors import OperatorError, RemoteFailure
+from pki.record.audit_trail import Actor
 
 Kind = DocumentVersion.Kind
 

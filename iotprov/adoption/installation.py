@@ -12,15 +12,15 @@ from iotprov.authorities import registry as ca_registry
 from iotprov.authorities.registration import record_registration, wanted_of
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.models import CARegistration
-from pki.adoption import adopt, kept_authority, on_record
-from pki.audit import Actor
+from pki.authorities.existing import adopt, kept_authority, on_record
 from pki.conf import pki_settings
-from pki.exceptions import OperatorError, RemoteFailure
-from pki.keys import key_algorithm_name
+from pki.csr.public_keys import key_algorithm_name
+from pki.csr.subjects import name_text
 from pki.models import CertificateAuthority, CertificateProfile
-from pki.names import name_text
+from pki.operators.errors import OperatorError, RemoteFailure
+from pki.record.audit_trail import Actor
 from pki.signers import get_signer
-from pki.signers.secretsmanager import SecretsManagerSigner
+from pki.signers.secretsmanager.signer import SecretsManagerSigner
 
 Purpose = CertificateAuthority.Purpose
 

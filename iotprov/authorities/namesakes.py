@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from iotprov.conf import IoTTarget
 from iotprov.models import CARegistration
+from pki.csr.subjects import name_text
 from pki.models import CertificateAuthority, IssuedCertificate
-from pki.names import name_text
 
 SAME_SUBJECT_LIMIT = 10
 """https://docs.aws.amazon.com/iot/latest/apireference/API_RegisterCACertificate.html"""

@@ -22,13 +22,13 @@ from iotprov.authorities.verification import verification_certificate
 from iotprov.client import is_code
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.models import CARegistration
-from pki import audit
-from pki.audit import Actor
-from pki.authorities import check_ca_certificate
-from pki.exceptions import OperatorError, RemoteFailure
-from pki.keys import key_algorithm_name
+from pki.authorities.lifecycle import check_ca_certificate
+from pki.csr.public_keys import key_algorithm_name
 from pki.models import CertificateAuthority
-from pki.transactions import in_write_transaction
+from pki.operators.errors import OperatorError, RemoteFailure
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
+from pki.record.transactions import in_write_transaction
 
 logger = logging.getLogger(__name__)
 
@@ -190,7 +190,7 @@ def record_registration(
         row.save()
         after = _facts(row)
         if after != before:
-            audit.record(
+            audit_trail.record(
                 "register-ca", actor=actor, target=f"ca:{ca.name}", before=before, after=after
             )
         return row

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from iotprov.client import calling, is_code
 from iotprov.conf import IoTTarget
-from pki.aws import READ_TIMEOUT
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.aws.clients import READ_TIMEOUT
+from pki.operators.errors import OperatorError, RemoteFailure
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
-from pki.intents import BACKDATING
 from pki.models import CertificateAuthority
-from pki.profiles import random_serial_number, signature_hash
+from pki.record.intents import BACKDATING
 from pki.signers import authority_key
+from pki.signers.certificate_contents import random_serial_number, signature_hash
 
 VALIDITY = datetime.timedelta(days=1)
 

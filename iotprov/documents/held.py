@@ -9,7 +9,7 @@ from typing import Any
 
 from iotprov.client import calling, is_code
 from iotprov.conf import IoTTarget, iot_settings
-from pki.exceptions import RemoteFailure
+from pki.operators.errors import RemoteFailure
 
 MAX_VERSIONS = 5
 

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 from collections.abc import Collection
 from pathlib import Path
 
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 PREFIX = "AWS::IoT::Certificate::"
 

@@ -26,8 +26,8 @@ from iotprov.documents.template import (
     Template,
 )
 from iotprov.documents.template_reader import parse_template
-from pki.names import SUBJECT_ATTRIBUTES
-from pki.thing_names import shown
+from pki.csr.subjects import SUBJECT_ATTRIBUTES
+from pki.csr.thing_names import shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from iotprov.documents.placeholders import fill
 from iotprov.documents.planned import PlannedThing, certificate_id, plan_for_subject
 from iotprov.documents.policy_variables import CLIENT_ID, NAME_ATTRIBUTES, resolved, variables_in
 from iotprov.documents.versions import Kind
-from pki import prepared
-from pki.csr import check_csr
-from pki.exceptions import OperatorError
-from pki.names import name_text
+from pki.csr.check import check_csr
+from pki.csr.subjects import name_text
+from pki.operators.errors import OperatorError
+from pki.record import snapshot
 
 Source = x509.Certificate | x509.CertificateSigningRequest
 
@@ -117,7 +117,7 @@ def preview(
 def _identify(source: Source) -> _Identity:
     if isinstance(source, x509.Certificate):
         return _Identity(source.subject, source.issuer, certificate_id(source))
-    profile = prepared.current().profile("")
+    profile = snapshot.current().profile("")
     parsed = check_csr(source.public_bytes(Encoding.DER), profile.rules)
     return _Identity(parsed.subject, profile.authority.certificate.subject, "")
 

@@ -23,10 +23,10 @@ from iotprov.documents.validation import check_document
 from iotprov.documents.versions import Kind, body_for, body_in_force, current, name_of
 from iotprov.models import DocumentPush, DocumentVersion
 from iotprov.models.documents import sha256_of
-from pki import audit
-from pki.audit import Actor
-from pki.exceptions import OperatorError, RemoteFailure
-from pki.transactions import in_write_transaction
+from pki.operators.errors import OperatorError, RemoteFailure
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
+from pki.record.transactions import in_write_transaction
 
 PAUSES_FOR_A_NEW_ROLE = (3, 6, 12)
 """Seconds between tries. IAM takes a while until AWS IoT can assume a role that was just made."""
@@ -300,7 +300,7 @@ def _record_success(
             pushed_at=timezone.now(),
         )
         if outcome.is_changed:
-            audit.record(
+            audit_trail.record(
                 f"push-iot-{kind}",
                 actor=actor,
                 target=f"iot-{kind}:{name_of(kind)}@{target.name}",

@@ -11,7 +11,7 @@ from typing import Any
 
 from iotprov.client import account_of, calling, is_code, partition_of
 from iotprov.conf import IoTTarget, iot_settings
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.operators.errors import OperatorError, RemoteFailure
 
 DESCRIPTION = "Made by the EST server: AWS IoT provisions devices with it (JITP)."
 """Also how we know a role of ours again: one that somebody else made is never changed."""

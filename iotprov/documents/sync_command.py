@@ -8,8 +8,8 @@ from iotprov.conf import IoTTarget, find_target, iot_settings
 from iotprov.documents.push import Outcome, push_everywhere
 from iotprov.documents.validation import problems_of
 from iotprov.documents.versions import Kind, add_version, body_in_force, body_of_file, current
-from pki.commands import REFUSED, REMOTE_FAILURE, OperatorCommand, command_actor, refuse
-from pki.exceptions import RemoteFailure
+from pki.operators.command import REFUSED, REMOTE_FAILURE, OperatorCommand, command_actor, refuse
+from pki.operators.errors import RemoteFailure
 
 
 class SyncCommand(OperatorCommand):

@@ -17,10 +17,10 @@ from iotprov.documents.placeholders import fill
 from iotprov.documents.template_reader import POLICY
 from iotprov.documents.validation import check_document
 from iotprov.models import DocumentVersion
-from pki import audit
-from pki.audit import Actor
-from pki.exceptions import OperatorError
-from pki.transactions import in_write_transaction
+from pki.operators.errors import OperatorError
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
+from pki.record.transactions import in_write_transaction
 
 Kind = DocumentVersion.Kind
 
@@ -89,7 +89,7 @@ def _write_version(kind: str, body: str, actor: Actor, reason: str) -> DocumentV
         reason=reason[:500],
         created_by=actor.name[:200],
     )
-    audit.record(
+    audit_trail.record(
         f"add-iot-{kind}-version",
         actor=actor,
         target=f"iot-{kind}:{name}",

@@ -8,9 +8,9 @@ from iotprov.authorities.registry import RegisteredCA
 from iotprov.conf import IoTTarget
 from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction, Kind
 from iotprov.models import CARegistration
-from pki.exceptions import OperatorError
+from pki.csr.subjects import name_text
 from pki.models import CertificateAuthority
-from pki.names import name_text
+from pki.operators.errors import OperatorError
 
 
 def ca_differences(target: IoTTarget) -> Iterator[Difference]:

@@ -26,9 +26,9 @@ from iotprov.provisioning.registry import (
     Registry,
 )
 from iotprov.provisioning.wanted import Mode
-from pki.exceptions import RemoteFailure
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.models.certificate import IssuedCertificateQuerySet
+from pki.operators.errors import RemoteFailure
 
 State = IssuedCertificate.State
 

@@ -7,7 +7,7 @@ from iotprov.drift.authorities import ca_differences, foreign_ca_differences
 from iotprov.drift.certificates import certificate_differences
 from iotprov.drift.differences import Difference
 from iotprov.drift.documents import policy_differences, template_differences
-from pki.exceptions import OperatorError, remote_failure
+from pki.operators.errors import OperatorError, remote_failure
 
 
 class NotCompared(OperatorError):

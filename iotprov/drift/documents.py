@@ -12,7 +12,7 @@ from iotprov.documents.versions import body_for, current, name_of
 from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction
 from iotprov.drift.differences import Kind as What
 from iotprov.models import DocumentPush, DocumentVersion
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.operators.errors import OperatorError, RemoteFailure
 
 Kind = DocumentVersion.Kind
 

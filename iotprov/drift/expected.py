@@ -14,8 +14,8 @@ from iotprov.drift.listing import CHUNK
 from iotprov.models import CARegistration, Provisioning
 from iotprov.provisioning.registry import ACTIVE, INACTIVE, PENDING_ACTIVATION, REVOKED
 from iotprov.provisioning.wanted import Facts, Goal, Mode, Wanted, wanted
+from pki.csr.thing_names import fold_name
 from pki.models import DenylistEntry, IssuedCertificate
-from pki.thing_names import fold_name
 
 ABSENT = ""
 """The status of a certificate that AWS IoT doesn't know."""

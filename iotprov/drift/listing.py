@@ -17,7 +17,7 @@ from django.utils import timezone
 from iotprov.client import calling, is_code
 from iotprov.drift.paced import PacedRegistry
 from iotprov.provisioning.registry import NOT_FOUND, Registry
-from pki.exceptions import RemoteFailure
+from pki.operators.errors import RemoteFailure
 
 PAGE = 250
 """The most that AWS gives at a time."""

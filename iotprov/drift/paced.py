@@ -7,7 +7,7 @@ from typing import TypeVar
 from iotprov.conf import IoTTarget
 from iotprov.provisioning.pacing import Pace
 from iotprov.provisioning.registry import Registry
-from pki.exceptions import RemoteFailure
+from pki.operators.errors import RemoteFailure
 
 TRIES = 5
 """How often a question is asked that AWS throttles."""

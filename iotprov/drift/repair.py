@@ -7,11 +7,11 @@ from iotprov.drift.differences import Difference, Kind
 from iotprov.models import CARegistration, DocumentVersion
 from iotprov.provisioning.outbox import enqueue
 from iotprov.provisioning.worker import Drained, drain
-from pki import audit
-from pki.audit import Actor
-from pki.exceptions import OperatorError
 from pki.models import CertificateAuthority
-from pki.transactions import in_write_transaction
+from pki.operators.errors import OperatorError
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
+from pki.record.transactions import in_write_transaction
 
 BATCH = 100
 """Certificates whose rows of the outbox are written in a transaction."""
@@ -79,7 +79,7 @@ class Repair:
         self._waiting = []
 
     def _record(self, difference: Difference) -> None:
-        audit.record(
+        audit_trail.record(
             "repair-drift",
             actor=self._actor,
             target=f"{difference.kind.name.lower()}:{difference.name}@{self._target.name}",

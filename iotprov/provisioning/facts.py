@@ -5,7 +5,7 @@ import uuid
 
 from iotprov.models import CARegistration
 from iotprov.provisioning.wanted import Facts, Mode, State
-from pki.denylist import Subjects, entries_naming
+from pki.denylist.entries import Subjects, entries_naming
 from pki.models import DenylistEntry, IssuedCertificate
 
 MOST_PREDECESSORS = 5

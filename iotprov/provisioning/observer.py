@@ -4,9 +4,9 @@ import uuid
 
 from iotprov.provisioning import outbox
 from iotprov.provisioning.wanted import Mode, end_of_use, is_told_of
-from pki.denylist import certificates_named
+from pki.denylist.entries import certificates_named
 from pki.models import IssuedCertificate
-from pki.observers import CertificateObserver
+from pki.record.observers import CertificateObserver
 
 
 class OutboxWriter(CertificateObserver):

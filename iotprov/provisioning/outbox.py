@@ -20,11 +20,11 @@ from django.utils import timezone
 from iotprov.conf import iot_settings
 from iotprov.models import Provisioning
 from iotprov.provisioning.prospects import MOST_ATTEMPTS, Prospect, pause_before_next, prospect_of
-from pki import audit, sql
-from pki.audit import Actor
-from pki.exceptions import OperatorError
-from pki.models import CertificateProfile, IssuedCertificate
-from pki.transactions import in_write_transaction
+from pki.models import CertificateProfile, IssuedCertificate, hot_path_sql
+from pki.operators.errors import OperatorError
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
+from pki.record.transactions import in_write_transaction
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Outcome:
 def enqueue_new(certificate_id: uuid.UUID) -> None:
     """Say at each target that AWS IoT must be told of a certificate issued in this transaction."""
     for target in iot_settings().targets:
-        sql.insert(Provisioning(certificate_id=certificate_id, target=target.name))
+        hot_path_sql.insert(Provisioning(certificate_id=certificate_id, target=target.name))
 
 
 def enqueue(
@@ -90,7 +90,7 @@ def enqueue(
             row = Provisioning.objects.filter(certificate_id=certificate_id, target=name)
             changes = _grown(now) | ({"is_urgent": True} if is_urgent else {})
             if not row.update(**changes):
-                sql.insert(
+                hot_path_sql.insert(
                     Provisioning(certificate_id=certificate_id, target=name, is_urgent=is_urgent)
                 )
 
@@ -113,7 +113,7 @@ def schedule(certificate_id: uuid.UUID, at: datetime.datetime) -> None:
         parked = row.filter(state=State.PARKED)
         if parked.update(**_grown(timezone.now()) | {"next_attempt_at": at}) or row.exists():
             continue
-        sql.insert(
+        hot_path_sql.insert(
             Provisioning(
                 certificate_id=certificate_id,
                 target=target.name,
@@ -340,7 +340,7 @@ def _decide(
     def write() -> None:
         before = Provisioning.objects.select_related("certificate").get(pk=row.pk)
         Provisioning.objects.filter(pk=row.pk).update(**changes)
-        audit.record(
+        audit_trail.record(
             action,
             actor=actor,
             target=f"provisioning:{before.certificate.serial_number} at {before.target}",

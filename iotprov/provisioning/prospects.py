@@ -4,7 +4,7 @@ import datetime
 import random
 from enum import Enum
 
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.operators.errors import OperatorError, RemoteFailure
 
 MOST_ATTEMPTS = 5
 """After as many failures that nobody's waiting mends, a row is parked."""
@@ -35,7 +35,7 @@ _LONGEST_PAUSE = {
 }  # seconds
 
 # AWS looked at what this row asks for, and will say the same of it each time. LimitExceeded, which
-# pki.aws takes for a throttle, says here that ten policies are attached already.
+# pki.aws.clients takes for a throttle, says here that ten policies are attached already.
 _OF_THE_ROW = frozenset(
     {
         "DifferentCertificate",  # iotprov.provisioning.registry's own

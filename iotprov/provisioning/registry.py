@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from iotprov.client import calling, is_code
 from iotprov.conf import IoTTarget
 from iotprov.documents.planned import certificate_id
-from pki.aws import READ_TIMEOUT
-from pki.exceptions import RemoteFailure
+from pki.aws.clients import READ_TIMEOUT
+from pki.operators.errors import RemoteFailure
 
 ACTIVE = "ACTIVE"
 INACTIVE = "INACTIVE"

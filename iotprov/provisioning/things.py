@@ -8,7 +8,7 @@ from iotprov.documents.jitp import TemplateError
 from iotprov.documents.planned import PlannedThing
 from iotprov.documents.template import Override
 from iotprov.provisioning.registry import EXISTS, NOT_FOUND, Registry, missing
-from pki.exceptions import RemoteFailure
+from pki.operators.errors import RemoteFailure
 
 
 def find_thing(registry: Registry, name: str) -> dict[str, Any] | None:

@@ -27,15 +27,16 @@ from iotprov.provisioning.prospects import Prospect, prospect_of
 from iotprov.provisioning.registration import Registration
 from iotprov.provisioning.registry import Registry
 from iotprov.provisioning.wanted import is_told_of, wanted
-from pki.exceptions import OperatorError, PKIError
+from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
+from pki.operators.errors import OperatorError
 
 logger = logging.getLogger(__name__)
 
 REQUEST_PATIENCE = 2
 """Read timeout of each call while a device waits, seconds; nothing is repeated."""
 WORKER_PATIENCE = 4
-"""The same in a worker. Below ``pki.aws.READ_TIMEOUT``: repeating is the outbox's own business."""
+"""The same in a worker; less than ``pki.aws.clients.READ_TIMEOUT``, since the outbox repeats."""
 ROW_SECONDS = 60.0
 """No call begins later than this after its row was leased: well within ``outbox.LEASE``."""
 FAILURES_TO_LEAVE = 3

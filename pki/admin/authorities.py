@@ -20,11 +20,11 @@ from pki.admin.downloads import Download, file_name, pem_text
 from pki.admin.facts import FactAdmin
 from pki.admin.operations import Done, Operation, ReasonForm
 from pki.admin.search import Term
-from pki.audit import Actor
-from pki.authorities import make_successor
-from pki.crl import LIFETIME, make_crl
-from pki.exceptions import OperatorError
+from pki.authorities.lifecycle import make_successor
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
+from pki.operators.errors import OperatorError
+from pki.record.audit_trail import Actor
+from pki.revocation.crl import LIFETIME, make_crl
 from pki.signers import KeySigner, get_signer
 
 Status = CertificateAuthority.Status

@@ -21,7 +21,7 @@ from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.revocation import DenyDevice, Revoke, SettleIntents, revoke_selected
 from pki.admin.search import Term, starts_with
-from pki.denylist import Subjects, entries_naming
+from pki.denylist.entries import Subjects, entries_naming
 from pki.models import AuditEvent, IssuedCertificate
 
 _CERTIFICATE = "certificate:"  # before the serial number in an audit row's target

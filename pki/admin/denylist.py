@@ -15,11 +15,11 @@ from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.operations import Done, Operation, ReasonForm
 from pki.admin.search import Term, starts_with
-from pki.audit import Actor
-from pki.denylist import allow, deny
-from pki.denylist_values import normalize
-from pki.exceptions import OperatorError
+from pki.denylist.entries import allow, deny
+from pki.denylist.values import normalize
 from pki.models import DenylistEntry, IssuedCertificate
+from pki.operators.errors import OperatorError
+from pki.record.audit_trail import Actor
 
 Kind = DenylistEntry.Kind
 

@@ -21,8 +21,9 @@ from django.utils.safestring import SafeString
 from django.views.generic import FormView
 
 from pki.admin.display import list_of, page_of, visible
-from pki.audit import Actor
-from pki.exceptions import OperatorError, PKIError
+from pki.exceptions import PKIError
+from pki.operators.errors import OperatorError
+from pki.record.audit_trail import Actor
 
 if TYPE_CHECKING:
     from pki.admin.facts import FactAdmin

@@ -14,12 +14,12 @@ from pki.admin.display import EMPTY, chip, flag, link, list_of, minute, moment, 
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter
 from pki.admin.operations import Done, Operation
-from pki.audit import Actor
-from pki.key_algorithms import KEY_ALGORITHMS
+from pki.csr.key_algorithms import KEY_ALGORITHMS
+from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
-from pki.names import SUBJECT_ATTRIBUTES
-from pki.profile_versions import add_profile, change_profile
-from pki.transactions import in_write_transaction
+from pki.record.audit_trail import Actor
+from pki.record.profile_versions import add_profile, change_profile
+from pki.record.transactions import in_write_transaction
 
 _LABELS = {
     "ca": "CA",

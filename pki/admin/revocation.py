@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from pki.admin.operations import Done, Operation, SelectedOperation
-from pki.audit import Actor
-from pki.intents import ABANDONED_AFTER, settle_intents
 from pki.models import DenylistEntry, IssuedCertificate
-from pki.revocation import REASONS, revoke_certificate
+from pki.record.audit_trail import Actor
+from pki.record.intents import ABANDONED_AFTER, settle_intents
+from pki.revocation.revoke import REASONS, revoke_certificate
 
 if TYPE_CHECKING:
     from pki.admin.facts import FactAdmin

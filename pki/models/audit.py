@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 from django.db import models
 from django.utils import timezone
 
-from pki import sql
+from pki.models import hot_path_sql
 from pki.models.fields import IdentifierField, Sha256Field
 
 
@@ -26,7 +26,7 @@ class AuditEvent(models.Model):
 
     Every process thread writes a chain of its own (``chain``, ``position``), so that enrollments
     never wait for each other; the first row of a chain carries the hash of the chain that was
-    opened before it (``pki.audit`` has the rules, ``audit_verify`` checks them).
+    opened before it (``pki.record.audit_trail`` has the rules, ``audit_verify`` checks them).
     """
 
     id = IdentifierField()
@@ -60,7 +60,7 @@ class AuditEvent(models.Model):
         """Add the row; raises ``TypeError`` for a row that exists already."""
         if not self._state.adding:
             raise TypeError("the audit trail is append-only: rows can't be changed")
-        sql.insert(self)
+        hot_path_sql.insert(self)
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refused: the trail is append-only."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.utils import timezone
 
+from pki.csr.thing_names import fold_name
 from pki.models.authority import CertificateAuthority
 from pki.models.fields import IdentifierField, Sha256Field, UniqueOrNullField
 from pki.models.profile import CertificateProfile
-from pki.thing_names import fold_name
 
 if TYPE_CHECKING:
     from cryptography import x509

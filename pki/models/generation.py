@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import F
 
-from pki import sql
+from pki.models import hot_path_sql
 
 
 class Generation(models.Model):
@@ -30,5 +30,7 @@ class Generation(models.Model):
     @classmethod
     def current(cls) -> int:
         """The number now; 0 while there is neither CA nor profile."""
-        rows = sql.fetch_values("SELECT number FROM pki_generation WHERE id = %s", [cls.ROW])
+        rows = hot_path_sql.fetch_values(
+            "SELECT number FROM pki_generation WHERE id = %s", [cls.ROW]
+        )
         return rows[0][0] if rows else 0

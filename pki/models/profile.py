@@ -6,7 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils import timezone
 
-from pki.key_algorithms import KEY_ALGORITHMS
+from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.models.authority import CertificateAuthority
 from pki.models.fields import IdentifierField
 from pki.models.generation import Generation
@@ -47,7 +47,7 @@ class CertificateProfile(models.Model):
     """
 
     class IdentityRule(models.TextChoices):
-        """Ties what a client may ask for to who it is (see ``pki.identity``)."""
+        """Ties what a client may ask for to who it is (see ``pki.issuance.name_rules``)."""
 
         FIRST_USE = "first-use", "First use: a name belongs to the client that first enrolled it"
         SAME_CN = "same-cn", "Same CN: only the client certificate's own common name"

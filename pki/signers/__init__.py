@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 from django.utils.module_loading import import_string
 
 from pki.conf import pki_settings
-from pki.exceptions import OperatorError, RemoteFailure, SignerUnavailable
+from pki.exceptions import SignerUnavailable
+from pki.operators.errors import OperatorError, RemoteFailure
 from pki.signers.base import KeptAuthority, KeySigner, Signer
 
 if TYPE_CHECKING:  # signers may be imported by settings, before the models can be

@@ -13,10 +13,15 @@ from typing import ClassVar
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
+from pki.csr.public_keys import generate_private_key, public_key_sha256
 from pki.exceptions import SignerUnavailable
-from pki.keys import generate_private_key, public_key_sha256
-from pki.profiles import Issuer, SigningRequest, build_certificate, signature_hash
 from pki.reasons import Reason
+from pki.signers.certificate_contents import (
+    Issuer,
+    SigningRequest,
+    build_certificate,
+    signature_hash,
+)
 
 
 class Signer(ABC):
@@ -30,7 +35,7 @@ class Signer(ABC):
         """Return the signed certificate.
 
         Raises ``SignerRefused`` when the PKI says no, ``SignerUnavailable`` when it can't be
-        reached. The caller checks what comes back (``pki.issuance``).
+        reached. The caller checks what comes back (``pki.issuance.issue``).
         """
 
     @abstractmethod
@@ -91,7 +96,7 @@ class KeySigner(Signer):
         """
 
     def create_key(self, name: str, key_algorithm: str) -> str:
-        """Make a key of ``pki.keys.KEY_ALGORITHMS`` for a new CA; returns its reference.
+        """Make a key of ``pki.csr.public_keys.KEY_ALGORITHMS`` for a new CA; returns its reference.
 
         Raises ``OperatorError`` as ``store`` does, or for an algorithm that the signer lacks.
         """

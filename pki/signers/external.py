@@ -23,17 +23,13 @@ from cryptography import x509
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
+from pki.aws.secrets import REFRESH_SECONDS, SecretCache, SecretValue
 from pki.conf import pki_settings
-from pki.exceptions import (
-    OperatorError,
-    RemoteFailure,
-    SignerRefused,
-    SignerUnavailable,
-)
-from pki.profiles import Issuer, SigningRequest
+from pki.exceptions import SignerRefused, SignerUnavailable
+from pki.operators.errors import OperatorError, RemoteFailure
 from pki.reasons import Reason
-from pki.secret_store import REFRESH_SECONDS, SecretCache, SecretValue
 from pki.signers.base import Signer
+from pki.signers.certificate_contents import Issuer, SigningRequest
 
 logger = logging.getLogger(__name__)
 

@@ -22,8 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
 from django.views.decorators.debug import sensitive_variables
 
 from pki.conf import pki_settings
-from pki.exceptions import OperatorError, SignerUnavailable
-from pki.files import write_new
+from pki.exceptions import SignerUnavailable
+from pki.operators.errors import OperatorError
+from pki.operators.files import write_new
 from pki.reasons import Reason
 from pki.signers.base import KeySigner
 

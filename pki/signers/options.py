@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 
 
 class Options:

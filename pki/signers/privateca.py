@@ -25,12 +25,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki import aws
-from pki.exceptions import OperatorError, RemoteFailure, SignerRefused, SignerUnavailable
-from pki.keys import public_key_sha256
-from pki.profiles import Issuer, SigningRequest, serial_number_text, signature_hash
+from pki.aws import clients as aws
+from pki.csr.public_keys import public_key_sha256
+from pki.exceptions import SignerRefused, SignerUnavailable
+from pki.operators.errors import OperatorError, RemoteFailure
 from pki.reasons import Reason
 from pki.signers.base import Signer
+from pki.signers.certificate_contents import (
+    Issuer,
+    SigningRequest,
+    serial_number_text,
+    signature_hash,
+)
 from pki.signers.options import Options
 
 logger = logging.getLogger(__name__)
@@ -232,7 +238,7 @@ def _requested_san(
 
 
 def _general_name(name: x509.GeneralName) -> dict[str, str]:
-    """A name of the two kinds that a profile allows (``pki.san``)."""
+    """A name of the two kinds that a profile allows (``pki.csr.san``)."""
     if isinstance(name, x509.DNSName):
         return {"DnsName": name.value}
     if isinstance(name, x509.UniformResourceIdentifier):

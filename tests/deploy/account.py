@@ -5,8 +5,8 @@ import json
 import zipfile
 from pathlib import Path
 
-from pki import aws
-from pki.audit import Actor
+from pki.aws import clients as aws
+from pki.record.audit_trail import Actor
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"

@@ -11,8 +11,8 @@ from estserver.deploy.roles import function_role
 from estserver.deploy.steps import carry_out
 from estserver.deploy.truststore_pushes import record_first_activation
 from estserver.deploy.truststore_steps import FirstTruststore
-from pki import aws
-from pki.authorities import import_authority
+from pki.authorities.lifecycle import import_authority
+from pki.aws import clients as aws
 from pki.models import CertificateAuthority
 from tests.builders import make_ca
 from tests.deploy import moto_gaps, moto_lambda

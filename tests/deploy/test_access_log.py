@@ -5,7 +5,7 @@ import json
 from estserver.deploy.logs import AccessLog, LogGroup, access_log_format
 from estserver.deploy.roles import GatewayAccount
 from estserver.deploy.steps import intentions
-from pki import aws
+from pki.aws import clients as aws
 from tests.deploy.account import CONFIG, stage
 
 

@@ -2,7 +2,7 @@
 
 from estserver.deploy.alarms import Alarms, alarms
 from estserver.deploy.steps import intentions
-from pki import aws
+from pki.aws import clients as aws
 from tests.deploy.account import ACCOUNT, CONFIG, REGION
 
 

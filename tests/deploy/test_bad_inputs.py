@@ -16,7 +16,7 @@ from estserver.deploy.recipe import finishing, preparation, removable
 from estserver.deploy.status import status
 from estserver.deploy.steps import StepFailed, carry_out, intentions, take_away
 from estserver.deploy.truststore_steps import FirstTruststore
-from pki import aws
+from pki.aws import clients as aws
 from tests.aws_faults import Refusal, aws_calls, failing
 from tests.deploy import moto_gaps
 from tests.deploy.account import ACM, CONFIG, DOMAIN, zappa_deploy

@@ -5,8 +5,8 @@ from botocore.stub import Stubber
 
 from estserver.deploy.calls import PACES, Answer, Call, ask, ask_if_any
 from estserver.deploy.compare import covers, same_policy
-from pki import aws
-from pki.exceptions import RemoteFailure
+from pki.aws import clients as aws
+from pki.operators.errors import RemoteFailure
 
 
 @pytest.fixture

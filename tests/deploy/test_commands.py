@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from estserver.deploy import zappa_settings
-from pki import aws
+from pki.aws import clients as aws
 from tests.deploy.account import CONFIG, DOMAIN
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -4,7 +4,7 @@ import pytest
 
 from estserver.deploy.dns import AliasRecords
 from estserver.deploy.steps import StepFailed
-from pki import aws
+from pki.aws import clients as aws
 
 
 @pytest.fixture

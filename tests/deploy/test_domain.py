@@ -6,8 +6,8 @@ from botocore.stub import Stubber
 from estserver.deploy.deployment import check_deployment
 from estserver.deploy.domain import CustomDomain, RootMapping
 from estserver.deploy.steps import StepFailed, carry_out, intentions
-from pki import aws
-from pki.exceptions import OperatorError
+from pki.aws import clients as aws
+from pki.operators.errors import OperatorError
 from tests.deploy import moto_gaps
 from tests.deploy.account import ACCOUNT, ACM, CONFIG, DOMAIN, REGION
 

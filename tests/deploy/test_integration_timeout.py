@@ -8,7 +8,7 @@ from estserver.deploy.integration_timeout import IntegrationTimeout
 from estserver.deploy.lockdown import Lockdown
 from estserver.deploy.recipe import finishing
 from estserver.deploy.steps import StepFailed, carry_out, intentions
-from pki import aws
+from pki.aws import clients as aws
 from tests.aws_faults import Refusal, aws_calls, failing
 from tests.deploy.account import CONFIG
 

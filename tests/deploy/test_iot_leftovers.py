@@ -6,7 +6,7 @@ from botocore.stub import Stubber
 from estserver.deploy.iot_leftovers import IoTLeftovers
 from estserver.deploy.recipe import removable
 from estserver.deploy.steps import intentions, take_away
-from pki import aws
+from pki.aws import clients as aws
 from tests.deploy.account import ACCOUNT, REGION
 
 IOT = f"arn:aws:iot:{REGION}:{ACCOUNT}"

@@ -8,7 +8,7 @@ from estserver.deploy.calls import ask
 from estserver.deploy.lockdown import Lockdown, Throttling
 from estserver.deploy.steps import StepFailed, carry_out, intentions
 from estserver.deploy.zappa_stage import AdminEndpoint
-from pki import aws
+from pki.aws import clients as aws
 from tests.deploy.account import ACCOUNT, ACM, DOMAIN, REGION, rest_api, stage
 
 WITHOUT_ADMIN_DOMAIN = f"""

@@ -5,8 +5,8 @@ import pytest
 from estserver.deploy import run
 from estserver.deploy.recipe import finishing, preparation
 from estserver.deploy.steps import StepFailed, carry_out
-from pki import aws
-from pki.exceptions import remote_failure
+from pki.aws import clients as aws
+from pki.operators.errors import remote_failure
 from tests.aws_faults import Fault, failing
 from tests.deploy.account import DOMAIN, zappa_deploy
 from tests.deploy.test_bad_inputs import AGAIN, QUIET, fails

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from iotprov.documents.role import trust_policy
-from pki import aws
+from pki.aws import clients as aws
 from tests.builders import make_ca
 from tests.deploy import moto_iot
 from tests.deploy.account import ACCOUNT

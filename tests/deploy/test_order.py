@@ -9,8 +9,8 @@ from estserver.deploy.lambda_signers import defaulted_signers, for_lambda
 from estserver.deploy.steps import intentions
 from estserver.deploy.truststore_pushes import active_version
 from estserver.deploy.truststore_record import last_activated, pushes_here
-from pki import aws
-from pki.exceptions import OperatorError
+from pki.aws import clients as aws
+from pki.operators.errors import OperatorError
 from tests.deploy.account import CONFIG, DOMAIN, zappa_deploy
 
 pytestmark = pytest.mark.django_db(transaction=True)

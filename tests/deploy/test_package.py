@@ -13,7 +13,7 @@ from estserver.deploy.elf import MAGIC, SharedObject
 from estserver.deploy.package_lock import read_lock, stage_requirements
 from estserver.deploy.package_runtime import Runtime
 from estserver.deploy.package_zip import LIMIT, check_package
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 from tests.deploy.packages import PASSWORD, ROOT, RUNTIME
 
 pytestmark = pytest.mark.deploy

@@ -12,7 +12,7 @@ from estserver.deploy.package_lock import read_lock, stage_requirements
 from estserver.deploy.package_runtime import Runtime, find_python
 from estserver.deploy.package_tree import lay_out
 from estserver.deploy.zappa_hooks import _check_settings
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 from tests.deploy.packages import ROOT, RUNTIME
 
 LOCK = """\

@@ -11,7 +11,7 @@ from estserver.deploy.statements import allow, document
 from estserver.deploy.steps import take_away
 from iotprov.conf import IoTTarget
 from iotprov.documents.role import ensure_role
-from pki import aws
+from pki.aws import clients as aws
 from tests.aws_faults import aws_calls
 from tests.deploy.account import CONFIG
 from tests.deploy.test_deployer import REGISTRATION_POLICY, actions

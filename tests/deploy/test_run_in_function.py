@@ -12,8 +12,8 @@ from estserver import lambda_admin
 from estserver.deploy.admin_function import CALLER_KEY, COMMAND_KEY, LAMBDA_MAXIMUM, run_in_function
 from estserver.deploy.setting_up import set_up
 from estserver.deploy.steps import StepFailed
-from pki import aws
-from pki.exceptions import OperatorError, RemoteFailure, remote_failure
+from pki.aws import clients as aws
+from pki.operators.errors import OperatorError, RemoteFailure, remote_failure
 
 FUNCTION = "est-server-admin"
 CALLER = "arn:aws:sts::123456789012:user/moto"

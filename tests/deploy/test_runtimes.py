@@ -15,7 +15,7 @@ from bench.load import make_csr
 from estserver.config_types import LambdaRuntime
 from estserver.deploy.elf import MAGIC, SharedObject
 from estserver.deploy.package_runtime import Runtime, find_python
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 from tests.deploy.functions import admin_answers, first_answer, get
 from tests.deploy.packages import RUNTIME, unpacked_package
 from tests.interop.server import Installation

@@ -9,8 +9,8 @@ from estserver.deploy.roles import function_role
 from estserver.deploy.secrets_kept import CAKeys, Secrets
 from estserver.deploy.steps import Blocked, StepFailed, carry_out, intentions
 from estserver.deploy.zappa_stage import ZappaStage
-from pki import aws
-from pki.exceptions import OperatorError
+from pki.aws import clients as aws
+from pki.operators.errors import OperatorError
 from tests.deploy.account import CONFIG, DOMAIN, REGION
 
 # Zappa's own part

@@ -29,9 +29,9 @@ from estserver.deploy.truststore_pushes import (
 )
 from estserver.deploy.truststore_record import last_activated, pushes_here
 from estserver.models import TruststorePush
-from pki import aws
-from pki.exceptions import OperatorError
+from pki.aws import clients as aws
 from pki.models import AuditEvent, CertificateAuthority
+from pki.operators.errors import OperatorError
 from tests.builders import make_ca
 from tests.deploy import moto_gaps
 from tests.deploy.account import DOMAIN, TESTER

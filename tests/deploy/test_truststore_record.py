@@ -15,9 +15,9 @@ from estserver.deploy.truststore_object import OBJECT_KEY
 from estserver.deploy.truststore_pushes import active_version
 from estserver.deploy.truststore_record import as_json, from_json, last_activated, pushes_here
 from estserver.models import TruststorePush
-from pki import aws
-from pki.exceptions import OperatorError
+from pki.aws import clients as aws
 from pki.models import AuditEvent
+from pki.operators.errors import OperatorError
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.deploy.test_deployer import action_of, actions
 

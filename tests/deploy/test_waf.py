@@ -1,7 +1,7 @@
 """The access list in front of both APIs."""
 
 from estserver.deploy.waf import COUNTED, WebAcl, WebAclAssociation, rules
-from pki import aws
+from pki.aws import clients as aws
 from tests.deploy.account import CONFIG
 
 

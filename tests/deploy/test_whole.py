@@ -10,8 +10,8 @@ from estserver.deploy.roles import provisioning_role
 from estserver.deploy.status import exit_code, status
 from estserver.deploy.steps import StepFailed, carry_out, intentions, take_away
 from estserver.deploy.truststore_pushes import record_first_activation
-from pki import aws
-from pki.exceptions import RemoteFailure, remote_failure
+from pki.aws import clients as aws
+from pki.operators.errors import RemoteFailure, remote_failure
 from tests.deploy.account import DOMAIN, TESTER, world, zappa_deploy
 
 pytestmark = pytest.mark.django_db(transaction=True)

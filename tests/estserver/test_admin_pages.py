@@ -19,14 +19,14 @@ from estserver.models import PendingHook
 from estserver.urls.est import urlpatterns as est_urls
 from iotprov.documents.versions import add_version
 from iotprov.models import CARegistration, DocumentPush, DocumentVersion, Provisioning
-from pki import audit
 from pki.admin.display import visible
 from pki.admin.downloads import csv_cell
-from pki.audit import Actor
-from pki.authorities import make_successor
-from pki.crl import make_crl
-from pki.denylist import deny
+from pki.authorities.lifecycle import make_successor
+from pki.denylist.entries import deny
 from pki.models import CertificateAuthority, DenylistEntry, IssuedCertificate
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
+from pki.revocation.crl import make_crl
 from tests.builders import make_csr, make_key
 from tests.est_client import BASE
 from tests.iotprov.samples import POLICY
@@ -63,7 +63,7 @@ def furnished(est_client, device_ca):
     for number, value in enumerate(HOSTILE):
         deny("name", f"hostile-{number}", reason=value, actor=OPERATOR)
         DenylistEntry.objects.create(kind="name", value=value, reason=value, created_by=value)
-        audit.record("refuse-enroll", actor=OPERATOR, target=f"thing:{value}", reason=value)
+        audit_trail.record("refuse-enroll", actor=OPERATOR, target=f"thing:{value}", reason=value)
     PendingHook.objects.create(certificate=rows.get(), last_error=HOSTILE[0])
     make_successor(device_ca, actor=OPERATOR, reason=HOSTILE[1])
     make_crl(device_ca)
@@ -310,11 +310,11 @@ def test_the_trail_is_exported_as_the_list_shows_it(alice, furnished):
         json.loads(line) for line in alice.get(url, {"kind": "denylist"}).getvalue().splitlines()
     ]
 
-    assert len(whole) == audit.verify()[0]
+    assert len(whole) == audit_trail.verify()[0]
     assert {event["action"] for event in denials} == {"deny"}
     assert len(denials) == len(HOSTILE)
     assert HOSTILE[2] in [event["reason"] for event in denials]
-    heads = {event["hash"] for event in whole} | {audit.GENESIS}
+    heads = {event["hash"] for event in whole} | {audit_trail.GENESIS}
     assert {event["previous_hash"] for event in whole} <= heads
 
 

@@ -12,7 +12,7 @@ from estserver.deploy.alarms import alarms
 from estserver.logs import JSONFormatter
 from estserver.measures import measures
 from iotprov.models import Provisioning
-from pki.denylist import deny
+from pki.denylist.entries import deny
 from pki.models import CertificateAuthority
 from tests.builders import make_csr
 from tests.conftest import TESTER

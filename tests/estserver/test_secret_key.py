@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from estserver import secret_key as module
 from estserver.secret_key import VARIABLE, ensure_secret_key, secret_key
-from pki.exceptions import OperatorError
+from pki.operators.errors import OperatorError
 from tests.secrets_manager import get, put, secrets_manager
 
 NAME = "est/secret-key"

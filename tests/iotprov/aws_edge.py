@@ -19,8 +19,8 @@ from moto.iam import models
 from moto.iot.models import iot_backends
 
 from iotprov.authorities.registry import COURTESY_SECONDS
-from pki import aws
-from pki.aws import HERE, READ_TIMEOUT
+from pki.aws import clients as aws
+from pki.aws.clients import HERE, READ_TIMEOUT
 
 TIMEOUT = "timeout"
 

@@ -64,7 +64,7 @@ def main():
 
     django.setup()
     from iotprov.provisioning.worker import WORKER_PATIENCE
-    from pki import aws
+    from pki.aws import clients as aws
 
     client = aws.client("iot", patience=WORKER_PATIENCE)  # made once; it hasn't connected yet
     for line in sys.stdin:

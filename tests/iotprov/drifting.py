@@ -11,7 +11,7 @@ from iotprov.conf import IoTTarget
 from iotprov.documents.push import push
 from iotprov.drift import NotCompared, Repair, drift
 from iotprov.models import DocumentVersion
-from pki.authorities import import_authority
+from pki.authorities.lifecycle import import_authority
 from pki.models import CertificateAuthority
 from tests import aws_faults
 from tests.builders import make_ca, make_csr, make_key

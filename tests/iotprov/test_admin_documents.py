@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from iotprov.conf import IoTTarget
 from iotprov.models import DocumentPush, DocumentVersion
-from pki import aws
+from pki.aws import clients as aws
 from pki.models import AuditEvent
 from tests.builders import make_csr, make_key
 from tests.iotprov.aws_edge import TIMEOUT, AWSEdge, aws_edge

@@ -13,7 +13,7 @@ from django.utils import timezone
 from iotprov.admin.provisioning import ProvisioningAdmin
 from iotprov.models import Provisioning
 from pki.models import AuditEvent, IssuedCertificate
-from pki.revocation import revoke_certificate
+from pki.revocation.revoke import revoke_certificate
 from tests.aws_faults import ALWAYS, Fault, Refusal, aws_calls, failing
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER

@@ -18,8 +18,8 @@ from iotprov.adoption.lines import State
 from iotprov.conf import IoTTarget
 from iotprov.documents import versions
 from iotprov.models import CARegistration, DocumentVersion
-from pki import aws
-from pki.bootstrap import bootstrap_cas
+from pki.authorities.bootstrap import bootstrap_cas
+from pki.aws import clients as aws
 from pki.conf import DeviceCAPlan, ProfilePlan
 from pki.models import AuditEvent, CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.signers import get_signer

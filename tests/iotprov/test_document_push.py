@@ -11,11 +11,11 @@ from iotprov.documents.jitp import DocumentError
 from iotprov.documents.push import diff, pending_targets, push, push_everywhere
 from iotprov.documents.versions import add_version, filled
 from iotprov.models import DocumentPush, DocumentVersion
-from pki import aws
-from pki.audit import Actor
-from pki.aws import Place
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.aws import clients as aws
+from pki.aws.clients import Place
 from pki.models import AuditEvent
+from pki.operators.errors import OperatorError, RemoteFailure
+from pki.record.audit_trail import Actor
 from tests.iotprov.aws_edge import TIMEOUT, AWSEdge, aws_edge
 from tests.iotprov.samples import POLICY, TEMPLATE, template
 

@@ -16,9 +16,9 @@ from iotprov.documents.versions import (
     roll_back,
 )
 from iotprov.models import DocumentVersion
-from pki.audit import Actor
-from pki.exceptions import OperatorError
 from pki.models import AuditEvent
+from pki.operators.errors import OperatorError
+from pki.record.audit_trail import Actor
 from tests.iotprov.samples import POLICY, TEMPLATE, policy, template
 
 Kind = DocumentVersion.Kind

@@ -11,10 +11,10 @@ from iotprov.documents.role import trust_policy
 from iotprov.documents.versions import add_version
 from iotprov.drift import Direction, Kind
 from iotprov.models import DocumentPush, DocumentVersion, Provisioning
-from pki.denylist import deny
-from pki.exceptions import OperatorError
+from pki.denylist.entries import deny
 from pki.models import AuditEvent, IssuedCertificate
-from pki.revocation import revoke_certificate
+from pki.operators.errors import OperatorError
+from pki.revocation.revoke import revoke_certificate
 from tests.builders import make_ca, make_certificate
 from tests.conftest import TESTER
 from tests.iotprov.cloud import POLICY, Held, active, settle_all

@@ -12,10 +12,10 @@ from iotprov.conf import IoTTarget
 from iotprov.drift import Direction
 from iotprov.drift.authorities import ca_differences, foreign_ca_differences
 from iotprov.models import CARegistration
-from pki import aws
-from pki.authorities import make_successor
-from pki.exceptions import RemoteFailure
+from pki.authorities.lifecycle import make_successor
+from pki.aws import clients as aws
 from pki.models import CertificateAuthority
+from pki.operators.errors import RemoteFailure
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.builders import make_ca
 from tests.conftest import TESTER

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from iotprov import client as iot_client
 from iotprov.conf import IoTTarget
 from iotprov.models import Provisioning
-from pki.denylist import deny
+from pki.denylist.entries import deny
 from pki.models import AuditEvent
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.conftest import TESTER

@@ -16,10 +16,10 @@ from iotprov.drift.listing import CHUNK, PAGE, Listed, new_listing
 from iotprov.models import CARegistration
 from iotprov.provisioning.facts import read_facts
 from iotprov.provisioning.wanted import wanted
-from pki.denylist import deny
+from pki.denylist.entries import deny
 from pki.models import DenylistEntry, IssuedCertificate
 from pki.models.fields import new_identifier
-from pki.revocation import revoke_certificate
+from pki.revocation.revoke import revoke_certificate
 from tests.conftest import TESTER
 from tests.iotprov.cloud import settle_all
 from tests.iotprov.drifting import agreed, found, listing_edge

@@ -9,8 +9,8 @@ import pytest
 from iotprov import client as iot_client
 from iotprov.models import Provisioning
 from iotprov.provisioning import worker
-from pki.denylist import allow, deny
-from pki.revocation import revoke_certificate
+from pki.denylist.entries import allow, deny
+from pki.revocation.revoke import revoke_certificate
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER

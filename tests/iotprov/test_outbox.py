@@ -15,9 +15,9 @@ from iotprov.provisioning.pacing import BURST, DEFAULT_RATE, SHARE, Breaker, Pac
 from iotprov.provisioning.prospects import MOST_ATTEMPTS, Prospect, pause_before_next, prospect_of
 from iotprov.provisioning.registry import HeldCertificate, HeldThing, Registry
 from iotprov.provisioning.worker import FAILURES_TO_LEAVE, drain
-from pki import aws
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.aws import clients as aws
 from pki.models import AuditEvent
+from pki.operators.errors import OperatorError, RemoteFailure
 from tests.aws_faults import Fault, Refusal, aws_calls, failing
 from tests.conftest import TESTER
 from tests.iotprov.cloud import make_due, settle_all

@@ -15,8 +15,8 @@ from django.utils import timezone
 from iotprov.conf import IoTTarget
 from iotprov.models import Provisioning
 from iotprov.provisioning.worker import drain
-from pki.denylist import allow, deny
-from pki.revocation import revoke_certificate
+from pki.denylist.entries import allow, deny
+from pki.revocation.revoke import revoke_certificate
 from tests.aws_faults import Fault, Refusal, aws_calls, failing
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER

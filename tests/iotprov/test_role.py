@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from iotprov.documents.role import DESCRIPTION, ensure_role, registration_policy_arn, trust_policy
-from pki import aws
-from pki.exceptions import OperatorError, RemoteFailure
+from pki.aws import clients as aws
+from pki.operators.errors import OperatorError, RemoteFailure
 from tests.iotprov.aws_edge import aws_edge
 
 __all__ = ["aws_edge"]

@@ -16,9 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from iotprov.models import Provisioning
 from iotprov.provisioning import worker
 from iotprov.provisioning.worker import drain
-from pki.denylist import allow, deny
+from pki.denylist.entries import allow, deny
 from pki.models import IssuedCertificate
-from pki.revocation import revoke_certificate
+from pki.revocation.revoke import revoke_certificate
 from tests.aws_faults import Fault, failing
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER

@@ -13,8 +13,8 @@ from django.core.management.base import CommandError
 from iotprov.conf import IoTTarget
 from iotprov.documents.versions import add_version, current
 from iotprov.models import DocumentPush, DocumentVersion
-from pki.audit import Actor
 from pki.models import IssuedCertificate
+from pki.record.audit_trail import Actor
 from tests.builders import make_ca, make_certificate, make_csr, make_name
 from tests.iotprov.aws_edge import TIMEOUT, AWSEdge, aws_edge
 from tests.iotprov.samples import POLICY

@@ -13,13 +13,13 @@ from django.utils import timezone
 from iotprov.models import Provisioning
 from iotprov.provisioning import outbox
 from iotprov.provisioning.worker import WORKER_PATIENCE, drain
-from pki import aws
-from pki.bootstrap import bootstrap_cas
-from pki.denylist import deny
+from pki.authorities.bootstrap import bootstrap_cas
+from pki.aws import clients as aws
+from pki.denylist.entries import deny
 from pki.models import CertificateProfile
-from pki.profile_versions import change_profile
-from pki.revocation import revoke_certificate
-from pki.transactions import in_write_transaction
+from pki.record.profile_versions import change_profile
+from pki.record.transactions import in_write_transaction
+from pki.revocation.revoke import revoke_certificate
 from tests.aws_faults import aws_calls
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER

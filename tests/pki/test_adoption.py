@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.core.management import CommandError, call_command
 
-from pki.bootstrap import bootstrap_cas
-from pki.commands import REMOTE_FAILURE
-from pki.exceptions import OperatorError, RemoteFailure
-from pki.keys import public_key_sha256
+from pki.authorities.bootstrap import bootstrap_cas
+from pki.csr.public_keys import public_key_sha256
 from pki.models import CertificateAuthority, CertificateProfile
+from pki.operators.command import REMOTE_FAILURE
+from pki.operators.errors import OperatorError, RemoteFailure
 from pki.signers import get_signer
 from tests.aws_faults import Fault, failing
 from tests.builders import make_ca, make_certificate, make_csr, make_key, make_sample_ca

@@ -5,21 +5,21 @@ import threading
 import pytest
 from django.db import connection
 
-from pki import audit
-from pki.audit import Actor
 from pki.models import AuditEvent
-from pki.transactions import in_write_transaction
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
+from pki.record.transactions import in_write_transaction
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
 
 
 def record(target, **said):
-    in_write_transaction(lambda: audit.record("test", actor=TESTER, target=target, **said))
+    in_write_transaction(lambda: audit_trail.record("test", actor=TESTER, target=target, **said))
 
 
 def broken():
     """What `verify` finds: the row's target and what is wrong with it."""
-    _, found = audit.verify()
+    _, found = audit_trail.verify()
     return found and (found.event.target, found.what)
 
 
@@ -36,7 +36,7 @@ def as_stored(identifier):
 def trail(db):
     """Three chains of three rows: a0 a1 a2, b0 b1 b2, c0 c1 c2."""
     for name in "abc":
-        audit.start_new_chain()
+        audit_trail.start_new_chain()
         for position in range(3):
             record(f"{name}{position}", before={"n": 1}, after={"n": 2})
 
@@ -54,11 +54,11 @@ def test_I8_an_enrollment_leaves_a_trail_that_holds(est_client):
         "issue",
     ]
     assert {event.request_id for event in actions} != {""}
-    assert audit.verify() == (AuditEvent.objects.count(), None)
+    assert audit_trail.verify() == (AuditEvent.objects.count(), None)
 
 
 def test_an_empty_trail_holds(db):
-    assert audit.verify() == (0, None)
+    assert audit_trail.verify() == (0, None)
 
 
 @pytest.mark.parametrize(
@@ -66,16 +66,16 @@ def test_an_empty_trail_holds(db):
 )
 def test_the_trail_holds_however_an_address_is_spelled(db, source_ip):
     actor = Actor("client:ab", request_id="r", source_ip=source_ip)
-    in_write_transaction(lambda: audit.record("test", actor=actor, target="t"))
+    in_write_transaction(lambda: audit_trail.record("test", actor=actor, target="t"))
 
-    assert audit.verify() == (1, None)
+    assert audit_trail.verify() == (1, None)
 
 
 @pytest.mark.parametrize("text", ["é\u202e\U0001f512", "a" * 1000, "line\nline", "{}%s'"])
 def test_the_trail_holds_whatever_is_said(db, text):
     record(text, reason=text, before={"said": text, "n": None}, after={"list": [1, True, text]})
 
-    assert audit.verify() == (1, None)
+    assert audit_trail.verify() == (1, None)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_T31_a_changed_row_is_named(trail, row, column, value):
 
     sql(f"UPDATE pki_auditevent SET {column} = %s WHERE hash = %s", value, event.hash)
 
-    _, found = audit.verify()
+    _, found = audit_trail.verify()
     assert found is not None
     assert (found.event.pk, found.what) == (event.pk, "its contents were changed")
 
@@ -112,7 +112,7 @@ def test_T31_a_row_forged_with_its_hash_is_found_by_the_next(trail):
     sql(
         "UPDATE pki_auditevent SET reason = %s, hash = %s WHERE hash = %s",
         event.reason,
-        audit._hash_of(event),
+        audit_trail._hash_of(event),
         event.hash,
     )
 
@@ -170,14 +170,14 @@ def test_T31_rows_cant_be_changed_or_deleted_through_the_models(trail):
         with pytest.raises(TypeError, match="append-only"):
             forbidden()
 
-    assert audit.verify() == (9, None)
+    assert audit_trail.verify() == (9, None)
 
 
 def test_a_rollback_leaves_no_hole(db):
     record("first")
 
     def fail():
-        audit.record("test", actor=TESTER, target="never")
+        audit_trail.record("test", actor=TESTER, target="never")
         raise LookupError
 
     with pytest.raises(LookupError):
@@ -188,12 +188,12 @@ def test_a_rollback_leaves_no_hole(db):
         ("first", 0),
         ("second", 1),
     ]
-    assert audit.verify() == (2, None)
+    assert audit_trail.verify() == (2, None)
 
 
 def test_a_rollback_of_a_chains_first_row_leaves_no_hole(db):
     def fail():
-        audit.record("test", actor=TESTER, target="never")
+        audit_trail.record("test", actor=TESTER, target="never")
         raise LookupError
 
     with pytest.raises(LookupError):
@@ -201,19 +201,19 @@ def test_a_rollback_of_a_chains_first_row_leaves_no_hole(db):
     record("first")
 
     assert AuditEvent.objects.get().position == 0
-    assert audit.verify() == (1, None)
+    assert audit_trail.verify() == (1, None)
 
 
 def test_a_forked_process_goes_on_in_a_chain_of_its_own(db):
     record("before the fork")
-    inherited = audit.head()
+    inherited = audit_trail.head()
     record("parent")
 
-    audit.restore(inherited)  # what a child process believes
+    audit_trail.restore(inherited)  # what a child process believes
     record("child")
 
     assert AuditEvent.objects.values("chain").distinct().count() == 2
-    assert audit.verify() == (3, None)
+    assert audit_trail.verify() == (3, None)
 
 
 def test_threads_write_chains_of_their_own_and_the_trail_holds(transactional_db):
@@ -231,4 +231,4 @@ def test_threads_write_chains_of_their_own_and_the_trail_holds(transactional_db)
         thread.join()
 
     assert AuditEvent.objects.values("chain").distinct().count() >= 4
-    assert audit.verify() == (40, None)
+    assert audit_trail.verify() == (40, None)

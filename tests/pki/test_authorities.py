@@ -9,18 +9,18 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store
 from django.utils import timezone
 
-from pki.authorities import (
+from pki.authorities.lifecycle import (
     create_authority,
     find_authority,
     free_name,
     import_authority,
     make_successor,
 )
-from pki.crl import make_crl
-from pki.exceptions import OperatorError
-from pki.key_algorithms import KEY_ALGORITHMS
-from pki.keys import public_key_sha256
+from pki.csr.key_algorithms import KEY_ALGORITHMS
+from pki.csr.public_keys import public_key_sha256
 from pki.models import AuditEvent, CertificateAuthority, CertificateProfile, IssuedCertificate
+from pki.operators.errors import OperatorError
+from pki.revocation.crl import make_crl
 from pki.signers import get_signer
 from tests.builders import make_ca, make_certificate, make_csr, make_key
 from tests.conftest import TESTER

@@ -22,10 +22,11 @@ from cryptography.x509 import load_pem_x509_certificate
 from django.db import OperationalError, connection
 
 from estserver.config import PROJECT_ROOT
-from pki.bootstrap import bootstrap_cas, read_certificates, read_private_key
+from pki.authorities.bootstrap import bootstrap_cas, read_certificates, read_private_key
 from pki.conf import ClientCAPlan, DeviceCAPlan
-from pki.exceptions import Busy, OperatorError
+from pki.exceptions import Busy
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
+from pki.operators.errors import OperatorError
 from pki.signers import get_signer
 from tests.builders import make_ca, make_certificate, make_csr, make_key
 from tests.conftest import TESTER

@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from pki.certs_only import certs_only, der_of
+from pki.encoding.certs_only import certs_only, der_of
 from tests.builders import make_ca, make_certificate
 
 

@@ -10,13 +10,13 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
-from pki import crl
-from pki.authorities import create_authority, import_authority
-from pki.crl import current_crl, make_crl
-from pki.exceptions import OperatorError
-from pki.intents import settle_intents
+from pki.authorities.lifecycle import create_authority, import_authority
 from pki.models import CertificateAuthority, IssuedCertificate
-from pki.revocation import REASONS, revoke_certificate
+from pki.operators.errors import OperatorError
+from pki.record.intents import settle_intents
+from pki.revocation import crl
+from pki.revocation.crl import current_crl, make_crl
+from pki.revocation.revoke import REASONS, revoke_certificate
 from pki.signers import get_signer
 from tests.builders import make_ca, make_csr, make_key
 from tests.conftest import TESTER

@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from pki.denylist import allow, certificates_named, deny, void_intents_of
-from pki.denylist_values import expiry_after, normalize, value_or_certificate
-from pki.exceptions import OperatorError
-from pki.keys import public_key_sha256
+from pki.csr.public_keys import public_key_sha256
+from pki.denylist.entries import allow, certificates_named, deny, void_intents_of
+from pki.denylist.values import expiry_after, normalize, value_or_certificate
 from pki.models import AuditEvent, DenylistEntry, IssuedCertificate
+from pki.operators.errors import OperatorError
 from pki.signers import get_signer
 from tests.builders import make_ca, make_certificate, make_csr, make_key
 from tests.conftest import TESTER

@@ -6,8 +6,8 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from pki.denylist import deny
-from pki.denylist_import import FileRefused, Outcome, compare, import_lines, read_lines
+from pki.denylist.csv_import import FileRefused, Outcome, compare, import_lines, read_lines
+from pki.denylist.entries import deny
 from pki.exceptions import Busy
 from pki.models import AuditEvent, DenylistEntry, IssuedCertificate
 from tests.builders import make_csr

@@ -8,10 +8,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from pki.csr import CSRRules, check_csr
-from pki.exceptions import CSRRejected
-from pki.key_algorithms import KEY_ALGORITHMS
-from pki.keys import (
+from pki.csr.check import CSRRules, check_csr
+from pki.csr.key_algorithms import KEY_ALGORITHMS
+from pki.csr.public_keys import (
     check_public_key,
     generate_private_key,
     has_close_factors,
@@ -20,6 +19,7 @@ from pki.keys import (
     key_algorithm_name,
     public_key_sha256,
 )
+from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 from tests.builders import make_csr, make_key
 

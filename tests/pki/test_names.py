@@ -10,10 +10,10 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pki.csr.subjects import MAX_RDNS, SUBJECT_ATTRIBUTES, check_subject, names_equal, sans_equal
+from pki.csr.thing_names import check_common_name, fold_name, shown
 from pki.exceptions import CSRRejected
-from pki.names import MAX_RDNS, SUBJECT_ATTRIBUTES, check_subject, names_equal, sans_equal
 from pki.reasons import Reason
-from pki.thing_names import check_common_name, fold_name, shown
 
 ALL = frozenset(SUBJECT_ATTRIBUTES)
 

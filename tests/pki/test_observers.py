@@ -2,8 +2,8 @@
 
 import pytest
 
-from pki import observers
-from pki.observers import CertificateObserver
+from pki.record import observers
+from pki.record.observers import CertificateObserver
 
 
 @pytest.fixture

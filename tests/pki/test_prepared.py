@@ -4,7 +4,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from pki.models import CertificateAuthority
-from pki.prepared import PreparedAuthority, PreparedProfile
+from pki.record.snapshot import PreparedAuthority, PreparedProfile
 from tests.builders import make_ca
 
 

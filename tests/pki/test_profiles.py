@@ -2,12 +2,12 @@
 
 import pytest
 
-from pki.exceptions import OperatorError
 from pki.models import AuditEvent, CertificateProfile, IssuedCertificate
 from pki.models.profile import EST_OPERATIONS
-from pki.profile_settings import find_profile, parse_settings
-from pki.profile_versions import add_profile, change_profile
-from pki.transactions import in_write_transaction
+from pki.operators.errors import OperatorError
+from pki.record.profile_settings import find_profile, parse_settings
+from pki.record.profile_versions import add_profile, change_profile
+from pki.record.transactions import in_write_transaction
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
 

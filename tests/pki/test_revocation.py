@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from pki.exceptions import OperatorError
 from pki.models import AuditEvent, IssuedCertificate
-from pki.revocation import REASONS, find_certificate, revoke_certificate, revoke_certificates
+from pki.operators.errors import OperatorError
+from pki.revocation.revoke import REASONS, find_certificate, revoke_certificate, revoke_certificates
 from pki.signers import get_signer
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER

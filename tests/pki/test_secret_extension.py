@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pki import secret_store
-from pki.aws import Place
-from pki.secret_store import SecretCache, use_secret
+from pki.aws import secrets
+from pki.aws.clients import Place
+from pki.aws.secrets import SecretCache, use_secret
 from tests.secrets_manager import put
 
 TOKEN = "session-token"
@@ -103,7 +103,7 @@ def test_another_regions_secret_isnt_asked_of_this_one(extension, aws_cloud):
 def test_whoever_writes_a_secret_reads_it_from_aws(extension, aws_cloud):
     extension.held = {"est/one": {"SecretString": "five minutes old", "VersionId": "v1"}}
 
-    assert secret_store.read_secret("est/one") is None
+    assert secrets.read_secret("est/one") is None
     assert extension.asked == []
 
 

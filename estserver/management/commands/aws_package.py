@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from estserver.deploy.package import Package, make_package
 from estserver.deploy.package_config import package_config
 from estserver.deploy.package_lock import STAGES
-from pki.commands import OperatorCommand
+from pki.operators.command import OperatorCommand
 
 LARGEST = 10
 

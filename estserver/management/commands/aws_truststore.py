@@ -36,8 +36,8 @@ from estserver.deploy.truststore_record import (
     pushes_on_record,
     record_keeper,
 )
-from pki.commands import command_actor
-from pki.exceptions import OperatorError
+from pki.operators.command import command_actor
+from pki.operators.errors import OperatorError
 
 EMPTY = Bundle(())
 _HANDED_ON = (

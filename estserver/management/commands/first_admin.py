@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from estserver.accounts import make_first_admin
-from pki.commands import OperatorCommand, command_actor
+from pki.operators.command import OperatorCommand, command_actor
 
 
 class Command(OperatorCommand):

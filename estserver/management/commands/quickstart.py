@@ -10,11 +10,11 @@ from django.core.management import call_command
 from django.core.management.base import CommandParser
 
 from estserver.serving.server_certificate import ensure_server_certificate
-from pki.bootstrap import bootstrap_cas
-from pki.commands import OperatorCommand, command_actor
-from pki.files import replace_file
-from pki.first_client import TEST_CLIENT
-from pki.intents import settle_intents
+from pki.authorities.bootstrap import bootstrap_cas
+from pki.authorities.test_client import TEST_CLIENT
+from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.files import replace_file
+from pki.record.intents import settle_intents
 
 ADMIN_NAME = "admin"
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from estserver.reason_codes import REFERENCE_FILE, reason_codes
-from pki.commands import OperatorCommand
+from pki.operators.command import OperatorCommand
 
 
 class Command(OperatorCommand):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from estserver.enrollment import run_pending_hooks
-from pki.commands import OperatorCommand, refuse
+from pki.operators.command import OperatorCommand, refuse
 
 
 class Command(OperatorCommand):

@@ -13,8 +13,8 @@ from estserver.deploy.status import Row, exit_code
 from estserver.smoke.device import NewKey
 from estserver.smoke.run import SmokeTest
 from estserver.smoke.wire import Credentials, Server
-from pki.commands import REFUSED, REMOTE_FAILURE, OperatorCommand
-from pki.exceptions import OperatorError
+from pki.operators.command import REFUSED, REMOTE_FAILURE, OperatorCommand
+from pki.operators.errors import OperatorError
 
 THING_NAME = re.compile(r"[A-Za-z0-9:_-]{1,64}")
 """What AWS IoT takes as a thing's name, and X.509 as a common name."""

@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 from estserver.deploy import zappa_settings
 from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import current_deployment
-from pki.commands import refuse
+from pki.operators.command import refuse
 
 
 class Command(DeployCommand):

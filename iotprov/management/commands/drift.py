@@ -8,8 +8,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from iotprov.conf import IoTTarget, find_target, iot_settings
 from iotprov.drift import Difference, Kind, NotCompared, Repair, drift
-from pki.commands import REFUSED, REMOTE_FAILURE, OperatorCommand, command_actor, refuse
-from pki.exceptions import OperatorError, remote_failure
+from pki.operators.command import REFUSED, REMOTE_FAILURE, OperatorCommand, command_actor, refuse
+from pki.operators.errors import OperatorError, remote_failure
 
 
 class Command(OperatorCommand):

@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from iotprov.adoption.installation import import_installation
 from iotprov.adoption.lines import State, table
-from pki.commands import REMOTE_FAILURE, OperatorCommand, command_actor
+from pki.operators.command import REMOTE_FAILURE, OperatorCommand, command_actor
 
 
 class Command(OperatorCommand):

@@ -10,8 +10,8 @@ from iotprov.client import account_of, partition_of, region_of
 from iotprov.conf import find_target
 from iotprov.documents.preview import Source, as_text, parse_source, preview
 from iotprov.documents.versions import Kind, body_in_force
-from pki.commands import OperatorCommand, refuse
-from pki.revocation import find_certificate
+from pki.operators.command import OperatorCommand, refuse
+from pki.revocation.revoke import find_certificate
 
 
 class Command(OperatorCommand):

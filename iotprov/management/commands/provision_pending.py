@@ -8,7 +8,7 @@ from iotprov.conf import find_target, iot_settings
 from iotprov.models import Provisioning
 from iotprov.provisioning.outbox import hurry
 from iotprov.provisioning.worker import drain
-from pki.commands import OperatorCommand, refuse
+from pki.operators.command import OperatorCommand, refuse
 
 
 class Command(OperatorCommand):

@@ -8,10 +8,10 @@ from django.core.management.base import CommandError, CommandParser
 from iotprov.authorities.registration import plan_registration, register_everywhere
 from iotprov.conf import IoTTarget, find_target, iot_settings
 from iotprov.models import CARegistration
-from pki.authorities import find_authority
-from pki.commands import REMOTE_FAILURE, OperatorCommand, command_actor
-from pki.exceptions import OperatorError
+from pki.authorities.lifecycle import find_authority
 from pki.models import CertificateAuthority
+from pki.operators.command import REMOTE_FAILURE, OperatorCommand, command_actor
+from pki.operators.errors import OperatorError
 
 
 class Command(OperatorCommand):

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from pki.commands import OperatorCommand, command_actor, refuse
-from pki.denylist import allow
-from pki.denylist_values import normalize, value_or_certificate
+from pki.denylist.entries import allow
+from pki.denylist.values import normalize, value_or_certificate
 from pki.management.commands.deny import add_entry_arguments
+from pki.operators.command import OperatorCommand, command_actor, refuse
 
 
 class Command(OperatorCommand):

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pki.audit import verify
-from pki.commands import OperatorCommand, refuse
+from pki.operators.command import OperatorCommand, refuse
+from pki.record.audit_trail import verify
 
 
 class Command(OperatorCommand):

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from pki.bootstrap import bootstrap_cas
-from pki.commands import OperatorCommand, command_actor
+from pki.authorities.bootstrap import bootstrap_cas
+from pki.operators.command import OperatorCommand, command_actor
 
 
 class Command(OperatorCommand):

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from pki.authorities import find_authority, make_successor
-from pki.commands import OperatorCommand, command_actor
+from pki.authorities.lifecycle import find_authority, make_successor
+from pki.operators.command import OperatorCommand, command_actor
 
 
 class Command(OperatorCommand):

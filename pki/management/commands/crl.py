@@ -7,10 +7,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.core.management.base import CommandParser
 
-from pki.authorities import find_authority
-from pki.commands import OperatorCommand, refuse
-from pki.crl import make_crl
-from pki.files import replace_file
+from pki.authorities.lifecycle import find_authority
+from pki.operators.command import OperatorCommand, refuse
+from pki.operators.files import replace_file
+from pki.revocation.crl import make_crl
 
 
 class Command(OperatorCommand):

@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from pki.commands import OperatorCommand, command_actor
-from pki.denylist import certificates_named, deny
-from pki.denylist_values import expiry_after, normalize, value_or_certificate
+from pki.denylist.entries import certificates_named, deny
+from pki.denylist.values import expiry_after, normalize, value_or_certificate
 from pki.models import DenylistEntry
-from pki.revocation import revoke_certificates
+from pki.operators.command import OperatorCommand, command_actor
+from pki.revocation.revoke import revoke_certificates
 
 REVOCATION_REASON = "privilegeWithdrawn"
 

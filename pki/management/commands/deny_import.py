@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from pki.commands import OperatorCommand, command_actor, refuse
-from pki.denylist_import import Outcome, compare, import_lines, read_lines
+from pki.denylist.csv_import import Outcome, compare, import_lines, read_lines
+from pki.operators.command import OperatorCommand, command_actor, refuse
 
 
 class Command(OperatorCommand):

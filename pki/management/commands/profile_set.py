@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from pki.commands import OperatorCommand, command_actor
-from pki.profile_settings import find_profile, parse_settings
-from pki.profile_versions import change_profile, settings_of
-from pki.transactions import in_write_transaction
+from pki.operators.command import OperatorCommand, command_actor
+from pki.record.profile_settings import find_profile, parse_settings
+from pki.record.profile_versions import change_profile, settings_of
+from pki.record.transactions import in_write_transaction
 
 
 class Command(OperatorCommand):

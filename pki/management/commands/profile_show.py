@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from pki.commands import OperatorCommand
 from pki.models import CertificateProfile
-from pki.profile_settings import find_profile
-from pki.profile_versions import settings_of
+from pki.operators.command import OperatorCommand
+from pki.record.profile_settings import find_profile
+from pki.record.profile_versions import settings_of
 
 
 class Command(OperatorCommand):

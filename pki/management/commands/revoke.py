@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from pki.commands import OperatorCommand, command_actor
-from pki.revocation import REASONS, find_certificate, revoke_certificate
+from pki.operators.command import OperatorCommand, command_actor
+from pki.revocation.revoke import REASONS, find_certificate, revoke_certificate
 
 
 class Command(OperatorCommand):

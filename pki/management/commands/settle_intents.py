@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pki.commands import OperatorCommand, command_actor
-from pki.intents import ABANDONED_AFTER, settle_intents
+from pki.operators.command import OperatorCommand, command_actor
+from pki.record.intents import ABANDONED_AFTER, settle_intents
 
 
 class Command(OperatorCommand):

@@ -8,11 +8,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.core.management.base import CommandParser
 
-from pki.client_certificates import sign_client_csr
-from pki.commands import OperatorCommand, command_actor, refuse
 from pki.conf import pki_settings
-from pki.files import write_new
-from pki.thing_names import shown
+from pki.csr.thing_names import shown
+from pki.issuance.client_certificates import sign_client_csr
+from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.operators.files import write_new
 
 
 class Command(OperatorCommand):

@@ -5,12 +5,12 @@ import datetime
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.audit import Actor
-from pki.authorities import import_authority
-from pki.client_certificates import sign_client_csr
+from pki.authorities.lifecycle import import_authority
+from pki.issuance.client_certificates import sign_client_csr
 from pki.models import CertificateAuthority, CertificateProfile
-from pki.profile_versions import add_profile
-from pki.transactions import in_write_transaction
+from pki.record.audit_trail import Actor
+from pki.record.profile_versions import add_profile
+from pki.record.transactions import in_write_transaction
 from tests.builders import make_csr, make_key
 
 TESTER = Actor("test")

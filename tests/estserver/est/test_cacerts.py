@@ -9,11 +9,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store
 
-from pki.audit import Actor
-from pki.authorities import create_authority, import_authority, make_successor
+from pki.authorities.lifecycle import create_authority, import_authority, make_successor
 from pki.models import CertificateAuthority, CertificateProfile
-from pki.profile_versions import change_profile
-from pki.transactions import in_write_transaction
+from pki.record.audit_trail import Actor
+from pki.record.profile_versions import change_profile
+from pki.record.transactions import in_write_transaction
 from tests.builders import make_ca, make_csr, make_key
 from tests.est_client import BASE
 from tests.transports import through_lambda, through_socket

@@ -7,9 +7,9 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from django.utils import timezone
 
-from pki.audit import Actor
 from pki.models import IssuedCertificate
-from pki.revocation import revoke_certificate
+from pki.record.audit_trail import Actor
+from pki.revocation.revoke import revoke_certificate
 from pki.signers import get_signer
 from tests.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key
 from tests.transports import through_lambda, through_socket

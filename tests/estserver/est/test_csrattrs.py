@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from pki.csrattrs import encode_csr_attributes
-from pki.exceptions import OperatorError
+from pki.encoding.csrattrs import encode_csr_attributes
+from pki.operators.errors import OperatorError
 
 P256_KEYS = "1.2.840.10045.2.1=1.2.840.10045.3.1.7"
 RSA_3072_KEYS = "1.2.840.113549.1.1.1=3072"

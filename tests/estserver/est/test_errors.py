@@ -9,11 +9,11 @@ from django.db import InterfaceError, OperationalError
 import pki.exceptions
 from estserver.est.exceptions import STATUS_BY_ERROR, STATUS_BY_REASON
 from estserver.hooks import EnrollmentHook, HookRefused
-from pki.audit import Actor
 from pki.exceptions import PKIError, SignerRefused, SignerUnavailable
 from pki.models import AuditEvent, IssuedCertificate
 from pki.reasons import Reason
-from pki.revocation import revoke_certificate
+from pki.record.audit_trail import Actor
+from pki.revocation.revoke import revoke_certificate
 from pki.signers.keyfile import KeyFileSigner
 from tests.builders import make_ca, make_certificate, make_csr, make_key
 from tests.est_client import BASE

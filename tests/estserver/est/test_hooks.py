@@ -8,9 +8,9 @@ from django.utils import timezone
 from estserver.enrollment import run_pending_hooks
 from estserver.hooks import EnrollmentHook, HookRefused, load_hook
 from estserver.models import PendingHook
-from pki.exceptions import OperatorError
 from pki.models import AuditEvent, IssuedCertificate
-from pki.transactions import in_write_transaction
+from pki.operators.errors import OperatorError
+from pki.record.transactions import in_write_transaction
 from tests.builders import make_csr
 
 CALLS = []

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pki.exceptions import OperatorError
 from pki.models import IssuedCertificate
+from pki.operators.errors import OperatorError
 from tests.builders import make_ca, make_certificate, make_csr, make_key
 
 TWELVE = [f"sensor-{number}" for number in range(12)]

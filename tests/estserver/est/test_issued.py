@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.db import connections
 from django.utils import timezone
 
-from pki import audit
-from pki.audit import Actor
-from pki.authorities import create_authority
-from pki.bootstrap import bootstrap_cas
+from pki.authorities.bootstrap import bootstrap_cas
+from pki.authorities.lifecycle import create_authority
 from pki.models import CertificateAuthority, IssuedCertificate
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
 from tests.builders import make_ca, make_certificate, make_csr, make_key
 from tests.est_client import ESTClient
 
@@ -27,7 +27,9 @@ def enrolled():
 
 def test_T33_a_repeating_source_of_serials_gives_no_serial_twice(est_client, monkeypatch):
     stuck = [5, 5, 5, 5, 6, 6, 7]
-    monkeypatch.setattr("pki.profiles.secrets", SimpleNamespace(randbits=lambda _: stuck.pop(0)))
+    monkeypatch.setattr(
+        "pki.signers.certificate_contents.secrets", SimpleNamespace(randbits=lambda _: stuck.pop(0))
+    )
     serials = []
     for number in range(3):
         csr = make_csr(f"sensor-{number}", key=make_key("ec-p256", number))
@@ -41,8 +43,10 @@ def test_T33_a_repeating_source_of_serials_gives_no_serial_twice(est_client, mon
 def test_T33_a_source_of_serials_that_is_stuck_for_good_issues_nothing_twice(
     est_client, monkeypatch
 ):
-    monkeypatch.setattr("pki.profiles.secrets", SimpleNamespace(randbits=lambda _: 5))
-    monkeypatch.setattr("pki.transactions.FIRST_PAUSE", 0)
+    monkeypatch.setattr(
+        "pki.signers.certificate_contents.secrets", SimpleNamespace(randbits=lambda _: 5)
+    )
+    monkeypatch.setattr("pki.record.transactions.FIRST_PAUSE", 0)
     first = est_client.simpleenroll(make_csr("sensor-1"))
     second = est_client.simpleenroll(make_csr("sensor-2", key=make_key("ec-p256", 1)))
 
@@ -166,7 +170,7 @@ def test_T35_every_reply_matches_its_own_request_under_concurrency(data_dir):
                 replies.append((name, number, response))
         finally:
             connections.close_all()
-            audit.start_new_chain()
+            audit_trail.start_new_chain()
         return replies
 
     with ThreadPoolExecutor(threads) as pool:
@@ -178,6 +182,6 @@ def test_T35_every_reply_matches_its_own_request_under_concurrency(data_dir):
             assert certificate.subject.rfc4514_string() == f"CN={name}"
             assert spki(certificate.public_key()) == spki(keys[thread, number].public_key())
     assert enrolled().filter(state="issued").count() == threads * rounds
-    count, found = audit.verify()
+    count, found = audit_trail.verify()
     assert found is None
     assert count > threads * rounds

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from estserver import health
-from pki.bootstrap import bootstrap_cas
+from pki.authorities.bootstrap import bootstrap_cas
 from pki.models import AuditEvent, CertificateAuthority, IssuedCertificate
 from tests.aws_faults import Fault, Refusal, aws_calls, failing
 from tests.builders import make_csr, make_key

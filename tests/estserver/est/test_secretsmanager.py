@@ -7,9 +7,10 @@ import pytest
 from cryptography.x509 import load_pem_x509_certificate
 
 from estserver import health
-from pki import aws, prepared
-from pki.bootstrap import bootstrap_cas
+from pki.authorities.bootstrap import bootstrap_cas
+from pki.aws import clients as aws
 from pki.models import AuditEvent, CertificateAuthority, IssuedCertificate
+from pki.record import snapshot
 from pki.signers import get_signer
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.builders import make_csr, make_key
@@ -35,7 +36,7 @@ def door(aws_cloud, db, data_dir, settings):
 def start_new_process():
     get_signer.cache_clear()
     aws.forget_clients()
-    prepared.forget()
+    snapshot.forget()
 
 
 def device_certificates():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pki.exceptions import OperatorError
 from pki.models import IssuedCertificate
+from pki.operators.errors import OperatorError
 from tests.builders import make_csr
 from tests.est_client import BASE
 from tests.transports import through_socket

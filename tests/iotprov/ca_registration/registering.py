@@ -11,7 +11,7 @@ from iotprov.authorities.registration import register_ca
 from iotprov.authorities.registry import COURTESY_SECONDS
 from iotprov.conf import IoTTarget
 from iotprov.models import CARegistration
-from pki import aws
+from pki.aws import clients as aws
 from pki.models import CertificateAuthority
 from tests.conftest import TESTER
 

@@ -8,8 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from iotprov.models import CARegistration
-from pki import aws
-from pki.authorities import make_successor
+from pki.authorities.lifecycle import make_successor
+from pki.aws import clients as aws
 from pki.models import AuditEvent
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.conftest import TESTER

@@ -5,8 +5,8 @@ import pytest
 from iotprov.authorities.registration import plan_registration
 from iotprov.authorities.registry import COURTESY_SECONDS
 from iotprov.models import CARegistration
-from pki import aws
-from pki.authorities import make_successor
+from pki.authorities.lifecycle import make_successor
+from pki.aws import clients as aws
 from pki.models import CertificateAuthority
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.builders import make_ca

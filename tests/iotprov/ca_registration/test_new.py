@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from iotprov.models import CARegistration
-from pki.authorities import import_authority
-from pki.exceptions import OperatorError
+from pki.authorities.lifecycle import import_authority
 from pki.models import AuditEvent, CertificateAuthority
+from pki.operators.errors import OperatorError
 from tests.aws_faults import aws_calls
 from tests.builders import make_ca, make_key, make_name
 from tests.conftest import TESTER

@@ -6,7 +6,7 @@ import pytest
 
 from iotprov.authorities.registration import register_everywhere
 from iotprov.models import CARegistration
-from pki import aws
+from pki.aws import clients as aws
 from pki.models import AuditEvent
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.conftest import TESTER

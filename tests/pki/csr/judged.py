@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import AttributeOID
 
-from pki.csr import CSRRules, check_csr
+from pki.csr.check import CSRRules, check_csr
+from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.exceptions import CSRRejected
-from pki.names import SUBJECT_ATTRIBUTES
 from tests.builders import make_key, make_name
 
 ANYTHING = CSRRules(

@@ -4,7 +4,13 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pki.csr import CHANGE_SUBJECT_NAME, CSRRules, asks_to_change_subject, check_csr, parse_csr
+from pki.csr.check import (
+    CHANGE_SUBJECT_NAME,
+    CSRRules,
+    asks_to_change_subject,
+    check_csr,
+    parse_csr,
+)
 from pki.reasons import Reason
 from tests.builders import make_csr
 from tests.pki.csr.judged import CHALLENGE, refusal_of

@@ -5,8 +5,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from pki import csr as csr_module
-from pki.csr import CSRRules, check_csr, parse_csr
+from pki.csr import check as csr_module
+from pki.csr.check import CSRRules, check_csr, parse_csr
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 from tests.builders import make_csr, make_key, make_name

@@ -7,7 +7,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pki.csr import CSRRules, check_csr
+from pki.csr.check import CSRRules, check_csr
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 from tests.builders import make_csr, make_name

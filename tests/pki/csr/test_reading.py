@@ -13,12 +13,19 @@ from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pki import csr as csr_module
-from pki.csr import MAX_ATTRIBUTES, MAX_CSR_BYTES, MAX_EXTENSIONS, CSRRules, check_csr, parse_csr
+from pki.csr import check as csr_module
+from pki.csr.check import (
+    MAX_ATTRIBUTES,
+    MAX_CSR_BYTES,
+    MAX_EXTENSIONS,
+    CSRRules,
+    check_csr,
+    parse_csr,
+)
+from pki.csr.san import MAX_SAN_ENTRIES
+from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.exceptions import CSRRejected
-from pki.names import SUBJECT_ATTRIBUTES
 from pki.reasons import Reason
-from pki.san import MAX_SAN_ENTRIES
 from tests.builders import make_csr, make_key, make_name
 from tests.pki.csr.judged import (
     ANYTHING,
@@ -148,8 +155,8 @@ def test_T09_name_of_a_wrong_length_is_refused_without_a_word_on_stderr():
     assert reason_of(der) is Reason.SUBJECT_NOT_ALLOWED
     # As a server has it, where no pytest sets the filters: the module's own one must match.
     program = (
-        "import sys, warnings; from pki.csr import *; "
-        "from pki.names import SUBJECT_ATTRIBUTES as names\n"
+        "import sys, warnings; from pki.csr.check import *; "
+        "from pki.csr.subjects import SUBJECT_ATTRIBUTES as names\n"
         "rules = CSRRules(subject_attributes=frozenset(names))\n"
         "try: check_csr(sys.stdin.buffer.read(), rules)\n"
         "except CSRRejected as refusal: print(refusal.reason)"

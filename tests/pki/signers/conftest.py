@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import pytest
 from cryptography import x509
 
-from pki import aws
-from pki.bootstrap import bootstrap_cas
+from pki.authorities.bootstrap import bootstrap_cas
+from pki.aws import clients as aws
 from pki.conf import DeviceCAPlan
 from pki.signers import get_signer
 from tests.builders import make_ca

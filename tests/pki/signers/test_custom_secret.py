@@ -6,10 +6,11 @@ import pytest
 from cryptography.x509 import load_der_x509_csr
 from django.utils import timezone
 
-from pki import aws, secret_store
+from pki.aws import clients as aws
+from pki.aws import secrets
 from pki.exceptions import SignerUnavailable
-from pki.profiles import SigningRequest
 from pki.signers import external as external_module
+from pki.signers.certificate_contents import SigningRequest
 from pki.signers.external import ExternalSigner
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.builders import make_ca, make_certificate, make_csr
@@ -32,7 +33,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(secret_store, "time", clock)
+    monkeypatch.setattr(secrets, "time", clock)
     monkeypatch.setattr(external_module, "time", clock)
     return clock
 

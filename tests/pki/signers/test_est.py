@@ -15,13 +15,14 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from pki import aws
+from pki.aws import clients as aws
 from pki.checks import check_signers
-from pki.exceptions import OperatorError, RemoteFailure, SignerUnavailable
+from pki.exceptions import SignerUnavailable
 from pki.models import CertificateAuthority, IssuedCertificate
+from pki.operators.errors import OperatorError, RemoteFailure
 from pki.signers import get_signer
-from pki.signers.est import ESTSigner
-from pki.signers.est_client import MAX_REPLY_BYTES
+from pki.signers.est.client import MAX_REPLY_BYTES
+from pki.signers.est.signer import ESTSigner
 from tests.aws_faults import Fault, failing
 from tests.builders import make_ca, make_certificate, make_csr, make_key, make_name
 from tests.pki.signers.conftest import EST, use_signer

@@ -12,14 +12,16 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.utils import timezone
 
-from pki import aws, prepared
-from pki.authorities import import_authority
-from pki.bootstrap import bootstrap_cas
+from pki.authorities.bootstrap import bootstrap_cas
+from pki.authorities.lifecycle import import_authority
+from pki.aws import clients as aws
 from pki.checks import check_signers
-from pki.exceptions import OperatorError, RemoteFailure, SignerRefused, SignerUnavailable
+from pki.exceptions import SignerRefused, SignerUnavailable
 from pki.models import CertificateAuthority, IssuedCertificate
-from pki.profiles import Issuer, SigningRequest, authority_key_identifier
+from pki.operators.errors import OperatorError, RemoteFailure
+from pki.record import snapshot
 from pki.signers import get_signer
+from pki.signers.certificate_contents import Issuer, SigningRequest, authority_key_identifier
 from pki.signers.privateca import CALL_SECONDS, PrivateCASigner
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.builders import make_ca, make_certificate, make_csr, make_key, make_name
@@ -509,7 +511,7 @@ def test_moto_issues_what_can_be_checked_of_it(aws_cloud, db, data_dir, settings
         signer="pca",
         actor=TESTER,
     )
-    (authority,) = prepared.current().authorities
+    (authority,) = snapshot.current().authorities
 
     signer.check(authority.issuer)
     request = request_for(make_csr("sensor-1"))

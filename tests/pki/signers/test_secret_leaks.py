@@ -14,11 +14,13 @@ from django.test import RequestFactory
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
-from pki import aws, prepared
-from pki.bootstrap import bootstrap_cas
-from pki.exceptions import OperatorError, PKIError
-from pki.profiles import SigningRequest
+from pki.authorities.bootstrap import bootstrap_cas
+from pki.aws import clients as aws
+from pki.exceptions import PKIError
+from pki.operators.errors import OperatorError
+from pki.record import snapshot
 from pki.signers import get_signer
+from pki.signers.certificate_contents import SigningRequest
 from tests.aws_faults import Fault, failing
 from tests.builders import make_ca, make_csr, make_key
 from tests.conftest import TESTER
@@ -94,7 +96,7 @@ def plant():
 def start_new_process():
     get_signer.cache_clear()
     aws.forget_clients()
-    prepared.forget()
+    snapshot.forget()
 
 
 def do_everything(told):

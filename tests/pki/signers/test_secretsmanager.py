@@ -11,13 +11,14 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509 import load_pem_x509_certificate
 
-from pki import secret_store
-from pki.authorities import import_authority
-from pki.bootstrap import bootstrap_cas
-from pki.exceptions import OperatorError, SignerUnavailable
+from pki.authorities.bootstrap import bootstrap_cas
+from pki.authorities.lifecycle import import_authority
+from pki.aws import secrets
+from pki.exceptions import SignerUnavailable
 from pki.models import CertificateAuthority
+from pki.operators.errors import OperatorError
 from pki.signers import get_signer
-from pki.signers.secretsmanager import SecretsManagerSigner
+from pki.signers.secretsmanager.signer import SecretsManagerSigner
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.builders import make_ca, make_csr, make_key
 from tests.conftest import TESTER
@@ -55,7 +56,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(secret_store, "time", clock)
+    monkeypatch.setattr(secrets, "time", clock)
     return clock
 
 
@@ -179,7 +180,7 @@ def test_a_look_that_fails_leaves_the_key_in_memory_signing(
         for _ in range(5):
             assert is_key(signer.private_key(DEVICE_KEY))
 
-    (said,) = (record for record in caplog.records if record.name == "pki.secret_store")
+    (said,) = (record for record in caplog.records if record.name == "pki.aws.secrets")
     assert said.levelname == "WARNING"
     assert f"the secret {DEVICE_KEY} is used as it was: secretsmanager:{operation}" in (
         said.getMessage()

@@ -14,16 +14,18 @@ from django.test import RequestFactory
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
-from pki import aws, prepared
-from pki.authorities import create_authority, import_authority
-from pki.exceptions import OperatorError, SignerRefused, SignerUnavailable
-from pki.intents import BACKDATING
-from pki.keys import public_key_sha256
+from pki.authorities.lifecycle import create_authority, import_authority
+from pki.aws import clients as aws
+from pki.csr.public_keys import public_key_sha256
+from pki.exceptions import SignerRefused, SignerUnavailable
+from pki.issuance.verified_signing import sign
 from pki.models import CertificateAuthority, IssuedCertificate
-from pki.profiles import SigningRequest, random_serial_number
+from pki.operators.errors import OperatorError
+from pki.record import snapshot
+from pki.record.intents import BACKDATING
 from pki.signers import KeySigner, get_signer
+from pki.signers.certificate_contents import SigningRequest, random_serial_number
 from pki.signers.keyfile import PASSPHRASE_VARIABLE, KeyFileSigner
-from pki.signing import sign
 from tests.aws_faults import Fault, failing
 from tests.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key, make_name
 from tests.conftest import TESTER
@@ -51,7 +53,7 @@ class Setup:
     """A CA on record with its signer, and an intent to be signed."""
 
     built: BuiltCA | None  # None for a CA whose key was never here
-    authority: prepared.PreparedAuthority
+    authority: snapshot.PreparedAuthority
     intent: IssuedCertificate
     request: SigningRequest
 
@@ -122,7 +124,7 @@ def set_up(name, request, settings, monkeypatch):
     monkeypatch.setattr(
         ExternalPKI, "answer", staticmethod(lambda *_: answer(built, request)), raising=True
     )
-    (authority,) = prepared.current().authorities
+    (authority,) = snapshot.current().authorities
     intent = IssuedCertificate(
         ca=row,
         serial_number=f"{serial_number:x}",

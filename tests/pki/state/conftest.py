@@ -3,7 +3,7 @@
 import pytest
 from django.conf import settings as django_settings
 
-from pki.bootstrap import bootstrap_cas
+from pki.authorities.bootstrap import bootstrap_cas
 from pki.signers import get_signer
 from tests.conftest import TESTER
 from tests.pki.state.door import Device, est_side

@@ -5,8 +5,8 @@ from collections import Counter
 from cryptography import x509
 from django.utils import timezone
 
-from pki import audit
 from pki.models import AuditEvent, CertificateAuthority, IssuedCertificate
+from pki.record import audit_trail
 
 State = IssuedCertificate.State
 
@@ -59,7 +59,7 @@ def _check_audit(rows):
             assert actions in ends, (row, actions)
         else:
             assert actions == LEFT_BEHIND[row.state], (row, row.state, actions)
-    _, broken = audit.verify()
+    _, broken = audit_trail.verify()
     assert broken is None, (broken.event, broken.what)
 
 

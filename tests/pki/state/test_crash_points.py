@@ -16,8 +16,8 @@ from django.db import close_old_connections
 from estserver.enrollment import run_pending_hooks
 from estserver.hooks import load_hook
 from estserver.models import PendingHook
-from pki.intents import settle_intents
 from pki.models import IssuedCertificate
+from pki.record.intents import settle_intents
 from tests.builders import make_csr, make_key
 from tests.pki.state import faults
 from tests.pki.state.child import child_process

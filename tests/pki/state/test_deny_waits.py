@@ -9,10 +9,10 @@ from threading import Event
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from pki.denylist import deny
-from pki.keys import public_key_sha256
+from pki.csr.public_keys import public_key_sha256
+from pki.denylist.entries import deny
 from pki.models import IssuedCertificate
-from pki.revocation import revoke_certificate
+from pki.revocation.revoke import revoke_certificate
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
 from tests.pki.state.door import at_once

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 import pytest
 from django.db import Error, connection
 
-from pki import audit
-from pki.denylist import deny
-from pki.exceptions import Busy, OperatorError
+from pki.denylist.entries import deny
+from pki.exceptions import Busy
 from pki.models import AuditEvent, DenylistEntry, IssuedCertificate
+from pki.operators.errors import OperatorError
+from pki.record import audit_trail
 from tests.builders import make_csr
 from tests.conftest import TESTER
 from tests.pki.state.door import IS_POSTGRESQL
@@ -161,7 +162,7 @@ def test_T17_deny_that_cannot_be_audited_is_not_done(device):
         deny("name", "sensor-1", reason="stolen", actor=TESTER)
 
     assert not DenylistEntry.objects.exists()
-    assert audit.verify()[1] is None
+    assert audit_trail.verify()[1] is None
 
 
 def test_T17_operator_is_told_when_a_deny_could_not_be_written(device):

@@ -7,11 +7,11 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from pki.audit import Actor
-from pki.client_certificates import sign_client_csr
-from pki.intents import settle_intents
+from pki.issuance.client_certificates import sign_client_csr
 from pki.models import IssuedCertificate
-from pki.revocation import revoke_certificate
+from pki.record.audit_trail import Actor
+from pki.record.intents import settle_intents
+from pki.revocation.revoke import revoke_certificate
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
 from tests.pki.state.door import at_once
@@ -175,7 +175,7 @@ def test_I5_abandoned_name_is_free_for_the_next_client(
 def test_T33_serial_number_that_clashes_is_drawn_again(device, monkeypatch):
     first = device.simpleenroll(make_csr("sensor-1")).certificate
     drawn = iter([first.serial_number, first.serial_number, first.serial_number - 1])
-    monkeypatch.setattr("pki.intents.random_serial_number", lambda: next(drawn))
+    monkeypatch.setattr("pki.record.intents.random_serial_number", lambda: next(drawn))
 
     second = device.simpleenroll(make_csr("sensor-2", key=make_key(index=1))).certificate
 

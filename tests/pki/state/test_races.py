@@ -10,14 +10,14 @@ from time import sleep
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from pki.authorities import make_successor
-from pki.denylist import allow, deny
+from pki.authorities.lifecycle import make_successor
+from pki.csr.public_keys import public_key_sha256
+from pki.denylist.entries import allow, deny
 from pki.exceptions import Busy
-from pki.keys import public_key_sha256
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
-from pki.profile_versions import change_profile
-from pki.revocation import revoke_certificate
-from pki.transactions import in_write_transaction
+from pki.record.profile_versions import change_profile
+from pki.record.transactions import in_write_transaction
+from pki.revocation.revoke import revoke_certificate
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
 from tests.pki.state.door import IS_POSTGRESQL, Crew, at_once, until_answered

@@ -4,12 +4,12 @@ import base64
 
 import pytest
 
-from pki.authorities import make_successor
-from pki.denylist import allow, deny
+from pki.authorities.lifecycle import make_successor
+from pki.denylist.entries import allow, deny
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
-from pki.profile_versions import change_profile
-from pki.revocation import revoke_certificate
-from pki.transactions import in_write_transaction
+from pki.record.profile_versions import change_profile
+from pki.record.transactions import in_write_transaction
+from pki.revocation.revoke import revoke_certificate
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
 from tests.est_client import _response

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from pki.authorities import make_successor
-from pki.denylist import allow, deny
-from pki.intents import settle_intents
+from pki.authorities.lifecycle import make_successor
+from pki.denylist.entries import allow, deny
 from pki.models import CertificateAuthority, IssuedCertificate
-from pki.revocation import revoke_certificate
+from pki.record.intents import settle_intents
+from pki.revocation.revoke import revoke_certificate
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
 from tests.pki.state.invariants import check_invariants, check_on_record, check_signed

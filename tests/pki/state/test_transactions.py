@@ -4,11 +4,11 @@ import pytest
 from django.db import DatabaseError, IntegrityError, OperationalError, connection
 from django.utils import timezone
 
-from pki import audit
-from pki.audit import Actor
 from pki.exceptions import Busy
 from pki.models import AuditEvent, DenylistEntry
-from pki.transactions import ATTEMPTS, in_write_transaction
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
+from pki.record.transactions import ATTEMPTS, in_write_transaction
 from tests.conftest import TESTER
 from tests.pki.state.door import at_once
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def record(action):
-    audit.record(action, actor=TESTER, target="test:1")
+    audit_trail.record(action, actor=TESTER, target="test:1")
 
 
 def entry(**kwargs):
@@ -87,20 +87,20 @@ def test_I8_rolled_back_attempt_leaves_no_gap_and_opens_no_chain():
 
     assert trail() == ["before", "during"]
     assert chains() == 1
-    assert audit.verify() == (2, None)
+    assert audit_trail.verify() == (2, None)
 
 
 def test_I8_two_writers_on_one_chain_part_ways():
     """After a fork, parent and child hold the same end of the same chain."""
     in_write_transaction(lambda: record("shared"))
-    end = audit.head()
+    end = audit_trail.head()
     in_write_transaction(lambda: record("parent"))
 
-    audit.restore(end)
+    audit_trail.restore(end)
     in_write_transaction(lambda: record("child"))
 
     assert trail() == ["shared", "parent", "child"]
-    assert audit.verify() == (3, None)
+    assert audit_trail.verify() == (3, None)
 
 
 def test_T21_commit_whose_answer_was_lost_is_busy_and_breaks_no_chain(monkeypatch):
@@ -118,7 +118,7 @@ def test_T21_commit_whose_answer_was_lost_is_busy_and_breaks_no_chain(monkeypatc
     in_write_transaction(lambda: record("after"))
 
     assert trail() == ["before", "perhaps", "after"]
-    assert audit.verify() == (3, None)
+    assert audit_trail.verify() == (3, None)
 
 
 def test_I8_chains_opened_by_many_threads_at_once_hold_together():
@@ -128,21 +128,23 @@ def test_I8_chains_opened_by_many_threads_at_once_hold_together():
 
     at_once(*[write] * 20)
 
-    assert audit.verify() == (100, None)
+    assert audit_trail.verify() == (100, None)
     assert 20 <= chains() < 40  # a conflict may cost a thread its chain
 
 
 def test_I8_address_is_hashed_as_the_database_gives_it_back():
     for address in ("2001:0DB8:0:0:0:0:0:1", "::ffff:192.0.2.1", "fe80::1%eth0", "192.0.2.1"):
         actor = Actor("test", source_ip=address)
-        in_write_transaction(lambda actor=actor: audit.record("seen", actor=actor, target="test:1"))
+        in_write_transaction(
+            lambda actor=actor: audit_trail.record("seen", actor=actor, target="test:1")
+        )
 
-    assert audit.verify() == (4, None)
+    assert audit_trail.verify() == (4, None)
 
 
 def test_T21_busy_database_is_given_up_in_time(monkeypatch):
     """A wait that has already lasted is not begun again five times: the gateway gives up too."""
-    monkeypatch.setattr("pki.transactions.PATIENCE", 0)
+    monkeypatch.setattr("pki.record.transactions.PATIENCE", 0)
     entry()
     calls = []
 
@@ -166,7 +168,7 @@ def test_T31_changed_row_is_named(column):
             [value],
         )
 
-    _, broken = audit.verify()
+    _, broken = audit_trail.verify()
 
     assert broken is not None
     assert broken.event.action in ("two", "three")
@@ -180,4 +182,4 @@ def test_any_other_database_error_is_raised_as_it_is():
     with pytest.raises((DatabaseError, Busy)):
         in_write_transaction(work)
     in_write_transaction(lambda: record("after"))
-    assert audit.verify() == (1, None)
+    assert audit_trail.verify() == (1, None)

@@ -2,12 +2,12 @@
 
 import datetime
 
-from pki import aws
-from pki.authorities import create_authority, import_authority
-from pki.aws import Place
+from pki.authorities.lifecycle import create_authority, import_authority
+from pki.aws import clients as aws
+from pki.aws.clients import Place
 from pki.models import CertificateAuthority
-from pki.prepared import current
-from pki.signers.kms import KMSSigner
+from pki.record.snapshot import current
+from pki.signers.kms.signer import KMSSigner
 from tests.builders import make_ca
 from tests.conftest import TESTER
 

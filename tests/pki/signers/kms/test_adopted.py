@@ -6,12 +6,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki import aws
-from pki.authorities import make_successor
-from pki.bootstrap import bootstrap_cas
-from pki.crl import make_crl
-from pki.exceptions import OperatorError
+from pki.authorities.bootstrap import bootstrap_cas
+from pki.authorities.lifecycle import make_successor
+from pki.aws import clients as aws
 from pki.models import CertificateAuthority
+from pki.operators.errors import OperatorError
+from pki.revocation.crl import make_crl
 from tests.aws_faults import aws_calls
 from tests.builders import make_ca
 from tests.conftest import TESTER

@@ -19,15 +19,15 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
-from pki import aws
-from pki.aws import Place
-from pki.client_certificates import sign_client_csr
+from pki.aws import clients as aws
+from pki.aws.clients import Place
+from pki.csr.public_keys import key_algorithm_name, public_key_sha256
 from pki.exceptions import SignerUnavailable
-from pki.keys import key_algorithm_name, public_key_sha256
+from pki.issuance.client_certificates import sign_client_csr
 from pki.models import AuditEvent
 from pki.signers import authority_key
-from pki.signers.kms import KEY_SPECS, KMSSigner
-from pki.signers.kms_keys import KMSKey, private_key_in_kms
+from pki.signers.kms.keys import KMSKey, private_key_in_kms
+from pki.signers.kms.signer import KEY_SPECS, KMSSigner
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.builders import make_csr, make_key
 from tests.conftest import TESTER

@@ -8,16 +8,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pki import aws
-from pki.authorities import make_successor
-from pki.aws import Place
-from pki.client_certificates import sign_client_csr
-from pki.crl import make_crl
-from pki.exceptions import OperatorError, SignerUnavailable
+from pki.authorities.lifecycle import make_successor
+from pki.aws import clients as aws
+from pki.aws.clients import Place
+from pki.exceptions import SignerUnavailable
+from pki.issuance.client_certificates import sign_client_csr
 from pki.models import CertificateAuthority
-from pki.prepared import current
+from pki.operators.errors import OperatorError
+from pki.record.snapshot import current
+from pki.revocation.crl import make_crl
 from pki.signers import get_signer
-from pki.signers.kms import KEY_SPECS, KMSSigner
+from pki.signers.kms.signer import KEY_SPECS, KMSSigner
 from tests.aws_faults import Fault, aws_calls, failing
 from tests.builders import make_csr
 from tests.conftest import TESTER

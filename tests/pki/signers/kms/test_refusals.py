@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from django.core.management import CommandError, call_command
 
-from pki.crl import make_crl
-from pki.exceptions import RemoteFailure, SignerUnavailable
+from pki.exceptions import SignerUnavailable
+from pki.operators.errors import RemoteFailure
+from pki.revocation.crl import make_crl
 from pki.signers import get_signer
 from tests.aws_faults import Fault, Refusal, failing
 from tests.pki.signers.kms.keys import create, issuer_of

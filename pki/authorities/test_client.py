@@ -1,0 +1,146 @@
+"""A first client to try an installation with: its certificate, key, and both as PKCS #12.
+
+It is kept where the client CA's key is. Where that is Secrets Manager, nothing is written to a
+disk: what runs there has none that lasts, and a key in one more place is one more to lose.
+"""
+
+import datetime
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, count
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    pkcs12,
+)
+from cryptography.x509.oid import NameOID
+from django.views.decorators.debug import sensitive_variables
+
+from pki.conf import ClientCAPlan, pki_settings
+from pki.csr.public_keys import generate_private_key
+from pki.issuance.client_certificates import sign_client_csr
+from pki.operators.files import replace_file
+from pki.record.audit_trail import Actor
+from pki.signers import get_signer
+from pki.signers.secretsmanager.secret_format import certificate_pem, key_pem, load_key, pair
+from pki.signers.secretsmanager.signer import SecretsManagerSigner
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12PrivateKeyTypes
+
+TEST_CLIENT = "test-client"
+PAIR_DESCRIPTION = "EST server: certificate and private key of a test client"
+PFX_DESCRIPTION = "EST server: PKCS #12 file of a test client, without password"
+_SUFFIXES = ("key", "pem", "p12-password", "p12")
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """A client certificate with its key, and those above it."""
+
+    name: str
+    key: CertificateIssuerPrivateKeyTypes
+    certificates: tuple[x509.Certificate, ...]
+
+    def pkcs12(self, encryption: KeySerializationEncryption) -> bytes:
+        """Key and certificates in one file (RFC 7292)."""
+        own, *above = self.certificates
+        return pkcs12.serialize_key_and_certificates(
+            self.name.encode(), cast("PKCS12PrivateKeyTypes", self.key), own, above, encryption
+        )
+
+
+def make_test_client(plan: ClientCAPlan, *, actor: Actor, force: bool) -> str:
+    """Make the client, unless it is there; returns a line that says which.
+
+    ``force`` makes another, ``test-client-2`` and so on: the one that is there stays good. Raises
+    what ``sign_client_csr`` raises, and ``OperatorError`` when it can't be kept.
+    """
+    signer = get_signer(plan.signer)
+    if isinstance(signer, SecretsManagerSigner):
+        return _make_in_secrets(signer, plan, actor=actor, force=force)
+    return _make_in_files(pki_settings().data_dir, plan, actor=actor, force=force)
+
+
+def _make_in_files(directory: Path, plan: ClientCAPlan, *, actor: Actor, force: bool) -> str:
+    stem = TEST_CLIENT
+    if _is_whole(directory, stem):
+        if not force:
+            return f"test client {directory / stem}.pem: there, left as it is"
+        stem = next(name for name in _numbered() if not _is_whole(directory, name))
+    client = _sign(stem, plan, actor)
+    password = secrets.token_urlsafe(18)
+    contents = {
+        "key": key_pem(client.key).encode(),
+        "pem": certificate_pem(client.certificates[0]).encode(),
+        "p12-password": password.encode() + b"\n",
+        "p12": client.pkcs12(BestAvailableEncryption(password.encode())),
+    }
+    for suffix, content in contents.items():
+        replace_file(directory / f"{stem}.{suffix}", content, secret=suffix != "pem")
+    path = directory / f"{stem}.pem"
+    return f"test client {path}: made, with .key and .p12 (password in .p12-password)"
+
+
+def _is_whole(directory: Path, stem: str) -> bool:
+    """Whether a test client's files are all there; a crash may have left some of them."""
+    return all((directory / f"{stem}.{suffix}").exists() for suffix in _SUFFIXES)
+
+
+@sensitive_variables()
+def _make_in_secrets(
+    signer: SecretsManagerSigner, plan: ClientCAPlan, *, actor: Actor, force: bool
+) -> str:
+    """The two secrets of the CDK sample, whose PKCS #12 has no password."""
+    for stem in chain([TEST_CLIENT], _numbered()):
+        below = "" if stem == TEST_CLIENT else f"/{stem}"
+        name, pfx_name = plan.client_secret_name + below, plan.client_pfx_secret_name + below
+        if signer.is_free(name) and signer.is_free(pfx_name):
+            break
+        if not force:
+            _complete(signer, stem, name, pfx_name)
+            return f"test client in the secret {name}: there, left as it is"
+    client = _sign(stem, plan, actor)
+    certificate = certificate_pem(client.certificates[0])
+    signer.fill(name, pair(certificate, key_pem(client.key)), PAIR_DESCRIPTION)
+    signer.fill(pfx_name, client.pkcs12(NoEncryption()), PFX_DESCRIPTION)
+    return f"test client {stem}: made, in the secrets {name} and {pfx_name} (without password)"
+
+
+@sensitive_variables()
+def _complete(signer: SecretsManagerSigner, stem: str, name: str, pfx_name: str) -> None:
+    """Make the PKCS #12 file that a run which was cut off left out."""
+    if not signer.is_free(pfx_name):
+        return
+    content = signer.read(name)
+    if content.key_pem and content.certificates:
+        client = _Client(stem, load_key(name, content.key_pem), content.certificates)
+        signer.fill(pfx_name, client.pkcs12(NoEncryption()), PFX_DESCRIPTION)
+
+
+def _numbered() -> Iterator[str]:
+    return (f"{TEST_CLIENT}-{number}" for number in count(2))
+
+
+def _sign(name: str, plan: ClientCAPlan, actor: Actor) -> _Client:
+    key = generate_private_key("ec-p256")
+    csr = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .sign(key, SHA256())
+    )
+    row = sign_client_csr(
+        csr.public_bytes(Encoding.DER),
+        validity=datetime.timedelta(days=365 * plan.client_validity_years),
+        actor=actor,
+    )
+    return _Client(name, key, (row.to_x509(), row.ca.certificate))

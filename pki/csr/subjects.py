@@ -1,0 +1,231 @@
+"""Names: what may stand in a subject, how it is written, and when two names are the same.
+
+A device chooses how it spells its subject; we don't pass that spelling on. Each attribute is
+checked by the limits of X.520 (RFC 5280 appendix A.1) and encoded again by us, so that what
+AWS IoT, the database and the denylist read is one and the same text.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from pki.csr.thing_names import check_common_name, shown
+from pki.exceptions import CSRRejected
+from pki.reasons import Reason
+
+MAX_RDNS: Final = 16
+_LETTERS: Final = re.compile(r"[A-Za-z]{2}")
+_PRINTABLE_STRING: Final = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]+")  # X.680 41.4
+_IA5_STRING: Final = re.compile(r"[ -~]+")  # the part of it that can be seen
+
+
+@dataclass(frozen=True)
+class SubjectAttribute:
+    """A kind of subject attribute that a profile may allow beside the common name."""
+
+    name: str
+    oid: x509.ObjectIdentifier
+    max_length: int  # characters
+    alphabet: re.Pattern[str] | None = None  # None: any text (UTF8String)
+    wanted: str = ""  # the alphabet, in words
+    is_repeatable: bool = False
+
+
+_PRINTABLE_IN_WORDS: Final = "letters, digits, space and '()+,-./:=?"
+
+# The limits are the ub-... of RFC 5280 appendix A.1, but for these: it has none for dnQualifier
+# (ours); RFC 1274 9.3.1 gives userId's; a domainComponent is one DNS label (RFC 2247 2).
+SUBJECT_ATTRIBUTES: Final[dict[str, SubjectAttribute]] = {
+    attribute.name: attribute
+    for attribute in (
+        SubjectAttribute("countryName", NameOID.COUNTRY_NAME, 2, _LETTERS, "two letters"),
+        SubjectAttribute("stateOrProvinceName", NameOID.STATE_OR_PROVINCE_NAME, 128),
+        SubjectAttribute("localityName", NameOID.LOCALITY_NAME, 128),
+        SubjectAttribute("organizationName", NameOID.ORGANIZATION_NAME, 64),
+        SubjectAttribute(
+            "organizationalUnitName", NameOID.ORGANIZATIONAL_UNIT_NAME, 64, is_repeatable=True
+        ),
+        SubjectAttribute(
+            "serialNumber", NameOID.SERIAL_NUMBER, 64, _PRINTABLE_STRING, _PRINTABLE_IN_WORDS
+        ),
+        SubjectAttribute(
+            "dnQualifier", NameOID.DN_QUALIFIER, 64, _PRINTABLE_STRING, _PRINTABLE_IN_WORDS
+        ),
+        SubjectAttribute("userId", NameOID.USER_ID, 256),
+        SubjectAttribute("emailAddress", NameOID.EMAIL_ADDRESS, 255, _IA5_STRING, "ASCII"),
+        SubjectAttribute(
+            "domainComponent",
+            NameOID.DOMAIN_COMPONENT,
+            63,
+            _IA5_STRING,
+            "ASCII",
+            is_repeatable=True,
+        ),
+    )
+}
+_ATTRIBUTE_BY_OID: Final = {attribute.oid: attribute for attribute in SUBJECT_ATTRIBUTES.values()}
+
+
+@dataclass(frozen=True)
+class CheckedSubject:
+    """A subject that may stand in a certificate, as we write it."""
+
+    name: x509.Name
+    common_name: str
+    device_serial: str  # the serialNumber attribute; "" if there is none
+
+
+def check_subject(
+    subject: x509.Name,
+    *,
+    allowed: Set[str],
+    check_name: Callable[[str], None] = check_common_name,
+) -> CheckedSubject:
+    """Check a requested subject and write it afresh, in the order it was asked for.
+
+    ``allowed`` names the SUBJECT_ATTRIBUTES that may stand beside the common name, which
+    ``check_name`` judges. Strings become UTF8String, or PrintableString and IA5String where
+    RFC 5280 appendix A.1 says so.
+    Raises CSRRejected: CSR_TOO_COMPLEX, SUBJECT_NOT_ALLOWED or one of the COMMON_NAME reasons.
+    """
+    if len(subject.rdns) > MAX_RDNS:
+        raise CSRRejected(
+            Reason.CSR_TOO_COMPLEX,
+            f"The subject has {len(subject.rdns)} parts; send at most {MAX_RDNS}.",
+        )
+    common_names: list[str] = []
+    others: dict[str, str] = {}
+    checked: list[x509.NameAttribute[str | bytes]] = []
+    for rdn in subject.rdns:
+        if len(rdn) != 1:
+            # Legal, but software differs on which attribute comes first, so on who this is.
+            raise CSRRejected(
+                Reason.SUBJECT_NOT_ALLOWED,
+                f"The subject has a part that joins {len(rdn)} attributes with '+'; "
+                "send each attribute as a part of its own.",
+            )
+        (attribute,) = rdn
+        value = attribute.value
+        if attribute.oid == NameOID.COMMON_NAME and isinstance(value, str):
+            common_names.append(value)
+            # Before the attribute is built below, which would raise for a long value.
+            check_name(value)
+        else:
+            name = _check_attribute(attribute, allowed=allowed)
+            if name in others and not SUBJECT_ATTRIBUTES[name].is_repeatable:
+                raise CSRRejected(
+                    Reason.SUBJECT_NOT_ALLOWED,
+                    f"The subject has more than one {name}; send one.",
+                )
+            others[name] = str(value)
+        checked.append(x509.NameAttribute(attribute.oid, value))
+    if not common_names:
+        raise CSRRejected(
+            Reason.COMMON_NAME_MISSING,
+            "The CSR's subject has no common name; put the thing name into CN.",
+        )
+    if len(common_names) > 1:
+        raise CSRRejected(
+            Reason.COMMON_NAME_AMBIGUOUS,
+            f"The CSR's subject has {len(common_names)} common names; send exactly one CN.",
+        )
+    return CheckedSubject(x509.Name(checked), common_names[0], others.get("serialNumber", ""))
+
+
+def _check_attribute(attribute: x509.NameAttribute[str | bytes], *, allowed: Set[str]) -> str:
+    """Return the name of an attribute that may stand beside the common name, or raise."""
+    kind = _ATTRIBUTE_BY_OID.get(attribute.oid)
+    if kind is None or kind.name not in allowed:
+        found = kind.name if kind else f"the attribute {attribute.oid.dotted_string[:64]}"
+        wanted = ", ".join(["commonName", *(n for n in SUBJECT_ATTRIBUTES if n in allowed)])
+        raise CSRRejected(
+            Reason.SUBJECT_NOT_ALLOWED,
+            f"The subject holds {found}; the profile allows {wanted}: leave it out.",
+        )
+    value = attribute.value
+    if not isinstance(value, str) or not 1 <= len(value) <= kind.max_length:
+        raise CSRRejected(
+            Reason.SUBJECT_NOT_ALLOWED,
+            f"The subject's {kind.name} is {len(value)} characters long; "
+            f"send 1 to {kind.max_length}.",
+        )
+    # isprintable: no control, format (bidi), private or unassigned character, and no separator
+    # but the plain space.
+    if not value.isprintable() or value.isspace():
+        raise CSRRejected(
+            Reason.SUBJECT_NOT_ALLOWED,
+            f"The subject's {kind.name} {shown(value)} is blank or holds characters that can't "
+            "be seen; send visible text.",
+        )
+    if kind.alphabet and not kind.alphabet.fullmatch(value):
+        raise CSRRejected(
+            Reason.SUBJECT_NOT_ALLOWED,
+            f"The subject's {kind.name} is {shown(value)}; use only {kind.wanted}.",
+        )
+    return kind.name
+
+
+_NAMES_IN_TEXT: Final = {
+    attribute.oid: attribute.name
+    for attribute in SUBJECT_ATTRIBUTES.values()
+    if attribute.name in {"dnQualifier", "emailAddress", "serialNumber"}
+}
+
+
+def name_text(name: x509.Name) -> str:
+    """Write a name as RFC 4514 has it, with ``serialNumber`` and its like as words, not OIDs."""
+    return name.rfc4514_string(_NAMES_IN_TEXT)
+
+
+def names_equal(a: x509.Name, b: x509.Name) -> bool:
+    """Say whether two names are the same by RFC 5280 7.1.
+
+    The order of the RDNs counts; string types, letter case and runs of spaces don't. Libraries
+    re-encode names when they renew, so comparing bytes would refuse honest devices.
+    """
+    return len(a.rdns) == len(b.rdns) and all(
+        _comparable(left) == _comparable(right) for left, right in zip(a.rdns, b.rdns, strict=True)
+    )
+
+
+def _comparable(rdn: x509.RelativeDistinguishedName) -> list[tuple[str, str | bytes]]:
+    """Return an RDN as a sorted list, for it is a set: its order says nothing (X.501 9.3)."""
+    return sorted(
+        (
+            (
+                attribute.oid.dotted_string,
+                _prepared(attribute.value) if isinstance(attribute.value, str) else attribute.value,
+            )
+            for attribute in rdn
+        ),
+        key=repr,  # text and bytes don't order among themselves
+    )
+
+
+def _prepared(value: str) -> str:
+    """Prepare a string for comparison: RFC 4518 as RFC 5280 7.1 uses it, in its main steps."""
+    # Folded between two normalisations: folding can undo the first one.
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
+    return " ".join(folded.split())
+
+
+def sans_equal(
+    a: x509.SubjectAlternativeName | None, b: x509.SubjectAlternativeName | None
+) -> bool:
+    """Say whether two SANs hold the same names, in any order; None is a SAN without names.
+
+    DNS names are compared without regard to case (RFC 5280 7.2), all others exactly.
+    """
+    return _san_set(a) == _san_set(b)
+
+
+def _san_set(san: x509.SubjectAlternativeName | None) -> set[x509.GeneralName]:
+    return {
+        x509.DNSName(name.value.lower()) if isinstance(name, x509.DNSName) else name
+        for name in san or ()
+    }

@@ -1,0 +1,1 @@
+"""The denylist: which devices and clients may not enroll."""

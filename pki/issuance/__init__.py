@@ -1,0 +1,1 @@
+"""From an authenticated client and a checked CSR to a recorded certificate."""

@@ -1,0 +1,190 @@
+"""Who is calling: from a client certificate to a ``Client``, or a refusal.
+
+API Gateway and the local TLS server have verified the chain, but neither checks revocation, and a
+truststore can be out of date. So every certificate is judged here again, against what the database
+says now, and always by the SHA-256 of the whole certificate: serial numbers and subjects can be
+imitated (RFC 5280 6; a look-alike from another CA has them too).
+"""
+
+import datetime
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from django.utils import timezone
+
+from pki.csr.subjects import name_text
+from pki.exceptions import ClientRefused
+from pki.models import CertificateAuthority, IssuedCertificate, hot_path_sql
+from pki.reasons import Reason
+from pki.record import snapshot
+from pki.record.snapshot import Prepared, PreparedAuthority
+from pki.signers.certificate_contents import serial_number_text
+
+MAX_CHAIN = 6
+"""Certificates from a client up to a CA on record, the client's own included."""
+
+_LIVE_STATES = frozenset({IssuedCertificate.State.ISSUED, IssuedCertificate.State.SUPERSEDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An authenticated EST client (RFC 7030 3.3.2)."""
+
+    certificate: x509.Certificate
+    fingerprint: str
+    """SHA-256 of the whole certificate, lower-case hex."""
+    subject: str
+    """RFC 4514 text."""
+    common_name: str
+    """Empty when the subject has none: factory certificates exist without."""
+    authority: CertificateAuthority
+    record: IssuedCertificate | None
+    """Our row, when we issued it; ``None`` for one from a CA outside."""
+
+    @property
+    def is_device(self) -> bool:
+        """Whether it authenticates with a device certificate of ours."""
+        return self.authority.purpose == CertificateAuthority.Purpose.DEVICE
+
+    @property
+    def serial_number(self) -> str:
+        """The certificate's serial number in lower-case hex."""
+        return serial_number_text(self.certificate.serial_number)
+
+
+def authenticate_certificate(
+    der: bytes,
+    chain: tuple[bytes, ...] = (),
+    *,
+    world: Prepared | None = None,
+    at: datetime.datetime | None = None,
+) -> Client:
+    """Judge a client certificate (DER), with the chain that TLS verified, if it is known.
+
+    ``world`` is what ``prepared.current()`` gave this request, ``at`` the time; by default now.
+    Raises ``ClientRefused``: malformed, not from a CA on record, out of its time, not for TLS
+    clients, unknown though one of our own CAs signed it, revoked, or superseded for too long.
+    """
+    at = at or timezone.now()
+    read = _read(der, chain, world or snapshot.current())
+    for certificate in read.path:
+        if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
+            raise ClientRefused(Reason.CLIENT_CERTIFICATE_EXPIRED)
+    if read.authority.row.not_after <= at:
+        raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNTRUSTED)
+    return Client(
+        certificate=read.path[0],
+        fingerprint=read.fingerprint,
+        subject=read.subject,
+        common_name=read.common_name,
+        authority=read.authority.row,
+        record=_find_record(read.fingerprint, read.authority.row, at),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a certificate says, and the CA it leads to: the same at every time."""
+
+    path: tuple[x509.Certificate, ...]
+    """From the client's own up to the one that the CA signed."""
+    authority: PreparedAuthority
+    fingerprint: str
+    subject: str
+    common_name: str
+
+
+@lru_cache(maxsize=1024)
+def _read(der: bytes, chain: tuple[bytes, ...], world: Prepared) -> _Read:
+    """Parse the certificate and follow its signatures.
+
+    Kept, because a fleet's devices may share one bootstrap certificate: for as long as the CAs on
+    record are the same (``world`` compares by identity), and never what time or the database
+    decide.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        path, authority = _find_authority(certificate, chain, world)
+        _check_is_for_clients(certificate)
+        common_names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return _Read(
+            path=path,
+            authority=authority,
+            fingerprint=hashlib.sha256(der).hexdigest(),
+            subject=name_text(certificate.subject),
+            common_name=str(common_names[0].value) if common_names else "",
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        # cryptography parses lazily: names, extensions and keys can fail at first sight of them
+        raise ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED) from error
+
+
+def _find_authority(
+    certificate: x509.Certificate, chain: tuple[bytes, ...], world: Prepared
+) -> tuple[tuple[x509.Certificate, ...], PreparedAuthority]:
+    """The path through ``chain`` to a CA on record, by signature, and that CA."""
+    intermediates = [x509.load_der_x509_certificate(der) for der in chain[1:MAX_CHAIN]]
+    path = [certificate]
+    for _ in range(MAX_CHAIN):
+        for authority in world.by_subject.get(path[-1].issuer.public_bytes(), ()):
+            if _is_signed_by(path[-1], authority.certificate):
+                return tuple(path), authority
+        above = next((one for one in intermediates if _is_signed_by(path[-1], one)), None)
+        if above is None or not _is_ca(above):
+            break
+        path.append(above)
+    raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNTRUSTED)
+
+
+def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except x509.ExtensionNotFound:
+        return False
+    return constraints.value.ca
+
+
+def _check_is_for_clients(certificate: x509.Certificate) -> None:
+    """Refuse a certificate that says it is for something else (RFC 5280 4.2.1.12).
+
+    One that says nothing passes: many factories leave extended key usage out.
+    """
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if not {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & {*usage}:
+        raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNSUITABLE)
+
+
+def _find_record(
+    fingerprint: str, authority: CertificateAuthority, at: datetime.datetime
+) -> IssuedCertificate | None:
+    """Our row of the certificate, which must be alive where there has to be one."""
+    records = hot_path_sql.fetch(
+        IssuedCertificate, "fingerprint_sha256 = %s", [fingerprint], without=("csr_der", "der")
+    )
+    if not records:
+        if authority.is_every_certificate_recorded or authority.purpose == authority.Purpose.DEVICE:
+            raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNKNOWN)
+        return None
+    (record,) = records
+    if record.state not in _LIVE_STATES:
+        raise ClientRefused(Reason.CLIENT_CERTIFICATE_REVOKED)
+    if record.state == IssuedCertificate.State.SUPERSEDED and record.superseded_at is not None:
+        overlap = record.profile.overlap_days if record.profile else 0
+        if record.superseded_at + datetime.timedelta(days=overlap) <= at:
+            raise ClientRefused(Reason.CLIENT_CERTIFICATE_SUPERSEDED)
+    return record

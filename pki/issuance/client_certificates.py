@@ -1,0 +1,119 @@
+"""Certificates for mutual TLS clients, signed with the client CA: for tests and the bench.
+
+In production these are made at the factory, by the customer's own PKI.
+"""
+
+import datetime
+
+from django.utils import timezone
+
+from pki.csr.check import CSRRules, ParsedCSR, check_csr
+from pki.csr.key_algorithms import KEY_ALGORITHMS
+from pki.csr.subjects import SUBJECT_ATTRIBUTES
+from pki.issuance.verified_signing import sign
+from pki.models import CertificateAuthority, IssuedCertificate
+from pki.operators.errors import OperatorError
+from pki.record import audit_trail, snapshot
+from pki.record.audit_trail import Actor
+from pki.record.intents import issued_columns, new_intent
+from pki.record.snapshot import PreparedAuthority
+from pki.record.transactions import in_write_transaction
+from pki.signers.certificate_contents import SigningRequest
+
+State = IssuedCertificate.State
+
+CLIENT_RULES = CSRRules(
+    key_algorithms=frozenset(KEY_ALGORITHMS),
+    subject_attributes=frozenset(SUBJECT_ATTRIBUTES),
+    san_rule="any",
+    pop_linking="ignore",
+    thing_name_required=False,
+)
+"""A client isn't a thing: its common name may be any text."""
+
+
+def issuing_client_ca() -> PreparedAuthority:
+    """The client CA that signs here.
+
+    Raises ``OperatorError`` when there is none, or its key isn't here.
+    """
+    clients = [
+        authority
+        for authority in snapshot.current().authorities
+        if authority.row.purpose == CertificateAuthority.Purpose.CLIENT
+        and authority.row.status == CertificateAuthority.Status.ACTIVE
+    ]
+    if not clients:
+        raise OperatorError("there is no client CA: run manage.py bootstrap_cas first")
+    for authority in clients:
+        if authority.row.can_sign:
+            return authority
+    raise OperatorError(
+        f"the key of the client CA {clients[0].row.name} isn't here "
+        "(mTlsTruststoreCertificatesChainFile): have its own PKI sign client certificates"
+    )
+
+
+def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -> IssuedCertificate:
+    """Sign a client's CSR (DER) with the client CA, and record the certificate.
+
+    Raises ``OperatorError`` when the client CA can't sign here, ``CSRRejected`` for the CSR, and
+    what ``pki.issuance.verified_signing.sign`` raises.
+    """
+    authority = issuing_client_ca()
+    csr = check_csr(der, CLIENT_RULES)
+
+    def record_intent() -> IssuedCertificate:
+        return _record_intent(csr, authority, validity, actor)
+
+    intent = in_write_transaction(record_intent)
+    certificate = sign(
+        intent,
+        authority,
+        SigningRequest(
+            csr=csr.csr,
+            subject=csr.subject,
+            san=csr.san,
+            serial_number=int(intent.serial_number, 16),
+            not_before=intent.not_before,
+            not_after=intent.not_after,
+        ),
+    )
+
+    def record_issued() -> IssuedCertificate:
+        issued = issued_columns(certificate, timezone.now())
+        still_wanted = IssuedCertificate.objects.filter(pk=intent.pk, state=State.INTENT)
+        if not still_wanted.update(**issued):
+            raise OperatorError(
+                f"the certificate for {intent.common_name} was denied or settled while it was "
+                "being signed: nothing was issued; sign the CSR again if it should have one"
+            )
+        for column, value in issued.items():
+            setattr(intent, column, value)
+        audit_trail.record("issue", actor=actor, target=f"certificate:{intent.serial_number}")
+        return intent
+
+    return in_write_transaction(record_issued)
+
+
+def _record_intent(
+    csr: ParsedCSR, authority: PreparedAuthority, validity: datetime.timedelta, actor: Actor
+) -> IssuedCertificate:
+    row = new_intent(
+        csr,
+        authority,
+        subject=csr.subject,
+        common_name=csr.common_name,
+        san=csr.san,
+        validity=validity,
+        now=timezone.now(),
+    )
+    row.operation = IssuedCertificate.Operation.CLIENT
+    row.save(force_insert=True)
+    audit_trail.record(
+        "intent",
+        actor=actor,
+        target=f"certificate:{row.serial_number}",
+        after={"name": row.common_name, "operation": row.operation},
+    )
+    return row

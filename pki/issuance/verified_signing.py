@@ -1,0 +1,80 @@
+"""Having an intent signed, and looking at what comes back before anyone gets it."""
+
+import logging
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.x509.oid import NameOID
+from django.utils import timezone
+
+from pki.csr.public_keys import key_matches
+from pki.exceptions import SignerUnavailable
+from pki.models import IssuedCertificate
+from pki.reasons import Reason
+from pki.record.intents import CLOCK_TOLERANCE
+from pki.record.snapshot import PreparedAuthority
+from pki.signers import get_signer
+from pki.signers.certificate_contents import SigningRequest
+
+logger = logging.getLogger(__name__)
+
+
+def sign(
+    intent: IssuedCertificate, authority: PreparedAuthority, request: SigningRequest
+) -> x509.Certificate:
+    """Have the CA's signer sign ``request``, and check what it returned before anyone gets it.
+
+    Raises ``SignerRefused`` or ``SignerUnavailable``.
+    """
+    signer = get_signer(authority.row.signer)
+    certificate = signer.sign(request, authority.issuer)
+    _check_signed(certificate, intent, authority, is_ours=not signer.chooses_serial_number)
+    return certificate
+
+
+def _check_signed(
+    certificate: x509.Certificate,
+    intent: IssuedCertificate,
+    authority: PreparedAuthority,
+    *,
+    is_ours: bool,
+) -> None:
+    """Raise ``SignerUnavailable`` unless this is a certificate for the intent, from its CA.
+
+    For our own signature that catches a key that isn't the CA's; for a PKI outside, everything.
+    """
+    try:
+        wrong = _what_is_wrong(certificate, intent, authority, is_ours=is_ours)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # parsed as it is looked at
+        wrong = "it can't be read"
+    if wrong:
+        logger.error("the signer of %s returned an unfit certificate: %s", intent, wrong)
+        raise SignerUnavailable(Reason.SIGNER_MISBEHAVED)
+
+
+def _what_is_wrong(
+    certificate: x509.Certificate,
+    intent: IssuedCertificate,
+    authority: PreparedAuthority,
+    *,
+    is_ours: bool,
+) -> str:
+    """The first thing in which a certificate isn't the intent's; "" for a good one."""
+    if not key_matches(certificate, intent.key_sha256):
+        return "it is for another public key"
+    names = [one.value for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if names != [intent.common_name]:  # AWS IoT makes a thing of it, and the row owns that name
+        return f"it is for the common name {names}, not {intent.common_name!r}"
+    if certificate.not_valid_after_utc > min(
+        intent.not_after + CLOCK_TOLERANCE, authority.issuer.not_after
+    ):
+        return f"it ends {certificate.not_valid_after_utc}, after {intent.not_after}"
+    if certificate.not_valid_before_utc > timezone.now() + CLOCK_TOLERANCE:
+        return f"it begins {certificate.not_valid_before_utc}, in the future"
+    if is_ours and f"{certificate.serial_number:x}" != intent.serial_number:
+        return "its serial number isn't the intent's"
+    try:
+        certificate.verify_directly_issued_by(authority.certificate)
+    except (InvalidSignature, ValueError, TypeError):
+        return f"it isn't signed by the CA {authority.row.name}"
+    return ""

@@ -1,0 +1,1 @@
+"""What the management commands and the admin share: errors, the acting person, files."""

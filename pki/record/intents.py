@@ -1,0 +1,148 @@
+"""Intents: rows of certificates about to be signed, and what becomes of those left over."""
+
+import datetime
+import hashlib
+import logging
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from pki.csr.check import ParsedCSR
+from pki.csr.subjects import name_text
+from pki.csr.thing_names import fold_name
+from pki.exceptions import AuthorityUnavailable
+from pki.models import IssuedCertificate
+from pki.reasons import Reason
+from pki.record import audit_trail
+from pki.record.audit_trail import SYSTEM, Actor
+from pki.record.snapshot import PreparedAuthority
+from pki.record.transactions import in_write_transaction
+from pki.signers.certificate_contents import random_serial_number, serial_number_text
+
+logger = logging.getLogger(__name__)
+
+BACKDATING = datetime.timedelta(minutes=5)
+"""Devices' clocks are late: a certificate is valid from a little before it is made."""
+
+CLOCK_TOLERANCE = datetime.timedelta(minutes=10)
+"""How far an external PKI's clock may be off when its certificate is checked."""
+
+ABANDONED_AFTER = datetime.timedelta(hours=1)
+"""An intent this old will not be signed any more: no request takes so long, nor its repetition."""
+
+State = IssuedCertificate.State
+
+
+def new_intent(
+    csr: ParsedCSR,
+    authority: PreparedAuthority,
+    *,
+    subject: x509.Name,
+    common_name: str,
+    san: x509.SubjectAlternativeName | None,
+    validity: datetime.timedelta,
+    now: datetime.datetime,
+) -> IssuedCertificate:
+    """A row for a certificate to be signed, not saved yet.
+
+    Its end is the profile's, but never after the CA's own (RFC 5280 6.1: the path would break).
+    Raises ``AuthorityUnavailable`` when the CA can't issue any more.
+    """
+    not_after = min(now + validity, authority.issuer.not_after)
+    ca = authority.row
+    if not_after <= now or ca.status != ca.Status.ACTIVE or not ca.can_sign:
+        logger.error("CA %s can't issue: status %s, until %s", ca, ca.status, ca.not_after)
+        raise AuthorityUnavailable(Reason.CA_UNAVAILABLE)
+    return IssuedCertificate(
+        ca=ca,
+        serial_number=serial_number_text(random_serial_number()),
+        common_name=common_name,
+        name_folded=fold_name(common_name),
+        device_serial=csr.device_serial,
+        subject=name_text(subject)[:1000],
+        san=_san_text(san)[:2000],
+        key_algorithm=csr.key_algorithm,
+        key_sha256=csr.key_sha256,
+        not_before=(now - BACKDATING).replace(microsecond=0),
+        not_after=not_after.replace(microsecond=0),
+        csr_der=csr.der,
+        created_at=now,
+    )
+
+
+def _san_text(san: x509.SubjectAlternativeName | None) -> str:
+    return ", ".join(str(name.value) for name in san or ())
+
+
+def issued_columns(certificate: x509.Certificate, now: datetime.datetime) -> dict[str, object]:
+    """What a row says once its certificate exists. The certificate has the last word."""
+    der = certificate.public_bytes(Encoding.DER)
+    return {
+        "state": State.ISSUED,
+        "der": der,
+        "fingerprint_sha256": hashlib.sha256(der).hexdigest(),
+        "serial_number": serial_number_text(certificate.serial_number),
+        "not_before": certificate.not_valid_before_utc,
+        "not_after": certificate.not_valid_after_utc,
+        "issued_at": now,
+    }
+
+
+def void_intents(intents: QuerySet[IssuedCertificate], *, actor: Actor, why: str) -> int:
+    """Turn ``intents`` void, in the caller's transaction; returns how many were.
+
+    A signature may exist that nobody got (a crash came between), so a void serial number goes on
+    the CRL. What an intent owned goes to the oldest certificate of the same name that was
+    issued after all, or to nobody.
+    """
+    count = 0
+    for intent in intents.filter(state=State.INTENT).defer("csr_der", "der"):
+        voided = IssuedCertificate.objects.filter(pk=intent.pk, state=State.INTENT).update(
+            state=State.VOID,
+            name_owner=None,
+            key_owner=None,
+            current_name=None,
+            request_key=None,
+            revoked_at=timezone.now(),
+        )
+        if not voided:
+            continue  # issued while we waited for its row
+        count += 1
+        _hand_over(intent)
+        audit_trail.record(
+            "void",
+            actor=actor,
+            target=f"certificate:{intent.serial_number}",
+            reason=why,
+            before={"name": intent.common_name},
+        )
+    return count
+
+
+def _hand_over(intent: IssuedCertificate) -> None:
+    """Give what ``intent`` owned to the oldest certificate that was issued in its stead."""
+    heirs = (
+        IssuedCertificate.objects.filter(name_folded=intent.name_folded)
+        .exclude(state__in=[State.INTENT, State.VOID])
+        .order_by("created_at")
+    )
+    if intent.name_owner and (heir := heirs.only("pk").first()):
+        IssuedCertificate.objects.filter(pk=heir.pk).update(name_owner=intent.name_owner)
+    if intent.key_owner and (heir := heirs.filter(key_sha256=intent.key_owner).only("pk").first()):
+        IssuedCertificate.objects.filter(pk=heir.pk).update(key_owner=intent.key_owner)
+
+
+def settle_intents(
+    *, actor: Actor = SYSTEM, older_than: datetime.timedelta = ABANDONED_AFTER
+) -> int:
+    """Void every intent that was abandoned; returns how many."""
+    before = timezone.now() - older_than
+    return in_write_transaction(
+        lambda: void_intents(
+            IssuedCertificate.objects.filter(created_at__lt=before),
+            actor=actor,
+            why="abandoned: nobody came back for it",
+        )
+    )

@@ -1,0 +1,172 @@
+"""Certificate profiles change by getting a new version; what was issued keeps the old one."""
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from cryptography.x509.oid import AttributeOID
+from django.core.exceptions import ValidationError
+from django.db.models import Max
+
+from pki.csr.key_algorithms import KEY_ALGORITHMS
+from pki.csr.subjects import SUBJECT_ATTRIBUTES
+from pki.csr.thing_names import check_common_name
+from pki.encoding.csrattrs import encode_csr_attributes
+from pki.exceptions import CSRRejected
+from pki.models import CertificateProfile
+from pki.models.profile import EST_OPERATIONS
+from pki.operators.errors import OperatorError
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
+
+_NOT_COPIED = frozenset({"id", "version", "active_label", "created_at"})
+
+
+def add_profile(profile: CertificateProfile, *, actor: Actor) -> CertificateProfile:
+    """Put a profile of a new name in force, in the caller's transaction.
+
+    Raises ``OperatorError`` when it is inconsistent, or its label is taken.
+    """
+    check_profile(profile)
+    if CertificateProfile.objects.filter(name=profile.name).exists():
+        raise OperatorError(f"there is a profile {profile.name!r} already: change that one")
+    profile.version = 1
+    _put_in_force(profile)
+    audit_trail.record(
+        "add-profile", actor=actor, target=f"profile:{profile.name}", after=settings_of(profile)
+    )
+    return profile
+
+
+def change_profile(
+    profile: CertificateProfile, changes: dict[str, Any], *, actor: Actor, reason: str
+) -> CertificateProfile:
+    """Put a new version with ``changes`` in force, in the caller's transaction.
+
+    Raises ``OperatorError`` when ``profile`` isn't the version in force (somebody was faster), or
+    the result would be inconsistent.
+    """
+    values = {
+        field.attname: getattr(profile, field.attname)
+        for field in CertificateProfile._meta.concrete_fields
+        if field.name not in _NOT_COPIED
+    }
+    successor = CertificateProfile(**values)
+    for name, value in changes.items():
+        setattr(successor, name, value)
+    check_profile(successor)
+    newest = CertificateProfile.objects.filter(name=profile.name).aggregate(Max("version"))
+    successor.version = (newest["version__max"] or 0) + 1
+    before = settings_of(profile)
+    in_force = CertificateProfile.objects.filter(pk=profile.pk).exclude(active_label=None)
+    # ``profile`` itself stays as it is: the caller's transaction may have to start over.
+    if not in_force.update(active_label=None):
+        raise OperatorError(f"{profile} isn't in force any more: look at the newest version first")
+    _put_in_force(successor)
+    after = settings_of(successor)
+    audit_trail.record(
+        "change-profile",
+        actor=actor,
+        target=f"profile:{profile.name}",
+        reason=reason,
+        before={key: value for key, value in before.items() if value != after[key]},
+        after={key: value for key, value in after.items() if value != before[key]},
+    )
+    return successor
+
+
+def _put_in_force(profile: CertificateProfile) -> None:
+    taken = CertificateProfile.objects.filter(active_label=profile.label).first()
+    if taken is not None:
+        raise OperatorError(
+            f"the label {profile.label!r} belongs to {taken}: choose another"
+            if profile.label
+            else f"{taken} is the default profile already: give this one a label"
+        )
+    profile.active_label = profile.label
+    profile.save(force_insert=True)
+
+
+def settings_of(profile: CertificateProfile) -> dict[str, Any]:
+    """What the profile says, as JSON values for the audit trail."""
+    said: dict[str, Any] = {
+        field.name: getattr(profile, field.attname)
+        for field in CertificateProfile._meta.concrete_fields
+        if field.name not in {"id", "active_label", "created_at", "ca"}
+    }
+    return {**said, "ca": profile.ca.name}
+
+
+def check_profile(profile: CertificateProfile) -> None:
+    """Raise ``OperatorError`` when the profile's settings don't fit each other.
+
+    A wrong profile must be refused when it is written, not when a device meets it.
+    """
+    problems = []
+    try:
+        profile.full_clean(validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        problems += [
+            f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items()
+        ]
+    if profile.label in EST_OPERATIONS:
+        problems.append(f"label: {profile.label!r} is an EST operation (RFC 7030 3.2.2)")
+    problems += _unknown("key_algorithms", profile.key_algorithms, KEY_ALGORITHMS)
+    problems += _unknown("subject_attributes", profile.subject_attributes, SUBJECT_ATTRIBUTES)
+    if not profile.key_algorithms:
+        problems.append("key_algorithms: at least one is needed")
+    if profile.is_serial_number_required and "serialNumber" not in profile.subject_attributes:
+        problems.append("subject_attributes: serialNumber is required, so it must be allowed")
+    problems += _name_problems(profile.allowed_names)
+    problems += _csrattrs_problems(profile.csrattrs)
+    if profile.identity_rule == CertificateProfile.IdentityRule.PATTERN:
+        problems += _pattern_problems(profile.identity_pattern)
+    if profile.ca.purpose != profile.ca.Purpose.DEVICE:
+        problems.append(f"ca: {profile.ca} is a client CA; devices get theirs from a device CA")
+    if problems:
+        raise OperatorError("; ".join(problems))
+
+
+def _unknown(field: str, values: object, known: Collection[str]) -> list[str]:
+    if not isinstance(values, list):
+        return [f"{field}: wanted a list of some of: {', '.join(known)}"]
+    return [
+        f"{field}: {value!r} is unknown; known: {', '.join(known)}"
+        for value in values
+        if value not in known
+    ]
+
+
+def _name_problems(names: object) -> list[str]:
+    if not isinstance(names, list):
+        return ["allowed_names: wanted a list of thing names"]
+    problems = []
+    for name in names:
+        try:
+            check_common_name(str(name))
+        except CSRRejected as error:
+            problems.append(f"allowed_names: {error.message}")
+    return problems
+
+
+def _pattern_problems(pattern: str) -> list[str]:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        return [f"identity_pattern: not a regular expression: {error}"]
+    if "name" not in compiled.groupindex:
+        return ["identity_pattern: it needs a group (?P<name>...) that finds the thing name"]
+    return []
+
+
+def _csrattrs_problems(lines: object) -> list[str]:
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        return ['csrattrs: wanted a list of lines such as "1.2.840.10045.4.3.2"']
+    try:
+        encode_csr_attributes(lines)
+    except ValueError as error:
+        return [f"csrattrs: {error}"]
+    if AttributeOID.CHALLENGE_PASSWORD.dotted_string in lines:
+        # It asks for a proof that ends at the gateway, out of our reach (RFC 7030 3.5).
+        return ["csrattrs: challengePassword can't be verified here: leave it out"]
+    return []

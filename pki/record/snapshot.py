@@ -1,0 +1,185 @@
+"""CAs and profiles, parsed once per process and refreshed when the database says they changed.
+
+Every request compares ``Generation`` (one look-up by primary key) and otherwise works on the
+values here: certificates parsed, issuer names, key identifiers and CSR rules made. Each is made
+when it is first asked for: /cacerts and /csrattrs take none that needs ``cryptography``, a fifth
+of a cold start. The denylist and the state of certificates are never kept: those are read each
+time.
+"""
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+from pki.encoding.certs_only import certs_only, der_of
+from pki.exceptions import AuthorityUnavailable
+from pki.models import CertificateAuthority, CertificateProfile, Generation
+from pki.reasons import Reason
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from pki.csr.check import CSRRules, POPLinking
+    from pki.csr.san import SANRule
+    from pki.signers.certificate_contents import Issuer
+
+
+class PreparedAuthority:
+    """A CA, ready for use."""
+
+    def __init__(self, row: CertificateAuthority) -> None:
+        self.row = row
+
+    @property
+    def certificate(self) -> "x509.Certificate":
+        """The CA's own certificate."""
+        return self.row.certificate
+
+    @cached_property
+    def issuer(self) -> "Issuer":
+        """What every certificate of it has in common."""
+        from pki.signers.certificate_contents import Issuer, authority_key_identifier
+
+        certificate = self.certificate
+        return Issuer(
+            certificate=certificate,
+            name=certificate.subject,
+            authority_key_identifier=authority_key_identifier(certificate),
+            key_reference=self.row.key_reference,
+            not_after=certificate.not_valid_after_utc,
+        )
+
+
+class PreparedProfile:
+    """A profile version in force, ready for use, with the CA it issues from."""
+
+    def __init__(
+        self,
+        row: CertificateProfile,
+        authority: PreparedAuthority,
+        trusted: Sequence[CertificateAuthority],
+    ) -> None:
+        self.row = row
+        self.authority = authority
+        self._trusted = trusted
+
+    @cached_property
+    def rules(self) -> "CSRRules":
+        """What a CSR has to keep to."""
+        from pki.csr.check import CSRRules
+
+        row = self.row
+        return CSRRules(
+            key_algorithms=frozenset(row.key_algorithms),
+            serial_number_required=row.is_serial_number_required,
+            subject_attributes=frozenset(row.subject_attributes),
+            san_rule=cast("SANRule", row.san_rule),
+            pop_linking=cast("POPLinking", row.pop_linking),
+        )
+
+    @cached_property
+    def identity_pattern(self) -> re.Pattern[str] | None:
+        """For the identity rule ``pattern``."""
+        pattern = self.row.identity_pattern
+        return re.compile(pattern) if pattern else None
+
+    @cached_property
+    def ca_certificates(self) -> bytes:
+        """What /cacerts publishes: a certs-only PKCS #7 in DER (RFC 7030 4.1.3)."""
+        return certs_only(_published(self.authority.row, self._trusted))
+
+
+class Prepared:
+    """Everything of one generation. Compared by identity, not by contents."""
+
+    def __init__(
+        self,
+        generation: int,
+        authorities: tuple[PreparedAuthority, ...] = (),
+        profiles: Mapping[str, PreparedProfile] | None = None,
+    ) -> None:
+        self.generation = generation
+        self.authorities = authorities
+        self.profiles = profiles or {}
+
+    @cached_property
+    def by_subject(self) -> Mapping[bytes, tuple[PreparedAuthority, ...]]:
+        """Trusted CAs by the DER of their subject: who may have issued a client's certificate."""
+        found: dict[bytes, tuple[PreparedAuthority, ...]] = {}
+        for authority in self.authorities:
+            subject = authority.certificate.subject.public_bytes()
+            found[subject] = (*found.get(subject, ()), authority)
+        return found
+
+    def profile(self, label: str) -> PreparedProfile:
+        """The profile in force under ``label`` ("" is the default).
+
+        Raises ``AuthorityUnavailable``: with ``CA_UNAVAILABLE`` when nothing is set up at all,
+        with ``LABEL_UNKNOWN`` when the label is nobody's.
+        """
+        profile = self.profiles.get(label)
+        if profile is None:
+            is_set_up = bool(label or self.profiles)
+            raise AuthorityUnavailable(Reason.LABEL_UNKNOWN if is_set_up else Reason.CA_UNAVAILABLE)
+        return profile
+
+
+_lock = threading.Lock()
+_latest = Prepared(generation=-1)
+
+
+def current() -> Prepared:
+    """What holds now. One statement when nothing changed."""
+    global _latest  # the one cache; replaced whole, never changed
+    generation = Generation.current()
+    prepared = _latest
+    if prepared.generation != generation:
+        with _lock:
+            prepared = _latest
+            if prepared.generation != generation:
+                prepared = _latest = _prepare_whole(generation)
+    return prepared
+
+
+def forget() -> None:
+    """Start over, as after a fork or when the database was replaced."""
+    global _latest
+    _latest = Prepared(generation=-1)
+
+
+def _prepare_whole(generation: int) -> Prepared:
+    """Everything of one generation, and of one only: what changes meanwhile is read again."""
+    while True:
+        prepared = _prepare(generation)
+        newest = Generation.current()
+        if newest == generation:
+            return prepared
+        generation = newest
+
+
+def _prepare(generation: int) -> Prepared:
+    trusted = list(CertificateAuthority.objects.trusted())
+    authorities = {row.pk: PreparedAuthority(row) for row in trusted}
+    profiles = {}
+    for profile in CertificateProfile.objects.exclude(active_label=None):
+        issuing = authorities.get(profile.ca_id)
+        if issuing is not None:  # else its CA is revoked or has expired
+            profiles[profile.label] = PreparedProfile(profile, issuing, trusted)
+    return Prepared(generation, tuple(authorities.values()), profiles)
+
+
+def _published(ca: CertificateAuthority, trusted: Sequence[CertificateAuthority]) -> list[bytes]:
+    """What /cacerts answers with for ``ca``, in DER (RFC 7030 4.1.3).
+
+    Its chain to the root; the CAs it succeeded, whose certificates are still around, with their
+    chains; and OldWithNew and NewWithOld.
+    """
+    by_id = {other.pk: other for other in trusted}
+    found = [*der_of(ca.pem), *der_of(ca.chain_pem)]
+    while ca.successor_of_id in by_id:
+        found += der_of(ca.cross_pem)
+        ca = by_id[ca.successor_of_id]
+        found += [*der_of(ca.pem), *der_of(ca.chain_pem)]
+    return found

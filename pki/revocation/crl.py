@@ -1,0 +1,116 @@
+"""Certificate revocation lists, one for each CA whose key is here (RFC 5280 5)."""
+
+import datetime
+import logging
+import random
+import time
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.db.models import Max
+from django.utils import timezone
+
+from pki.exceptions import Busy
+from pki.models import CertificateAuthority, IssuedCertificate
+from pki.reasons import Reason
+from pki.record.transactions import ATTEMPTS, FIRST_PAUSE, in_write_transaction
+from pki.signers import authority_key
+from pki.signers.certificate_contents import authority_key_identifier, signature_hash
+
+logger = logging.getLogger(__name__)
+
+LIFETIME = datetime.timedelta(days=7)
+"""Between thisUpdate and nextUpdate: a checker may use one that long."""
+
+FRESH = datetime.timedelta(hours=1)
+"""A CRL younger than this is served again, unless something was revoked since it was made."""
+
+SETTLING = datetime.timedelta(seconds=30)
+"""A revocation's time is taken before its commit: it may come into sight this much later."""
+
+
+def current_crl(ca: CertificateAuthority) -> bytes:
+    """The CA's CRL in DER: the one on record while it is fresh, else a new one.
+
+    Raises ``OperatorError`` when the CA's key isn't here: its PKI has the CRL.
+    """
+    newest = IssuedCertificate.objects.filter(ca=ca).aggregate(at=Max("revoked_at"))["at"]
+    made_at = ca.crl_made_at
+    if (
+        ca.crl_der is not None
+        and made_at is not None
+        and made_at + FRESH > timezone.now()
+        and (newest is None or newest + SETTLING < made_at)
+    ):
+        return bytes(ca.crl_der)
+    return make_crl(ca)
+
+
+def make_crl(ca: CertificateAuthority) -> bytes:
+    """Sign a CRL of everything revoked and not expired, put it on record, and return its DER.
+
+    Nobody ever sees two CRLs of one number (RFC 5280 5.2.3): of two writers, the second signs
+    again. Raises ``OperatorError`` when the CA's key isn't here or can't be read, ``Busy`` when
+    somebody else was faster every time.
+    """
+    key = authority_key(ca, otherwise="get the CRL from its PKI")
+    for attempt in range(ATTEMPTS):
+        numbers = CertificateAuthority.objects.values_list("crl_number", flat=True)
+        latest = numbers.get(pk=ca.pk)
+        now = timezone.now()
+        # Outside of any transaction, as every signature: it may take a network's time.
+        crl = _builder(ca, latest + 1, now).sign(key, signature_hash(ca.certificate.public_key()))
+        der = crl.public_bytes(Encoding.DER)
+        if _put_on_record(ca, latest, der, now):
+            return der
+        logger.info("another CRL of %s was faster than number %d", ca, latest + 1)
+        time.sleep(FIRST_PAUSE * 2**attempt * random.random())  # noqa: S311  # jitter
+    raise Busy(Reason.DATABASE_UNAVAILABLE)
+
+
+def _put_on_record(
+    ca: CertificateAuthority, latest: int, der: bytes, now: datetime.datetime
+) -> bool:
+    """Let ``der`` follow CRL number ``latest``; returns whether that was still the latest."""
+
+    def replace() -> int:
+        return CertificateAuthority.objects.filter(pk=ca.pk, crl_number=latest).update(
+            crl_number=latest + 1, crl_der=der, crl_made_at=now
+        )
+
+    return in_write_transaction(replace) == 1
+
+
+def _builder(
+    ca: CertificateAuthority, number: int, now: datetime.datetime
+) -> x509.CertificateRevocationListBuilder:
+    return (
+        # All entries at once: the builder copies them at each that is added.
+        x509.CertificateRevocationListBuilder(revoked_certificates=_entries(ca, now))
+        .issuer_name(ca.certificate.subject)
+        .last_update(now.replace(microsecond=0))
+        .next_update((now + LIFETIME).replace(microsecond=0))
+        .add_extension(x509.CRLNumber(number), critical=False)
+        .add_extension(authority_key_identifier(ca.certificate), critical=False)
+    )
+
+
+def _entries(ca: CertificateAuthority, now: datetime.datetime) -> list[x509.RevokedCertificate]:
+    entries = []
+    revoked = (
+        IssuedCertificate.objects.filter(ca=ca, not_after__gt=now)
+        .exclude(revoked_at=None)
+        .values_list("serial_number", "revoked_at", "revocation_reason")
+    )
+    for serial_number, revoked_at, reason in revoked.iterator():
+        assert revoked_at is not None  # noqa: S101  # the query says so, its type can't
+        entry = (
+            x509.RevokedCertificateBuilder()
+            .serial_number(int(serial_number, 16))
+            .revocation_date(revoked_at)
+        )
+        # "unspecified" is said by leaving the reason out (RFC 5280 5.3.1).
+        if reason and reason != x509.ReasonFlags.unspecified.value:
+            entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags(reason)), critical=False)
+        entries.append(entry.build())
+    return entries

@@ -1,0 +1,115 @@
+"""Revoking a certificate: from then on it authenticates nobody, and its serial is on the CRL."""
+
+from collections.abc import Iterable
+
+from cryptography import x509
+from django.db.models import Q
+from django.utils import timezone
+
+from pki.csr.thing_names import shown
+from pki.denylist.values import normalize_serial_number
+from pki.models import IssuedCertificate
+from pki.operators.errors import OperatorError
+from pki.record import audit_trail, observers
+from pki.record.audit_trail import Actor
+from pki.record.intents import void_intents
+from pki.record.transactions import in_write_transaction
+
+FINGERPRINT_DIGITS = 64
+"""Of a SHA-256 in hex; a serial number has 40 at most."""
+
+State = IssuedCertificate.State
+
+REASONS = tuple(
+    reason.value for reason in x509.ReasonFlags if reason is not x509.ReasonFlags.remove_from_crl
+)
+"""The reason codes of RFC 5280 5.3.1, by their names there."""
+
+
+def revoke_certificate(
+    certificate: IssuedCertificate, *, reason: str, actor: Actor, comment: str = ""
+) -> bool:
+    """Revoke ``certificate`` for good; returns whether it wasn't revoked before.
+
+    What it was just being used to enroll isn't issued any more (two commits, as in
+    ``pki.denylist.entries``). Raises ``OperatorError`` for a reason that isn't RFC 5280's, or a
+    certificate that was never issued.
+    """
+    if reason not in REASONS:
+        raise OperatorError(f"{reason!r} isn't a reason of RFC 5280; wanted: {', '.join(REASONS)}")
+
+    def revoke() -> bool:
+        row = IssuedCertificate.objects.defer("csr_der", "der").get(pk=certificate.pk)
+        if row.state == State.REVOKED:
+            return False
+        changed = IssuedCertificate.objects.filter(
+            pk=row.pk, state__in=[State.ISSUED, State.SUPERSEDED]
+        ).update(
+            state=State.REVOKED,
+            revoked_at=timezone.now(),
+            revocation_reason=reason,
+            current_name=None,
+            request_key=None,
+        )
+        if not changed:
+            raise OperatorError(f"{row} was never issued ({row.state}): there is nothing to revoke")
+        audit_trail.record(
+            "revoke",
+            actor=actor,
+            target=f"certificate:{row.serial_number}",
+            reason=f"{reason}: {comment}" if comment else reason,
+            before={"state": row.state, "name": row.common_name},
+            after={"state": State.REVOKED},
+        )
+        for observer in observers.registered():
+            observer.revoked(row)
+        return True
+
+    def void_what_it_enrolls() -> int:
+        return void_intents(
+            IssuedCertificate.objects.filter(
+                Q(client_fingerprint=certificate.fingerprint_sha256) | Q(predecessor=certificate)
+            ),
+            actor=actor,
+            why="the client's certificate, or the one to be renewed, was revoked",
+        )
+
+    revoked = in_write_transaction(revoke)
+    in_write_transaction(void_what_it_enrolls)
+    certificate.refresh_from_db(fields=["state", "revoked_at", "revocation_reason"])
+    return revoked
+
+
+def revoke_certificates(
+    certificates: Iterable[IssuedCertificate], *, reason: str, actor: Actor, comment: str = ""
+) -> int:
+    """Revoke each of ``certificates``, one by one; returns how many weren't revoked before.
+
+    Raises what ``revoke_certificate`` raises; those before it stay revoked.
+    """
+    return sum(
+        revoke_certificate(certificate, reason=reason, actor=actor, comment=comment)
+        for certificate in certificates
+    )
+
+
+def find_certificate(text: str) -> IssuedCertificate:
+    """The certificate of a serial number (hex, colons or not, ``dec:``) or a SHA-256 fingerprint.
+
+    Raises ``OperatorError`` when none is on record, or two CAs gave out the same serial number.
+    """
+    certificates = IssuedCertificate.objects.defer("csr_der", "der").select_related("ca")
+    fingerprint = text.strip().replace(":", "").lower()
+    if len(fingerprint) == FINGERPRINT_DIGITS:
+        found = list(certificates.filter(fingerprint_sha256=fingerprint))
+    else:
+        found = list(certificates.filter(serial_number=normalize_serial_number(text)))
+    if not found:
+        raise OperatorError(f"no certificate {shown(text)} is on record: look for it in the admin")
+    if len(found) > 1:
+        fingerprints = ", ".join(f"{one.fingerprint_sha256} ({one.ca})" for one in found)
+        raise OperatorError(
+            f"more than one certificate has that serial number: name one by its fingerprint: "
+            f"{fingerprints}"
+        )
+    return found[0]
