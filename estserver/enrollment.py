@@ -16,7 +16,7 @@ from estserver.hooks import (
     installed_hook,
 )
 from estserver.models import PendingHook
-from iotprov.provisioning.wanted import is_told_of
+from iotprov.provisioning.desired_state import is_told_of
 from pki.csr.check import ParsedCSR
 from pki.exceptions import PKIError, SignerUnavailable
 from pki.issuance.client_authentication import Client

@@ -18,8 +18,9 @@ from iotprov.conf import iot_settings
 @register()
 def check_template(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """iotprov.E001: the template's file can be read, and nothing about its structure is wrong."""
-    from iotprov.documents.jitp import DocumentError, read_file
-    from iotprov.documents.template_reader import read_template
+    from iotprov.exceptions import DocumentError
+    from iotprov.template.jitp import read_file
+    from iotprov.template.reader import read_template
 
     chosen = iot_settings()
     if not chosen.is_jitp_configured:
@@ -39,11 +40,12 @@ def check_profiles(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """iotprov.W001: every profile in force allows what the template takes from the subject."""
-    from iotprov.documents.jitp import DocumentError, unfilled_parameters
-    from iotprov.documents.template_reader import read_template
     from iotprov.documents.validation import profiles_told_of
     from iotprov.documents.versions import body_in_force
+    from iotprov.exceptions import DocumentError
     from iotprov.models import DocumentVersion
+    from iotprov.template.jitp import unfilled_parameters
+    from iotprov.template.reader import read_template
 
     chosen = iot_settings()
     if not chosen.is_jitp_configured or not databases:

@@ -9,8 +9,7 @@ from django.utils.safestring import SafeString
 from iotprov.admin.targets import TargetForm, while_there_is_time
 from iotprov.admin.texts import diff_block, difference, problem_table
 from iotprov.conf import IoTTarget, iot_settings
-from iotprov.documents.held import MAX_VERSIONS
-from iotprov.documents.jitp import DocumentError
+from iotprov.documents.aws_documents import MAX_VERSIONS
 from iotprov.documents.push import Outcome, diff, push_everywhere
 from iotprov.documents.state import Agreement, target_states
 from iotprov.documents.validation import problems_of
@@ -22,6 +21,7 @@ from iotprov.documents.versions import (
     current,
     roll_back,
 )
+from iotprov.exceptions import DocumentError
 from iotprov.models import DocumentVersion
 from pki.admin import Done, Operation, Question, ReasonForm
 from pki.admin.display import visible

@@ -19,10 +19,10 @@ from iotprov.admin.document_operations import (
 )
 from iotprov.admin.preview import ShowPreview
 from iotprov.admin.texts import diff_block, difference, numbered, problem_table
-from iotprov.documents.jitp import DocumentError
 from iotprov.documents.state import Agreement, TargetState, target_states
 from iotprov.documents.validation import problems_of
 from iotprov.documents.versions import Kind, body_in_force, current, name_of
+from iotprov.exceptions import DocumentError
 from iotprov.models import DocumentVersion, PolicyVersion, TemplateVersion
 from pki.admin import FactAdmin
 from pki.admin.display import EMPTY, chip, link, minute, moment, table, utc, visible, words

@@ -12,8 +12,8 @@ from iotprov.admin.texts import numbered
 from iotprov.client import account_of, partition_of, region_of
 from iotprov.conf import find_target, iot_settings
 from iotprov.documents.preview import Preview, Source, parse_source, preview
-from iotprov.documents.template import Override, Overrides
 from iotprov.documents.versions import Kind, body_in_force
+from iotprov.template.contents import Override, Overrides
 from pki.admin import Question
 from pki.admin.display import table, visible
 from pki.operators.errors import OperatorError

@@ -16,8 +16,8 @@ from iotprov.admin.retrying import Park, RetryNow, WorkThrough, park_selected, r
 from iotprov.conf import iot_settings
 from iotprov.models import Provisioning
 from iotprov.provisioning.backlog import Backlog, backlogs
-from iotprov.provisioning.facts import read_facts
-from iotprov.provisioning.wanted import Wanted, wanted
+from iotprov.provisioning.desired_state import Wanted, wanted
+from iotprov.provisioning.record_facts import read_facts
 from pki.admin import FactAdmin, IssuedCertificateAdmin
 from pki.admin.display import (
     EMPTY,

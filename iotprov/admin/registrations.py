@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from iotprov.admin.targets import TargetForm, while_there_is_time
-from iotprov.authorities.registration import plan_registration, register_ca
+from iotprov.authorities.ca_registration import plan_registration, register_ca
 from iotprov.conf import IoTTarget, find_target, iot_settings
 from iotprov.models import CARegistration
 from pki.admin import CertificateAuthorityAdmin, Done, FactAdmin, Operation, Question

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from iotprov.documents.located_json import Problem
+from iotprov.json_text.located import Problem
 from pki.admin.display import chip, table, visible
 
 _LONGEST_EXCERPT = 100  # characters

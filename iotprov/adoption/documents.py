@@ -7,10 +7,10 @@ from iotprov import client
 from iotprov.adoption.lines import Line, State
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.documents import versions
-from iotprov.documents.held import Held, held_policy, held_template
-from iotprov.documents.jitp import DocumentError
-from iotprov.documents.located_json import NotJSON, read_json
+from iotprov.documents.aws_documents import Held, held_policy, held_template
 from iotprov.documents.validation import check_document
+from iotprov.exceptions import DocumentError
+from iotprov.json_text.located import NotJSON, read_json
 from iotprov.models import DocumentVersion
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.record.audit_trail import Actor

@@ -8,8 +8,8 @@ from cryptography import x509
 
 from iotprov.adoption.documents import Kind, adopt_document
 from iotprov.adoption.lines import Line, State
-from iotprov.authorities import registry as ca_registry
-from iotprov.authorities.registration import record_registration, wanted_of
+from iotprov.authorities import iot_authorities as ca_registry
+from iotprov.authorities.ca_registration import record_registration, wanted_of
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.models import CARegistration
 from pki.authorities.existing import adopt, kept_authority, on_record

@@ -1,1 +1,1 @@
-"""The provisioning template and the IoT policy: versions, checks, preview, what AWS holds."""
+"""Template and policy on record and in AWS IoT: versions, pushes, states, previews."""

@@ -9,12 +9,12 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from iotprov.documents.jitp import DocumentError
-from iotprov.documents.located_json import NotJSON, read_json
-from iotprov.documents.placeholders import fill
-from iotprov.documents.planned import PlannedThing, certificate_id, plan_for_subject
-from iotprov.documents.policy_variables import CLIENT_ID, NAME_ATTRIBUTES, resolved, variables_in
 from iotprov.documents.versions import Kind
+from iotprov.exceptions import DocumentError
+from iotprov.json_text.located import NotJSON, read_json
+from iotprov.json_text.placeholders import fill
+from iotprov.policy.variables import CLIENT_ID, NAME_ATTRIBUTES, resolved, variables_in
+from iotprov.template.planned_thing import PlannedThing, certificate_id, plan_for_subject
 from pki.csr.check import check_csr
 from pki.csr.subjects import name_text
 from pki.operators.errors import OperatorError

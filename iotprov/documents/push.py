@@ -15,14 +15,14 @@ from django.utils import timezone
 
 from iotprov.client import is_code
 from iotprov.conf import IoTTarget, iot_settings
-from iotprov.documents import held
-from iotprov.documents.held import Held, Written
+from iotprov.documents import aws_documents
+from iotprov.documents.aws_documents import Held, Written
 from iotprov.documents.role import ProvisioningRole, ensure_role
-from iotprov.documents.template_reader import parse_template
 from iotprov.documents.validation import check_document
 from iotprov.documents.versions import Kind, body_for, body_in_force, current, name_of
 from iotprov.models import DocumentPush, DocumentVersion
 from iotprov.models.documents import sha256_of
+from iotprov.template.reader import parse_template
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
@@ -117,7 +117,7 @@ def pending_targets(kind: str) -> tuple[str, ...]:
 
 def _push_policy(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
     name = name_of(Kind.POLICY)
-    found = held.held_policy(target, name)
+    found = aws_documents.held_policy(target, name)
     return _write(
         Kind.POLICY,
         target,
@@ -125,9 +125,9 @@ def _push_policy(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
         found,
         dry_run=dry_run,
         calls=_Calls(
-            create=lambda: held.create_policy(target, name, text),
-            replace=lambda: held.replace_policy(target, name, text),
-            superfluous=lambda: held.superfluous_policy_version(target, name),
+            create=lambda: aws_documents.create_policy(target, name, text),
+            replace=lambda: aws_documents.replace_policy(target, name, text),
+            superfluous=lambda: aws_documents.superfluous_policy_version(target, name),
         ),
     )
 
@@ -137,7 +137,7 @@ def _push_policy(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
 
 def _push_template(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
     name = name_of(Kind.TEMPLATE)
-    found = held.held_template(target, name)
+    found = aws_documents.held_template(target, name)
     if found is not None and found.template_type != "JITP":
         raise OperatorError(
             f"{name} at {target.name} is a {found.template_type} template, and AWS IoT can't "
@@ -162,8 +162,8 @@ def _push_template(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
         dry_run=dry_run,
         calls=_Calls(
             create=lambda: _create_template(target, name, text, role),
-            replace=lambda: held.replace_template(target, name, text),
-            superfluous=lambda: held.superfluous_template_version(target, name),
+            replace=lambda: aws_documents.replace_template(target, name, text),
+            superfluous=lambda: aws_documents.superfluous_template_version(target, name),
         ),
     )
     notes = [*notes, *outcome.notes]
@@ -171,7 +171,7 @@ def _push_template(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
     if found is not None and (found.role_arn != role.arn or not found.is_enabled):
         what = f"enabled, with the role {role.arn}"
         if not dry_run:
-            held.update_template(target, name, role.arn)
+            aws_documents.update_template(target, name, role.arn)
         notes.append(f"it would be {what}" if dry_run else f"it is {what} now")
         is_changed = True
     return Outcome(
@@ -181,7 +181,7 @@ def _push_template(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
 
 def _missing_policy(target: IoTTarget, text: str) -> str:
     for policy in parse_template(text).policies:
-        if held.held_policy(target, policy.name) is None:
+        if aws_documents.held_policy(target, policy.name) is None:
             return policy.name
     return ""
 
@@ -189,12 +189,12 @@ def _missing_policy(target: IoTTarget, text: str) -> str:
 def _create_template(target: IoTTarget, name: str, text: str, role: ProvisioningRole) -> Written:
     for pause in PAUSES_FOR_A_NEW_ROLE if role.is_new else ():
         try:
-            return held.create_template(target, name, text, role.arn)
+            return aws_documents.create_template(target, name, text, role.arn)
         except RemoteFailure as error:
             if not is_code(error, "InvalidRequestException"):
                 raise
         time.sleep(pause)
-    return held.create_template(target, name, text, role.arn)
+    return aws_documents.create_template(target, name, text, role.arn)
 
 
 # Both
@@ -245,11 +245,13 @@ def _write(
 def _removal(version: str, tense: str) -> tuple[str, ...]:
     if not version:
         return ()
-    return (f"AWS keeps {held.MAX_VERSIONS} versions: the oldest, {version}, {tense} deleted",)
+    return (
+        f"AWS keeps {aws_documents.MAX_VERSIONS} versions: the oldest, {version}, {tense} deleted",
+    )
 
 
 def _held(kind: str, target: IoTTarget) -> Held | None:
-    read = held.held_policy if kind == Kind.POLICY else held.held_template
+    read = aws_documents.held_policy if kind == Kind.POLICY else aws_documents.held_template
     return read(target, name_of(kind))
 
 

@@ -3,17 +3,13 @@
 from collections.abc import Iterable
 
 from iotprov.conf import iot_settings
-from iotprov.documents.jitp import (
-    ATTRIBUTE_BY_PARAMETER,
-    PREFIX,
-    DocumentError,
-    unfilled_parameters,
-)
-from iotprov.documents.located_json import Problem, Severity
-from iotprov.documents.policy_checks import policy_problems
-from iotprov.documents.template import Template
-from iotprov.documents.template_reader import read_template
+from iotprov.exceptions import DocumentError
+from iotprov.json_text.located import Problem, Severity
 from iotprov.models import DocumentVersion
+from iotprov.policy.checks import policy_problems
+from iotprov.template.contents import Template
+from iotprov.template.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX, unfilled_parameters
+from iotprov.template.reader import read_template
 from pki.models import CertificateProfile
 
 Kind = DocumentVersion.Kind

@@ -11,12 +11,13 @@ from django.db.models import Max
 
 from iotprov import client
 from iotprov.conf import IoTTarget, iot_settings
-from iotprov.documents.jitp import DocumentError, read_file
-from iotprov.documents.located_json import NotJSON, read_json
-from iotprov.documents.placeholders import fill
-from iotprov.documents.template_reader import POLICY
 from iotprov.documents.validation import check_document
+from iotprov.exceptions import DocumentError
+from iotprov.json_text.located import NotJSON, read_json
+from iotprov.json_text.placeholders import fill
 from iotprov.models import DocumentVersion
+from iotprov.template.jitp import read_file
+from iotprov.template.reader import POLICY
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
-from iotprov.documents.jitp import TemplateError
-from iotprov.documents.planned import PlannedThing
 from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction, Kind
 from iotprov.drift.expected import Expected
 from iotprov.drift.listing import Listed
 from iotprov.drift.paced import PacedRegistry
-from iotprov.provisioning.registry import ACTIVE, HeldCertificate
-from iotprov.provisioning.wanted import Goal
+from iotprov.exceptions import TemplateError
+from iotprov.provisioning.desired_state import Goal
+from iotprov.provisioning.iot_certificates import ACTIVE, HeldCertificate
+from iotprov.template.planned_thing import PlannedThing
 from pki.models import IssuedCertificate
 
 _STOPPED = frozenset({Goal.REVOKED, Goal.DETACHED})

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from iotprov.authorities import registry as ca_registry
-from iotprov.authorities.registration import check_registrable, wanted_of
-from iotprov.authorities.registry import RegisteredCA
+from iotprov.authorities import iot_authorities as ca_registry
+from iotprov.authorities.ca_registration import check_registrable, wanted_of
+from iotprov.authorities.iot_authorities import RegisteredCA
 from iotprov.conf import IoTTarget
 from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction, Kind
 from iotprov.models import CARegistration

@@ -9,8 +9,6 @@ from uuid import UUID
 from django.utils import timezone
 
 from iotprov.conf import IoTTarget
-from iotprov.documents.planned import PlannedThing, plan_thing
-from iotprov.documents.template_reader import parse_template
 from iotprov.documents.versions import body_for, body_in_force
 from iotprov.drift.attachments import attachment_differences
 from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction, Kind
@@ -18,14 +16,16 @@ from iotprov.drift.expected import ABSENT, Expected, Record
 from iotprov.drift.listing import CHUNK, Listed, Listing, listed_pages, new_listing
 from iotprov.drift.paced import PacedRegistry
 from iotprov.models import CARegistration, DocumentVersion, Provisioning
-from iotprov.provisioning.registry import (
+from iotprov.provisioning.desired_state import Mode
+from iotprov.provisioning.iot_certificates import (
     ACTIVE,
     PENDING_ACTIVATION,
     REVOKED,
     HeldCertificate,
     Registry,
 )
-from iotprov.provisioning.wanted import Mode
+from iotprov.template.planned_thing import PlannedThing, plan_thing
+from iotprov.template.reader import parse_template
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.models.certificate import IssuedCertificateQuerySet
 from pki.operators.errors import RemoteFailure

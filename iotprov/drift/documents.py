@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 
 from iotprov.conf import IoTTarget, iot_settings
-from iotprov.documents import held
-from iotprov.documents.held import Held
+from iotprov.documents import aws_documents
+from iotprov.documents.aws_documents import Held
 from iotprov.documents.role import ensure_role
 from iotprov.documents.validation import profiles_told_of
 from iotprov.documents.versions import body_for, current, name_of
@@ -22,7 +22,7 @@ _JITP = "JITP"
 def policy_differences(target: IoTTarget) -> Iterator[Difference]:
     """Compare the IoT policy. Raises ``RemoteFailure``, or ``DocumentError`` for ours."""
     if _is_expected(Kind.POLICY, target):
-        found = held.held_policy(target, name_of(Kind.POLICY))
+        found = aws_documents.held_policy(target, name_of(Kind.POLICY))
         yield from _text_differences(Kind.POLICY, target, found)
 
 
@@ -34,7 +34,7 @@ def template_differences(target: IoTTarget) -> Iterator[Difference]:
     if not _is_expected(Kind.TEMPLATE, target):
         return
     name = name_of(Kind.TEMPLATE)
-    found = held.held_template(target, name)
+    found = aws_documents.held_template(target, name)
     if found is not None and found.template_type != _JITP:
         yield Difference(
             target.name,

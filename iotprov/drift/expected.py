@@ -1,7 +1,7 @@
 """What AWS IoT should hold of many certificates at once: a few statements for all of them.
 
-The same that ``iotprov.provisioning.facts`` and ``iotprov.provisioning.wanted`` say of one, as
-far as a status goes.
+The same that ``iotprov.provisioning.record_facts`` and ``iotprov.provisioning.desired_state`` say
+of one, as far as a status goes.
 """
 
 import datetime
@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from iotprov.drift.listing import CHUNK
 from iotprov.models import CARegistration, Provisioning
-from iotprov.provisioning.registry import ACTIVE, INACTIVE, PENDING_ACTIVATION, REVOKED
-from iotprov.provisioning.wanted import Facts, Goal, Mode, Wanted, wanted
+from iotprov.provisioning.desired_state import Facts, Goal, Mode, Wanted, wanted
+from iotprov.provisioning.iot_certificates import ACTIVE, INACTIVE, PENDING_ACTIVATION, REVOKED
 from pki.csr.thing_names import fold_name
 from pki.models import DenylistEntry, IssuedCertificate
 
@@ -147,7 +147,7 @@ def _is_of_jitp(certificate: IssuedCertificate) -> bool:
 
 
 def _names(certificate: IssuedCertificate) -> frozenset[Named]:
-    """The entries of the denylist that would name it (as in ``iotprov.provisioning.facts``)."""
+    """The entries of the denylist that would name it, as ``record_facts`` finds them."""
     kinds = DenylistEntry.Kind
     fingerprint = certificate.fingerprint_sha256 or ""
     return frozenset(

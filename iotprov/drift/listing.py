@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from iotprov.client import calling, is_code
 from iotprov.drift.paced import PacedRegistry
-from iotprov.provisioning.registry import NOT_FOUND, Registry
+from iotprov.provisioning.iot_certificates import NOT_FOUND, Registry
 from pki.operators.errors import RemoteFailure
 
 PAGE = 250

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from iotprov.conf import IoTTarget
+from iotprov.provisioning.iot_certificates import Registry
 from iotprov.provisioning.pacing import Pace
-from iotprov.provisioning.registry import Registry
 from pki.operators.errors import RemoteFailure
 
 TRIES = 5

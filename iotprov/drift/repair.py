@@ -1,6 +1,6 @@
 """Mending what drift found and is ours, by the services that made it in the first place."""
 
-from iotprov.authorities.registration import register_ca
+from iotprov.authorities.ca_registration import register_ca
 from iotprov.conf import IoTTarget
 from iotprov.documents.push import push
 from iotprov.drift.differences import Difference, Kind

@@ -3,7 +3,7 @@
 import uuid
 
 from iotprov.provisioning import outbox
-from iotprov.provisioning.wanted import Mode, end_of_use, is_told_of
+from iotprov.provisioning.desired_state import Mode, end_of_use, is_told_of
 from pki.denylist.entries import certificates_named
 from pki.models import IssuedCertificate
 from pki.record.observers import CertificateObserver

@@ -19,7 +19,12 @@ from django.utils import timezone
 
 from iotprov.conf import iot_settings
 from iotprov.models import Provisioning
-from iotprov.provisioning.prospects import MOST_ATTEMPTS, Prospect, pause_before_next, prospect_of
+from iotprov.provisioning.retry_policy import (
+    MOST_ATTEMPTS,
+    Prospect,
+    pause_before_next,
+    prospect_of,
+)
 from pki.models import CertificateProfile, IssuedCertificate, hot_path_sql
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail

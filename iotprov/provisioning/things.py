@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from iotprov.client import is_code
-from iotprov.documents.jitp import TemplateError
-from iotprov.documents.planned import PlannedThing
-from iotprov.documents.template import Override
-from iotprov.provisioning.registry import EXISTS, NOT_FOUND, Registry, missing
+from iotprov.exceptions import TemplateError
+from iotprov.provisioning.iot_certificates import EXISTS, NOT_FOUND, Registry, missing
+from iotprov.template.contents import Override
+from iotprov.template.planned_thing import PlannedThing
 from pki.operators.errors import RemoteFailure
 
 

@@ -15,18 +15,18 @@ from django.utils import timezone
 
 from iotprov.client import account_of, partition_of, region_of
 from iotprov.conf import IoTTarget, find_target, iot_settings
-from iotprov.documents.placeholders import has_placeholder
-from iotprov.documents.planned import PlannedThing, plan_thing
 from iotprov.documents.versions import body_in_force, filled
+from iotprov.json_text.placeholders import has_placeholder
 from iotprov.models import DocumentVersion, Provisioning
 from iotprov.provisioning import outbox
-from iotprov.provisioning.facts import read_facts
+from iotprov.provisioning.certificate_provisioning import Registration
+from iotprov.provisioning.desired_state import is_told_of, wanted
+from iotprov.provisioning.iot_certificates import Registry
 from iotprov.provisioning.outbox import Job
 from iotprov.provisioning.pacing import Breaker, Pace
-from iotprov.provisioning.prospects import Prospect, prospect_of
-from iotprov.provisioning.registration import Registration
-from iotprov.provisioning.registry import Registry
-from iotprov.provisioning.wanted import is_told_of, wanted
+from iotprov.provisioning.record_facts import read_facts
+from iotprov.provisioning.retry_policy import Prospect, prospect_of
+from iotprov.template.planned_thing import PlannedThing, plan_thing
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
 from pki.operators.errors import OperatorError

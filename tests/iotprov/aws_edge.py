@@ -18,7 +18,7 @@ from botocore.exceptions import ReadTimeoutError
 from moto.iam import models
 from moto.iot.models import iot_backends
 
-from iotprov.authorities.registry import COURTESY_SECONDS
+from iotprov.authorities.iot_authorities import COURTESY_SECONDS
 from pki.aws import clients as aws
 from pki.aws.clients import HERE, READ_TIMEOUT
 

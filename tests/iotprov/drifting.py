@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from iotprov.authorities.registration import register_ca
+from iotprov.authorities.ca_registration import register_ca
 from iotprov.conf import IoTTarget
 from iotprov.documents.push import push
 from iotprov.drift import NotCompared, Repair, drift

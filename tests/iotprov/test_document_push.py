@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from iotprov.conf import IoTTarget
-from iotprov.documents.jitp import DocumentError
 from iotprov.documents.push import diff, pending_targets, push, push_everywhere
 from iotprov.documents.versions import add_version, filled
+from iotprov.exceptions import DocumentError
 from iotprov.models import DocumentPush, DocumentVersion
 from pki.aws import clients as aws
 from pki.aws.clients import Place

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from iotprov.documents.jitp import DocumentError
 from iotprov.documents.validation import problems_of
 from iotprov.documents.versions import (
     add_version,
@@ -15,6 +14,7 @@ from iotprov.documents.versions import (
     filled,
     roll_back,
 )
+from iotprov.exceptions import DocumentError
 from iotprov.models import DocumentVersion
 from pki.models import AuditEvent
 from pki.operators.errors import OperatorError

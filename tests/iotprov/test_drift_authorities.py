@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from iotprov.authorities.registration import register_ca
+from iotprov.authorities.ca_registration import register_ca
 from iotprov.conf import IoTTarget
 from iotprov.drift import Direction
 from iotprov.drift.authorities import ca_differences, foreign_ca_differences

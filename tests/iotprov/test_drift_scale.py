@@ -14,8 +14,8 @@ from django.utils import timezone
 from iotprov.drift.expected import Record
 from iotprov.drift.listing import CHUNK, PAGE, Listed, new_listing
 from iotprov.models import CARegistration
-from iotprov.provisioning.facts import read_facts
-from iotprov.provisioning.wanted import wanted
+from iotprov.provisioning.desired_state import wanted
+from iotprov.provisioning.record_facts import read_facts
 from pki.denylist.entries import deny
 from pki.models import DenylistEntry, IssuedCertificate
 from pki.models.fields import new_identifier

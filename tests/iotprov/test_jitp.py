@@ -8,8 +8,9 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from iotprov.checks import check_profiles
-from iotprov.documents.jitp import DocumentError, read_file, unfilled_parameters
-from iotprov.documents.template_reader import parse_template, read_template
+from iotprov.exceptions import DocumentError
+from iotprov.template.jitp import read_file, unfilled_parameters
+from iotprov.template.reader import parse_template, read_template
 
 
 @pytest.fixture

@@ -10,10 +10,15 @@ from iotprov.conf import IoTTarget
 from iotprov.models import Provisioning
 from iotprov.provisioning import outbox, worker
 from iotprov.provisioning.backlog import backlogs
+from iotprov.provisioning.iot_certificates import HeldCertificate, HeldThing, Registry
 from iotprov.provisioning.outbox import park, retry
 from iotprov.provisioning.pacing import BURST, DEFAULT_RATE, SHARE, Breaker, Pace
-from iotprov.provisioning.prospects import MOST_ATTEMPTS, Prospect, pause_before_next, prospect_of
-from iotprov.provisioning.registry import HeldCertificate, HeldThing, Registry
+from iotprov.provisioning.retry_policy import (
+    MOST_ATTEMPTS,
+    Prospect,
+    pause_before_next,
+    prospect_of,
+)
 from iotprov.provisioning.worker import FAILURES_TO_LEAVE, drain
 from pki.aws import clients as aws
 from pki.models import AuditEvent

@@ -8,9 +8,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from iotprov.documents.jitp import TemplateError
-from iotprov.documents.planned import plan_thing
-from iotprov.documents.template import Override, Overrides
+from iotprov.exceptions import TemplateError
+from iotprov.template.contents import Override, Overrides
+from iotprov.template.planned_thing import plan_thing
 from tests.builders import make_ca, make_certificate, make_name
 from tests.iotprov.samples import TEMPLATE, ref, template
 

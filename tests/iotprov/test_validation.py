@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from iotprov.documents.located_json import Place, Severity
-from iotprov.documents.policy_checks import policy_problems
-from iotprov.documents.template_reader import read_template
 from iotprov.documents.validation import template_problems
+from iotprov.json_text.located import Place, Severity
 from iotprov.models import DocumentVersion
+from iotprov.policy.checks import policy_problems
+from iotprov.template.reader import read_template
 from tests.iotprov.samples import POLICY, TEMPLATE, policy, ref, template
 
 Kind = DocumentVersion.Kind

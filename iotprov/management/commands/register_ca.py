@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from iotprov.authorities.registration import plan_registration, register_everywhere
+from iotprov.authorities.ca_registration import plan_registration, register_everywhere
 from iotprov.conf import IoTTarget, find_target, iot_settings
 from iotprov.models import CARegistration
 from pki.authorities.lifecycle import find_authority

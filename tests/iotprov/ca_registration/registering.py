@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from moto.iot.models import iot_backends
 
-from iotprov.authorities.registration import register_ca
-from iotprov.authorities.registry import COURTESY_SECONDS
+from iotprov.authorities.ca_registration import register_ca
+from iotprov.authorities.iot_authorities import COURTESY_SECONDS
 from iotprov.conf import IoTTarget
 from iotprov.models import CARegistration
 from pki.aws import clients as aws

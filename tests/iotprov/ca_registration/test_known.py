@@ -2,8 +2,8 @@
 
 import pytest
 
-from iotprov.authorities.registration import plan_registration
-from iotprov.authorities.registry import COURTESY_SECONDS
+from iotprov.authorities.ca_registration import plan_registration
+from iotprov.authorities.iot_authorities import COURTESY_SECONDS
 from iotprov.models import CARegistration
 from pki.authorities.lifecycle import make_successor
 from pki.aws import clients as aws

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from iotprov.authorities.registration import register_everywhere
+from iotprov.authorities.ca_registration import register_everywhere
 from iotprov.models import CARegistration
 from pki.aws import clients as aws
 from pki.models import AuditEvent

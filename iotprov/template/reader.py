@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 
-from iotprov.documents.jitp import ATTRIBUTE_BY_PARAMETER, CERTIFICATE_ID, PREFIX, TemplateError
-from iotprov.documents.located_json import START, Node, NotJSON, Problem, Severity, read_json
-from iotprov.documents.notes import suggestion
-from iotprov.documents.placeholders import with_examples
-from iotprov.documents.template import (
+from iotprov.exceptions import TemplateError
+from iotprov.json_text.located import START, Node, NotJSON, Problem, Severity, read_json
+from iotprov.json_text.placeholders import with_examples
+from iotprov.json_text.problems import suggestion
+from iotprov.template.contents import (
     ATTRIBUTE_NAME,
     ATTRIBUTE_VALUE,
     MAX_ATTRIBUTES,
@@ -21,7 +21,8 @@ from iotprov.documents.template import (
     PolicyReference,
     Template,
 )
-from iotprov.documents.template_language import TemplateLanguage
+from iotprov.template.jitp import ATTRIBUTE_BY_PARAMETER, CERTIFICATE_ID, PREFIX
+from iotprov.template.language import TemplateLanguage
 
 THING = "AWS::IoT::Thing"
 CERTIFICATE = "AWS::IoT::Certificate"

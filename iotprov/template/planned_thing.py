@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from iotprov.conf import iot_settings
-from iotprov.documents.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX, TemplateError
-from iotprov.documents.template import (
+from iotprov.exceptions import TemplateError
+from iotprov.template.contents import (
     ATTRIBUTE_VALUE,
     THING_NAME,
     Expression,
@@ -25,7 +25,8 @@ from iotprov.documents.template import (
     Ref,
     Template,
 )
-from iotprov.documents.template_reader import parse_template
+from iotprov.template.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX
+from iotprov.template.reader import parse_template
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.csr.thing_names import shown
 

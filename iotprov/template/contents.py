@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from iotprov.documents.located_json import Place
+from iotprov.json_text.located import Place
 
 MAX_BODY = 10_240  # characters; model of iot:CreateProvisioningTemplate
 

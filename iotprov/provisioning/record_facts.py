@@ -4,7 +4,7 @@ import datetime
 import uuid
 
 from iotprov.models import CARegistration
-from iotprov.provisioning.wanted import Facts, Mode, State
+from iotprov.provisioning.desired_state import Facts, Mode, State
 from pki.denylist.entries import Subjects, entries_naming
 from pki.models import DenylistEntry, IssuedCertificate
 

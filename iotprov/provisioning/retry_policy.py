@@ -38,7 +38,7 @@ _LONGEST_PAUSE = {
 # pki.aws.clients takes for a throttle, says here that ten policies are attached already.
 _OF_THE_ROW = frozenset(
     {
-        "DifferentCertificate",  # iotprov.provisioning.registry's own
+        "DifferentCertificate",  # iotprov.provisioning.iot_certificates's own
         "InvalidParameterException",
         "InvalidRequestException",
         "LimitExceededException",

@@ -4,11 +4,11 @@ Of the functions, JITP has ``Ref``. ``Fn::Join``, which AWS documents for fleet 
 read too, with a warning; the others are for fleet provisioning only, and refused.
 """
 
-from iotprov.documents.jitp import PREFIX
-from iotprov.documents.located_json import Node
-from iotprov.documents.notes import Notes, suggestion
-from iotprov.documents.placeholders import unknown_placeholder
-from iotprov.documents.template import Expression, Join, Parameter, Ref
+from iotprov.json_text.located import Node
+from iotprov.json_text.placeholders import unknown_placeholder
+from iotprov.json_text.problems import Notes, suggestion
+from iotprov.template.contents import Expression, Join, Parameter, Ref
+from iotprov.template.jitp import PREFIX
 
 _UNKNOWN = Ref("Id")
 """Stands for a value that can't be read; its problem is noted."""

@@ -7,10 +7,10 @@ import re
 from collections.abc import Collection
 from fnmatch import fnmatchcase
 
-from iotprov.documents.located_json import START, Node, NotJSON, Place, Problem, Severity, read_json
-from iotprov.documents.notes import Notes, suggestion
-from iotprov.documents.placeholders import with_examples
-from iotprov.documents.policy_variables import (
+from iotprov.json_text.located import START, Node, NotJSON, Place, Problem, Severity, read_json
+from iotprov.json_text.placeholders import with_examples
+from iotprov.json_text.problems import Notes, suggestion
+from iotprov.policy.variables import (
     CLIENT_ID,
     COMMON_NAME,
     KNOWN,

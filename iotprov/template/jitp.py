@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 from collections.abc import Collection
 from pathlib import Path
 
-from pki.operators.errors import OperatorError
+from iotprov.exceptions import DocumentError
 
 PREFIX = "AWS::IoT::Certificate::"
 
@@ -24,14 +24,6 @@ ATTRIBUTE_BY_PARAMETER = {
 """The parameters that exist, and the subject attribute each is filled from; ``Id`` is AWS's own."""
 
 CERTIFICATE_ID = f"{PREFIX}Id"
-
-
-class DocumentError(OperatorError):
-    """A provisioning template or IoT policy can't be used; says what is wrong with it."""
-
-
-class TemplateError(DocumentError):
-    """The provisioning template can't be carried out, or not for this certificate."""
 
 
 def read_file(path: Path) -> str:

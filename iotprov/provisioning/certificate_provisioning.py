@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from cryptography import x509
 from django.utils import timezone
 
-from iotprov.documents.planned import PlannedThing
-from iotprov.provisioning.outbox import Outcome
-from iotprov.provisioning.registry import (
+from iotprov.provisioning.desired_state import Facts, Goal, Mode, Wanted
+from iotprov.provisioning.iot_certificates import (
     ACTIVE,
     INACTIVE,
     PENDING_ACTIVATION,
@@ -22,8 +21,9 @@ from iotprov.provisioning.registry import (
     HeldThing,
     Registry,
 )
+from iotprov.provisioning.outbox import Outcome
 from iotprov.provisioning.things import find_thing, make_thing
-from iotprov.provisioning.wanted import Facts, Goal, Mode, Wanted
+from iotprov.template.planned_thing import PlannedThing
 
 WAIT_FOR_SUCCESSOR = datetime.timedelta(hours=1)
 """How often it is asked whether the successor is ready, before the predecessor is stopped."""

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from iotprov.documents.located_json import Node, Place, Problem, Severity
+from iotprov.json_text.located import Node, Place, Problem, Severity
 
 
 class Notes:

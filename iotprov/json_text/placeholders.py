@@ -7,7 +7,7 @@ a key, a list or another string.
 import re
 from typing import Any
 
-from iotprov.documents.jitp import DocumentError
+from iotprov.exceptions import DocumentError
 
 _PLACEHOLDER = re.compile(r"<(ACCOUNT_ID|REGION)>", re.IGNORECASE)
 _LIKE_ONE = re.compile(r"<[A-Za-z_ -]{1,40}>")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from iotprov.client import calling, is_code
 from iotprov.conf import IoTTarget
-from iotprov.documents.planned import certificate_id
+from iotprov.template.planned_thing import certificate_id
 from pki.aws.clients import READ_TIMEOUT
 from pki.operators.errors import RemoteFailure
 

@@ -15,9 +15,9 @@ from cryptography import x509
 from cryptography.x509.oid import SignatureAlgorithmOID
 from django.utils import timezone
 
-from iotprov.authorities import registry as ca_registry
-from iotprov.authorities.namesakes import little_room, namesakes_on_record, no_room
-from iotprov.authorities.registry import Difference, RegisteredCA, Wanted
+from iotprov.authorities import iot_authorities as ca_registry
+from iotprov.authorities.iot_authorities import Difference, RegisteredCA, Wanted
+from iotprov.authorities.same_subject_limit import little_room, namesakes_on_record, no_room
 from iotprov.authorities.verification import verification_certificate
 from iotprov.client import is_code
 from iotprov.conf import IoTTarget, iot_settings

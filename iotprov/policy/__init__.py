@@ -1,0 +1,1 @@
+"""AWS IoT policies: what is wrong with one, and the variables it may use."""
