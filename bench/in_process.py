@@ -98,7 +98,7 @@ def main() -> None:
 
     settings.EST_DOMAIN_NAMES = frozenset({DOMAIN})
     settings.ALLOWED_HOSTS = [DOMAIN]
-    from estserver.lambda_est import handler
+    from estserver.functions.est import handler
 
     _count_aws_calls()
     client = (Path(settings.EST_DATA_DIR) / "test-client.pem").read_text()

@@ -86,7 +86,7 @@ def of_both_sides(chosen: Any) -> Iterator[CheckMessage]:
             31,
             f"DATABASES has no statement_timeout from 1 to {STATEMENT_MILLISECONDS} ms: one query "
             "could take every request",
-            "let estserver.database make DATABASES, which sets it",
+            "let estserver.config.database make DATABASES, which sets it",
         )
 
 

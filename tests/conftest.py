@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from estserver import health
+from estserver.operations import health
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.record import audit_trail, snapshot

@@ -11,7 +11,7 @@ _directory = os.environ["EST_DATA_DIR"] = tempfile.mkdtemp(prefix="est-tests-")
 os.environ.pop("EST_CONFIG", None)
 
 
-from estserver.database import database_settings
+from estserver.config.database import database_settings
 from estserver.settings.admin import *  # noqa: F403
 from estserver.settings.admin import EST_DATA_DIR, PKI
 

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from estserver.deploy.logs import ACCESS_LOG_FIELDS
-from estserver.lambda_admin import COMMANDS
+from estserver.functions.admin import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs/deploying.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from estserver.config_keys import Properties
+from estserver.config.keys import Properties
 
 STAGES = json.loads((Path(__file__).parent.parent / "zappa_settings.json").read_text())
 
@@ -39,10 +39,10 @@ def test_T03_est_stage_has_a_handler_of_its_own_without_raw_command():
 
 
 def test_T03_admin_stage_has_zappas_handler_without_its_doors_for_code():
-    from estserver import lambda_admin
+    from estserver.functions import admin
 
     assert STAGES["admin"]["lambda_handler"] == "estserver.lambda_admin.handler"
-    assert lambda_admin.handler.__self__ is lambda_admin.AdminHandler
+    assert admin.handler.__self__ is admin.AdminHandler
 
 
 def test_zappa_collects_nothing_itself_and_our_callback_fills_the_zip(stage):

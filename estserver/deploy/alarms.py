@@ -7,7 +7,7 @@ from typing import Any
 from estserver.deploy.calls import Call, ask, ask_all
 from estserver.deploy.deployment import STAGES, Deployment, tags_from
 from estserver.deploy.steps import DONE, Plan, Step
-from estserver.metrics import CA_DAYS, NAMESPACE, OUTBOX_AGE
+from estserver.operations.metrics import CA_DAYS, NAMESPACE, OUTBOX_AGE
 
 PERIOD = 300  # seconds
 DAY = 86_400  # seconds

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from estserver.config import Config
-from estserver.config_keys import DEFAULT_SIGNERS
+from estserver.config.keys import DEFAULT_SIGNERS
 
 KEYFILE = "keyfile"
 SECRETS_MANAGER = "secretsmanager"

@@ -1,11 +1,11 @@
-"""The byte code of every module that a function starts with, in one file (`estserver.bundled`)."""
+"""The byte code of every module that a function starts with, in one file."""
 
 import marshal
 from collections.abc import Iterable
 from pathlib import Path
 
-from estserver.bundled import FILE_NAME
 from estserver.deploy.package_runtime import Version
+from estserver.functions.bundled import FILE_NAME
 
 _PYC_HEADER = 16
 """Bytes before the byte code itself (PEP 552)."""

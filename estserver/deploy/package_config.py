@@ -1,7 +1,7 @@
 """The configuration on its way into a package: which files go with it, what stays at home.
 
-It becomes a module of plain constructor calls (see `estserver.packaged`): a person can read it,
-loading it takes no parser, and nothing in it is code but the names of our own classes.
+It becomes a module of plain constructor calls (see `estserver.config.packaged`): a person can read
+it, loading it takes no parser, and nothing in it is code but the names of our own classes.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from estserver.config import PROJECT_ROOT, Config, ConfigError
-from estserver.config_keys import DEFAULT_SIGNERS, key_name
+from estserver.config.keys import DEFAULT_SIGNERS, key_name
 from estserver.deploy.lambda_signers import for_lambda
 
 _PROPERTY_FILES = ("iot_template_path", "iot_policy_path")
@@ -25,7 +25,7 @@ _HEADER = '''"""The configuration of this package. Written by: manage.py aws_pac
 from pathlib import Path
 
 from estserver.config import Config
-from estserver.packaged import Values
+from estserver.config.packaged import Values
 
 CONFIG = {expression}
 '''

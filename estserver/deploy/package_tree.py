@@ -34,7 +34,7 @@ _LEFT_OUT_OF_STAGE: Mapping[str, tuple[str, ...]] = {
         "django/contrib",
         "estserver/admin.py",
         "estserver/deploy",
-        "estserver/lambda_admin.py",
+        "estserver/functions/admin.py",
         "estserver/settings/admin.py",
         "estserver/static",
         "estserver/urls/admin.py",

@@ -5,6 +5,7 @@ from functools import partial
 
 from django.conf import settings
 
+from estserver.config.secret_key import ensure_secret_key
 from estserver.deploy.admin_function import run_in_function
 from estserver.deploy.calls import Clock, Performer
 from estserver.deploy.deployment import (
@@ -20,7 +21,6 @@ from estserver.deploy.setting_up import FIRST_ACTIVATION, set_up
 from estserver.deploy.steps import AnyStep, Intended, Outcome, as_a_step, carry_out, intentions
 from estserver.deploy.truststore_object import latest_version
 from estserver.deploy.zappa_stage import look_at_stage
-from estserver.secret_key import ensure_secret_key
 from pki.aws.clients import Place
 from pki.operators.errors import OperatorError
 

@@ -5,9 +5,9 @@ import os
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from estserver import logs
 from estserver.est.chunked import WSGIApplication, accept_chunked_bodies
 from estserver.est.media_type import drop_media_type_parameters
+from estserver.operations import logs
 
 
 def make_application() -> WSGIApplication:

@@ -5,7 +5,7 @@ from typing import cast
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from estserver.enrollment import EnrollmentRequest, enroll, record_refusal, reenroll
+from estserver.enrollment.enroll import EnrollmentRequest, enroll, record_refusal, reenroll
 from estserver.est import renderers
 from estserver.est.authentication import MutualTLSAuthentication
 from estserver.est.parsers import PKCS10Parser

@@ -10,8 +10,8 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from estserver.est import renderers
-from estserver.est.identity import Caller, EndpointNotAllowed, caller
-from estserver.metrics import enrollment
+from estserver.est.caller import Caller, EndpointNotAllowed, caller
+from estserver.operations.metrics import enrollment
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
 from pki.models.fields import new_identifier

@@ -7,7 +7,7 @@ from django.db.backends.postgresql import base as postgresql
 from django.views.decorators.debug import sensitive_variables
 
 from estserver.config import ConfigError
-from estserver.database import SECRET_NAME
+from estserver.config.database import SECRET_NAME
 from estserver.postgresql_secret.content import with_secret
 from pki.aws.secrets import use_secret
 from pki.operators.errors import OperatorError

@@ -8,7 +8,7 @@ from typing import Any
 from django.views.decorators.debug import sensitive_variables
 
 from estserver.config import ConfigError
-from estserver.database import database_settings
+from estserver.config.database import database_settings
 
 _CONFIGURED = ("HOST", "PORT", "NAME")
 _MISSING = {"HOST": "host", "NAME": "dbname", "USER": "username", "PASSWORD": "password"}

@@ -4,8 +4,8 @@ import os
 
 from csp.constants import NONE, SELF
 
-from estserver.secret_key import secret_key
-from estserver.serving import PLAIN_HTTP
+from estserver.config.secret_key import secret_key
+from estserver.local_server import PLAIN_HTTP
 from estserver.settings.base import *  # noqa: F403
 from estserver.settings.base import ALLOWED_HOSTS, BASE_DIR, CONFIG, EST_DATA_DIR, IS_LAMBDA
 from estserver.settings.est import REST_FRAMEWORK as REST_FRAMEWORK
@@ -34,7 +34,7 @@ INSTALLED_APPS = [
     "estserver",
 ]
 MIDDLEWARE = [
-    "estserver.source_address.SourceAddressMiddleware",
+    "estserver.people.source_address.SourceAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

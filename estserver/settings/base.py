@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from estserver.config import load_config
-from estserver.database import database_settings
-from estserver.packaged import packaged_config
+from estserver.config.database import database_settings
+from estserver.config.packaged import packaged_config
 from iotprov.conf import DEFAULT_TARGETS, IoTSettings, IoTTarget
 from pki.conf import ClientCAPlan, DeviceCAPlan, PKISettings, ProfilePlan
 
@@ -95,7 +95,7 @@ PKI = PKISettings(
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "estserver.logs.JSONFormatter"}},
+    "formatters": {"json": {"()": "estserver.operations.logs.JSONFormatter"}},
     "handlers": {
         "stdout": {
             "class": "logging.StreamHandler",

@@ -13,7 +13,7 @@ ROOT_URLCONF = "estserver.urls.est"
 WSGI_APPLICATION = "estserver.wsgi_est.application"
 INSTALLED_APPS = ["pki", "iotprov", "estserver"]
 MIDDLEWARE = ["estserver.est.middleware.RequestMiddleware"]
-LOGGING_CONFIG = None  # estserver.logs.configure reads LOGGING
+LOGGING_CONFIG = None  # estserver.operations.logs.configure reads LOGGING
 TEMPLATES: list[dict[str, object]] = []
 # A query string is no part of EST and fails no request (RFC 7030 3.2.2 knows none); the server in
 # front bounds its length.

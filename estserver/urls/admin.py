@@ -5,7 +5,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.generic import RedirectView
 
-from estserver.health import healthz, readyz
+from estserver.operations.health import healthz, readyz
 
 urlpatterns = [
     path("admin/", admin.site.urls),

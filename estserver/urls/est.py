@@ -4,7 +4,7 @@ from django.urls import path, re_path
 
 from estserver.est.lazy_view import lazily
 from estserver.est.views import CACertsView, CSRAttrsView, NotOfferedView
-from estserver.health import healthz, readyz
+from estserver.operations.health import healthz, readyz
 from pki.models.profile import LABEL_PATTERN
 
 _EST = r"^\.well-known/est/"

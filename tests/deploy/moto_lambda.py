@@ -89,7 +89,7 @@ def _in_a_process(function, root, event):
 def _here(event):
     from django.db import connections
 
-    from estserver.lambda_admin import COMMAND_KEY, run_command
+    from estserver.functions.admin import COMMAND_KEY, run_command
 
     try:
         return run_command(event[COMMAND_KEY])

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from estserver.bundled import FILE_NAME, BundleFinder, use_bundle
 from estserver.deploy.package_bundle import write_bundle
+from estserver.functions.bundled import FILE_NAME, BundleFinder, use_bundle
 
 PYTHON = sys.version_info[:2]
 NAMES = ["bundled_library", "bundled_library.inner", "json"]
@@ -35,7 +35,7 @@ def package(tmp_path, monkeypatch):
 
 
 def is_from_bundle(module):
-    return type(module.__loader__).__module__ == "estserver.bundled"
+    return type(module.__loader__).__module__ == "estserver.functions.bundled"
 
 
 def test_what_is_in_it_is_imported_from_it_and_the_rest_as_ever(package):

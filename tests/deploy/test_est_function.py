@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from bench.load import make_csr
-from estserver.bundled import FILE_NAME
+from estserver.functions.bundled import FILE_NAME
 from tests.deploy.functions import first_answer
 from tests.interop.server import Installation
 
@@ -86,7 +86,10 @@ def test_every_module_of_the_package_comes_out_of_the_bundle(answer, est_package
     }
     # The package is made for PostgreSQL; the test's database is SQLite, with a driver of its own.
     others = {name for name in in_package - index.keys() if ".sqlite3" not in name}
-    assert others == {"estserver", "estserver.lambda_est", "estserver.bundled"} - index.keys()
+    assert (
+        others
+        == {"estserver", "estserver.lambda_est", "estserver.functions.bundled"} - index.keys()
+    )
 
 
 def test_no_admin_no_session_no_serializer_and_no_remote_call_is_loaded(answer):
@@ -96,6 +99,6 @@ def test_no_admin_no_session_no_serializer_and_no_remote_call_is_loaded(answer):
         *("django.contrib", "rest_framework.views"),
         *("django.core.mail", "django.forms", "django.template", "django.views.debug", "sqlparse"),
         *("rest_framework.serializers", "boto3", "botocore", "requests", "urllib3"),
-        *("pydantic", "annotated_types", "yaml", "werkzeug", "zappa", "estserver.config_loader"),
+        *("pydantic", "annotated_types", "yaml", "werkzeug", "zappa", "estserver.config.loader"),
     ):
         assert name not in modules

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from estserver import database
+from estserver.config import database
 from estserver.deploy.policies import FUNCTION_TRUST, function_policy, gateway_log_policy
 from tests.deploy.account import ACCOUNT, ACM, DOMAIN, golden
 

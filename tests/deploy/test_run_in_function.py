@@ -8,10 +8,10 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from django.core.management import call_command
 
-from estserver import lambda_admin
 from estserver.deploy.admin_function import CALLER_KEY, COMMAND_KEY, LAMBDA_MAXIMUM, run_in_function
 from estserver.deploy.setting_up import set_up
 from estserver.deploy.steps import StepFailed
+from estserver.functions import admin
 from pki.aws import clients as aws
 from pki.operators.errors import OperatorError, RemoteFailure, remote_failure
 
@@ -75,7 +75,7 @@ def test_a_missing_function_is_awss_word(function):
 
 
 def test_both_sides_use_the_same_keys():
-    assert (COMMAND_KEY, CALLER_KEY) == (lambda_admin.COMMAND_KEY, lambda_admin.CALLER_KEY)
+    assert (COMMAND_KEY, CALLER_KEY) == (admin.COMMAND_KEY, admin.CALLER_KEY)
 
 
 def test_a_setup_that_stops_says_which_commands_are_done(function, configured, said):

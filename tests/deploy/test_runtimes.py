@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from bench.load import make_csr
-from estserver.config_types import LambdaRuntime
+from estserver.config.types import LambdaRuntime
 from estserver.deploy.elf import MAGIC, SharedObject
 from estserver.deploy.package_runtime import Runtime, find_python
 from pki.operators.errors import OperatorError

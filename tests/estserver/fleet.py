@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from estserver.serving.server_certificate import ensure_server_certificate
+from estserver.local_server.server_certificate import ensure_server_certificate
 
 NOW = dt.datetime.now(dt.UTC)
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]

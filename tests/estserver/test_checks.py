@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from estserver import checks
 from estserver.config import PROJECT_ROOT
-from estserver.database import database_settings
+from estserver.config.database import database_settings
 from estserver.settings import admin, est
 
 POSTGRESQL = "postgresql://est@db.example.com/est"

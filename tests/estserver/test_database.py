@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from estserver import database
-from estserver.config import ConfigError
-from estserver.database import database_settings
+from estserver.config import ConfigError, database
+from estserver.config.database import database_settings
 
 DATA = Path("/srv/est")
 SECRET = "hunter2"

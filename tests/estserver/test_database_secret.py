@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError
 
 from estserver.config import ConfigError
-from estserver.database import database_settings
+from estserver.config.database import database_settings
 from estserver.postgresql_secret.base import DatabaseWrapper
 from estserver.postgresql_secret.content import with_secret
 from tests.postgresql import private_server

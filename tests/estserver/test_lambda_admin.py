@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from django.contrib.auth import get_user_model
 from django.core.management import get_commands
 
-from estserver import schedule
 from estserver.config import PROJECT_ROOT as ROOT
-from estserver.lambda_admin import COMMANDS, SCHEDULES, AdminHandler, EventRefused, run_command
+from estserver.functions.admin import COMMANDS, SCHEDULES, AdminHandler, EventRefused, run_command
+from estserver.operations import schedule
 from pki.models import AuditEvent, DenylistEntry
 from tests.builders import make_csr
 

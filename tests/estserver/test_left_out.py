@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 
 from estserver.config import PROJECT_ROOT
-from estserver.left_out import NotLoaded, left_out
+from estserver.functions.stubbed_imports import NotLoaded, left_out
 
 
 @pytest.fixture

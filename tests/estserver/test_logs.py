@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from estserver import logs
+from estserver.operations import logs
 
 CHOSEN = {
     "root": {"handlers": ["stdout"], "level": "WARNING"},

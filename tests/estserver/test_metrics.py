@@ -7,10 +7,10 @@ import logging
 import pytest
 from django.utils import timezone
 
-from estserver import schedule
 from estserver.deploy.alarms import alarms
-from estserver.logs import JSONFormatter
-from estserver.measures import measures
+from estserver.operations import schedule
+from estserver.operations.gauges import measures
+from estserver.operations.logs import JSONFormatter
 from iotprov.models import Provisioning
 from pki.denylist.entries import deny
 from pki.models import CertificateAuthority

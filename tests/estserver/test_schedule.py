@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from estserver import schedule
-from estserver.serving import housekeeping as keeping
+from estserver.local_server import housekeeping as keeping
+from estserver.operations import schedule
 from iotprov.models import Provisioning
 from iotprov.provisioning import outbox
 from iotprov.provisioning.worker import drain

@@ -3,8 +3,8 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from estserver import secret_key as module
-from estserver.secret_key import VARIABLE, ensure_secret_key, secret_key
+from estserver.config import secret_key as module
+from estserver.config.secret_key import VARIABLE, ensure_secret_key, secret_key
 from pki.operators.errors import OperatorError
 from tests.secrets_manager import get, put, secrets_manager
 

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from estserver.serving.server_certificate import (
+from estserver.local_server.server_certificate import (
     LIFETIME,
     ServerCertificateUnusable,
     ensure_server_certificate,

@@ -11,12 +11,12 @@ import time
 import pytest
 
 from bench import load
-from estserver.serving.supervisor import Door, PortUnavailable, supervise
+from estserver.local_server.supervisor import Door, PortUnavailable, supervise
 from tests.estserver.fleet import VERSIONS, Fleet
 
 APPLICATION = """
     import time
-    from estserver.serving.tls import peer_chain
+    from estserver.local_server.tls import peer_chain
 
     def application(environ, start_response):
         path, connection = environ["PATH_INFO"], environ["gunicorn.socket"]
@@ -143,7 +143,9 @@ def server(fleet, dummy):
     assert server.stop() == 0
 
 
-@pytest.mark.parametrize("worker", ["sync", "gthread", "estserver.serving.worker.DeviceWorker"])
+@pytest.mark.parametrize(
+    "worker", ["sync", "gthread", "estserver.local_server.worker.DeviceWorker"]
+)
 def test_application_sees_the_client_certificate_in_each_worker(fleet, dummy, tmp_path, worker):
     # gunicorn takes a later setting over an earlier one, so the worker can be chosen like this.
     door = device_door(f"--worker-class={worker}", "--threads=2")

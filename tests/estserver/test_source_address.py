@@ -5,8 +5,8 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpResponse
 from zappa.wsgi import create_wsgi_request
 
+from estserver.people.source_address import SourceAddressMiddleware
 from estserver.settings.admin import MIDDLEWARE
-from estserver.source_address import SourceAddressMiddleware
 
 FORGED = "198.51.100.7"
 REAL = "192.0.2.1"
@@ -56,4 +56,4 @@ def test_without_an_event_the_address_is_the_sockets(rf):
 
 
 def test_it_comes_before_everything_that_may_note_the_address():
-    assert MIDDLEWARE[0] == "estserver.source_address.SourceAddressMiddleware"
+    assert MIDDLEWARE[0] == "estserver.people.source_address.SourceAddressMiddleware"

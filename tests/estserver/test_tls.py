@@ -5,8 +5,8 @@ import ssl
 
 import pytest
 
-from estserver.serving.server_certificate import ensure_server_certificate
-from estserver.serving.tls import (
+from estserver.local_server.server_certificate import ensure_server_certificate
+from estserver.local_server.tls import (
     ContextCache,
     TruststoreUnavailable,
     peer_chain,

@@ -45,8 +45,8 @@ def server(installation, quickstart_output, factory):
     root_pem = factory.root.certificate.public_bytes(Encoding.PEM)
     assert installation.ask(f"""
         from cryptography import x509
-        from pki.audit import Actor
-        from pki.authorities import import_authority
+        from pki.record.audit_trail import Actor
+        from pki.authorities.lifecycle import import_authority
         from pki.models import CertificateAuthority
         root = x509.load_pem_x509_certificate({root_pem!r})
         purpose = CertificateAuthority.Purpose.CLIENT

@@ -87,17 +87,17 @@ class Installation:
     def deny(self, common_name: str) -> None:
         """Put a thing name on the denylist."""
         assert self.ask(f"""
-            from pki.audit import Actor
-            from pki.denylist import deny
+            from pki.record.audit_trail import Actor
+            from pki.denylist.entries import deny
             answer = deny("name", {common_name!r}, reason="test", actor=Actor("test"))
         """)
 
     def revoke(self, fingerprint: str) -> None:
         """Revoke the certificate with this SHA-256."""
         assert self.ask(f"""
-            from pki.audit import Actor
+            from pki.record.audit_trail import Actor
             from pki.models import IssuedCertificate
-            from pki.revocation import revoke_certificate
+            from pki.revocation.revoke import revoke_certificate
             row = IssuedCertificate.objects.get(fingerprint_sha256={fingerprint!r})
             answer = revoke_certificate(row, reason="keyCompromise", actor=Actor("test"))
         """)

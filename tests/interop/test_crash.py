@@ -37,15 +37,15 @@ SEED = 20
 AUDIT = """
     import datetime
     from collections import Counter
-    from pki import audit
-    from pki.intents import settle_intents
+    from pki.record import audit_trail
+    from pki.record.intents import settle_intents
     from pki.models import IssuedCertificate
 
     rows = IssuedCertificate.objects
     left_over = rows.filter(state="intent").count()
     voided = settle_intents(older_than=datetime.timedelta(0))
     twins = Counter(rows.values_list("ca_id", "serial_number")).values()
-    checked, broken = audit.verify()
+    checked, broken = audit_trail.verify()
     answer = {
         "states": dict(
             rows.exclude(fingerprint_sha256=None).values_list("fingerprint_sha256", "state")

@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from estserver.database import database_settings
+from estserver.config.database import database_settings
 from estserver.settings.admin import *  # noqa: F403
 from estserver.settings.admin import EST_DATA_DIR, IOT, PKI
 

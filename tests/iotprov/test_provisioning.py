@@ -533,14 +533,14 @@ import django
 django.setup()
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
-from pki.bootstrap import bootstrap_cas
+from pki.authorities.bootstrap import bootstrap_cas
 from pki.models import CertificateProfile
-from pki.profile_versions import change_profile
-from pki.transactions import in_write_transaction
+from pki.record.profile_versions import change_profile
+from pki.record.transactions import in_write_transaction
 from tests.builders import make_csr
 from tests.est_client import ESTClient
 from django.conf import settings
-from pki.audit import Actor
+from pki.record.audit_trail import Actor
 TESTER = Actor("test")
 bootstrap_cas(actor=TESTER)
 profile = CertificateProfile.objects.get(active_label="")

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from estserver.config_reference import REFERENCE_FILE, configuration_reference
+from estserver.config.reference import REFERENCE_FILE, configuration_reference
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import CommandParser
 
-from estserver.serving.server_certificate import ensure_server_certificate
+from estserver.local_server.server_certificate import ensure_server_certificate
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.authorities.test_client import TEST_CLIENT
 from pki.operators.command import OperatorCommand, command_actor

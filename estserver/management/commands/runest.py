@@ -7,14 +7,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from estserver.serving import PLAIN_HTTP
-from estserver.serving.housekeeping import housekeeping
-from estserver.serving.server_certificate import (
+from estserver.local_server import PLAIN_HTTP
+from estserver.local_server.housekeeping import housekeeping
+from estserver.local_server.server_certificate import (
     NAMES,
     ServerCertificateUnusable,
     ensure_server_certificate,
 )
-from estserver.serving.supervisor import Door, PortUnavailable, supervise
+from estserver.local_server.supervisor import Door, PortUnavailable, supervise
 
 LOOPBACK = "127.0.0.1"
 

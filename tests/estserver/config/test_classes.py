@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from estserver.config import PROJECT_ROOT
-from estserver.config_keys import key_name
-from estserver.config_reference import REFERENCE_FILE, configuration_reference, field_docstrings
-from estserver.config_sections import SECTIONS
+from estserver.config.keys import key_name
+from estserver.config.reference import REFERENCE_FILE, configuration_reference, field_docstrings
+from estserver.config.sections import SECTIONS
 from estserver.management.commands.config_reference import Command
 
 

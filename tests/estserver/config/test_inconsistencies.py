@@ -2,7 +2,7 @@
 
 import pytest
 
-from estserver.config_keys import DEFAULT_SIGNERS
+from estserver.config.keys import DEFAULT_SIGNERS
 
 # Values that are right by themselves and wrong together
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from estserver.config import PROJECT_ROOT, load_config
-from estserver.config_keys import DEFAULT_SIGNERS, DeploymentOptions, Properties, SignerConfig, Tag
-from estserver.config_sections import SECTIONS, keys_of
+from estserver.config.keys import DEFAULT_SIGNERS, DeploymentOptions, Properties, SignerConfig, Tag
+from estserver.config.sections import SECTIONS, keys_of
 
 SAMPLES = ("config-sample-all-generated.yaml", "config-sample-all-external.yaml")
 
@@ -207,7 +207,7 @@ def test_est_config_is_relative_to_the_project_root(monkeypatch, tmp_path):
 
 
 def test_without_a_file_everything_has_its_default(monkeypatch, tmp_path):
-    monkeypatch.setattr("estserver.config_loader.PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr("estserver.config.loader.PROJECT_ROOT", tmp_path)
     monkeypatch.setattr("estserver.config.PROJECT_ROOT", tmp_path)
 
     config = load_config(environ={"EST_CONFIG": ""})
@@ -219,7 +219,7 @@ def test_without_a_file_everything_has_its_default(monkeypatch, tmp_path):
 
 
 def test_without_est_config_it_is_config_yaml(monkeypatch, tmp_path):
-    monkeypatch.setattr("estserver.config_loader.PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr("estserver.config.loader.PROJECT_ROOT", tmp_path)
     monkeypatch.setattr("estserver.config.PROJECT_ROOT", tmp_path)
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.yaml").write_text("Properties: {iotPolicyName: usual}")

@@ -7,8 +7,8 @@ import pytest
 from django.db import InterfaceError, OperationalError
 
 import pki.exceptions
+from estserver.enrollment.hooks import EnrollmentHook, HookRefused
 from estserver.est.exceptions import STATUS_BY_ERROR, STATUS_BY_REASON
-from estserver.hooks import EnrollmentHook, HookRefused
 from pki.exceptions import PKIError, SignerRefused, SignerUnavailable
 from pki.models import AuditEvent, IssuedCertificate
 from pki.reasons import Reason

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from estserver.logs import JSONFormatter
+from estserver.operations.logs import JSONFormatter
 from tests.builders import make_csr, make_key, make_name
 from tests.est_client import BASE
 from tests.transports import through_socket

@@ -109,8 +109,8 @@ def call(path):
 
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
-from pki.audit import Actor
-from pki.bootstrap import bootstrap_cas
+from pki.record.audit_trail import Actor
+from pki.authorities.bootstrap import bootstrap_cas
 bootstrap_cas(actor=Actor("test"))
 print(call("/.well-known/est/cacerts"))
 loaded = {name.partition(".")[0] for name in sys.modules}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from cryptography.x509 import load_pem_x509_certificate
 
-from estserver import health
+from estserver.operations import health
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.aws import clients as aws
 from pki.models import AuditEvent, CertificateAuthority, IssuedCertificate

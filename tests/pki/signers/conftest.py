@@ -94,10 +94,10 @@ def upstream(tmp_path_factory):
     installation = Installation.at(tmp_path_factory.mktemp("upstream"))
     installation.quickstart()
     pem = installation.ask("""
-        from pki.audit import Actor
+        from pki.record.audit_trail import Actor
         from pki.models import CertificateProfile
-        from pki.profile_versions import change_profile
-        from pki.transactions import in_write_transaction
+        from pki.record.profile_versions import change_profile
+        from pki.record.transactions import in_write_transaction
         profile = CertificateProfile.objects.get(active_label="")
         terms = {"validity_days": 29, "san_rule": "own-name"}
         actor = Actor("test")

@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 
-from estserver.database import database_settings
+from estserver.config.database import database_settings
 from estserver.settings.est import *  # noqa: F403
 from estserver.settings.est import EST_DATA_DIR, PKI
 from tests.pki.state import signers

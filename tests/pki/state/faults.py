@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 import psycopg
 from django.db import OperationalError, connection
 
-from estserver.hooks import EnrollmentHook
+from estserver.enrollment.hooks import EnrollmentHook
 from tests.pki.state.signers import TestSigner
 
 POINTS = (

@@ -9,7 +9,7 @@ from functools import partial
 from django.db import Error
 from django.utils import timezone
 
-from estserver.hooks import (
+from estserver.enrollment.hooks import (
     EnrollmentHook,
     HookRequest,
     has_post_hook,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from estserver.schedule import every_hour, every_minute
+from estserver.operations.schedule import every_hour, every_minute
 
 logger = logging.getLogger(__name__)
 

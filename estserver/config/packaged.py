@@ -4,7 +4,7 @@ Reading a YAML file and validating it takes more than a tenth of a second, at ev
 ``manage.py aws_package`` does it once and writes the outcome as ``estserver/packaged_config.py``,
 a module of plain constructor calls. It exists in packages only, never in the working tree.
 
-What is read there is `Values`, not the classes of `estserver.config_keys`: those are for writing a
+What is read there is `Values`, not the classes of `estserver.config.keys`: those are for writing a
 file and for refusing one, and making them takes a thirtieth of a cold start.
 """
 
@@ -14,8 +14,9 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from estserver.config import Config, ConfigError, data_directory
-from estserver.database import database_settings
+from estserver.config.database import database_settings
+from estserver.config.errors import ConfigError
+from estserver.config.values import Config, data_directory
 
 MODULE = "estserver.packaged_config"
 

@@ -18,7 +18,7 @@ between 1.0 and 1.7 for this worker.
 
 Threads accept by themselves: gthread accepts in the main thread, and then crosses a queue, a
 selector made for the purpose, a pipe and the main thread again. The 40 ms are explained in
-`estserver.serving.connection` and `.reply`. Reading and parsing HTTP stays gunicorn's.
+`estserver.local_server.connection` and `.reply`. Reading and parsing HTTP stays gunicorn's.
 
 gthread lets a client stall in the handshake or trickle a request for ever, and waits for clients
 to hang up in the thread that accepts; here every wait has an end, and its own thread.
@@ -36,7 +36,7 @@ from typing import Any
 
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped]
 
-from estserver.serving.connection import Connection
+from estserver.local_server.connection import Connection
 
 FIRST_BYTE_SECONDS = 5
 """For a client to say something once it has connected; until then it holds no thread."""

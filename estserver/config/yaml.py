@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from estserver.config import ConfigError
+from estserver.config.errors import ConfigError
 
 KeyPath = tuple[str | int, ...]
 

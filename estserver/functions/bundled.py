@@ -58,7 +58,7 @@ class BundleFinder(MetaPathFinder):
         )
 
 
-def use_bundle(root: Path = Path(__file__).parents[1]) -> None:
+def use_bundle(root: Path = Path(__file__).parents[2]) -> None:
     """Import from the bundle of the package at ``root`` from now on, if it has one."""
     try:
         with (root / FILE_NAME).open("rb") as file:

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import Min
 from django.utils import timezone
 
-from estserver.metrics import CA_DAYS, OUTBOX_AGE, Metric, metric_fields
+from estserver.operations.metrics import CA_DAYS, OUTBOX_AGE, Metric, metric_fields
 from iotprov.provisioning.backlog import backlogs
 from pki.models import CertificateAuthority
 

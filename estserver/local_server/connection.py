@@ -12,10 +12,10 @@ from gunicorn import util
 from gunicorn.http import errors, wsgi  # type: ignore[import-untyped]
 from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 
-from estserver.serving.reply import ClientGone, Reply, refusal, status_of
+from estserver.local_server.reply import ClientGone, Reply, refusal, status_of
 
 if TYPE_CHECKING:
-    from estserver.serving.worker import DeviceWorker
+    from estserver.local_server.worker import DeviceWorker
 
 HANDSHAKE_SECONDS = 5.0
 """For one whole TLS handshake."""

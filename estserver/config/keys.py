@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from estserver.config_types import (
+from estserver.config.types import (
     AllowedHost,
     BucketName,
     CACertificateMode,

@@ -10,23 +10,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from estserver.config import (
-    MADE_BY,
-    PROJECT_ROOT,
-    Config,
-    ConfigError,
-    data_directory,
-)
-from estserver.config_keys import (
+from estserver.config.database import database_settings
+from estserver.config.errors import ConfigError
+from estserver.config.keys import (
     DEFAULT_SIGNERS,
     EXTERNAL_SIGNER,
     DeploymentOptions,
     Properties,
     SignerConfig,
 )
-from estserver.config_sections import Section, check_top_level, read_section
-from estserver.config_yaml import Problem, YamlDocument, dotted, read_yaml
-from estserver.database import database_settings
+from estserver.config.sections import Section, check_top_level, read_section
+from estserver.config.values import MADE_BY, PROJECT_ROOT, Config, data_directory
+from estserver.config.yaml import Problem, YamlDocument, dotted, read_yaml
 
 NO_FILE = (
     "There is no configuration file, so every setting has its default; to change one, copy "

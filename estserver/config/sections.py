@@ -15,9 +15,9 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_orig
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from estserver.config_keys import DeploymentOptions, Properties
-from estserver.config_types import Wanted
-from estserver.config_yaml import KeyPath, Problem, YamlDocument, dotted
+from estserver.config.keys import DeploymentOptions, Properties
+from estserver.config.types import Wanted
+from estserver.config.yaml import KeyPath, Problem, YamlDocument, dotted
 
 SECTIONS: Mapping[str, type] = types.MappingProxyType(
     {"Properties": Properties, "DeploymentOptions": DeploymentOptions}

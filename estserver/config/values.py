@@ -1,33 +1,18 @@
-"""What an operator chooses: one YAML file and three environment variables, as frozen values.
+"""The validated configuration as frozen values, and what is derived from it."""
 
-Reading and validating a file takes PyYAML and pydantic, which a cold start shouldn't pay for: they
-are imported by `load_config`, not by this module, so that a Lambda can be handed a configuration
-that was validated when it was packaged. Nor does this module import the keys themselves, a hundred
-fields with their types (`estserver.config_keys`), of which a package has the values.
-"""
-
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from estserver.config_keys import DeploymentOptions, Properties
+    from estserver.config.keys import DeploymentOptions, Properties
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
 """The directory that holds ``manage.py``; every relative path is taken from here."""
 
 MADE_BY = "est-server:made-by"
 """The tag that tells what is ours; its value is the project's name."""
-
-
-class ConfigError(Exception):
-    """The configuration can't be used; the text has one line for every problem found."""
-
-    def __init__(self, *problems: str) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +58,3 @@ class Config:
 def data_directory(environ: Mapping[str, str]) -> Path:
     """Where all local state lives: EST_DATA_DIR, by default ``var`` in the project."""
     return PROJECT_ROOT / (environ.get("EST_DATA_DIR") or "var")
-
-
-def load_config(path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read the configuration: ``path``, else the file that EST_CONFIG names, else config.yaml.
-
-    EST_DATA_DIR moves the data directory, and DATABASE_URL wins over the file's databaseUrl.
-    Raises ConfigError, with a line for each problem.
-    """
-    from estserver.config_loader import read_config
-
-    return read_config(path, environ)

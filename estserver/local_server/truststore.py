@@ -2,7 +2,7 @@
 
 from django.db import DatabaseError
 
-from estserver.serving.tls import TruststoreUnavailable
+from estserver.local_server.tls import TruststoreUnavailable
 from pki.record import snapshot
 
 

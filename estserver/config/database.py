@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from estserver.config import ConfigError
+from estserver.config.errors import ConfigError
 
 SQLITE_FILE = "est.sqlite3"
 WANTED = (

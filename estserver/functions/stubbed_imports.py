@@ -33,7 +33,9 @@ class StandIn(ModuleType):
 
 def _placeholder(path: str) -> type[Exception]:
     def refuse(cls: type, *args: Any, **kwargs: Any) -> None:
-        raise NotLoaded(f"{path} is left out of the device side: see estserver/left_out.py")
+        raise NotLoaded(
+            f"{path} is left out of the device side: see estserver/functions/stubbed_imports.py"
+        )
 
     # An exception, since some are named in `except`.
     return type(path.rpartition(".")[2], (Exception,), {"__new__": refuse})

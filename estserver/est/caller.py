@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
-from estserver.serving.tls import peer_chain
+from estserver.local_server.tls import peer_chain
 from pki.exceptions import ClientRefused
 from pki.reasons import Reason
 

@@ -7,9 +7,9 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from estserver.config import PROJECT_ROOT
-from estserver.config_keys import SignerConfig
-from estserver.config_sections import SECTIONS, annotation_of, keys_of, wanted
+from estserver.config.keys import SignerConfig
+from estserver.config.sections import SECTIONS, annotation_of, keys_of, wanted
+from estserver.config.values import PROJECT_ROOT
 
 REFERENCE_FILE = PROJECT_ROOT / "docs" / "configuration.md"
 

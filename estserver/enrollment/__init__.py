@@ -1,0 +1,1 @@
+"""An enrollment, free of HTTP: hook before, issue, provision, hook after."""

@@ -1,0 +1,1 @@
+"""The entry points of the two Lambda functions, and what keeps their start short."""
