@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands, load_command_class
 
-from estserver.deploy.logs import ACCESS_LOG_FIELDS
+from estserver.deploy.resources.logs import ACCESS_LOG_FIELDS
 from estserver.functions.admin import COMMANDS
 
 ROOT = Path(__file__).parent.parent

@@ -7,7 +7,7 @@ from typing import Literal
 from django.conf import settings
 
 from estserver.config import MADE_BY, Config
-from estserver.deploy.calls import ask
+from estserver.deploy.engine.calls import ask
 from estserver.deploy.lambda_signers import KEYFILE, for_lambda, key_alias
 from pki.aws import clients as aws
 from pki.operators.errors import OperatorError

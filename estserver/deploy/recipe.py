@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 
-from estserver.deploy.alarms import Alarms
-from estserver.deploy.buckets import buckets
 from estserver.deploy.deployment import STAGES, Deployment, StageName
-from estserver.deploy.dns import AliasRecords
-from estserver.deploy.domain import CustomDomain, RootMapping
-from estserver.deploy.function_environment import FunctionEnvironment
-from estserver.deploy.integration_timeout import IntegrationTimeout
-from estserver.deploy.iot_leftovers import IoTLeftovers
-from estserver.deploy.keys import SecretsKey
-from estserver.deploy.lockdown import Lockdown, Throttling
-from estserver.deploy.logs import AccessLog, log_groups
-from estserver.deploy.roles import (
+from estserver.deploy.engine.steps import AnyStep
+from estserver.deploy.front_door.dns import AliasRecords
+from estserver.deploy.front_door.domain import CustomDomain, RootMapping
+from estserver.deploy.front_door.integration_timeout import IntegrationTimeout
+from estserver.deploy.front_door.lockdown import Lockdown, Throttling
+from estserver.deploy.front_door.waf import WebAcl, WebAclAssociation
+from estserver.deploy.resources.alarms import Alarms
+from estserver.deploy.resources.buckets import buckets
+from estserver.deploy.resources.ca_secrets import CAKeys, Secrets
+from estserver.deploy.resources.function_environment import FunctionEnvironment
+from estserver.deploy.resources.iot_leftovers import IoTLeftovers
+from estserver.deploy.resources.logs import AccessLog, log_groups
+from estserver.deploy.resources.roles import (
     GatewayAccount,
     ProvisioningRole,
     function_role,
@@ -21,11 +23,9 @@ from estserver.deploy.roles import (
     has_provisioning_role,
     provisioning_role,
 )
-from estserver.deploy.secrets_kept import CAKeys, Secrets
-from estserver.deploy.steps import AnyStep
-from estserver.deploy.truststore_steps import FirstTruststore
-from estserver.deploy.waf import WebAcl, WebAclAssociation
-from estserver.deploy.zappa_stage import AdminEndpoint, ZappaStage
+from estserver.deploy.resources.secrets_kms_key import SecretsKey
+from estserver.deploy.truststore.steps import FirstTruststore
+from estserver.deploy.zappa.stage import AdminEndpoint, ZappaStage
 
 
 def preparation(deployment: Deployment) -> list[AnyStep]:

@@ -28,12 +28,13 @@ def before_anything(cli: Any) -> None:
     with _in_our_words():
         from django.conf import settings as django_settings
 
-        from estserver.deploy import run, zappa_settings
+        from estserver.deploy import deploy
         from estserver.deploy.deployment import current_deployment
+        from estserver.deploy.zappa import settings as zappa_settings
         from pki.operators.errors import RemoteFailure
 
         if cli.command in DEPLOYING:
-            run.prepare(say=_say)
+            deploy.prepare(say=_say)
         committed = zappa_settings.read_settings()
         try:
             settings = zappa_settings.rendered(committed, current_deployment())
@@ -51,9 +52,9 @@ def before_anything(cli: Any) -> None:
 def after_deployment(cli: Any) -> None:
     """Domain, lockdown, logs and the rest of the stage that was deployed."""
     with _in_our_words(f"{cli.api_stage} is deployed, and not finished. "):
-        from estserver.deploy import run
+        from estserver.deploy import deploy
 
-        run.finish(run.stage_named(cli.api_stage), say=_say)
+        deploy.finish(deploy.stage_named(cli.api_stage), say=_say)
 
 
 @contextmanager

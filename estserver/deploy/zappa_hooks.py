@@ -23,7 +23,7 @@ def fill_zip(zappa: Any) -> None:
     """
     _find_project()
     from estserver.config import ConfigError, load_config
-    from estserver.deploy.package import fill
+    from estserver.deploy.package.build import fill
     from pki.operators.errors import OperatorError
 
     zip_path = Path(zappa.zip_path)

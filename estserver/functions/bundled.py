@@ -2,7 +2,7 @@
 
 For each module that it imports Python looks through directories, then opens and reads a file: a
 tenth of a cold start here, and more where a package's files are fetched as they are read.
-`estserver.deploy.package_bundle` writes the byte code of those that every start needs into one
+`estserver.deploy.package.bundle` writes the byte code of those that every start needs into one
 file, which exists in packages only. A module that isn't in it is imported as ever.
 """
 

@@ -3,14 +3,14 @@
 import pytest
 
 from estserver.config import load_config
-from estserver.deploy.buckets import buckets
-from estserver.deploy.calls import Performer
 from estserver.deploy.deployment import Deployment
-from estserver.deploy.domain import CustomDomain
-from estserver.deploy.roles import function_role
-from estserver.deploy.steps import carry_out
-from estserver.deploy.truststore_pushes import record_first_activation
-from estserver.deploy.truststore_steps import FirstTruststore
+from estserver.deploy.engine.calls import Performer
+from estserver.deploy.engine.steps import carry_out
+from estserver.deploy.front_door.domain import CustomDomain
+from estserver.deploy.resources.buckets import buckets
+from estserver.deploy.resources.roles import function_role
+from estserver.deploy.truststore.pushes import record_first_activation
+from estserver.deploy.truststore.steps import FirstTruststore
 from pki.authorities.lifecycle import import_authority
 from pki.aws import clients as aws
 from pki.models import CertificateAuthority

@@ -7,8 +7,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from estserver.deploy.package import Package, make_package
-from estserver.deploy.package_runtime import Runtime, find_python
+from estserver.deploy.package.build import Package, make_package
+from estserver.deploy.package.runtime import Runtime, find_python
 
 ROOT = Path(__file__).parents[2]
 RUNTIME = f"python3.{sys.version_info.minor}"

@@ -2,9 +2,9 @@
 
 import json
 
-from estserver.deploy.logs import AccessLog, LogGroup, access_log_format
-from estserver.deploy.roles import GatewayAccount
-from estserver.deploy.steps import intentions
+from estserver.deploy.engine.steps import intentions
+from estserver.deploy.resources.logs import AccessLog, LogGroup, access_log_format
+from estserver.deploy.resources.roles import GatewayAccount
 from pki.aws import clients as aws
 from tests.deploy.account import CONFIG, stage
 

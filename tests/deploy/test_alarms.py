@@ -1,7 +1,7 @@
 """Who is told when something is wrong."""
 
-from estserver.deploy.alarms import Alarms, alarms
-from estserver.deploy.steps import intentions
+from estserver.deploy.engine.steps import intentions
+from estserver.deploy.resources.alarms import Alarms, alarms
 from pki.aws import clients as aws
 from tests.deploy.account import ACCOUNT, CONFIG, REGION
 

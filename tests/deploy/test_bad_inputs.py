@@ -9,13 +9,13 @@ from collections import Counter
 import pytest
 from django.core.management import CommandError, call_command
 
-from estserver.deploy import run
-from estserver.deploy.calls import Performer
-from estserver.deploy.domain import CustomDomain
+from estserver.deploy import deploy
+from estserver.deploy.engine.calls import Performer
+from estserver.deploy.engine.steps import StepFailed, carry_out, intentions, take_away
+from estserver.deploy.front_door.domain import CustomDomain
 from estserver.deploy.recipe import finishing, preparation, removable
 from estserver.deploy.status import status
-from estserver.deploy.steps import StepFailed, carry_out, intentions, take_away
-from estserver.deploy.truststore_steps import FirstTruststore
+from estserver.deploy.truststore.steps import FirstTruststore
 from pki.aws import clients as aws
 from tests.aws_faults import Refusal, aws_calls, failing
 from tests.deploy import moto_gaps
@@ -66,7 +66,7 @@ def test_a_certificate_that_is_missing_or_elsewhere_stops_before_anything_is_mad
     )
     assert buckets() == []
     configured()
-    assert run.prepare(say=said, clock=clock).changed
+    assert deploy.prepare(say=said, clock=clock).changed
 
 
 def test_status_names_a_certificate_that_is_missing_or_elsewhere(aws_cloud, configured):
@@ -160,10 +160,10 @@ def test_every_call_that_removes_is_on_the_list_before(
 ):
     deployment = configured(QUIET)
     aws.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
-    run.prepare(say=said, clock=clock)
+    deploy.prepare(say=said, clock=clock)
     for stage in ("admin", "est"):
         zappa_deploy(deployment, stage)
-        run.finish(stage, say=said, clock=clock)
+        deploy.finish(stage, say=said, clock=clock)
     steps = removable(deployment)
     intended = intentions(list(reversed(steps)), removing=True)
     listed = Counter(call.name for each in intended for call in each.calls)

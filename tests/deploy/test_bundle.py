@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from estserver.deploy.package_bundle import write_bundle
+from estserver.deploy.package.bundle import write_bundle
 from estserver.functions.bundled import FILE_NAME, BundleFinder, use_bundle
 
 PYTHON = sys.version_info[:2]

@@ -3,8 +3,8 @@
 import pytest
 from botocore.stub import Stubber
 
-from estserver.deploy.calls import PACES, Answer, Call, ask, ask_if_any
-from estserver.deploy.compare import covers, same_policy
+from estserver.deploy.engine.calls import PACES, Answer, Call, ask, ask_if_any
+from estserver.deploy.engine.compare import covers, same_policy
 from pki.aws import clients as aws
 from pki.operators.errors import RemoteFailure
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from estserver.deploy import zappa_settings
+from estserver.deploy.zappa import settings
 from pki.aws import clients as aws
 from tests.deploy.account import CONFIG, DOMAIN
 
@@ -115,7 +115,7 @@ def test_secrets_can_be_kept_and_their_key_with_them(deployment):
 
 
 def test_the_settings_are_the_configurations(deployment):
-    rendered = zappa_settings.rendered(zappa_settings.read_settings(), deployment)
+    rendered = settings.rendered(settings.read_settings(), deployment)
 
     est, common = rendered["est"], rendered["common"]
     assert common["aws_region"] == "eu-central-1"
@@ -126,14 +126,14 @@ def test_the_settings_are_the_configurations(deployment):
     assert est["domain"] == DOMAIN
     assert est["tags"]["est-server:stage"] == "est"
     assert "vpc_config" not in common
-    assert zappa_settings.differences(rendered, rendered) == []
+    assert settings.differences(rendered, rendered) == []
 
 
 def test_the_runtime_is_the_configurations(configured):
     keys = "Properties:\n  lambdaRuntime: python3.12\n  lambdaArchitecture: arm64"
     deployment = configured(CONFIG.replace("Properties:", keys))
 
-    common = zappa_settings.rendered(zappa_settings.read_settings(), deployment)["common"]
+    common = settings.rendered(settings.read_settings(), deployment)["common"]
 
     assert (common["runtime"], common["architecture"]) == ("python3.12", "arm64")
 
@@ -141,7 +141,7 @@ def test_the_runtime_is_the_configurations(configured):
 def test_a_vpc_is_for_both_functions(configured):
     text = CONFIG + "  vpcSubnetIds: [subnet-01234567]\n  vpcSecurityGroupIds: [sg-01234567]\n"
 
-    rendered = zappa_settings.rendered(zappa_settings.read_settings(), configured(text))
+    rendered = settings.rendered(settings.read_settings(), configured(text))
 
     assert rendered["common"]["vpc_config"] == {
         "SubnetIds": ["subnet-01234567"],
@@ -152,8 +152,8 @@ def test_a_vpc_is_for_both_functions(configured):
 def test_the_file_is_checked_and_written(deployment, tmp_path, monkeypatch):
     path = tmp_path / "zappa_settings.json"
     path.write_text((ROOT / "zappa_settings.json").read_text())
-    monkeypatch.setattr(zappa_settings, "SETTINGS_FILE", path)
-    monkeypatch.setattr(zappa_settings.read_settings, "__defaults__", (path,))
+    monkeypatch.setattr(settings, "SETTINGS_FILE", path)
+    monkeypatch.setattr(settings.read_settings, "__defaults__", (path,))
 
     with pytest.raises(CommandError, match=r"differs in .*est\.role_arn.*--write sets them"):
         run("zappa_settings", "--check")

@@ -15,7 +15,7 @@ from botocore import xform_name
 from django.core.management import call_command
 
 from estserver import deploy
-from estserver.deploy.deployer import (
+from estserver.deploy.rights.deployer import (
     MANAGED_POLICY_CHARACTERS,
     deployer_policies,
     remover_policies,
@@ -52,7 +52,7 @@ def steps_calls():
     session = botocore.session.get_session()
     services = {*session.get_available_services()}
     found = set()
-    for path in Path(deploy.__file__).parent.glob("*.py"):
+    for path in Path(deploy.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue

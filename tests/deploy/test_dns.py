@@ -2,8 +2,8 @@
 
 import pytest
 
-from estserver.deploy.dns import AliasRecords
-from estserver.deploy.steps import StepFailed
+from estserver.deploy.engine.steps import StepFailed
+from estserver.deploy.front_door.dns import AliasRecords
 from pki.aws import clients as aws
 
 

@@ -4,8 +4,8 @@ import pytest
 from botocore.stub import Stubber
 
 from estserver.deploy.deployment import check_deployment
-from estserver.deploy.domain import CustomDomain, RootMapping
-from estserver.deploy.steps import StepFailed, carry_out, intentions
+from estserver.deploy.engine.steps import StepFailed, carry_out, intentions
+from estserver.deploy.front_door.domain import CustomDomain, RootMapping
 from pki.aws import clients as aws
 from pki.operators.errors import OperatorError
 from tests.deploy import moto_gaps

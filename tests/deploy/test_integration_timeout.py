@@ -3,11 +3,11 @@
 import pytest
 from botocore.stub import Stubber
 
-from estserver.deploy.calls import ask_all
-from estserver.deploy.integration_timeout import IntegrationTimeout
-from estserver.deploy.lockdown import Lockdown
+from estserver.deploy.engine.calls import ask_all
+from estserver.deploy.engine.steps import StepFailed, carry_out, intentions
+from estserver.deploy.front_door.integration_timeout import IntegrationTimeout
+from estserver.deploy.front_door.lockdown import Lockdown
 from estserver.deploy.recipe import finishing
-from estserver.deploy.steps import StepFailed, carry_out, intentions
 from pki.aws import clients as aws
 from tests.aws_faults import Refusal, aws_calls, failing
 from tests.deploy.account import CONFIG

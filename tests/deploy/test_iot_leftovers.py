@@ -3,9 +3,9 @@
 import pytest
 from botocore.stub import Stubber
 
-from estserver.deploy.iot_leftovers import IoTLeftovers
+from estserver.deploy.engine.steps import intentions, take_away
 from estserver.deploy.recipe import removable
-from estserver.deploy.steps import intentions, take_away
+from estserver.deploy.resources.iot_leftovers import IoTLeftovers
 from pki.aws import clients as aws
 from tests.deploy.account import ACCOUNT, REGION
 

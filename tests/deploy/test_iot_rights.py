@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import iotprov
-from estserver.deploy.policies import function_policy
+from estserver.deploy.rights.functions import function_policy
 from tests.deploy.test_deployer import action_of, actions
 from tests.deploy.test_policies import MODES
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from estserver.deploy.calls import ask
-from estserver.deploy.lockdown import Lockdown, Throttling
-from estserver.deploy.steps import StepFailed, carry_out, intentions
-from estserver.deploy.zappa_stage import AdminEndpoint
+from estserver.deploy.engine.calls import ask
+from estserver.deploy.engine.steps import StepFailed, carry_out, intentions
+from estserver.deploy.front_door.lockdown import Lockdown, Throttling
+from estserver.deploy.zappa.stage import AdminEndpoint
 from pki.aws import clients as aws
 from tests.deploy.account import ACCOUNT, ACM, DOMAIN, REGION, rest_api, stage
 

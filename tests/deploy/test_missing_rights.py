@@ -2,9 +2,9 @@
 
 import pytest
 
-from estserver.deploy import run
+from estserver.deploy import deploy
+from estserver.deploy.engine.steps import StepFailed, carry_out
 from estserver.deploy.recipe import finishing, preparation
-from estserver.deploy.steps import StepFailed, carry_out
 from pki.aws import clients as aws
 from pki.operators.errors import remote_failure
 from tests.aws_faults import Fault, failing
@@ -64,21 +64,21 @@ def test_a_command_in_the_admins_function_fails_in_the_words_of_a_step(
     aws_cloud, configured, installation, said, clock
 ):
     deployment = configured(QUIET)
-    run.prepare(say=said, clock=clock)
+    deploy.prepare(say=said, clock=clock)
     zappa_deploy(deployment, "admin")
 
     with (
         failing("lambda", "Invoke", Fault.ACCESS_DENIED),
         pytest.raises(StepFailed) as caught,
     ):
-        run.finish("admin", say=said, clock=clock)
+        deploy.finish("admin", say=said, clock=clock)
 
     text = str(caught.value)
     assert remote_failure(caught.value)
     assert text.startswith("step 1 of 2, setup of the admin, migrate: lambda:Invoke est-server-adm")
     assert "call lambda:Invoke. Nothing is done yet." in text
     assert text.endswith(AGAIN)
-    run.finish("admin", say=said, clock=clock)
+    deploy.finish("admin", say=said, clock=clock)
     assert "in the admin's function: bootstrap_cas" in said.lines
 
 
@@ -87,9 +87,9 @@ def test_a_secret_that_may_not_be_made_fails_in_the_words_of_a_step(deployment, 
         failing("secretsmanager", "CreateSecret", Fault.ACCESS_DENIED),
         pytest.raises(StepFailed) as caught,
     ):
-        run.prepare(say=said, clock=clock)
+        deploy.prepare(say=said, clock=clock)
 
     assert "secret est/secret-key: secretsmanager:CreateSecret failed" in str(caught.value)
     assert "Done already: S3 log bucket, truststore bucket" in str(caught.value)
-    assert run.prepare(say=said, clock=clock).changed == ()
+    assert deploy.prepare(say=said, clock=clock).changed == ()
     assert said.lines[-1].startswith("the secret est/secret-key was made")

@@ -2,13 +2,13 @@
 
 import pytest
 
-from estserver.deploy import run, setting_up
-from estserver.deploy.calls import ask
-from estserver.deploy.function_environment import FunctionEnvironment
+from estserver.deploy import deploy, first_setup
+from estserver.deploy.engine.calls import ask
+from estserver.deploy.engine.steps import intentions
 from estserver.deploy.lambda_signers import defaulted_signers, for_lambda
-from estserver.deploy.steps import intentions
-from estserver.deploy.truststore_pushes import active_version
-from estserver.deploy.truststore_record import last_activated, pushes_here
+from estserver.deploy.resources.function_environment import FunctionEnvironment
+from estserver.deploy.truststore.pushes import active_version
+from estserver.deploy.truststore.record import last_activated, pushes_here
 from pki.aws import clients as aws
 from pki.operators.errors import OperatorError
 from tests.deploy.account import CONFIG, DOMAIN, zappa_deploy
@@ -24,7 +24,7 @@ QUIET = CONFIG.replace("DeploymentOptions:", "  iotProvisioning: none\nDeploymen
 def prepared(aws_cloud, configured, installation, said, clock):
     """Ready for Zappa; the admin's function will find CAs in its database."""
     deployment = configured(QUIET)
-    run.prepare(say=said, clock=clock)
+    deploy.prepare(say=said, clock=clock)
     return deployment
 
 
@@ -34,7 +34,7 @@ def domains():
 
 def test_est_first_is_guarded_and_waits_for_the_admin(prepared, said, clock):
     api_id = zappa_deploy(prepared, "est")
-    run.finish("est", say=said, clock=clock)
+    deploy.finish("est", say=said, clock=clock)
 
     api = aws.client("apigateway").get_rest_api(restApiId=api_id)
     assert api["disableExecuteApiEndpoint"] is True
@@ -45,18 +45,18 @@ def test_est_first_is_guarded_and_waits_for_the_admin(prepared, said, clock):
     )
 
     zappa_deploy(prepared, "admin")
-    run.finish("admin", say=said, clock=clock)
+    deploy.finish("admin", say=said, clock=clock)
 
     assert DOMAIN in domains()
     assert last_activated(pushes_here(prepared)).version_id == active_version(prepared)
-    assert run.finish("est", say=said, clock=clock).changed == ()
-    assert run.finish("admin", say=said, clock=clock).changed == ()
+    assert deploy.finish("est", say=said, clock=clock).changed == ()
+    assert deploy.finish("admin", say=said, clock=clock).changed == ()
 
 
 def test_a_dry_run_names_the_commands_and_runs_none(prepared, said, clock):
     zappa_deploy(prepared, "admin")
 
-    run.finish("admin", say=said, is_dry_run=True, clock=clock)
+    deploy.finish("admin", say=said, is_dry_run=True, clock=clock)
 
     assert "in the admin's function: migrate --no-input" in said.lines
     assert "in the admin's function: bootstrap_cas" in said.lines
@@ -77,7 +77,7 @@ def test_aws_iot_is_set_up_as_far_as_it_is_wanted(configured, jitp, provisioning
         "iotProvisioning: none", f"iotProvisioning: {provisioning}"
     )
 
-    commands = setting_up.commands(configured(text).config)
+    commands = first_setup.commands(configured(text).config)
 
     assert [command[0] for command in commands] == ["migrate", "bootstrap_cas", *names]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from estserver.config import load_config
-from estserver.deploy.elf import MAGIC, SharedObject
-from estserver.deploy.package_lock import read_lock, stage_requirements
-from estserver.deploy.package_runtime import Runtime
-from estserver.deploy.package_zip import LIMIT, check_package
+from estserver.deploy.package.elf import MAGIC, SharedObject
+from estserver.deploy.package.lock import read_lock, stage_requirements
+from estserver.deploy.package.runtime import Runtime
+from estserver.deploy.package.zip import LIMIT, check_package
 from pki.operators.errors import OperatorError
 from tests.deploy.packages import PASSWORD, ROOT, RUNTIME
 

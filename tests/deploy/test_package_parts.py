@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from estserver.config import load_config
-from estserver.deploy import package_runtime
-from estserver.deploy.package_lock import read_lock, stage_requirements
-from estserver.deploy.package_runtime import Runtime, find_python
-from estserver.deploy.package_tree import lay_out
+from estserver.deploy.package import runtime as runtimes
+from estserver.deploy.package.lock import read_lock, stage_requirements
+from estserver.deploy.package.runtime import Runtime, find_python
+from estserver.deploy.package.tree import lay_out
 from estserver.deploy.zappa_hooks import _check_settings
 from pki.operators.errors import OperatorError
 from tests.deploy.packages import ROOT, RUNTIME
@@ -121,7 +121,7 @@ def test_a_python_beside_the_path_is_found(monkeypatch, tmp_path):
     python.chmod(0o755)
 
     assert find_python(Runtime("python3.98", "x86_64")) == python
-    assert package_runtime._version_of(tmp_path / "nothing") is None
+    assert runtimes._version_of(tmp_path / "nothing") is None
 
 
 class Zappa:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from estserver.config import database
-from estserver.deploy.policies import FUNCTION_TRUST, function_policy, gateway_log_policy
+from estserver.deploy.rights.functions import FUNCTION_TRUST, function_policy, gateway_log_policy
 from tests.deploy.account import ACCOUNT, ACM, DOMAIN, golden
 
 KMS_KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1"

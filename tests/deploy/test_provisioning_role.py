@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from estserver.deploy.policies import function_policy, trust
+from estserver.deploy.engine.steps import take_away
 from estserver.deploy.recipe import preparation, removable
-from estserver.deploy.roles import provisioning_role
-from estserver.deploy.statements import allow, document
-from estserver.deploy.steps import take_away
+from estserver.deploy.resources.roles import provisioning_role
+from estserver.deploy.rights.functions import function_policy, trust
+from estserver.deploy.rights.statements import allow, document
 from iotprov.conf import IoTTarget
 from iotprov.documents.role import ensure_role
 from pki.aws import clients as aws

@@ -8,9 +8,14 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from django.core.management import call_command
 
-from estserver.deploy.admin_function import CALLER_KEY, COMMAND_KEY, LAMBDA_MAXIMUM, run_in_function
-from estserver.deploy.setting_up import set_up
-from estserver.deploy.steps import StepFailed
+from estserver.deploy.engine.steps import StepFailed
+from estserver.deploy.first_setup import set_up
+from estserver.deploy.zappa.admin_function import (
+    CALLER_KEY,
+    COMMAND_KEY,
+    LAMBDA_MAXIMUM,
+    run_in_function,
+)
 from estserver.functions import admin
 from pki.aws import clients as aws
 from pki.operators.errors import OperatorError, RemoteFailure, remote_failure

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from bench.load import make_csr
 from estserver.config.types import LambdaRuntime
-from estserver.deploy.elf import MAGIC, SharedObject
-from estserver.deploy.package_runtime import Runtime, find_python
+from estserver.deploy.package.elf import MAGIC, SharedObject
+from estserver.deploy.package.runtime import Runtime, find_python
 from pki.operators.errors import OperatorError
 from tests.deploy.functions import admin_answers, first_answer, get
 from tests.deploy.packages import RUNTIME, unpacked_package

@@ -2,13 +2,13 @@
 
 import pytest
 
-from estserver.deploy.buckets import Bucket
-from estserver.deploy.domain import CustomDomain
-from estserver.deploy.keys import SecretsKey
-from estserver.deploy.roles import function_role
-from estserver.deploy.secrets_kept import CAKeys, Secrets
-from estserver.deploy.steps import Blocked, StepFailed, carry_out, intentions
-from estserver.deploy.zappa_stage import ZappaStage
+from estserver.deploy.engine.steps import Blocked, StepFailed, carry_out, intentions
+from estserver.deploy.front_door.domain import CustomDomain
+from estserver.deploy.resources.buckets import Bucket
+from estserver.deploy.resources.ca_secrets import CAKeys, Secrets
+from estserver.deploy.resources.roles import function_role
+from estserver.deploy.resources.secrets_kms_key import SecretsKey
+from estserver.deploy.zappa.stage import ZappaStage
 from pki.aws import clients as aws
 from pki.operators.errors import OperatorError
 from tests.deploy.account import CONFIG, DOMAIN, REGION

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from estserver.deploy.status import status
-from estserver.deploy.truststore import (
+from estserver.deploy.truststore.bundle import (
     MAX_CERTIFICATES,
     Bundle,
     bundle_from_database,
@@ -21,13 +21,13 @@ from estserver.deploy.truststore import (
     fingerprint,
     lost_clients,
 )
-from estserver.deploy.truststore_object import latest_version, read_version
-from estserver.deploy.truststore_pushes import (
+from estserver.deploy.truststore.pushes import (
     activate,
     active_version,
     push,
 )
-from estserver.deploy.truststore_record import last_activated, pushes_here
+from estserver.deploy.truststore.record import last_activated, pushes_here
+from estserver.deploy.truststore.stored_object import latest_version, read_version
 from estserver.models import TruststorePush
 from pki.aws import clients as aws
 from pki.models import AuditEvent, CertificateAuthority
@@ -91,7 +91,7 @@ def test_keys_that_api_gateway_doesnt_take_are_refused(key, words):
 
 
 def test_a_weak_signature_is_refused(monkeypatch):
-    monkeypatch.setattr("estserver.deploy.truststore._WEAK_HASHES", (hashes.SHA256,))
+    monkeypatch.setattr("estserver.deploy.truststore.bundle._WEAK_HASHES", (hashes.SHA256,))
 
     with pytest.raises(OperatorError, match="signed with sha256, wanted SHA-256 or stronger"):
         check_bundle(bundle(make_ca("old")))
@@ -104,7 +104,7 @@ def test_expired_and_non_ca_certificates_and_too_many_are_refused(monkeypatch):
     with pytest.raises(OperatorError, match="it is empty"):
         check_bundle(Bundle(()))
     assert MAX_CERTIFICATES == 1000
-    monkeypatch.setattr("estserver.deploy.truststore.MAX_CERTIFICATES", 1)
+    monkeypatch.setattr("estserver.deploy.truststore.bundle.MAX_CERTIFICATES", 1)
     with pytest.raises(OperatorError, match="it has 2 certificates, and API Gateway takes 1"):
         check_bundle(bundle(make_ca("one"), make_ca("two")))
 

@@ -8,12 +8,12 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from django.core.management import CommandError, call_command
 
-from estserver.deploy.admin_function import LAMBDA_MAXIMUM
-from estserver.deploy.policies import function_policy
+from estserver.deploy.rights.functions import function_policy
 from estserver.deploy.status import status
-from estserver.deploy.truststore_object import OBJECT_KEY
-from estserver.deploy.truststore_pushes import active_version
-from estserver.deploy.truststore_record import as_json, from_json, last_activated, pushes_here
+from estserver.deploy.truststore.pushes import active_version
+from estserver.deploy.truststore.record import as_json, from_json, last_activated, pushes_here
+from estserver.deploy.truststore.stored_object import OBJECT_KEY
+from estserver.deploy.zappa.admin_function import LAMBDA_MAXIMUM
 from estserver.models import TruststorePush
 from pki.aws import clients as aws
 from pki.models import AuditEvent

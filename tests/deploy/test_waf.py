@@ -1,6 +1,6 @@
 """The access list in front of both APIs."""
 
-from estserver.deploy.waf import COUNTED, WebAcl, WebAclAssociation, rules
+from estserver.deploy.front_door.waf import COUNTED, WebAcl, WebAclAssociation, rules
 from pki.aws import clients as aws
 from tests.deploy.account import CONFIG
 

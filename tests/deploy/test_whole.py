@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from estserver.deploy.calls import Performer
+from estserver.deploy.engine.calls import Performer
+from estserver.deploy.engine.steps import StepFailed, carry_out, intentions, take_away
 from estserver.deploy.recipe import everything, finishing, preparation, removable
-from estserver.deploy.roles import provisioning_role
+from estserver.deploy.resources.roles import provisioning_role
 from estserver.deploy.status import exit_code, status
-from estserver.deploy.steps import StepFailed, carry_out, intentions, take_away
-from estserver.deploy.truststore_pushes import record_first_activation
+from estserver.deploy.truststore.pushes import record_first_activation
 from pki.aws import clients as aws
 from pki.operators.errors import RemoteFailure, remote_failure
 from tests.deploy.account import DOMAIN, TESTER, world, zappa_deploy

@@ -7,7 +7,7 @@ import logging
 import pytest
 from django.utils import timezone
 
-from estserver.deploy.alarms import alarms
+from estserver.deploy.resources.alarms import alarms
 from estserver.operations import schedule
 from estserver.operations.gauges import measures
 from estserver.operations.logs import JSONFormatter

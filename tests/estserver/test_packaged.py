@@ -12,7 +12,7 @@ from estserver.config import ConfigError, load_config, packaged
 from estserver.config.keys import SignerConfig, Tag
 from estserver.config.packaged import packaged_config
 from estserver.deploy.lambda_signers import for_lambda
-from estserver.deploy.package_config import has_password, package_config
+from estserver.deploy.package.config import has_password, package_config
 
 POSTGRESQL = "postgresql://est@db.example.com/est"
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from estserver.deploy import run
+from estserver.deploy import deploy
 from estserver.deploy.command import DeployCommand
-from estserver.deploy.deployer import deployer_policies
 from estserver.deploy.deployment import STAGES, current_deployment
+from estserver.deploy.rights.deployer import deployer_policies
 
 
 class Command(DeployCommand):
@@ -56,11 +56,11 @@ class Command(DeployCommand):
             return
         changed: tuple[str, ...] = ()
         if finish is None:
-            changed += run.prepare(say=self.say, is_dry_run=dry_run).changed
+            changed += deploy.prepare(say=self.say, is_dry_run=dry_run).changed
         stages = [] if prepare else [finish] if finish else self._deployed()
         for stage in stages:
-            outcome = run.finish(
-                run.stage_named(stage),
+            outcome = deploy.finish(
+                deploy.stage_named(stage),
                 say=self.say,
                 is_dry_run=dry_run,
                 adopts=adopt,
@@ -70,7 +70,7 @@ class Command(DeployCommand):
             self.say(f"changed: {', '.join(changed)}" if changed else "nothing had to be changed")
 
     def _deployed(self) -> list[Any]:
-        stages = run.deployed_stages(current_deployment())
+        stages = deploy.deployed_stages(current_deployment())
         for stage in STAGES:
             if stage not in stages:
                 self.say(f"the stage {stage} isn't deployed yet; zappa deploy {stage} does that")

@@ -5,13 +5,13 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from estserver.deploy import run
-from estserver.deploy.calls import Performer
+from estserver.deploy import deploy
 from estserver.deploy.command import DeployCommand
-from estserver.deploy.deployer import remover_policies
 from estserver.deploy.deployment import current_deployment
+from estserver.deploy.engine.calls import Performer
+from estserver.deploy.engine.steps import intentions, take_away
 from estserver.deploy.recipe import removable
-from estserver.deploy.steps import intentions, take_away
+from estserver.deploy.rights.deployer import remover_policies
 
 
 class Command(DeployCommand):
@@ -59,7 +59,7 @@ class Command(DeployCommand):
         if not intended:
             self.say("nothing is left that this tool made")
             return
-        run.print_calls(intended, self.say)
+        deploy.print_calls(intended, self.say)
         if not yes:
             self.say("nothing was removed; --yes does it")
             return

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from estserver.deploy.admin_function import run_in_function
 from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import current_deployment
+from estserver.deploy.zappa.admin_function import run_in_function
 
 
 class Command(DeployCommand):

@@ -5,20 +5,13 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from estserver.deploy.admin_function import run_aloud
-from estserver.deploy.calls import Performer
 from estserver.deploy.command import DeployCommand
+from estserver.deploy.deploy import print_calls
 from estserver.deploy.deployment import Deployment, current_deployment
-from estserver.deploy.run import print_calls
-from estserver.deploy.steps import Intended
-from estserver.deploy.truststore import Bundle, compare, describe
-from estserver.deploy.truststore_object import (
-    latest_version,
-    put_call,
-    read_version,
-    versions,
-)
-from estserver.deploy.truststore_pushes import (
+from estserver.deploy.engine.calls import Performer
+from estserver.deploy.engine.steps import Intended
+from estserver.deploy.truststore.bundle import Bundle, compare, describe
+from estserver.deploy.truststore.pushes import (
     activate,
     active_version,
     check_is_as_pushed,
@@ -29,13 +22,20 @@ from estserver.deploy.truststore_pushes import (
     record_first_activation,
     wanted_bundle,
 )
-from estserver.deploy.truststore_record import (
+from estserver.deploy.truststore.record import (
     COMMAND,
     as_json,
     pushes_here,
     pushes_on_record,
     record_keeper,
 )
+from estserver.deploy.truststore.stored_object import (
+    latest_version,
+    put_call,
+    read_version,
+    versions,
+)
+from estserver.deploy.zappa.admin_function import run_aloud
 from pki.operators.command import command_actor
 from pki.operators.errors import OperatorError
 

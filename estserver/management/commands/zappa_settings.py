@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from estserver.deploy import zappa_settings
 from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import current_deployment
+from estserver.deploy.zappa import settings as zappa_settings
 from pki.operators.command import refuse
 
 

@@ -1,0 +1,1 @@
+"""How steps are planned and carried out. The engine knows no AWS resource by name."""

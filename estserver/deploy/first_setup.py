@@ -1,0 +1,38 @@
+"""What runs inside the admin's function once it is there: the schema, the CAs, AWS IoT."""
+
+from collections.abc import Callable
+
+from estserver.config import Config
+from estserver.deploy.deployment import Deployment
+from estserver.deploy.engine.steps import as_a_step
+from estserver.deploy.truststore.record import COMMAND
+from estserver.deploy.zappa.admin_function import run_aloud, running
+
+FIRST_PUSH = (*COMMAND, "--push", "--no-activate", "--reason", "first deployment")
+FIRST_ACTIVATION = (*COMMAND, "--record-first-activation")
+
+
+def commands(config: Config) -> list[tuple[str, ...]]:
+    """The commands in their order; each leaves alone what is there already."""
+    wanted: list[tuple[str, ...]] = [("migrate", "--no-input"), ("bootstrap_cas",)]
+    if config.deployment.configure_jitp or config.iot_provisioning != "none":
+        wanted.append(("sync_policy",))
+        if config.deployment.configure_jitp:
+            wanted.append(("sync_template",))
+        wanted.append(("register_ca",))
+    return wanted
+
+
+def set_up(deployment: Deployment, *, say: Callable[[str], None], is_dry_run: bool) -> None:
+    """Run the commands, and say what each printed. Raises ``StepFailed`` at the first that
+    fails; run again, those before it find nothing to do.
+    """
+    wanted = commands(deployment.config)
+    done: list[str] = []
+    for number, command in enumerate(wanted, start=1):
+        if is_dry_run:
+            say(running(command))
+            continue
+        with as_a_step(f"setup of the admin, {command[0]}", number, len(wanted), done=done):
+            run_aloud(deployment.function("admin"), *command, say=say)
+        done.append(command[0])

@@ -1,0 +1,268 @@
+"""Custom domains: the one with mutual TLS, the ones without, and what each leads to."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from estserver.deploy.deployment import Deployment, Domain
+from estserver.deploy.engine.calls import Answer, Call, ask_all, ask_if_any
+from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
+from estserver.deploy.truststore.stored_object import OBJECT_KEY, latest_version
+from estserver.deploy.zappa.stage import api_id_of
+from pki.operators.errors import OperatorError
+
+SECURITY_POLICY = "TLS_1_2"
+"""TLS 1.2 and 1.3; the newer, named policies exclude mutual TLS.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-custom-domain-tls-version.html
+"""
+ADOPTED = "est-server:adopted"
+"""Marks a domain that was there before us: changed by this tool, and never deleted by it."""
+ROOT = "(none)"
+"""What API Gateway calls the empty base path."""
+
+_BUSY = {"UPDATING", "PENDING"}
+_STUCK = {
+    "PENDING_CERTIFICATE_REIMPORT": "import the server certificate into ACM again, from the same "
+    "issuer and under the same ARN",
+    "PENDING_OWNERSHIP_VERIFICATION": "set apiOwnershipVerificationCertificateArn to a public ACM "
+    "certificate that is issued for this name",
+    "FAILED": "see what it says, mend that, delete the domain in the console",
+}
+
+
+def look_at_domain(name: str) -> Mapping[str, Any]:
+    """A custom domain as API Gateway holds it; empty when there is none."""
+    return ask_if_any("apigateway", "GetDomainName", domainName=name) or {}
+
+
+def is_managed(deployment: Deployment, seen: Mapping[str, Any]) -> bool:
+    """Whether a domain is ours to change: made or adopted by this tool."""
+    tags = seen.get("tags") or {}
+    return deployment.is_ours(tags) or tags.get(ADOPTED) == deployment.project
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDomain:
+    """A custom domain, and the truststore's version that it could be pinned to."""
+
+    held: Mapping[str, Any] = field(default_factory=dict)
+    latest_truststore: str = ""
+
+
+@dataclass(frozen=True)
+class CustomDomain(Step[SeenDomain]):
+    """A regional domain. Its truststore's version is set once; then it is `aws_truststore`'s."""
+
+    deployment: Deployment
+    domain: Domain
+    adopts: bool = False
+    """Whether a domain that somebody else made may be taken over."""
+
+    advice = {
+        "ConflictException": "The name is in use, perhaps in another account of yours: delete it "
+        "there, or choose another one",
+        "BadRequestException": "See that the certificate in ACM is issued, is for this name and "
+        "in this region, and that whoever deploys may read the truststore's object",
+        "AccessDeniedException": "API Gateway reads the truststore with the rights of whoever "
+        "deploys: s3:GetObject and s3:GetObjectVersion on it",
+    }
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return f"{self.domain.stage}: domain {self.domain.name}"
+
+    def look(self) -> SeenDomain:
+        """The domain; for one with mutual TLS, the truststore's newest version."""
+        latest = latest_version(self.deployment) if self.domain.is_mutual_tls else ""
+        return SeenDomain(look_at_domain(self.domain.name), latest)
+
+    def plan(self, seen: SeenDomain) -> Plan:
+        """Make it, or change what differs."""
+        held = seen.held
+        if not held:
+            return Plan((self._create(seen),))
+        if not is_managed(self.deployment, held):
+            if not self.adopts:
+                raise OperatorError(
+                    f"the domain {self.domain.name} is there and wasn't made by this tool; delete "
+                    "it, or run with --adopt to let this tool change it"
+                )
+            return Plan((self._adopt(held),))
+        status = held.get("domainNameStatus", "AVAILABLE")
+        if status in _BUSY:
+            return Plan(waiting=f"API Gateway is changing {self.domain.name} ({status})")
+        if status in _STUCK:
+            said = str(held.get("domainNameStatusMessage") or "no message").rstrip(".")
+            raise OperatorError(f"{self.domain.name} is {status} ({said}): {_STUCK[status]}")
+        if (held.get("endpointConfiguration") or {}).get("types") != ["REGIONAL"]:
+            raise OperatorError(
+                f"{self.domain.name} isn't a regional domain, and mutual TLS takes one: delete it "
+                "in the console and run again"
+            )
+        changes = [{"op": "replace", **change} for change in self._changes(seen)]
+        mutual_tls = held.get("mutualTlsAuthentication") or {}
+        warnings = tuple(
+            f"{self.domain.name}: API Gateway warns of the truststore: {warning}"
+            for warning in mutual_tls.get("truststoreWarnings") or ()
+        )
+        if not changes:
+            return Plan(notes=warnings)
+        different = ", ".join(str(change["path"]).strip("/") for change in changes)
+        because = f"{self.domain.name} differs in {different}"
+        parameters = {"domainName": self.domain.name, "patchOperations": changes}
+        return Plan((Call("apigateway", "UpdateDomainName", because, parameters),), notes=warnings)
+
+    def undo(self, seen: SeenDomain) -> Plan:
+        """Delete it, if this tool made it."""
+        if not self.deployment.is_ours(seen.held.get("tags") or {}):
+            return DONE
+        if seen.held.get("domainNameStatus") in _BUSY:
+            return Plan(waiting=f"API Gateway is changing {self.domain.name}")
+        because = f"the domain {self.domain.name} was made by aws_deploy"
+        parameters = {"domainName": self.domain.name}
+        return Plan((Call("apigateway", "DeleteDomainName", because, parameters),))
+
+    @property
+    def _truststore_uri(self) -> str:
+        return f"s3://{self.deployment.truststore_bucket}/{OBJECT_KEY}"
+
+    @property
+    def _address_type(self) -> str:
+        return "dualstack" if self.domain.is_dualstack else "ipv4"
+
+    def _create(self, seen: SeenDomain) -> Call:
+        parameters: dict[str, Any] = {
+            "domainName": self.domain.name,
+            "regionalCertificateArn": self.domain.certificate_arn,
+            "endpointConfiguration": {
+                "types": ["REGIONAL"],
+                "ipAddressType": self._address_type,
+            },
+            "securityPolicy": SECURITY_POLICY,
+            "tags": self.deployment.tags(self.domain.stage),
+        }
+        if self.domain.is_mutual_tls:
+            parameters["mutualTlsAuthentication"] = {
+                "truststoreUri": self._truststore_uri,
+                "truststoreVersion": self._first_version(seen),
+            }
+        if self.domain.ownership_certificate_arn:
+            parameters["ownershipVerificationCertificateArn"] = (
+                self.domain.ownership_certificate_arn
+            )
+        because = f"there is no domain {self.domain.name}"
+        return Call("apigateway", "CreateDomainName", because, parameters)
+
+    def _first_version(self, seen: SeenDomain) -> Any:
+        return seen.latest_truststore or Answer("s3:PutObject", "VersionId")
+
+    def _adopt(self, held: Mapping[str, Any]) -> Call:
+        arn = self.deployment.gateway_arn(f"/domainnames/{self.domain.name}")
+        parameters = {"resourceArn": arn, "tags": {ADOPTED: self.deployment.project}}
+        because = f"{self.domain.name} was there before, and is taken over"
+        return Call("apigateway", "TagResource", because, parameters)
+
+    def _changes(self, seen: SeenDomain) -> Iterator[dict[str, Any]]:
+        held = seen.held
+        simple = {
+            "regionalCertificateArn": self.domain.certificate_arn,
+            "securityPolicy": SECURITY_POLICY,
+        }
+        if self.domain.ownership_certificate_arn:
+            simple["ownershipVerificationCertificateArn"] = self.domain.ownership_certificate_arn
+        for key, wanted in simple.items():
+            if held.get(key) != wanted:
+                yield {"path": f"/{key}", "value": wanted}
+        if held["endpointConfiguration"].get("ipAddressType", "ipv4") != self._address_type:
+            yield {"path": "/endpointConfiguration/ipAddressType", "value": self._address_type}
+        yield from self._mutual_tls_changes(seen)
+
+    def _mutual_tls_changes(self, seen: SeenDomain) -> Iterator[dict[str, Any]]:
+        held = seen.held.get("mutualTlsAuthentication") or {}
+        path = "/mutualTlsAuthentication"
+        if not self.domain.is_mutual_tls:
+            if held.get("truststoreUri"):
+                yield {"path": f"{path}/truststoreUri", "value": ""}
+            return
+        if held.get("truststoreUri") != self._truststore_uri:
+            yield {"path": f"{path}/truststoreUri", "value": self._truststore_uri}
+            yield {"path": f"{path}/truststoreVersion", "value": self._first_version(seen)}
+        elif not held.get("truststoreVersion"):
+            # Not pinned: the next change of the domain would take whatever lies there then.
+            yield {"path": f"{path}/truststoreVersion", "value": self._first_version(seen)}
+
+
+@dataclass(frozen=True, slots=True)
+class SeenMapping:
+    """What a domain leads to."""
+
+    api_id: str
+    """The API that it should lead to."""
+    is_managed: bool
+    by_path: Mapping[str, tuple[str, str]]
+    """Base path to API and stage."""
+
+
+@dataclass(frozen=True)
+class RootMapping(Step[SeenMapping]):
+    """The domain's root leads to the stage: EST's paths are absolute (RFC 7030 3.2.2)."""
+
+    deployment: Deployment
+    domain: Domain
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return f"{self.domain.stage}: mapping of {self.domain.name}"
+
+    def look(self) -> SeenMapping:
+        """The domain's mappings."""
+        api_id = api_id_of(self.deployment, self.domain.stage)
+        held = look_at_domain(self.domain.name)
+        if not held:
+            raise Blocked(f"there is no domain {self.domain.name} yet")
+        found = ask_all("apigateway", "GetBasePathMappings", "items", domainName=self.domain.name)
+        by_path = {
+            each.get("basePath") or ROOT: (each["restApiId"], each.get("stage", ""))
+            for each in found
+        }
+        return SeenMapping(api_id, is_managed(self.deployment, held), by_path)
+
+    def plan(self, seen: SeenMapping) -> Plan:
+        """Map the root; say what else is mapped."""
+        others = sorted(path for path in seen.by_path if path != ROOT)
+        notes = tuple(
+            f"{self.domain.name}/{path} leads elsewhere; delete that mapping if it isn't yours"
+            for path in others
+        )
+        wanted = (seen.api_id, self.domain.stage)
+        mapped = seen.by_path.get(ROOT)
+        if mapped == wanted:
+            return Plan(notes=notes)
+        named = {"domainName": self.domain.name}
+        if mapped is None:
+            parameters = {**named, "restApiId": wanted[0], "stage": wanted[1]}
+            because = f"{self.domain.name} leads nowhere"
+            call = Call("apigateway", "CreateBasePathMapping", because, parameters)
+        else:
+            changes = [
+                {"op": "replace", "path": "/restapiId", "value": wanted[0]},
+                {"op": "replace", "path": "/stage", "value": wanted[1]},
+            ]
+            because = f"{self.domain.name} leads to another API ({mapped[0]}, {mapped[1]})"
+            call = Call(
+                "apigateway",
+                "UpdateBasePathMapping",
+                because,
+                {**named, "basePath": ROOT, "patchOperations": changes},
+            )
+        return Plan((call,), notes=notes)
+
+    def undo(self, seen: SeenMapping) -> Plan:
+        """Unmap the root, where it leads to our stage: else the API couldn't be deleted."""
+        if not seen.is_managed or seen.by_path.get(ROOT) != (seen.api_id, self.domain.stage):
+            return DONE
+        parameters = {"domainName": self.domain.name, "basePath": ROOT}
+        because = f"{self.domain.name} leads to the stage {self.domain.stage}"
+        return Plan((Call("apigateway", "DeleteBasePathMapping", because, parameters),))

@@ -1,0 +1,142 @@
+"""No way round the domain: the default endpoint, source networks, and how much gets through."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from estserver.deploy.deployment import Deployment, StageName
+from estserver.deploy.engine.calls import Call, ask
+from estserver.deploy.engine.compare import policy_from, same_policy
+from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.front_door.api_settings import SeenApi, deploy_call, look_at_api
+from estserver.deploy.zappa.stage import api_id_of
+
+OUR_STATEMENT = "OnlyFromTheseNetworks"
+
+
+@dataclass(frozen=True)
+class Lockdown(Step[SeenApi]):
+    """The API can be called on its domain only, the admin's from some networks only.
+
+    Such a setting holds once the API was deployed after it: see `api_settings`.
+    """
+
+    deployment: Deployment
+    stage: StageName
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return f"{self.stage}: lockdown"
+
+    def look(self) -> SeenApi:
+        """The API's settings and the stage's deployment."""
+        return look_at_api(self.deployment, self.stage)
+
+    def plan(self, seen: SeenApi) -> Plan:
+        """Change the settings, then deploy them."""
+        changes = []
+        reasons = []
+        is_disabled = self._is_endpoint_disabled()
+        if seen.is_endpoint_disabled != is_disabled:
+            changes.append(
+                {
+                    "op": "replace",
+                    "path": "/disableExecuteApiEndpoint",
+                    "value": str(is_disabled),
+                }
+            )
+            reasons.append(
+                "the default endpoint is open" if is_disabled else "the default endpoint is closed"
+            )
+        wanted = self._policy(seen.api_id)
+        if not same_policy(seen.policy, wanted) and (wanted or _is_ours(seen.policy)):
+            value = json.dumps(wanted) if wanted else ""
+            changes.append({"op": "replace", "path": "/policy", "value": value})
+            reasons.append("adminAllowedNetworks says something else")
+        calls = []
+        if changes:
+            because = " and ".join(reasons)
+            parameters = {"restApiId": seen.api_id, "patchOperations": changes}
+            calls.append(Call("apigateway", "UpdateRestApi", because, parameters))
+        digest = self._digest(seen.api_id)
+        if changes or seen.deployed_lockdown != digest:
+            calls.append(
+                deploy_call(seen.api_id, self.stage, lockdown=digest, timeouts=seen.timeouts)
+            )
+        return Plan(tuple(calls))
+
+    def _is_endpoint_disabled(self) -> bool:
+        # The device side has mutual TLS on its domain only. Without a domain of its own, the admin
+        # has no other way in.
+        return self.stage == "est" or bool(self.deployment.domains_of("admin"))
+
+    def _policy(self, api_id: str) -> dict[str, Any] | None:
+        networks = self.deployment.config.properties.admin_allowed_networks
+        if self.stage != "admin" or not networks:
+            return None
+        call = {
+            "Principal": "*",
+            "Action": "execute-api:Invoke",
+            "Resource": self.deployment.arn("execute-api", f"{api_id}/*"),
+        }
+        elsewhere = {"NotIpAddress": {"aws:SourceIp": list(networks)}}
+        return {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", **call},
+                {"Sid": OUR_STATEMENT, "Effect": "Deny", **call, "Condition": elsewhere},
+            ],
+        }
+
+    def _digest(self, api_id: str) -> str:
+        settings = json.dumps([self._is_endpoint_disabled(), self._policy(api_id)], sort_keys=True)
+        return hashlib.sha256(settings.encode()).hexdigest()[:16]
+
+
+def _is_ours(policy: str) -> bool:
+    statements = (policy_from(policy) or {}).get("Statement", [])
+    listed = statements if isinstance(statements, list) else [statements]
+    return any(statement.get("Sid") == OUR_STATEMENT for statement in listed)
+
+
+@dataclass(frozen=True)
+class Throttling(Step[tuple[str, Mapping[str, Any]]]):
+    """How many requests a stage lets through."""
+
+    deployment: Deployment
+    stage: StageName
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return f"{self.stage}: throttling"
+
+    def look(self) -> tuple[str, Mapping[str, Any]]:
+        """The API, and the settings that hold for all its methods."""
+        api_id = api_id_of(self.deployment, self.stage)
+        stage = ask("apigateway", "GetStage", restApiId=api_id, stageName=self.stage)
+        return api_id, (stage.get("methodSettings") or {}).get("*/*", {})
+
+    def plan(self, seen: tuple[str, Mapping[str, Any]]) -> Plan:
+        """Set rate and burst."""
+        api_id, held = seen
+        options = self.deployment.config.deployment
+        wanted = {
+            "rateLimit": ("throttlingRateLimit", options.throttling_rate_limit),
+            "burstLimit": ("throttlingBurstLimit", options.throttling_burst_limit),
+        }
+        changes = [
+            {"op": "replace", "path": f"/*/*/throttling/{path}", "value": str(value)}
+            for path, (key, value) in wanted.items()
+            if held.get(key) != value
+        ]
+        if not changes:
+            return DONE
+        parameters = {"restApiId": api_id, "stageName": self.stage, "patchOperations": changes}
+        because = "it lets through as many requests as the account does"
+        if held:
+            because = "it lets through another number of requests"
+        return Plan((Call("apigateway", "UpdateStage", because, parameters),))

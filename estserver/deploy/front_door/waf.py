@@ -1,0 +1,197 @@
+"""AWS's common rules in front of both APIs, without the two that turn honest devices away."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from estserver.deploy.deployment import Deployment, StageName, tags_from
+from estserver.deploy.engine.calls import Answer, Call, ask, ask_if_any
+from estserver.deploy.engine.compare import covers
+from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.zappa.stage import api_id_of
+from pki.operators.errors import OperatorError
+
+RULE_SET = "AWSManagedRulesCommonRuleSet"
+COUNTED: Mapping[str, str] = {
+    "NoUserAgent_HEADER": "embedded EST clients send no User-Agent",
+    "SizeRestrictions_BODY": "it stops at 8 KB, and a denylist CSV is larger; we bound bodies "
+    "ourselves",
+}
+"""Rules that count and don't block, with the reason."""
+_PAGE = 100
+
+
+def rules(deployment: Deployment) -> list[dict[str, Any]]:
+    """The access list's rules."""
+    return [
+        {
+            "Name": "common",
+            "Priority": 0,
+            "Statement": {
+                "ManagedRuleGroupStatement": {
+                    "VendorName": "AWS",
+                    "Name": RULE_SET,
+                    "RuleActionOverrides": [
+                        {"Name": name, "ActionToUse": {"Count": {}}} for name in COUNTED
+                    ],
+                }
+            },
+            "OverrideAction": {"None": {}},
+            "VisibilityConfig": _visibility(f"{deployment.web_acl}-common"),
+        }
+    ]
+
+
+def _visibility(metric: str) -> dict[str, Any]:
+    return {
+        "SampledRequestsEnabled": True,
+        "CloudWatchMetricsEnabled": True,
+        "MetricName": metric,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAcl:
+    """The access list as WAF holds it."""
+
+    acl_id: str = ""
+    arn: str = ""
+    lock_token: str = ""
+    held: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_acl(name: str) -> SeenAcl:
+    """The regional access list of that name."""
+    marker: dict[str, str] = {}
+    while True:
+        page = ask("wafv2", "ListWebACLs", Scope="REGIONAL", Limit=_PAGE, **marker)
+        listed = page.get("WebACLs", [])
+        for each in listed:
+            if each["Name"] == name:
+                return _acl(name, each["Id"], each["ARN"])
+        if len(listed) < _PAGE or not page.get("NextMarker"):
+            return SeenAcl()
+        marker = {"NextMarker": page["NextMarker"]}
+
+
+def _acl(name: str, acl_id: str, arn: str) -> SeenAcl:
+    answer = ask_if_any("wafv2", "GetWebACL", Scope="REGIONAL", Name=name, Id=acl_id)
+    if answer is None:
+        return SeenAcl()
+    tags = ask("wafv2", "ListTagsForResource", ResourceARN=arn)["TagInfoForResource"]["TagList"]
+    return SeenAcl(acl_id, arn, answer["LockToken"], answer["WebACL"], tags_from(tags))
+
+
+@dataclass(frozen=True)
+class WebAcl(Step[SeenAcl]):
+    """The access list that both stages share."""
+
+    deployment: Deployment
+    name = "WAF"
+
+    def look(self) -> SeenAcl:
+        """The access list."""
+        return find_acl(self.deployment.web_acl)
+
+    def plan(self, seen: SeenAcl) -> Plan:
+        """Make it, or mend its rules; nothing when wafEnabled is false."""
+        if not self.deployment.config.deployment.waf_enabled:
+            if not seen.acl_id:
+                return DONE
+            note = f"wafEnabled is false and the access list {self.deployment.web_acl} is still "
+            return Plan(notes=(f"{note}there; delete it in the console to save its price",))
+        wanted = {
+            "Scope": "REGIONAL",
+            "DefaultAction": {"Allow": {}},
+            "Rules": rules(self.deployment),
+            "VisibilityConfig": _visibility(self.deployment.web_acl),
+        }
+        named = {"Name": self.deployment.web_acl}
+        if not seen.acl_id:
+            parameters = {**named, **wanted, "Tags": self.deployment.tag_list()}
+            because = f"there is no access list {self.deployment.web_acl}"
+            return Plan((Call("wafv2", "CreateWebACL", because, parameters),))
+        if not self.deployment.is_ours(seen.tags):
+            raise OperatorError(
+                f"the access list {self.deployment.web_acl} is there and wasn't made by this "
+                "tool; delete it, set DeploymentOptions.projectName, or wafEnabled to false"
+            )
+        held = {key: value for key, value in wanted.items() if key != "Scope"}
+        if covers(seen.held, held):
+            return DONE
+        parameters = {**named, **wanted, "Id": seen.acl_id, "LockToken": seen.lock_token}
+        return Plan((Call("wafv2", "UpdateWebACL", "its rules were changed", parameters),))
+
+    def undo(self, seen: SeenAcl) -> Plan:
+        """Delete it."""
+        if not self.deployment.is_ours(seen.tags):
+            return DONE
+        parameters = {
+            "Name": self.deployment.web_acl,
+            "Scope": "REGIONAL",
+            "Id": seen.acl_id,
+            "LockToken": seen.lock_token,
+        }
+        because = f"the access list {self.deployment.web_acl} was made by aws_deploy"
+        return Plan((Call("wafv2", "DeleteWebACL", because, parameters),))
+
+
+@dataclass(frozen=True, slots=True)
+class SeenGuard:
+    """A stage and the access list in front of it."""
+
+    stage_arn: str
+    guarded_by: str
+    """The ARN of the access list; "" for none."""
+    ours: str
+    """The ARN of ours; "" when there is none."""
+
+
+@dataclass(frozen=True)
+class WebAclAssociation(Step[SeenGuard]):
+    """The access list in front of one stage."""
+
+    deployment: Deployment
+    stage: StageName
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return f"{self.stage}: WAF"
+
+    def look(self) -> SeenGuard:
+        """What guards the stage."""
+        api_id = api_id_of(self.deployment, self.stage)
+        arn = self.deployment.stage_arn(api_id, self.stage)
+        answer = ask_if_any("wafv2", "GetWebACLForResource", ResourceArn=arn) or {}
+        guarded_by = (answer.get("WebACL") or {}).get("ARN", "")
+        return SeenGuard(arn, guarded_by, find_acl(self.deployment.web_acl).arn)
+
+    def plan(self, seen: SeenGuard) -> Plan:
+        """Put ours in front; or take ours away when wafEnabled is false."""
+        if not self.deployment.config.deployment.waf_enabled:
+            return self._without(seen, "wafEnabled is false")
+        if seen.guarded_by and seen.guarded_by == seen.ours:
+            return DONE
+        if seen.guarded_by:
+            return Plan(
+                notes=(
+                    f"another access list guards {self.stage} ({seen.guarded_by}), and stays: see "
+                    f"that it counts {' and '.join(COUNTED)}",
+                )
+            )
+        arn: Any = seen.ours or Answer("wafv2:CreateWebACL", "Summary.ARN")
+        parameters = {"WebACLArn": arn, "ResourceArn": seen.stage_arn}
+        because = f"nothing guards the stage {self.stage}"
+        return Plan((Call("wafv2", "AssociateWebACL", because, parameters),))
+
+    def undo(self, seen: SeenGuard) -> Plan:
+        """Take ours away."""
+        return self._without(seen, f"ours guards the stage {self.stage}")
+
+    def _without(self, seen: SeenGuard, because: str) -> Plan:
+        if not seen.guarded_by or seen.guarded_by != seen.ours:
+            return DONE
+        parameters = {"ResourceArn": seen.stage_arn}
+        return Plan((Call("wafv2", "DisassociateWebACL", because, parameters),))

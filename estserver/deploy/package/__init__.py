@@ -1,0 +1,1 @@
+"""The packages that Lambda runs: built, configured, tried and zipped."""

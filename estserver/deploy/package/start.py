@@ -1,0 +1,82 @@
+"""A package's start, tried before it is uploaded: what it loads, and whether it can."""
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from estserver.config import Config
+from estserver.deploy.package.process import run
+
+_FIRST_REQUESTS: Mapping[str, tuple[str, ...]] = {
+    "est": (
+        "estserver.est.enrollment_views.SimpleEnrollView",
+        "estserver.est.crl_view.crl",
+        "iotprov.provisioning.observer.OutboxWriter",
+        "cryptography.hazmat.backends.openssl.backend",
+    ),
+    "admin": (),
+}
+"""What isn't loaded by the start itself, but by the first request for it."""
+
+
+def lambda_environment(stage: str, directory: Path) -> dict[str, str]:
+    """As on Lambda, with a database that nobody asks and a key that nothing is signed with."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "AWS_LAMBDA_FUNCTION_NAME": "package",
+        "LAMBDA_TASK_ROOT": str(directory),
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing",
+        "DJANGO_SETTINGS_MODULE": f"estserver.settings.{stage}",
+        "EST_SECRET_KEY": secrets.token_urlsafe(64),
+    }
+
+
+def check_that_it_starts(stage: str, python: Path, config: Config, directory: Path) -> None:
+    """Import what Lambda will import, and the classes that the configuration names.
+
+    Raises OperatorError.
+    """
+    run(
+        [str(python), "-I", "-S", "-B", "-c", _start(stage, directory, 0, *_classes(config))],
+        "the package doesn't start; what is missing has to be in requirements/main.in and in "
+        "requirements.txt (make lock), or in a package of its own beside estserver/",
+        environ=lambda_environment(stage, directory),
+        cwd=directory,
+    )
+
+
+def modules_at_start(stage: str, config: Config, directory: Path) -> list[str]:
+    """The names of all modules that a start and the first requests load, Python's own among them.
+
+    Asked of the Python that we run in and its libraries, of the same lock: those of the package
+    may be for another processor. Raises OperatorError.
+    """
+    ours = [path for path in _classes(config) if path.startswith("pki.")]
+    start = _start(stage, directory, 1000, *ours)  # last on the path
+    return run(
+        [sys.executable, "-P", "-B", "-c", f"{start}print(*sys.modules)"],
+        "the package doesn't start with the libraries of this environment; install those of "
+        "requirements.txt",
+        environ=lambda_environment(stage, directory),
+        cwd=directory,
+    ).split()
+
+
+def _classes(config: Config) -> list[str]:
+    properties = config.properties
+    signers = [signer.backend for signer in properties.signers.values()]
+    yours = [properties.external_signer_class, properties.enrollment_hook_class]
+    return [*signers, *filter(None, yours)]
+
+
+def _start(stage: str, directory: Path, place: int, *classes: str) -> str:
+    return (
+        f"import sys; sys.path.insert({place}, {str(directory)!r})\n"
+        f"import estserver.lambda_{stage}\n"
+        "from django.urls import get_resolver\n"
+        "from django.utils.module_loading import import_string\n"
+        "get_resolver().url_patterns\n"
+        f"for path in {[*_FIRST_REQUESTS[stage], *classes]!r}: import_string(path)\n"
+    )

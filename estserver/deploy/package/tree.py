@@ -1,0 +1,172 @@
+"""The contents of a package, laid out in a directory of their own: what Lambda finds in /var/task.
+
+Everything comes from the lock, never from the environment that we run in: so no test tool and no
+leftover gets in, and wheels are those of the runtime, not of this machine.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from estserver.config import PROJECT_ROOT, Config
+from estserver.deploy.package.bundle import write_bundle
+from estserver.deploy.package.config import PackagedConfig, package_config
+from estserver.deploy.package.lock import stage_requirements
+from estserver.deploy.package.process import run
+from estserver.deploy.package.runtime import Runtime, find_python
+from estserver.deploy.package.start import (
+    check_that_it_starts,
+    lambda_environment,
+    modules_at_start,
+)
+
+LAMBDA_ROOT = "/var/task"
+"""Where Lambda unpacks a package; what tracebacks name."""
+
+_NOT_PACKAGED = frozenset({"bench", "demo", "docs", "tests", "var"})
+"""Directories of the project that no function needs."""
+
+_LEFT_OUT_OF_STAGE: Mapping[str, tuple[str, ...]] = {
+    # What only people use. What isn't there can't be reached by a device, whatever it finds.
+    "est": (
+        "django/contrib",
+        "estserver/admin.py",
+        "estserver/deploy",
+        "estserver/functions/admin.py",
+        "estserver/settings/admin.py",
+        "estserver/static",
+        "estserver/urls/admin.py",
+        "estserver/wsgi_admin.py",
+        "iotprov/admin*",
+        "*/management",
+        "pki/admin",
+        "rest_framework/static",
+        "rest_framework/templates",
+        "templates",
+    ),
+    # Collected, hashed and compressed in staticfiles/.
+    "admin": ("estserver/static", "django/contrib/*/static", "django/contrib/gis"),
+}
+_LEFT_OUT_OF_LIBRARIES = (
+    "bin",
+    "**/tests",
+    "**/*.pyi",
+    "**/*.po",
+    "**/*.mo",  # USE_I18N is off
+    "**/*.c",
+    "**/*.h",
+)
+
+
+def lay_out(stage: str, config: Config, directory: Path) -> PackagedConfig:
+    """Fill ``directory`` with the package of ``stage``; returns the configuration as packaged.
+
+    Takes about half a minute. Raises OperatorError or ConfigError for what the operator can mend.
+    """
+    runtime = Runtime(config.properties.lambda_runtime, config.properties.lambda_architecture)
+    python = find_python(runtime)
+    packaged = package_config(config)
+    _install(stage, runtime, python, directory)
+    _copy_project(directory)
+    for place, source in packaged.files.items():
+        (directory / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, directory / place)
+    (directory / "estserver" / "packaged_config.py").write_text(packaged.source())
+    if stage == "admin":
+        _collect_static(directory)
+    _leave_out(_LEFT_OUT_OF_STAGE[stage], directory)
+    _compile(python, directory)
+    if stage == "est":
+        write_bundle(directory, modules_at_start(stage, packaged.config, directory), runtime.python)
+    if runtime.runs_here:
+        check_that_it_starts(stage, python, packaged.config, directory)
+    return packaged
+
+
+def _install(stage: str, runtime: Runtime, python: Path, directory: Path) -> None:
+    lock = (PROJECT_ROOT / "requirements.txt").read_text()
+    requirements = directory / "requirements.txt"
+    requirements.write_text(stage_requirements(lock, stage))
+    # Run by the runtime's Python, because pip judges markers by the Python that it runs in.
+    pip = [sys.executable, "-m", "pip", f"--python={python}", "install"]
+    run(
+        [
+            *pip,
+            *("--quiet", "--disable-pip-version-check", "--no-input", "--no-compile"),
+            *("--require-hashes", "--no-deps", "--only-binary=:all:"),
+            *(f"--platform={platform}" for platform in runtime.platforms),
+            "--implementation=cp",
+            f"--python-version={'.'.join(map(str, runtime.python))}",
+            *(f"--target={directory}", f"--requirement={requirements}"),
+        ],
+        f"the libraries can't be installed for {runtime.name} on {runtime.architecture} (GLIBC "
+        f"{'.'.join(map(str, runtime.glibc))}); where no wheel fits, choose another "
+        "Properties.lambdaRuntime or lambdaArchitecture",
+    )
+    _leave_out(_LEFT_OUT_OF_LIBRARIES, directory)
+
+
+def _copy_project(directory: Path) -> None:
+    """Our packages, and those that an operator put beside them for a hook or a signer."""
+    shutil.copytree(PROJECT_ROOT / "templates", directory / "templates")
+    for source in _own_packages():
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "packaged_config.py")
+            shutil.copytree(source, directory / source.name, ignore=ignored)
+        else:
+            shutil.copyfile(source, directory / source.name)
+
+
+def _own_packages() -> Iterator[Path]:
+    for init in sorted(PROJECT_ROOT.glob("[!.]*/__init__.py")):
+        if init.parent.name not in _NOT_PACKAGED:
+            yield init.parent
+    for module in sorted(PROJECT_ROOT.glob("*.py")):
+        if module.name != "manage.py":
+            yield module
+
+
+def _leave_out(patterns: tuple[str, ...], directory: Path) -> None:
+    for pattern in patterns:
+        for path in list(directory.glob(pattern)):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _collect_static(directory: Path) -> None:
+    """The admin's files under hashed names, each compressed once (WhiteNoise's manifest).
+
+    By the Python that we run in and its libraries, of the same lock: those of the package may be
+    for another processor.
+    """
+    program = (
+        f"import sys; sys.path.append({str(directory)!r})\n"
+        "from django.core.management import execute_from_command_line\n"
+        "execute_from_command_line(['manage.py', 'collectstatic', '--no-input', '-v0'])\n"
+    )
+    run(
+        [sys.executable, "-P", "-B", "-c", program],
+        "the admin's static files can't be collected",
+        environ=lambda_environment("admin", directory),
+        cwd=directory,
+    )
+
+
+def _compile(python: Path, directory: Path) -> None:
+    """Byte code that is taken as it is.
+
+    By default it holds its source's time, which a zip doesn't keep: Lambda would find all of it
+    stale, and couldn't write any, as its directory is read-only.
+    """
+    run(
+        [
+            *(str(python), "-I", "-S", "-m", "compileall", "-q", "-f", f"-j{os.cpu_count() or 1}"),
+            *("--invalidation-mode", "unchecked-hash"),
+            *("-s", str(directory), "-p", LAMBDA_ROOT, str(directory)),
+        ],
+        "the package's Python can't be compiled",
+    )

@@ -1,0 +1,118 @@
+"""The zip that is uploaded: written, and looked at once more as Lambda will find it."""
+
+import struct
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from estserver.config import Config
+from estserver.deploy.package.elf import MAGIC, SharedObject
+from estserver.deploy.package.runtime import Runtime
+from pki.operators.errors import OperatorError
+
+LIMIT = 120 * 1000 * 1000
+"""Bytes unzipped. Lambda takes 250 MB, layers included; ours leaves room, and loads faster."""
+
+_UNCHECKED_HASH = 0b01
+"""The flags of byte code that is taken as it is (PEP 552)."""
+
+_DATE = (1980, 1, 1, 0, 0, 0)  # the same package gives the same zip
+_FOR_NOBODY = frozenset(
+    {"pip", "setuptools", "wheel", "pytest", "moto", "mypy", "ruff", "hypothesis", "coverage"}
+    | {"troposphere", "tests", "bench"}
+)
+"""What no function needs: tests, tools, and what only Zappa's command line uses.
+
+A net under `package_lock`, which decides.
+"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A top-level directory or file of a package, with its size unzipped in bytes."""
+
+    name: str
+    size: int
+
+
+def add_tree(zip_path: Path, tree: Path) -> None:
+    """Add all of ``tree`` to the zip, in order and without times."""
+    with zipfile.ZipFile(zip_path, "a", zipfile.ZIP_DEFLATED) as archive:
+        present = set(archive.namelist())
+        for path in sorted(tree.rglob("*")):
+            name = str(path.relative_to(tree))
+            if not path.is_file() or name in present:
+                continue
+            entry = zipfile.ZipInfo(name, _DATE)
+            entry.external_attr = 0o755 << 16 if path.suffix == ".so" else 0o644 << 16
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+def check_package(zip_path: Path, config: Config) -> None:
+    """Refuse what Lambda couldn't load, or would have to compile at every cold start.
+
+    Raises OperatorError with all that is wrong.
+    """
+    runtime = Runtime(config.properties.lambda_runtime, config.properties.lambda_architecture)
+    with zipfile.ZipFile(zip_path) as archive:
+        problems = [
+            *_strangers(archive),
+            *_unloadable(archive, runtime),
+            *_stale(archive, runtime),
+        ]
+    total = sum(part.size for part in parts(zip_path))
+    if total > LIMIT:
+        problems.append(
+            f"{total / 1e6:.0f} MB unzipped is more than {LIMIT / 1e6:.0f}; see the largest parts"
+        )
+    if problems:
+        raise OperatorError("\n".join(problems))
+
+
+def parts(zip_path: Path) -> Sequence[Part]:
+    """What the package consists of, the largest first."""
+    sizes: Counter[str] = Counter()
+    with zipfile.ZipFile(zip_path) as archive:
+        for entry in archive.infolist():
+            sizes[entry.filename.partition("/")[0]] += entry.file_size
+    return [Part(name, size) for name, size in sizes.most_common()]
+
+
+def _strangers(archive: zipfile.ZipFile) -> Iterator[str]:
+    top_level = {name.partition("/")[0] for name in archive.namelist()}
+    for name in sorted(top_level & _FOR_NOBODY):
+        yield f"{name} is in the package and has no use there"
+
+
+def _unloadable(archive: zipfile.ZipFile, runtime: Runtime) -> Iterator[str]:
+    """Extension modules for another processor, or for a newer C library than the runtime's."""
+    for name in archive.namelist():
+        data = archive.read(name) if ".so" in name else b""
+        if not data.startswith(MAGIC):
+            continue
+        shared = SharedObject(data)
+        if shared.machine != runtime.architecture:
+            yield f"{name} is for {shared.machine}, and the function for {runtime.architecture}"
+        if shared.needed_glibc() > runtime.glibc:
+            needed, there = (".".join(map(str, v)) for v in (shared.needed_glibc(), runtime.glibc))
+            yield f"{name} needs GLIBC {needed}, and {runtime.name} has {there}"
+
+
+def _stale(archive: zipfile.ZipFile, runtime: Runtime) -> Iterator[str]:
+    """Byte code that isn't taken as it is, and modules without any."""
+    names = set(archive.namelist())
+    tag = "cpython-" + "".join(map(str, runtime.python))
+    for name in sorted(names):
+        if name.endswith(".pyc"):
+            (flags,) = struct.unpack_from("<4xI", archive.read(name))
+            if flags != _UNCHECKED_HASH:
+                yield f"{name} would be found stale"
+    for name in sorted(names):
+        directory, _, file_name = name.rpartition("/")
+        if not directory or not file_name.endswith(".py"):
+            continue  # at the top Zappa leaves its handler and settings: small, and source
+        compiled = f"{directory}/__pycache__/{file_name.removesuffix('.py')}.{tag}.pyc"
+        if compiled not in names:
+            yield f"{name} isn't compiled"

@@ -1,0 +1,1 @@
+"""AWS resources that the deployment makes, a module a kind. They do not import each other."""

@@ -1,0 +1,216 @@
+"""CloudWatch alarms, as data."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from estserver.deploy.deployment import STAGES, Deployment, tags_from
+from estserver.deploy.engine.calls import Call, ask, ask_all
+from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.operations.metrics import CA_DAYS, NAMESPACE, OUTBOX_AGE
+
+PERIOD = 300  # seconds
+DAY = 86_400  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm; ``meaning`` is what a person reads at night."""
+
+    name: str
+    meaning: str
+    namespace: str
+    metric: str
+    dimensions: Mapping[str, str]
+    statistic: str
+    comparison: str
+    threshold: float
+    period: int = PERIOD
+    periods: int = 1
+    missing: str = "notBreaching"
+
+
+MORE = "GreaterThanThreshold"
+LESS = "LessThanThreshold"
+
+
+def alarms(deployment: Deployment) -> list[Alarm]:
+    """What is watched."""
+    watched = [
+        *_of_stages(deployment),
+        *_of_certificates(deployment),
+        *_of_the_database(deployment),
+    ]
+    return sorted(watched, key=lambda alarm: alarm.name)
+
+
+def _of_stages(deployment: Deployment) -> Iterator[Alarm]:
+    for stage in STAGES:
+        function = deployment.function(stage)
+        api = {"ApiName": function}
+        runs = {"FunctionName": function}
+        yield Alarm(
+            f"{function}-5xx",
+            "Requests fail on our side: see the function's log for errors.",
+            "AWS/ApiGateway",
+            "5XXError",
+            api,
+            "Sum",
+            MORE,
+            threshold=5,
+        )
+        yield Alarm(
+            f"{function}-errors",
+            "The function ends with an error or runs out of time: see its log.",
+            "AWS/Lambda",
+            "Errors",
+            runs,
+            "Sum",
+            MORE,
+            threshold=0,
+        )
+        yield Alarm(
+            f"{function}-throttles",
+            "Lambda turns requests away: the account's or the function's concurrency is used up.",
+            "AWS/Lambda",
+            "Throttles",
+            runs,
+            "Sum",
+            MORE,
+            threshold=0,
+        )
+
+
+def _of_certificates(deployment: Deployment) -> Iterator[Alarm]:
+    """ACM counts the days itself, once a day, for certificates of any origin."""
+    arns = {domain.certificate_key: domain.certificate_arn for domain in deployment.domains}
+    for domain in deployment.domains:
+        if domain.ownership_certificate_arn:
+            arns["apiOwnershipVerificationCertificateArn"] = domain.ownership_certificate_arn
+    for key, arn in arns.items():
+        if arn:
+            yield Alarm(
+                f"{deployment.project}-{key}",
+                f"The certificate of {key} expires soon: renew it in ACM, with the same ARN. An "
+                "expired ownership certificate locks the domain, its truststore too.",
+                "AWS/CertificateManager",
+                "DaysToExpiry",
+                {"CertificateArn": arn},
+                "Minimum",
+                LESS,
+                threshold=30,
+                period=DAY,
+                missing="ignore",
+            )
+
+
+def _of_the_database(deployment: Deployment) -> Iterator[Alarm]:
+    own = {"Project": deployment.project}
+    yield Alarm(
+        f"{deployment.project}-outbox-age",
+        "AWS IoT hasn't been told of certificates for a quarter of an hour: see the outbox in the "
+        "admin.",
+        NAMESPACE,
+        OUTBOX_AGE,
+        own,
+        "Maximum",
+        MORE,
+        threshold=900,
+    )
+    yield Alarm(
+        f"{deployment.project}-ca-days",
+        "A CA expires within three months: begin its rollover (ca_successor).",
+        NAMESPACE,
+        CA_DAYS,
+        own,
+        "Minimum",
+        LESS,
+        threshold=90,
+        period=DAY,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAlarms:
+    """Alarms with our prefix, by name, and the tags of each."""
+
+    by_name: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Alarms(Step[SeenAlarms]):
+    """Every alarm that the data asks for, and none of ours besides."""
+
+    deployment: Deployment
+    severity = "WARN"
+    name = "alarms"
+
+    def look(self) -> SeenAlarms:
+        """The alarms whose names begin with the project's."""
+        found = ask_all(
+            "cloudwatch",
+            "DescribeAlarms",
+            "MetricAlarms",
+            AlarmNamePrefix=f"{self.deployment.project}-",
+        )
+        return SeenAlarms(
+            {alarm["AlarmName"]: alarm for alarm in found},
+            {
+                alarm["AlarmName"]: tags_from(
+                    ask("cloudwatch", "ListTagsForResource", ResourceARN=alarm["AlarmArn"])["Tags"]
+                )
+                for alarm in found
+            },
+        )
+
+    def plan(self, seen: SeenAlarms) -> Plan:
+        """Put what is missing or different; delete what isn't wanted any more."""
+        calls = []
+        wanted = {alarm.name: self._parameters(alarm) for alarm in alarms(self.deployment)}
+        for name, parameters in wanted.items():
+            there = seen.by_name.get(name)
+            if there is None:
+                because = f"nobody watches {name}"
+            elif any(there.get(key) != value for key, value in parameters.items() if key != "Tags"):
+                because = f"the alarm {name} was changed"
+            else:
+                continue
+            calls.append(Call("cloudwatch", "PutMetricAlarm", because, parameters))
+        leftover = [name for name in self._ours(seen) if name not in wanted]
+        if leftover:
+            because = f"nothing is watched by {', '.join(leftover)} any more"
+            calls.append(Call("cloudwatch", "DeleteAlarms", because, {"AlarmNames": leftover}))
+        return Plan(tuple(calls))
+
+    def undo(self, seen: SeenAlarms) -> Plan:
+        """Delete ours."""
+        names = self._ours(seen)
+        if not names:
+            return DONE
+        because = f"{len(names)} alarms were made by aws_deploy"
+        return Plan((Call("cloudwatch", "DeleteAlarms", because, {"AlarmNames": names}),))
+
+    def _ours(self, seen: SeenAlarms) -> list[str]:
+        return sorted(name for name, tags in seen.tags.items() if self.deployment.is_ours(tags))
+
+    def _parameters(self, alarm: Alarm) -> dict[str, Any]:
+        topic = self.deployment.config.deployment.alarm_topic_arn
+        return {
+            "AlarmName": alarm.name,
+            "AlarmDescription": alarm.meaning,
+            "Namespace": alarm.namespace,
+            "MetricName": alarm.metric,
+            "Dimensions": [
+                {"Name": key, "Value": value} for key, value in alarm.dimensions.items()
+            ],
+            "Statistic": alarm.statistic,
+            "ComparisonOperator": alarm.comparison,
+            "Threshold": float(alarm.threshold),
+            "Period": alarm.period,
+            "EvaluationPeriods": alarm.periods,
+            "TreatMissingData": alarm.missing,
+            "AlarmActions": [topic] if topic else [],
+            "OKActions": [topic] if topic else [],
+            "Tags": self.deployment.tag_list(),
+        }

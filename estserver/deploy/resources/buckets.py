@@ -1,0 +1,272 @@
+"""S3 buckets: the truststore's, the packages', and the log of who used them."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from estserver.deploy.deployment import Deployment, tags_from
+from estserver.deploy.engine.calls import Call, ask, ask_if_any
+from estserver.deploy.engine.steps import DONE, Plan, Step
+from pki.operators.errors import OperatorError, RemoteFailure
+
+NOT_PUBLIC = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+ENCRYPTION = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+OWNERSHIP = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+_FORBIDDEN = "403"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a bucket has, each in the shape that its ``Put`` call takes; ``None`` for nothing."""
+
+    is_there: bool = False
+    is_foreign: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    versioning: Any = None
+    public_access: Any = None
+    encryption: Any = None
+    ownership: Any = None
+    policy: Any = None
+    logging: Any = None
+    lifecycle: Any = None
+
+
+@dataclass(frozen=True)
+class Bucket(Step[Settings]):
+    """A private, encrypted bucket that is reached by TLS only."""
+
+    deployment: Deployment
+    bucket: str
+    purpose: str
+    is_versioned: bool = False
+    logs_to: str = ""
+    """The bucket in which S3 writes who used this one."""
+    keeps_days: int = 0
+    """When objects are deleted; 0 for never."""
+    takes_logs: bool = False
+    """Whether S3 itself writes to it."""
+
+    advice = {
+        "BucketAlreadyExists": "Somebody else has a bucket of that name: choose one in "
+        "DeploymentOptions (truststoreBucket, packageBucket)",
+        "BucketAlreadyOwnedByYou": "It was made a moment ago, perhaps by another run",
+        "BucketNotEmpty": "S3 has written to it meanwhile, as it does to a log bucket for some "
+        "hours: run the command again",
+        "OperationAborted": "S3 is still deleting a bucket of that name: wait some minutes",
+    }
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return f"{self.purpose} bucket"
+
+    def look(self) -> Settings:
+        """What the bucket has."""
+        try:
+            there = ask_if_any("s3", "HeadBucket", Bucket=self.bucket)
+        except RemoteFailure as error:
+            if error.code != _FORBIDDEN:
+                raise
+            return Settings(is_there=True, is_foreign=True)
+        if there is None:
+            return Settings()
+        tagging = self._setting("GetBucketTagging", "TagSet") or []
+        policy = self._setting("GetBucketPolicy", "Policy")
+        lifecycle = self._setting("GetBucketLifecycleConfiguration", "Rules")
+        logging = self._setting("GetBucketLogging", "LoggingEnabled")
+        return Settings(
+            is_there=True,
+            tags=tags_from(tagging),
+            versioning=self._setting("GetBucketVersioning", "Status"),
+            public_access=self._setting("GetPublicAccessBlock", "PublicAccessBlockConfiguration"),
+            encryption=_algorithm(
+                self._setting("GetBucketEncryption", "ServerSideEncryptionConfiguration")
+            ),
+            ownership=self._setting("GetBucketOwnershipControls", "OwnershipControls"),
+            policy=json.loads(policy) if policy else None,
+            logging=logging and logging.get("TargetBucket"),
+            lifecycle=lifecycle and [rule.get("ID") for rule in lifecycle],
+        )
+
+    def _setting(self, operation: str, key: str) -> Any:
+        answer = ask_if_any("s3", operation, Bucket=self.bucket)
+        return None if answer is None else answer.get(key)
+
+    def plan(self, seen: Settings) -> Plan:
+        """Make it, and set what isn't as it should be. Raises ``OperatorError`` when we may not."""
+        if seen.is_foreign:
+            # Never a mere note: the truststore would be in somebody else's hands.
+            raise OperatorError(
+                f"the bucket {self.bucket} belongs to another account, or you may not see it: "
+                "choose another name in DeploymentOptions (truststoreBucket, packageBucket), or "
+                "let the role or user that this runs as call s3:ListBucket"
+            )
+        if not seen.is_there:
+            return Plan((self._create(), *self._changes(Settings())))
+        changes = tuple(self._changes(seen))
+        if self._is_ours(seen) or not changes:
+            return Plan(changes)
+        differences = "; ".join(call.because for call in changes)
+        return Plan(notes=(f"{self.bucket} was there before, and is left as it is: {differences}",))
+
+    def _is_ours(self, seen: Settings) -> bool:
+        """Tagged, or named by us a moment before a crash."""
+        is_named_by_us = self.bucket.endswith(
+            f"-{self.deployment.account}-{self.deployment.region}"
+        )
+        return self.deployment.is_ours(seen.tags) or (is_named_by_us and not seen.tags)
+
+    def _create(self) -> Call:
+        parameters: dict[str, Any] = {"Bucket": self.bucket}
+        if self.deployment.region != "us-east-1":  # where S3 refuses to be told the region
+            parameters["CreateBucketConfiguration"] = {"LocationConstraint": self.deployment.region}
+        return Call("s3", "CreateBucket", f"there is no bucket {self.bucket}", parameters)
+
+    def _changes(self, seen: Settings) -> Iterator[Call]:
+        def put(operation: str, because: str, key: str, value: Any) -> Call:
+            return Call("s3", operation, because, {"Bucket": self.bucket, key: value})
+
+        tags = {**seen.tags, **self.deployment.tags()}
+        if seen.tags != tags:
+            listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+            yield put("PutBucketTagging", "tags are missing", "Tagging", {"TagSet": listed})
+        if seen.public_access != NOT_PUBLIC:
+            yield put(
+                "PutPublicAccessBlock",
+                "public access isn't blocked",
+                "PublicAccessBlockConfiguration",
+                NOT_PUBLIC,
+            )
+        if seen.ownership != OWNERSHIP:
+            yield put(
+                "PutBucketOwnershipControls",
+                "objects may belong to others",
+                "OwnershipControls",
+                OWNERSHIP,
+            )
+        if seen.encryption != _algorithm(ENCRYPTION):
+            yield put(
+                "PutBucketEncryption",
+                "it isn't encrypted as we want it",
+                "ServerSideEncryptionConfiguration",
+                ENCRYPTION,
+            )
+        if self.is_versioned and seen.versioning != "Enabled":
+            yield put(
+                "PutBucketVersioning",
+                "versions aren't kept",
+                "VersioningConfiguration",
+                {"Status": "Enabled"},
+            )
+        policy = self.policy()
+        if seen.policy != policy:
+            yield put("PutBucketPolicy", "its policy isn't ours", "Policy", json.dumps(policy))
+        yield from self._logs_and_lifecycle(seen, put)
+
+    def _logs_and_lifecycle(
+        self, seen: Settings, put: Callable[[str, str, str, Any], Call]
+    ) -> Iterator[Call]:
+        if self.logs_to and seen.logging != self.logs_to:
+            target = {"TargetBucket": self.logs_to, "TargetPrefix": f"{self.bucket}/"}
+            yield put(
+                "PutBucketLogging",
+                "nobody writes down who uses it",
+                "BucketLoggingStatus",
+                {"LoggingEnabled": target},
+            )
+        rule = f"expire-after-{self.keeps_days}-days"
+        if self.keeps_days and seen.lifecycle != [rule]:
+            expiry = {
+                "ID": rule,
+                "Status": "Enabled",
+                "Filter": {"Prefix": ""},
+                "Expiration": {"Days": self.keeps_days},
+                "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+            }
+            yield put(
+                "PutBucketLifecycleConfiguration",
+                f"objects aren't deleted after {self.keeps_days} days",
+                "LifecycleConfiguration",
+                {"Rules": [expiry]},
+            )
+
+    def policy(self) -> dict[str, Any]:
+        """TLS for everybody, and for S3's log delivery the right to write."""
+        arn = f"arn:{self.deployment.partition}:s3:::{self.bucket}"
+        statements: list[dict[str, Any]] = [
+            {
+                "Sid": "OnlyByTLS",
+                "Effect": "Deny",
+                "Principal": {"AWS": "*"},
+                "Action": "s3:*",
+                "Resource": [arn, f"{arn}/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ]
+        if self.takes_logs:
+            statements.append(
+                {
+                    "Sid": "LogsOfS3",
+                    "Effect": "Allow",
+                    "Principal": {"Service": "logging.s3.amazonaws.com"},
+                    "Action": "s3:PutObject",
+                    "Resource": f"{arn}/*",
+                    "Condition": {"StringEquals": {"aws:SourceAccount": self.deployment.account}},
+                }
+            )
+        return {"Version": "2012-10-17", "Statement": statements}
+
+    def undo(self, seen: Settings) -> Plan:
+        """Empty it, all versions, then delete it."""
+        if not seen.is_there or seen.is_foreign or not self._is_ours(seen):
+            return DONE
+        listed = ask("s3", "ListObjectVersions", Bucket=self.bucket, MaxKeys=1000)
+        objects = [
+            {"Key": each["Key"], "VersionId": each["VersionId"]}
+            for kind in ("Versions", "DeleteMarkers")
+            for each in listed.get(kind, [])
+        ]
+        calls = []
+        if objects:
+            more = " and more" if listed.get("IsTruncated") else ""
+            because = f"{self.bucket} holds {len(objects)} objects{more}"
+            parameters = {"Bucket": self.bucket, "Delete": {"Objects": objects, "Quiet": True}}
+            calls.append(Call("s3", "DeleteObjects", because, parameters))
+        if not listed.get("IsTruncated"):
+            because = f"the bucket {self.bucket} was made by aws_deploy"
+            calls.append(Call("s3", "DeleteBucket", because, {"Bucket": self.bucket}))
+        return Plan(tuple(calls))
+
+
+def _algorithm(encryption: Any) -> Any:
+    """What matters of an encryption setting; S3 adds fields of its own to what it is given."""
+    rules = (encryption or {}).get("Rules") or [{}]
+    return rules[0].get("ApplyServerSideEncryptionByDefault")
+
+
+def buckets(deployment: Deployment) -> list[Bucket]:
+    """The buckets, in the order in which they need each other."""
+    logs = deployment.log_bucket
+    return [
+        Bucket(
+            deployment,
+            logs,
+            "S3 log",
+            keeps_days=deployment.config.deployment.log_retention_days,
+            takes_logs=True,
+        ),
+        Bucket(
+            deployment,
+            deployment.truststore_bucket,
+            "truststore",
+            is_versioned=True,
+            logs_to=logs,
+        ),
+        Bucket(deployment, deployment.package_bucket, "package", logs_to=logs, keeps_days=30),
+    ]

@@ -1,0 +1,103 @@
+"""Secrets and keys of the CAs and the admin's: never made here, and taken away with the rest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from estserver.deploy.deployment import Deployment, tags_from
+from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
+from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.resources.secrets_kms_key import DELETION_DAYS
+from estserver.deploy.rights.signing import CA_KEY_ALIASES
+
+RECOVERY_DAYS = 30
+"""The longest that Secrets Manager waits; until then `restore-secret` brings a secret back."""
+
+
+@dataclass(frozen=True)
+class Secrets(Step[Mapping[str, bool]]):
+    """Every secret that the configuration names."""
+
+    deployment: Deployment
+    severity = "WARN"
+    name = "secrets"
+
+    def look(self) -> Mapping[str, bool]:
+        """The secrets that are there, and whether each is ours."""
+        values = self.deployment.config.properties
+        names = (
+            values.est_mtls_ca_secrets_name,
+            values.est_mtls_client_secrets_name,
+            values.est_mtls_client_pfx_secret_name,
+            values.iot_core_est_ca_cert_secret_name,
+            values.iot_core_est_ca_key_secret_name,
+            values.secret_key_secret_name,
+        )
+        seen = {}
+        for name in dict.fromkeys(names):
+            held = ask_if_any("secretsmanager", "DescribeSecret", SecretId=name)
+            if held is not None and not held.get("DeletedDate"):
+                seen[name] = self.deployment.is_ours(tags_from(held.get("Tags", [])))
+        return seen
+
+    def plan(self, seen: Mapping[str, bool]) -> Plan:
+        """Nothing: `bootstrap_cas` makes them."""
+        return DONE
+
+    def undo(self, seen: Mapping[str, bool]) -> Plan:
+        """Delete ours; Secrets Manager keeps them for a month more."""
+        return Plan(
+            tuple(
+                Call(
+                    "secretsmanager",
+                    "DeleteSecret",
+                    f"the secret {name} was made for this installation; it can be restored for "
+                    f"{RECOVERY_DAYS} days",
+                    {"SecretId": name, "RecoveryWindowInDays": RECOVERY_DAYS},
+                )
+                for name, is_ours in seen.items()
+                if is_ours
+            )
+        )
+
+
+@dataclass(frozen=True)
+class CAKeys(Step[Mapping[str, str]]):
+    """The CAs' keys in KMS that `bootstrap_cas` made."""
+
+    deployment: Deployment
+    severity = "WARN"
+    name = "CA keys in KMS"
+
+    def look(self) -> Mapping[str, str]:
+        """Alias and id of each key that is ours and usable."""
+        aliases = {
+            str(each["AliasName"]): str(each["TargetKeyId"])
+            for each in ask_all("kms", "ListAliases", "Aliases")
+            if each["AliasName"].startswith(CA_KEY_ALIASES) and each.get("TargetKeyId")
+        }
+        return {alias: key_id for alias, key_id in aliases.items() if self._is_ours(key_id)}
+
+    def _is_ours(self, key_id: str) -> bool:
+        state = ask("kms", "DescribeKey", KeyId=key_id)["KeyMetadata"].get("KeyState")
+        tags = ask_all("kms", "ListResourceTags", "Tags", KeyId=key_id)
+        named = {tag["TagKey"]: tag["TagValue"] for tag in tags}
+        return state != "PendingDeletion" and self.deployment.is_ours(named)
+
+    def plan(self, seen: Mapping[str, str]) -> Plan:
+        """Nothing: `bootstrap_cas` makes them."""
+        return DONE
+
+    def undo(self, seen: Mapping[str, str]) -> Plan:
+        """Have KMS delete them when the waiting time is over. The aliases go with them."""
+        return Plan(
+            tuple(
+                Call(
+                    "kms",
+                    "ScheduleKeyDeletion",
+                    f"the CA key {alias} was made by bootstrap_cas; its deletion can be cancelled "
+                    f"for {DELETION_DAYS} days",
+                    {"KeyId": key_id, "PendingWindowInDays": DELETION_DAYS},
+                )
+                for alias, key_id in seen.items()
+            )
+        )

@@ -1,0 +1,244 @@
+"""The functions' roles, the one that API Gateway writes logs with, and AWS IoT's."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from estserver.deploy.deployment import Deployment, StageName, tags_from
+from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
+from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.rights.functions import (
+    FUNCTION_TRUST,
+    GATEWAY_LOG_TRUST,
+    function_policy,
+    gateway_log_policy,
+)
+from estserver.deploy.rights.statements import Document
+from iotprov.documents import role as iot_role
+from pki.operators.errors import OperatorError
+
+POLICY_NAME = "est-server"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRole:
+    """A role as IAM holds it."""
+
+    arn: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    trust: Any = None
+    policies: Mapping[str, Any] = field(default_factory=dict)
+    attached: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Role(Step[SeenRole]):
+    """A role with its policy, inline or one of AWS's, and nothing besides."""
+
+    deployment: Deployment
+    role: str
+    purpose: str
+    trust: Document
+    policy: Document | None
+    stage: StageName | None = None
+    managed_policy: str = ""
+    """ARN of a policy of AWS's that it has attached."""
+
+    advice = {
+        "MalformedPolicyDocument": "This is a bug of ours: report it with the dry run's output",
+    }
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return f"role {self.role}"
+
+    def look(self) -> SeenRole:
+        """The role with its policies."""
+        answer = ask_if_any("iam", "GetRole", RoleName=self.role)
+        if answer is None:
+            return SeenRole()
+        role = answer["Role"]
+        names = ask_all("iam", "ListRolePolicies", "PolicyNames", RoleName=self.role)
+        attached = ask_all(
+            "iam", "ListAttachedRolePolicies", "AttachedPolicies", RoleName=self.role
+        )
+        return SeenRole(
+            arn=role["Arn"],
+            tags=tags_from(ask_all("iam", "ListRoleTags", "Tags", RoleName=self.role)),
+            trust=role["AssumeRolePolicyDocument"],
+            policies={
+                name: ask("iam", "GetRolePolicy", RoleName=self.role, PolicyName=name)[
+                    "PolicyDocument"
+                ]
+                for name in names
+            },
+            attached=frozenset(each["PolicyArn"] for each in attached),
+        )
+
+    def plan(self, seen: SeenRole) -> Plan:
+        """Make it, and set what differs: rights that somebody added by hand go, too."""
+        if seen.arn and not self.deployment.is_ours(seen.tags):
+            raise OperatorError(
+                f"the role {self.role} is there and wasn't made by this tool; delete it, or set "
+                "DeploymentOptions.projectName"
+            )
+        calls = []
+        if not seen.arn:
+            calls.append(self._create())
+        elif seen.trust != self.trust:
+            calls.append(
+                self._call(
+                    "UpdateAssumeRolePolicy",
+                    "others may take the role",
+                    PolicyDocument=_json(self.trust),
+                )
+            )
+        missing = {**seen.tags, **self._tags()} != seen.tags
+        if seen.arn and missing:
+            calls.append(self._call("TagRole", "tags are missing", Tags=self._tag_list()))
+        if self.policy is not None and seen.policies.get(POLICY_NAME) != self.policy:
+            calls.append(
+                self._call(
+                    "PutRolePolicy",
+                    "its rights aren't ours",
+                    PolicyName=POLICY_NAME,
+                    PolicyDocument=_json(self.policy),
+                )
+            )
+        wanted = {POLICY_NAME} if self.policy is not None else set()
+        for name in sorted(seen.policies.keys() - wanted):
+            because = f"the policy {name} gives it more rights"
+            calls.append(self._call("DeleteRolePolicy", because, PolicyName=name))
+        if self.managed_policy and self.managed_policy not in seen.attached:
+            because = "it may not do its work"
+            calls.append(self._call("AttachRolePolicy", because, PolicyArn=self.managed_policy))
+        for arn in sorted(seen.attached - {self.managed_policy}):
+            because = f"{arn} gives it more rights"
+            calls.append(self._call("DetachRolePolicy", because, PolicyArn=arn))
+        return Plan(tuple(calls))
+
+    def undo(self, seen: SeenRole) -> Plan:
+        """Delete it with its policies."""
+        if not self.deployment.is_ours(seen.tags):
+            return DONE
+        calls = [
+            self._call("DeleteRolePolicy", f"its policy {name}", PolicyName=name)
+            for name in sorted(seen.policies)
+        ]
+        calls += [
+            self._call("DetachRolePolicy", f"its policy {arn}", PolicyArn=arn)
+            for arn in sorted(seen.attached)
+        ]
+        because = f"the role {self.role} was made by aws_deploy"
+        return Plan((*calls, self._call("DeleteRole", because)))
+
+    def _create(self) -> Call:
+        return self._call(
+            "CreateRole",
+            f"there is no role {self.role}",
+            Description=self.purpose,
+            AssumeRolePolicyDocument=_json(self.trust),
+            Tags=self._tag_list(),
+        )
+
+    def _call(self, operation: str, because: str, **parameters: Any) -> Call:
+        return Call("iam", operation, because, {"RoleName": self.role, **parameters})
+
+    def _tags(self) -> dict[str, str]:
+        return self.deployment.tags(self.stage or "shared")
+
+    def _tag_list(self) -> list[dict[str, str]]:
+        return self.deployment.tag_list(self.stage or "shared")
+
+
+def function_role(deployment: Deployment, stage: StageName) -> Role:
+    """The role that a stage's function runs with."""
+    side = "devices" if stage == "est" else "people"
+    return Role(
+        deployment,
+        deployment.role(stage),
+        f"EST server: the function for {side}",
+        FUNCTION_TRUST,
+        function_policy(deployment, stage),
+        stage=stage,
+    )
+
+
+def gateway_log_role(deployment: Deployment) -> Role:
+    """The role that API Gateway writes to CloudWatch with."""
+    return Role(
+        deployment,
+        deployment.gateway_log_role,
+        "API Gateway writes access logs",
+        GATEWAY_LOG_TRUST,
+        gateway_log_policy(),
+    )
+
+
+@dataclass(frozen=True)
+class ProvisioningRole(Role):
+    """AWS IoT's role. One that is there already, as the CDK sample's, is used as it is."""
+
+    def plan(self, seen: SeenRole) -> Plan:
+        """Make it, or mend ours; `sync_template` says what it thinks of another's."""
+        if seen.arn and not self.deployment.is_ours(seen.tags):
+            return DONE
+        return super().plan(seen)
+
+
+def provisioning_role(deployment: Deployment) -> ProvisioningRole:
+    """The role that AWS IoT provisions devices with.
+
+    `sync_template` would make it too; the admin's function, where that runs, may make no roles.
+    """
+    return ProvisioningRole(
+        deployment,
+        deployment.config.properties.iot_provisioning_role_name,
+        iot_role.DESCRIPTION,
+        iot_role.trust_policy(deployment.account),
+        None,
+        managed_policy=iot_role.registration_policy_arn(deployment.partition),
+    )
+
+
+def has_provisioning_role(deployment: Deployment) -> bool:
+    """Whether AWS IoT provisions devices in this account; targets with a role are in others."""
+    targets = deployment.config.properties.iot_targets
+    is_here = not targets or any(not target.role_arn for target in targets)
+    return deployment.config.deployment.configure_jitp and is_here
+
+
+@dataclass(frozen=True)
+class GatewayAccount(Step[str]):
+    """The account's one setting for API Gateway's logs; somebody else's is left as it is."""
+
+    deployment: Deployment
+    name = "API Gateway's log role"
+
+    @property
+    def _wanted(self) -> str:
+        return self.deployment.role_arn(self.deployment.gateway_log_role)
+
+    def look(self) -> str:
+        """The ARN of the role that is set; "" for none."""
+        return str(ask("apigateway", "GetAccount").get("cloudwatchRoleArn") or "")
+
+    def plan(self, seen: str) -> Plan:
+        """Set ours where none is."""
+        return DONE if seen else Plan((self._set(self._wanted, "the account has none"),))
+
+    def undo(self, seen: str) -> Plan:
+        """Take ours back."""
+        if seen != self._wanted:
+            return DONE
+        return Plan((self._set("", "it is the role that aws_deploy made"),))
+
+    def _set(self, arn: str, because: str) -> Call:
+        operation = {"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}
+        return Call("apigateway", "UpdateAccount", because, {"patchOperations": [operation]})
+
+
+def _json(document: Document) -> str:
+    return json.dumps(document, separators=(",", ":"))

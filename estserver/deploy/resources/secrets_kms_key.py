@@ -1,0 +1,96 @@
+"""The KMS key that secrets are encrypted with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from estserver.deploy.deployment import Deployment
+from estserver.deploy.engine.calls import Answer, Call, ask, ask_all, ask_if_any
+from estserver.deploy.engine.steps import DONE, Plan, Step
+from pki.operators.errors import OperatorError
+
+DELETION_DAYS = 30
+"""The longest that KMS waits; until then a deletion can be cancelled, and secrets be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenKey:
+    """The key behind the alias."""
+
+    key_id: str = ""
+    is_rotated: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class SecretsKey(Step[SeenKey]):
+    """One symmetric key, renewed by KMS every year."""
+
+    deployment: Deployment
+    name = "KMS key for secrets"
+
+    def look(self) -> SeenKey:
+        """The key, by its alias."""
+        answer = ask_if_any("kms", "DescribeKey", KeyId=self.deployment.key_alias)
+        if answer is None:
+            return SeenKey()
+        key_id = str(answer["KeyMetadata"]["KeyId"])
+        state = str(answer["KeyMetadata"].get("KeyState", ""))
+        listed = ask_all("kms", "ListResourceTags", "Tags", KeyId=key_id)
+        return SeenKey(
+            key_id,
+            is_rotated=state == "Enabled"
+            and bool(ask("kms", "GetKeyRotationStatus", KeyId=key_id)["KeyRotationEnabled"]),
+            tags={tag["TagKey"]: tag["TagValue"] for tag in listed},
+            state=state,
+        )
+
+    def plan(self, seen: SeenKey) -> Plan:
+        """Make key and alias; have it rotated."""
+        if not seen.key_id:
+            made: Any = Answer("kms:CreateKey", "KeyMetadata.KeyId")
+            alias = self.deployment.key_alias
+            return Plan(
+                (
+                    self._create(),
+                    Call(
+                        "kms",
+                        "CreateAlias",
+                        f"it has no name {alias}",
+                        {"AliasName": alias, "TargetKeyId": made},
+                    ),
+                    self._rotate(made),
+                )
+            )
+        if seen.state != "Enabled":
+            raise OperatorError(
+                f"the key {self.deployment.key_alias} is {seen.state}: cancel its deletion or "
+                "enable it in the console (the secrets can't be read without it)"
+            )
+        return DONE if seen.is_rotated else Plan((self._rotate(seen.key_id),))
+
+    def undo(self, seen: SeenKey) -> Plan:
+        """Give up the name, and have KMS delete the key when the waiting time is over."""
+        if not self.deployment.is_ours(seen.tags):
+            return DONE
+        alias = self.deployment.key_alias
+        return Plan(
+            (
+                Call(
+                    "kms",
+                    "ScheduleKeyDeletion",
+                    f"the key was made by aws_deploy; KMS keeps it for {DELETION_DAYS} days more",
+                    {"KeyId": seen.key_id, "PendingWindowInDays": DELETION_DAYS},
+                ),
+                Call("kms", "DeleteAlias", f"its name {alias}", {"AliasName": alias}),
+            )
+        )
+
+    def _create(self) -> Call:
+        tags = [{"TagKey": key, "TagValue": value} for key, value in self.deployment.tags().items()]
+        parameters = {"Description": "EST server: secrets", "Tags": tags}
+        return Call("kms", "CreateKey", "there is no key for secrets", parameters)
+
+    def _rotate(self, key_id: Any) -> Call:
+        return Call("kms", "EnableKeyRotation", "it isn't rotated", {"KeyId": key_id})

@@ -1,0 +1,111 @@
+"""The rights of the two functions and of API Gateway, as data: no action has a wildcard."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from estserver.deploy.deployment import Deployment, StageName
+from estserver.deploy.rights.iot import provisioning, registering
+from estserver.deploy.rights.signing import making_cas, other_accounts, signing
+from estserver.deploy.rights.statements import Document, Statement, allow, document
+
+
+def trust(*services: str) -> Document:
+    """A trust policy: these services may take the role."""
+    return document(
+        [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": sorted(services)},
+                "Action": "sts:AssumeRole",
+            }
+        ]
+    )
+
+
+FUNCTION_TRUST = trust("lambda.amazonaws.com", "apigateway.amazonaws.com")
+"""Lambda runs the function with the role; API Gateway calls the function with it, because Zappa
+makes it the integration's credentials.
+"""
+GATEWAY_LOG_TRUST = trust("apigateway.amazonaws.com")
+
+
+def gateway_log_policy() -> Document:
+    """What API Gateway's log role may do: the account has one, for the logs of every API.
+
+    The actions are those that API Gateway looks for before it takes the role:
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+    """
+    verbs = ("CreateLogGroup", "CreateLogStream", "DescribeLogGroups", "DescribeLogStreams")
+    more = ("FilterLogEvents", "GetLogEvents", "PutLogEvents")
+    return document([allow("WriteLogs", [f"logs:{verb}" for verb in (*verbs, *more)], "*")])
+
+
+def function_policy(deployment: Deployment, stage: StageName) -> Document:
+    """What a stage's function may do."""
+    statements = [
+        *_running(deployment, stage),
+        *_connecting(deployment),
+        *signing(deployment, stage),
+    ]
+    if stage == "est":
+        statements += registering(deployment)
+    else:
+        statements += [
+            *making_cas(deployment),
+            *provisioning(deployment),
+            *_truststore(deployment),
+        ]
+    statements += other_accounts(deployment, stage)
+    return document(statements)
+
+
+def _running(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
+    function = deployment.arn("lambda", f"function:{deployment.function(stage)}")
+    logs = deployment.arn("logs", f"log-group:{deployment.function_log_group(stage)}:*")
+    # The function's versions and aliases are called by qualified names.
+    yield allow("BeCalled", ["lambda:InvokeFunction"], [function, f"{function}:*"])
+    yield allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], logs)
+    if deployment.config.deployment.vpc_subnet_ids:
+        # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+        yield allow(
+            "BeInTheVPC",
+            [
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:UnassignPrivateIpAddresses",
+            ],
+            "*",
+        )
+
+
+def _connecting(deployment: Deployment) -> Iterator[Statement]:
+    """Aurora DSQL, whose passwords are tokens of IAM's; its cluster's id begins the host name.
+
+    https://docs.aws.amazon.com/aurora-dsql/latest/userguide/authentication-authorization.html
+    """
+    parts = urlsplit(deployment.config.properties.database_url)
+    if parts.scheme == "dsql":
+        action = "dsql:DbConnectAdmin" if parts.username == "admin" else "dsql:DbConnect"
+        cluster = (parts.hostname or "").partition(".")[0]
+        yield allow("ConnectToDatabase", [action], deployment.arn("dsql", f"cluster/{cluster}"))
+
+
+def _truststore(deployment: Deployment) -> Iterator[Statement]:
+    """`aws_truststore` in the admin's function; its object and the EST domain, nothing else."""
+    bucket = f"arn:{deployment.partition}:s3:::{deployment.truststore_bucket}"
+    yield allow(
+        "KeepTruststore",
+        ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
+        f"{bucket}/truststore.pem",
+    )
+    yield allow("ListTruststore", ["s3:ListBucket", "s3:ListBucketVersions"], bucket)
+    guarded = [domain.name for domain in deployment.domains if domain.is_mutual_tls]
+    if guarded:
+        yield allow(
+            "ActivateTruststore",
+            ["apigateway:GET", "apigateway:PATCH"],
+            [deployment.gateway_arn(f"/domainnames/{name}") for name in guarded],
+        )

@@ -1,0 +1,1 @@
+"""The CAs that API Gateway trusts in mutual TLS: bundle, stored object, pushes, record."""

@@ -1,0 +1,241 @@
+"""Pushing, activating and taking back a truststore; each push and activation is on record."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from estserver.deploy.deployment import Deployment, Domain
+from estserver.deploy.engine.calls import Performer
+from estserver.deploy.engine.steps import carry_out
+from estserver.deploy.front_door.domain import look_at_domain
+from estserver.deploy.truststore.bundle import (
+    Bundle,
+    bundle_from_database,
+    bundle_from_file,
+    check_bundle,
+    compare,
+    lost_clients,
+)
+from estserver.deploy.truststore.record import last_activated, pushes_here
+from estserver.deploy.truststore.steps import Activation
+from estserver.deploy.truststore.stored_object import (
+    latest_version,
+    object_uri,
+    put_call,
+    read_version,
+)
+from estserver.models import TruststorePush
+from pki.conf import pki_settings
+from pki.operators.errors import OperatorError
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
+from pki.record.transactions import in_write_transaction
+
+
+def wanted_bundle() -> Bundle:
+    """The CAs on record; before there are any, those of mTlsTruststoreCertificatesChainFile.
+
+    Raises ``OperatorError`` when there are neither, or when API Gateway couldn't use them.
+    """
+    path = pki_settings().client_ca.truststore_path
+    try:
+        bundle = bundle_from_database()
+    except OperatorError:
+        if path is None:
+            raise
+        bundle = bundle_from_file(path)
+    check_bundle(bundle)
+    return bundle
+
+
+def mutual_tls_domain(deployment: Deployment) -> Domain:
+    """The domain that the truststore is for. Raises ``OperatorError`` when none is configured."""
+    for domain in deployment.domains:
+        if domain.is_mutual_tls:
+            return domain
+    raise OperatorError("apiCustomDomainName isn't set: no domain has a truststore")
+
+
+def push(
+    deployment: Deployment, bundle: Bundle, *, actor: Actor, reason: str, performer: Performer
+) -> TruststorePush:
+    """Put ``bundle`` into S3 as a new version, and record it. Nothing trusts it before
+    ``activate``.
+
+    What lies there already isn't put again. Raises ``OperatorError`` and ``RemoteFailure``.
+    """
+    check_bundle(bundle)
+    latest = latest_version(deployment)
+    known = _pushed(deployment, latest)
+    if known is not None and known.sha256 == bundle.sha256:
+        return known
+    if latest and read_version(deployment, latest).sha256 == bundle.sha256:
+        version_id = latest  # a run that stopped before it could record what it had put there
+    else:
+        answer = performer.perform(put_call(deployment, bundle, "the CAs are others now"))
+        version_id = _version_of(deployment, answer)
+    return _record(deployment, bundle, version_id, actor=actor, reason=reason)
+
+
+def activate(
+    deployment: Deployment, version_id: str, *, actor: Actor, reason: str, performer: Performer
+) -> tuple[str, ...]:
+    """Let the domain trust a version, wait until it does, and record that in the database here;
+    returns API Gateway's warnings.
+
+    Raises as ``let_trust`` does.
+    """
+    outcome = let_trust(deployment, version_id, pushes_here(deployment), performer)
+    if outcome.is_news:
+        record_activation(deployment, version_id, actor=actor, reason=reason)
+    return outcome.notes
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """What the domain trusts now."""
+
+    is_news: bool
+    """Whether that is still to be recorded."""
+    notes: tuple[str, ...]
+
+
+def let_trust(
+    deployment: Deployment,
+    version_id: str,
+    pushes: Sequence[TruststorePush],
+    performer: Performer,
+) -> Activated:
+    """Let the domain trust a version of the record ``pushes``, and wait until it does.
+
+    A run that was cut off here, or before it could record what it did, is made good by the next.
+    Raises ``OperatorError``: no such domain or version, or not what somebody here pushed.
+    """
+    check_is_as_pushed(deployment, version_id, pushes)
+    outcome = carry_out(
+        [Activation(deployment, mutual_tls_domain(deployment), version_id)], performer
+    )
+    last = last_activated(pushes)
+    is_recorded = last is not None and last.version_id == version_id
+    return Activated(bool(outcome.changed) or not is_recorded, outcome.notes)
+
+
+def check_is_as_pushed(
+    deployment: Deployment, version_id: str, pushes: Iterable[TruststorePush]
+) -> TruststorePush:
+    """The row of a version that is as it was pushed. Raises ``OperatorError`` for any other."""
+    pushed = next((each for each in pushes if each.version_id == version_id), None)
+    if pushed is None:
+        raise OperatorError(
+            f"version {version_id} of the truststore wasn't pushed by this tool; push what it "
+            "should hold, and activate that"
+        )
+    held = read_version(deployment, version_id)
+    if held.sha256 != pushed.sha256:
+        raise OperatorError(
+            f"version {version_id} of the truststore isn't what was pushed (SHA-256 {held.sha256}, "
+            f"on record {pushed.sha256}): find out who changed it, and push again"
+        )
+    return pushed
+
+
+def record_activation(
+    deployment: Deployment, version_id: str, *, actor: Actor, reason: str
+) -> None:
+    """Write down in the database here that the domain trusts a version now.
+
+    Raises ``OperatorError`` when it doesn't, or when nobody here pushed that.
+    """
+    active = active_version(deployment)
+    if active != version_id:
+        raise OperatorError(
+            f"the domain trusts version {active or 'none'} of the truststore, not {version_id}: "
+            "nothing was written down"
+        )
+    pushed = check_is_as_pushed(deployment, version_id, pushes_here(deployment))
+    _record_activation(pushed, actor=actor, reason=reason)
+
+
+def _record_activation(pushed: TruststorePush, *, actor: Actor, reason: str) -> None:
+    def record() -> None:
+        TruststorePush.objects.filter(pk=pushed.pk).update(activated_at=timezone.now())
+        audit_trail.record(
+            "truststore.activate",
+            actor=actor,
+            target=f"truststore:{pushed.domain}",
+            reason=reason,
+            after={"version": pushed.version_id, "sha256": pushed.sha256},
+        )
+
+    in_write_transaction(record)
+
+
+def record_first_activation(deployment: Deployment, *, actor: Actor) -> None:
+    """Write down what a domain that has just been made was made to trust."""
+    version_id = active_version(deployment)
+    pushed = _pushed(deployment, version_id)
+    if pushed is not None and last_activated(pushes_here(deployment)) is None:
+        _record_activation(pushed, actor=actor, reason="first deployment")
+
+
+def check_removals(old: Bundle, new: Bundle) -> None:
+    """Refuse to shut clients out unasked. Raises ``OperatorError``, which names the CAs."""
+    lost = lost_clients(compare(old, new).removed)
+    if lost:
+        raise OperatorError(
+            "CAs that clients still need would go: "
+            + "; ".join(map(str, lost))
+            + ". Add --yes if these clients are to be turned away"
+        )
+
+
+def active_version(deployment: Deployment) -> str:
+    """The version that the domain trusts; "" before there is a domain."""
+    held = look_at_domain(mutual_tls_domain(deployment).name)
+    return str((held.get("mutualTlsAuthentication") or {}).get("truststoreVersion") or "")
+
+
+def _pushed(deployment: Deployment, version_id: str) -> TruststorePush | None:
+    return TruststorePush.objects.filter(uri=object_uri(deployment), version_id=version_id).first()
+
+
+def _version_of(deployment: Deployment, answer: dict[str, str]) -> str:
+    version_id = answer.get("VersionId", "")
+    if not version_id:
+        raise OperatorError(
+            f"the bucket {deployment.truststore_bucket} keeps no versions; run aws_deploy "
+            "--prepare, or switch versioning on"
+        )
+    return version_id
+
+
+def _record(
+    deployment: Deployment, bundle: Bundle, version_id: str, *, actor: Actor, reason: str
+) -> TruststorePush:
+    domain = mutual_tls_domain(deployment).name
+
+    def record() -> TruststorePush:
+        row = TruststorePush.objects.create(
+            domain=domain,
+            uri=object_uri(deployment),
+            version_id=version_id,
+            sha256=bundle.sha256,
+            certificate_count=len(bundle.certificates),
+            reason=reason,
+            pushed_by=actor.name,
+        )
+        audit_trail.record(
+            "truststore.push",
+            actor=actor,
+            target=f"truststore:{domain}",
+            reason=reason,
+            after={
+                "version": version_id,
+                "sha256": bundle.sha256,
+                "certificates": len(bundle.certificates),
+            },
+        )
+        return row
+
+    return in_write_transaction(record)

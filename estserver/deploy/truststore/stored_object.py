@@ -1,0 +1,93 @@
+"""The truststore's object in S3: one key, every version kept."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from estserver.deploy.deployment import Deployment
+from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
+from estserver.deploy.truststore.bundle import Bundle, bundle_from_pem
+from pki.aws import clients as aws
+from pki.operators.errors import OperatorError, RemoteFailure
+
+OBJECT_KEY = "truststore.pem"
+_NO_SUCH_VERSION = ("400", "404", "InvalidArgument", "NoSuchVersion", "NoSuchKey")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of the object."""
+
+    version_id: str
+    made_at: datetime
+    is_latest: bool
+
+
+def object_uri(deployment: Deployment) -> str:
+    """Where API Gateway reads it."""
+    return f"s3://{deployment.truststore_bucket}/{OBJECT_KEY}"
+
+
+def latest_version(deployment: Deployment) -> str:
+    """The version id of what lies there now; "" when there is nothing."""
+    answer = ask_if_any("s3", "HeadObject", Bucket=deployment.truststore_bucket, Key=OBJECT_KEY)
+    return "" if answer is None else str(answer.get("VersionId") or "")
+
+
+def versions(deployment: Deployment) -> list[Version]:
+    """All versions, the newest first."""
+    found = ask_all(
+        "s3",
+        "ListObjectVersions",
+        "Versions",
+        Bucket=deployment.truststore_bucket,
+        Prefix=OBJECT_KEY,
+    )
+    return [
+        Version(each["VersionId"], each["LastModified"], each["IsLatest"])
+        for each in found
+        if each["Key"] == OBJECT_KEY
+    ]
+
+
+def read_version(deployment: Deployment, version_id: str) -> Bundle:
+    """What a version holds. Raises ``OperatorError`` when there is no such version."""
+    try:
+        answer = ask(
+            "s3",
+            "GetObject",
+            Bucket=deployment.truststore_bucket,
+            Key=OBJECT_KEY,
+            VersionId=version_id,
+        )
+    except RemoteFailure as error:
+        if error.code not in _NO_SUCH_VERSION:
+            raise
+        raise OperatorError(
+            f"there is no version {version_id} of the truststore; manage.py aws_truststore lists "
+            "those there are"
+        ) from error
+    with aws.translated("s3:GetObject"):
+        pem = answer["Body"].read()
+    try:
+        return bundle_from_pem(pem)
+    except ValueError as error:
+        raise OperatorError(
+            f"version {version_id} of the truststore holds something else than certificates"
+        ) from error
+
+
+def put_call(deployment: Deployment, bundle: Bundle, because: str) -> Call:
+    """The call that makes a new version."""
+    return Call(
+        "s3",
+        "PutObject",
+        because,
+        {
+            "Bucket": deployment.truststore_bucket,
+            "Key": OBJECT_KEY,
+            "Body": bundle.pem,
+            "ContentType": "application/x-pem-file",
+            "ChecksumAlgorithm": "SHA256",
+            "Metadata": {"sha256": bundle.sha256},
+        },
+    )

@@ -1,0 +1,1 @@
+"""Zappa as seen from here: its settings, its stage, commands inside its admin function."""

@@ -1,0 +1,69 @@
+"""Management commands inside the admin's function, where the database can be reached."""
+
+import json
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+from estserver.deploy.engine.calls import Call
+from pki.aws import clients as aws
+from pki.aws.clients import HERE, Place
+from pki.operators.command import REMOTE_FAILURE
+from pki.operators.errors import OperatorError, RemoteFailure
+
+COMMAND_KEY, CALLER_KEY = "est_command", "est_caller"
+"""As in `estserver.lambda_admin`, which only the function itself can import."""
+
+LAMBDA_MAXIMUM = 900
+"""Seconds that a function may run; a migration may take some of them."""
+
+
+def invocation(function: str, *command: str, because: str) -> Call:
+    """The call that `run_in_function` makes, to be shown."""
+    return Call(
+        "lambda",
+        "Invoke",
+        because,
+        {"FunctionName": function, "Payload": json.dumps({COMMAND_KEY: [*command]})},
+    )
+
+
+def run_in_function(function: str, *command: str, place: Place = HERE) -> str:
+    """Run a management command in the function named; returns what it printed.
+
+    ``command`` is one of `estserver.lambda_admin.COMMANDS` with its arguments. The audit trail
+    there names the identity of the credentials here. Raises OperatorError with the command's own
+    words when it fails, RemoteFailure when AWS does.
+    """
+    with aws.translated("sts:GetCallerIdentity"):
+        caller = aws.client("sts", place).get_caller_identity()["Arn"]
+    call = f"lambda:Invoke {function}"
+    with aws.translated(call):
+        answer = aws.client("lambda", place, patience=LAMBDA_MAXIMUM).invoke(
+            FunctionName=function,
+            Payload=json.dumps({COMMAND_KEY: [*command], CALLER_KEY: caller}).encode(),
+        )
+        said: Any = json.loads(answer["Payload"].read())
+    if answer.get("FunctionError"):
+        reason = said.get("errorMessage", "no message") if isinstance(said, dict) else said
+        raise OperatorError(f"{function} couldn't run {command[0]}: {reason}; see its log")
+    exit_code, output = said["exit_code"], str(said["output"])
+    if exit_code:
+        sentence = f"{command[0]} in {function} ended with exit code {exit_code}: {output.strip()}"
+        cause = None
+        if exit_code == REMOTE_FAILURE:  # ends our command in the same way
+            cause = RemoteFailure(command[0], "exit code 3", output.strip(), f"see {function}")
+        raise OperatorError(sentence) from cause
+    return output
+
+
+def run_aloud(function: str, *command: str, say: Callable[[str], None]) -> None:
+    """As `run_in_function`; says what is run, and what it printed."""
+    say(running(command))
+    for line in run_in_function(function, *command).splitlines():
+        say(f"  {line}")
+
+
+def running(command: tuple[str, ...]) -> str:
+    """What is said of a command that runs there."""
+    return f"in the admin's function: {shlex.join(command)}"

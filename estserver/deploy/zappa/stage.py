@@ -1,0 +1,199 @@
+"""What Zappa makes: a function, a CloudFormation stack with the API, schedules. Seen, and removed.
+
+Zappa deploys; this package never makes any of it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from estserver.deploy.deployment import Deployment, StageName
+from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
+from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
+from pki.operators.errors import OperatorError, RemoteFailure
+
+_NO_STACK = "ValidationError"
+_BROKEN = re.compile(r"ROLLBACK|FAILED")
+_MENDED = "UPDATE_ROLLBACK_COMPLETE"
+"""An update that failed and was taken back: the stack before it still works."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenStage:
+    """A stage as Zappa left it."""
+
+    stack: str = ""
+    """CloudFormation's status; "" when there is no stack."""
+    api_id: str = ""
+    has_stage: bool = False
+    function: Mapping[str, Any] = field(default_factory=dict)
+    """Its configuration; empty when there is no function."""
+
+    @property
+    def is_deployed(self) -> bool:
+        """Whether everything is there that the other steps need."""
+        return bool(self.api_id and self.has_stage and self.function)
+
+
+def look_at_stage(deployment: Deployment, stage: StageName) -> SeenStage:
+    """What there is of a stage. Raises ``RemoteFailure``."""
+    name = deployment.function(stage)
+    function = ask_if_any("lambda", "GetFunctionConfiguration", FunctionName=name) or {}
+    try:
+        stacks = ask("cloudformation", "DescribeStacks", StackName=name)["Stacks"]
+    except RemoteFailure as error:
+        if error.code != _NO_STACK:
+            raise
+        return SeenStage(function=function)
+    if not stacks:
+        return SeenStage(function=function)
+    resources = ask_all(
+        "cloudformation", "ListStackResources", "StackResourceSummaries", StackName=name
+    )
+    api_id = next(
+        (
+            str(each.get("PhysicalResourceId") or "")
+            for each in resources
+            if each["ResourceType"] == "AWS::ApiGateway::RestApi"
+        ),
+        "",
+    )
+    is_live = api_id and ask_if_any("apigateway", "GetStage", restApiId=api_id, stageName=stage)
+    return SeenStage(stacks[0]["StackStatus"], api_id, bool(is_live), function)
+
+
+def api_id_of(deployment: Deployment, stage: StageName) -> str:
+    """The API that Zappa made. Raises ``Blocked`` when the stage isn't deployed."""
+    seen = look_at_stage(deployment, stage)
+    if not seen.is_deployed:
+        raise Blocked(f"the stage {stage} isn't deployed; run zappa deploy {stage}")
+    return seen.api_id
+
+
+@dataclass(frozen=True)
+class ZappaStage(Step[SeenStage]):
+    """Function, API and schedules: looked at before anything is built on them."""
+
+    deployment: Deployment
+    stage: StageName
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return f"{self.stage}: function and API"
+
+    def look(self) -> SeenStage:
+        """What there is of the stage."""
+        return look_at_stage(self.deployment, self.stage)
+
+    def plan(self, seen: SeenStage) -> Plan:
+        """Nothing: Zappa does this. Raises ``Blocked`` or ``OperatorError`` when it hasn't."""
+        if not seen.stack and not seen.function:
+            raise Blocked(f"the stage {self.stage} isn't deployed; run zappa deploy {self.stage}")
+        if seen.stack.endswith("IN_PROGRESS"):
+            return Plan(waiting=f"CloudFormation is at work ({seen.stack})")
+        name = self.deployment.function(self.stage)
+        if _BROKEN.search(seen.stack) and seen.stack != _MENDED:
+            raise OperatorError(
+                f"the stack {name} is in {seen.stack}: see its events in the CloudFormation "
+                f"console, run zappa undeploy {self.stage}, then zappa deploy {self.stage}"
+            )
+        if not seen.is_deployed:
+            raise OperatorError(
+                f"{name} is there in part: run zappa undeploy {self.stage}, then zappa deploy "
+                f"{self.stage}"
+            )
+        notes = []
+        state = seen.function.get("State", "Active")
+        if state != "Active":
+            notes.append(f"the function {name} is {state}: {seen.function.get('StateReason', '')}")
+        if seen.function.get("Role") != self.deployment.role_arn(self.deployment.role(self.stage)):
+            notes.append(
+                f"the function {name} runs with another role than ours: run zappa update "
+                f"{self.stage}"
+            )
+        return Plan(notes=tuple(notes))
+
+    def undo(self, seen: SeenStage) -> Plan:
+        """Remove schedules, stack and function, as `zappa undeploy` would."""
+        if seen.stack.endswith("DELETE_IN_PROGRESS"):
+            return Plan(waiting="CloudFormation is deleting the API")
+        name = self.deployment.function(self.stage)
+        calls: list[Call] = []
+        if seen.function:
+            calls += self._schedules(str(seen.function["FunctionArn"]))
+        if seen.stack and seen.stack != "DELETE_COMPLETE":
+            because = f"the stack {name}, with its API, was made by zappa deploy"
+            calls.append(Call("cloudformation", "DeleteStack", because, {"StackName": name}))
+        if seen.function:
+            because = f"the function {name} was made by zappa deploy"
+            calls.append(Call("lambda", "DeleteFunction", because, {"FunctionName": name}))
+        return Plan(tuple(calls)) if calls else DONE
+
+    def _schedules(self, function_arn: str) -> list[Call]:
+        calls = []
+        rules = ask_all("events", "ListRuleNamesByTarget", "RuleNames", TargetArn=function_arn)
+        for rule in rules:
+            targets = ask_all("events", "ListTargetsByRule", "Targets", Rule=rule)
+            ids = [target["Id"] for target in targets]
+            because = f"the schedule {rule} was made by zappa deploy"
+            calls.append(
+                Call(
+                    "events", "RemoveTargets", f"{because}: its target", {"Rule": rule, "Ids": ids}
+                )
+            )
+            calls.append(Call("events", "DeleteRule", because, {"Name": rule}))
+        return calls
+
+
+@dataclass(frozen=True)
+class AdminEndpoint(Step[tuple[Mapping[str, Any], str]]):
+    """Without a domain of its own, the admin answers at its API's default endpoint.
+
+    The function learns that name from its environment: Django answers to names it knows only.
+    """
+
+    deployment: Deployment
+    name = "admin: default endpoint"
+    VARIABLE = "EST_ADMIN_ENDPOINT"
+
+    def look(self) -> tuple[Mapping[str, Any], str]:
+        """The function's environment, and the endpoint's host name."""
+        seen = look_at_stage(self.deployment, "admin")
+        if not seen.is_deployed:
+            raise Blocked("the stage admin isn't deployed; run zappa deploy admin")
+        suffix = "amazonaws.com.cn" if self.deployment.partition == "aws-cn" else "amazonaws.com"
+        host = f"{seen.api_id}.execute-api.{self.deployment.region}.{suffix}"
+        return seen.function, host
+
+    def plan(self, seen: tuple[Mapping[str, Any], str]) -> Plan:
+        """Tell the function its name; say where people find it."""
+        function, host = seen
+        if function.get("LastUpdateStatus") == "InProgress":
+            return Plan(waiting="Lambda is updating the function")
+        known = function.get("Environment", {}).get("Variables", {})
+        has_domain = bool(self.deployment.domains_of("admin"))
+        wanted = dict(known)
+        if has_domain:
+            wanted.pop(self.VARIABLE, None)
+        else:
+            wanted[self.VARIABLE] = host
+        notes = (
+            ()
+            if has_domain
+            else (f"adminDomainName isn't set; the admin is at https://{host}/admin/",)
+        )
+        if known == wanted:
+            return Plan(notes=notes)
+        call = Call(
+            "lambda",
+            "UpdateFunctionConfiguration",
+            "the function doesn't know its name",
+            {
+                "FunctionName": self.deployment.function("admin"),
+                "Environment": {"Variables": wanted},
+            },
+            secret=frozenset({"Environment"}),
+        )
+        return Plan((call,), notes=notes)
