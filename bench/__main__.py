@@ -27,7 +27,7 @@ from bench.load import make_csr
 from bench.reference import Reference
 from bench.table import BY_SIGNER, Row
 from demo import cloud as aws
-from tests.postgresql import private_server
+from tests.support.postgresql import private_server
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ from bench.in_process import event
 from bench.installation import MeasuredInstallation, new_installation
 from bench.load import make_csr
 from bench.table import machine
-from tests.deploy.packages import UnpackedPackage, unpacked_package
-from tests.postgresql import private_server
+from tests.estserver.deploy.packages import UnpackedPackage, unpacked_package
+from tests.support.postgresql import private_server
 
 PLAIN = "plain function, a signature"
 TARGETS = {"cacerts": 0.6, "simpleenroll": 1.0}

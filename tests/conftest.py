@@ -12,8 +12,8 @@ from pki.record.audit_trail import Actor
 from pki.record.profile_versions import change_profile
 from pki.record.transactions import in_write_transaction
 from pki.signers import get_signer
-from tests.aws import aws_cloud, moto_server
-from tests.est_client import ESTClient
+from tests.support.aws import aws_cloud, moto_server
+from tests.support.est_client import ESTClient
 
 __all__ = ["aws_cloud", "moto_server"]
 

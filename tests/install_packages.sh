@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that some tests need, where it may: as root, or with a sudo that
 # asks no password. What can't be installed is named, and never fails the run by itself: the tests
-# that need it are skipped with the reason, or fail when CI=true (tests/programs.py).
+# that need it are skipped with the reason, or fail when CI=true (tests/support/programs.py).
 set -u
 
 missing=""

@@ -22,7 +22,7 @@ EST_DOMAIN_NAMES = frozenset({EST_DOMAIN})
 EST_BOOTSTRAP_DOMAIN_NAME = ""
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver", EST_DOMAIN]
 
-# CI runs the issuance and denylist tests on PostgreSQL as well (tests/postgresql.py starts it).
+# CI runs the CA's tests on PostgreSQL as well (tests/support/postgresql.py starts it).
 DATABASES = {
     "default": database_settings(os.environ.get("TEST_DATABASE_URL", ""), data_dir=EST_DATA_DIR)
 }
@@ -37,7 +37,7 @@ PKI = replace(
     profile=replace(PKI.profile, iot_provisioning="none"),
     custom_secret_name="",
 )
-# A test that reaches for AWS finds a moto server (tests/aws.py) or nobody, never an account.
+# A test that reaches for AWS finds a moto server (tests/support/aws.py), never an account.
 for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
     os.environ.pop(_name, None)
 os.environ |= {

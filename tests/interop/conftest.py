@@ -6,10 +6,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.builders import BuiltCA, make_ca
 from tests.interop.curl import Curl, OpenSSL
 from tests.interop.server import Installation, RunningServer
-from tests.programs import require_program
+from tests.support.builders import BuiltCA, make_ca
+from tests.support.programs import require_program
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from tests.interop.server import ROOT, Installation
-from tests.programs import require_file, require_program
+from tests.support.programs import require_file, require_program
 
 pytestmark = pytest.mark.interop
 

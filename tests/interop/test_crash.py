@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from tests.builders import make_csr
 from tests.interop.server import Installation, RunningServer
+from tests.support.builders import make_csr
 
 KILLS = int(os.environ.get("CRASH_KILLS", "25"))  # 25 in CI; 1,000 before a release
 SECONDS_PER_KILL = 5  # at the most

@@ -10,9 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.builders import make_ca, make_certificate, make_key
 from tests.interop.curl import PKCS10
 from tests.interop.server import printed_commands
+from tests.support.builders import make_ca, make_certificate, make_key
 
 pytestmark = pytest.mark.interop
 

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.interop.server import ROOT, START_SECONDS, STOP_SECONDS, Installation
-from tests.programs import require_program
+from tests.support.programs import require_program
 
 pytestmark = pytest.mark.interop
 

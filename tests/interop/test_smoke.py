@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from django.core.management import CommandError, call_command
 
 from estserver.config import PROJECT_ROOT
-from tests.builders import make_ca, make_certificate, make_key
+from tests.support.builders import make_ca, make_certificate, make_key
 
 pytestmark = pytest.mark.interop
 

@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 
 from tests.interop.server import Installation
-from tests.programs import require_program
+from tests.support.programs import require_program
 
 pytestmark = pytest.mark.interop
 

@@ -10,7 +10,7 @@ import signal
 import sys
 from contextlib import contextmanager
 
-from tests.children import running
+from tests.support.children import running
 
 MOMENTS = ("before-call", "after-call", "after-commit")
 

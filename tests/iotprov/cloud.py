@@ -11,7 +11,7 @@ from django.utils import timezone
 from iotprov.models import Provisioning
 from iotprov.provisioning.worker import drain
 from pki.models import IssuedCertificate
-from tests import aws_faults
+from tests.support import aws_faults
 
 POLICY = "est_iot_policy_default"
 GROUP = "sensors"

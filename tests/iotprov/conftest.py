@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from iotprov.models import Provisioning
 from iotprov.provisioning import pacing, worker
-from tests.builders import make_csr, make_key
 from tests.iotprov.cloud import GROUP, POLICY, Cloud
+from tests.support.builders import make_csr, make_key
 
 
 @pytest.fixture(autouse=True)

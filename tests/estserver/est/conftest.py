@@ -11,7 +11,7 @@ from pki.models import CertificateAuthority, CertificateProfile
 from pki.record.audit_trail import Actor
 from pki.record.profile_versions import add_profile
 from pki.record.transactions import in_write_transaction
-from tests.builders import make_csr, make_key
+from tests.support.builders import make_csr, make_key
 
 TESTER = Actor("test")
 

@@ -14,9 +14,9 @@ from pki.models import CertificateAuthority, CertificateProfile
 from pki.record.audit_trail import Actor
 from pki.record.profile_versions import change_profile
 from pki.record.transactions import in_write_transaction
-from tests.builders import make_ca, make_csr, make_key
-from tests.est_client import BASE
-from tests.transports import through_lambda, through_socket
+from tests.support.builders import make_ca, make_csr, make_key
+from tests.support.est_client import BASE
+from tests.support.transports import through_lambda, through_socket
 
 TESTER = Actor("test")
 

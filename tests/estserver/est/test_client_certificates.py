@@ -11,8 +11,8 @@ from pki.models import IssuedCertificate
 from pki.record.audit_trail import Actor
 from pki.revocation.revoke import revoke_certificate
 from pki.signers import get_signer
-from tests.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key
-from tests.transports import through_lambda, through_socket
+from tests.support.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key
+from tests.support.transports import through_lambda, through_socket
 
 TESTER = Actor("test")
 ISSUED = IssuedCertificate.objects.exclude(operation="client")

@@ -7,9 +7,9 @@ import pytest
 
 from estserver.est.chunked import MAX_BODY_BYTES
 from pki.models import IssuedCertificate
-from tests.builders import make_csr
-from tests.est_client import BASE
-from tests.transports import through_socket
+from tests.support.builders import make_csr
+from tests.support.est_client import BASE
+from tests.support.transports import through_socket
 
 CSR = make_csr("sensor-1")
 BASE64 = base64.b64encode(CSR)

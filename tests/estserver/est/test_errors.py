@@ -15,9 +15,9 @@ from pki.reasons import Reason
 from pki.record.audit_trail import Actor
 from pki.revocation.revoke import revoke_certificate
 from pki.signers.keyfile import KeyFileSigner
-from tests.builders import make_ca, make_certificate, make_csr, make_key
-from tests.est_client import BASE
-from tests.transports import through_socket
+from tests.support.builders import make_ca, make_certificate, make_csr, make_key
+from tests.support.est_client import BASE
+from tests.support.transports import through_socket
 
 LINE = re.compile(rb"([a-z0-9-]+): [\x20-\x7e]+ \(request ([0-9A-Za-z=-]+)\)\n")
 CANARY = "canary-5d41402abc4b"

@@ -4,7 +4,7 @@ import pytest
 from django.db import OperationalError
 
 from pki.signers import get_signer
-from tests.transports import through_socket
+from tests.support.transports import through_socket
 
 
 def test_up_and_ready_after_bootstrap(stranger):

@@ -11,7 +11,7 @@ from estserver.models import PendingHook
 from pki.models import AuditEvent, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record.transactions import in_write_transaction
-from tests.builders import make_csr
+from tests.support.builders import make_csr
 
 CALLS = []
 

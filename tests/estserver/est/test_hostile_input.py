@@ -10,9 +10,9 @@ from cryptography.x509.oid import AttributeOID, NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.builders import make_csr, make_key, make_name
-from tests.est_client import BASE
-from tests.transports import through_lambda, through_socket
+from tests.support.builders import make_csr, make_key, make_name
+from tests.support.est_client import BASE
+from tests.support.transports import through_lambda, through_socket
 
 LINE = re.compile(rb"[a-z0-9-]+: [\x20-\x7e]+\n")
 QUICK = settings(

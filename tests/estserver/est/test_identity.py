@@ -7,9 +7,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.models import IssuedCertificate
-from tests.builders import make_csr
-from tests.est_client import BASE, DOMAIN
-from tests.transports import through_lambda, through_socket, through_zappa
+from tests.support.builders import make_csr
+from tests.support.est_client import BASE, DOMAIN
+from tests.support.transports import through_lambda, through_socket, through_zappa
 
 PKCS10 = {"Content-Type": "application/pkcs10"}
 URL = f"{BASE}/simpleenroll"

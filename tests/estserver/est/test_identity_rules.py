@@ -4,7 +4,7 @@ import pytest
 
 from pki.models import IssuedCertificate
 from pki.operators.errors import OperatorError
-from tests.builders import make_ca, make_certificate, make_csr, make_key
+from tests.support.builders import make_ca, make_certificate, make_csr, make_key
 
 TWELVE = [f"sensor-{number}" for number in range(12)]
 

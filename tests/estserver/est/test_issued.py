@@ -15,8 +15,8 @@ from pki.authorities.lifecycle import create_authority
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
-from tests.builders import make_ca, make_certificate, make_csr, make_key
-from tests.est_client import ESTClient
+from tests.support.builders import make_ca, make_certificate, make_csr, make_key
+from tests.support.est_client import ESTClient
 
 UTC = datetime.UTC
 

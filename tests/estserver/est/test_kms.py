@@ -7,10 +7,10 @@ import pytest
 from estserver.operations import health
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.models import AuditEvent, CertificateAuthority, IssuedCertificate
-from tests.aws_faults import Fault, Refusal, aws_calls, failing
-from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
-from tests.est_client import ESTClient
+from tests.support.aws_faults import Fault, Refusal, aws_calls, failing
+from tests.support.builders import make_csr, make_key
+from tests.support.est_client import ESTClient
 
 State = IssuedCertificate.State
 FAULTS = [*Fault, Refusal("DisabledException"), Refusal("KMSInvalidStateException")]

@@ -7,7 +7,7 @@ import pytest
 
 from estserver.est.lazy_view import find_view, lazily
 from estserver.urls.est import OPERATIONS
-from tests.deploy.packages import ROOT
+from tests.estserver.deploy.packages import ROOT
 
 LOADED = """
 import sys

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from estserver.operations.logs import JSONFormatter
-from tests.builders import make_csr, make_key, make_name
-from tests.est_client import BASE
-from tests.transports import through_socket
+from tests.support.builders import make_csr, make_key, make_name
+from tests.support.est_client import BASE
+from tests.support.transports import through_socket
 
 
 @pytest.fixture

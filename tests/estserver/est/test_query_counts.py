@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from pki.models import IssuedCertificate
-from tests.builders import make_csr, make_key
+from tests.support.builders import make_csr, make_key
 
 
 def statements(send):

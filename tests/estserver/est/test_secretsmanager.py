@@ -12,11 +12,11 @@ from pki.aws import clients as aws
 from pki.models import AuditEvent, CertificateAuthority, IssuedCertificate
 from pki.record import snapshot
 from pki.signers import get_signer
-from tests.aws_faults import Fault, aws_calls, failing
-from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
-from tests.est_client import ESTClient
-from tests.secrets_manager import CLIENT, CLIENT_PLAN, DEVICE_KEY, DEVICE_PLAN, SIGNERS, get
+from tests.support.aws_faults import Fault, aws_calls, failing
+from tests.support.builders import make_csr, make_key
+from tests.support.est_client import ESTClient
+from tests.support.secrets_manager import CLIENT, CLIENT_PLAN, DEVICE_KEY, DEVICE_PLAN, SIGNERS, get
 
 State = IssuedCertificate.State
 

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pki.models import AuditEvent, IssuedCertificate
-from tests.builders import make_ca, make_certificate, make_csr, make_key, make_name
-from tests.est_client import ESTClient
-from tests.transports import through_socket
+from tests.support.builders import make_ca, make_certificate, make_csr, make_key, make_name
+from tests.support.est_client import ESTClient
+from tests.support.transports import through_socket
 
 CMC_RA = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.28")
 Issued = IssuedCertificate.objects.exclude(operation="client")

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from pki.csr.check import CHANGE_SUBJECT_NAME
 from pki.models import IssuedCertificate
-from tests.builders import make_csr, make_key, make_name
+from tests.support.builders import make_csr, make_key, make_name
 
 DNS = x509.DNSName
 SAN = [DNS("sensor-1.example.com"), x509.UniformResourceIdentifier("urn:thing:sensor-1")]

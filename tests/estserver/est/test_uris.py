@@ -4,9 +4,9 @@ import pytest
 
 from pki.models import IssuedCertificate
 from pki.operators.errors import OperatorError
-from tests.builders import make_csr
-from tests.est_client import BASE
-from tests.transports import through_socket
+from tests.support.builders import make_csr
+from tests.support.est_client import BASE
+from tests.support.transports import through_socket
 
 METHOD_OF = {
     "cacerts": "GET",

@@ -11,7 +11,7 @@ from cryptography.x509.oid import AttributeOID
 from pki.csr.check import CSRRules, check_csr
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.exceptions import CSRRejected
-from tests.builders import make_key, make_name
+from tests.support.builders import make_key, make_name
 
 ANYTHING = CSRRules(
     key_algorithms=frozenset({"ec-p256"}),

@@ -12,8 +12,8 @@ from pki.csr.check import (
     parse_csr,
 )
 from pki.reasons import Reason
-from tests.builders import make_csr
 from tests.pki.csr.judged import CHALLENGE, refusal_of
+from tests.support.builders import make_csr
 
 # The module ignores cryptography's warning about lengths of names, which it checks itself;
 # pytest's own filters come first.

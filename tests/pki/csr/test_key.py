@@ -9,7 +9,6 @@ from pki.csr import check as csr_module
 from pki.csr.check import CSRRules, check_csr, parse_csr
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
-from tests.builders import make_csr, make_key, make_name
 from tests.pki.csr.judged import (
     ANYTHING,
     EC_SECT233K1,
@@ -23,6 +22,7 @@ from tests.pki.csr.judged import (
     request_by_hand,
     signed_by_hand,
 )
+from tests.support.builders import make_csr, make_key, make_name
 
 # The module ignores cryptography's warning about lengths of names, which it checks itself;
 # pytest's own filters come first.

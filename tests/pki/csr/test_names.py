@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pki.csr.check import CSRRules, check_csr
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
-from tests.builders import make_csr, make_name
 from tests.pki.csr.judged import ANYTHING, DNS, URI, judge, reason_of, refusal_of
+from tests.support.builders import make_csr, make_name
 
 # The module ignores cryptography's warning about lengths of names, which it checks itself;
 # pytest's own filters come first.

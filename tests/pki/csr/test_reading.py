@@ -26,7 +26,6 @@ from pki.csr.san import MAX_SAN_ENTRIES
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
-from tests.builders import make_csr, make_key, make_name
 from tests.pki.csr.judged import (
     ANYTHING,
     CHALLENGE,
@@ -40,6 +39,7 @@ from tests.pki.csr.judged import (
     request_by_hand,
     signed_by_hand,
 )
+from tests.support.builders import make_csr, make_key, make_name
 
 # The module ignores cryptography's warning about lengths of names, which it checks itself;
 # pytest's own filters come first.

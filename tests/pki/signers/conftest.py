@@ -10,11 +10,11 @@ from pki.authorities.bootstrap import bootstrap_cas
 from pki.aws import clients as aws
 from pki.conf import DeviceCAPlan
 from pki.signers import get_signer
-from tests.builders import make_ca
 from tests.conftest import TESTER
-from tests.est_client import ESTClient
 from tests.interop.server import Installation, RunningServer
-from tests.private_ca import PrivateCA
+from tests.support.builders import make_ca
+from tests.support.est_client import ESTClient
+from tests.support.private_ca import PrivateCA
 
 PRIVATE_CA = "pki.signers.privateca.PrivateCASigner"
 EST = "pki.signers.est.ESTSigner"

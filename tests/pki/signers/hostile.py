@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tests.builders import make_certificate, make_key, make_name
+from tests.support.builders import make_certificate, make_key, make_name
 
 CERTS_ONLY = "application/pkcs7-mime; smime-type=certs-only"
 

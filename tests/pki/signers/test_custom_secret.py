@@ -12,10 +12,10 @@ from pki.exceptions import SignerUnavailable
 from pki.signers import external as external_module
 from pki.signers.certificate_contents import SigningRequest
 from pki.signers.external import ExternalSigner
-from tests.aws_faults import Fault, aws_calls, failing
-from tests.builders import make_ca, make_certificate, make_csr
-from tests.plugins import ExternalPKI
-from tests.secrets_manager import put, secrets_manager
+from tests.support.aws_faults import Fault, aws_calls, failing
+from tests.support.builders import make_ca, make_certificate, make_csr
+from tests.support.plugins import ExternalPKI
+from tests.support.secrets_manager import put, secrets_manager
 
 NAME = "customSecret"
 
@@ -46,7 +46,7 @@ def ask(aws_cloud, data_dir, settings, monkeypatch):
     certificate = make_certificate(make_ca("Their CA"))
     monkeypatch.setattr(ExternalPKI, "calls", [])
     monkeypatch.setattr(ExternalPKI, "answer", staticmethod(lambda *_: certificate))
-    signer = ExternalSigner(**{"class": "tests.plugins.ExternalPKI"})
+    signer = ExternalSigner(**{"class": "tests.support.plugins.ExternalPKI"})
     csr, now = load_der_x509_csr(make_csr("sensor-1")), timezone.now()
 
     def ask():

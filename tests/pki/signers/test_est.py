@@ -23,11 +23,11 @@ from pki.operators.errors import OperatorError, RemoteFailure
 from pki.signers import get_signer
 from pki.signers.est.client import MAX_REPLY_BYTES
 from pki.signers.est.signer import ESTSigner
-from tests.aws_faults import Fault, failing
-from tests.builders import make_ca, make_certificate, make_csr, make_key, make_name
 from tests.pki.signers.conftest import EST, use_signer
 from tests.pki.signers.hostile import CERTS_ONLY, ESTPeer, certs_only
 from tests.pki.signers.test_privateca import issuer_of
+from tests.support.aws_faults import Fault, failing
+from tests.support.builders import make_ca, make_certificate, make_csr, make_key, make_name
 
 State = IssuedCertificate.State
 CANARY = "canary-3f9a"

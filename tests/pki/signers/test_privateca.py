@@ -23,11 +23,11 @@ from pki.record import snapshot
 from pki.signers import get_signer
 from pki.signers.certificate_contents import Issuer, SigningRequest, authority_key_identifier
 from pki.signers.privateca import CALL_SECONDS, PrivateCASigner
-from tests.aws_faults import Fault, aws_calls, failing
-from tests.builders import make_ca, make_certificate, make_csr, make_key, make_name
 from tests.conftest import TESTER
 from tests.pki.signers.conftest import PRIVATE_CA, use_signer
-from tests.private_ca import ARN, TEMPLATES
+from tests.support.aws_faults import Fault, aws_calls, failing
+from tests.support.builders import make_ca, make_certificate, make_csr, make_key, make_name
+from tests.support.private_ca import ARN, TEMPLATES
 
 GOV_ARN = ARN.replace("arn:aws:", "arn:aws-us-gov:").replace("eu-central-1", "us-gov-west-1")
 SERIAL_NUMBER = 0x4A5B6C7D8E9FA0B1C2D3E4F5061728394A5B6C7D

@@ -21,12 +21,12 @@ from pki.operators.errors import OperatorError
 from pki.record import snapshot
 from pki.signers import get_signer
 from pki.signers.certificate_contents import SigningRequest
-from tests.aws_faults import Fault, failing
-from tests.builders import make_ca, make_csr, make_key
 from tests.conftest import TESTER
-from tests.est_client import ESTClient
-from tests.plugins import ExternalPKI
-from tests.secrets_manager import (
+from tests.support.aws_faults import Fault, failing
+from tests.support.builders import make_ca, make_csr, make_key
+from tests.support.est_client import ESTClient
+from tests.support.plugins import ExternalPKI
+from tests.support.secrets_manager import (
     CLIENT,
     CLIENT_CA,
     CLIENT_PLAN,
@@ -45,7 +45,7 @@ CANARY = make_key("rsa-2048", 22)
 CUSTOM_SECRET = "canary-custom-secret-7f3a"
 EXTERNAL = {
     "BACKEND": "pki.signers.external.ExternalSigner",
-    "OPTIONS": {"class": "tests.plugins.ExternalPKI"},
+    "OPTIONS": {"class": "tests.support.plugins.ExternalPKI"},
 }
 
 

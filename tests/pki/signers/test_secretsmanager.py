@@ -19,11 +19,11 @@ from pki.models import CertificateAuthority
 from pki.operators.errors import OperatorError
 from pki.signers import get_signer
 from pki.signers.secretsmanager.signer import SecretsManagerSigner
-from tests.aws_faults import Fault, aws_calls, failing
-from tests.builders import make_ca, make_csr, make_key
 from tests.conftest import TESTER
-from tests.est_client import ESTClient
-from tests.secrets_manager import (
+from tests.support.aws_faults import Fault, aws_calls, failing
+from tests.support.builders import make_ca, make_csr, make_key
+from tests.support.est_client import ESTClient
+from tests.support.secrets_manager import (
     CLIENT,
     CLIENT_CA,
     CLIENT_PLAN,

@@ -26,12 +26,12 @@ from pki.record.intents import BACKDATING
 from pki.signers import KeySigner, get_signer
 from pki.signers.certificate_contents import SigningRequest, random_serial_number
 from pki.signers.keyfile import PASSPHRASE_VARIABLE, KeyFileSigner
-from tests.aws_faults import Fault, failing
-from tests.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key, make_name
 from tests.conftest import TESTER
 from tests.pki.signers.conftest import EST, PRIVATE_CA, use_signer
-from tests.plugins import ExternalPKI
-from tests.private_ca import ARN
+from tests.support.aws_faults import Fault, failing
+from tests.support.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key, make_name
+from tests.support.plugins import ExternalPKI
+from tests.support.private_ca import ARN
 
 DAY = datetime.timedelta(days=1)
 NOBODY = "http://127.0.0.1:9"  # discard: nobody answers there
@@ -85,7 +85,7 @@ def custody(name, request):
         return Custody(name, EST, upstream.options, BuiltCA(upstream.device_ca, None))
     built = make_ca("Their CA", key=make_key(key_algorithm_of(name)))
     if name == "external":
-        options = {"class": "tests.plugins.ExternalPKI"}
+        options = {"class": "tests.support.plugins.ExternalPKI"}
         return Custody(name, "pki.signers.external.ExternalSigner", options, built)
     if name.startswith("secretsmanager"):
         request.getfixturevalue("aws_cloud")
@@ -337,8 +337,8 @@ def test_an_unfit_certificate_reaches_nobody(external, monkeypatch, caplog, retu
     [
         ("", "names no class: set Properties.externalSignerClass"),
         ("nowhere.at.all", "can't import nowhere.at.all"),
-        ("tests.plugins.Missing", "can't import tests.plugins.Missing"),
-        ("tests.plugins.WatchedSigner", "has no method sign_externally"),
+        ("tests.support.plugins.Missing", "can't import tests.support.plugins.Missing"),
+        ("tests.support.plugins.WatchedSigner", "has no method sign_externally"),
     ],
 )
 def test_a_class_that_cant_serve_is_refused_when_the_signer_is_made(

@@ -8,7 +8,7 @@ import json
 import sys
 from contextlib import contextmanager
 
-from tests.children import running
+from tests.support.children import running
 
 
 class Child:

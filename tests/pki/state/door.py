@@ -12,8 +12,8 @@ from django.test import override_settings
 
 from estserver.est.chunked import accept_chunked_bodies
 from estserver.settings import est
-from tests.est_client import ESTClient
-from tests.transports import response_of
+from tests.support.est_client import ESTClient
+from tests.support.transports import response_of
 
 IS_POSTGRESQL = connection.vendor == "postgresql"
 

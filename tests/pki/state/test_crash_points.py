@@ -18,12 +18,12 @@ from estserver.enrollment.hooks import load_hook
 from estserver.models import PendingHook
 from pki.models import IssuedCertificate
 from pki.record.intents import settle_intents
-from tests.builders import make_csr, make_key
 from tests.pki.state import faults
 from tests.pki.state.child import child_process
 from tests.pki.state.faults import POINTS, Crash, losable_database, trap
 from tests.pki.state.invariants import check_invariants, check_on_record, check_signed
-from tests.transports import response_of
+from tests.support.builders import make_csr, make_key
+from tests.support.transports import response_of
 
 State = IssuedCertificate.State
 NO_AGE = timedelta()

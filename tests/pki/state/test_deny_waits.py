@@ -13,12 +13,12 @@ from pki.csr.public_keys import public_key_sha256
 from pki.denylist.entries import deny
 from pki.models import IssuedCertificate
 from pki.revocation.revoke import revoke_certificate
-from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
 from tests.pki.state.door import at_once
 from tests.pki.state.faults import trap
 from tests.pki.state.invariants import check_invariants
 from tests.pki.state.test_races import issued_serials
+from tests.support.builders import make_csr, make_key
 
 NAME, KEY = "sensor-1", 1
 HELD = 0.4  # seconds; a deny that doesn't wait is through long before

@@ -14,10 +14,10 @@ from pki.exceptions import Busy
 from pki.models import AuditEvent, DenylistEntry, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
-from tests.builders import make_csr
 from tests.conftest import TESTER
 from tests.pki.state.door import IS_POSTGRESQL
 from tests.pki.state.invariants import check_invariants, check_signed
+from tests.support.builders import make_csr
 
 State = IssuedCertificate.State
 

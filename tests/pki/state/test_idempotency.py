@@ -12,11 +12,11 @@ from pki.models import IssuedCertificate
 from pki.record.audit_trail import Actor
 from pki.record.intents import settle_intents
 from pki.revocation.revoke import revoke_certificate
-from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
 from tests.pki.state.door import at_once
 from tests.pki.state.invariants import check_invariants, check_on_record, check_signed
 from tests.pki.state.signers import unavailable
+from tests.support.builders import make_csr, make_key
 
 State = IssuedCertificate.State
 

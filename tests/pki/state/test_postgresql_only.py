@@ -8,10 +8,10 @@ from time import sleep
 import pytest
 from django.db import close_old_connections, connection
 
-from tests.builders import make_csr, make_key
 from tests.pki.state.door import at_once
 from tests.pki.state.invariants import check_invariants, check_on_record, check_signed
-from tests.postgresql import DIRECTORY_VARIABLE, PostgreSQLServer
+from tests.support.builders import make_csr, make_key
+from tests.support.postgresql import DIRECTORY_VARIABLE, PostgreSQLServer
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from pki.models import CertificateAuthority, CertificateProfile, IssuedCertifica
 from pki.record.profile_versions import change_profile
 from pki.record.transactions import in_write_transaction
 from pki.revocation.revoke import revoke_certificate
-from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
 from tests.pki.state.door import IS_POSTGRESQL, Crew, at_once, until_answered
 from tests.pki.state.invariants import check_invariants, check_on_record
 from tests.pki.state.test_idempotency import other_device  # noqa: F401  # a fixture
+from tests.support.builders import make_csr, make_key
 
 State = IssuedCertificate.State
 ROUNDS = int(os.environ.get("EST_RACE_ROUNDS") or (300 if IS_POSTGRESQL else 150))

@@ -10,11 +10,11 @@ from pki.models import CertificateAuthority, CertificateProfile, IssuedCertifica
 from pki.record.profile_versions import change_profile
 from pki.record.transactions import in_write_transaction
 from pki.revocation.revoke import revoke_certificate
-from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
-from tests.est_client import _response
 from tests.pki.state.child import child_process
 from tests.pki.state.invariants import check_invariants
+from tests.support.builders import make_csr, make_key
+from tests.support.est_client import _response
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from pki.denylist.entries import allow, deny
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.record.intents import settle_intents
 from pki.revocation.revoke import revoke_certificate
-from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
 from tests.pki.state.invariants import check_invariants, check_on_record, check_signed
 from tests.pki.state.model import Model, Row
 from tests.pki.state.signers import TestSigner, unavailable
 from tests.pki.state.test_idempotency import other_device  # noqa: F401  # a fixture
+from tests.support.builders import make_csr, make_key
 
 EXAMPLES = int(os.environ.get("EST_STATE_EXAMPLES") or 25)
 STEPS = int(os.environ.get("EST_STATE_STEPS") or 25)

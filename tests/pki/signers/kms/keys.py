@@ -8,8 +8,8 @@ from pki.aws.clients import Place
 from pki.models import CertificateAuthority
 from pki.record.snapshot import current
 from pki.signers.kms.signer import KMSSigner
-from tests.builders import make_ca
 from tests.conftest import TESTER
+from tests.support.builders import make_ca
 
 Purpose = CertificateAuthority.Purpose
 DAY = datetime.timedelta(days=1)

@@ -12,10 +12,10 @@ from pki.aws import clients as aws
 from pki.models import CertificateAuthority
 from pki.operators.errors import OperatorError
 from pki.revocation.crl import make_crl
-from tests.aws_faults import aws_calls
-from tests.builders import make_ca
 from tests.conftest import TESTER
 from tests.pki.signers.kms.keys import Purpose, create, import_, make_kms_key, self_signed_by
+from tests.support.aws_faults import aws_calls
+from tests.support.builders import make_ca
 
 # A key that was in KMS before
 

@@ -28,10 +28,10 @@ from pki.models import AuditEvent
 from pki.signers import authority_key
 from pki.signers.kms.keys import KMSKey, private_key_in_kms
 from pki.signers.kms.signer import KEY_SPECS, KMSSigner
-from tests.aws_faults import Fault, aws_calls, failing
-from tests.builders import make_csr, make_key
 from tests.conftest import TESTER
 from tests.pki.signers.kms.keys import ARN, DAY, Purpose, create
+from tests.support.aws_faults import Fault, aws_calls, failing
+from tests.support.builders import make_csr, make_key
 
 
 def key_in_kms(algorithm="ec-p256"):

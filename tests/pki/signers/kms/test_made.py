@@ -19,10 +19,7 @@ from pki.record.snapshot import current
 from pki.revocation.crl import make_crl
 from pki.signers import get_signer
 from pki.signers.kms.signer import KEY_SPECS, KMSSigner
-from tests.aws_faults import Fault, aws_calls, failing
-from tests.builders import make_csr
 from tests.conftest import TESTER
-from tests.openssl import verifies
 from tests.pki.signers.kms.keys import (
     ARN,
     DAY,
@@ -33,6 +30,9 @@ from tests.pki.signers.kms.keys import (
     issuer_of,
     make_kms_key,
 )
+from tests.support.aws_faults import Fault, aws_calls, failing
+from tests.support.builders import make_csr
+from tests.support.openssl import verifies
 
 # Made in KMS
 

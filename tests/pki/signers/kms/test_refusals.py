@@ -9,8 +9,8 @@ from pki.exceptions import SignerUnavailable
 from pki.operators.errors import RemoteFailure
 from pki.revocation.crl import make_crl
 from pki.signers import get_signer
-from tests.aws_faults import Fault, Refusal, failing
 from tests.pki.signers.kms.keys import create, issuer_of
+from tests.support.aws_faults import Fault, Refusal, failing
 
 
 def test_an_operator_reads_call_code_and_advice(configure):

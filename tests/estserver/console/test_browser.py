@@ -1,0 +1,48 @@
+"""The web admin in a real browser: what the policy forbids shows up here, and only here."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.estserver.console.test_pages import alice, furnished, html, pages
+from tests.support.chromium import chromium
+
+__all__ = ["alice", "chromium", "furnished", "pages"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def shots():
+    """Where screenshots go, for whoever wants to look: EST_SCREENSHOTS."""
+    directory = os.environ.get("EST_SCREENSHOTS")
+    if directory:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+    return Path(directory) if directory else None
+
+
+def one_of_each(addresses):
+    """The first address of each shape: other rows' pages are made by the same templates."""
+    by_shape = {}
+    for address in sorted(addresses):
+        by_shape.setdefault(re.sub(r"[0-9a-f-]{36}|=.*", "*", address), address)
+    return by_shape.values()
+
+
+def test_T05_a_browser_has_nothing_to_report_on_any_kind_of_page(
+    chromium, live_server, alice, pages, shots
+):
+    chromium.set_cookie(live_server.url, "sessionid", alice.cookies["sessionid"].value)
+    titles = {}
+    for address in one_of_each(html(pages)):
+        chromium.open(live_server.url + address)
+        titles[address] = chromium.run("document.title")
+        if shots:
+            name = "".join(one if one.isalnum() else "_" for one in address).strip("_")
+            chromium.screenshot(shots / f"{name[:120]}.png")
+
+    assert chromium.complaints == []
+    assert len(titles) > 50
+    assert not [address for address, title in titles.items() if "Log in" in title]

@@ -1,0 +1,176 @@
+"""The rights of the person who deploys: every call that is made is among them."""
+
+import ast
+import io
+import json
+import re
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import botocore.session
+import pytest
+import zappa.core
+from botocore import xform_name
+from django.core.management import call_command
+
+from estserver import deploy
+from estserver.deploy.rights.deployer import (
+    MANAGED_POLICY_CHARACTERS,
+    deployer_policies,
+    remover_policies,
+)
+from tests.estserver.deploy.account import CONFIG
+
+# Where an action has another name than the call. API Gateway's actions are HTTP's methods.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+RENAMED = {
+    "iot:ListPrincipalThingsV2": "iot:ListPrincipalThings",
+    "lambda:Invoke": "lambda:InvokeFunction",
+    "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+}
+REGISTRATION_POLICY = "arn:aws:iam::aws:policy/service-role/AWSIoTThingsRegistration"
+FREE = {"sts:GetCallerIdentity"}  # everybody may ask who they are
+
+NOT_OUR_WAY = re.compile(
+    # Zappa's code for what zappa_settings.json doesn't ask for: API keys, aliases, domains.
+    "api_key|base_path_mapping|domain_name|alias|provisioned|function_url_config$|import_certificate"
+)
+
+
+def steps_calls():
+    """Each service and operation that our code names, one after the other."""
+    session = botocore.session.get_session()
+    services = {*session.get_available_services()}
+    found = set()
+    for path in Path(deploy.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
+            for service, operation in pairwise(map(str, texts)):
+                if service in services and re.fullmatch(r"[A-Z]\w+", operation):
+                    found.add(f"{service}:{operation}")
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if name in ("put", "_setting") and path.name == "buckets.py":
+                found.add(f"s3:{texts[0]}")
+            if name == "_call" and path.name == "roles.py":
+                found.add(f"iam:{texts[0]}")
+    return found
+
+
+def zappas_calls():
+    """The calls in Zappa's code to the services that it needs for us."""
+    clients = {
+        "lambda_client": "lambda",
+        "apigateway_client": "apigateway",
+        "cf_client": "cloudformation",
+        "events_client": "events",
+    }
+    source = Path(zappa.core.__file__).read_text(encoding="utf-8")
+    found = set()
+    for attribute, service in clients.items():
+        model = botocore.session.get_session().get_service_model(service)
+        spelled = {xform_name(name): name for name in model.operation_names}
+        for method in re.findall(rf"self\.{attribute}\.(\w+)\(", source):
+            if method in spelled and not NOT_OUR_WAY.search(method):
+                found.add(f"{service}:{spelled[method]}")
+    return found
+
+
+def action_of(call):
+    """The IAM action that a call needs."""
+    service, operation = call.split(":")
+    if service == "apigateway":
+        model = botocore.session.get_session().get_service_model(service)
+        return f"apigateway:{model.operation_model(operation).http['method']}"
+    return RENAMED.get(call, call)
+
+
+def allowed(configured):
+    return may(deployer_policies(configured())) | may(remover_policies(configured()))
+
+
+def may(policies):
+    return {action for policy in policies.values() for action in actions(policy)}
+
+
+def statements_of(policies):
+    return [statement for policy in policies.values() for statement in policy["Statement"]]
+
+
+def actions(policy):
+    return {action for statement in policy["Statement"] for action in statement["Action"]}
+
+
+@pytest.mark.parametrize("calls", [steps_calls, zappas_calls])
+def test_every_call_that_deploying_makes_is_allowed(configured, calls):
+    made = calls() - FREE
+    assert len(made) > 20
+
+    assert {call for call in made if action_of(call) not in allowed(configured)} == set()
+
+
+def test_no_action_has_a_wildcard_and_only_our_roles_are_handed_out(configured):
+    deployment = configured()
+    statements = {each["Sid"]: each for each in statements_of(deployer_policies(deployment))}
+
+    assert not [a for a in allowed(configured) if "*" in a]
+    assert "iam:CreatePolicy" not in allowed(configured)
+    passing = statements["HandOutRoles"]
+    assert [arn.rpartition("/")[2] for arn in passing["Resource"]] == [
+        deployment.role("est"),
+        deployment.role("admin"),
+        deployment.gateway_log_role,
+    ]
+    assert "lambda.amazonaws.com" in passing["Condition"]["StringEquals"]["iam:PassedToService"]
+
+
+def test_a_policy_of_awss_is_attached_to_aws_iots_role_only_and_only_the_one_it_needs(configured):
+    statements = statements_of(deployer_policies(configured()))
+
+    [attaching] = [s for s in statements if "iam:AttachRolePolicy" in s["Action"]]
+    assert attaching["Action"] == ["iam:AttachRolePolicy"]
+    assert attaching["Resource"].endswith(":role/ESTServerDeviceProvisioningRole")
+    assert attaching["Condition"] == {"ArnEquals": {"iam:PolicyARN": REGISTRATION_POLICY}}
+
+
+def test_whoever_deploys_may_not_remove(configured):
+    removing = {"DeleteBucket", "DeleteRole", "DeleteFunction", "DeleteStack", "DeleteSecret"}
+
+    operations = {action.partition(":")[2] for action in may(deployer_policies(configured()))}
+
+    assert operations.isdisjoint({*removing, "ScheduleKeyDeletion", "DeleteObjectVersion"})
+
+
+@pytest.mark.parametrize("policies", [deployer_policies, remover_policies])
+def test_each_fits_into_a_managed_policy_whatever_the_names(configured, policies):
+    longest = CONFIG.replace("DeploymentOptions:", f"DeploymentOptions:\n  projectName: {'p' * 30}")
+    deployment = replace(configured(longest), region="us-gov-northwest-1", partition="aws-us-gov")
+
+    for policy in policies(deployment).values():
+        text = json.dumps(policy, separators=(",", ":"))
+        assert len(text) <= MANAGED_POLICY_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("command", "policies"), [("aws_deploy", deployer_policies), ("aws_destroy", remover_policies)]
+)
+def test_permissions_are_printed_for_whoever_hands_them_out(
+    configured, aws_cloud, command, policies
+):
+    deployment = configured()
+    printed = io.StringIO()
+
+    call_command(command, "--permissions", stdout=printed)
+
+    assert json.loads(printed.getvalue()) == policies(deployment)

@@ -1,0 +1,201 @@
+"""The rights of the functions: as reviewed, letter by letter, and without wildcards."""
+
+import json
+
+import pytest
+
+from estserver.config import database
+from estserver.deploy.rights.functions import FUNCTION_TRUST, function_policy, gateway_log_policy
+from tests.estserver.deploy.account import ACCOUNT, ACM, DOMAIN, golden
+
+KMS_KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1"
+REGISTERING = f"""
+Properties:
+  apiCustomDomainName: {DOMAIN}
+  apiCertificateArn: {ACM}/est
+  iotProvisioning: register
+  deviceCaSigner: kms
+  signers:
+    kms: {{BACKEND: pki.signers.kms.KMSSigner}}
+"""
+JITP = f"""
+Properties:
+  apiCustomDomainName: {DOMAIN}
+  apiCertificateArn: {ACM}/est
+  iotProvisioning: jitp
+  deviceCaSigner: secretsmanager
+  signers:
+    secretsmanager: {{BACKEND: pki.signers.secretsmanager.SecretsManagerSigner}}
+"""
+PRIVATE_CA = f"""
+Properties:
+  deviceCaSigner: privateca
+  signers:
+    privateca:
+      BACKEND: pki.signers.privateca.PrivateCASigner
+      OPTIONS: {{arn: "arn:aws:acm-pca:eu-central-1:{ACCOUNT}:certificate-authority/1"}}
+  iotTargets:
+    - {{name: us, region: us-east-1, roleArn: "arn:aws:iam::210987654321:role/est"}}
+DeploymentOptions:
+  vpcSubnetIds: [subnet-01234567]
+  vpcSecurityGroupIds: [sg-01234567]
+"""
+MODES = {"register-kms": REGISTERING, "jitp-secretsmanager": JITP, "none-privateca": PRIVATE_CA}
+
+
+@pytest.mark.parametrize("stage", ["est", "admin"])
+@pytest.mark.parametrize("mode", ["register-kms", "jitp-secretsmanager"])
+def test_rights_are_the_reviewed_ones(configured, mode, stage):
+    """To review a change: tests/estserver/deploy/golden/, and say in the commit why."""
+    assert function_policy(configured(MODES[mode]), stage) == golden(f"{stage}-{mode}.json")
+
+
+def statements_of(configured, mode, stage):
+    return function_policy(configured(MODES[mode]), stage)["Statement"]
+
+
+@pytest.mark.parametrize("stage", ["est", "admin"])
+@pytest.mark.parametrize("mode", list(MODES))
+def test_T25_no_action_has_a_wildcard(configured, mode, stage):
+    statements = statements_of(configured, mode, stage)
+    statements += gateway_log_policy()["Statement"]
+
+    for statement in statements:
+        assert statement["Effect"] == "Allow"
+        assert not [action for action in statement["Action"] if "*" in action]
+        assert "NotAction" not in statement
+
+
+@pytest.mark.parametrize("mode", list(MODES))
+def test_T25_the_device_side_may_change_no_rights(configured, mode):
+    actions = {a for s in statements_of(configured, mode, "est") for a in s["Action"]}
+
+    assert not [a for a in actions if a.startswith(("iam:", "s3:", "apigateway:"))]
+    assert not [a for a in actions if "Policy" in a and a != "iot:AttachPolicy"]
+    assert "secretsmanager:PutSecretValue" not in actions
+
+
+def test_T25_the_people_side_passes_one_role_only(configured):
+    passing = [
+        s
+        for s in statements_of(configured, "jitp-secretsmanager", "admin")
+        if "iam:PassRole" in s["Action"]
+    ]
+
+    role = f"arn:aws:iam::{ACCOUNT}:role/ESTServerDeviceProvisioningRole"
+    assert [s["Resource"] for s in passing] == [role]
+
+
+def test_without_things_the_device_side_has_nothing_to_do_with_iot(configured):
+    text = JITP.replace("iotProvisioning: jitp", "iotProvisioning: none")
+    statements = function_policy(configured(text), "est")["Statement"]
+
+    assert not [a for s in statements for a in s["Action"] if a.startswith("iot:")]
+
+
+def test_T25_with_jitp_the_device_side_renews_and_makes_no_things(configured):
+    iot = {
+        action
+        for statement in statements_of(configured, "jitp-secretsmanager", "est")
+        for action in statement["Action"]
+        if action.startswith("iot:")
+    }
+
+    assert "iot:RegisterCertificate" in iot
+    assert not iot & {"iot:CreateThing", "iot:UpdateCertificate", "iot:DeleteCertificate"}
+
+
+def test_a_key_is_named_or_carries_our_tag(configured):
+    tagged = statements_of(configured, "register-kms", "est")
+    named = statements_of(configured, "none-privateca", "est")
+
+    [signing] = [s for s in tagged if "kms:Sign" in s["Action"]]
+    assert signing["Condition"] == {
+        "StringEquals": {"aws:ResourceTag/est-server:made-by": "est-server"}
+    }
+    [issuing] = [s for s in named if "acm-pca:IssueCertificate" in s["Action"]]
+    assert issuing["Resource"] == [
+        f"arn:aws:acm-pca:eu-central-1:{ACCOUNT}:certificate-authority/1"
+    ]
+
+
+def test_a_key_that_the_signer_names_by_alias_is_the_only_one(configured):
+    text = REGISTERING.replace("KMSSigner}", "KMSSigner, OPTIONS: {key: alias/company-ca}}")
+
+    statements = function_policy(configured(text), "admin")["Statement"]
+
+    [signing] = [s for s in statements if "kms:Sign" in s["Action"]]
+    assert signing["Condition"] == {
+        "ForAnyValue:StringEquals": {"kms:ResourceAliases": ["alias/company-ca"]}
+    }
+    assert not [s for s in statements if "kms:CreateKey" in s["Action"]]
+
+
+def test_a_signer_in_another_account_is_reached_through_its_role_only(configured):
+    role = "arn:aws:iam::210987654321:role/ca"
+    text = REGISTERING.replace("KMSSigner}", f'KMSSigner, OPTIONS: {{roleArn: "{role}"}}}}')
+
+    statements = function_policy(configured(text), "est")["Statement"]
+
+    assert not [s for s in statements if "kms:Sign" in s["Action"]]
+    [reaching] = [s for s in statements if "sts:AssumeRole" in s["Action"]]
+    assert reaching["Resource"] == [role]
+
+
+def test_other_accounts_are_reached_through_the_roles_that_are_named(configured):
+    statements = statements_of(configured, "none-privateca", "admin")
+
+    [reaching] = [s for s in statements if "sts:AssumeRole" in s["Action"]]
+    assert reaching["Resource"] == ["arn:aws:iam::210987654321:role/est"]
+
+
+def test_only_lambda_and_api_gateway_may_take_the_role():
+    [statement] = FUNCTION_TRUST["Statement"]
+
+    assert statement["Principal"] == {
+        "Service": ["apigateway.amazonaws.com", "lambda.amazonaws.com"]
+    }
+
+
+@pytest.mark.parametrize("stage", ["est", "admin"])
+@pytest.mark.parametrize("mode", list(MODES))
+def test_rights_fit_into_an_inline_policy(configured, mode, stage):
+    document = json.dumps(function_policy(configured(MODES[mode]), stage), separators=(",", ":"))
+
+    assert len(document) < 10_240  # IAM's limit, white space not counted
+
+
+def test_both_sides_read_the_databases_secret_by_name_or_arn(configured):
+    arn = f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:rds!cluster-1-AbCdEf"
+    wanted = {
+        "est/db": f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:est/db-??????",
+        arn: arn,
+    }
+    for name, resource in wanted.items():
+        deployment = configured(f"Properties: {{databaseSecretName: '{name}'}}")
+        for stage in ("est", "admin"):
+            (reading,) = (
+                statement
+                for statement in function_policy(deployment, stage)["Statement"]
+                if statement["Sid"] == "ReadSecrets"
+            )
+            assert resource in reading["Resource"]
+
+
+def test_only_the_people_side_reads_the_key_of_its_sessions(configured):
+    readers = {
+        stage: "secret:est/secret-key-" in str(function_policy(configured(JITP), stage))
+        for stage in ("est", "admin")
+    }
+
+    assert readers == {"est": False, "admin": True}
+
+
+def test_aurora_dsql_is_connected_to_as_the_urls_user(configured, monkeypatch):
+    monkeypatch.setattr(database, "DSQL_BACKEND", "json")  # stands for the adapter
+    for user, action in {"admin": "dsql:DbConnectAdmin", "est": "dsql:DbConnect"}.items():
+        url = f"dsql://{user}@abc.dsql.eu-central-1.on.aws/postgres"
+        policy = function_policy(configured(f"Properties: {{databaseUrl: '{url}'}}"), "est")
+        (connecting,) = (one for one in policy["Statement"] if one["Sid"] == "ConnectToDatabase")
+        assert connecting["Action"] == [action]
+        assert connecting["Resource"] == f"arn:aws:dsql:eu-central-1:{ACCOUNT}:cluster/abc"

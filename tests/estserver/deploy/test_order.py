@@ -1,0 +1,165 @@
+"""Which stage comes first, what is missing then, and what runs inside the admin's function."""
+
+import pytest
+
+from estserver.deploy import deploy, first_setup
+from estserver.deploy.engine.calls import ask
+from estserver.deploy.engine.steps import intentions
+from estserver.deploy.lambda_signers import defaulted_signers, for_lambda
+from estserver.deploy.resources.function_environment import FunctionEnvironment
+from estserver.deploy.truststore.pushes import active_version
+from estserver.deploy.truststore.record import last_activated, pushes_here
+from pki.aws import clients as aws
+from pki.operators.errors import OperatorError
+from tests.estserver.deploy.account import CONFIG, DOMAIN, zappa_deploy
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+QUIET = CONFIG.replace("DeploymentOptions:", "  iotProvisioning: none\nDeploymentOptions:").replace(
+    "  tags:", "  configureJITP: false\n  tags:"
+)
+
+
+@pytest.fixture
+def prepared(aws_cloud, configured, installation, said, clock):
+    """Ready for Zappa; the admin's function will find CAs in its database."""
+    deployment = configured(QUIET)
+    deploy.prepare(say=said, clock=clock)
+    return deployment
+
+
+def domains():
+    return [d["domainName"] for d in aws.client("apigateway").get_domain_names().get("items", [])]
+
+
+def test_est_first_is_guarded_and_waits_for_the_admin(prepared, said, clock):
+    api_id = zappa_deploy(prepared, "est")
+    deploy.finish("est", say=said, clock=clock)
+
+    api = aws.client("apigateway").get_rest_api(restApiId=api_id)
+    assert api["disableExecuteApiEndpoint"] is True
+    assert domains() == []
+    assert said.lines[-1] == (
+        "what is missing: est has no domain before there is a client CA; zappa deploy admin "
+        "makes it, and then finishes est"
+    )
+
+    zappa_deploy(prepared, "admin")
+    deploy.finish("admin", say=said, clock=clock)
+
+    assert DOMAIN in domains()
+    assert last_activated(pushes_here(prepared)).version_id == active_version(prepared)
+    assert deploy.finish("est", say=said, clock=clock).changed == ()
+    assert deploy.finish("admin", say=said, clock=clock).changed == ()
+
+
+def test_a_dry_run_names_the_commands_and_runs_none(prepared, said, clock):
+    zappa_deploy(prepared, "admin")
+
+    deploy.finish("admin", say=said, is_dry_run=True, clock=clock)
+
+    assert "in the admin's function: migrate --no-input" in said.lines
+    assert "in the admin's function: bootstrap_cas" in said.lines
+    assert "what is missing: the devices' side; zappa deploy est" in said.lines
+    assert domains() == []
+
+
+@pytest.mark.parametrize(
+    ("jitp", "provisioning", "names"),
+    [
+        ("true", "jitp", ["sync_policy", "sync_template", "register_ca"]),
+        ("false", "register", ["sync_policy", "register_ca"]),
+        ("false", "none", []),
+    ],
+)
+def test_aws_iot_is_set_up_as_far_as_it_is_wanted(configured, jitp, provisioning, names):
+    text = QUIET.replace("configureJITP: false", f"configureJITP: {jitp}").replace(
+        "iotProvisioning: none", f"iotProvisioning: {provisioning}"
+    )
+
+    commands = first_setup.commands(configured(text).config)
+
+    assert [command[0] for command in commands] == ["migrate", "bootstrap_cas", *names]
+
+
+# The functions' environment
+
+
+def environment(stage):
+    found = ask("lambda", "GetFunctionConfiguration", FunctionName=f"est-server-{stage}")
+    return found["Environment"]["Variables"]
+
+
+def test_a_function_keeps_the_environment_that_it_has(deployment, live, bring):
+    live(deployment, "est")
+    before = environment("est")
+
+    assert bring(FunctionEnvironment(deployment, "est")) == []
+    assert environment("est") == before
+
+
+def test_a_function_whose_database_is_in_a_secret_is_told_nothing(
+    aws_cloud, configured, live, bring
+):
+    text = CONFIG.replace("Properties:", 'Properties:\n  databaseSecretName: "est/database"')
+    deployment = configured(text)
+    live(deployment, "admin")
+    aws.client("lambda").update_function_configuration(
+        FunctionName="est-server-admin", Environment={"Variables": {}}
+    )
+
+    assert bring(FunctionEnvironment(deployment, "admin")) == []
+
+
+def test_a_databases_url_with_a_password_is_handed_over_and_never_shown(
+    aws_cloud, configured, live, bring
+):
+    url = "postgresql://est:swordfish@other/est"
+    deployment = configured(CONFIG.replace("Properties:", f'Properties:\n  databaseUrl: "{url}"'))
+    live(deployment, "admin")
+
+    [intended] = intentions([FunctionEnvironment(deployment, "admin")])
+    bring(FunctionEnvironment(deployment, "admin"))
+
+    assert environment("admin")["DATABASE_URL"] == url
+    assert "swordfish" not in str(intended.calls[0])
+
+
+def test_a_function_without_a_database_is_refused_in_a_sentence(deployment, live, bring):
+    live(deployment, "admin")
+    aws.client("lambda").update_function_configuration(
+        FunctionName="est-server-admin", Environment={"Variables": {}}
+    )
+
+    with pytest.raises(OperatorError, match="admin has no database: set databaseSecretName"):
+        bring(FunctionEnvironment(deployment, "admin"))
+
+
+# Who signs on Lambda
+
+
+def test_cas_without_a_signer_are_kept_in_secrets_manager(configured):
+    config = configured("Properties: {}").config
+
+    properties = for_lambda(config).properties
+
+    assert defaulted_signers(config) == ("deviceCaSigner", "clientCaSigner")
+    assert properties.device_ca_signer == properties.client_ca_signer == "secretsmanager"
+    assert properties.signers["secretsmanager"].options == {"kmsKeyId": "alias/est-server-secrets"}
+    assert for_lambda(for_lambda(config)) == for_lambda(config)
+
+
+def test_a_signer_that_is_named_stays(configured):
+    text = "Properties: {deviceCaSigner: kms, clientCaSigner: keyfile}"
+    config = configured(text).config
+
+    assert for_lambda(config) == config
+    assert defaulted_signers(config) == ()
+
+
+def test_signers_of_yours_keep_their_options(configured):
+    backend = "pki.signers.secretsmanager.SecretsManagerSigner"
+    yours = f"{{BACKEND: {backend}, OPTIONS: {{region: eu-west-3}}}}"
+    config = configured(f"Properties:\n  signers:\n    secretsmanager: {yours}\n").config
+
+    assert for_lambda(config).properties.signers == config.properties.signers

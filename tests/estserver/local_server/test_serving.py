@@ -1,0 +1,408 @@
+"""The local server behind a real gunicorn, and two doors that stop together."""
+
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import textwrap
+import time
+
+import pytest
+
+from bench import load
+from estserver.local_server.supervisor import Door, PortUnavailable, supervise
+from tests.support.fleet import VERSIONS, Fleet
+
+APPLICATION = """
+    import time
+    from estserver.local_server.tls import peer_chain
+
+    def application(environ, start_response):
+        path, connection = environ["PATH_INFO"], environ["gunicorn.socket"]
+        if path == "/fail":
+            raise RuntimeError("a secret")
+        if path == "/slow":
+            time.sleep(1)
+        if path != "/unread":
+            environ["wsgi.input"].read()
+        body = {
+            "/chain": b"".join(peer_chain(connection)),
+            "/large": b"x" * 300_000,
+        }.get(path, (peer_chain(connection) or (b"nobody",))[0])
+        headers = [("Content-Type", "application/pkcs7-mime; smime-type=certs-only")]
+        if path != "/chunked":
+            headers.append(("Content-Length", str(len(body))))
+        start_response("200 OK", headers)
+        return [body[:3], body[3:]]
+
+    class Truststore:
+        def version(self):
+            return "1"
+
+        def pem(self):
+            return TRUSTSTORE
+"""
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory):
+    return Fleet(tmp_path_factory.mktemp("fleet"))
+
+
+@pytest.fixture(scope="module")
+def dummy(fleet):
+    """A module with an application and a truststore, and settings that point at it."""
+    directory = fleet.directory / "modules"
+    directory.mkdir()
+    source = textwrap.dedent(APPLICATION) + f"\nTRUSTSTORE = {fleet.root.pem!r}\n"
+    (directory / "dummy_application.py").write_text(source)
+    (directory / "dummy_settings.py").write_text(
+        f"from pathlib import Path\nEST_DATA_DIR = Path({str(fleet.server.ca.parent)!r})\n"
+        "EST_TRUSTSTORE = 'dummy_application.Truststore'\nSECRET_KEY = 'x'\n"
+    )
+    patch = pytest.MonkeyPatch()
+    patch.setenv("PYTHONPATH", str(directory))
+    yield directory
+    patch.undo()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def device_door(*options):
+    return Door(
+        name="EST server",
+        application="dummy_application:application",
+        django_settings="dummy_settings",
+        gunicorn_settings="estserver.serving.gunicorn_est",
+        host="127.0.0.1",
+        port=free_port(),
+        options=("--workers=1", *options),
+    )
+
+
+class Server:
+    """A running gunicorn, and a client for it."""
+
+    def __init__(self, fleet, door, log):
+        self.fleet, self.door, self.log = fleet, door, log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                door.command(), env=door.environment(), stderr=output, stdout=output
+            )
+        for _ in range(200):
+            if door.is_listening():
+                return
+            time.sleep(0.05)
+        pytest.fail(log.read_text())
+
+    def connect(self, party=None, *chain, version=None):
+        raw = socket.create_connection((self.door.host, self.door.port), timeout=10)
+        context = self.fleet.client_context(party, *chain, version=version)
+        try:
+            return context.wrap_socket(raw, server_hostname="localhost")
+        except BaseException:
+            raw.close()
+            raise
+
+    def ask(self, request, *who, **how):
+        with self.connect(*who, **how) as connection:
+            connection.sendall(request)
+            return read_reply(connection)
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(timeout=20)
+
+
+def get(path, *headers):
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *headers, "", ""]).encode()
+
+
+def read_reply(connection):
+    """Status, head and body of one reply, which must have a Content-Length."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += (chunk := connection.recv(65536))
+        assert chunk, data
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    while len(body) < length:
+        body += (chunk := connection.recv(65536))
+        assert chunk
+    return int(head[9:12]), head.decode(), body
+
+
+@pytest.fixture(scope="module")
+def server(fleet, dummy):
+    server = Server(fleet, device_door("--threads=4"), fleet.directory / "server.log")
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    "worker", ["sync", "gthread", "estserver.local_server.worker.DeviceWorker"]
+)
+def test_application_sees_the_client_certificate_in_each_worker(fleet, dummy, tmp_path, worker):
+    # gunicorn takes a later setting over an earlier one, so the worker can be chosen like this.
+    door = device_door(f"--worker-class={worker}", "--threads=2")
+    if worker == "sync":
+        door = device_door("--worker-class=sync", "--threads=1")
+    server = Server(fleet, door, tmp_path / "log")
+    try:
+        reply = server.ask(get("/"), fleet.device, fleet.intermediate)
+    finally:
+        server.stop()
+
+    assert reply[2] == fleet.device.der
+
+
+def test_application_sees_the_verified_chain(server, fleet):
+    _, _, body = server.ask(get("/chain"), fleet.device, fleet.intermediate)
+
+    assert body == fleet.device.der + fleet.intermediate.der + fleet.root.der
+
+
+def test_W17_application_is_reached_without_a_client_certificate(server):
+    assert server.ask(get("/"))[2] == b"nobody"
+
+
+@pytest.mark.parametrize(
+    ("who", "why"), [("stranger", "self-signed|issuer certificate"), ("expired", "has expired")]
+)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_refused_client_gets_an_alert_and_the_log_one_line(server, fleet, who, why, version):
+    before = server.log.read_text()
+
+    with pytest.raises(ssl.SSLError, match="alert"):
+        server.ask(get("/"), getattr(fleet, who), fleet.intermediate, version=version)
+
+    lines = wait_for_log(server, before)
+    assert len(lines) == 1
+    assert "127.0.0.1: client certificate refused: " in lines[0]
+
+
+def wait_for_log(server, before):
+    for _ in range(100):
+        if server.log.read_text() != before:
+            break
+        time.sleep(0.02)
+    return server.log.read_text().removeprefix(before).splitlines()
+
+
+def test_clients_that_leave_early_leave_no_trace_in_the_log(server, fleet):
+    before = server.log.read_text()
+
+    with socket.create_connection((server.door.host, server.door.port)) as raw:
+        raw.sendall(b"GET / HTTP/1.1\r\n\r\n")  # no TLS
+    with server.connect(fleet.device, fleet.intermediate):
+        pass  # no request
+    with server.connect(fleet.device, fleet.intermediate) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\nhalf")
+    assert server.ask(get("/"))[0] == 200
+
+    time.sleep(0.2)  # for lines that come late
+    assert server.log.read_text() == before
+
+
+def test_application_never_takes_half_a_body_for_the_whole(server):
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n"
+    with server.connect() as connection:
+        connection.sendall(head + b"half")
+
+        with pytest.raises(ssl.SSLEOFError):  # hung up; after a reply it would be another error
+            connection.unwrap()  # the client's close_notify: it has nothing more to say
+
+
+def test_second_request_may_use_the_same_connection(server):
+    with server.connect() as connection:
+        for _ in range(2):
+            connection.sendall(get("/"))
+            status, head, body = read_reply(connection)
+            assert (status, body) == (200, b"nobody")
+            assert "Connection: keep-alive" in head
+
+
+def test_pipelined_requests_are_both_answered(server):
+    with server.connect() as connection:
+        connection.sendall(get("/") + get("/", "Connection: close"))
+        data = b""
+        while chunk := connection.recv(65536):
+            data += chunk
+
+    assert data.count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_kept_connections_never_take_all_threads(server):
+    held = [server.connect() for _ in range(4)]
+    answers = []
+    try:
+        for connection in held:
+            connection.sendall(get("/"))
+            answers.append("Connection: keep-alive" in read_reply(connection)[1])
+    finally:
+        for connection in held:
+            connection.close()
+
+    assert sorted(answers) == [False, False, True, True]
+
+
+def test_slow_handshakes_do_not_block_others(server, fleet):
+    idle = [socket.create_connection((server.door.host, server.door.port)) for _ in range(10)]
+    for raw in idle[:3]:
+        raw.sendall(b"\x16\x03\x01")  # the first bytes of a ClientHello, and no more
+    try:
+        assert server.ask(get("/"), fleet.device, fleet.intermediate)[0] == 200
+    finally:
+        for raw in idle:
+            raw.close()
+
+
+def test_reply_is_one_tls_record(server):
+    with server.connect(version=ssl.TLSVersion.TLSv1_3) as connection:
+        connection.sendall(get("/"))
+        first = connection.recv(65536)  # OpenSSL hands over one record at a time
+
+    assert first.endswith(b"nobody")
+
+
+def test_W52_head_is_small_and_names_no_version(server):
+    _, head, _ = server.ask(get("/"))
+
+    assert len(head) < 512
+    assert "gunicorn" not in head.lower()
+
+
+def test_large_reply_arrives_whole(server):
+    assert server.ask(get("/large"))[2] == b"x" * 300_000
+
+
+def test_reply_of_unknown_length_is_chunked(server):
+    with server.connect() as connection:
+        connection.sendall(get("/chunked", "Connection: close"))
+        data = b""
+        while chunk := connection.recv(65536):
+            data += chunk
+
+    assert data.endswith(b"\r\n\r\n3\r\nnob\r\n3\r\nody\r\n0\r\n\r\n")
+
+
+def test_client_that_sends_what_nobody_reads_still_sees_the_reply(server):
+    head = "POST /unread HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 40000"
+    with server.connect() as connection:
+        connection.sendall(f"{head}\r\n\r\n".encode())
+        for _ in range(40):
+            connection.sendall(b"x" * 1000)
+            time.sleep(0.005)
+
+        assert read_reply(connection)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (get("/" + "x" * 3000), 414),
+        (get("/", "X-Large: " + "x" * 5000), 431),
+        (get("/", *(f"X-{n}: 1" for n in range(60))), 431),
+        (get("/", "Transfer-Encoding: rot13"), 501),
+        (get("/", "Content-Length: 1", "Content-Length: 2"), 400),
+        (b"hello\r\n\r\n", 400),
+    ],
+)
+def test_request_beyond_the_limits_is_refused_in_plain_text(server, request_bytes, status):
+    answered, head, body = server.ask(request_bytes)
+
+    assert answered == status
+    assert "text/plain" in head
+    assert len(body) < 50
+
+
+def test_failing_application_answers_500_without_detail(server):
+    before = server.log.read_text()
+
+    status, _, body = server.ask(get("/fail"))
+
+    assert (status, body) == (500, b"Internal Server Error\n")
+    assert "RuntimeError: a secret" in "\n".join(wait_for_log(server, before))
+
+
+def test_stopping_server_finishes_the_request_it_has(fleet, dummy, tmp_path):
+    server = Server(fleet, device_door("--threads=2"), tmp_path / "log")
+    with server.connect() as connection:
+        connection.sendall(get("/slow"))
+        time.sleep(0.3)
+        server.process.terminate()
+        status, _, _ = read_reply(connection)
+
+    assert status == 200
+    assert server.process.wait(timeout=20) == 0
+
+
+def test_load_generator_counts_and_verifies(server, fleet):
+    target = load.Target(
+        host="127.0.0.1",
+        port=server.door.port,
+        path="/",
+        server_ca=fleet.server.ca,
+        client=fleet.device.save(fleet.directory, fleet.intermediate),
+        client_key=None,
+        tls=None,
+        timeout=10,
+    )
+
+    report = load.run(
+        target,
+        [load.make_csr(f"device-{n}", "p256") for n in range(12)],
+        concurrency=3,
+        server_pids=[server.process.pid],
+    )
+
+    assert (report.requests, report.failed) == (12, 0)
+    assert report.server_cpu is not None
+
+
+# Two doors
+
+
+def plain_door(name, application="dummy_application:application"):
+    return Door(
+        name=name,
+        application=application,
+        django_settings="dummy_settings",
+        gunicorn_settings="estserver.serving.gunicorn_admin",
+        host="127.0.0.1",
+        port=free_port(),
+    )
+
+
+def test_port_in_use_is_one_sentence_and_nothing_is_started(dummy):
+    free, taken = plain_door("EST server"), plain_door("admin")
+    sentence = rf"The admin can't listen on {taken.address}"
+    with (
+        socket.create_server((taken.host, taken.port)),
+        pytest.raises(PortUnavailable, match=sentence),
+    ):
+        supervise((free, taken))
+
+    assert not free.is_listening()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_stops_both_doors_and_is_a_success(dummy, number):
+    doors = device_door("--threads=2"), plain_door("admin")
+
+    code = supervise(doors, when_open=lambda: os.kill(os.getpid(), number))
+
+    assert code == 0
+    assert not any(door.is_listening() for door in doors)
+
+
+def test_door_that_closes_by_itself_takes_the_other_with_it(dummy, caplog):
+    doors = plain_door("EST server"), plain_door("admin", application="no_such_module:application")
+
+    assert supervise(doors) == 1
+    assert "the admin closed by itself" in caplog.text
+    assert not any(door.is_listening() for door in doors)

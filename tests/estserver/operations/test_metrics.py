@@ -1,0 +1,123 @@
+"""Log lines that CloudWatch counts, on Lambda alone."""
+
+import datetime
+import json
+import logging
+
+import pytest
+from django.utils import timezone
+
+from estserver.deploy.resources.alarms import alarms
+from estserver.operations import schedule
+from estserver.operations.gauges import measures
+from estserver.operations.logs import JSONFormatter
+from iotprov.models import Provisioning
+from pki.denylist.entries import deny
+from pki.models import CertificateAuthority
+from tests.conftest import TESTER
+from tests.iotprov.conftest import clock, cloud, in_mode, use_template, waiting
+from tests.support.builders import make_csr
+
+__all__ = ["clock", "cloud", "in_mode", "use_template", "waiting"]
+
+
+@pytest.fixture
+def lines(caplog, settings):
+    """The log's lines as Lambda prints them, parsed."""
+    settings.IS_LAMBDA = True
+    caplog.set_level(logging.INFO)
+    return lambda: [json.loads(JSONFormatter().format(record)) for record in caplog.records]
+
+
+def counted(line):
+    """Each metric of a line as CloudWatch reads it: name, unit, value and dimensions."""
+    directives = line["_aws"]["CloudWatchMetrics"]
+    assert abs(line["_aws"]["Timestamp"] / 1000 - timezone.now().timestamp()) < 3600
+    return [
+        (
+            directive["Namespace"],
+            metric["Name"],
+            metric["Unit"],
+            line[metric["Name"]],
+            {name: line[name] for name in names},
+        )
+        for directive in directives
+        for names in directive["Dimensions"]
+        for metric in directive["Metrics"]
+    ]
+
+
+def enrollments(lines):
+    return [
+        dimensions
+        for line in lines()
+        if "_aws" in line
+        for _, name, _, value, dimensions in counted(line)
+        if name == "Enrollments" and value == 1
+    ]
+
+
+def test_an_enrollment_is_counted_as_ok(est_client, lines):
+    est_client.simpleenroll(make_csr("sensor-1"))
+
+    assert enrollments(lines) == [
+        {"Project": "est-server"},
+        {"Project": "est-server", "Outcome": "ok"},
+    ]
+
+
+def test_a_refusal_is_counted_by_its_reason(est_client, lines):
+    deny("name", "sensor-1", reason="stolen", actor=TESTER)
+
+    est_client.simpleenroll(make_csr("sensor-1"))
+
+    *_, finest = enrollments(lines)
+    assert (finest["Outcome"], finest["Reason"]) == ("refused", "device-denied")
+
+
+def test_what_isnt_an_enrollment_counts_nothing(est_client, lines):
+    est_client.cacerts()
+
+    assert enrollments(lines) == []
+
+
+def test_on_a_laptop_no_line_is_for_cloudwatch(transactional_db, est_client, lines, settings):
+    settings.IS_LAMBDA = False
+
+    est_client.simpleenroll(make_csr("sensor-1"))
+    schedule.every_minute({}, None)
+
+    assert not [line for line in lines() if "_aws" in line]
+
+
+def test_each_minute_says_what_the_alarms_wait_for(
+    transactional_db, installation, lines, settings, aws_cloud
+):
+    from estserver.deploy.deployment import Deployment
+
+    schedule.every_minute({}, None)
+
+    (line,) = (line for line in lines() if line["message"] == "measured")
+    wanted = {
+        (alarm.namespace, alarm.metric, tuple(alarm.dimensions.items()))
+        for alarm in alarms(Deployment(settings.CONFIG, "123456789012", "eu-central-1"))
+        if alarm.namespace == "EST"
+    }
+    said = {(space, name, tuple(by.items())) for space, name, _, _, by in counted(line)}
+    assert said == wanted
+
+
+def test_the_age_is_the_oldest_rows_and_the_days_the_first_cas(
+    transactional_db, waiting, client_ca
+):
+    waiting("sensor-1")
+    now = timezone.now()
+    Provisioning.objects.update(pending_since=now - datetime.timedelta(minutes=20))
+    CertificateAuthority.objects.filter(pk=client_ca.pk).update(
+        not_after=now + datetime.timedelta(days=80)
+    )
+
+    age, days = measures()
+
+    assert 1200 <= age.value < 1260
+    assert days.value == pytest.approx(80, abs=0.1)

@@ -1,0 +1,138 @@
+"""An operator's afternoon with AWS IoT, in a real browser."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from iotprov.conf import IoTTarget
+from iotprov.models import DocumentVersion, Provisioning
+from tests.iotprov.aws_edge import AWSEdge, aws_edge
+from tests.iotprov.cloud import record
+from tests.iotprov.samples import POLICY, template
+from tests.support.aws_faults import ALWAYS, Fault, failing
+from tests.support.builders import make_csr, make_key
+from tests.support.chromium import chromium
+
+__all__ = ["aws_edge", "chromium"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TARGETS = (IoTTarget("europe"), IoTTarget("america", region="us-east-1"))
+EDITOR, REASON, BUTTON = "#id_body", "#id_reason", ".submit-row input[type=submit]"
+
+
+class Operator:
+    """Somebody at the browser; every page that is seen can be looked at later."""
+
+    def __init__(self, browser, server):
+        self._browser, self._server = browser, server
+        self._shots = os.environ.get("EST_SCREENSHOTS")
+        self._count = 0
+
+    def open(self, name, *args):
+        self._browser.open(self._server.url + reverse(f"admin:{name}", args=args))
+        return self._seen()
+
+    def fill(self, **fields):
+        for name, value in fields.items():
+            self._browser.run(f"document.querySelector('#id_{name}').value = {json.dumps(value)}")
+
+    def press(self):
+        self._browser.submit(BUTTON)
+        return self._seen()
+
+    def _seen(self):
+        if self._shots:
+            Path(self._shots).mkdir(parents=True, exist_ok=True)
+            self._count += 1
+            self._browser.screenshot(Path(self._shots) / f"afternoon-{self._count:02}.png")
+        return self._browser.run("document.body.innerText")
+
+
+@pytest.fixture
+def alice(installation, live_server, chromium, aws_edge, settings):
+    """Signed in, with two targets."""
+    settings.IOT = replace(settings.IOT, targets=TARGETS, is_jitp_configured=True)
+    AWSEdge().serve(TARGETS[1].place)
+    client = Client()
+    client.force_login(User.objects.create_superuser("alice"))
+    chromium.set_cookie(live_server.url, "sessionid", client.cookies["sessionid"].value)
+    return Operator(chromium, live_server)
+
+
+def test_T05_an_operators_afternoon_leaves_the_browser_nothing_to_report(
+    alice, chromium, est_client, change_default_profile
+):
+    _write_and_push(alice)
+    _register_cas(alice)
+    change_default_profile(iot_provisioning="register")
+    _mend_the_outbox(alice, est_client)
+
+    assert chromium.complaints == []
+
+
+def _write_and_push(alice):
+    assert "the configured file" in alice.open("iotprov_policyversion_changelist")
+    alice.open("iotprov_policyversion_add")
+    alice.fill(body=POLICY.replace('"Effect": "Allow"', '"Effect": "Maybe"', 1), reason="news")
+    assert "5:17" in alice.press()
+    alice.fill(body=POLICY.replace('"iot:Connect"', '"iot:*"').replace("messages/", "news/"))
+    assert "v1 is in force" in alice.press()
+    assert DocumentVersion.objects.get().body.count("\r") == 0
+    alice.open("iotprov_policyversion_push")
+    with failing("iot", "CreatePolicy", Fault.ACCESS_DENIED, times=1):
+        said = alice.press()
+    assert "europe: iot:CreatePolicy at europe failed with AccessDeniedException" in said
+    alice.open("iotprov_policyversion_push")
+    alice.press()
+    alice.open("iotprov_policyversion_add")
+    alice.fill(body=POLICY, reason="back to messages, and no iot:*")
+    alice.press()
+    alice.open("iotprov_policyversion_compare")
+    assert "messages/" in alice.press()
+    version = DocumentVersion.objects.get(number=1)
+    alice.open("iotprov_policyversion_roll-back", version.pk)
+    assert "Behind" in alice.open("iotprov_policyversion_changelist")
+    alice.open("iotprov_policyversion_push")
+    alice.press()
+
+    alice.open("iotprov_templateversion_add")
+    alice.fill(
+        body=template(parameters=("CommonName", "Id"), thing={"AttributePayload": {"a": "b"}}),
+        reason="no serial numbers",
+    )
+    alice.press()
+    alice.open("iotprov_templateversion_push")
+    assert "was made (version 1)" in alice.press()
+
+
+def _register_cas(alice):
+    assert "Not registered" in alice.open("iotprov_caregistration_changelist")
+    alice.open("iotprov_caregistration_register")
+    assert "is registered, ACTIVE" in alice.press()
+
+
+def _mend_the_outbox(alice, est_client):
+    with failing("iot", "RegisterCertificate", Fault.ACCESS_DENIED, times=ALWAYS):
+        for number in range(3):
+            csr = make_csr(f"sensor-{number}", key=make_key(index=number))
+            certificate = record(est_client.simpleenroll(csr).certificate)
+    assert "Failing" in alice.open("iotprov_provisioning_changelist")
+    row = Provisioning.objects.filter(certificate=certificate).first()
+    alice.open("iotprov_provisioning_park", row.pk)
+    alice.fill(reason="waits for the new account")
+    alice.press()
+    assert "Needs a person" in alice.open("iotprov_provisioning_changelist")
+    alice.open("iotprov_provisioning_retry", row.pk)
+    assert "agrees" in alice.press()
+    alice.open("pki_issuedcertificate_change", certificate.pk)
+    alice.open("pki_certificateauthority_change", certificate.ca_id)
+    alice.open("iotprov_templateversion_preview")
+    alice.fill(serial_number=certificate.serial_number, target="europe")
+    assert "sensor-2" in alice.press()

@@ -1,0 +1,140 @@
+"""A real browser: Debian's Chromium over the DevTools protocol, through a pair of pipes.
+
+https://chromedevtools.github.io/devtools-protocol/
+"""
+
+import base64
+import itertools
+import json
+import os
+import select
+import subprocess
+import time
+from contextlib import suppress
+
+import pytest
+
+from tests.support.programs import require_program
+
+_PATIENCE = 30.0  # seconds for one answer; a test's own time limit is longer
+
+
+class Chromium:
+    """One tab. ``complaints`` holds what the pages led the browser to report."""
+
+    def __init__(self, program, profile):
+        to_browser, self._to = os.pipe()
+        self._from, from_browser = os.pipe()
+
+        def place_pipes():  # Chromium reads descriptor 3 and writes to 4
+            read, write = os.dup(to_browser), os.dup(from_browser)
+            os.dup2(read, 3)
+            os.dup2(write, 4)
+
+        self._process = subprocess.Popen(
+            [
+                program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-extensions",
+                "--disable-background-networking", "--disable-component-update", "--no-first-run",
+                "--disable-dev-shm-usage", "--remote-debugging-pipe", f"--user-data-dir={profile}",
+                "--window-size=1400,1000", "about:blank",
+            ],
+            close_fds=False,
+            preexec_fn=place_pipes,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        os.close(to_browser)
+        os.close(from_browser)
+        self._buffer = b""
+        self._numbers = itertools.count(1)
+        self._session = None
+        self._is_loaded = False
+        self.complaints = []
+        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self._call(f"{domain}.enable")
+
+    def set_cookie(self, url, name, value):
+        """As if the site had set it."""
+        self._call("Network.setCookie", url=url, name=name, value=value)
+
+    def open(self, url):
+        """Go there, and wait until everything is loaded."""
+        self._is_loaded = False
+        self._call("Page.navigate", url=url)
+        self._wait_for_page()
+
+    def run(self, script):
+        """The value of a JavaScript expression, by the protocol: no page's policy applies."""
+        found = self._call("Runtime.evaluate", expression=script, returnByValue=True)
+        return found["result"].get("value")
+
+    def submit(self, selector):
+        """Click on a button that leads to another page."""
+        self._is_loaded = False
+        self.run(f"document.querySelector({json.dumps(selector)}).click()")
+        self._wait_for_page()
+
+    def screenshot(self, path):
+        """The whole page as PNG."""
+        shot = self._call("Page.captureScreenshot", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+    def close(self):
+        with suppress(OSError):
+            os.close(self._to)
+        self._process.terminate()
+        self._process.wait(timeout=_PATIENCE)
+        os.close(self._from)
+
+    def _call(self, method, **params):
+        number = next(self._numbers)
+        message = {"id": number, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == number:
+                assert "error" not in answer, answer
+                return answer["result"]
+
+    def _wait_for_page(self):
+        while not self._is_loaded:
+            self._next()
+
+    def _next(self):
+        end = time.monotonic() + _PATIENCE
+        while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._from], [], [], max(end - time.monotonic(), 0))
+            assert ready, "Chromium doesn't answer"
+            self._buffer += os.read(self._from, 1 << 20)
+        message, _, self._buffer = self._buffer.partition(b"\0")
+        said = json.loads(message)
+        self._note(said.get("method"), said.get("params"))
+        return said
+
+    def _note(self, event, told):
+        if event == "Page.loadEventFired":
+            self._is_loaded = True
+        elif event == "Page.javascriptDialogOpening":
+            self.complaints.append(f"dialog: {told['message']}")
+        elif event == "Runtime.exceptionThrown":
+            self.complaints.append(f"exception: {told['exceptionDetails']['text']}")
+        elif event == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning"):
+            self.complaints.append(f"console: {told['args']}")
+        elif event == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
+            self.complaints.append(f"{told['entry']['source']}: {told['entry']['text']}")
+
+
+@pytest.fixture
+def chromium(tmp_path):
+    """A browser."""
+    program = require_program("chromium", package="chromium")
+    browser = Chromium(program, tmp_path / "chromium")
+    yield browser
+    browser.close()

@@ -1,0 +1,126 @@
+"""A private PostgreSQL server for the tests: made, started and stopped here, on loopback only."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from tests.support.programs import require_program
+
+DIRECTORY_VARIABLE = "TEST_POSTGRESQL_DIRECTORY"
+BINARIES = "/usr/lib/postgresql/*/bin"
+"""Tells tests that run on a private server where it is, so that they may stop and start it."""
+
+USER = "est"
+
+# Small, for a machine that does other things too. Without fsync a power cut loses data; these
+# tests kill processes, and what a process wrote before it was killed stays.
+_SETTINGS = """
+fsync = off
+shared_buffers = 32MB
+max_connections = 80
+autovacuum = off
+listen_addresses = '127.0.0.1'
+log_min_messages = fatal
+"""
+
+
+@dataclass(frozen=True)
+class PostgreSQLServer:
+    """A server whose data, socket, log and password are in one directory."""
+
+    directory: Path
+
+    @property
+    def port(self) -> int:
+        """The TCP port on 127.0.0.1."""
+        return int((self.directory / "port").read_text())
+
+    def url(self, database: str = "postgres") -> str:
+        """The server's address as TEST_DATABASE_URL takes it."""
+        password = (self.directory / "password").read_text()
+        return f"postgresql://{USER}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        options = f"-p {self.port} -k {self.directory}"
+        self._pg_ctl("start", "-l", str(self.directory / "log"), "-o", options)
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server; mode ``immediate`` is a crash: nothing is finished or written out."""
+        self._pg_ctl("stop", "-m", mode)
+
+    def execute(self, statement: str) -> None:
+        """Run a statement as superuser, on a connection of its own."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[arg-type]  # built by tests
+
+    def _pg_ctl(self, *arguments: str) -> None:
+        data = str(self.directory / "data")
+        _run("pg_ctl", "--pgdata", data, "--wait", "--silent", *arguments)
+
+
+@contextmanager
+def private_server() -> Iterator[PostgreSQLServer]:
+    """A new server with an empty database, gone without a trace at the end."""
+    require_program("initdb", package="postgresql", beside=BINARIES)
+    directory = Path(tempfile.mkdtemp(prefix="est-postgresql-"))
+    server = PostgreSQLServer(directory)
+    try:
+        _make(server)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(directory)
+
+
+def _make(server: PostgreSQLServer) -> None:
+    directory = server.directory
+    password = directory / "password"
+    password.write_text(secrets.token_urlsafe(18))
+    (directory / "port").write_text(str(_free_port()))
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        shutil.chown(directory, "postgres", "postgres")
+        shutil.chown(password, "postgres", "postgres")
+    _run(
+        *("initdb", "--pgdata", str(directory / "data"), "--username", USER, "--no-sync"),
+        *("--auth", "password", "--pwfile", str(password)),
+        *("--encoding", "UTF8", "--locale", "C.UTF-8"),
+    )
+    with (directory / "data" / "postgresql.conf").open("a") as configuration:
+        configuration.write(_SETTINGS)
+
+
+def _run(program: str, *arguments: str) -> None:
+    identity = {}
+    if os.geteuid() == 0:
+        identity = {"user": "postgres", "group": "postgres", "extra_groups": []}
+    # Output goes to a file: the server inherits it, and a pipe would never end.
+    with tempfile.TemporaryFile() as output:
+        done = subprocess.run(
+            [require_program(program, package="postgresql", beside=BINARIES), *arguments],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            check=False,
+            **identity,
+        )
+        output.seek(0)
+        assert done.returncode == 0, f"{program} failed:\n{output.read().decode()}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
