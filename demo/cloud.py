@@ -97,7 +97,7 @@ def bootstrap_client(cloud: Cloud) -> bytes:
 
 
 @dataclass(frozen=True)
-class HeldThing:
+class RemoteThing:
     """A thing as AWS IoT has it."""
 
     name: str
@@ -108,7 +108,7 @@ class HeldThing:
     """Of those certificates."""
 
 
-def things(cloud: Cloud) -> list[HeldThing]:
+def things(cloud: Cloud) -> list[RemoteThing]:
     """Every thing, with what is attached to it."""
     iot = cloud.client("iot")
     found = []
@@ -123,7 +123,7 @@ def things(cloud: Cloud) -> list[HeldThing]:
                 attached = iot.list_attached_policies(target=arn)["policies"]
                 policies |= {policy["policyName"] for policy in attached}
             found.append(
-                HeldThing(thing["thingName"], thing["attributes"], statuses, frozenset(policies))
+                RemoteThing(thing["thingName"], thing["attributes"], statuses, frozenset(policies))
             )
     return sorted(found, key=lambda thing: thing.name)
 

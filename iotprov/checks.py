@@ -40,7 +40,7 @@ def check_profiles(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """iotprov.W001: every profile in force allows what the template takes from the subject."""
-    from iotprov.documents.validation import profiles_told_of
+    from iotprov.documents.validation import profiles_with_mode
     from iotprov.documents.versions import body_in_force
     from iotprov.exceptions import DocumentError
     from iotprov.models import DocumentVersion
@@ -52,7 +52,7 @@ def check_profiles(
         return []
     try:
         template, _ = read_template(body_in_force(DocumentVersion.Kind.TEMPLATE))
-        profiles = profiles_told_of()
+        profiles = profiles_with_mode()
     except DocumentError:
         return []  # E001 says so
     except DatabaseError:

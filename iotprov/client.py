@@ -13,23 +13,23 @@ from typing import Any
 
 from iotprov.conf import IoTTarget
 from pki.aws import clients as aws
-from pki.aws.clients import READ_TIMEOUT, Place
+from pki.aws.clients import READ_TIMEOUT, AWSLocation
 from pki.operators.errors import RemoteFailure
 
 
 @contextmanager
 def calling(
-    target: IoTTarget, service: str, operation: str, *, patience: int = READ_TIMEOUT
+    target: IoTTarget, service: str, operation: str, *, read_timeout: int = READ_TIMEOUT
 ) -> Iterator[Any]:
     """The boto3 client for one call; raises ``RemoteFailure`` with call, code and what to do.
 
-    ``patience`` is the read timeout in seconds.
+    ``read_timeout`` is the read timeout in seconds.
     """
     call = f"{service}:{operation}"
     if target.name != "default":
         call += f" at {target.name}"
-    with aws.translated(call):
-        yield aws.client(service, target.place, patience=patience)
+    with aws.as_remote_failure(call):
+        yield aws.client(service, target.place, read_timeout=read_timeout)
 
 
 def is_code(error: RemoteFailure, *codes: str) -> bool:
@@ -39,25 +39,27 @@ def is_code(error: RemoteFailure, *codes: str) -> bool:
 
 def region_of(target: IoTTarget) -> str:
     """The region whose registry the target is. Raises ``RemoteFailure`` when none is set."""
-    with aws.translated("iot:client"):
+    with aws.as_remote_failure("iot:client"):
         return str(aws.client("iot", target.place).meta.region_name)
 
 
-def account_of(target: IoTTarget, *, patience: int = READ_TIMEOUT) -> str:
+def account_of(target: IoTTarget, *, read_timeout: int = READ_TIMEOUT) -> str:
     """The number of the target's account. Raises ``RemoteFailure`` without credentials.
 
-    ``patience`` is the read timeout in seconds; AWS is asked once a process.
+    ``read_timeout`` is the read timeout in seconds; AWS is asked once a process.
     """
-    return _account(target.place, patience)
+    return _account(target.place, read_timeout)
 
 
 @cache
-def _account(place: Place, patience: int) -> str:
-    with aws.translated("sts:GetCallerIdentity"):
-        return str(aws.client("sts", place, patience=patience).get_caller_identity()["Account"])
+def _account(place: AWSLocation, read_timeout: int) -> str:
+    with aws.as_remote_failure("sts:GetCallerIdentity"):
+        return str(
+            aws.client("sts", place, read_timeout=read_timeout).get_caller_identity()["Account"]
+        )
 
 
 def partition_of(target: IoTTarget) -> str:
     """``aws``, ``aws-cn`` or ``aws-us-gov``: the beginning of every ARN of the region."""
-    with aws.translated("iot:client"):
+    with aws.as_remote_failure("iot:client"):
         return str(aws.client("iot", target.place).meta.partition)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from pki.aws.clients import Place
+from pki.aws.clients import AWSLocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class IoTTarget:
     """The role to assume there; "" for the account that we run in."""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> AWSLocation:
         """Where its calls go."""
-        return Place(self.region, self.role_arn)
+        return AWSLocation(self.region, self.role_arn)
 
 
 DEFAULT_TARGETS = (IoTTarget("default"),)

@@ -12,7 +12,7 @@ from django.conf import settings
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceCAPlan:
+class DeviceCASettings:
     """Where the device CA comes from: generated, imported with its key, or signed elsewhere."""
 
     common_name: str = "EST Device CA"
@@ -30,7 +30,7 @@ class DeviceCAPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientCAPlan:
+class ClientCASettings:
     """Where the client CA comes from: generated, or the customer's truststore."""
 
     common_name: str = "EST Client CA"
@@ -48,7 +48,7 @@ class ClientCAPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class ProfilePlan:
+class ProfileSettings:
     """What the first certificate profile says; afterwards the database has the word."""
 
     validity_days: int = 365
@@ -66,9 +66,9 @@ class PKISettings:
 
     data_dir: Path
     signers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    device_ca: DeviceCAPlan = DeviceCAPlan()
-    client_ca: ClientCAPlan = ClientCAPlan()
-    profile: ProfilePlan = ProfilePlan()
+    device_ca: DeviceCASettings = DeviceCASettings()
+    client_ca: ClientCASettings = ClientCASettings()
+    profile: ProfileSettings = ProfileSettings()
     aws_region: str = ""
     """Where Secrets Manager, KMS and Private CA are; "" is what the environment says."""
     custom_secret_name: str = ""

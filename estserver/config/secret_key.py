@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import lazy
 from django.views.decorators.debug import sensitive_variables
 
-from pki.aws.clients import HERE, Place
+from pki.aws.clients import DEFAULT_LOCATION, AWSLocation
 from pki.operators.errors import OperatorError
 from pki.operators.files import write_new
 
@@ -44,7 +44,9 @@ def secret_key(data_dir: Path, *, secret_name: str = "") -> str:
 
 
 @sensitive_variables()
-def ensure_secret_key(name: str, *, place: Place = HERE, kms_key_id: str = "") -> bool:
+def ensure_secret_key(
+    name: str, *, place: AWSLocation = DEFAULT_LOCATION, kms_key_id: str = ""
+) -> bool:
     """Make the secret that admin sessions are signed with; returns whether it was missing.
 
     What is there is never overwritten. Raises ``OperatorError`` when it is too weak to sign with,

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from estserver.config.keys import DeploymentOptions, Properties
-from estserver.config.types import Wanted
+from estserver.config.types import Expectation
 from estserver.config.yaml import KeyPath, Problem, YamlDocument, dotted
 
 SECTIONS: Mapping[str, type] = types.MappingProxyType(
@@ -60,7 +60,7 @@ def wanted(annotation: Any) -> str:
     """What a value of this type has to be, to complete the sentence "wanted ..."."""
     arguments = get_args(annotation)
     if get_origin(annotation) is Annotated:
-        words = [each.text for each in arguments if isinstance(each, Wanted)]
+        words = [each.text for each in arguments if isinstance(each, Expectation)]
         return words[0] if words else wanted(arguments[0])
     if get_origin(annotation) is Literal:
         return f"one of {', '.join(arguments)}"

@@ -28,7 +28,7 @@ from estserver.deploy.recipe import finishing, guarding, preparation
 from estserver.deploy.truststore.stored_object import latest_version
 from estserver.deploy.zappa.admin_function import run_in_function
 from estserver.deploy.zappa.stage import look_at_stage
-from pki.aws.clients import Place
+from pki.aws.clients import AWSLocation
 from pki.operators.errors import OperatorError
 
 Say = Callable[[str], None]
@@ -53,9 +53,9 @@ def deploy(
 def print_calls(intended: Iterable[Intended], say: Say) -> None:
     """Each step with its calls, parameters included; secret ones aren't shown."""
     for each in intended:
-        say(f"{each.step}: {each.because}" if each.because else each.step)
+        say(f"{each.step}: {each.reason}" if each.reason else each.step)
         for call in each.calls:
-            say(f"  {call.because}")
+            say(f"  {call.reason}")
             say(f"    {call}")
 
 
@@ -75,7 +75,7 @@ def prepare(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -
     name = deployment.config.properties.secret_key_secret_name
     with as_a_step(f"secret {name}", done=[step.name for step in steps]):
         is_new = ensure_secret_key(
-            name, place=Place(deployment.region), kms_key_id=deployment.key_alias
+            name, place=AWSLocation(deployment.region), kms_key_id=deployment.key_alias
         )
     if is_new:
         say(f"the secret {name} was made: it signs the admin's sessions")

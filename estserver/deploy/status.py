@@ -65,7 +65,7 @@ def _rows_of(step: AnyStep) -> Iterator[Row]:
     if plan.waiting:
         yield Row(step.name, "WARN", plan.waiting, "look again in some minutes")
     elif plan.calls:
-        differences = "; ".join(call.because for call in plan.calls)
+        differences = "; ".join(call.reason for call in plan.calls)
         yield Row(step.name, step.severity, differences, "run aws_deploy, which mends it")
     elif not plan.notes:
         yield Row(step.name, "OK", "as it should be")

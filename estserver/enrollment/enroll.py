@@ -16,7 +16,7 @@ from estserver.enrollment.hooks import (
     installed_hook,
 )
 from estserver.models import PendingHook
-from iotprov.provisioning.desired_state import is_told_of
+from iotprov.provisioning.desired_state import needs_provisioning_at_issue
 from pki.csr.check import ParsedCSR
 from pki.exceptions import PKIError, SignerUnavailable
 from pki.issuance.client_authentication import Client
@@ -25,7 +25,7 @@ from pki.models import IssuedCertificate
 from pki.reasons import Reason
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
-from pki.record.snapshot import PreparedProfile
+from pki.record.snapshot import ProfileSnapshot
 from pki.record.transactions import in_write_transaction
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class EnrollmentRequest:
 
     csr: ParsedCSR
     client: Client
-    profile: PreparedProfile
+    profile: ProfileSnapshot
     source_ip: str | None
     request_id: str
     tenant_id: str = ""
@@ -90,7 +90,7 @@ def _carry_out(request: EnrollmentRequest, operation: Operation) -> IssuedCertif
         on_issued=remember_hook if has_post_hook(hook, operation) else None,
     )
     mode = request.profile.row.iot_provisioning
-    if is_told_of(certificate.operation, mode):
+    if needs_provisioning_at_issue(certificate.operation, mode):
         # Here, because a fleet of which AWS IoT isn't told needn't load it at each cold start.
         from iotprov.provisioning.worker import provision_now
 

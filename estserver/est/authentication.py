@@ -22,5 +22,5 @@ class MutualTLSAuthentication:
         if seen.caller.certificate is None:
             return None
         return authenticate_certificate(
-            seen.caller.certificate, seen.caller.chain, world=seen.world
+            seen.caller.certificate, seen.caller.chain, snapshot=seen.snapshot
         ), None

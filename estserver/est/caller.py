@@ -80,9 +80,9 @@ def _from_event(event: Mapping[str, Any]) -> Caller:
 class EndpointNotAllowed(ClientRefused):
     """The event came round the EST domain: execute-api, a function URL, a load balancer."""
 
-    def __init__(self, seen: Caller) -> None:
+    def __init__(self, caller: Caller) -> None:
         super().__init__(Reason.ENDPOINT_NOT_ALLOWED)
-        self.seen = seen
+        self.caller = caller
 
 
 def _der(pem: str) -> bytes:

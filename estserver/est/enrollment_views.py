@@ -50,9 +50,9 @@ class _EnrollmentView(ESTView):
             csr=csr,
             client=self.client,
             profile=profile,
-            source_ip=self.seen.caller.source_ip,
-            request_id=self.seen.request_id,
-            tenant_id=_tenant_id(self.seen.GET.get("tenant-id", "")),
+            source_ip=self.est_request.caller.source_ip,
+            request_id=self.est_request.request_id,
+            tenant_id=_tenant_id(self.est_request.GET.get("tenant-id", "")),
         )
 
     def handle_exception(self, exc: Exception) -> HttpResponse:
@@ -62,14 +62,14 @@ class _EnrollmentView(ESTView):
         nobody fills the database from outside.
         """
         response = super().handle_exception(exc)
-        if self.seen.refused is not None and self.seen.caller.certificate is not None:
+        if self.est_request.refused is not None and self.est_request.caller.certificate is not None:
             record_refusal(
                 self.operation,
-                self.seen.refused,
+                self.est_request.refused,
                 actor=Actor(
-                    f"client:{self.seen.caller.fingerprint}",
-                    self.seen.request_id,
-                    self.seen.caller.source_ip,
+                    f"client:{self.est_request.caller.fingerprint}",
+                    self.est_request.request_id,
+                    self.est_request.caller.source_ip,
                 ),
                 target=f"thing:{self.common_name}" if self.common_name else f"label:{self.label}",
             )
@@ -89,7 +89,7 @@ class SimpleEnrollView(_EnrollmentView):
     def post(self, request: Request, label: str | None = None) -> HttpResponse:
         """200 with the certificate."""
         certificate = enroll(self.enrollment_request())
-        self.seen.issued = certificate
+        self.est_request.issued = certificate
         return renderers.certs_only(certificate)
 
 
@@ -101,5 +101,5 @@ class SimpleReenrollView(_EnrollmentView):
     def post(self, request: Request, label: str | None = None) -> HttpResponse:
         """200 with the new certificate."""
         certificate = reenroll(self.enrollment_request())
-        self.seen.issued = certificate
+        self.est_request.issued = certificate
         return renderers.certs_only(certificate)

@@ -16,7 +16,7 @@ from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
 from pki.models.fields import new_identifier
 from pki.reasons import Reason
-from pki.record.snapshot import Prepared
+from pki.record.snapshot import CASnapshot
 
 logger = logging.getLogger("estserver.request")
 
@@ -30,7 +30,7 @@ class ESTRequest(HttpRequest):
     caller: Caller
     refused: PKIError | None
     issued: IssuedCertificate | None
-    world: Prepared
+    snapshot: CASnapshot
     """CAs and profiles as of this request; views that need them look once."""
 
 
@@ -59,7 +59,7 @@ class RequestMiddleware:
         try:
             request.caller = caller(request.environ)  # type: ignore[attr-defined]
         except EndpointNotAllowed as error:
-            request.caller, refused = error.seen, error
+            request.caller, refused = error.caller, error
         request.request_id = request.caller.request_id or new_identifier().hex
         if refused is None:
             try:

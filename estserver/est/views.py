@@ -15,8 +15,7 @@ from estserver.est.operation import OperationView
 from pki.encoding.csrattrs import encode_csr_attributes
 from pki.exceptions import PKIError
 from pki.reasons import Reason
-from pki.record import snapshot
-from pki.record.snapshot import PreparedProfile
+from pki.record.snapshot import ProfileSnapshot, current_snapshot
 
 LIBEST_USER_AGENT = "Cisco EST client"
 
@@ -29,17 +28,17 @@ class ESTView(OperationView):
     def prepare(self, **kwargs: Any) -> None:
         """The label, and CAs and profiles as they are now."""
         self.label = kwargs.get("label") or ""
-        self.seen.world = snapshot.current()
+        self.est_request.snapshot = current_snapshot()
 
     @property
-    def seen(self) -> ESTRequest:
+    def est_request(self) -> ESTRequest:
         """What the middleware found out about the request."""
         return cast(ESTRequest, self.request._request)
 
     @property
-    def profile(self) -> PreparedProfile:
+    def profile(self) -> ProfileSnapshot:
         """The certificate profile of the label (RFC 7030 3.2.2)."""
-        return self.seen.world.profile(self.label)
+        return self.est_request.snapshot.profile(self.label)
 
 
 class CACertsView(ESTView):
@@ -78,5 +77,5 @@ class NotOfferedView(ESTView):
             Reason.NOT_IMPLEMENTED,
             "this server doesn't offer the operation; it offers simpleenroll and simplereenroll",
         )
-        self.seen.refused = refused
-        return renderers.refusal(refused, 501, request_id=self.seen.request_id)
+        self.est_request.refused = refused
+        return renderers.refusal(refused, 501, request_id=self.est_request.request_id)

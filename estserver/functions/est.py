@@ -15,7 +15,7 @@ from estserver.functions.bundled import use_bundle  # noqa: E402
 
 use_bundle()
 
-from estserver.functions.stubbed_imports import left_out  # noqa: E402
+from estserver.functions.stubbed_imports import stub_imports  # noqa: E402
 
 UNUSED = (
     "django.core.cache",
@@ -33,7 +33,7 @@ UNUSED = (
 )
 """What a request of a device never needs, and Django imports."""
 
-with left_out(*UNUSED):
+with stub_imports(*UNUSED):
     from typing import Any
     from urllib.parse import quote
 

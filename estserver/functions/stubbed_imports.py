@@ -2,7 +2,7 @@
 
 Django mentions its template engine, forms, mail and debug pages all over its core, and imports
 them for that. Devices see no page, fill in no form and get no mail; loading all of it anyway is a
-tenth of a cold start. Inside of `left_out` such a module is an empty one, whose names are
+tenth of a cold start. Inside of `stub_imports` such a module is an empty one, whose names are
 placeholders that can be inherited, caught and passed around, and raise when they are called.
 Afterwards it can be imported for real, as a hook of yours may do.
 """
@@ -20,7 +20,7 @@ class NotLoaded(Exception):
     """Something was called that was left out when the function started."""
 
 
-class StandIn(ModuleType):
+class StubModule(ModuleType):
     """A module that was left out."""
 
     def __getattr__(self, name: str) -> type[Exception]:
@@ -51,15 +51,15 @@ class _Finder(MetaPathFinder, Loader):
             return ModuleSpec(fullname, self, is_package=True)
         return None
 
-    def create_module(self, spec: ModuleSpec) -> StandIn:
-        return StandIn(spec.name)
+    def create_module(self, spec: ModuleSpec) -> StubModule:
+        return StubModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
         """Nothing is in it."""
 
 
 @contextmanager
-def left_out(*names: str) -> Iterator[None]:
+def stub_imports(*names: str) -> Iterator[None]:
     """Leave modules out of whatever is imported inside, with all below them.
 
     What was imported before stays. Not for threads: imports of others would meet the same gaps.
@@ -71,7 +71,7 @@ def left_out(*names: str) -> Iterator[None]:
     finally:
         sys.meta_path.remove(finder)
         for name, module in [*sys.modules.items()]:
-            if isinstance(module, StandIn):
+            if isinstance(module, StubModule):
                 del sys.modules[name]
                 parent, _, child = name.rpartition(".")
                 if getattr(sys.modules.get(parent), child, None) is module:

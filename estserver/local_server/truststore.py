@@ -3,7 +3,7 @@
 from django.db import DatabaseError
 
 from estserver.local_server.tls import TruststoreUnavailable
-from pki.record import snapshot
+from pki.record.snapshot import current_snapshot
 
 
 class DatabaseTruststore:
@@ -12,14 +12,14 @@ class DatabaseTruststore:
     def version(self) -> str:
         """Changes with every change to a CA. Raises ``TruststoreUnavailable``."""
         try:
-            return str(snapshot.current().generation)
+            return str(current_snapshot().generation)
         except DatabaseError as error:
             raise TruststoreUnavailable(f"the database doesn't answer: {error}") from error
 
     def pem(self) -> str:
         """Every trusted CA on record, in PEM. Raises ``TruststoreUnavailable``."""
         try:
-            authorities = snapshot.current().authorities
+            authorities = current_snapshot().authorities
         except DatabaseError as error:
             raise TruststoreUnavailable(f"the database doesn't answer: {error}") from error
         return "".join(authority.row.pem for authority in authorities)

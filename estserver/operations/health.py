@@ -8,8 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError
-from pki.record import snapshot
-from pki.record.snapshot import PreparedAuthority
+from pki.record.snapshot import AuthoritySnapshot, current_snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when the database answers and the default profile's CA could sign, 503 otherwise."""
     try:
-        problem = _problem_of_signer(snapshot.current().profile("").authority)
+        problem = _problem_of_signer(current_snapshot().profile("").authority)
     except (PKIError, OperatorError, DatabaseError) as error:
         problem = str(error)
     if problem:
@@ -43,7 +42,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return _line("ready", 200)
 
 
-def _problem_of_signer(authority: PreparedAuthority) -> str:
+def _problem_of_signer(authority: AuthoritySnapshot) -> str:
     """Why the CA can't sign, as of a few seconds ago; "" when it can."""
     name = authority.row.fingerprint_sha256
     looked_at, problem = _looks.get(name, (-REMEMBERED, ""))

@@ -8,7 +8,7 @@ from estserver.config import load_config
 from estserver.config.database import database_settings
 from estserver.config.packaged import packaged_config
 from iotprov.conf import DEFAULT_TARGETS, IoTSettings, IoTTarget
-from pki.conf import ClientCAPlan, DeviceCAPlan, PKISettings, ProfilePlan
+from pki.conf import ClientCASettings, DeviceCASettings, PKISettings, ProfileSettings
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -56,7 +56,7 @@ _tags = CONFIG.resource_tags
 PKI = PKISettings(
     data_dir=EST_DATA_DIR,
     signers=CONFIG.signer_settings(),
-    device_ca=DeviceCAPlan(
+    device_ca=DeviceCASettings(
         common_name=_properties.device_ca_subject,
         key_algorithm=_properties.device_ca_key_algorithm,
         validity_years=_properties.iot_core_est_ca_validity_years,
@@ -67,7 +67,7 @@ PKI = PKISettings(
         certificate_secret_name=_properties.iot_core_est_ca_cert_secret_name,
         key_secret_name=_properties.iot_core_est_ca_key_secret_name,
     ),
-    client_ca=ClientCAPlan(
+    client_ca=ClientCASettings(
         common_name=_properties.client_ca_subject,
         key_algorithm=_properties.client_ca_key_algorithm,
         validity_years=_properties.est_mtls_ca_cert_validity,
@@ -78,7 +78,7 @@ PKI = PKISettings(
         client_secret_name=_properties.est_mtls_client_secrets_name,
         client_pfx_secret_name=_properties.est_mtls_client_pfx_secret_name,
     ),
-    profile=ProfilePlan(
+    profile=ProfileSettings(
         validity_days=365 * _properties.iot_device_cert_validity_years,
         identity_rule=_properties.identity_rule,
         identity_pattern=_properties.identity_pattern,

@@ -16,7 +16,7 @@ from iotprov.admin.retrying import Park, RetryNow, WorkThrough, park_selected, r
 from iotprov.conf import iot_settings
 from iotprov.models import Provisioning
 from iotprov.provisioning.backlog import Backlog, backlogs
-from iotprov.provisioning.desired_state import Wanted, wanted
+from iotprov.provisioning.desired_state import DesiredState, wanted
 from iotprov.provisioning.record_facts import read_facts
 from pki.admin import FactAdmin, IssuedCertificateAdmin
 from pki.admin.display import (
@@ -99,7 +99,7 @@ def _failing() -> Q:
     return Q(state=State.PENDING, attempts__gt=0)
 
 
-def _wanted_of(row: Provisioning) -> Wanted:
+def _wanted_of(row: Provisioning) -> DesiredState:
     now = timezone.now()
     return wanted(read_facts(row.certificate_id, row.target, now), now)
 

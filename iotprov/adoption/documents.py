@@ -7,7 +7,7 @@ from iotprov import client
 from iotprov.adoption.lines import Line, State
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.documents import versions
-from iotprov.documents.aws_documents import Held, held_policy, held_template
+from iotprov.documents.aws_documents import DefaultVersion, read_policy, read_provisioning_template
 from iotprov.documents.validation import check_document
 from iotprov.exceptions import DocumentError
 from iotprov.json_text.located import NotJSON, read_json
@@ -27,7 +27,7 @@ def adopt_document(kind: Kind, target: IoTTarget, *, actor: Actor, is_dry_run: b
     """
     what, name = f"{Kind(kind).label} at {target.name}", versions.name_of(kind)
     try:
-        held = (held_policy if kind == Kind.POLICY else held_template)(target, name)
+        held = (read_policy if kind == Kind.POLICY else read_provisioning_template)(target, name)
         if held is None:
             say = f"AWS IoT has none of that name: run {_COMMAND[kind]}, which makes it"
             return [Line(what, name, State.MISSING, say)]
@@ -44,7 +44,7 @@ def adopt_document(kind: Kind, target: IoTTarget, *, actor: Actor, is_dry_run: b
 
 
 def _adopt(
-    kind: Kind, held: Held, target: IoTTarget, *, actor: Actor, is_dry_run: bool
+    kind: Kind, held: DefaultVersion, target: IoTTarget, *, actor: Actor, is_dry_run: bool
 ) -> tuple[State, str]:
     try:
         data = read_json(held.body).data

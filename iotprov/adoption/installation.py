@@ -9,10 +9,10 @@ from cryptography import x509
 from iotprov.adoption.documents import Kind, adopt_document
 from iotprov.adoption.lines import Line, State
 from iotprov.authorities import iot_authorities as ca_registry
-from iotprov.authorities.ca_registration import record_registration, wanted_of
+from iotprov.authorities.ca_registration import desired_registration, record_registration
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.models import CARegistration
-from pki.authorities.existing import adopt, kept_authority, on_record
+from pki.authorities.existing import adopt, existing_authority, on_record
 from pki.conf import pki_settings
 from pki.csr.public_keys import key_algorithm_name
 from pki.csr.subjects import name_text
@@ -87,7 +87,7 @@ def _adopt_authority(
     )
     try:
         alias = _alias(configured_signer)
-        kept = kept_authority(purpose, alias)
+        kept = existing_authority(purpose, alias)
         if kept is None or not kept.certificates:
             return None, Line(
                 what,
@@ -173,7 +173,7 @@ def _adopt_registration(
     if ca is not None and not is_dry_run:
         record_registration(ca, target, held, note=row.note if row else "", actor=actor)
         state = State.FOUND if known_id == held.certificate_id else State.ADOPTED
-    changes = ca_registry.differences(held, wanted_of(ca))
+    changes = ca_registry.differences(held, desired_registration(ca))
     if changes:
         would = ", ".join(map(str, changes))
         return Line(what, name, State.DIFFERS, f"{said}: register_ca would change {would}")

@@ -16,7 +16,7 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 from django.utils import timezone
 
 from iotprov.authorities import iot_authorities as ca_registry
-from iotprov.authorities.iot_authorities import Difference, RegisteredCA, Wanted
+from iotprov.authorities.iot_authorities import DesiredRegistration, Difference, RegisteredCA
 from iotprov.authorities.same_subject_limit import little_room, namesakes_on_record, no_room
 from iotprov.authorities.verification import verification_certificate
 from iotprov.client import is_code
@@ -66,7 +66,7 @@ class Plan:
 
     ca: CertificateAuthority
     target: IoTTarget
-    wanted: Wanted
+    wanted: DesiredRegistration
     found: RegisteredCA | None
     changes: tuple[Difference, ...]
     namesakes: frozenset[str]
@@ -112,7 +112,7 @@ def register_ca(ca: CertificateAuthority, target: IoTTarget, *, actor: Actor) ->
 def plan_registration(ca: CertificateAuthority, target: IoTTarget) -> Plan:
     """What ``register_ca`` would do. Changes nothing; raises ``OperatorError``."""
     check_registrable(ca)
-    wanted = wanted_of(ca)
+    wanted = desired_registration(ca)
     row = _row(ca, target)
     search = ca_registry.find_registered(ca.certificate, target, known_id=row.certificate_id)
     found = search.found
@@ -123,14 +123,14 @@ def plan_registration(ca: CertificateAuthority, target: IoTTarget) -> Plan:
     return Plan(ca, target, wanted, found, changes, search.namesakes.union(on_record))
 
 
-def wanted_of(ca: CertificateAuthority | None) -> Wanted:
+def desired_registration(ca: CertificateAuthority | None) -> DesiredRegistration:
     """What every target should hold of ``ca``, by its status and the configuration.
 
     ``None`` is an active CA that isn't on record yet.
     """
     chosen = iot_settings()
     is_trusted = ca is None or ca.status != CertificateAuthority.Status.REVOKED
-    return Wanted(
+    return DesiredRegistration(
         status="ACTIVE" if is_trusted else "INACTIVE",
         mode=chosen.ca_certificate_mode,
         template_name=chosen.template_name,
@@ -256,5 +256,5 @@ def _facts(row: CARegistration) -> dict[str, Any]:
     return {"target": row.target} | {name: getattr(row, name) for name in _FACTS}
 
 
-def _manner(wanted: Wanted) -> str:
+def _manner(wanted: DesiredRegistration) -> str:
     return f"{wanted.mode}, {f'JITP by {wanted.template_name}' if wanted.is_jitp_on else 'no JITP'}"

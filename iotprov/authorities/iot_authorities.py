@@ -40,7 +40,7 @@ class RegisteredCA:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DesiredRegistration:
     """What AWS IoT should hold of a CA."""
 
     status: str
@@ -142,7 +142,7 @@ def describe(certificate_id: str, target: IoTTarget) -> RegisteredCA | None:
     )
 
 
-def differences(held: RegisteredCA, wanted: Wanted) -> tuple[Difference, ...]:
+def differences(held: RegisteredCA, wanted: DesiredRegistration) -> tuple[Difference, ...]:
     """What an update has to change.
 
     Without JITP, auto registration is somebody else's (JITR has uses of its own) and left alone,
@@ -162,7 +162,7 @@ def differences(held: RegisteredCA, wanted: Wanted) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def update(held: RegisteredCA, wanted: Wanted, target: IoTTarget) -> RegisteredCA:
+def update(held: RegisteredCA, wanted: DesiredRegistration, target: IoTTarget) -> RegisteredCA:
     """Bring a registered CA to what is wanted; its mode can't be changed. Raises ``OperatorError``.
 
     Returns what AWS holds then. Nothing is called when nothing differs.
@@ -194,7 +194,7 @@ def update(held: RegisteredCA, wanted: Wanted, target: IoTTarget) -> RegisteredC
 
 def register(
     certificate: x509.Certificate,
-    wanted: Wanted,
+    wanted: DesiredRegistration,
     target: IoTTarget,
     *,
     verification: x509.Certificate | None,
@@ -255,7 +255,7 @@ def check_template(name: str, target: IoTTarget) -> None:
     """
     try:
         with calling(
-            target, "iot", "DescribeProvisioningTemplate", patience=COURTESY_SECONDS
+            target, "iot", "DescribeProvisioningTemplate", read_timeout=COURTESY_SECONDS
         ) as iot:
             template = iot.describe_provisioning_template(templateName=name)
     except RemoteFailure as failure:
@@ -279,7 +279,7 @@ def _template_missing(name: str, target: IoTTarget) -> OperatorError:
 
 
 def _listed_ids(target: IoTTarget) -> Iterator[str]:
-    with calling(target, "iot", "ListCACertificates", patience=COURTESY_SECONDS) as iot:
+    with calling(target, "iot", "ListCACertificates", read_timeout=COURTESY_SECONDS) as iot:
         for page in iot.get_paginator("list_ca_certificates").paginate():
             for listed in page["certificates"]:
                 yield listed["certificateId"]

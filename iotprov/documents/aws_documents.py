@@ -17,7 +17,7 @@ TEMPLATE_DESCRIPTION = "Made by the EST server: provisions devices that enrolled
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class DefaultVersion:
     """The version of a document that is in force at a target. The rest is of templates alone."""
 
     body: str
@@ -35,7 +35,7 @@ class Written:
     removed: str = ""
 
 
-def held_policy(target: IoTTarget, name: str) -> Held | None:
+def read_policy(target: IoTTarget, name: str) -> DefaultVersion | None:
     """The policy at ``target``; ``None`` when there is none. Raises ``RemoteFailure``."""
     try:
         with calling(target, "iot", "GetPolicy") as iot:
@@ -44,7 +44,7 @@ def held_policy(target: IoTTarget, name: str) -> Held | None:
         if is_code(error, "ResourceNotFoundException"):
             return None
         raise
-    return Held(found["policyDocument"], str(found["defaultVersionId"]))
+    return DefaultVersion(found["policyDocument"], str(found["defaultVersionId"]))
 
 
 def create_policy(target: IoTTarget, name: str, body: str) -> Written:
@@ -71,7 +71,7 @@ def replace_policy(target: IoTTarget, name: str, body: str) -> Written:
     return Written(str(made["policyVersionId"]), removed)
 
 
-def held_template(target: IoTTarget, name: str) -> Held | None:
+def read_provisioning_template(target: IoTTarget, name: str) -> DefaultVersion | None:
     """The template at ``target``; ``None`` when there is none. Raises ``RemoteFailure``."""
     try:
         with calling(target, "iot", "DescribeProvisioningTemplate") as iot:
@@ -80,7 +80,7 @@ def held_template(target: IoTTarget, name: str) -> Held | None:
         if is_code(error, "ResourceNotFoundException"):
             return None
         raise
-    return Held(
+    return DefaultVersion(
         found["templateBody"],
         str(found["defaultVersionId"]),
         role_arn=found.get("provisioningRoleArn", ""),

@@ -18,7 +18,7 @@ from iotprov.template.planned_thing import PlannedThing, certificate_id, plan_fo
 from pki.csr.check import check_csr
 from pki.csr.subjects import name_text
 from pki.operators.errors import OperatorError
-from pki.record import snapshot
+from pki.record.snapshot import current_snapshot
 
 Source = x509.Certificate | x509.CertificateSigningRequest
 
@@ -117,7 +117,7 @@ def preview(
 def _identify(source: Source) -> _Identity:
     if isinstance(source, x509.Certificate):
         return _Identity(source.subject, source.issuer, certificate_id(source))
-    profile = snapshot.current().profile("")
+    profile = current_snapshot().profile("")
     parsed = check_csr(source.public_bytes(Encoding.DER), profile.rules)
     return _Identity(parsed.subject, profile.authority.certificate.subject, "")
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from iotprov.client import is_code
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.documents import aws_documents
-from iotprov.documents.aws_documents import Held, Written
+from iotprov.documents.aws_documents import DefaultVersion, Written
 from iotprov.documents.role import ProvisioningRole, ensure_role
 from iotprov.documents.validation import check_document
 from iotprov.documents.versions import Kind, body_for, body_in_force, current, name_of
@@ -117,7 +117,7 @@ def pending_targets(kind: str) -> tuple[str, ...]:
 
 def _push_policy(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
     name = name_of(Kind.POLICY)
-    found = aws_documents.held_policy(target, name)
+    found = aws_documents.read_policy(target, name)
     return _write(
         Kind.POLICY,
         target,
@@ -137,7 +137,7 @@ def _push_policy(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
 
 def _push_template(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
     name = name_of(Kind.TEMPLATE)
-    found = aws_documents.held_template(target, name)
+    found = aws_documents.read_provisioning_template(target, name)
     if found is not None and found.template_type != "JITP":
         raise OperatorError(
             f"{name} at {target.name} is a {found.template_type} template, and AWS IoT can't "
@@ -181,7 +181,7 @@ def _push_template(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
 
 def _missing_policy(target: IoTTarget, text: str) -> str:
     for policy in parse_template(text).policies:
-        if aws_documents.held_policy(target, policy.name) is None:
+        if aws_documents.read_policy(target, policy.name) is None:
             return policy.name
     return ""
 
@@ -213,7 +213,7 @@ def _write(
     kind: Kind,
     target: IoTTarget,
     text: str,
-    found: Held | None,
+    found: DefaultVersion | None,
     *,
     dry_run: bool,
     calls: _Calls,
@@ -250,12 +250,16 @@ def _removal(version: str, tense: str) -> tuple[str, ...]:
     )
 
 
-def _held(kind: str, target: IoTTarget) -> Held | None:
-    read = aws_documents.held_policy if kind == Kind.POLICY else aws_documents.held_template
+def _held(kind: str, target: IoTTarget) -> DefaultVersion | None:
+    read = (
+        aws_documents.read_policy
+        if kind == Kind.POLICY
+        else aws_documents.read_provisioning_template
+    )
     return read(target, name_of(kind))
 
 
-def _difference(kind: str, target: IoTTarget, found: Held | None, text: str) -> str:
+def _difference(kind: str, target: IoTTarget, found: DefaultVersion | None, text: str) -> str:
     name = name_of(kind)
     there = "nothing" if found is None else f"version {found.version}"
     lines = difflib.unified_diff(

@@ -39,7 +39,7 @@ def template_problems(body: str) -> list[Problem]:
     return sorted([*problems, *_policy_problems(template), *_profile_problems(template)])
 
 
-def profiles_told_of() -> list[CertificateProfile]:
+def profiles_with_mode() -> list[CertificateProfile]:
     """The profiles in force whose certificates AWS IoT is to know."""
     return list(
         CertificateProfile.objects.exclude(active_label=None).exclude(
@@ -66,7 +66,7 @@ def _profile_problems(template: Template) -> Iterable[Problem]:
     A parameter that a profile never lets in is an error: each of its devices would enroll, and
     then never connect. One that it lets in and doesn't ask for is a warning.
     """
-    for profile in profiles_told_of():
+    for profile in profiles_with_mode():
         held = profile.subject_attributes
         unfilled = unfilled_parameters(template.parameters, held)
         for name, parameter in template.parameters.items():

@@ -8,7 +8,7 @@ from iotprov.drift.listing import Listed
 from iotprov.drift.paced import PacedRegistry
 from iotprov.exceptions import TemplateError
 from iotprov.provisioning.desired_state import Goal
-from iotprov.provisioning.iot_certificates import ACTIVE, HeldCertificate
+from iotprov.provisioning.iot_certificates import ACTIVE, RemoteCertificate
 from iotprov.template.planned_thing import PlannedThing
 from pki.models import IssuedCertificate
 
@@ -32,7 +32,7 @@ def attachment_differences(
     is_working = goal in _WORKING and listed.status == ACTIVE
     if not is_working and goal not in _STOPPED:
         return
-    held = HeldCertificate(listed.certificate_id, listed.arn, listed.status, "")
+    held = RemoteCertificate(listed.certificate_id, listed.arn, listed.status, "")
     things = {thing.name for thing in paced.ask(lambda registry: registry.things_of(held))}
     policies = set(paced.ask(lambda registry: registry.policies_of(held)))
     comparison = _Attachments(target_name, expected)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from iotprov.authorities import iot_authorities as ca_registry
-from iotprov.authorities.ca_registration import check_registrable, wanted_of
+from iotprov.authorities.ca_registration import check_registrable, desired_registration
 from iotprov.authorities.iot_authorities import RegisteredCA
 from iotprov.conf import IoTTarget
 from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction, Kind
@@ -73,7 +73,7 @@ def _compare(
         return
     if row is None or row.certificate_id != found.certificate_id:
         yield difference("", f"registered as {found.certificate_id}", Direction.AWS_ONLY)
-    for one in ca_registry.differences(found, wanted_of(ca)):
+    for one in ca_registry.differences(found, desired_registration(ca)):
         yield difference(
             f"{one.what} {one.wanted}",
             f"{one.what} {one.found}",

@@ -21,8 +21,8 @@ from iotprov.provisioning.iot_certificates import (
     ACTIVE,
     PENDING_ACTIVATION,
     REVOKED,
-    HeldCertificate,
     Registry,
+    RemoteCertificate,
 )
 from iotprov.template.planned_thing import PlannedThing, plan_thing
 from iotprov.template.reader import parse_template
@@ -268,7 +268,7 @@ class _Comparison:
         return plan_thing(self._template, certificate.to_x509())
 
 
-def _find(certificate_id: str, registry: Registry) -> HeldCertificate | None:
+def _find(certificate_id: str, registry: Registry) -> RemoteCertificate | None:
     return registry.find(certificate_id)
 
 

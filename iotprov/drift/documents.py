@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.documents import aws_documents
-from iotprov.documents.aws_documents import Held
+from iotprov.documents.aws_documents import DefaultVersion
 from iotprov.documents.role import ensure_role
-from iotprov.documents.validation import profiles_told_of
+from iotprov.documents.validation import profiles_with_mode
 from iotprov.documents.versions import body_for, current, name_of
 from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction
 from iotprov.drift.differences import Kind as What
@@ -22,7 +22,7 @@ _JITP = "JITP"
 def policy_differences(target: IoTTarget) -> Iterator[Difference]:
     """Compare the IoT policy. Raises ``RemoteFailure``, or ``DocumentError`` for ours."""
     if _is_expected(Kind.POLICY, target):
-        found = aws_documents.held_policy(target, name_of(Kind.POLICY))
+        found = aws_documents.read_policy(target, name_of(Kind.POLICY))
         yield from _text_differences(Kind.POLICY, target, found)
 
 
@@ -34,7 +34,7 @@ def template_differences(target: IoTTarget) -> Iterator[Difference]:
     if not _is_expected(Kind.TEMPLATE, target):
         return
     name = name_of(Kind.TEMPLATE)
-    found = aws_documents.held_template(target, name)
+    found = aws_documents.read_provisioning_template(target, name)
     if found is not None and found.template_type != _JITP:
         yield Difference(
             target.name,
@@ -53,13 +53,15 @@ def template_differences(target: IoTTarget) -> Iterator[Difference]:
 
 def _is_expected(kind: Kind, target: IoTTarget) -> bool:
     """Whether AWS should hold the document: it is in use, or was pushed there once."""
-    if iot_settings().is_jitp_configured or (kind == Kind.POLICY and profiles_told_of()):
+    if iot_settings().is_jitp_configured or (kind == Kind.POLICY and profiles_with_mode()):
         return True
     pushed = DocumentPush.objects.filter(kind=kind, name=name_of(kind), target=target.name)
     return pushed.exclude(pushed_at=None).exists()
 
 
-def _text_differences(kind: Kind, target: IoTTarget, found: Held | None) -> Iterator[Difference]:
+def _text_differences(
+    kind: Kind, target: IoTTarget, found: DefaultVersion | None
+) -> Iterator[Difference]:
     text, name = body_for(kind, target), name_of(kind)
     version = current(kind)
     here = str(version) if version else "the configured file"
@@ -89,7 +91,7 @@ def _text_differences(kind: Kind, target: IoTTarget, found: Held | None) -> Iter
         )
 
 
-def _role_differences(target: IoTTarget, found: Held | None) -> Iterator[Difference]:
+def _role_differences(target: IoTTarget, found: DefaultVersion | None) -> Iterator[Difference]:
     chosen = iot_settings()
 
     def difference(

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from iotprov.drift.listing import CHUNK
 from iotprov.models import CARegistration, Provisioning
-from iotprov.provisioning.desired_state import Facts, Goal, Mode, Wanted, wanted
+from iotprov.provisioning.desired_state import DesiredState, Facts, Goal, Mode, wanted
 from iotprov.provisioning.iot_certificates import ACTIVE, INACTIVE, PENDING_ACTIVATION, REVOKED
 from pki.csr.thing_names import fold_name
 from pki.models import DenylistEntry, IssuedCertificate
@@ -33,7 +33,7 @@ class Expected:
 
     certificate: IssuedCertificate
     """With its profile."""
-    wanted: Wanted
+    wanted: DesiredState
     row: Provisioning | None
     """Of the outbox."""
 

@@ -120,7 +120,7 @@ def listed_pages(paced: PacedRegistry, ca_certificate_id: str) -> Iterator[list[
 def _page(ca_certificate_id: str, marker: str, registry: Registry) -> dict[str, Any]:
     operation = "ListCertificatesByCA"
     registry.before_call(operation)
-    with calling(registry.target, "iot", operation, patience=registry.patience) as iot:
+    with calling(registry.target, "iot", operation, read_timeout=registry.read_timeout) as iot:
         answer: dict[str, Any] = iot.list_certificates_by_ca(
             caCertificateId=ca_certificate_id,
             pageSize=PAGE,

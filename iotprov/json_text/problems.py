@@ -7,7 +7,7 @@ from types import MappingProxyType
 from iotprov.json_text.located import Node, Place, Problem, Severity
 
 
-class Notes:
+class ProblemList:
     """Collects problems, so that an operator sees all of them at once."""
 
     def __init__(self) -> None:

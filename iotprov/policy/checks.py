@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from iotprov.json_text.located import START, Node, NotJSON, Place, Problem, Severity, read_json
 from iotprov.json_text.placeholders import with_examples
-from iotprov.json_text.problems import Notes, suggestion
+from iotprov.json_text.problems import ProblemList, suggestion
 from iotprov.policy.variables import (
     CLIENT_ID,
     COMMON_NAME,
@@ -92,7 +92,7 @@ def policy_problems(body: str) -> list[Problem]:
     return sorted(checker.problems)
 
 
-class _Checker(Notes):
+class _Checker(ProblemList):
     """Goes through the statements, and notes what is wrong."""
 
     def __init__(self) -> None:

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from cryptography import x509
 from django.utils import timezone
 
-from iotprov.provisioning.desired_state import Facts, Goal, Mode, Wanted
+from iotprov.provisioning.desired_state import DesiredState, Facts, Goal, Mode
 from iotprov.provisioning.iot_certificates import (
     ACTIVE,
     INACTIVE,
     PENDING_ACTIVATION,
     REVOKED,
-    HeldCertificate,
-    HeldThing,
     Registry,
+    RemoteCertificate,
+    RemoteThing,
 )
 from iotprov.provisioning.outbox import Outcome
 from iotprov.provisioning.things import find_thing, make_thing
@@ -37,7 +37,7 @@ class Registration:
     """One certificate at one target, with what it takes to register it."""
 
     facts: Facts
-    wanted: Wanted
+    wanted: DesiredState
     registry: Registry
     plan: Callable[[x509.Certificate], PlannedThing]
     """What the template makes of a certificate. Raises ``DocumentError``."""
@@ -81,7 +81,7 @@ class Registration:
             is_ours=self.is_thing_ours,
             before_making=self.remember_thing,
         )
-        self.registry.attach_thing(HeldThing(plan.thing_name, plan.principal_type), held)
+        self.registry.attach_thing(RemoteThing(plan.thing_name, plan.principal_type), held)
         held = self.registry.set_status(held, plan.certificate_status)
         return self._told(held, thing_name=plan.thing_name)
 
@@ -101,7 +101,7 @@ class Registration:
         held = self.registry.set_status(held, ACTIVE)
         return self._told(held, thing_name=things[0].name)
 
-    def _find_source(self) -> tuple[tuple[HeldThing, ...], tuple[str, ...]] | None:
+    def _find_source(self) -> tuple[tuple[RemoteThing, ...], tuple[str, ...]] | None:
         """Things and policies of the newest earlier certificate that is attached to any thing."""
         for certificate_id in self.facts.predecessors:
             earlier = self.registry.find(certificate_id)
@@ -201,16 +201,16 @@ class Registration:
         profile = self.facts.certificate.profile
         return profile.iot_provisioning if profile else Mode.NONE
 
-    def _find(self) -> HeldCertificate | None:
+    def _find(self) -> RemoteCertificate | None:
         """The certificate as AWS IoT has it; its ID there is the SHA-256 of its DER."""
         return self.registry.find(self.facts.certificate.fingerprint_sha256 or "")
 
-    def _registered(self, status: str) -> HeldCertificate:
+    def _registered(self, status: str) -> RemoteCertificate:
         return self.registry.register(
             self._certificate, self.facts.certificate.ca.certificate, status=status
         )
 
-    def _found_or_registered(self, status: str) -> HeldCertificate | None:
+    def _found_or_registered(self, status: str) -> RemoteCertificate | None:
         """The certificate, made known as stopped where JITP would bring an unknown one to life."""
         held = self._find()
         if held is None and self.wanted.is_registered_if_unknown:
@@ -219,11 +219,11 @@ class Registration:
 
     def _told(
         self,
-        held: HeldCertificate | None,
+        held: RemoteCertificate | None,
         *,
         thing_name: str | None = None,
         note: str = "",
-        before: HeldCertificate | None = None,
+        before: RemoteCertificate | None = None,
     ) -> Outcome:
         """What AWS IoT holds now. ``before`` is what it held, where JITP may be at work."""
         until = self.wanted.until

@@ -47,7 +47,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DesiredState:
     """A goal, and when to look again."""
 
     goal: Goal
@@ -59,23 +59,23 @@ class Wanted:
     """ID of the certificate that must be ACTIVE and attached before this one is stopped."""
 
 
-def is_told_of(operation: str, mode: str) -> bool:
+def needs_provisioning_at_issue(operation: str, mode: str) -> bool:
     """Whether AWS IoT must be told of a certificate when it is issued; costs no statement."""
     return mode == Mode.REGISTER or (mode == Mode.JITP and operation == Operation.REENROLL)
 
 
-def wanted(facts: Facts, at: datetime.datetime) -> Wanted:
+def wanted(facts: Facts, at: datetime.datetime) -> DesiredState:
     """What AWS IoT should hold of ``facts.certificate`` at the time ``at``."""
     certificate, profile = facts.certificate, facts.certificate.profile
     if profile is None or profile.iot_provisioning == Mode.NONE or certificate.der is None:
-        return Wanted(Goal.NOTHING)
+        return DesiredState(Goal.NOTHING)
     kept = datetime.timedelta(days=profile.iot_removal_days)
     is_expired = certificate.not_after <= at
     if certificate.state == State.REVOKED:
         removal = certificate.not_after + kept
         if removal <= at:
-            return Wanted(Goal.REMOVED)
-        return Wanted(Goal.REVOKED, removal, is_registered_if_unknown=not is_expired)
+            return DesiredState(Goal.REMOVED)
+        return DesiredState(Goal.REVOKED, removal, is_registered_if_unknown=not is_expired)
 
     end = end_of_use(certificate)
     removal = end + kept
@@ -83,19 +83,19 @@ def wanted(facts: Facts, at: datetime.datetime) -> Wanted:
     can_come_back = facts.can_be_provisioned_by_aws and not is_expired
     if removal <= at:
         if can_come_back:
-            return Wanted(Goal.DETACHED, certificate.not_after, is_registered_if_unknown=True)
-        return Wanted(Goal.REMOVED)
+            return DesiredState(Goal.DETACHED, certificate.not_after, is_registered_if_unknown=True)
+        return DesiredState(Goal.REMOVED)
     if end <= at:
         successor = "" if is_expired or facts.is_denied else facts.successor
-        return Wanted(Goal.SUSPENDED, removal, can_come_back, successor)
+        return DesiredState(Goal.SUSPENDED, removal, can_come_back, successor)
     if facts.is_denied:
         until = min(end, facts.denied_until or end)
-        return Wanted(Goal.SUSPENDED, until, is_registered_if_unknown=True)
+        return DesiredState(Goal.SUSPENDED, until, is_registered_if_unknown=True)
     if certificate.operation == Operation.REENROLL:
-        return Wanted(Goal.RENEWED, end)
+        return DesiredState(Goal.RENEWED, end)
     if profile.iot_provisioning == Mode.JITP:
-        return Wanted(Goal.LEFT_TO_JITP, end)
-    return Wanted(Goal.PROVISIONED, end)
+        return DesiredState(Goal.LEFT_TO_JITP, end)
+    return DesiredState(Goal.PROVISIONED, end)
 
 
 def end_of_use(certificate: IssuedCertificate) -> datetime.datetime:

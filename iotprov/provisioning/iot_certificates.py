@@ -29,7 +29,7 @@ EXISTS = "ResourceAlreadyExistsException"
 
 
 @dataclass(frozen=True, slots=True)
-class HeldCertificate:
+class RemoteCertificate:
     """A certificate as AWS IoT has it."""
 
     certificate_id: str
@@ -39,7 +39,7 @@ class HeldCertificate:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldThing:
+class RemoteThing:
     """A thing that a certificate is attached to, and how: exclusively or not ("" unsaid)."""
 
     name: str
@@ -55,7 +55,7 @@ class Registry:
     """One target's registry. Every method raises ``RemoteFailure``."""
 
     target: IoTTarget
-    patience: int = READ_TIMEOUT
+    read_timeout: int = READ_TIMEOUT
     """Read timeout of each call, seconds."""
     before_call: Callable[[str], None] = _go_on
     """Called with the operation's name before each call: waits for its turn, or raises."""
@@ -64,7 +64,7 @@ class Registry:
         """One call; ``method`` is boto3's name of it."""
         operation = _operation(method)
         self.before_call(operation)
-        with calling(self.target, "iot", operation, patience=self.patience) as iot:
+        with calling(self.target, "iot", operation, read_timeout=self.read_timeout) as iot:
             answer: dict[str, Any] = getattr(iot, method)(**parameters)
         return answer
 
@@ -73,7 +73,7 @@ class Registry:
         operation = _operation(method)
         found: list[Any] = []
         self.before_call(operation)
-        with calling(self.target, "iot", operation, patience=self.patience) as iot:
+        with calling(self.target, "iot", operation, read_timeout=self.read_timeout) as iot:
             for page in iot.get_paginator(method).paginate(**parameters):
                 found.extend(page.get(items, []))
                 if page.get("nextToken") or page.get("nextMarker"):
@@ -82,7 +82,7 @@ class Registry:
 
     # Certificates
 
-    def find(self, certificate_id: str) -> HeldCertificate | None:
+    def find(self, certificate_id: str) -> RemoteCertificate | None:
         """The certificate of that ID; ``None`` when AWS IoT doesn't know it."""
         try:
             answer = self.call("describe_certificate", certificateId=certificate_id)
@@ -91,13 +91,13 @@ class Registry:
                 return None
             raise
         said = answer["certificateDescription"]
-        return HeldCertificate(
+        return RemoteCertificate(
             said["certificateId"], said["certificateArn"], said["status"], said["certificatePem"]
         )
 
     def register(
         self, certificate: x509.Certificate, ca: x509.Certificate, *, status: str
-    ) -> HeldCertificate:
+    ) -> RemoteCertificate:
         """Make the certificate known; returns what AWS IoT has, which may have been there before.
 
         The CA goes along: AWS IoT may have several of one subject.
@@ -115,9 +115,9 @@ class Registry:
             if is_code(error, "CertificateValidationException", NOT_FOUND):
                 raise _unregistered_ca(error, self.target) from error
             raise
-        return HeldCertificate(answer["certificateId"], answer["certificateArn"], status, "")
+        return RemoteCertificate(answer["certificateId"], answer["certificateArn"], status, "")
 
-    def _compared(self, certificate: x509.Certificate, error: RemoteFailure) -> HeldCertificate:
+    def _compared(self, certificate: x509.Certificate, error: RemoteFailure) -> RemoteCertificate:
         """What AWS IoT says is there already, if it is the same certificate."""
         held = self.find(error.details.get("resourceId") or certificate_id(certificate))
         if held is None:  # their one side doesn't know yet what the other does
@@ -133,7 +133,7 @@ class Registry:
             )
         return held
 
-    def set_status(self, held: HeldCertificate, status: str) -> HeldCertificate:
+    def set_status(self, held: RemoteCertificate, status: str) -> RemoteCertificate:
         """Give the certificate ``status``, unless it has it.
 
         One that is REVOKED stays so, whoever revoked it: AWS IoT would let it come back.
@@ -143,28 +143,28 @@ class Registry:
         self.call("update_certificate", certificateId=held.certificate_id, newStatus=status)
         return replace(held, status=status)
 
-    def delete(self, held: HeldCertificate) -> None:
+    def delete(self, held: RemoteCertificate) -> None:
         """Remove a certificate that isn't ACTIVE and is attached to nothing."""
         with _gone_is_fine():
             self.call("delete_certificate", certificateId=held.certificate_id)
 
     # What it is attached to
 
-    def policies_of(self, held: HeldCertificate) -> tuple[str, ...]:
+    def policies_of(self, held: RemoteCertificate) -> tuple[str, ...]:
         """The names of the policies attached to the certificate."""
         policies = self.list_all("list_attached_policies", "policies", target=held.arn)
         return tuple(policy["policyName"] for policy in policies)
 
-    def things_of(self, held: HeldCertificate) -> tuple[HeldThing, ...]:
+    def things_of(self, held: RemoteCertificate) -> tuple[RemoteThing, ...]:
         """The things that the certificate is attached to."""
         things = self.list_all(
             "list_principal_things_v2", "principalThingObjects", principal=held.arn
         )
         return tuple(
-            HeldThing(thing["thingName"], thing.get("thingPrincipalType", "")) for thing in things
+            RemoteThing(thing["thingName"], thing.get("thingPrincipalType", "")) for thing in things
         )
 
-    def attach_policy(self, name: str, held: HeldCertificate) -> None:
+    def attach_policy(self, name: str, held: RemoteCertificate) -> None:
         """Attach a policy. Attaching again changes nothing."""
         try:
             self.call("attach_policy", policyName=name, target=held.arn)
@@ -173,12 +173,12 @@ class Registry:
                 raise missing(error, f"the policy {name}", "run sync_policy") from error
             raise
 
-    def attach_thing(self, thing: HeldThing, held: HeldCertificate) -> None:
+    def attach_thing(self, thing: RemoteThing, held: RemoteCertificate) -> None:
         """Attach the certificate to a thing. Attaching again changes nothing."""
         kind = {"thingPrincipalType": thing.principal_type} if thing.principal_type else {}
         self.call("attach_thing_principal", thingName=thing.name, principal=held.arn, **kind)
 
-    def detach(self, held: HeldCertificate) -> None:
+    def detach(self, held: RemoteCertificate) -> None:
         """Detach the certificate from all its policies and things.
 
         Policies first: then the device can do nothing, whatever comes between.

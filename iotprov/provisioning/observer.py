@@ -3,7 +3,7 @@
 import uuid
 
 from iotprov.provisioning import outbox
-from iotprov.provisioning.desired_state import Mode, end_of_use, is_told_of
+from iotprov.provisioning.desired_state import Mode, end_of_use, needs_provisioning_at_issue
 from pki.denylist.entries import certificates_named
 from pki.models import IssuedCertificate
 from pki.record.observers import CertificateObserver
@@ -21,7 +21,7 @@ class OutboxWriter(CertificateObserver):
         profile = certificate.profile
         if profile is None or profile.iot_provisioning == Mode.NONE:
             return
-        if is_told_of(certificate.operation, profile.iot_provisioning):
+        if needs_provisioning_at_issue(certificate.operation, profile.iot_provisioning):
             outbox.enqueue_new(certificate.pk)
         if replaced is not None:
             stepped_back = IssuedCertificate.objects.defer("csr_der", "der")

@@ -21,9 +21,9 @@ from iotprov.conf import iot_settings
 from iotprov.models import Provisioning
 from iotprov.provisioning.retry_policy import (
     MOST_ATTEMPTS,
-    Prospect,
+    RetryAdvice,
     pause_before_next,
-    prospect_of,
+    retry_advice,
 )
 from pki.models import CertificateProfile, IssuedCertificate, hot_path_sql
 from pki.operators.errors import OperatorError
@@ -270,9 +270,9 @@ def postpone(job: Job, error: Exception) -> bool:
 
     A throttled attempt doesn't count: nothing is wrong with the row.
     """
-    prospect = prospect_of(error) if isinstance(error, OperatorError) else Prospect.NONE
-    failures = job.attempts + (prospect is not Prospect.SLOWER)
-    is_parked = prospect is Prospect.NONE and failures >= MOST_ATTEMPTS
+    advice = retry_advice(error) if isinstance(error, OperatorError) else RetryAdvice.PERMANENT
+    failures = job.attempts + (advice is not RetryAdvice.THROTTLED)
+    is_parked = advice is RetryAdvice.PERMANENT and failures >= MOST_ATTEMPTS
     now = timezone.now()
     said = (
         str(error) if isinstance(error, OperatorError) else f"{type(error).__name__}: see the log"
@@ -291,7 +291,7 @@ def postpone(job: Job, error: Exception) -> bool:
                 **changes,
                 state=State.PARKED if is_parked else State.PENDING,
                 attempts=failures,
-                next_attempt_at=None if is_parked else now + pause_before_next(prospect, failures),
+                next_attempt_at=None if is_parked else now + pause_before_next(advice, failures),
                 pending_since=Coalesce("pending_since", now),
             )
         )

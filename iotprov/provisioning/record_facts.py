@@ -5,7 +5,7 @@ import uuid
 
 from iotprov.models import CARegistration
 from iotprov.provisioning.desired_state import Facts, Mode, State
-from pki.denylist.entries import Subjects, entries_naming
+from pki.denylist.entries import RequestIdentifiers, entries_naming
 from pki.models import DenylistEntry, IssuedCertificate
 
 MOST_PREDECESSORS = 5
@@ -37,7 +37,7 @@ def read_facts(certificate_id: uuid.UUID, target_name: str, at: datetime.datetim
 def _entries_naming(certificate: IssuedCertificate) -> list[DenylistEntry]:
     fingerprint = certificate.fingerprint_sha256 or ""
     return entries_naming(
-        Subjects(
+        RequestIdentifiers(
             common_name=certificate.common_name,
             device_serial=certificate.device_serial,
             key_sha256=certificate.key_sha256,

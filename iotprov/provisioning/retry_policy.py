@@ -10,28 +10,28 @@ MOST_ATTEMPTS = 5
 """After as many failures that nobody's waiting mends, a row is parked."""
 
 
-class Prospect(Enum):
+class RetryAdvice(Enum):
     """What has to happen before another attempt can succeed."""
 
-    SLOWER = "AWS wants fewer calls a second: nothing is wrong with the row"
-    TIME = "the fault is on the way or at AWS, and passes"
-    OPERATOR = "a person has to do something at the target: a role, a CA, a policy"
-    NONE = "the row itself can't be carried out as it is"
+    THROTTLED = "AWS wants fewer calls a second: nothing is wrong with the row"
+    TRANSIENT = "the fault is on the way or at AWS, and passes"
+    NEEDS_OPERATOR = "a person has to do something at the target: a role, a CA, a policy"
+    PERMANENT = "the row itself can't be carried out as it is"
 
 
 _FIRST_PAUSE = {
-    Prospect.SLOWER: 2.0,
-    Prospect.TIME: 5.0,
-    Prospect.OPERATOR: 60.0,
-    Prospect.NONE: 60.0,
+    RetryAdvice.THROTTLED: 2.0,
+    RetryAdvice.TRANSIENT: 5.0,
+    RetryAdvice.NEEDS_OPERATOR: 60.0,
+    RetryAdvice.PERMANENT: 60.0,
 }
 _LONGEST_PAUSE = {
-    Prospect.SLOWER: 30.0,
+    RetryAdvice.THROTTLED: 30.0,
     # Short: a target that is down is left alone after a few rows (see ``provisioning.drain``), so
     # only these few wait, and all goes on within minutes of its return.
-    Prospect.TIME: 120.0,
-    Prospect.OPERATOR: 3600.0,
-    Prospect.NONE: 3600.0,
+    RetryAdvice.TRANSIENT: 120.0,
+    RetryAdvice.NEEDS_OPERATOR: 3600.0,
+    RetryAdvice.PERMANENT: 3600.0,
 }  # seconds
 
 # AWS looked at what this row asks for, and will say the same of it each time. LimitExceeded, which
@@ -58,7 +58,7 @@ _PASSING = frozenset(
 )
 
 
-def prospect_of(error: OperatorError) -> Prospect:
+def retry_advice(error: OperatorError) -> RetryAdvice:
     """What ``error`` asks for.
 
     Whatever isn't known to be the row's own fault is taken for an operator's to mend: missing
@@ -66,21 +66,21 @@ def prospect_of(error: OperatorError) -> Prospect:
     Such rows are never given up.
     """
     if not isinstance(error, RemoteFailure):
-        return Prospect.OPERATOR
+        return RetryAdvice.NEEDS_OPERATOR
     if error.code in _OF_THE_ROW:
-        return Prospect.NONE
+        return RetryAdvice.PERMANENT
     if error.is_throttled:
-        return Prospect.SLOWER
+        return RetryAdvice.THROTTLED
     if error.is_transient or error.code in _PASSING:
-        return Prospect.TIME
-    return Prospect.OPERATOR
+        return RetryAdvice.TRANSIENT
+    return RetryAdvice.NEEDS_OPERATOR
 
 
-def pause_before_next(prospect: Prospect, failures: int) -> datetime.timedelta:
+def pause_before_next(advice: RetryAdvice, failures: int) -> datetime.timedelta:
     """How long to wait after the ``failures``-th failure in a row: doubled each time, jittered.
 
     Between half and all of the step, so that rows which failed together don't come back together.
     """
-    step = _FIRST_PAUSE[prospect] * 2 ** min(max(failures, 1) - 1, 20)
-    longest = min(step, _LONGEST_PAUSE[prospect])
+    step = _FIRST_PAUSE[advice] * 2 ** min(max(failures, 1) - 1, 20)
+    longest = min(step, _LONGEST_PAUSE[advice])
     return datetime.timedelta(seconds=longest * random.uniform(0.5, 1.0))  # noqa: S311  # jitter

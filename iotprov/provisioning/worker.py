@@ -20,12 +20,12 @@ from iotprov.json_text.placeholders import has_placeholder
 from iotprov.models import DocumentVersion, Provisioning
 from iotprov.provisioning import outbox
 from iotprov.provisioning.certificate_provisioning import Registration
-from iotprov.provisioning.desired_state import is_told_of, wanted
+from iotprov.provisioning.desired_state import needs_provisioning_at_issue, wanted
 from iotprov.provisioning.iot_certificates import Registry
 from iotprov.provisioning.outbox import Job
 from iotprov.provisioning.pacing import Breaker, Pace
 from iotprov.provisioning.record_facts import read_facts
-from iotprov.provisioning.retry_policy import Prospect, prospect_of
+from iotprov.provisioning.retry_policy import RetryAdvice, retry_advice
 from iotprov.template.planned_thing import PlannedThing, plan_thing
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
@@ -60,7 +60,7 @@ def provision_now(certificate: IssuedCertificate, *, mode: str) -> None:
     ``mode`` is its profile's ``iot_provisioning``. Nothing is raised: the device gets its
     certificate, and what didn't work or wasn't reached is the outbox's.
     """
-    if not is_told_of(certificate.operation, mode):
+    if not needs_provisioning_at_issue(certificate.operation, mode):
         return
     deadline = time.monotonic() + iot_settings().request_seconds
     try:
@@ -83,8 +83,8 @@ def _provision_in_request(row_id: uuid.UUID, deadline: float) -> None:
     def check_time(operation: str) -> None:
         _check_time(deadline)
 
-    done = _attempt(job, patience=REQUEST_PATIENCE, before_call=check_time)
-    if done.prospect in (Prospect.TIME, Prospect.SLOWER):
+    done = _attempt(job, read_timeout=REQUEST_PATIENCE, before_call=check_time)
+    if done.advice in (RetryAdvice.TRANSIENT, RetryAdvice.THROTTLED):
         _breaker.trip(job.target)
 
 
@@ -115,19 +115,19 @@ class _Done:
 
     is_settled: bool = False
     is_parked: bool = False
-    prospect: Prospect | None = None
+    advice: RetryAdvice | None = None
     """After a failure: what it means for the next attempt."""
     error: Exception | None = None
 
 
-def _attempt(job: Job, *, patience: int, before_call: Callable[[str], None]) -> _Done:
+def _attempt(job: Job, *, read_timeout: int, before_call: Callable[[str], None]) -> _Done:
     """Make AWS IoT agree about a leased row; the row says what became of it.
 
     Raises ``OutOfTime``, with the lease given back, and what the database raises; then the lease
     runs out by itself.
     """
     try:
-        outcome = _registration(job, patience, before_call).carry_out()
+        outcome = _registration(job, read_timeout, before_call).carry_out()
     except OutOfTime:
         outbox.release(job)
         raise
@@ -136,15 +136,15 @@ def _attempt(job: Job, *, patience: int, before_call: Callable[[str], None]) -> 
     except OperatorError as error:
         is_parked = outbox.postpone(job, error)
         logger.warning("%s at %s: %s", job.certificate_id, job.target, error)
-        return _Done(is_parked=is_parked, prospect=prospect_of(error), error=error)
+        return _Done(is_parked=is_parked, advice=retry_advice(error), error=error)
     except Exception as error:  # a row that we can't carry out mustn't stop the others
         logger.exception("%s at %s can't be carried out", job.certificate_id, job.target)
         is_parked = outbox.postpone(job, error)
-        return _Done(is_parked=is_parked, prospect=Prospect.NONE, error=error)
+        return _Done(is_parked=is_parked, advice=RetryAdvice.PERMANENT, error=error)
     return _Done(is_settled=outbox.settle(job, outcome))
 
 
-def _registration(job: Job, patience: int, before_call: Callable[[str], None]) -> Registration:
+def _registration(job: Job, read_timeout: int, before_call: Callable[[str], None]) -> Registration:
     target = find_target(job.target)
     if target is None:
         raise OperatorError(
@@ -155,19 +155,19 @@ def _registration(job: Job, patience: int, before_call: Callable[[str], None]) -
     return Registration(
         facts=facts,
         wanted=wanted(facts, now),
-        registry=Registry(target, patience, before_call),
-        plan=partial(_plan, target, patience),
+        registry=Registry(target, read_timeout, before_call),
+        plan=partial(_plan, target, read_timeout),
         remember_thing=partial(outbox.remember_thing, job),
         is_thing_ours=job.is_thing_ours,
     )
 
 
-def _plan(target: IoTTarget, patience: int, certificate: x509.Certificate) -> PlannedThing:
+def _plan(target: IoTTarget, read_timeout: int, certificate: x509.Certificate) -> PlannedThing:
     """What the template in force makes of ``certificate`` at ``target``."""
     kind = DocumentVersion.Kind.TEMPLATE
     body = body_in_force(kind)
     if has_placeholder(body):  # else nobody need ask AWS whose account it is
-        account = account_of(target, patience=patience)
+        account = account_of(target, read_timeout=read_timeout)
         document = filled(
             kind,
             body,
@@ -272,11 +272,11 @@ class _Drain:
                 raise OutOfTime
             self._sleep(delay)
 
-        done = _attempt(job, patience=WORKER_PATIENCE, before_call=wait_for_turn)
+        done = _attempt(job, read_timeout=WORKER_PATIENCE, before_call=wait_for_turn)
         self._count(job.target, done)
-        if done.prospect is None:
+        if done.advice is None:
             pace.go_on()
-        elif done.prospect is Prospect.SLOWER:
+        elif done.advice is RetryAdvice.THROTTLED:
             pace.slow_down()
 
     def _sleep(self, seconds: float) -> None:
@@ -291,7 +291,7 @@ class _Drain:
             return
         self._error = self._error or done.error
         self._counts["parked" if done.is_parked else "postponed"] += 1
-        if done.prospect is not Prospect.SLOWER:
+        if done.advice is not RetryAdvice.THROTTLED:
             self._failures[target] += 1
         if self._failures[target] >= FAILURES_TO_LEAVE:
             self._left.append(target)

@@ -6,7 +6,7 @@ read too, with a warning; the others are for fleet provisioning only, and refuse
 
 from iotprov.json_text.located import Node
 from iotprov.json_text.placeholders import unknown_placeholder
-from iotprov.json_text.problems import Notes, suggestion
+from iotprov.json_text.problems import ProblemList, suggestion
 from iotprov.template.contents import Expression, Join, Parameter, Ref
 from iotprov.template.jitp import PREFIX
 
@@ -14,7 +14,7 @@ _UNKNOWN = Ref("Id")
 """Stands for a value that can't be read; its problem is noted."""
 
 
-class TemplateLanguage(Notes):
+class TemplateLanguage(ProblemList):
     """Reads values, and remembers which of the declared parameters they use."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.revocation import DenyDevice, Revoke, SettleIntents, revoke_selected
 from pki.admin.search import Term, starts_with
-from pki.denylist.entries import Subjects, entries_naming
+from pki.denylist.entries import RequestIdentifiers, entries_naming
 from pki.models import AuditEvent, IssuedCertificate
 
 _CERTIFICATE = "certificate:"  # before the serial number in an audit row's target
@@ -297,7 +297,7 @@ class IssuedCertificateAdmin(FactAdmin):
     def denied_by(self, row: IssuedCertificate) -> str:
         """The entries in force that stop this device."""
         entries = entries_naming(
-            Subjects(
+            RequestIdentifiers(
                 common_name=row.common_name,
                 device_serial=row.device_serial,
                 key_sha256=row.key_sha256,

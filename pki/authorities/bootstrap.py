@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from pki.authorities.existing import adopt, kept_authority, on_record
+from pki.authorities.existing import adopt, existing_authority, on_record
 from pki.authorities.lifecycle import (
     check_ca_certificate,
     create_authority,
@@ -18,7 +18,7 @@ from pki.authorities.lifecycle import (
     make_successor,
 )
 from pki.authorities.test_client import make_test_client
-from pki.conf import ClientCAPlan, DeviceCAPlan, pki_settings
+from pki.conf import ClientCASettings, DeviceCASettings, pki_settings
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
@@ -44,7 +44,7 @@ def bootstrap_cas(*, actor: Actor, force: bool = False) -> list[str]:
     return lines
 
 
-def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> list[str]:
+def _bootstrap_device_ca(plan: DeviceCASettings, *, actor: Actor, force: bool) -> list[str]:
     existing = CertificateAuthority.objects.device().issuing().first()
     source, certificates = _given_device_ca(plan, existing, force=force)
     if certificates:
@@ -67,7 +67,7 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
             successor_of=existing,
         )
         return [f"device CA {ca}: imported, {_how_it_signs(ca, key_was_given=key is not None)}"]
-    kept = kept_authority(Purpose.DEVICE, plan.signer)
+    kept = existing_authority(Purpose.DEVICE, plan.signer)
     adopted = adopt(Purpose.DEVICE, kept, plan.signer, existing, actor=actor, force=force)
     if adopted is not None:
         return [f"device CA {adopted}"]
@@ -96,7 +96,7 @@ def _bootstrap_device_ca(plan: DeviceCAPlan, *, actor: Actor, force: bool) -> li
 
 
 def _given_device_ca(
-    plan: DeviceCAPlan, existing: CertificateAuthority | None, *, force: bool
+    plan: DeviceCASettings, existing: CertificateAuthority | None, *, force: bool
 ) -> tuple[str, list[x509.Certificate]]:
     """The device CA that was made elsewhere, and where that is; no certificates if there is none.
 
@@ -110,11 +110,11 @@ def _given_device_ca(
     return f"the signer {plan.signer!r}", get_signer(plan.signer).authority_certificates()
 
 
-def _bootstrap_client_cas(plan: ClientCAPlan, *, actor: Actor, force: bool) -> list[str]:
+def _bootstrap_client_cas(plan: ClientCASettings, *, actor: Actor, force: bool) -> list[str]:
     if plan.truststore_path is not None:
         return _import_truststore(plan.truststore_path, actor)
     existing = CertificateAuthority.objects.client().issuing().first()
-    kept = kept_authority(Purpose.CLIENT, plan.signer)
+    kept = existing_authority(Purpose.CLIENT, plan.signer)
     adopted = adopt(Purpose.CLIENT, kept, plan.signer, existing, actor=actor, force=force)
     if adopted is not None:
         return [f"client CA {adopted}"]

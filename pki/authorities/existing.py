@@ -9,7 +9,7 @@ from pki.csr.subjects import name_text
 from pki.models import CertificateAuthority
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
-from pki.signers import KeptAuthority, KeySigner, get_signer
+from pki.signers import ExistingAuthority, KeySigner, get_signer
 
 Purpose = CertificateAuthority.Purpose
 
@@ -17,18 +17,18 @@ EXTERNAL = "external"
 """The alias of the signer that reaches a PKI outside."""
 
 
-def kept_authority(purpose: Purpose, alias: str) -> KeptAuthority | None:
+def existing_authority(purpose: Purpose, alias: str) -> ExistingAuthority | None:
     """What the signer keeps under the configured names; ``None`` for most signers.
 
     Raises ``OperatorError`` when what is there doesn't fit together or can't be had.
     """
     signer = get_signer(alias)
-    return signer.kept_authority(purpose) if isinstance(signer, KeySigner) else None
+    return signer.existing_authority(purpose) if isinstance(signer, KeySigner) else None
 
 
 def adopt(
     purpose: Purpose,
-    kept: KeptAuthority | None,
+    kept: ExistingAuthority | None,
     alias: str,
     existing: CertificateAuthority | None,
     *,
@@ -67,7 +67,7 @@ def on_record(certificate: x509.Certificate) -> CertificateAuthority | None:
     return CertificateAuthority.objects.filter(fingerprint_sha256=fingerprint).first()
 
 
-def _outside(purpose: Purpose, kept: KeptAuthority) -> str:
+def _outside(purpose: Purpose, kept: ExistingAuthority) -> str:
     """The signer for a CA whose key is a PKI's outside."""
     subject = name_text(kept.certificates[0].subject)
     if purpose == Purpose.CLIENT:

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 from django.views.decorators.debug import sensitive_variables
 
-from pki.conf import ClientCAPlan, pki_settings
+from pki.conf import ClientCASettings, pki_settings
 from pki.csr.public_keys import generate_private_key
 from pki.issuance.client_certificates import sign_client_csr
 from pki.operators.files import replace_file
@@ -59,7 +59,7 @@ class _Client:
         )
 
 
-def make_test_client(plan: ClientCAPlan, *, actor: Actor, force: bool) -> str:
+def make_test_client(plan: ClientCASettings, *, actor: Actor, force: bool) -> str:
     """Make the client, unless it is there; returns a line that says which.
 
     ``force`` makes another, ``test-client-2`` and so on: the one that is there stays good. Raises
@@ -71,7 +71,7 @@ def make_test_client(plan: ClientCAPlan, *, actor: Actor, force: bool) -> str:
     return _make_in_files(pki_settings().data_dir, plan, actor=actor, force=force)
 
 
-def _make_in_files(directory: Path, plan: ClientCAPlan, *, actor: Actor, force: bool) -> str:
+def _make_in_files(directory: Path, plan: ClientCASettings, *, actor: Actor, force: bool) -> str:
     stem = TEST_CLIENT
     if _is_whole(directory, stem):
         if not force:
@@ -98,7 +98,7 @@ def _is_whole(directory: Path, stem: str) -> bool:
 
 @sensitive_variables()
 def _make_in_secrets(
-    signer: SecretsManagerSigner, plan: ClientCAPlan, *, actor: Actor, force: bool
+    signer: SecretsManagerSigner, plan: ClientCASettings, *, actor: Actor, force: bool
 ) -> str:
     """The two secrets of the CDK sample, whose PKCS #12 has no password."""
     for stem in chain([TEST_CLIENT], _numbered()):
@@ -131,7 +131,7 @@ def _numbered() -> Iterator[str]:
     return (f"{TEST_CLIENT}-{number}" for number in count(2))
 
 
-def _sign(name: str, plan: ClientCAPlan, actor: Actor) -> _Client:
+def _sign(name: str, plan: ClientCASettings, actor: Actor) -> _Client:
     key = generate_private_key("ec-p256")
     csr = (
         x509.CertificateSigningRequestBuilder()

@@ -22,7 +22,7 @@ ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AWSLocation:
     """Where calls go: a region, and the role to assume there for another account.
 
     An empty region is the one that the environment names (``AWS_REGION``, a profile).
@@ -32,7 +32,7 @@ class Place:
     role_arn: str = ""
 
 
-HERE = Place()
+DEFAULT_LOCATION = AWSLocation()
 
 # What boto3's `standard` mode repeats by itself, and we later:
 # https://docs.aws.amazon.com/boto3/latest/guide/retries.html
@@ -69,22 +69,24 @@ _clients: dict[tuple[Any, ...], Any] = {}
 _sessions: dict[tuple[str, str], Any] = {}
 
 
-def client(service: str, place: Place = HERE, *, patience: int = READ_TIMEOUT) -> Any:
+def client(
+    service: str, place: AWSLocation = DEFAULT_LOCATION, *, read_timeout: int = READ_TIMEOUT
+) -> Any:
     """The boto3 client of ``service`` (``kms``, ``iot``), made once per process and place.
 
-    ``patience`` is the read timeout in seconds; with one below the usual, nothing is repeated
+    ``read_timeout`` is the read timeout in seconds; with one below the usual, nothing is repeated
     either: whoever waits for it has no time for that. Raises ``RemoteFailure`` when there is no
     region, or the role can't be assumed. ``AWS_ENDPOINT_URL`` works, as everywhere in boto3.
     """
     # boto3 itself knows AWS_DEFAULT_REGION only; every other tool of AWS's knows this one.
     region = place.region or pki_settings().aws_region or os.environ.get("AWS_REGION", "")
-    key = (service, region, place.role_arn, patience)
+    key = (service, region, place.role_arn, read_timeout)
     made = _clients.get(key)
     if made is None:
         with _lock:  # boto3's sessions aren't safe to share while clients are being made
             made = _clients.get(key)
             if made is None:
-                made = _clients[key] = _make(service, region, place.role_arn, patience)
+                made = _clients[key] = _make(service, region, place.role_arn, read_timeout)
     return made
 
 
@@ -95,20 +97,20 @@ def forget_clients() -> None:
         _sessions.clear()
 
 
-def _make(service: str, region: str, role_arn: str, patience: int) -> Any:
+def _make(service: str, region: str, role_arn: str, read_timeout: int) -> Any:
     # At DEBUG it logs every request and answer whole, and those of Secrets Manager hold keys.
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    with translated(f"{service}:client"):
-        return _session(region, role_arn).client(service, config=_config(patience))
+    with as_remote_failure(f"{service}:client"):
+        return _session(region, role_arn).client(service, config=_config(read_timeout))
 
 
-def _config(patience: int) -> Any:
+def _config(read_timeout: int) -> Any:
     from botocore.config import Config
 
-    is_hurried = patience < READ_TIMEOUT
+    is_hurried = read_timeout < READ_TIMEOUT
     return Config(
-        connect_timeout=min(CONNECT_TIMEOUT, patience),
-        read_timeout=patience,
+        connect_timeout=min(CONNECT_TIMEOUT, read_timeout),
+        read_timeout=read_timeout,
         retries={"mode": "standard", "total_max_attempts": 1 if is_hurried else ATTEMPTS},
     )
 
@@ -156,7 +158,7 @@ def _session_of_role(session: Any, role_arn: str) -> Any:
 
 
 @contextmanager
-def translated(call: str) -> Iterator[None]:
+def as_remote_failure(call: str) -> Iterator[None]:
     """Turn what botocore raises inside into ``RemoteFailure``; ``call`` is ``service:Operation``.
 
     The error's code and a sentence are kept, and the request's parameters aren't: they may be

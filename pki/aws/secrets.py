@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from django.views.decorators.debug import sensitive_variables
 
 from pki.aws import clients as aws
-from pki.aws.clients import HERE, READ_TIMEOUT, Place
+from pki.aws.clients import DEFAULT_LOCATION, READ_TIMEOUT, AWSLocation
 from pki.aws.secrets_extension import ask_extension
 from pki.conf import pki_settings
 from pki.operators.errors import OperatorError, RemoteFailure
@@ -55,39 +55,41 @@ class SecretValue:
 
 @sensitive_variables()
 def read_secret(
-    name: str, place: Place = HERE, *, patience: int = READ_TIMEOUT
+    name: str, place: AWSLocation = DEFAULT_LOCATION, *, read_timeout: int = READ_TIMEOUT
 ) -> SecretValue | None:
     """The secret of that name or ARN; ``None`` when there is none, or it never had a value.
 
-    ``patience`` is the read timeout in seconds. Raises ``OperatorError`` when it is scheduled for
+    ``read_timeout`` is in seconds. Raises ``OperatorError`` when the secret is scheduled for
     deletion, ``RemoteFailure`` when it can't be had.
     """
     try:
-        with aws.translated("secretsmanager:GetSecretValue"):
-            client = aws.client("secretsmanager", place, patience=patience)
+        with aws.as_remote_failure("secretsmanager:GetSecretValue"):
+            client = aws.client("secretsmanager", place, read_timeout=read_timeout)
             answer = client.get_secret_value(SecretId=name)
     except RemoteFailure as error:
         if error.code == "ResourceNotFoundException":
             return None
         if error.code == "InvalidRequestException":
-            current_version(name, place, patience=patience)  # has the words for the likeliest cause
+            current_version(
+                name, place, read_timeout=read_timeout
+            )  # has the words for the likeliest cause
         raise
     return _value(answer)
 
 
 @sensitive_variables()
 def use_secret(
-    name: str, place: Place = HERE, *, patience: int = READ_TIMEOUT
+    name: str, place: AWSLocation = DEFAULT_LOCATION, *, read_timeout: int = READ_TIMEOUT
 ) -> SecretValue | None:
     """The secret for use, maybe some minutes old: from the Lambda extension where there is one.
 
     What it returns and raises is ``read_secret``'s; whoever writes the secret next reads it there.
     """
-    answer = ask_extension(name, _with_region(place), patience=patience)
-    return read_secret(name, place, patience=patience) if answer is None else _value(answer)
+    answer = ask_extension(name, _with_region(place), read_timeout=read_timeout)
+    return read_secret(name, place, read_timeout=read_timeout) if answer is None else _value(answer)
 
 
-def _with_region(place: Place) -> Place:
+def _with_region(place: AWSLocation) -> AWSLocation:
     return replace(place, region=place.region or pki_settings().aws_region)
 
 
@@ -99,21 +101,23 @@ def _value(answer: Mapping[str, Any]) -> SecretValue:
     return SecretValue(content, answer["VersionId"])
 
 
-def _version_in_use(name: str, place: Place, *, patience: int) -> str:
-    answer = ask_extension(name, _with_region(place), patience=patience)
+def _version_in_use(name: str, place: AWSLocation, *, read_timeout: int) -> str:
+    answer = ask_extension(name, _with_region(place), read_timeout=read_timeout)
     if answer is None:
-        return current_version(name, place, patience=patience)
+        return current_version(name, place, read_timeout=read_timeout)
     return str(answer["VersionId"])
 
 
-def current_version(name: str, place: Place = HERE, *, patience: int = READ_TIMEOUT) -> str:
+def current_version(
+    name: str, place: AWSLocation = DEFAULT_LOCATION, *, read_timeout: int = READ_TIMEOUT
+) -> str:
     """The id of the secret's current version; "" when ``read_secret`` would return ``None``.
 
     Raises what ``read_secret`` raises.
     """
     try:
-        with aws.translated("secretsmanager:DescribeSecret"):
-            client = aws.client("secretsmanager", place, patience=patience)
+        with aws.as_remote_failure("secretsmanager:DescribeSecret"):
+            client = aws.client("secretsmanager", place, read_timeout=read_timeout)
             answer = client.describe_secret(SecretId=name)
     except RemoteFailure as error:
         if error.code == "ResourceNotFoundException":
@@ -135,7 +139,7 @@ def write_secret(
     *,
     after: SecretValue | None,
     description: str,
-    place: Place = HERE,
+    place: AWSLocation = DEFAULT_LOCATION,
     kms_key_id: str = "",
 ) -> None:
     """Let ``content`` follow the version ``after``, which is what ``read_secret`` returned.
@@ -181,7 +185,7 @@ def _failure_of(
 ) -> RemoteFailure | None:
     """Why AWS didn't do it; ``None`` when it did."""
     try:
-        with aws.translated(f"secretsmanager:{operation}"):
+        with aws.as_remote_failure(f"secretsmanager:{operation}"):
             call(**parameters)
     except RemoteFailure as error:
         return error
@@ -207,7 +211,7 @@ class SecretCache(Generic[T]):
     def __init__(
         self,
         parse: Callable[[str, SecretValue | None, bool], T],
-        place: Place = HERE,
+        place: AWSLocation = DEFAULT_LOCATION,
         refresh_seconds: float = REFRESH_SECONDS,
     ) -> None:
         """``parse`` gets name and value, and whether it is the first of this process."""
@@ -241,7 +245,7 @@ class SecretCache(Generic[T]):
             if failure is not None and failed_at >= asked_at:
                 raise failure  # whoever waited for an attempt shares its outcome
             try:
-                kept = self._fetch(name, is_first=True, patience=READ_TIMEOUT)
+                kept = self._fetch(name, is_first=True, read_timeout=READ_TIMEOUT)
             except OperatorError as error:
                 self._failed[name] = time.monotonic(), error
                 raise
@@ -255,9 +259,9 @@ class SecretCache(Generic[T]):
             if self._kept.get(name) is not kept:  # another thread was faster
                 return self._kept.get(name, kept)
             try:
-                version_id = _version_in_use(name, self._place, patience=_HURRIED)
+                version_id = _version_in_use(name, self._place, read_timeout=_HURRIED)
                 if version_id != kept.version_id:
-                    kept = self._fetch(name, is_first=False, patience=_HURRIED)
+                    kept = self._fetch(name, is_first=False, read_timeout=_HURRIED)
                     logger.info("the secret %s has a new version, which is used from now on", name)
             except RemoteFailure as error:
                 logger.warning("the secret %s is used as it was: %s", name, error)
@@ -269,7 +273,7 @@ class SecretCache(Generic[T]):
         finally:
             self._looking.release()
 
-    def _fetch(self, name: str, *, is_first: bool, patience: int) -> _Kept[T]:
-        value = use_secret(name, self._place, patience=patience)
+    def _fetch(self, name: str, *, is_first: bool, read_timeout: int) -> _Kept[T]:
+        value = use_secret(name, self._place, read_timeout=read_timeout)
         version_id = value.version_id if value else ""
         return _Kept(self._parse(name, value, is_first), version_id, time.monotonic())

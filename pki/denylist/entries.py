@@ -31,7 +31,7 @@ _LONGEST_REASON = 500  # characters, as the column has them; SQLite wouldn't say
 
 
 @dataclass(frozen=True, slots=True)
-class Subjects:
+class RequestIdentifiers:
     """Everything about one request that the denylist may name."""
 
     common_name: str
@@ -44,7 +44,7 @@ class Subjects:
     certificate_serial_number: str = ""
 
     def values(self, at: datetime.datetime) -> list[Any]:
-        """The values of ``NAMED``. What is empty names nobody: no entry's value is."""
+        """The values of ``MATCHING_ENTRY_SQL``. What is empty names nobody: no entry's value is."""
         return [
             hot_path_sql.prepared_value(DenylistEntry, "expires_at", at),
             fold_name(self.common_name),
@@ -69,18 +69,18 @@ _IN_FORCE_AND_NAMED = """
     )
 """
 
-NAMED = f"EXISTS (SELECT 1 FROM pki_denylistentry WHERE {_IN_FORCE_AND_NAMED})"  # noqa: S608
+MATCHING_ENTRY_SQL = f"EXISTS (SELECT 1 FROM pki_denylistentry WHERE {_IN_FORCE_AND_NAMED})"  # noqa: S608
 """SQL that is true when an entry in force names any of ``Subjects.values``."""
 
 
-def check_denylist(subjects: Subjects) -> None:
+def check_denylist(subjects: RequestIdentifiers) -> None:
     """Raise ``DeviceDenied`` when an entry in force names any of ``subjects``."""
     found = entries_naming(subjects)
     if found:
         raise denied_by(Kind(found[0].kind))
 
 
-def entries_naming(subjects: Subjects) -> list[DenylistEntry]:
+def entries_naming(subjects: RequestIdentifiers) -> list[DenylistEntry]:
     """The entries in force that name any of ``subjects``."""
     return hot_path_sql.fetch(DenylistEntry, _IN_FORCE_AND_NAMED, subjects.values(timezone.now()))
 

@@ -20,8 +20,7 @@ from pki.csr.subjects import name_text
 from pki.exceptions import ClientRefused
 from pki.models import CertificateAuthority, IssuedCertificate, hot_path_sql
 from pki.reasons import Reason
-from pki.record import snapshot
-from pki.record.snapshot import Prepared, PreparedAuthority
+from pki.record.snapshot import AuthoritySnapshot, CASnapshot, current_snapshot
 from pki.signers.certificate_contents import serial_number_text
 
 MAX_CHAIN = 6
@@ -60,17 +59,17 @@ def authenticate_certificate(
     der: bytes,
     chain: tuple[bytes, ...] = (),
     *,
-    world: Prepared | None = None,
+    snapshot: CASnapshot | None = None,
     at: datetime.datetime | None = None,
 ) -> Client:
     """Judge a client certificate (DER), with the chain that TLS verified, if it is known.
 
-    ``world`` is what ``prepared.current()`` gave this request, ``at`` the time; by default now.
+    ``snapshot`` is what ``current_snapshot()`` gave this request, ``at`` the time; by default now.
     Raises ``ClientRefused``: malformed, not from a CA on record, out of its time, not for TLS
     clients, unknown though one of our own CAs signed it, revoked, or superseded for too long.
     """
     at = at or timezone.now()
-    read = _read(der, chain, world or snapshot.current())
+    read = _read(der, chain, snapshot or current_snapshot())
     for certificate in read.path:
         if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
             raise ClientRefused(Reason.CLIENT_CERTIFICATE_EXPIRED)
@@ -92,23 +91,23 @@ class _Read:
 
     path: tuple[x509.Certificate, ...]
     """From the client's own up to the one that the CA signed."""
-    authority: PreparedAuthority
+    authority: AuthoritySnapshot
     fingerprint: str
     subject: str
     common_name: str
 
 
 @lru_cache(maxsize=1024)
-def _read(der: bytes, chain: tuple[bytes, ...], world: Prepared) -> _Read:
+def _read(der: bytes, chain: tuple[bytes, ...], snapshot: CASnapshot) -> _Read:
     """Parse the certificate and follow its signatures.
 
     Kept, because a fleet's devices may share one bootstrap certificate: for as long as the CAs on
-    record are the same (``world`` compares by identity), and never what time or the database
+    record are the same (``snapshot`` compares by identity), and never what time or the database
     decide.
     """
     try:
         certificate = x509.load_der_x509_certificate(der)
-        path, authority = _find_authority(certificate, chain, world)
+        path, authority = _find_authority(certificate, chain, snapshot)
         _check_is_for_clients(certificate)
         common_names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         return _Read(
@@ -124,13 +123,13 @@ def _read(der: bytes, chain: tuple[bytes, ...], world: Prepared) -> _Read:
 
 
 def _find_authority(
-    certificate: x509.Certificate, chain: tuple[bytes, ...], world: Prepared
-) -> tuple[tuple[x509.Certificate, ...], PreparedAuthority]:
+    certificate: x509.Certificate, chain: tuple[bytes, ...], snapshot: CASnapshot
+) -> tuple[tuple[x509.Certificate, ...], AuthoritySnapshot]:
     """The path through ``chain`` to a CA on record, by signature, and that CA."""
     intermediates = [x509.load_der_x509_certificate(der) for der in chain[1:MAX_CHAIN]]
     path = [certificate]
     for _ in range(MAX_CHAIN):
-        for authority in world.by_subject.get(path[-1].issuer.public_bytes(), ()):
+        for authority in snapshot.by_subject.get(path[-1].issuer.public_bytes(), ()):
             if _is_signed_by(path[-1], authority.certificate):
                 return tuple(path), authority
         above = next((one for one in intermediates if _is_signed_by(path[-1], one)), None)

@@ -13,10 +13,10 @@ from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.issuance.verified_signing import sign
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError
-from pki.record import audit_trail, snapshot
+from pki.record import audit_trail
 from pki.record.audit_trail import Actor
 from pki.record.intents import issued_columns, new_intent
-from pki.record.snapshot import PreparedAuthority
+from pki.record.snapshot import AuthoritySnapshot, current_snapshot
 from pki.record.transactions import in_write_transaction
 from pki.signers.certificate_contents import SigningRequest
 
@@ -32,14 +32,14 @@ CLIENT_RULES = CSRRules(
 """A client isn't a thing: its common name may be any text."""
 
 
-def issuing_client_ca() -> PreparedAuthority:
+def issuing_client_ca() -> AuthoritySnapshot:
     """The client CA that signs here.
 
     Raises ``OperatorError`` when there is none, or its key isn't here.
     """
     clients = [
         authority
-        for authority in snapshot.current().authorities
+        for authority in current_snapshot().authorities
         if authority.row.purpose == CertificateAuthority.Purpose.CLIENT
         and authority.row.status == CertificateAuthority.Status.ACTIVE
     ]
@@ -97,7 +97,7 @@ def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -
 
 
 def _record_intent(
-    csr: ParsedCSR, authority: PreparedAuthority, validity: datetime.timedelta, actor: Actor
+    csr: ParsedCSR, authority: AuthoritySnapshot, validity: datetime.timedelta, actor: Actor
 ) -> IssuedCertificate:
     row = new_intent(
         csr,

@@ -29,7 +29,7 @@ from django.utils import timezone
 from pki.csr.check import ParsedCSR
 from pki.csr.thing_names import fold_name
 from pki.denylist import entries
-from pki.denylist.entries import Subjects, check_denylist
+from pki.denylist.entries import RequestIdentifiers, check_denylist
 from pki.exceptions import ClientRefused, EnrollmentRefused, SignerUnavailable
 from pki.issuance import name_rules
 from pki.issuance.client_authentication import Client
@@ -39,7 +39,7 @@ from pki.reasons import Reason
 from pki.record import audit_trail, observers
 from pki.record.audit_trail import Actor
 from pki.record.intents import issued_columns, new_intent
-from pki.record.snapshot import PreparedProfile
+from pki.record.snapshot import ProfileSnapshot
 from pki.record.transactions import in_write_transaction
 from pki.signers.certificate_contents import SigningRequest
 
@@ -55,13 +55,13 @@ class IssueRequest:
 
     csr: ParsedCSR
     client: Client
-    profile: PreparedProfile
+    profile: ProfileSnapshot
     operation: Operation
     actor: Actor
     tenant_id: str = ""
 
     @property
-    def key(self) -> str:
+    def idempotency_key(self) -> str:
         """The same for the same request: CSR, client, profile and operation."""
         said = b"\0".join(
             part.encode()
@@ -85,7 +85,7 @@ class _NotIssued(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _ConflictingRows:
     """What the database already says about a request's name, key and text."""
 
     owner: IssuedCertificate | None
@@ -145,28 +145,28 @@ def _find_or_record_intent(request: IssueRequest) -> IssuedCertificate:
     return _record_intent(request, known, on_file, now)
 
 
-def _look_up(request: IssueRequest) -> _Known:
+def _look_up(request: IssueRequest) -> _ConflictingRows:
     """Every row that shares something unique with the request, in one statement."""
     folded, current = request.name_folded, request.current_name
     rows = hot_path_sql.fetch(
         IssuedCertificate,
         "name_owner = %s OR key_owner = %s OR current_name = %s OR request_key = %s",
-        [folded, request.csr.key_sha256, current, request.key],
+        [folded, request.csr.key_sha256, current, request.idempotency_key],
         without=("csr_der",),
     )
 
     def first(matches: Callable[[IssuedCertificate], bool]) -> IssuedCertificate | None:
         return next((row for row in rows if matches(row)), None)
 
-    return _Known(
+    return _ConflictingRows(
         owner=first(lambda row: row.name_owner == folded),
         key_owner=first(lambda row: row.key_owner == request.csr.key_sha256),
         current=first(lambda row: row.current_name == current),
-        same_request=first(lambda row: row.request_key == request.key),
+        same_request=first(lambda row: row.request_key == request.idempotency_key),
     )
 
 
-def _on_file(request: IssueRequest, known: _Known) -> IssuedCertificate | None:
+def _on_file(request: IssueRequest, known: _ConflictingRows) -> IssuedCertificate | None:
     """The certificate that a re-enrollment renews (RFC 7030 4.2.2)."""
     if request.operation != Operation.REENROLL:
         return None
@@ -179,8 +179,8 @@ def _on_file(request: IssueRequest, known: _Known) -> IssuedCertificate | None:
     return known.current
 
 
-def _subjects(request: IssueRequest, on_file: IssuedCertificate | None) -> Subjects:
-    return Subjects(
+def _subjects(request: IssueRequest, on_file: IssuedCertificate | None) -> RequestIdentifiers:
+    return RequestIdentifiers(
         common_name=request.csr.common_name,
         device_serial=request.csr.device_serial,
         key_sha256=request.csr.key_sha256,
@@ -191,7 +191,7 @@ def _subjects(request: IssueRequest, on_file: IssuedCertificate | None) -> Subje
     )
 
 
-def _check_key_is_own(request: IssueRequest, known: _Known) -> None:
+def _check_key_is_own(request: IssueRequest, known: _ConflictingRows) -> None:
     """A key that two devices share is a cloned device, or a poor source of randomness."""
     other = known.key_owner
     is_foreign = other is not None and other.name_folded != request.name_folded
@@ -215,7 +215,7 @@ def _is_answer(row: IssuedCertificate, request: IssueRequest, now: datetime.date
 
 def _record_intent(
     request: IssueRequest,
-    known: _Known,
+    known: _ConflictingRows,
     on_file: IssuedCertificate | None,
     now: datetime.datetime,
 ) -> IssuedCertificate:
@@ -241,7 +241,7 @@ def _record_intent(
     row.predecessor = on_file
     row.name_owner = None if known.owner else request.name_folded
     row.key_owner = csr.key_sha256 if profile.is_key_unique and known.key_owner is None else None
-    row.request_key = request.key
+    row.request_key = request.idempotency_key
     row.client_fingerprint = request.client.fingerprint
     row.client_subject = request.client.subject[:1000]
     row.source_ip = request.actor.source_ip
@@ -292,7 +292,7 @@ def _record_issued(
     subjects = _subjects(request, intent.predecessor)
     changed = hot_path_sql.update(
         f'UPDATE "pki_issuedcertificate" SET {columns} '  # noqa: S608  # names are ours
-        f"WHERE id = %s AND state = %s AND NOT {entries.NAMED} "
+        f"WHERE id = %s AND state = %s AND NOT {entries.MATCHING_ENTRY_SQL} "
         "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "
         "WHERE (client.fingerprint_sha256 = %s OR client.id = %s) AND client.state = %s)",
         [

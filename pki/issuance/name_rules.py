@@ -16,7 +16,7 @@ from pki.exceptions import EnrollmentRefused
 from pki.issuance.client_authentication import Client
 from pki.models import CertificateProfile, IssuedCertificate
 from pki.reasons import Reason
-from pki.record.snapshot import PreparedProfile
+from pki.record.snapshot import ProfileSnapshot
 
 _Rule = CertificateProfile.IdentityRule
 
@@ -24,7 +24,7 @@ _Rule = CertificateProfile.IdentityRule
 def check_name(
     common_name: str,
     client: Client,
-    profile: PreparedProfile,
+    profile: ProfileSnapshot,
     owner: IssuedCertificate | None,
 ) -> None:
     """Raise ``EnrollmentRefused`` unless ``client`` may have ``common_name``.
@@ -80,7 +80,7 @@ def check_bound(common_name: str, client: Client, owner: IssuedCertificate) -> N
 def check_renewal(
     csr: ParsedCSR,
     client: Client,
-    profile: PreparedProfile,
+    profile: ProfileSnapshot,
     *,
     owner: IssuedCertificate | None,
     on_file: IssuedCertificate | None,
@@ -119,7 +119,7 @@ def check_renewal(
 def _check_may_renew(
     common_name: str,
     client: Client,
-    profile: PreparedProfile,
+    profile: ProfileSnapshot,
     *,
     owner: IssuedCertificate | None,
     on_file: IssuedCertificate | None,

@@ -12,7 +12,7 @@ from pki.exceptions import SignerUnavailable
 from pki.models import IssuedCertificate
 from pki.reasons import Reason
 from pki.record.intents import CLOCK_TOLERANCE
-from pki.record.snapshot import PreparedAuthority
+from pki.record.snapshot import AuthoritySnapshot
 from pki.signers import get_signer
 from pki.signers.certificate_contents import SigningRequest
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def sign(
-    intent: IssuedCertificate, authority: PreparedAuthority, request: SigningRequest
+    intent: IssuedCertificate, authority: AuthoritySnapshot, request: SigningRequest
 ) -> x509.Certificate:
     """Have the CA's signer sign ``request``, and check what it returned before anyone gets it.
 
@@ -35,7 +35,7 @@ def sign(
 def _check_signed(
     certificate: x509.Certificate,
     intent: IssuedCertificate,
-    authority: PreparedAuthority,
+    authority: AuthoritySnapshot,
     *,
     is_ours: bool,
 ) -> None:
@@ -55,7 +55,7 @@ def _check_signed(
 def _what_is_wrong(
     certificate: x509.Certificate,
     intent: IssuedCertificate,
-    authority: PreparedAuthority,
+    authority: AuthoritySnapshot,
     *,
     is_ours: bool,
 ) -> str:

@@ -17,7 +17,7 @@ from pki.models import IssuedCertificate
 from pki.reasons import Reason
 from pki.record import audit_trail
 from pki.record.audit_trail import SYSTEM, Actor
-from pki.record.snapshot import PreparedAuthority
+from pki.record.snapshot import AuthoritySnapshot
 from pki.record.transactions import in_write_transaction
 from pki.signers.certificate_contents import random_serial_number, serial_number_text
 
@@ -37,7 +37,7 @@ State = IssuedCertificate.State
 
 def new_intent(
     csr: ParsedCSR,
-    authority: PreparedAuthority,
+    authority: AuthoritySnapshot,
     *,
     subject: x509.Name,
     common_name: str,

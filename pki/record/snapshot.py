@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pki.signers.certificate_contents import Issuer
 
 
-class PreparedAuthority:
+class AuthoritySnapshot:
     """A CA, ready for use."""
 
     def __init__(self, row: CertificateAuthority) -> None:
@@ -52,13 +52,13 @@ class PreparedAuthority:
         )
 
 
-class PreparedProfile:
+class ProfileSnapshot:
     """A profile version in force, ready for use, with the CA it issues from."""
 
     def __init__(
         self,
         row: CertificateProfile,
-        authority: PreparedAuthority,
+        authority: AuthoritySnapshot,
         trusted: Sequence[CertificateAuthority],
     ) -> None:
         self.row = row
@@ -91,29 +91,29 @@ class PreparedProfile:
         return certs_only(_published(self.authority.row, self._trusted))
 
 
-class Prepared:
+class CASnapshot:
     """Everything of one generation. Compared by identity, not by contents."""
 
     def __init__(
         self,
         generation: int,
-        authorities: tuple[PreparedAuthority, ...] = (),
-        profiles: Mapping[str, PreparedProfile] | None = None,
+        authorities: tuple[AuthoritySnapshot, ...] = (),
+        profiles: Mapping[str, ProfileSnapshot] | None = None,
     ) -> None:
         self.generation = generation
         self.authorities = authorities
         self.profiles = profiles or {}
 
     @cached_property
-    def by_subject(self) -> Mapping[bytes, tuple[PreparedAuthority, ...]]:
+    def by_subject(self) -> Mapping[bytes, tuple[AuthoritySnapshot, ...]]:
         """Trusted CAs by the DER of their subject: who may have issued a client's certificate."""
-        found: dict[bytes, tuple[PreparedAuthority, ...]] = {}
+        found: dict[bytes, tuple[AuthoritySnapshot, ...]] = {}
         for authority in self.authorities:
             subject = authority.certificate.subject.public_bytes()
             found[subject] = (*found.get(subject, ()), authority)
         return found
 
-    def profile(self, label: str) -> PreparedProfile:
+    def profile(self, label: str) -> ProfileSnapshot:
         """The profile in force under ``label`` ("" is the default).
 
         Raises ``AuthorityUnavailable``: with ``CA_UNAVAILABLE`` when nothing is set up at all,
@@ -127,47 +127,47 @@ class Prepared:
 
 
 _lock = threading.Lock()
-_latest = Prepared(generation=-1)
+_latest = CASnapshot(generation=-1)
 
 
-def current() -> Prepared:
+def current_snapshot() -> CASnapshot:
     """What holds now. One statement when nothing changed."""
     global _latest  # the one cache; replaced whole, never changed
     generation = Generation.current()
-    prepared = _latest
-    if prepared.generation != generation:
+    latest = _latest
+    if latest.generation != generation:
         with _lock:
-            prepared = _latest
-            if prepared.generation != generation:
-                prepared = _latest = _prepare_whole(generation)
-    return prepared
+            latest = _latest
+            if latest.generation != generation:
+                latest = _latest = _prepare_whole(generation)
+    return latest
 
 
 def forget() -> None:
     """Start over, as after a fork or when the database was replaced."""
     global _latest
-    _latest = Prepared(generation=-1)
+    _latest = CASnapshot(generation=-1)
 
 
-def _prepare_whole(generation: int) -> Prepared:
+def _prepare_whole(generation: int) -> CASnapshot:
     """Everything of one generation, and of one only: what changes meanwhile is read again."""
     while True:
-        prepared = _prepare(generation)
+        latest = _prepare(generation)
         newest = Generation.current()
         if newest == generation:
-            return prepared
+            return latest
         generation = newest
 
 
-def _prepare(generation: int) -> Prepared:
+def _prepare(generation: int) -> CASnapshot:
     trusted = list(CertificateAuthority.objects.trusted())
-    authorities = {row.pk: PreparedAuthority(row) for row in trusted}
+    authorities = {row.pk: AuthoritySnapshot(row) for row in trusted}
     profiles = {}
     for profile in CertificateProfile.objects.exclude(active_label=None):
         issuing = authorities.get(profile.ca_id)
         if issuing is not None:  # else its CA is revoked or has expired
-            profiles[profile.label] = PreparedProfile(profile, issuing, trusted)
-    return Prepared(generation, tuple(authorities.values()), profiles)
+            profiles[profile.label] = ProfileSnapshot(profile, issuing, trusted)
+    return CASnapshot(generation, tuple(authorities.values()), profiles)
 
 
 def _published(ca: CertificateAuthority, trusted: Sequence[CertificateAuthority]) -> list[bytes]:

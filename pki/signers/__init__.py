@@ -13,12 +13,12 @@ from django.utils.module_loading import import_string
 from pki.conf import pki_settings
 from pki.exceptions import SignerUnavailable
 from pki.operators.errors import OperatorError, RemoteFailure
-from pki.signers.base import KeptAuthority, KeySigner, Signer
+from pki.signers.base import ExistingAuthority, KeySigner, Signer
 
 if TYPE_CHECKING:  # signers may be imported by settings, before the models can be
     from pki.models import CertificateAuthority
 
-__all__ = ["KeptAuthority", "KeySigner", "Signer", "authority_key", "get_signer"]
+__all__ = ["ExistingAuthority", "KeySigner", "Signer", "authority_key", "get_signer"]
 
 
 @cache

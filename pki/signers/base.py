@@ -52,7 +52,7 @@ class Signer(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAuthority:
+class ExistingAuthority:
     """A CA that a signer has from before: of the CDK sample, or of a run that was cut off."""
 
     certificates: tuple[x509.Certificate, ...]
@@ -68,7 +68,7 @@ class KeySigner(Signer):
 
     chooses_serial_number = False
 
-    def kept_authority(self, purpose: str) -> KeptAuthority | None:
+    def existing_authority(self, purpose: str) -> ExistingAuthority | None:
         """The CA of that purpose that is where the configuration says, to be adopted.
 
         Raises ``OperatorError`` when what is there doesn't fit together.

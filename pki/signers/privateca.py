@@ -81,7 +81,7 @@ class PrivateCASigner(Signer):
             is_required=True,
         )
         _, self._partition, _, arn_region, _, _ = self._arn.split(":")
-        self._place = aws.Place(
+        self._place = aws.AWSLocation(
             options.text("region", r"[a-z]{2}(-[a-z]+)+-\d", "a region such as eu-central-1")
             or arn_region,
             options.text("roleArn", _ROLE, "the ARN of an IAM role"),
@@ -107,7 +107,7 @@ class PrivateCASigner(Signer):
     def check(self, issuer: Issuer) -> None:
         """Raise ``SignerUnavailable`` unless the CA is active, and is the one on record."""
         with _answering_for_aws():
-            with aws.translated("acm-pca:DescribeCertificateAuthority"):
+            with aws.as_remote_failure("acm-pca:DescribeCertificateAuthority"):
                 answer = self._client().describe_certificate_authority(
                     CertificateAuthorityArn=self._arn
                 )
@@ -125,7 +125,7 @@ class PrivateCASigner(Signer):
 
     def authority_certificates(self) -> list[x509.Certificate]:
         """The private CA's certificate and chain. Raises ``RemoteFailure``."""
-        with aws.translated("acm-pca:GetCertificateAuthorityCertificate"):
+        with aws.as_remote_failure("acm-pca:GetCertificateAuthorityCertificate"):
             answer = self._client().get_certificate_authority_certificate(
                 CertificateAuthorityArn=self._arn
             )
@@ -133,14 +133,14 @@ class PrivateCASigner(Signer):
         return x509.load_pem_x509_certificates(pem.encode())
 
     def _client(self) -> Any:
-        return aws.client("acm-pca", self._place, patience=CALL_SECONDS)
+        return aws.client("acm-pca", self._place, read_timeout=CALL_SECONDS)
 
     def _issue(self, request: SigningRequest, issuer: Issuer) -> str:
         """The ARN of the certificate that AWS makes, or has made, for this intent."""
         passthrough = _passthrough(request)
         template = self._template_arn or self._template(needs_passthrough=bool(passthrough))
         extra = {"ApiPassthrough": passthrough} if passthrough and "APIPass" in template else {}
-        with aws.translated("acm-pca:IssueCertificate"):
+        with aws.as_remote_failure("acm-pca:IssueCertificate"):
             answer = self._client().issue_certificate(
                 CertificateAuthorityArn=self._arn,
                 Csr=request.csr.public_bytes(Encoding.PEM),
@@ -163,7 +163,7 @@ class PrivateCASigner(Signer):
         pause = FIRST_PAUSE
         while True:
             try:
-                with aws.translated("acm-pca:GetCertificate"):
+                with aws.as_remote_failure("acm-pca:GetCertificate"):
                     answer = self._client().get_certificate(
                         CertificateAuthorityArn=self._arn, CertificateArn=certificate_arn
                     )

@@ -33,10 +33,10 @@ class AWSEdge:
         self.templates = {}
         self._faults = defaultdict(list)
 
-    def serve(self, place=HERE, patience=READ_TIMEOUT):
+    def serve(self, place=HERE, read_timeout=READ_TIMEOUT):
         """Stand behind the clients of ``place``; each has an AWS of its own."""
         for service in ("iot", "iam"):
-            events = aws.client(service, place, patience=patience).meta.events
+            events = aws.client(service, place, read_timeout=read_timeout).meta.events
             events.register(f"before-parameter-build.{service}", self._remember)
             events.register(f"before-call.{service}", self._answer)
         return self
@@ -220,6 +220,6 @@ def listing_edge(monkeypatch, aws_cloud):
     """The same with lists; what is asked with less patience is seen too."""
     let_iam_know_managed_policies(monkeypatch)
     edge = ListingEdge()
-    for patience in (READ_TIMEOUT, COURTESY_SECONDS):
-        edge.serve(patience=patience)
+    for read_timeout in (READ_TIMEOUT, COURTESY_SECONDS):
+        edge.serve(read_timeout=read_timeout)
     return edge

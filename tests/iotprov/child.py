@@ -66,7 +66,7 @@ def main():
     from iotprov.provisioning.worker import WORKER_PATIENCE
     from pki.aws import clients as aws
 
-    client = aws.client("iot", patience=WORKER_PATIENCE)  # made once; it hasn't connected yet
+    client = aws.client("iot", read_timeout=WORKER_PATIENCE)  # made once; it hasn't connected yet
     for line in sys.stdin:
         task = json.loads(line)
         reader, writer = os.pipe()

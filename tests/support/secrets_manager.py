@@ -5,17 +5,17 @@ import json
 import boto3
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from pki.conf import ClientCAPlan, DeviceCAPlan
+from pki.conf import ClientCASettings, DeviceCASettings
 
 DEVICE_CERTIFICATE, DEVICE_KEY, CLIENT_CA = "deviceCaCert", "deviceCaKey", "clientCa"
 CLIENT, CLIENT_PFX = "testClient", "testClientPfx"
 
-DEVICE_PLAN = DeviceCAPlan(
+DEVICE_PLAN = DeviceCASettings(
     signer="secretsmanager",
     certificate_secret_name=DEVICE_CERTIFICATE,
     key_secret_name=DEVICE_KEY,
 )
-CLIENT_PLAN = ClientCAPlan(
+CLIENT_PLAN = ClientCASettings(
     signer="secretsmanager",
     secret_name=CLIENT_CA,
     client_secret_name=CLIENT,

@@ -9,10 +9,10 @@ from botocore.stub import Stubber
 from iotprov.client import account_of, calling, region_of
 from iotprov.conf import IoTTarget
 from pki.aws import clients as aws
-from pki.aws.clients import Place
+from pki.aws.clients import AWSLocation
 from pki.operators.errors import RemoteFailure
 
-HERE = IoTTarget("default")
+DEFAULT_LOCATION = IoTTarget("default")
 
 
 def failing(service, method, code, *, status=400, message="what AWS says"):
@@ -24,8 +24,8 @@ def failing(service, method, code, *, status=400, message="what AWS says"):
 
 
 def test_the_server_is_an_account_in_a_region(aws_cloud):
-    assert account_of(HERE) == "123456789012"
-    assert region_of(HERE) == "eu-central-1"
+    assert account_of(DEFAULT_LOCATION) == "123456789012"
+    assert region_of(DEFAULT_LOCATION) == "eu-central-1"
 
 
 def test_a_target_has_its_own_region_and_account(aws_cloud):
@@ -39,21 +39,21 @@ def test_AWS_REGION_names_the_region_as_it_does_for_AWSs_other_tools(aws_cloud, 
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
 
-    assert region_of(HERE) == "eu-west-1"
+    assert region_of(DEFAULT_LOCATION) == "eu-west-1"
 
 
 def test_a_client_is_made_once_and_bounded(aws_cloud):
     client = aws.client("kms")
 
     assert aws.client("kms") is client
-    assert aws.client("kms", Place("us-east-1")) is not client
+    assert aws.client("kms", AWSLocation("us-east-1")) is not client
     config = client.meta.config
     assert (config.connect_timeout, config.read_timeout) == (5, 5)
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}
 
 
 def test_whoever_is_in_a_hurry_tries_once(aws_cloud):
-    config = aws.client("iot", patience=2).meta.config
+    config = aws.client("iot", read_timeout=2).meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (2, 2)
     assert config.retries["total_max_attempts"] == 1
@@ -68,7 +68,7 @@ def test_a_refusal_names_call_code_and_advice(aws_cloud):
             match=r"^kms:Sign failed with AccessDeniedException: no kms:Sign for you; "
             r"let the role or user that this runs as call kms:Sign$",
         ) as caught,
-        aws.translated("kms:Sign"),
+        aws.as_remote_failure("kms:Sign"),
     ):
         client.sign(KeyId="k", Message=b"m", SigningAlgorithm="ECDSA_SHA_256")
     assert not caught.value.is_transient
@@ -81,7 +81,7 @@ def test_a_refusal_names_call_code_and_advice(aws_cloud):
 def test_what_may_pass_is_told_from_what_wont(aws_cloud, code, status, throttled):
     client = failing("iot", "describe_thing", code, status=status)
 
-    with pytest.raises(RemoteFailure) as caught, aws.translated("iot:DescribeThing"):
+    with pytest.raises(RemoteFailure) as caught, aws.as_remote_failure("iot:DescribeThing"):
         client.describe_thing(thingName="x")
     assert caught.value.is_transient
     assert caught.value.is_throttled is throttled
@@ -92,7 +92,7 @@ def test_nobody_at_the_endpoint_is_transient(monkeypatch):
 
     with (
         pytest.raises(RemoteFailure, match="can't be reached") as caught,
-        calling(HERE, "iot", "DescribeThing", patience=1) as iot,
+        calling(DEFAULT_LOCATION, "iot", "DescribeThing", read_timeout=1) as iot,
     ):
         iot.describe_thing(thingName="x")
     assert caught.value.is_transient
@@ -105,7 +105,7 @@ def test_no_credentials_says_how_to_log_in(monkeypatch):
 
     with (
         pytest.raises(RemoteFailure, match=r"NoCredentials: .*; log in \(aws sso login\)"),
-        calling(HERE, "iot", "DescribeThing") as iot,
+        calling(DEFAULT_LOCATION, "iot", "DescribeThing") as iot,
     ):
         iot.describe_thing(thingName="x")
     aws.forget_clients()
@@ -130,7 +130,7 @@ def test_another_target_is_named_in_the_call(aws_cloud):
 
 
 def test_a_parameter_that_is_wrong_is_not_quoted(aws_cloud):
-    with pytest.raises(RemoteFailure) as caught, aws.translated("iot:DescribeThing"):
+    with pytest.raises(RemoteFailure) as caught, aws.as_remote_failure("iot:DescribeThing"):
         aws.client("iot").describe_thing(thingName="a secret that isn't a thing's name")
     assert "secret" not in str(caught.value)
 

@@ -23,7 +23,7 @@ CODES = {
 
 
 def call(service, operation, do):
-    with aws.translated(f"{service}:{operation}"):
+    with aws.as_remote_failure(f"{service}:{operation}"):
         return do(aws.client(service))
 
 

@@ -72,7 +72,7 @@ class Step(ABC, Generic[S]):
     def apply(self, plan: Plan, performer: Performer) -> None:
         """Carry out a plan."""
         for call in plan.calls:
-            performer.say(f"  {call.because}")
+            performer.say(f"  {call.reason}")
             performer.perform(call)
 
 
@@ -132,7 +132,7 @@ def _settle(step: AnyStep, performer: Performer, number: int, count: int) -> tup
         if rounds == 0:
             performer.say(f"[{number}/{count}] {step.name}")
         if rounds == ROUNDS:
-            left = "; ".join(call.because for call in plan.calls)
+            left = "; ".join(call.reason for call in plan.calls)
             raise OperatorError(f"AWS took every call, and still: {left}. See the console")
         rounds += 1
         step.apply(plan, performer)
@@ -175,7 +175,7 @@ class Intended:
 
     step: str
     calls: tuple[Call, ...] = ()
-    because: str = ""
+    reason: str = ""
     """Why it can't be told yet or can't be done, or what AWS is busy with."""
 
 
@@ -191,7 +191,7 @@ def intentions(steps: Iterable[AnyStep], *, removing: bool = False) -> list[Inte
         except OperatorError as error:
             if not removing:
                 why = f"can't be told yet: {error}" if isinstance(error, Blocked) else str(error)
-                found.append(Intended(step.name, because=why))
+                found.append(Intended(step.name, reason=why))
             continue
         if plan.calls or plan.waiting:
             found.append(Intended(step.name, plan.calls, plan.waiting))
@@ -233,6 +233,6 @@ def _remove(step: AnyStep, performer: Performer) -> bool:
             performer.say(step.name)
         removed = True
         for call in plan.calls:
-            performer.say(f"  {call.because}")
+            performer.say(f"  {call.reason}")
             performer.perform(call)
     raise OperatorError("it isn't empty after a thousand rounds: something is filling it")

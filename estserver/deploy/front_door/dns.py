@@ -111,8 +111,8 @@ class AliasRecords(Step[SeenRecords]):
             missing.append(kind)
         if not missing:
             return DONE
-        because = f"{self.domain.name} has no {' and no '.join(missing)} record of ours"
-        return Plan((self._change(seen, "UPSERT", missing, because),))
+        reason = f"{self.domain.name} has no {' and no '.join(missing)} record of ours"
+        return Plan((self._change(seen, "UPSERT", missing, reason),))
 
     def undo(self, seen: SeenRecords) -> Plan:
         """Delete the records that lead to a domain of ours."""
@@ -120,8 +120,8 @@ class AliasRecords(Step[SeenRecords]):
         ours = [kind for kind in ours if kind != "CNAME"]
         if not seen.is_domain_ours or not ours:
             return DONE
-        because = f"the {' and '.join(ours)} record of {self.domain.name}"
-        return Plan((self._change(seen, "DELETE", ours, because),))
+        reason = f"the {' and '.join(ours)} record of {self.domain.name}"
+        return Plan((self._change(seen, "DELETE", ours, reason),))
 
     def _kinds(self) -> tuple[str, ...]:
         return ("A", "AAAA") if self.domain.is_dualstack else ("A",)
@@ -130,11 +130,11 @@ class AliasRecords(Step[SeenRecords]):
         alias = seen.records.get(kind, {}).get("AliasTarget", {})
         return _plain(alias.get("DNSName", ""))
 
-    def _change(self, seen: SeenRecords, action: str, kinds: list[str], because: str) -> Call:
+    def _change(self, seen: SeenRecords, action: str, kinds: list[str], reason: str) -> Call:
         return Call(
             "route53",
             "ChangeResourceRecordSets",
-            because,
+            reason,
             {
                 "HostedZoneId": seen.zone_id,
                 "ChangeBatch": {"Changes": list(self._changes(seen, action, kinds))},

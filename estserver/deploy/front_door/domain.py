@@ -109,9 +109,9 @@ class CustomDomain(Step[SeenDomain]):
         if not changes:
             return Plan(notes=warnings)
         different = ", ".join(str(change["path"]).strip("/") for change in changes)
-        because = f"{self.domain.name} differs in {different}"
+        reason = f"{self.domain.name} differs in {different}"
         parameters = {"domainName": self.domain.name, "patchOperations": changes}
-        return Plan((Call("apigateway", "UpdateDomainName", because, parameters),), notes=warnings)
+        return Plan((Call("apigateway", "UpdateDomainName", reason, parameters),), notes=warnings)
 
     def undo(self, seen: SeenDomain) -> Plan:
         """Delete it, if this tool made it."""
@@ -119,9 +119,9 @@ class CustomDomain(Step[SeenDomain]):
             return DONE
         if seen.held.get("domainNameStatus") in _BUSY:
             return Plan(waiting=f"API Gateway is changing {self.domain.name}")
-        because = f"the domain {self.domain.name} was made by aws_deploy"
+        reason = f"the domain {self.domain.name} was made by aws_deploy"
         parameters = {"domainName": self.domain.name}
-        return Plan((Call("apigateway", "DeleteDomainName", because, parameters),))
+        return Plan((Call("apigateway", "DeleteDomainName", reason, parameters),))
 
     @property
     def _truststore_uri(self) -> str:
@@ -151,8 +151,8 @@ class CustomDomain(Step[SeenDomain]):
             parameters["ownershipVerificationCertificateArn"] = (
                 self.domain.ownership_certificate_arn
             )
-        because = f"there is no domain {self.domain.name}"
-        return Call("apigateway", "CreateDomainName", because, parameters)
+        reason = f"there is no domain {self.domain.name}"
+        return Call("apigateway", "CreateDomainName", reason, parameters)
 
     def _first_version(self, seen: SeenDomain) -> Any:
         return seen.latest_truststore or Answer("s3:PutObject", "VersionId")
@@ -160,8 +160,8 @@ class CustomDomain(Step[SeenDomain]):
     def _adopt(self, held: Mapping[str, Any]) -> Call:
         arn = self.deployment.gateway_arn(f"/domainnames/{self.domain.name}")
         parameters = {"resourceArn": arn, "tags": {ADOPTED: self.deployment.project}}
-        because = f"{self.domain.name} was there before, and is taken over"
-        return Call("apigateway", "TagResource", because, parameters)
+        reason = f"{self.domain.name} was there before, and is taken over"
+        return Call("apigateway", "TagResource", reason, parameters)
 
     def _changes(self, seen: SeenDomain) -> Iterator[dict[str, Any]]:
         held = seen.held
@@ -243,18 +243,18 @@ class RootMapping(Step[SeenMapping]):
         named = {"domainName": self.domain.name}
         if mapped is None:
             parameters = {**named, "restApiId": wanted[0], "stage": wanted[1]}
-            because = f"{self.domain.name} leads nowhere"
-            call = Call("apigateway", "CreateBasePathMapping", because, parameters)
+            reason = f"{self.domain.name} leads nowhere"
+            call = Call("apigateway", "CreateBasePathMapping", reason, parameters)
         else:
             changes = [
                 {"op": "replace", "path": "/restapiId", "value": wanted[0]},
                 {"op": "replace", "path": "/stage", "value": wanted[1]},
             ]
-            because = f"{self.domain.name} leads to another API ({mapped[0]}, {mapped[1]})"
+            reason = f"{self.domain.name} leads to another API ({mapped[0]}, {mapped[1]})"
             call = Call(
                 "apigateway",
                 "UpdateBasePathMapping",
-                because,
+                reason,
                 {**named, "basePath": ROOT, "patchOperations": changes},
             )
         return Plan((call,), notes=notes)
@@ -264,5 +264,5 @@ class RootMapping(Step[SeenMapping]):
         if not seen.is_managed or seen.by_path.get(ROOT) != (seen.api_id, self.domain.stage):
             return DONE
         parameters = {"domainName": self.domain.name, "basePath": ROOT}
-        because = f"{self.domain.name} leads to the stage {self.domain.stage}"
-        return Plan((Call("apigateway", "DeleteBasePathMapping", because, parameters),))
+        reason = f"{self.domain.name} leads to the stage {self.domain.stage}"
+        return Plan((Call("apigateway", "DeleteBasePathMapping", reason, parameters),))

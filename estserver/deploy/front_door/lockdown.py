@@ -58,9 +58,9 @@ class Lockdown(Step[SeenApi]):
             reasons.append("adminAllowedNetworks says something else")
         calls = []
         if changes:
-            because = " and ".join(reasons)
+            reason = " and ".join(reasons)
             parameters = {"restApiId": seen.api_id, "patchOperations": changes}
-            calls.append(Call("apigateway", "UpdateRestApi", because, parameters))
+            calls.append(Call("apigateway", "UpdateRestApi", reason, parameters))
         digest = self._digest(seen.api_id)
         if changes or seen.deployed_lockdown != digest:
             calls.append(
@@ -136,7 +136,7 @@ class Throttling(Step[tuple[str, Mapping[str, Any]]]):
         if not changes:
             return DONE
         parameters = {"restApiId": api_id, "stageName": self.stage, "patchOperations": changes}
-        because = "it lets through as many requests as the account does"
+        reason = "it lets through as many requests as the account does"
         if held:
-            because = "it lets through another number of requests"
-        return Plan((Call("apigateway", "UpdateStage", because, parameters),))
+            reason = "it lets through another number of requests"
+        return Plan((Call("apigateway", "UpdateStage", reason, parameters),))

@@ -110,8 +110,8 @@ class WebAcl(Step[SeenAcl]):
         named = {"Name": self.deployment.web_acl}
         if not seen.acl_id:
             parameters = {**named, **wanted, "Tags": self.deployment.tag_list()}
-            because = f"there is no access list {self.deployment.web_acl}"
-            return Plan((Call("wafv2", "CreateWebACL", because, parameters),))
+            reason = f"there is no access list {self.deployment.web_acl}"
+            return Plan((Call("wafv2", "CreateWebACL", reason, parameters),))
         if not self.deployment.is_ours(seen.tags):
             raise OperatorError(
                 f"the access list {self.deployment.web_acl} is there and wasn't made by this "
@@ -133,8 +133,8 @@ class WebAcl(Step[SeenAcl]):
             "Id": seen.acl_id,
             "LockToken": seen.lock_token,
         }
-        because = f"the access list {self.deployment.web_acl} was made by aws_deploy"
-        return Plan((Call("wafv2", "DeleteWebACL", because, parameters),))
+        reason = f"the access list {self.deployment.web_acl} was made by aws_deploy"
+        return Plan((Call("wafv2", "DeleteWebACL", reason, parameters),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,15 +183,15 @@ class WebAclAssociation(Step[SeenGuard]):
             )
         arn: Any = seen.ours or Answer("wafv2:CreateWebACL", "Summary.ARN")
         parameters = {"WebACLArn": arn, "ResourceArn": seen.stage_arn}
-        because = f"nothing guards the stage {self.stage}"
-        return Plan((Call("wafv2", "AssociateWebACL", because, parameters),))
+        reason = f"nothing guards the stage {self.stage}"
+        return Plan((Call("wafv2", "AssociateWebACL", reason, parameters),))
 
     def undo(self, seen: SeenGuard) -> Plan:
         """Take ours away."""
         return self._without(seen, f"ours guards the stage {self.stage}")
 
-    def _without(self, seen: SeenGuard, because: str) -> Plan:
+    def _without(self, seen: SeenGuard, reason: str) -> Plan:
         if not seen.guarded_by or seen.guarded_by != seen.ours:
             return DONE
         parameters = {"ResourceArn": seen.stage_arn}
-        return Plan((Call("wafv2", "DisassociateWebACL", because, parameters),))
+        return Plan((Call("wafv2", "DisassociateWebACL", reason, parameters),))

@@ -171,16 +171,16 @@ class Alarms(Step[SeenAlarms]):
         for name, parameters in wanted.items():
             there = seen.by_name.get(name)
             if there is None:
-                because = f"nobody watches {name}"
+                reason = f"nobody watches {name}"
             elif any(there.get(key) != value for key, value in parameters.items() if key != "Tags"):
-                because = f"the alarm {name} was changed"
+                reason = f"the alarm {name} was changed"
             else:
                 continue
-            calls.append(Call("cloudwatch", "PutMetricAlarm", because, parameters))
+            calls.append(Call("cloudwatch", "PutMetricAlarm", reason, parameters))
         leftover = [name for name in self._ours(seen) if name not in wanted]
         if leftover:
-            because = f"nothing is watched by {', '.join(leftover)} any more"
-            calls.append(Call("cloudwatch", "DeleteAlarms", because, {"AlarmNames": leftover}))
+            reason = f"nothing is watched by {', '.join(leftover)} any more"
+            calls.append(Call("cloudwatch", "DeleteAlarms", reason, {"AlarmNames": leftover}))
         return Plan(tuple(calls))
 
     def undo(self, seen: SeenAlarms) -> Plan:
@@ -188,8 +188,8 @@ class Alarms(Step[SeenAlarms]):
         names = self._ours(seen)
         if not names:
             return DONE
-        because = f"{len(names)} alarms were made by aws_deploy"
-        return Plan((Call("cloudwatch", "DeleteAlarms", because, {"AlarmNames": names}),))
+        reason = f"{len(names)} alarms were made by aws_deploy"
+        return Plan((Call("cloudwatch", "DeleteAlarms", reason, {"AlarmNames": names}),))
 
     def _ours(self, seen: SeenAlarms) -> list[str]:
         return sorted(name for name, tags in seen.tags.items() if self.deployment.is_ours(tags))

@@ -112,7 +112,7 @@ class Bucket(Step[Settings]):
         changes = tuple(self._changes(seen))
         if self._is_ours(seen) or not changes:
             return Plan(changes)
-        differences = "; ".join(call.because for call in changes)
+        differences = "; ".join(call.reason for call in changes)
         return Plan(notes=(f"{self.bucket} was there before, and is left as it is: {differences}",))
 
     def _is_ours(self, seen: Settings) -> bool:
@@ -129,8 +129,8 @@ class Bucket(Step[Settings]):
         return Call("s3", "CreateBucket", f"there is no bucket {self.bucket}", parameters)
 
     def _changes(self, seen: Settings) -> Iterator[Call]:
-        def put(operation: str, because: str, key: str, value: Any) -> Call:
-            return Call("s3", operation, because, {"Bucket": self.bucket, key: value})
+        def put(operation: str, reason: str, key: str, value: Any) -> Call:
+            return Call("s3", operation, reason, {"Bucket": self.bucket, key: value})
 
         tags = {**seen.tags, **self.deployment.tags()}
         if seen.tags != tags:
@@ -235,12 +235,12 @@ class Bucket(Step[Settings]):
         calls = []
         if objects:
             more = " and more" if listed.get("IsTruncated") else ""
-            because = f"{self.bucket} holds {len(objects)} objects{more}"
+            reason = f"{self.bucket} holds {len(objects)} objects{more}"
             parameters = {"Bucket": self.bucket, "Delete": {"Objects": objects, "Quiet": True}}
-            calls.append(Call("s3", "DeleteObjects", because, parameters))
+            calls.append(Call("s3", "DeleteObjects", reason, parameters))
         if not listed.get("IsTruncated"):
-            because = f"the bucket {self.bucket} was made by aws_deploy"
-            calls.append(Call("s3", "DeleteBucket", because, {"Bucket": self.bucket}))
+            reason = f"the bucket {self.bucket} was made by aws_deploy"
+            calls.append(Call("s3", "DeleteBucket", reason, {"Bucket": self.bucket}))
         return Plan(tuple(calls))
 
 

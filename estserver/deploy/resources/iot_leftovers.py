@@ -72,21 +72,21 @@ class IoTLeftovers(Step[SeenIoT]):
     def _authorities(self, seen: SeenIoT) -> Iterator[Call]:
         for certificate_id, is_active in seen.authorities.items():
             named = {"certificateId": certificate_id}
-            because = f"the CA {certificate_id[:16]} was registered by register_ca"
+            reason = f"the CA {certificate_id[:16]} was registered by register_ca"
             if is_active:
                 yield Call(
                     "iot",
                     "UpdateCACertificate",
-                    f"{because}, and an active one can't be deleted",
+                    f"{reason}, and an active one can't be deleted",
                     {**named, "newStatus": "INACTIVE", "newAutoRegistrationStatus": "DISABLE"},
                 )
-            yield Call("iot", "DeleteCACertificate", because, named)
+            yield Call("iot", "DeleteCACertificate", reason, named)
 
     def _template(self, seen: SeenIoT) -> Iterator[Call]:
         if seen.template:
-            because = f"the template {seen.template} was made by sync_template"
+            reason = f"the template {seen.template} was made by sync_template"
             parameters: dict[str, Any] = {"templateName": seen.template}
-            yield Call("iot", "DeleteProvisioningTemplate", because, parameters)
+            yield Call("iot", "DeleteProvisioningTemplate", reason, parameters)
 
     def _policy(self, seen: SeenIoT) -> Iterator[Call]:
         if not seen.policy:
@@ -100,7 +100,7 @@ class IoTLeftovers(Step[SeenIoT]):
                 {**named, "target": target},
             )
         for version in seen.policy_versions:
-            because = f"version {version} of the policy {seen.policy}"
-            yield Call("iot", "DeletePolicyVersion", because, {**named, "policyVersionId": version})
-        because = f"the policy {seen.policy} was made by sync_policy"
-        yield Call("iot", "DeletePolicy", because, named)
+            reason = f"version {version} of the policy {seen.policy}"
+            yield Call("iot", "DeletePolicyVersion", reason, {**named, "policyVersionId": version})
+        reason = f"the policy {seen.policy} was made by sync_policy"
+        yield Call("iot", "DeletePolicy", reason, named)

@@ -83,17 +83,17 @@ class LogGroup(Step[SeenGroup]):
         days = self.deployment.config.deployment.log_retention_days
         if seen.days != days:
             kept = f"{seen.days} days" if seen.days else "ever"
-            because = f"its lines are kept for {kept}, not {days} days"
+            reason = f"its lines are kept for {kept}, not {days} days"
             parameters = {**named, "retentionInDays": days}
-            calls.append(Call("logs", "PutRetentionPolicy", because, parameters))
+            calls.append(Call("logs", "PutRetentionPolicy", reason, parameters))
         return Plan(tuple(calls))
 
     def undo(self, seen: SeenGroup) -> Plan:
         """Delete it with its lines."""
         if not self.deployment.is_ours(seen.tags):
             return DONE
-        because = f"the log group {self.group} was made by aws_deploy"
-        return Plan((Call("logs", "DeleteLogGroup", because, {"logGroupName": self.group}),))
+        reason = f"the log group {self.group} was made by aws_deploy"
+        return Plan((Call("logs", "DeleteLogGroup", reason, {"logGroupName": self.group}),))
 
 
 def log_groups(deployment: Deployment, stage: StageName) -> list[LogGroup]:
@@ -149,13 +149,13 @@ class AccessLog(Step[tuple[str, Mapping[str, str]]]):
         ]
         if not changes:
             return DONE
-        because = "requests aren't logged" if not logged else "requests are logged in another way"
+        reason = "requests aren't logged" if not logged else "requests are logged in another way"
         return Plan(
             (
                 Call(
                     "apigateway",
                     "UpdateStage",
-                    because,
+                    reason,
                     {"restApiId": api_id, "stageName": self.stage, "patchOperations": changes},
                 ),
             )

@@ -109,14 +109,14 @@ class Role(Step[SeenRole]):
             )
         wanted = {POLICY_NAME} if self.policy is not None else set()
         for name in sorted(seen.policies.keys() - wanted):
-            because = f"the policy {name} gives it more rights"
-            calls.append(self._call("DeleteRolePolicy", because, PolicyName=name))
+            reason = f"the policy {name} gives it more rights"
+            calls.append(self._call("DeleteRolePolicy", reason, PolicyName=name))
         if self.managed_policy and self.managed_policy not in seen.attached:
-            because = "it may not do its work"
-            calls.append(self._call("AttachRolePolicy", because, PolicyArn=self.managed_policy))
+            reason = "it may not do its work"
+            calls.append(self._call("AttachRolePolicy", reason, PolicyArn=self.managed_policy))
         for arn in sorted(seen.attached - {self.managed_policy}):
-            because = f"{arn} gives it more rights"
-            calls.append(self._call("DetachRolePolicy", because, PolicyArn=arn))
+            reason = f"{arn} gives it more rights"
+            calls.append(self._call("DetachRolePolicy", reason, PolicyArn=arn))
         return Plan(tuple(calls))
 
     def undo(self, seen: SeenRole) -> Plan:
@@ -131,8 +131,8 @@ class Role(Step[SeenRole]):
             self._call("DetachRolePolicy", f"its policy {arn}", PolicyArn=arn)
             for arn in sorted(seen.attached)
         ]
-        because = f"the role {self.role} was made by aws_deploy"
-        return Plan((*calls, self._call("DeleteRole", because)))
+        reason = f"the role {self.role} was made by aws_deploy"
+        return Plan((*calls, self._call("DeleteRole", reason)))
 
     def _create(self) -> Call:
         return self._call(
@@ -143,8 +143,8 @@ class Role(Step[SeenRole]):
             Tags=self._tag_list(),
         )
 
-    def _call(self, operation: str, because: str, **parameters: Any) -> Call:
-        return Call("iam", operation, because, {"RoleName": self.role, **parameters})
+    def _call(self, operation: str, reason: str, **parameters: Any) -> Call:
+        return Call("iam", operation, reason, {"RoleName": self.role, **parameters})
 
     def _tags(self) -> dict[str, str]:
         return self.deployment.tags(self.stage or "shared")
@@ -235,9 +235,9 @@ class GatewayAccount(Step[str]):
             return DONE
         return Plan((self._set("", "it is the role that aws_deploy made"),))
 
-    def _set(self, arn: str, because: str) -> Call:
+    def _set(self, arn: str, reason: str) -> Call:
         operation = {"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}
-        return Call("apigateway", "UpdateAccount", because, {"patchOperations": [operation]})
+        return Call("apigateway", "UpdateAccount", reason, {"patchOperations": [operation]})
 
 
 def _json(document: Document) -> str:

@@ -36,12 +36,12 @@ class FirstTruststore(Step[str]):
             raise Blocked(
                 "there is no client CA yet: zappa deploy admin makes it, and then finishes est"
             )
-        because = "there is no truststore yet"
-        return Plan((invocation(self.deployment.function("admin"), *FIRST_PUSH, because=because),))
+        reason = "there is no truststore yet"
+        return Plan((invocation(self.deployment.function("admin"), *FIRST_PUSH, reason=reason),))
 
     def apply(self, plan: Plan, performer: Performer) -> None:
         """Put it and record that, where the database is."""
-        performer.say(f"  {plan.calls[0].because}")
+        performer.say(f"  {plan.calls[0].reason}")
         run_in_function(self.deployment.function("admin"), *FIRST_PUSH)
 
 
@@ -67,7 +67,7 @@ class Activation(Step[SeenDomain]):
         rest = CustomDomain(self.deployment, self.domain).plan(seen)
         if rest.calls:
             raise OperatorError(
-                f"{rest.calls[0].because}: run aws_deploy --finish est first, which mends that"
+                f"{rest.calls[0].reason}: run aws_deploy --finish est first, which mends that"
             )
         mutual_tls = seen.held.get("mutualTlsAuthentication") or {}
         if rest.waiting or mutual_tls.get("truststoreVersion") == self.version_id:
@@ -78,5 +78,5 @@ class Activation(Step[SeenDomain]):
             "value": self.version_id,
         }
         parameters = {"domainName": self.domain.name, "patchOperations": [change]}
-        because = f"{self.domain.name} trusts another version"
-        return Plan((Call("apigateway", "UpdateDomainName", because, parameters),))
+        reason = f"{self.domain.name} trusts another version"
+        return Plan((Call("apigateway", "UpdateDomainName", reason, parameters),))

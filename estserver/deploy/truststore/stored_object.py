@@ -66,7 +66,7 @@ def read_version(deployment: Deployment, version_id: str) -> Bundle:
             f"there is no version {version_id} of the truststore; manage.py aws_truststore lists "
             "those there are"
         ) from error
-    with aws.translated("s3:GetObject"):
+    with aws.as_remote_failure("s3:GetObject"):
         pem = answer["Body"].read()
     try:
         return bundle_from_pem(pem)
@@ -76,12 +76,12 @@ def read_version(deployment: Deployment, version_id: str) -> Bundle:
         ) from error
 
 
-def put_call(deployment: Deployment, bundle: Bundle, because: str) -> Call:
+def put_call(deployment: Deployment, bundle: Bundle, reason: str) -> Call:
     """The call that makes a new version."""
     return Call(
         "s3",
         "PutObject",
-        because,
+        reason,
         {
             "Bucket": deployment.truststore_bucket,
             "Key": OBJECT_KEY,

@@ -7,7 +7,7 @@ from typing import Any
 
 from estserver.deploy.engine.calls import Call
 from pki.aws import clients as aws
-from pki.aws.clients import HERE, Place
+from pki.aws.clients import DEFAULT_LOCATION, AWSLocation
 from pki.operators.command import REMOTE_FAILURE
 from pki.operators.errors import OperatorError, RemoteFailure
 
@@ -18,28 +18,28 @@ LAMBDA_MAXIMUM = 900
 """Seconds that a function may run; a migration may take some of them."""
 
 
-def invocation(function: str, *command: str, because: str) -> Call:
+def invocation(function: str, *command: str, reason: str) -> Call:
     """The call that `run_in_function` makes, to be shown."""
     return Call(
         "lambda",
         "Invoke",
-        because,
+        reason,
         {"FunctionName": function, "Payload": json.dumps({COMMAND_KEY: [*command]})},
     )
 
 
-def run_in_function(function: str, *command: str, place: Place = HERE) -> str:
+def run_in_function(function: str, *command: str, place: AWSLocation = DEFAULT_LOCATION) -> str:
     """Run a management command in the function named; returns what it printed.
 
     ``command`` is one of `estserver.lambda_admin.COMMANDS` with its arguments. The audit trail
     there names the identity of the credentials here. Raises OperatorError with the command's own
     words when it fails, RemoteFailure when AWS does.
     """
-    with aws.translated("sts:GetCallerIdentity"):
+    with aws.as_remote_failure("sts:GetCallerIdentity"):
         caller = aws.client("sts", place).get_caller_identity()["Arn"]
     call = f"lambda:Invoke {function}"
-    with aws.translated(call):
-        answer = aws.client("lambda", place, patience=LAMBDA_MAXIMUM).invoke(
+    with aws.as_remote_failure(call):
+        answer = aws.client("lambda", place, read_timeout=LAMBDA_MAXIMUM).invoke(
             FunctionName=function,
             Payload=json.dumps({COMMAND_KEY: [*command], CALLER_KEY: caller}).encode(),
         )

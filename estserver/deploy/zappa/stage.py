@@ -124,11 +124,11 @@ class ZappaStage(Step[SeenStage]):
         if seen.function:
             calls += self._schedules(str(seen.function["FunctionArn"]))
         if seen.stack and seen.stack != "DELETE_COMPLETE":
-            because = f"the stack {name}, with its API, was made by zappa deploy"
-            calls.append(Call("cloudformation", "DeleteStack", because, {"StackName": name}))
+            reason = f"the stack {name}, with its API, was made by zappa deploy"
+            calls.append(Call("cloudformation", "DeleteStack", reason, {"StackName": name}))
         if seen.function:
-            because = f"the function {name} was made by zappa deploy"
-            calls.append(Call("lambda", "DeleteFunction", because, {"FunctionName": name}))
+            reason = f"the function {name} was made by zappa deploy"
+            calls.append(Call("lambda", "DeleteFunction", reason, {"FunctionName": name}))
         return Plan(tuple(calls)) if calls else DONE
 
     def _schedules(self, function_arn: str) -> list[Call]:
@@ -137,13 +137,11 @@ class ZappaStage(Step[SeenStage]):
         for rule in rules:
             targets = ask_all("events", "ListTargetsByRule", "Targets", Rule=rule)
             ids = [target["Id"] for target in targets]
-            because = f"the schedule {rule} was made by zappa deploy"
+            reason = f"the schedule {rule} was made by zappa deploy"
             calls.append(
-                Call(
-                    "events", "RemoveTargets", f"{because}: its target", {"Rule": rule, "Ids": ids}
-                )
+                Call("events", "RemoveTargets", f"{reason}: its target", {"Rule": rule, "Ids": ids})
             )
-            calls.append(Call("events", "DeleteRule", because, {"Name": rule}))
+            calls.append(Call("events", "DeleteRule", reason, {"Name": rule}))
         return calls
 
 

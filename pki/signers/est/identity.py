@@ -121,8 +121,8 @@ class FromSecret(ClientIdentity):
     @sensitive_variables()
     def read(self) -> tuple[bytes, bytes]:
         """What the secret says now. Raises ``RemoteFailure`` when AWS doesn't."""
-        with aws.translated("secretsmanager:GetSecretValue"):
-            client = aws.client("secretsmanager", patience=SECRET_SECONDS)
+        with aws.as_remote_failure("secretsmanager:GetSecretValue"):
+            client = aws.client("secretsmanager", read_timeout=SECRET_SECONDS)
             answer = client.get_secret_value(SecretId=self.name)
         try:
             said = json.loads(answer["SecretString"])

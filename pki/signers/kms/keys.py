@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding,
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
 from pki.aws import clients as aws
-from pki.aws.clients import Place
+from pki.aws.clients import AWSLocation
 
 RAW_LIMIT = 4096
 """Bytes of a message that KMS hashes itself; of a longer one it takes the digest.
@@ -29,7 +29,7 @@ class KMSKey:
     """A key as KMS knows it: its ARN, and how to get there."""
 
     arn: str
-    place: Place
+    place: AWSLocation
 
     def sign(self, data: bytes, scheme: str, algorithm: object) -> bytes:
         """One signature by KMS, in one call; ``scheme`` is ECDSA or RSASSA_PKCS1_V1_5.
@@ -43,7 +43,7 @@ class KMSKey:
             digest = hashes.Hash(algorithm)
             digest.update(data)
             message, message_type = digest.finalize(), "DIGEST"
-        with aws.translated("kms:Sign"):
+        with aws.as_remote_failure("kms:Sign"):
             answer = aws.client("kms", self.place).sign(
                 KeyId=self.arn,
                 Message=message,

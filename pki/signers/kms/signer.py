@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from pki.aws import clients as aws
-from pki.aws.clients import Place
+from pki.aws.clients import AWSLocation
 from pki.conf import pki_settings
 from pki.csr.public_keys import public_key_sha256
 from pki.csr.subjects import name_text
@@ -60,7 +60,7 @@ class KMSSigner(KeySigner):
                     f"{', '.join(OPTIONS)}, each a text"
                 )
         self._existing = options.get("key", "")
-        self._place = Place(options.get("region", ""), options.get("roleArn", ""))
+        self._place = AWSLocation(options.get("region", ""), options.get("roleArn", ""))
 
     def private_key(self, key_reference: str) -> CertificateIssuerPrivateKeyTypes:
         """The key with that ARN; asks KMS for the public half."""
@@ -97,7 +97,7 @@ class KMSSigner(KeySigner):
             )
         if self._existing:
             return self._adopt(KEY_SPECS[key_algorithm])
-        with aws.translated("kms:CreateKey"):
+        with aws.as_remote_failure("kms:CreateKey"):
             made = self._client().create_key(
                 KeySpec=KEY_SPECS[key_algorithm],
                 KeyUsage="SIGN_VERIFY",
@@ -144,7 +144,7 @@ class KMSSigner(KeySigner):
 
     def _described(self) -> Any:
         """What KMS says of the key of the options, whose signatures are to be had."""
-        with aws.translated("kms:DescribeKey"):
+        with aws.as_remote_failure("kms:DescribeKey"):
             answer = self._client(self._existing).describe_key(KeyId=self._existing)
         described = answer["KeyMetadata"]
         usage, state = described["KeyUsage"], described["KeyState"]
@@ -158,7 +158,7 @@ class KMSSigner(KeySigner):
     def _give_alias(self, arn: str, alias: str) -> None:
         """Give a new key its alias; without one, nobody would find it."""
         try:
-            with aws.translated("kms:CreateAlias"):
+            with aws.as_remote_failure("kms:CreateAlias"):
                 self._client().create_alias(AliasName=alias, TargetKeyId=arn)
         except RemoteFailure as error:
             if error.code == "AlreadyExistsException" and self._target(alias) == arn:
@@ -168,12 +168,12 @@ class KMSSigner(KeySigner):
             ) from error
 
     def _target(self, alias: str) -> str:
-        with aws.translated("kms:DescribeKey"):
+        with aws.as_remote_failure("kms:DescribeKey"):
             described = self._client().describe_key(KeyId=alias)
         return str(described["KeyMetadata"]["Arn"])
 
     def _public_key(self, arn: str) -> object:
-        with aws.translated("kms:GetPublicKey"):
+        with aws.as_remote_failure("kms:GetPublicKey"):
             answer = self._client(arn).get_public_key(KeyId=arn)
         return load_der_public_key(answer["PublicKey"])
 
@@ -183,11 +183,11 @@ class KMSSigner(KeySigner):
     def _client(self, key: str = "") -> Any:
         return aws.client("kms", self._place_of(key))
 
-    def _place_of(self, key: str) -> Place:
+    def _place_of(self, key: str) -> AWSLocation:
         """An ARN says its region: a CA's key is found whatever the configuration says today."""
         parts = key.split(":")
         region = parts[3] if len(parts) > 3 else self._place.region
-        return Place(region, self._place.role_arn)
+        return AWSLocation(region, self._place.role_arn)
 
 
 @contextmanager

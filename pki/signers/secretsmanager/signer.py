@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from django.views.decorators.debug import sensitive_variables
 
-from pki.aws.clients import Place
+from pki.aws.clients import AWSLocation
 from pki.aws.secrets import (
     REFRESH_SECONDS,
     SecretCache,
@@ -31,7 +31,7 @@ from pki.exceptions import SignerUnavailable
 from pki.operators.errors import OperatorError
 from pki.reasons import Reason
 from pki.signers import get_signer
-from pki.signers.base import KeptAuthority, KeySigner
+from pki.signers.base import ExistingAuthority, KeySigner
 from pki.signers.secretsmanager.secret_format import (
     SecretContent,
     certificate_pem,
@@ -67,7 +67,7 @@ class SecretsManagerSigner(KeySigner):
                     f"the Secrets Manager signer has no use for the option {name} as it is: wanted "
                     "are region, roleArn and kmsKeyId, each a text, and refreshSeconds, a number"
                 )
-        self._place = Place(options.get("region", ""), options.get("roleArn", ""))
+        self._place = AWSLocation(options.get("region", ""), options.get("roleArn", ""))
         self._kms_key_id: str = options.get("kmsKeyId", "")
         self._keys = SecretCache(
             _parse_key, self._place, options.get("refreshSeconds", REFRESH_SECONDS)
@@ -132,7 +132,7 @@ class SecretsManagerSigner(KeySigner):
         return ""
 
     @sensitive_variables()
-    def kept_authority(self, purpose: str) -> KeptAuthority | None:
+    def existing_authority(self, purpose: str) -> ExistingAuthority | None:
         """What the configured secrets hold. Its key is checked in full here."""
         name = _configured_name(purpose)
         certificate_name = _certificate_name(name)
@@ -142,7 +142,7 @@ class SecretsManagerSigner(KeySigner):
             certificates = self._read(certificate_name)[1].certificates or certificates
         where = f"the secret {certificate_name}"
         if not content.key_pem:
-            return KeptAuthority(certificates, "", where) if certificates else None
+            return ExistingAuthority(certificates, "", where) if certificates else None
         key = load_key(name, content.key_pem)
         if not certificates and key_value is not None and not key_value.is_ours:
             raise OperatorError(
@@ -155,7 +155,7 @@ class SecretsManagerSigner(KeySigner):
                 f"{name_text(certificates[0].subject)}, whose certificate is in {where}: put the "
                 "two together that belong together"
             )
-        return KeptAuthority(certificates, name, where)
+        return ExistingAuthority(certificates, name, where)
 
     def read(self, name: str) -> SecretContent:
         """What the secret holds of a CA or a client. Raises ``OperatorError``."""

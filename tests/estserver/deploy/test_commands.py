@@ -63,7 +63,7 @@ def test_a_configuration_that_cant_be_deployed_is_refused_at_once(aws_cloud, con
 def test_a_step_that_aws_refuses_ends_with_3(deployment, monkeypatch):
     from botocore.stub import Stubber
 
-    with Stubber(aws.client("kms", patience=60)) as stub:
+    with Stubber(aws.client("kms", read_timeout=60)) as stub:
         stub.add_client_error("describe_key", "AccessDeniedException", "no kms for you")
         with pytest.raises(CommandError, match="KMS key for secrets: kms:DescribeKey") as caught:
             run("aws_deploy", "--prepare")

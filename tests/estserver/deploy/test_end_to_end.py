@@ -257,9 +257,9 @@ def test_an_update_is_locked_down_again_and_all_is_ok(cloud, client, updated):
 @pytest.fixture(scope="module")
 def registered(cloud, client, updated):
     """A certificate of a profile that registers, when the outbox has had its minute."""
-    because = ("--reason", "devices needn't connect twice")
+    reason = ("--reason", "devices needn't connect twice")
     cloud.run(
-        "manage.py", "aws_run", "profile_set", "default", "iot_provisioning=register", *because
+        "manage.py", "aws_run", "profile_set", "default", "iot_provisioning=register", *reason
     )
     status, _, data = cloud.ask(enroll_event(client, "pump-1"))
     assert status == 200, data

@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 
 from estserver.config import PROJECT_ROOT
-from estserver.functions.stubbed_imports import NotLoaded, left_out
+from estserver.functions.stubbed_imports import NotLoaded, stub_imports
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def library(tmp_path, monkeypatch):
 
 
 def test_what_imports_from_a_module_that_is_left_out_works(library):
-    with left_out("heavy"):
+    with stub_imports("heavy"):
         whole = import_module("whole")
 
     assert whole.careful() == "fine"
@@ -43,7 +43,7 @@ def test_what_imports_from_a_module_that_is_left_out_works(library):
 
 
 def test_calling_what_was_left_out_says_where_to_look(library):
-    with left_out("heavy"):
+    with stub_imports("heavy"):
         whole = import_module("whole")
 
     for call in (whole.use, whole.Thing, whole.Mine):
@@ -54,7 +54,7 @@ def test_calling_what_was_left_out_says_where_to_look(library):
 
 
 def test_afterwards_it_is_imported_for_real(library):
-    with left_out("heavy"):
+    with stub_imports("heavy"):
         import_module("whole")
     assert "heavy" not in sys.modules
 
@@ -65,13 +65,13 @@ def test_afterwards_it_is_imported_for_real(library):
 def test_what_was_loaded_before_stays(library):
     heavy = import_module("heavy")
 
-    with left_out("heavy"):
+    with stub_imports("heavy"):
         assert import_module("heavy") is heavy
     assert import_module("heavy") is heavy
 
 
 def test_a_module_is_left_out_of_its_package_alone(library):
-    with left_out("heavy.deep"):
+    with stub_imports("heavy.deep"):
         whole = import_module("whole")
 
     assert whole.use() == 1
@@ -79,7 +79,7 @@ def test_a_module_is_left_out_of_its_package_alone(library):
 
 
 def test_a_name_is_one_and_the_same_class(library):
-    with left_out("heavy"):
+    with stub_imports("heavy"):
         from heavy.deep import Thing as First
         from heavy.deep import Thing as Second
 
@@ -89,7 +89,7 @@ def test_a_name_is_one_and_the_same_class(library):
 def test_an_import_that_fails_leaves_nothing_behind(library):
     finders = [*sys.meta_path]
 
-    with pytest.raises(ModuleNotFoundError, match="nowhere_at_all"), left_out("heavy"):
+    with pytest.raises(ModuleNotFoundError, match="nowhere_at_all"), stub_imports("heavy"):
         import_module("broken")
 
     assert sys.meta_path == finders

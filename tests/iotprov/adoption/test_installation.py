@@ -20,7 +20,7 @@ from iotprov.documents import versions
 from iotprov.models import CARegistration, DocumentVersion
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.aws import clients as aws
-from pki.conf import DeviceCAPlan, ProfilePlan
+from pki.conf import DeviceCASettings, ProfileSettings
 from pki.models import AuditEvent, CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.signers import get_signer
 from tests.conftest import TESTER
@@ -215,7 +215,7 @@ def test_nothing_is_changed_in_aws(sample, template_in_aws):
 @pytest.mark.parametrize("sample", AS_THE_SAMPLE, indirect=True)
 def test_a_device_of_the_sample_renews_with_the_same_ca(sample, template_in_aws, settings):
     template_in_aws(of_file(Kind.TEMPLATE))
-    settings.PKI = replace(settings.PKI, profile=ProfilePlan(can_adopt_names=True))
+    settings.PKI = replace(settings.PKI, profile=ProfileSettings(can_adopt_names=True))
     device = ESTClient(make_certificate(sample.client_ca, "factory client"))
 
     lines = import_now()
@@ -371,7 +371,7 @@ def test_a_pki_outside_goes_on_signing(aws_cloud, template_in_aws, settings):
                 "OPTIONS": {"class": "tests.support.plugins.ExternalPKI"},
             },
         },
-        device_ca=DeviceCAPlan(
+        device_ca=DeviceCASettings(
             certificate_secret_name=CERTIFICATE_SECRET, key_secret_name=KEY_SECRET
         ),
     )

@@ -58,9 +58,9 @@ def description(ca, *, status="ACTIVE", mode="SNI_ONLY", auto="ENABLE", template
 
 
 @contextmanager
-def stubbed(patience=aws.READ_TIMEOUT):
+def stubbed(read_timeout=aws.READ_TIMEOUT):
     """A Stubber on the client for calls with this patience."""
-    with Stubber(aws.client("iot", patience=patience)) as stub:
+    with Stubber(aws.client("iot", read_timeout=read_timeout)) as stub:
         yield stub
         stub.assert_no_pending_responses()
 

@@ -10,14 +10,14 @@ from iotprov.conf import IoTTarget
 from iotprov.models import Provisioning
 from iotprov.provisioning import outbox, worker
 from iotprov.provisioning.backlog import backlogs
-from iotprov.provisioning.iot_certificates import HeldCertificate, HeldThing, Registry
+from iotprov.provisioning.iot_certificates import Registry, RemoteCertificate, RemoteThing
 from iotprov.provisioning.outbox import park, retry
 from iotprov.provisioning.pacing import BURST, DEFAULT_RATE, SHARE, Breaker, Pace
 from iotprov.provisioning.retry_policy import (
     MOST_ATTEMPTS,
-    Prospect,
+    RetryAdvice,
     pause_before_next,
-    prospect_of,
+    retry_advice,
 )
 from iotprov.provisioning.worker import FAILURES_TO_LEAVE, drain
 from pki.aws import clients as aws
@@ -36,28 +36,36 @@ HERE = IoTTarget("default")
 @pytest.mark.parametrize(
     ("code", "flags", "prospect"),
     [
-        ("ThrottlingException", {"is_transient": True, "is_throttled": True}, Prospect.SLOWER),
-        ("ReadTimeout", {"is_transient": True}, Prospect.TIME),
-        ("DeleteConflictException", {}, Prospect.TIME),
-        ("AccessDeniedException", {}, Prospect.OPERATOR),
-        ("CertificateValidationException", {}, Prospect.OPERATOR),
-        ("NoCredentials", {}, Prospect.OPERATOR),
-        ("SomethingNewException", {}, Prospect.OPERATOR),
-        ("InvalidRequestException", {}, Prospect.NONE),
-        ("LimitExceededException", {"is_transient": True, "is_throttled": True}, Prospect.NONE),
+        (
+            "ThrottlingException",
+            {"is_transient": True, "is_throttled": True},
+            RetryAdvice.THROTTLED,
+        ),
+        ("ReadTimeout", {"is_transient": True}, RetryAdvice.TRANSIENT),
+        ("DeleteConflictException", {}, RetryAdvice.TRANSIENT),
+        ("AccessDeniedException", {}, RetryAdvice.NEEDS_OPERATOR),
+        ("CertificateValidationException", {}, RetryAdvice.NEEDS_OPERATOR),
+        ("NoCredentials", {}, RetryAdvice.NEEDS_OPERATOR),
+        ("SomethingNewException", {}, RetryAdvice.NEEDS_OPERATOR),
+        ("InvalidRequestException", {}, RetryAdvice.PERMANENT),
+        (
+            "LimitExceededException",
+            {"is_transient": True, "is_throttled": True},
+            RetryAdvice.PERMANENT,
+        ),
     ],
 )
 def test_what_a_failure_asks_for(code, flags, prospect):
-    assert prospect_of(RemoteFailure("iot:Call", code, "said", "do", **flags)) is prospect
+    assert retry_advice(RemoteFailure("iot:Call", code, "said", "do", **flags)) is prospect
 
 
 def test_pauses_double_up_to_a_limit_and_never_coincide():
-    pauses = [pause_before_next(Prospect.TIME, n).total_seconds() for n in range(1, 30)]
+    pauses = [pause_before_next(RetryAdvice.TRANSIENT, n).total_seconds() for n in range(1, 30)]
 
     assert 2.5 <= pauses[0] <= 5
     assert 20 <= pauses[3] <= 40
     assert max(pauses) <= 120
-    assert len({pause_before_next(Prospect.TIME, 9) for _ in range(20)}) > 10
+    assert len({pause_before_next(RetryAdvice.TRANSIENT, 9) for _ in range(20)}) > 10
 
 
 def test_what_no_repetition_mends_is_parked_with_its_error(waiting):
@@ -301,7 +309,7 @@ def test_a_drain_that_has_no_time_leaves_all_due(waiting):
 # Pages
 
 
-HELD = HeldCertificate("a" * 64, "arn:aws:iot:eu-central-1:123456789012:cert/aa", "ACTIVE", "")
+HELD = RemoteCertificate("a" * 64, "arn:aws:iot:eu-central-1:123456789012:cert/aa", "ACTIVE", "")
 
 
 @pytest.fixture
@@ -343,7 +351,7 @@ def test_things_are_read_to_the_last_page_and_exclusive_ones_stay_so(pages):
     things = Registry(HERE).things_of(HELD)
     Registry(HERE).attach_thing(things[0], HELD)
 
-    assert things == (HeldThing("a", "EXCLUSIVE_THING"), HeldThing("b"))
+    assert things == (RemoteThing("a", "EXCLUSIVE_THING"), RemoteThing("b"))
 
 
 def test_another_certificate_under_our_id_is_not_taken_for_ours(pages, device_ca, client_ca):

@@ -186,7 +186,7 @@ def _revoke(row):
 @contextmanager
 def _before(operation, act):
     """Have ``act`` done once, just before the worker's call of ``operation``."""
-    client = aws.client("iot", patience=WORKER_PATIENCE)
+    client = aws.client("iot", read_timeout=WORKER_PATIENCE)
     todo = [act]
 
     def see(model, **_):

@@ -23,7 +23,7 @@ from django.db import OperationalError, connection
 
 from estserver.config import PROJECT_ROOT
 from pki.authorities.bootstrap import bootstrap_cas, read_certificates, read_private_key
-from pki.conf import ClientCAPlan, DeviceCAPlan
+from pki.conf import ClientCASettings, DeviceCASettings
 from pki.exceptions import Busy
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.operators.errors import OperatorError
@@ -140,7 +140,7 @@ def test_a_device_CA_is_imported_with_its_key(plan, tmp_path):
     theirs = make_ca("Their CA", issuer=root)
     certificate = write_pem(tmp_path / "ca.pem", theirs.certificate, root.certificate)
     key = write_key(tmp_path / "ca.key", theirs.key)
-    plan(device_ca=DeviceCAPlan(certificate_path=certificate, private_key_path=key))
+    plan(device_ca=DeviceCASettings(certificate_path=certificate, private_key_path=key))
 
     assert bootstrap()[0] == (
         "device CA device-ca: imported, its key is with the signer 'keyfile' now; keep the "
@@ -169,7 +169,7 @@ def test_a_device_CA_without_key_is_signed_by_the_PKI_outside(plan, tmp_path):
                 "OPTIONS": {"class": "tests.support.plugins.ExternalPKI"},
             },
         },
-        device_ca=DeviceCAPlan(
+        device_ca=DeviceCASettings(
             certificate_path=write_pem(tmp_path / "ca.pem", theirs.certificate), signer="external"
         ),
     )
@@ -187,7 +187,7 @@ def test_a_device_CA_without_key_is_signed_by_the_PKI_outside(plan, tmp_path):
 def test_another_device_CA_in_the_configuration_needs_force(installation, plan, tmp_path):
     theirs = make_ca("Their CA")
     plan(
-        device_ca=DeviceCAPlan(
+        device_ca=DeviceCASettings(
             certificate_path=write_pem(tmp_path / "ca.pem", theirs.certificate),
             private_key_path=write_key(tmp_path / "ca.key", theirs.key),
         )
@@ -203,7 +203,7 @@ def test_another_device_CA_in_the_configuration_needs_force(installation, plan, 
 def test_every_CA_of_a_truststore_is_trusted_and_no_test_client_made(plan, tmp_path):
     cas = [make_ca("Factory A"), make_ca("Factory B"), make_ca("Factory C")]
     path = write_pem(tmp_path / "truststore.pem", *(ca.certificate for ca in cas))
-    plan(client_ca=ClientCAPlan(truststore_path=path))
+    plan(client_ca=ClientCASettings(truststore_path=path))
 
     lines = bootstrap()
 
@@ -219,7 +219,7 @@ def test_every_CA_of_a_truststore_is_trusted_and_no_test_client_made(plan, tmp_p
 def test_one_bad_certificate_in_a_truststore_stops_all_of_it(plan, tmp_path):
     good = make_ca("Factory A")
     path = write_pem(tmp_path / "t.pem", good.certificate, make_certificate(good))
-    plan(client_ca=ClientCAPlan(truststore_path=path))
+    plan(client_ca=ClientCASettings(truststore_path=path))
 
     with pytest.raises(OperatorError, match="CN=sensor-1 isn't a CA certificate"):
         bootstrap()

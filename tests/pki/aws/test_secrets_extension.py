@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from pki.aws import secrets
-from pki.aws.clients import Place
+from pki.aws.clients import AWSLocation
 from pki.aws.secrets import SecretCache, use_secret
 from tests.support.secrets_manager import put
 
@@ -96,7 +96,7 @@ def test_outside_of_lambda_the_port_isnt_asked(extension, aws_cloud, monkeypatch
 def test_another_regions_secret_isnt_asked_of_this_one(extension, aws_cloud):
     extension.held = {"est/one": {"SecretString": "of here", "VersionId": "v1"}}
 
-    assert use_secret("est/one", Place(region="us-east-1")) is None
+    assert use_secret("est/one", AWSLocation(region="us-east-1")) is None
     assert extension.asked == []
 
 

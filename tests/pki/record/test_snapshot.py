@@ -4,7 +4,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from pki.models import CertificateAuthority
-from pki.record.snapshot import PreparedAuthority, PreparedProfile
+from pki.record.snapshot import AuthoritySnapshot, ProfileSnapshot
 from tests.support.builders import make_ca
 
 
@@ -19,7 +19,7 @@ def line():
 
 
 def published(rows, trusted):
-    profile = PreparedProfile(None, PreparedAuthority(rows[-1]), trusted)
+    profile = ProfileSnapshot(None, AuthoritySnapshot(rows[-1]), trusted)
     found = pkcs7.load_der_pkcs7_certificates(profile.ca_certificates)
     return {each.subject.rfc4514_string().removeprefix("CN=") for each in found}
 

@@ -8,7 +8,7 @@ from cryptography import x509
 
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.aws import clients as aws
-from pki.conf import DeviceCAPlan
+from pki.conf import DeviceCASettings
 from pki.signers import get_signer
 from tests.conftest import TESTER
 from tests.interop.server import Installation, RunningServer
@@ -38,7 +38,7 @@ def bootstrapped(db, data_dir, settings):
 
     def bootstrap(alias, backend, options):
         use_signer(settings, alias, backend, options)
-        plan = DeviceCAPlan(signer=alias, is_generated=False)
+        plan = DeviceCASettings(signer=alias, is_generated=False)
         settings.PKI = replace(settings.PKI, device_ca=plan)
         bootstrap_cas(actor=TESTER)
         return ESTClient.from_files(data_dir / "test-client.pem")

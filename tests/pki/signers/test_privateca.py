@@ -19,7 +19,7 @@ from pki.checks import check_signers
 from pki.exceptions import SignerRefused, SignerUnavailable
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError, RemoteFailure
-from pki.record import snapshot
+from pki.record.snapshot import current_snapshot
 from pki.signers import get_signer
 from pki.signers.certificate_contents import Issuer, SigningRequest, authority_key_identifier
 from pki.signers.privateca import CALL_SECONDS, PrivateCASigner
@@ -152,7 +152,9 @@ def stubbed(arn, **constant):
         signer = PrivateCASigner(certificateAuthorityArn=arn)
         request = request_for(make_csr("sensor-1"))
         aws.forget_clients()
-        client = aws.client("acm-pca", aws.Place(arn.split(":")[3]), patience=CALL_SECONDS)
+        client = aws.client(
+            "acm-pca", aws.AWSLocation(arn.split(":")[3]), read_timeout=CALL_SECONDS
+        )
         certificate_arn = f"{arn}/certificate/{0:032x}"
         with Stubber(client) as stub:
             stub.add_response(
@@ -233,7 +235,7 @@ def test_one_that_takes_longer_is_there_for_the_retry(private_ca):
 def refused_with(code, method="issue_certificate", *, status=400):
     signer = PrivateCASigner(certificateAuthorityArn=ARN)
     aws.forget_clients()
-    client = aws.client("acm-pca", aws.Place("eu-central-1"), patience=CALL_SECONDS)
+    client = aws.client("acm-pca", aws.AWSLocation("eu-central-1"), read_timeout=CALL_SECONDS)
     with Stubber(client) as stub:
         if method == "get_certificate":
             stub.add_response("issue_certificate", {"CertificateArn": f"{ARN}/certificate/1"})
@@ -358,7 +360,9 @@ def test_calls_go_to_the_region_and_account_of_the_options(aws_cloud):
 
     client = signer._client()
 
-    assert client is aws.client("acm-pca", aws.Place("us-east-1", role), patience=CALL_SECONDS)
+    assert client is aws.client(
+        "acm-pca", aws.AWSLocation("us-east-1", role), read_timeout=CALL_SECONDS
+    )
     assert client.meta.region_name == "us-east-1"
 
 
@@ -484,7 +488,7 @@ def test_W26_a_renewal_keeps_the_subject_on_file(bootstrapped, private_ca):
 
 def test_moto_issues_what_can_be_checked_of_it(aws_cloud, db, data_dir, settings):
     """moto signs for a year whatever it is asked, so the intent has to allow that."""
-    admin = aws.client("acm-pca", aws.Place("eu-central-1"))
+    admin = aws.client("acm-pca", aws.AWSLocation("eu-central-1"))
     arn = admin.create_certificate_authority(
         CertificateAuthorityConfiguration={
             "KeyAlgorithm": "RSA_2048",
@@ -511,7 +515,7 @@ def test_moto_issues_what_can_be_checked_of_it(aws_cloud, db, data_dir, settings
         signer="pca",
         actor=TESTER,
     )
-    (authority,) = snapshot.current().authorities
+    (authority,) = current_snapshot().authorities
 
     signer.check(authority.issuer)
     request = request_for(make_csr("sensor-1"))

@@ -23,6 +23,7 @@ from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record import snapshot
 from pki.record.intents import BACKDATING
+from pki.record.snapshot import current_snapshot
 from pki.signers import KeySigner, get_signer
 from pki.signers.certificate_contents import SigningRequest, random_serial_number
 from pki.signers.keyfile import PASSPHRASE_VARIABLE, KeyFileSigner
@@ -53,7 +54,7 @@ class Setup:
     """A CA on record with its signer, and an intent to be signed."""
 
     built: BuiltCA | None  # None for a CA whose key was never here
-    authority: snapshot.PreparedAuthority
+    authority: snapshot.AuthoritySnapshot
     intent: IssuedCertificate
     request: SigningRequest
 
@@ -124,7 +125,7 @@ def set_up(name, request, settings, monkeypatch):
     monkeypatch.setattr(
         ExternalPKI, "answer", staticmethod(lambda *_: answer(built, request)), raising=True
     )
-    (authority,) = snapshot.current().authorities
+    (authority,) = current_snapshot().authorities
     intent = IssuedCertificate(
         ca=row,
         serial_number=f"{serial_number:x}",

@@ -15,7 +15,7 @@ def stubbed(aws_cloud):
     made = []
 
     def stub(service):
-        stubber = Stubber(aws.client(service, patience=60))
+        stubber = Stubber(aws.client(service, read_timeout=60))
         stubber.activate()
         made.append(stubber)
         return stubber

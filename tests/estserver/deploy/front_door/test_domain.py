@@ -39,7 +39,7 @@ def gateway(deployment):
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     made = s3.put_object(Bucket=BUCKET, Key="truststore.pem", Body=b"")
-    stub = Stubber(aws.client("apigateway", patience=60))
+    stub = Stubber(aws.client("apigateway", read_timeout=60))
     stub.version = made["VersionId"]
     with stub:
         yield stub
@@ -182,7 +182,7 @@ def test_a_dry_run_names_what_cant_be_done_and_goes_on(deployment, gateway):
     [intended] = intentions([domain(deployment)])
 
     assert intended.calls == ()
-    assert "wasn't made by this tool" in intended.because
+    assert "wasn't made by this tool" in intended.reason
 
 
 def test_a_name_that_is_taken_elsewhere_says_so(deployment, gateway, performer):
@@ -257,7 +257,7 @@ def test_the_root_leads_to_the_stage_wherever_it_led_before(deployment, bring, l
         domainName=admin.name, basePath="(none)", patchOperations=[change, stage]
     )
     [intended] = intentions([step])
-    assert intended.calls[0].because.startswith(f"{admin.name} leads to another API ({other}")
+    assert intended.calls[0].reason.startswith(f"{admin.name} leads to another API ({other}")
     bring(step)
     assert step.look().by_path == {"(none)": (api_id, "admin")}
 

@@ -119,7 +119,7 @@ def test_what_somebody_changed_is_set_right(api, deployment, bring):
 
     (intended,) = intentions(steps(deployment))
 
-    assert intended.calls[0].because == "ANY / waits 5000 ms, wanted 29000"
+    assert intended.calls[0].reason == "ANY / waits 5000 ms, wanted 29000"
     assert bring(*steps(deployment)) == ["est: integration timeout"]
     assert timeouts(api) == {"/": 29_000, "/{proxy+}": 29_000}
 
@@ -158,7 +158,7 @@ def test_methods_on_a_second_page_are_seen(deployment, live):
         return {"items": [found], **more}
 
     asked = {"restApiId": api_id, "embed": ["methods"]}
-    with Stubber(aws.client("apigateway", patience=60)) as stub:
+    with Stubber(aws.client("apigateway", read_timeout=60)) as stub:
         stub.add_response("get_stage", {"stageName": "est"})
         stub.add_response("get_rest_api", {})
         stub.add_response("get_resources", page(1, position="next"), asked)

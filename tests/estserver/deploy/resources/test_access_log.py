@@ -49,7 +49,7 @@ def test_log_groups_end_their_lines_and_a_longer_name_is_another_group(deploymen
     assert step.look().days == 90
     aws.client("logs").delete_retention_policy(logGroupName=step.group)
     [intended] = intentions([step])
-    assert intended.calls[0].because == "its lines are kept for ever, not 90 days"
+    assert intended.calls[0].reason == "its lines are kept for ever, not 90 days"
     assert (
         intentions([LogGroup(deployment, "/aws/lambda/est-server-est-other", "est")], removing=True)
         == []

@@ -17,7 +17,7 @@ DEVICE = f"{IOT}:cert/{'c' * 64}"
 
 @pytest.fixture
 def iot(deployment):
-    with Stubber(aws.client("iot", patience=60)) as stub:
+    with Stubber(aws.client("iot", read_timeout=60)) as stub:
         yield stub
     stub.assert_no_pending_responses()
 

@@ -40,7 +40,7 @@ def truststore(deployment, **options):
 
 def function_prints(output):
     """The admin's function, which has a database of its own."""
-    stub = Stubber(aws.client("lambda", patience=LAMBDA_MAXIMUM))
+    stub = Stubber(aws.client("lambda", read_timeout=LAMBDA_MAXIMUM))
     body = json.dumps({"exit_code": 0, "output": output}).encode()
     stub.add_response("invoke", {"Payload": StreamingBody(io.BytesIO(body), len(body))})
     return stub

@@ -27,7 +27,7 @@ CALLER = "arn:aws:sts::123456789012:user/moto"
 @pytest.fixture
 def function(aws_cloud):
     """AWS Lambda, as far as its answers go."""
-    with Stubber(aws.client("lambda", patience=LAMBDA_MAXIMUM)) as stubber:
+    with Stubber(aws.client("lambda", read_timeout=LAMBDA_MAXIMUM)) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
 

@@ -4,7 +4,7 @@ import datetime
 
 from pki.authorities.lifecycle import create_authority, import_authority
 from pki.aws import clients as aws
-from pki.aws.clients import Place
+from pki.aws.clients import AWSLocation
 from pki.models import CertificateAuthority
 from pki.record.snapshot import current
 from pki.signers.kms.signer import KMSSigner
@@ -14,7 +14,7 @@ from tests.support.builders import make_ca
 Purpose = CertificateAuthority.Purpose
 DAY = datetime.timedelta(days=1)
 ARN = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-OTHER_ACCOUNT = Place("", "arn:aws:iam::210987654321:role/est")
+OTHER_ACCOUNT = AWSLocation("", "arn:aws:iam::210987654321:role/est")
 
 
 def create(name="device-ca", algorithm="ec-p256", purpose=Purpose.DEVICE):
@@ -29,7 +29,7 @@ def create(name="device-ca", algorithm="ec-p256", purpose=Purpose.DEVICE):
     )
 
 
-def make_kms_key(spec="ECC_NIST_P256", usage="SIGN_VERIFY", place=aws.HERE):
+def make_kms_key(spec="ECC_NIST_P256", usage="SIGN_VERIFY", place=aws.DEFAULT_LOCATION):
     made = aws.client("kms", place).create_key(KeySpec=spec, KeyUsage=usage)
     return made["KeyMetadata"]["Arn"]
 

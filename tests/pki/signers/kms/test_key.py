@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pki.aws import clients as aws
-from pki.aws.clients import Place
+from pki.aws.clients import AWSLocation
 from pki.csr.public_keys import key_algorithm_name, public_key_sha256
 from pki.exceptions import SignerUnavailable
 from pki.issuance.client_certificates import sign_client_csr
@@ -35,7 +35,9 @@ from tests.support.builders import make_csr, make_key
 
 
 def key_in_kms(algorithm="ec-p256"):
-    return private_key_in_kms(KMSKey(ARN, Place("eu-central-1")), make_key(algorithm).public_key())
+    return private_key_in_kms(
+        KMSKey(ARN, AWSLocation("eu-central-1")), make_key(algorithm).public_key()
+    )
 
 
 @pytest.mark.parametrize("algorithm", KEY_SPECS)
@@ -83,7 +85,7 @@ def test_a_longer_message_is_hashed_here(aws_cloud, algorithm, sign, name, size)
     message = message[:size]
     is_raw = size == 4096
     sha2 = hashlib.new(f"sha{name[-3:]}", message).digest()
-    client = aws.client("kms", Place("eu-central-1"))
+    client = aws.client("kms", AWSLocation("eu-central-1"))
 
     with Stubber(client) as stub:  # which holds the parameters against the service's own model
         stub.add_response(

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki.authorities.lifecycle import make_successor
 from pki.aws import clients as aws
-from pki.aws.clients import Place
+from pki.aws.clients import AWSLocation
 from pki.exceptions import SignerUnavailable
 from pki.issuance.client_certificates import sign_client_csr
 from pki.models import CertificateAuthority
@@ -202,7 +202,7 @@ def test_the_check_notices_a_key_of_a_kind_that_no_CA_has(configure):
         .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     )
 
-    with Stubber(aws.client("kms", Place("eu-central-1"))) as stub:
+    with Stubber(aws.client("kms", AWSLocation("eu-central-1"))) as stub:
         stub.add_response("get_public_key", {"PublicKey": public_key}, {"KeyId": ARN})
         with pytest.raises(SignerUnavailable) as caught:
             get_signer("kms").check(issuer)
