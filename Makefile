@@ -13,7 +13,7 @@ export EST_DATA_DIR := $(abspath $(DATA_DIR))
 # What goes to AWS is config/config.yaml, unless another file is named; never the laptop's default.
 PACKAGE_CONFIG := $(if $(filter file,$(origin CONFIG)),env -u EST_CONFIG)
 
-.PHONY: help run check test test-deploy proof demo-aws package deploy bench lock clean
+.PHONY: help run check check-fast test test-deploy proof demo-aws package deploy bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,13 +22,15 @@ run: $(VENV)/.run  ## serve EST on https://localhost:8443 and the admin on http:
 	@$(BIN)/python manage.py quickstart --port $(EST_PORT) --admin-port $(ADMIN_PORT)
 	@exec $(BIN)/python manage.py runest --port $(EST_PORT) --admin-port $(ADMIN_PORT)
 
-check: $(VENV)/.dev  ## what CI checks before it tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+check: check-fast  ## what CI checks before it tests
 	$(BIN)/mypy .
-	$(BIN)/lint-imports
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python manage.py check --fail-level WARNING
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python manage.py makemigrations --check --dry-run
+
+check-fast: $(VENV)/.dev  ## the part of check that takes seconds
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 
 test: $(VENV)/.dev  ## run every test, or some: make test ARGS='-k denied'
 	@sh tests/install_packages.sh
