@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
-from estserver.local_server.tls import peer_chain
+from estserver.est.transport import peer_certificate, peer_chain
 from pki.exceptions import ClientRefused
 from pki.reasons import Reason
 
@@ -47,13 +47,7 @@ def caller(environ: Mapping[str, Any]) -> Caller:
         return _from_event(event)
     connection = environ.get("gunicorn.socket")
     source_ip = environ.get("REMOTE_ADDR") or None
-    if connection is None or not hasattr(connection, "getpeercert"):
-        return Caller(None, source_ip=source_ip)
-    try:
-        certificate = connection.getpeercert(binary_form=True) or None
-    except ValueError:  # the client has gone meanwhile, and nobody reads the answer
-        return Caller(None, source_ip=source_ip)
-    return Caller(certificate, chain=peer_chain(connection), source_ip=source_ip)
+    return Caller(peer_certificate(connection), chain=peer_chain(connection), source_ip=source_ip)
 
 
 def _from_event(event: Mapping[str, Any]) -> Caller:

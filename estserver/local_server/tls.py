@@ -1,4 +1,4 @@
-"""TLS for devices: one cached context that follows the truststore, and the client's chain.
+"""TLS for devices: one cached context that follows the truststore.
 
 Building an `ssl.SSLContext` costs 1 to 2 ms, as much as the rest of a request. It is built once,
 and again only when the CA certificates or the server's own certificate have changed.
@@ -9,16 +9,12 @@ import ssl
 import threading
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 logger = logging.getLogger(__name__)
 
 CIPHERS_TLS12 = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2: forward secret and authenticated, no CBC (RFC 9325 4.2). TLS 1.3 has no others."""
-
-
-ENCODING_DER = 2
-"""``_ssl.ENCODING_DER``, for what isn't public before Python 3.13."""
 
 
 class TruststoreUnavailable(Exception):
@@ -126,32 +122,3 @@ class ContextCache:
         self._context, self._version = context, version
         self._look_again = time.monotonic() + self._refresh_seconds
         return context
-
-
-def peer_chain(connection: Any) -> tuple[bytes, ...]:
-    """The client's verified chain in DER, its own certificate first.
-
-    Empty for a client without certificate, and once the connection is broken.
-
-    The chain is the one OpenSSL built and verified: it ends with a certificate of the truststore,
-    and holds nothing that the client merely sent along. Of a resumed TLS 1.2 session OpenSSL has
-    kept no such chain, so there only the client's own certificate comes back.
-
-    Args:
-        connection: an `ssl.SSLSocket` or `ssl.SSLObject` after its handshake; anything else, such
-            as the socket of a plain HTTP door, has no chain.
-    """
-    if not isinstance(connection, ssl.SSLSocket | ssl.SSLObject):
-        return ()
-    try:
-        leaf = connection.getpeercert(binary_form=True)
-        return (_verified_chain(connection) or (leaf,)) if leaf else ()
-    except ValueError:  # OpenSSL forgets the handshake of a connection that broke
-        return ()
-
-
-def _verified_chain(connection: Any) -> tuple[bytes, ...]:
-    if hasattr(connection, "get_verified_chain"):  # public since Python 3.13
-        return tuple(connection.get_verified_chain())
-    chain = connection._sslobj.get_verified_chain() or ()
-    return tuple(certificate.public_bytes(ENCODING_DER) for certificate in chain)

@@ -16,7 +16,7 @@ from tests.support.fleet import VERSIONS, Fleet
 
 APPLICATION = """
     import time
-    from estserver.local_server.tls import peer_chain
+    from estserver.est.transport import peer_chain
 
     def application(environ, start_response):
         path, connection = environ["PATH_INFO"], environ["gunicorn.socket"]

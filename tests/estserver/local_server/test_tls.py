@@ -5,11 +5,11 @@ import ssl
 
 import pytest
 
+from estserver.est.transport import peer_certificate, peer_chain
 from estserver.local_server.server_certificate import ensure_server_certificate
 from estserver.local_server.tls import (
     ContextCache,
     TruststoreUnavailable,
-    peer_chain,
     server_context,
 )
 from tests.support.fleet import VERSIONS, Fleet
@@ -82,13 +82,24 @@ def test_W17_client_without_certificate_is_served_and_has_no_chain(fleet, versio
 
     connection, _ = shake_hands(server, fleet.client_context(version=version))
 
-    assert connection.getpeercert(binary_form=True) is None
+    assert peer_certificate(connection) is None
     assert peer_chain(connection) == ()
 
 
 def test_plain_socket_has_no_peer_chain():
     with socket.socket() as plain:
+        assert peer_certificate(plain) is None
         assert peer_chain(plain) == ()
+
+
+def test_connection_whose_handshake_is_lost_has_no_peer_chain(fleet):
+    server = server_context(fleet.server.certificate, fleet.server.key, fleet.root.pem)
+    connection = server.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
+
+    with pytest.raises(ValueError, match="handshake not done"):
+        connection.getpeercert()
+    assert peer_certificate(connection) is None
+    assert peer_chain(connection) == ()
 
 
 def test_resumed_session_yields_the_client_certificate_alone(fleet):
