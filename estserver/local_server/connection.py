@@ -5,7 +5,8 @@ import ssl
 import time
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from threading import BoundedSemaphore
+from typing import Any, Protocol
 
 from gunicorn import sock as gunicorn_sock  # type: ignore[import-untyped]
 from gunicorn import util
@@ -13,9 +14,6 @@ from gunicorn.http import errors, wsgi  # type: ignore[import-untyped]
 from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 
 from estserver.local_server.reply import ClientGone, Reply, refusal, status_of
-
-if TYPE_CHECKING:
-    from estserver.local_server.worker import DeviceWorker
 
 HANDSHAKE_SECONDS = 5.0
 """For one whole TLS handshake."""
@@ -84,11 +82,24 @@ class TimedSocket:
         return data
 
 
+class AcceptingWorker(Protocol):
+    """What a connection needs of the gunicorn worker whose thread accepted it."""
+
+    alive: bool
+    """False once the worker is to stop."""
+    keepable: BoundedSemaphore
+    """One permit for each connection that may be kept alive at the same time."""
+    cfg: Any
+    log: Any
+    wsgi: Any
+    """The WSGI application."""
+
+
 class Connection:
     """A client's connection, served by one thread."""
 
     def __init__(
-        self, worker: "DeviceWorker", accepted: socket.socket, client: Any, server: Any
+        self, worker: AcceptingWorker, accepted: socket.socket, client: Any, server: Any
     ) -> None:
         self.worker = worker
         self.log = worker.log
