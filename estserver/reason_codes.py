@@ -1,10 +1,10 @@
-"""Writes the reference of reason codes from the enum, with the HTTP status of each."""
+"""The reference of reason codes (docs/reason-codes.md), each with its HTTP status."""
 
 from http import HTTPStatus
 from itertools import groupby
 
 from estserver.config import PROJECT_ROOT
-from estserver.est.exceptions import status_of
+from estserver.est.reasons import HTTPReason, status_of
 from pki.exceptions import (
     AuthorityUnavailable,
     Busy,
@@ -16,7 +16,7 @@ from pki.exceptions import (
     SignerRefused,
     SignerUnavailable,
 )
-from pki.reasons import Reason
+from pki.reasons import Reason, ReasonCode
 
 REFERENCE_FILE = PROJECT_ROOT / "docs" / "reason-codes.md"
 
@@ -25,24 +25,23 @@ _INTRODUCTION = """\
 
 <!-- Written by: manage.py reason_codes --write -->
 
-When the server says no, it says why in one line of text: a stable code, a sentence, and the id of
-the request, by which the log and the audit trail are searched.
+A refusal is one line of text: a stable code, what is wrong and what to do, and the id of the
+request, which finds it in the log and on the audit trail.
 
     403 Forbidden
     Content-Type: text/plain; charset=utf-8
 
-    name-bound-to-another: another client certificate enrolled the thing name 'sensor-1' first ...
+    name-bound-to-another: Another client certificate enrolled the thing name 'sensor-1' first. ...
 
-A code keeps its meaning for good, so programs may compare it; the sentence may change. With 503 the
-same request may come again, after the seconds in `Retry-After`; with any other status something
-has to change first.
+A code keeps its meaning, so programs may compare it. The sentences may change. After a 500 or 503,
+send the same request again when the seconds in `Retry-After` have passed. After any other status,
+change something first.
 """
 
 _BY_ERROR: dict[type[PKIError], frozenset[Reason]] = {
     ClientRefused: frozenset(
         reason for reason in Reason if reason.code.startswith("client-certificate-")
-    )
-    | {Reason.ENDPOINT_NOT_ALLOWED},
+    ),
     DeviceDenied: frozenset({Reason.CLIENT_DENIED, Reason.DEVICE_DENIED}),
     EnrollmentRefused: frozenset(
         {
@@ -66,37 +65,33 @@ _BY_ERROR: dict[type[PKIError], frozenset[Reason]] = {
     AuthorityUnavailable: frozenset({Reason.CA_UNAVAILABLE, Reason.LABEL_UNKNOWN}),
     Busy: frozenset({Reason.DATABASE_UNAVAILABLE}),
 }
-"""Which error carries a reason. What isn't here is ``CSRRejected``'s, or HTTP's own (below)."""
-
-_BY_HTTP = {
-    Reason.MEDIA_TYPE_WRONG: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    Reason.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
-    Reason.HOST_NOT_ALLOWED: HTTPStatus.BAD_REQUEST,
-    Reason.NOT_FOUND: HTTPStatus.NOT_FOUND,
-    Reason.NOT_IMPLEMENTED: HTTPStatus.NOT_IMPLEMENTED,
-    Reason.INTERNAL_ERROR: HTTPStatus.INTERNAL_SERVER_ERROR,
-}
+"""Which error carries a reason. `CSRRejected` carries those of `Reason` that are missing here."""
 
 
-def http_status(reason: Reason) -> HTTPStatus:
-    """The HTTP status that comes with a reason."""
-    if reason in _BY_HTTP:
-        return _BY_HTTP[reason]
+def every_reason() -> list[ReasonCode]:
+    """Return all reasons, in the order in which a request meets them: HTTP first, then the CA."""
+    return [*HTTPReason, *Reason]
+
+
+def http_status(reason: ReasonCode) -> HTTPStatus:
+    """Return the HTTP status that comes with a reason."""
+    if isinstance(reason, HTTPReason):
+        return reason.status
     error = next((error for error, reasons in _BY_ERROR.items() if reason in reasons), CSRRejected)
-    return HTTPStatus(status_of(error(reason)) or HTTPStatus.INTERNAL_SERVER_ERROR)
+    return status_of(error(reason))
 
 
 def _phrase(status: HTTPStatus) -> str:
-    """As RFC 9110 15 has it; Python 3.11 still has the older words for 413."""
+    """Return the status's phrase as RFC 9110 15 has it; Python 3.11 has an older one for 413."""
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return "Content Too Large"
     return status.phrase
 
 
 def reason_codes() -> str:
-    """The reference, in Markdown: by status, each code a heading and so an anchor."""
+    """Return the reference in Markdown: by status, with a heading (an anchor) for each code."""
     parts = [_INTRODUCTION]
-    by_status = sorted(Reason, key=http_status)  # stable: the enum's order within a status
+    by_status = sorted(every_reason(), key=http_status)  # stable: keeps the order within a status
     for status, reasons in groupby(by_status, key=http_status):
         parts.append(f"\n## {status.value} {_phrase(status)}\n")
         for reason in reasons:

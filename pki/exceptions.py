@@ -1,6 +1,6 @@
 """What can go wrong in the CA. Nothing here knows HTTP: estserver's one table translates."""
 
-from pki.reasons import Reason
+from pki.reasons import ReasonCode
 
 
 class PKIError(Exception):
@@ -10,7 +10,7 @@ class PKIError(Exception):
     a path or anything else internal.
     """
 
-    def __init__(self, reason: Reason, message: str = "") -> None:
+    def __init__(self, reason: ReasonCode, message: str = "") -> None:
         self.reason = reason
         self.message = message or f"{reason.meaning} {reason.advice}"
         super().__init__(f"{reason.code}: {self.message}")

@@ -12,9 +12,9 @@ from typing import Any
 
 from django.conf import settings
 
+from estserver.est.reasons import HTTPReason
 from estserver.est.transport import peer_certificate, peer_chain
 from pki.exceptions import ClientRefused
-from pki.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class EndpointNotAllowed(ClientRefused):
     """The event came round the EST domain: execute-api, a function URL, a load balancer."""
 
     def __init__(self, caller: Caller) -> None:
-        super().__init__(Reason.ENDPOINT_NOT_ALLOWED)
+        super().__init__(HTTPReason.ENDPOINT_NOT_ALLOWED)
         self.caller = caller
 
 

@@ -10,12 +10,12 @@ from estserver.est import renderers
 from estserver.est.authentication import MutualTLSAuthentication
 from estserver.est.parsers import PKCS10Parser
 from estserver.est.permissions import IsEnrollmentClient
+from estserver.est.reasons import HTTPReason
 from estserver.est.views import ESTView
 from pki.csr.check import check_csr
 from pki.exceptions import CSRRejected
 from pki.issuance.client_authentication import Client
 from pki.models import IssuedCertificate
-from pki.reasons import Reason
 from pki.record.audit_trail import Actor
 
 Operation = IssuedCertificate.Operation
@@ -43,7 +43,7 @@ class _EnrollmentView(ESTView):
         profile = self.profile
         body = self.parse()
         if body is None:
-            raise CSRRejected(Reason.BODY_EMPTY)
+            raise CSRRejected(HTTPReason.BODY_EMPTY)
         csr = check_csr(body, profile.rules)
         self.common_name = csr.common_name
         return EnrollmentRequest(

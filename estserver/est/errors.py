@@ -1,4 +1,4 @@
-"""Answers to requests that reach no EST view."""
+"""Answers to requests that reach no EST view: Django's handlers, and the revocation lists'."""
 
 import logging
 import sys
@@ -6,42 +6,37 @@ import sys
 from django.http import HttpRequest, HttpResponse
 
 from estserver.est import renderers
-from pki.exceptions import PKIError
+from estserver.est.reasons import HTTPReason
+from pki.exceptions import PKIError, SignerUnavailable
 from pki.reasons import Reason
 
 logger = logging.getLogger(__name__)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400: Django itself refused the request."""
-    return _answer(request, PKIError(Reason.HOST_NOT_ALLOWED), 400)
+    """Return the 400 for a request that Django itself refused."""
+    return _answer(request, PKIError(HTTPReason.HOST_NOT_ALLOWED))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """404: no such path."""
-    return _answer(request, PKIError(Reason.NOT_FOUND), 404)
+    """Return the 404 for a path that no view has."""
+    return _answer(request, PKIError(HTTPReason.NOT_FOUND))
 
 
 def signer_unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
-    """503: the CA's key is out of reach for now; the log says why."""
+    """Return the 503 for a CA's key that cannot be reached now; the log has the cause."""
     fields = {"request_id": getattr(request, "request_id", "-")}
     logger.error("%s", error, extra={"fields": fields})
-    return _answer(request, PKIError(Reason.SIGNER_UNAVAILABLE), 503)
+    return _answer(request, SignerUnavailable(Reason.SIGNER_UNAVAILABLE))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: a bug. Its traceback is in the log, under the request's id."""
+    """Return the 500 for a bug, whose traceback is in the log under the request's id."""
     fields = {"request_id": getattr(request, "request_id", "-")}
     logger.error("internal-error", exc_info=sys.exc_info(), extra={"fields": fields})
-    return _answer(request, PKIError(Reason.INTERNAL_ERROR), 500)
+    return _answer(request, PKIError(HTTPReason.INTERNAL_ERROR))
 
 
-def _answer(request: HttpRequest, refused: PKIError, status: int) -> HttpResponse:
+def _answer(request: HttpRequest, refused: PKIError) -> HttpResponse:
     request.refused = refused  # type: ignore[attr-defined]
-    request_id = getattr(request, "request_id", "-")
-    return renderers.refusal(
-        refused,
-        status,
-        request_id=request_id,
-        headers=renderers.headers_for(refused.reason, status),
-    )
+    return renderers.refusal(refused, request_id=getattr(request, "request_id", "-"))

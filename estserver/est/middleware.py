@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse
 
 from estserver.est import renderers
 from estserver.est.caller import Caller, EndpointNotAllowed, caller
+from estserver.est.reasons import HTTPReason
 from estserver.operations.metrics import enrollment
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
 from pki.models.fields import new_identifier
-from pki.reasons import Reason
 from pki.record.snapshot import CASnapshot
 
 logger = logging.getLogger("estserver.request")
@@ -53,8 +53,10 @@ class RequestMiddleware:
         return response
 
     def _refuse_at_the_door(self, request: ESTRequest) -> HttpResponse | None:
-        """Refuse what didn't come by an EST domain, before anything else is looked at."""
-        status = 403
+        """Return the refusal of a request that did not come through an EST domain, if it is one.
+
+        Nothing else of the request has been read then.
+        """
         refused: PKIError | None = None
         try:
             request.caller = caller(request.environ)  # type: ignore[attr-defined]
@@ -65,11 +67,11 @@ class RequestMiddleware:
             try:
                 request.get_host()
             except DisallowedHost:
-                status, refused = 400, PKIError(Reason.HOST_NOT_ALLOWED)
+                refused = PKIError(HTTPReason.HOST_NOT_ALLOWED)
         if refused is None:
             return None
         request.refused = refused
-        return renderers.refusal(refused, status, request_id=request.request_id)
+        return renderers.refusal(refused, request_id=request.request_id)
 
 
 def _log(request: ESTRequest, response: HttpResponse, seconds: float) -> None:

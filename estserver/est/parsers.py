@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from estserver.est.chunked import MAX_BODY_BYTES
+from estserver.est.reasons import HTTPReason
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 
@@ -38,11 +39,11 @@ def decode_csr(body: bytes) -> bytes:
     if len(body) > MAX_BODY_BYTES:
         raise CSRRejected(
             Reason.BODY_TOO_LARGE,
-            f"the body is larger than {MAX_BODY_BYTES} bytes; send only a CSR",
+            f"The body is larger than {MAX_BODY_BYTES} bytes. Send only the CSR.",
         )
     text = body.strip(_WHITE_SPACE)
     if not text:
-        raise CSRRejected(Reason.BODY_EMPTY)
+        raise CSRRejected(HTTPReason.BODY_EMPTY)
     if body.startswith(_DER_SEQUENCE):
         return body
     if text.startswith(b"-----"):
@@ -50,7 +51,7 @@ def decode_csr(body: bytes) -> bytes:
     try:
         return base64.b64decode(text.translate(None, _WHITE_SPACE), validate=True)
     except binascii.Error as error:
-        raise CSRRejected(Reason.BODY_NOT_BASE64) from error
+        raise CSRRejected(HTTPReason.BODY_NOT_BASE64) from error
 
 
 def _without_armour(text: bytes) -> bytes:
@@ -58,4 +59,7 @@ def _without_armour(text: bytes) -> bytes:
         begin, end = b"-----BEGIN %s-----" % label, b"-----END %s-----" % label
         if text.startswith(begin) and text.endswith(end):
             return text[len(begin) : -len(end)]
-    raise CSRRejected(Reason.BODY_NOT_BASE64, "the body is PEM, but not of one CERTIFICATE REQUEST")
+    raise CSRRejected(
+        HTTPReason.BODY_NOT_BASE64,
+        "The body is PEM, but not one CERTIFICATE REQUEST. Send base64 of the DER CSR.",
+    )

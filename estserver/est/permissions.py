@@ -5,9 +5,9 @@ Which name it may have, ``pki.issuance.name_rules`` decides.
 
 from typing import TYPE_CHECKING
 
+from estserver.est.reasons import HTTPReason
 from pki.exceptions import ClientRefused
 from pki.issuance.client_authentication import Client
-from pki.reasons import Reason
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -19,4 +19,4 @@ class IsEnrollmentClient:
     def check(self, request: "Request") -> None:
         """Raise ``ClientRefused`` (401) unless a client is there."""
         if not isinstance(request.user, Client):
-            raise ClientRefused(Reason.CLIENT_CERTIFICATE_MISSING)
+            raise ClientRefused(HTTPReason.CLIENT_CERTIFICATE_MISSING)

@@ -1,20 +1,21 @@
 """Replies, byte for byte (RFC 7030 4, RFC 8951 3).
 
-Each is one unbroken line of base64 ended by LF, with a Content-Length: strongSwan wants the line,
-small clients the length, Bouncy Castle up to 1.72 the Content-Transfer-Encoding that RFC 8951
-declares void.
+Each reply with a body is one unbroken line of base64 that ends with LF, and has a Content-Length.
+strongSwan needs the single line and small clients need the length. Bouncy Castle up to 1.72 needs
+the Content-Transfer-Encoding that RFC 8951 declares void.
 """
 
 import base64
 import textwrap
+from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpResponse
 
+from estserver.est.reasons import status_of
 from pki.encoding import certs_only as cms
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
-from pki.reasons import Reason
 
 PKCS7 = "application/pkcs7-mime"
 CERTS_ONLY = "application/pkcs7-mime; smime-type=certs-only"
@@ -24,61 +25,68 @@ RETRY_AFTER_SECONDS = 30
 
 
 def certs_only(certificate: IssuedCertificate) -> HttpResponse:
-    """A Simple PKI Response with just the issued certificate (RFC 7030 4.2.3, RFC 5272 4.1)."""
+    """Return a Simple PKI Response with the issued certificate (RFC 7030 4.2.3, RFC 5272 4.1)."""
     return _base64(cms.certs_only([certificate.to_der()]), CERTS_ONLY)
 
 
 def ca_certificates(der: bytes, *, with_smime_type: bool, wrapped: bool) -> HttpResponse:
-    """The CA's certificates (RFC 7030 4.1.3).
+    """Return the CA's certificates (RFC 7030 4.1.3).
 
-    The RFC names no smime-type here; the CDK sample sent one and its clients compare for equality,
-    while Bouncy Castle before 1.69 refuses it. libest wants the base64 ``wrapped``.
+    The RFC names no smime-type here. The CDK sample sent one, and its clients compare the type for
+    equality. Bouncy Castle before 1.69 refuses it. libest needs the base64 ``wrapped``.
     """
     return _base64(der, CERTS_ONLY if with_smime_type else PKCS7, wrapped=wrapped)
 
 
 def csr_attributes(der: bytes) -> HttpResponse:
-    """What a CSR should hold (RFC 7030 4.5.2), or 204 for nothing to say."""
+    """Return what a CSR should contain (RFC 7030 4.5.2), or 204 if that is empty."""
     if not der:
         nothing = HttpResponse(status=204)
-        del nothing["Content-Type"]  # Django's default; there is no content (W33)
+        del nothing["Content-Type"]  # Django sets a default, and there is no content (W33)
         return nothing
     return _base64(der, CSR_ATTRIBUTES)
 
 
 def refusal(
-    error: PKIError, status: int, *, request_id: str, headers: dict[str, str] | None = None
+    error: PKIError, *, request_id: str, headers: dict[str, str] | None = None
 ) -> HttpResponse:
-    """One line of text: the reason's code, a sentence, and the id that finds it in log and admin.
+    """Return a refusal in one line of text/plain (RFC 8951 5.1).
 
-    RFC 8951 5.1 has errors as text/plain.
+    The line has the reason's code, what is wrong, and the id that finds the refusal in the log and
+    in the admin. The status is that of `estserver.est.reasons`.
     """
-    return text_line(
-        f"{error.reason.code}: {error.message} (request {request_id})", status, headers=headers
+    status = status_of(error)
+    return _text_line(
+        f"{error.reason.code}: {error.message} (request {request_id})",
+        status,
+        headers={**_headers_for(status), **(headers or {})},
     )
 
 
-def text_line(line: str, status: int, *, headers: dict[str, str] | None = None) -> HttpResponse:
-    """One line of text/plain; what can't be seen (a hook may say anything) becomes a space."""
+def _text_line(line: str, status: int, *, headers: dict[str, str]) -> HttpResponse:
+    """Return one line of text/plain.
+
+    Characters that are not printable become a space, because a hook may have written the message.
+    """
     visible = "".join(one if one.isprintable() else " " for one in line)
     body = " ".join(visible.split()).encode() + b"\n"
     return HttpResponse(
         body,
         status=status,
         content_type="text/plain; charset=utf-8",
-        headers={"Content-Length": str(len(body)), **(headers or {})},
+        headers={"Content-Length": str(len(body)), **headers},
     )
 
 
-def headers_for(reason: Reason, status: int) -> dict[str, str]:
-    """What goes with a refusal: a challenge with 401, a time to come back with 429 and 5xx.
+def _headers_for(status: int) -> dict[str, str]:
+    """Return the headers of a refusal: a challenge with 401, a time to come back with 500 and 503.
 
-    RFC 9110 11.6.1 wants a challenge in every 401; there is no scheme's name for client
-    certificates, and Basic is what EST clients know (RFC 7030 3.2.3).
+    RFC 9110 11.6.1 demands a challenge in every 401. No authentication scheme is registered for
+    client certificates, and EST clients know Basic (RFC 7030 3.2.3).
     """
-    if status == 401:
+    if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": 'Basic realm="est", charset="UTF-8"'}
-    if status in (429, 503) or reason is Reason.INTERNAL_ERROR:
+    if status in (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE):
         return {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return {}
 

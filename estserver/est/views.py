@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from estserver.est import renderers
 from estserver.est.middleware import ESTRequest
 from estserver.est.operation import OperationView
+from estserver.est.reasons import HTTPReason
 from pki.encoding.csrattrs import encode_csr_attributes
 from pki.exceptions import PKIError
-from pki.reasons import Reason
 from pki.record.snapshot import ProfileSnapshot, current_snapshot
 
 LIBEST_USER_AGENT = "Cisco EST client"
@@ -74,8 +74,8 @@ class NotOfferedView(ESTView):
     def post(self, request: Request, label: str | None = None) -> HttpResponse:
         """501 with a sentence."""
         refused = PKIError(
-            Reason.NOT_IMPLEMENTED,
-            "this server doesn't offer the operation; it offers simpleenroll and simplereenroll",
+            HTTPReason.NOT_IMPLEMENTED,
+            "This server does not offer the operation. Use simpleenroll and simplereenroll.",
         )
         self.est_request.refused = refused
-        return renderers.refusal(refused, 501, request_id=self.est_request.request_id)
+        return renderers.refusal(refused, request_id=self.est_request.request_id)

@@ -1,6 +1,5 @@
 """The commands as an operator meets them: one line, an exit code, nothing half-written."""
 
-import ast
 import datetime
 import io
 import os
@@ -16,17 +15,12 @@ from django.db import connection
 from django.utils import timezone
 
 from estserver.config import PROJECT_ROOT
-from estserver.est import exceptions as est_exceptions
-from estserver.est.exceptions import STATUS_BY_ERROR
-from estserver.reason_codes import REFERENCE_FILE, http_status, reason_codes
-from pki import exceptions as pki_exceptions
 from pki.models import (
     AuditEvent,
     CertificateProfile,
     DenylistEntry,
     IssuedCertificate,
 )
-from pki.reasons import Reason
 from tests.support.builders import make_ca, make_certificate, make_csr, make_key
 from tests.support.openssl import write_pem
 
@@ -244,48 +238,6 @@ def test_profile_set_refuses_in_a_sentence(installation):
 
 def test_run_pending_hooks_says_how_many(db):
     assert run("run_pending_hooks") == "post hooks run: 0 succeeded, 0 failed\n"
-
-
-# reason_codes
-
-
-def test_the_reference_of_reason_codes_is_up_to_date():
-    assert REFERENCE_FILE.read_text(encoding="utf-8") == reason_codes()
-    assert run("reason_codes") == reason_codes()
-
-
-def test_every_reason_is_in_the_reference_once_with_meaning_and_advice():
-    lines = reason_codes().splitlines()
-
-    for reason in Reason:
-        at = lines.index(f"### {reason.code}")
-        assert lines[at + 2] == f"{reason.meaning} {reason.advice}"
-    assert sum(line.startswith("### ") for line in lines) == len(Reason)
-
-
-def raised_in_code():
-    """Every ``SomeError(Reason.X`` that is written in the code, with where it stands."""
-    for package in ("pki", "estserver", "iotprov"):
-        for path in (PROJECT_ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                match node:
-                    case ast.Call(
-                        func=ast.Name(id=name),
-                        args=[ast.Attribute(value=ast.Name(id="Reason"), attr=reason), *_],
-                    ) if hasattr(pki_exceptions, name):
-                        yield f"{path.name}:{node.lineno}", name, Reason[reason]
-
-
-def test_the_statuses_in_the_reference_are_those_of_the_errors_raised():
-    seen = set()
-    for where, name, reason in raised_in_code():
-        error = getattr(pki_exceptions, name)
-        if error not in STATUS_BY_ERROR:
-            continue  # HTTP's own: said where it is answered
-        assert http_status(reason) == est_exceptions.status_of(error(reason)), where
-        seen.add(reason)
-
-    assert len(seen) > 35
 
 
 # As programs: exit codes, and nothing half-written
