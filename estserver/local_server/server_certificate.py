@@ -1,13 +1,11 @@
 """The local server's own certificate, made on first use: a CA to trust, and a leaf for localhost.
 
-This is about the *server's* name in TLS and nothing else. It has nothing to do with the CAs that
-sign device or client certificates, which live in `pki`.
+Clients verify the *server* with them. The CAs that sign device and client certificates are in
+`pki`, and this module has nothing to do with them.
 """
 
 import datetime as dt
 import ipaddress
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,21 +22,24 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from pki.encoding.key_usage import key_usage
+from pki.operators.files import replace_file
+
 NAMES = ("localhost", "127.0.0.1", "::1")
 CA_LIFETIME = dt.timedelta(days=3650)
 LIFETIME = dt.timedelta(days=397)
-"""What TLS clients accept at most from public CAs; the strictest apply it to private ones too."""
+"""The longest that TLS clients accept from public CAs. Some apply it to private ones too."""
 RENEW_BEFORE = dt.timedelta(days=30)
 CLOCK_SKEW = dt.timedelta(minutes=5)
 
 
 class ServerCertificateUnusable(Exception):
-    """A file in the data directory isn't what this module writes; it is left alone."""
+    """A file in the data directory is not one that this module wrote. It stays as it is."""
 
 
 @dataclass(frozen=True)
 class ServerCertificateFiles:
-    """Where the files are. ``ca`` is what clients are given to verify the server with."""
+    """The paths of the four files. Clients verify the server with ``ca``."""
 
     ca: Path
     ca_key: Path
@@ -47,7 +48,7 @@ class ServerCertificateFiles:
 
     @classmethod
     def within(cls, directory: Path) -> "ServerCertificateFiles":
-        """The files' names inside the data directory."""
+        """Return the paths inside the data directory."""
         return cls(
             ca=directory / "server-ca.pem",
             ca_key=directory / "server-ca.key",
@@ -59,20 +60,20 @@ class ServerCertificateFiles:
 def ensure_server_certificate(
     directory: Path, *, names: Sequence[str] = NAMES, now: dt.datetime | None = None
 ) -> ServerCertificateFiles:
-    """Make the server's CA and certificate if they are missing, and renew what runs out.
+    """Make the server's CA and certificate if they are missing, and renew what expires soon.
 
-    Safe to call at every start: a certificate that is valid for ``names`` and for at least 30 more
-    days stays. A CA that has less than a leaf's lifetime left is replaced, and clients then need
-    the new ``server-ca.pem``; that happens after nine years.
+    It is safe to call this at every start. A certificate that is valid for ``names`` and for at
+    least 30 more days stays. A CA that expires within a leaf's lifetime is replaced, which happens
+    after nine years. Clients then need the new ``server-ca.pem``.
 
     Args:
-        directory: the data directory; made if it doesn't exist.
+        directory: the data directory, which is made if it does not exist.
         names: DNS names and IP addresses for the subject alternative name, in order.
         now: an aware time, for tests.
 
     Raises:
-        ServerCertificateUnusable: a file is there and can't be read as what it should be.
-        OSError: the directory can't be written.
+        ServerCertificateUnusable: a file exists and cannot be read as what it should be.
+        OSError: the directory cannot be written.
     """
     now = now or dt.datetime.now(dt.UTC)
     directory.mkdir(parents=True, exist_ok=True)
@@ -111,7 +112,7 @@ def _make_ca(now: dt.datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivat
         .not_valid_before(now - CLOCK_SKEW)
         .not_valid_after(now + CA_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(key_usage(key_cert_sign=True, crl_sign=True), critical=True)
         .sign(key, SHA256())
     )
     return certificate, key
@@ -132,7 +133,7 @@ def _make_leaf(
         .not_valid_before(now - CLOCK_SKEW)
         .not_valid_after(now + LIFETIME)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(digital_signature=True), critical=True)
+        .add_extension(key_usage(digital_signature=True), critical=True)
         .add_extension(server_auth, critical=False)
         .add_extension(x509.SubjectAlternativeName(_general_names(names)), critical=False)
         .sign(ca_key, SHA256())
@@ -159,22 +160,6 @@ def _builder(
     )
 
 
-def _key_usage(
-    *, digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False
-) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=digital_signature,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=key_cert_sign,
-        crl_sign=crl_sign,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
 def _general_names(names: Sequence[str]) -> list[x509.GeneralName]:
     general_names: list[x509.GeneralName] = []
     for name in names:
@@ -188,7 +173,7 @@ def _general_names(names: Sequence[str]) -> list[x509.GeneralName]:
 def _load(
     certificate_file: Path, key_file: Path
 ) -> tuple[x509.Certificate | None, ec.EllipticCurvePrivateKey | None]:
-    """The pair in two files; (None, None) when either is missing or they don't belong together."""
+    """Return the pair of two files, or (None, None) if one is missing or they do not match."""
     try:
         certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
         key = load_pem_private_key(key_file.read_bytes(), password=None)
@@ -196,15 +181,15 @@ def _load(
         return None, None
     except (ValueError, TypeError) as error:
         raise ServerCertificateUnusable(
-            f"{certificate_file} or {key_file} can't be read as PEM without a password; "
-            "remove both, and new ones are made at the next start."
+            f"{certificate_file} or {key_file} cannot be read as PEM without a password. "
+            "Remove both, and the next start makes new ones."
         ) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise ServerCertificateUnusable(
-            f"{key_file} holds no elliptic curve key; remove it and {certificate_file}, "
-            "and new ones are made at the next start."
+            f"{key_file} contains no elliptic curve key. Remove it and {certificate_file}, "
+            "and the next start makes new ones."
         )
-    # A crash between writing the two leaves a pair that doesn't match: made anew.
+    # A crash between writing the two leaves a pair that does not match. Both are made anew.
     return (certificate, key) if certificate.public_key() == key.public_key() else (None, None)
 
 
@@ -214,22 +199,7 @@ def _write(
     certificate: x509.Certificate,
     key: ec.EllipticCurvePrivateKey,
 ) -> None:
+    # The certificate comes last, because its time tells running servers that there is a new pair.
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    _replace(key_file, pem, mode=0o600)
-    _replace(certificate_file, certificate.public_bytes(Encoding.PEM), mode=0o644)
-
-
-def _replace(path: Path, content: bytes, *, mode: int) -> None:
-    """Write ``path`` whole or not at all; a key is never readable by others, not even for a moment.
-
-    `tempfile.mkstemp` creates the file with mode 0600.
-    """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), mode)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    replace_file(key_file, pem, secret=True)
+    replace_file(certificate_file, certificate.public_bytes(Encoding.PEM))

@@ -17,6 +17,7 @@ from django.utils import timezone
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.csr.public_keys import check_public_key, public_key_sha256
 from pki.csr.subjects import name_text
+from pki.encoding.key_usage import key_usage
 from pki.exceptions import CSRRejected, SignerUnavailable
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.operators.errors import OperatorError
@@ -368,20 +369,7 @@ def _ca_certificate(
         .not_valid_before((now - BACKDATING).replace(microsecond=0))
         .not_valid_after(until.replace(microsecond=0))
         .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
-        .add_extension(
-            x509.KeyUsage(
-                digital_signature=False,
-                content_commitment=False,
-                key_encipherment=False,
-                data_encipherment=False,
-                key_agreement=False,
-                key_cert_sign=True,
-                crl_sign=True,
-                encipher_only=False,
-                decipher_only=False,
-            ),
-            critical=True,
-        )
+        .add_extension(key_usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
     authority_key = _issuer_key(issuer) if issuer else public_key

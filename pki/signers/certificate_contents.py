@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from pki.encoding.key_usage import key_usage
+
 SERIAL_NUMBER_BITS = 159
 """RFC 5280 4.1.2.2 allows 20 octets, positive; all of the bits are random."""
 
@@ -56,24 +58,8 @@ def authority_key_identifier(certificate: x509.Certificate) -> x509.AuthorityKey
 
 _NOT_A_CA = x509.BasicConstraints(ca=False, path_length=None)
 _CLIENT_AUTH = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
-
-
-def _key_usage(*, key_encipherment: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=key_encipherment,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-_SIGNING = _key_usage(key_encipherment=False)
-_SIGNING_AND_RSA_KEY_TRANSPORT = _key_usage(key_encipherment=True)
+_SIGNING = key_usage(digital_signature=True)
+_SIGNING_AND_RSA_KEY_TRANSPORT = key_usage(digital_signature=True, key_encipherment=True)
 
 
 def random_serial_number() -> int:

@@ -94,7 +94,7 @@ def test_unreadable_server_key_is_named_and_left_alone(tmp_path):
     files = ensure_server_certificate(tmp_path)
     files.key.write_text("something of the operator's")
 
-    with pytest.raises(ServerCertificateUnusable, match=r"server\.key .*remove both"):
+    with pytest.raises(ServerCertificateUnusable, match=r"server\.key .*Remove both"):
         ensure_server_certificate(tmp_path)
 
     assert files.key.read_text() == "something of the operator's"
