@@ -1,4 +1,4 @@
-"""The path by which the deployed function names its handler: `estserver.functions.admin`."""
+"""The handler of `estserver.functions.admin`, under the path that the Lambda function names."""
 
 from estserver.functions.admin import handler, run_command
 

@@ -1,4 +1,4 @@
-"""The path by which the deployed function names its handler: `estserver.functions.est`."""
+"""The handler of `estserver.functions.est`, under the path that the Lambda function names."""
 
 from estserver.functions.est import handler
 

@@ -1,4 +1,4 @@
-"""The path by which deployed schedules name their work: `estserver.operations.schedule`."""
+"""The functions of `estserver.operations.schedule`, under the path that schedules on AWS name."""
 
 from estserver.operations.schedule import every_hour, every_minute
 

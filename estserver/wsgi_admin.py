@@ -1,4 +1,4 @@
-"""The people side as a WSGI application."""
+"""The WSGI application of the admin, for people."""
 
 import os
 

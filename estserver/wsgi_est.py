@@ -1,4 +1,4 @@
-"""The device side as a WSGI application, for gunicorn: all of it loaded before the first device."""
+"""The WSGI application of the device side for gunicorn, loaded whole before the first request."""
 
 from estserver.est.application import make_application
 from estserver.est.lazy_view import find_view

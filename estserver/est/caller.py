@@ -1,7 +1,7 @@
-"""Who is calling, as the transport saw it: API Gateway's event or the TLS socket. Never a header.
+"""Who is calling, according to API Gateway's event or the TLS socket, and never to a header.
 
-Header spellings fold together in WSGI, so a client could overwrite whatever a gateway mapped into
-one. The gateway's event and the server's socket can't be reached by any header.
+WSGI folds several spellings of a header into one name, so a client could overwrite what a gateway
+mapped into a header. No header reaches the gateway's event or the server's socket.
 """
 
 import hashlib
@@ -19,29 +19,30 @@ from pki.exceptions import ClientRefused
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The other end of the connection, not yet judged."""
+    """The other end of the connection, before authentication."""
 
     certificate: bytes | None
-    """DER, not yet read; ``None`` when no client certificate came."""
+    """DER that has not been parsed, or ``None`` if no client certificate came."""
     chain: tuple[bytes, ...] = ()
-    """What TLS verified, the certificate first; empty when the transport doesn't tell."""
+    """The chain that TLS verified, the certificate first. Empty if the transport has none."""
     source_ip: str | None = None
     request_id: str = ""
-    """The transport's own id of the request, if it has one."""
+    """The id that the transport gave the request, or ""."""
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the certificate, lower-case hex; empty without one."""
+        """The SHA-256 of the certificate in lower-case hex, or "" without one."""
         return hashlib.sha256(self.certificate).hexdigest() if self.certificate else ""
 
 
 def caller(environ: Mapping[str, Any]) -> Caller:
-    """Who called, from a WSGI environ.
+    """Return who called, from a WSGI environ.
 
-    Raises ``ClientRefused`` for a Lambda event that didn't come through API Gateway on an EST
-    domain: only there has mutual TLS taken place.
+    Raises:
+        EndpointNotAllowed: a Lambda event did not come through API Gateway on an EST domain, which
+            is the only place where mutual TLS happens.
     """
-    # Zappa's name for it, then apig-wsgi's.
+    # Zappa has the first name for the event, and apig-wsgi the second.
     event = environ.get("lambda.event") or environ.get("apig_wsgi.full_event")
     if event is not None:
         return _from_event(event)
@@ -51,8 +52,10 @@ def caller(environ: Mapping[str, Any]) -> Caller:
 
 
 def _from_event(event: Mapping[str, Any]) -> Caller:
-    """REST API events have ``identity.clientCert``, HTTP API events ``authentication.clientCert``.
+    """Return who called, from an event of API Gateway. Raises ``EndpointNotAllowed``.
 
+    REST API events have ``identity.clientCert``, and HTTP API events have
+    ``authentication.clientCert``.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mutual-tls.html
     """
     context = event.get("requestContext") or {}
@@ -62,17 +65,18 @@ def _from_event(event: Mapping[str, Any]) -> Caller:
     else:
         holder = context.get("identity") or {}
         source_ip = holder.get("sourceIp")
-    seen = Caller(None, source_ip=source_ip, request_id=str(context.get("requestId") or "")[:36])
+    request_id = str(context.get("requestId") or "")[:36]
+    stranger = Caller(None, source_ip=source_ip, request_id=request_id)
     if context.get("domainName") not in settings.EST_DOMAIN_NAMES or not context.get("apiId"):
-        raise EndpointNotAllowed(seen)
+        raise EndpointNotAllowed(stranger)
     pem = (holder.get("clientCert") or {}).get("clientCertPem")
     if not pem or context["domainName"] == settings.EST_BOOTSTRAP_DOMAIN_NAME:
-        return seen
-    return Caller(_der(pem), source_ip=source_ip, request_id=seen.request_id)
+        return stranger
+    return Caller(_der(pem), source_ip=source_ip, request_id=request_id)
 
 
 class EndpointNotAllowed(ClientRefused):
-    """The event came round the EST domain: execute-api, a function URL, a load balancer."""
+    """The event came from execute-api, a function URL or a load balancer, not an EST domain."""
 
     def __init__(self, caller: Caller) -> None:
         super().__init__(HTTPReason.ENDPOINT_NOT_ALLOWED)
@@ -80,7 +84,7 @@ class EndpointNotAllowed(ClientRefused):
 
 
 def _der(pem: str) -> bytes:
-    """Undo the armour; what isn't a certificate is refused where one is needed, as from TLS."""
+    """Return the DER of PEM. Anything else stays as it is, and authentication refuses it later."""
     try:
         return ssl.PEM_cert_to_DER_cert(pem.strip())
     except ValueError:

@@ -1,4 +1,4 @@
-"""What surrounds every request on the device side: an id, the caller, one line in the log."""
+"""The middleware of the device side: a request's id, its caller, and its line in the log."""
 
 import logging
 import time
@@ -24,28 +24,28 @@ _ENROLLING = ("/simpleenroll", "/simplereenroll")
 
 
 class ESTRequest(HttpRequest):
-    """A request with what this middleware found out about it."""
+    """A request with what the middleware and the views know about it."""
 
     request_id: str
     caller: Caller
     refused: PKIError | None
     issued: IssuedCertificate | None
     snapshot: CASnapshot
-    """CAs and profiles as of this request; views that need them look once."""
+    """The CAs and profiles of this request, read once by the views that need them."""
 
 
 class RequestMiddleware:
-    """Names the request, finds out who called, and writes one JSON line when it is over.
+    """Give each request an id and a caller, and write one log line when it has been answered.
 
-    The id is ours or the gateway's, never the client's: it leads from a device's refusal to the
-    log and the admin, so nobody else may choose it.
+    The id is the gateway's or a new one. It leads from a device's refusal to the log and the
+    admin, so a client must not choose it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: ESTRequest) -> HttpResponse:
-        """Answer, and log."""
+        """Return the answer to a request, after logging it."""
         started = time.perf_counter()
         request.refused = request.issued = None
         response = self._refuse_at_the_door(request) or self.get_response(request)
@@ -75,7 +75,7 @@ class RequestMiddleware:
 
 
 def _log(request: ESTRequest, response: HttpResponse, seconds: float) -> None:
-    """Never the CSR, never a header: what they say that matters is here already, checked."""
+    """Write the log line of a request, without the CSR and without any header."""
     fields: dict[str, Any] = {
         "request_id": request.request_id,
         "method": request.method,

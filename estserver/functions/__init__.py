@@ -1,1 +1,1 @@
-"""The entry points of the two Lambda functions, and what keeps their start short."""
+"""The entry points of the two Lambda functions, and what makes their start short."""

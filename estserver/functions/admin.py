@@ -1,17 +1,17 @@
-"""The people side's entry point on Lambda: the web admin, schedules, and a list of commands.
+"""The admin's entry point on Lambda: the web admin, schedules, and a list of commands.
 
 Zappa's handler serves the web requests. It would also run any code that a holder of InvokeFunction
-sends it: ``raw_command`` and ``command`` directly, ``manage`` any management command, a forged
-schedule any function. So only three kinds of events get in:
+sends: Python code (``raw_command``, ``command``), any management command (``manage``), and any
+function (a forged schedule). This handler therefore accepts three kinds of events only:
 
 * API Gateway's requests, which go to Zappa's handler;
 * EventBridge's schedules, for the functions in ``SCHEDULES``;
-* ``{"est_command": ["deny", "sensor-1", "--reason", "stolen"]}``, for ``COMMANDS``; with
-  ``"est_caller": "..."``, who asks for it.
+* ``{"est_command": ["deny", "sensor-1", "--reason", "stolen"]}``, for ``COMMANDS``. The caller may
+  give a name for the audit trail in ``"est_caller": "..."``.
 
-The last is answered with ``{"exit_code": 0, "output": "..."}``; what a command prints isn't
-logged, as it may be a first password. Everything else raises `EventRefused`, which the caller
-sees as a failed invocation.
+A command is answered with ``{"exit_code": 0, "output": "..."}``. Its output is not logged, because
+it may be a first password. Every other event raises `EventRefused`, which the caller receives as a
+failed invocation.
 """
 
 import io
@@ -65,26 +65,26 @@ COMMANDS = frozenset(
         "sync_template",
     }
 )
-"""What may be run from outside. None takes code, a module's name or a whole database."""
+"""The commands that may be run from outside. None takes code, a module's name or a database."""
 
 _OPTIONS_ALLOWED = {
-    # A name of a migration would take the schema back, and the tables' contents with it.
+    # The name of a migration would undo later ones, and drop their tables with the contents.
     "migrate": frozenset({"--no-input", "--noinput", "--plan", "--check"}),
 }
 
 SCHEDULES = frozenset({"estserver.schedule.every_minute", "estserver.schedule.every_hour"})
-"""The functions that ``events`` of ``zappa_settings.json`` name."""
+"""The functions in ``events`` of ``zappa_settings.json``."""
 
 
 class EventRefused(Exception):
-    """The function isn't for this kind of event, or this command."""
+    """The function does not accept this kind of event, or this command."""
 
 
 class AdminHandler(LambdaHandler):  # type: ignore[misc]
-    """Zappa's handler, less everything by which it runs what the event names."""
+    """Zappa's handler, without the ways in which it runs code that an event names."""
 
     def handler(self, event: dict[str, Any], context: Any) -> Any:
-        """Answer one event. Raises EventRefused, and what fails in a schedule."""
+        """Answer one event. Raises EventRefused, and whatever a scheduled function raises."""
         if COMMAND_KEY in event:
             return run_command(event[COMMAND_KEY], caller=event.get(CALLER_KEY, ""))
         if event.get("detail-type") == "Scheduled Event":
@@ -92,58 +92,71 @@ class AdminHandler(LambdaHandler):  # type: ignore[misc]
         if _is_request(event):
             return super().handler(event, context)
         raise EventRefused(
-            "this function takes requests of its API, its own schedules, and "
-            f'{{"{COMMAND_KEY}": [...]}}; nothing else'
+            "This function accepts requests of its API, its own schedules, and "
+            f'{{"{COMMAND_KEY}": [...]}}. The event is none of them.'
         )
 
 
 def run_command(arguments: Any, *, caller: Any = "") -> dict[str, Any]:
-    """Run one of ``COMMANDS``; returns its exit code and what it printed.
+    """Run one of ``COMMANDS``. Return its exit code and what it printed.
 
-    ``caller`` is who asks for it, by their own word, for the audit trail. The exit code is 0, 1 for
-    a refusal or wrong usage, 3 when AWS failed. Raises EventRefused for any other command, and
-    whatever is a bug.
+    Args:
+        arguments: the command's name and its arguments, as a list of texts.
+        caller: the name that the caller gives, for the audit trail. It is not verified.
+
+    Returns:
+        ``exit_code`` is 0, 1 for a refusal or wrong usage, or 3 if AWS failed. ``output`` is text.
+
+    Raises:
+        EventRefused: the command is not in ``COMMANDS``, or an argument is not allowed here.
+        Exception: a bug in the command.
     """
+    # Step 1: refuse everything but a known command with allowed arguments.
     if (
         not isinstance(arguments, list)
         or not arguments
         or not all(isinstance(each, str) for each in arguments)
     ):
         raise EventRefused(
-            f'"{COMMAND_KEY}" wants a list of texts, the command first: ["migrate", "--no-input"]'
+            f'"{COMMAND_KEY}" must be a list of texts, as in ["migrate", "--no-input"].'
         )
     name = arguments[0]
     if name not in COMMANDS:
         raise EventRefused(
-            f"{name!r} isn't among the commands that run here: {', '.join(sorted(COMMANDS))}"
+            f"{name!r} does not run here. The commands are: {', '.join(sorted(COMMANDS))}."
         )
     if not isinstance(caller, str) or len(caller) > CALLER_LENGTH or not caller.isprintable():
         raise EventRefused(
-            f'"{CALLER_KEY}" wants a name of at most {CALLER_LENGTH} visible characters'
+            f'"{CALLER_KEY}" must be a name of at most {CALLER_LENGTH} visible characters.'
         )
     allowed = _OPTIONS_ALLOWED.get(name)
     if allowed is not None and (others := sorted({*arguments[1:]} - allowed)):
-        raise EventRefused(f"{name} takes {', '.join(sorted(allowed))} here, not {others}")
+        raise EventRefused(
+            f"{name} accepts {', '.join(sorted(allowed))} here, not {', '.join(others)}."
+        )
+    # Step 2: run it, with its output in memory.
     printed = io.StringIO()
     exit_code = 0
     try:
         with on_behalf_of(caller):
             call_command(*arguments, stdout=printed, stderr=printed, no_color=True)
     except CommandError as error:
-        # Called in this way, a command raises wrong usage instead of printing it.
+        # With call_command, wrong usage raises CommandError as well, instead of exiting.
         exit_code = error.returncode
         printed.write(f"{error}\n")
     except SystemExit as error:
         exit_code = error.code if isinstance(error.code, int) else 1
+    # Step 3: log the outcome, and never the output.
     level = logging.ERROR if exit_code else logging.INFO
     logger.log(level, "command %s ended with exit code %d", name, exit_code)
     return {"exit_code": exit_code, "output": printed.getvalue()}
 
 
 def _is_request(event: dict[str, Any]) -> bool:
-    """Whether it is one of API Gateway's, as our API sends them.
+    """Return whether the event is a request from this project's API in API Gateway.
 
-    Zappa puts ``stageVariables`` into the environment; we set none, so whoever does is a stranger.
+    Zappa puts ``stageVariables`` into the environment. This project's API has none, so an event
+    with stage variables is forged.
     """
     context = event.get("requestContext")
     return (
@@ -155,11 +168,14 @@ def _is_request(event: dict[str, Any]) -> bool:
 
 
 def _run_schedule(event: dict[str, Any], context: Any) -> None:
-    """Run a schedule's function. Zappa names rules ``<name>-<dotted path>``."""
+    """Run a schedule's function, whose path is in the rule's name (``<name>-<dotted path>``)."""
     resources = event.get("resources") or [""]
     path = str(resources[0]).rpartition("/")[2].rpartition("-")[2]
     if path not in SCHEDULES:
-        raise EventRefused(f"no schedule runs {path!r}")
+        raise EventRefused(
+            f"The schedule's function {path!r} does not run here. The functions are: "
+            f"{', '.join(sorted(SCHEDULES))}."
+        )
     import_string(path)(event, context)
 
 

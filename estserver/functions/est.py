@@ -1,14 +1,14 @@
-"""The device side's entry point on Lambda.
+"""The device side's entry point on Lambda, in place of Zappa's handler.
 
-A lean one in place of Zappa's own, whose handler also runs any code that a holder of InvokeFunction
-sends it (``raw_command``). Zappa still packages and deploys.
+Zappa's handler would also run any code that a holder of InvokeFunction sends (``raw_command``).
+Zappa still packages and deploys this function.
 """
 
 import gc
 import os
 
-# Imports make objects that stay, tens of thousands; collecting among them takes a seventh of a
-# cold start and finds nothing. Frozen, they aren't looked at again by later collections either.
+# Imports make tens of thousands of objects that stay. Collecting garbage among them would make the
+# cold start longer and find none. gc.freeze() below spares later collections the same search.
 gc.disable()
 
 from estserver.functions.bundled import use_bundle  # noqa: E402
@@ -31,7 +31,7 @@ UNUSED = (
     "logging.config",
     "sqlparse",
 )
-"""What a request of a device never needs, and Django imports."""
+"""Modules that Django imports and that no request of a device needs."""
 
 with stub_imports(*UNUSED):
     from typing import Any
@@ -50,12 +50,13 @@ with stub_imports(*UNUSED):
     _ = get_resolver().url_patterns, connection.vendor  # the views, and the database's driver
 
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand") != "on-demand":
-        # Nobody is waiting (provisioned concurrency, SnapStart): load what signs as well.
+        # No client waits for this start (provisioned concurrency, SnapStart), so load the signing
+        # code as well.
         # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
         find_view("estserver.est.enrollment_views.SimpleEnrollView")
 
-# Bodies are base64 in real events, and whatever isn't text goes back as base64 (binary support);
-# API Gateway undoes both.
+# Real events have bodies in base64, and answers that are not text go back in base64 (binary
+# support). API Gateway decodes both.
 _answer = make_lambda_handler(application, binary_support=True)
 
 
@@ -63,7 +64,8 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     """Answer one of API Gateway's events, REST or HTTP API."""
     path = event.get("path", "")
     if not path.isascii():
-        # Decoded already, while WSGI wants bytes: without this it is an exception, not a 404.
+        # The path is decoded already, and WSGI needs bytes. Without this, a path that is not ASCII
+        # would raise instead of answering 404.
         event = {**event, "path": quote(path, safe="/%", errors="replace")}
     return _answer(event, context)
 

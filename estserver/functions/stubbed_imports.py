@@ -1,10 +1,10 @@
-"""Modules that Django imports and the device side never uses: left out of a function's start.
+"""Stubs for modules that Django imports and the device side never uses, for a shorter cold start.
 
-Django mentions its template engine, forms, mail and debug pages all over its core, and imports
-them for that. Devices see no page, fill in no form and get no mail; loading all of it anyway is a
-tenth of a cold start. Inside of `stub_imports` such a module is an empty one, whose names are
-placeholders that can be inherited, caught and passed around, and raise when they are called.
-Afterwards it can be imported for real, as a hook of yours may do.
+Django's core imports its template engine, forms, mail and debug pages in many places. The device
+side has no pages, forms or mail, and loading them would make each cold start longer. Inside of
+`stub_imports` such a module is an empty stub. Its names are placeholder classes, which can be
+inherited, caught and passed around, and which raise when they are called. Afterwards the module
+can be imported as usual, for example by a hook.
 """
 
 import sys
@@ -17,27 +17,27 @@ from typing import Any
 
 
 class NotLoaded(Exception):
-    """Something was called that was left out when the function started."""
+    """A placeholder of a stubbed module was called."""
 
 
 class StubModule(ModuleType):
-    """A module that was left out."""
+    """A module without content, in place of one that is not imported."""
 
     def __getattr__(self, name: str) -> type[Exception]:
         if name.startswith("__"):
             raise AttributeError(name)
-        made = _placeholder(f"{self.__name__}.{name}")
-        setattr(self, name, made)  # a name is one class, however often it is imported
-        return made
+        placeholder = _placeholder(f"{self.__name__}.{name}")
+        setattr(self, name, placeholder)  # the next import of the name finds the same class
+        return placeholder
 
 
 def _placeholder(path: str) -> type[Exception]:
     def refuse(cls: type, *args: Any, **kwargs: Any) -> None:
         raise NotLoaded(
-            f"{path} is left out of the device side: see estserver/functions/stubbed_imports.py"
+            f"{path} is a stub on the device side. See estserver/functions/stubbed_imports.py."
         )
 
-    # An exception, since some are named in `except`.
+    # It inherits Exception, because Django names some of these classes in `except`.
     return type(path.rpartition(".")[2], (Exception,), {"__new__": refuse})
 
 
@@ -55,14 +55,15 @@ class _Finder(MetaPathFinder, Loader):
         return StubModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing is in it."""
+        """Add nothing: a stub has no content."""
 
 
 @contextmanager
 def stub_imports(*names: str) -> Iterator[None]:
-    """Leave modules out of whatever is imported inside, with all below them.
+    """Import stubs in place of the modules ``names`` and all modules below them, while open.
 
-    What was imported before stays. Not for threads: imports of others would meet the same gaps.
+    A module that was imported before stays. Use this before other threads start, because their
+    imports would find the stubs too.
     """
     finder = _Finder(names)
     sys.meta_path.insert(0, finder)

@@ -1,4 +1,4 @@
-"""The server for one machine: mutual TLS on gunicorn, and a supervisor for two doors."""
+"""The server for one machine: mutual TLS on gunicorn, and a supervisor of its two servers."""
 
 PLAIN_HTTP = "EST_ADMIN_PLAIN_HTTP"
-"""Set to 1 in the environment of an admin that a browser on this machine calls by plain HTTP."""
+"""This environment variable is 1 for an admin that browsers on this machine use over plain HTTP."""

@@ -1,4 +1,4 @@
-"""One connection, from handshake to goodbye. Every wait for the client has an end."""
+"""One client connection, from handshake to close_notify, with a time limit on every wait."""
 
 import socket
 import ssl
@@ -16,69 +16,68 @@ from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from estserver.local_server.reply import ClientGone, Reply, refusal, status_of
 
 HANDSHAKE_SECONDS = 5.0
-"""For one whole TLS handshake."""
+"""The time for a whole TLS handshake."""
 
 REQUEST_SECONDS = 10.0
-"""For reading one whole request, head and body."""
+"""The time for reading one whole request, head and body."""
 
 LINGER_SECONDS = 2.0
-"""For a client to stop sending what nobody will read, so that it sees our reply."""
+"""The time in which a client may finish sending what the server discards, and read the reply."""
 
 LINGER_BYTES = 64 * 1024
-"""How much of what nobody will read is taken off the client."""
+"""How much of what the client still sends is read and discarded."""
 
 REPLY_SECONDS = 30.0
-"""For a client to take one part of a reply."""
+"""The time in which a client must take one part of a reply."""
 
-
-CLIENTS_DOING = (
+CLIENT_FAULTS = (
     ClientGone,
     errors.NoMoreData,
     errors.InvalidChunkSize,
     errors.InvalidChunkExtension,
     errors.ChunkMissingTerminator,
 )
-"""What the application may run into while it reads the body, through no fault of its own."""
+"""The errors that a client can cause while the application reads the body."""
 
 
 class ClientTooSlow(ClientGone):
-    """The client used up the time it had to send something."""
+    """The client took longer than it may to send something."""
 
 
 class TimedSocket:
-    """What gunicorn's parser reads from: a socket whose reads share one deadline.
+    """A socket for gunicorn's parser, whose reads share one deadline.
 
-    With a timeout for each read, a client could send a byte at a time for ever.
+    With a timeout for each read, a client could send a byte at a time without end.
     """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._deadline = 0.0
         self.end_is_an_error = False
-        """Whether a request is half read; gunicorn would take what there is for all of it."""
+        """Whether a request is half read. Gunicorn would take what has come for all of it."""
 
     def allow(self, seconds: float) -> None:
-        """Let the reads from now on take ``seconds`` in all."""
+        """Set the deadline of all following reads to ``seconds`` from now."""
         self._deadline = time.monotonic() + seconds
 
     def recv(self, size: int) -> bytes:
-        """Read at most ``size`` bytes; none at the end.
+        """Read at most ``size`` bytes, or none at the end of the connection.
 
         Raises:
-            ClientTooSlow: once the time is used up.
-            ClientGone: when the connection is broken, or ends where it may not.
+            ClientTooSlow: the deadline has passed.
+            ClientGone: the connection is broken, or ended in the middle of a request.
         """
         remaining = self._deadline - time.monotonic()
         try:
-            # A timeout of 0 would mean "don't wait at all", which raises something else.
+            # A timeout of 0 makes the socket non-blocking, which raises BlockingIOError instead.
             self._connection.settimeout(max(remaining, 0.001))
             data = self._connection.recv(size)
         except TimeoutError as error:
-            raise ClientTooSlow("the client took too long") from error
+            raise ClientTooSlow("The client took too long.") from error
         except OSError as error:
             raise ClientGone(str(error)) from error
         if not data and self.end_is_an_error:
-            raise ClientGone("the client hung up in the middle of its request")
+            raise ClientGone("The client closed the connection in the middle of its request.")
         return data
 
 
@@ -96,7 +95,7 @@ class AcceptingWorker(Protocol):
 
 
 class Connection:
-    """A client's connection, served by one thread."""
+    """A client's connection, which one thread serves to its end."""
 
     def __init__(
         self, worker: AcceptingWorker, accepted: socket.socket, client: Any, server: Any
@@ -109,7 +108,7 @@ class Connection:
         self.source = TimedSocket(accepted)
 
     def serve(self) -> None:
-        """Shake hands, then answer requests until either side wants no more."""
+        """Complete the TLS handshake, then answer requests until either side closes."""
         try:
             connection = self._shake_hands() if self.worker.cfg.is_ssl else self.accepted
         except OSError as error:
@@ -139,19 +138,20 @@ class Connection:
             connection.do_handshake()
         except OSError as error:
             if isinstance(error, ssl.SSLCertVerificationError):
-                # The failure that operators ask about: why can't my device connect?
+                # Operators look for this line when a device cannot connect.
                 self.log.warning(
                     "%s: client certificate refused: %s", self.client[0], error.verify_message
                 )
-            # The client may still be sending. Were the socket closed now, the kernel would answer
-            # with a reset, and the alert that says what was wrong would be lost on the way.
+            # The client may still be sending. If the socket were closed now, the kernel would
+            # answer with a reset, and the client might lose the TLS alert that names the fault.
             util.close_graceful(connection, timeout=LINGER_SECONDS, max_drain=LINGER_BYTES)
             raise
         _acknowledge_now(connection)
         return connection
 
     def _serve_request(self, parser: Any, connection: socket.socket) -> bool:
-        """Answer one request; whether another has begun to arrive on the same connection."""
+        """Answer one request. Return whether another has begun to arrive on the connection."""
+        # Step 1: read the request's head. What cannot be parsed is answered here.
         try:
             request = next(parser)
         except StopIteration:
@@ -163,17 +163,19 @@ class Connection:
         except ClientTooSlow:
             connection.sendall(refusal(HTTPStatus.REQUEST_TIMEOUT))
             return False
-        wanted = self.worker.alive and not request.should_close()
-        keep = wanted and self.worker.keepable.acquire(blocking=False)
+        # Step 2: keep the connection alive if the client allows it and a permit is free.
+        may_keep = self.worker.alive and not request.should_close()
+        keep = may_keep and self.worker.keepable.acquire(blocking=False)
+        # Step 3: answer, and wait for the next request while the permit is held.
         try:
-            kept = self._answer(request, connection, keep=keep)
-            return kept and self._another_follows(parser)
+            is_open = self._answer(request, connection, keep=keep)
+            return is_open and self._another_follows(parser)
         finally:
             if keep:
                 self.worker.keepable.release()
 
     def _answer(self, request: Any, connection: socket.socket, *, keep: bool) -> bool:
-        """Run the application and send its reply; whether that left the connection open."""
+        """Run the application and send its reply. Return whether the connection stays open."""
         reply, environ = wsgi.create(
             request, connection, self.client, self.server, self.worker.cfg, response_class=Reply
         )
@@ -188,7 +190,7 @@ class Connection:
             for part in body:
                 reply.write(part)
             reply.close()
-        except CLIENTS_DOING:
+        except CLIENT_FAULTS:
             raise
         except Exception:
             self.log.exception("error handling request %s %s", request.method, request.uri)
@@ -201,7 +203,7 @@ class Connection:
         return not reply.should_close()
 
     def _another_follows(self, parser: Any) -> bool:
-        """Wait a little for the next request's first bytes."""
+        """Wait for the next request's first bytes. Return whether they came in time."""
         self.source.allow(LINGER_SECONDS)
         if not parser.finish_body(max_bytes=LINGER_BYTES):
             return False
@@ -218,22 +220,22 @@ class Connection:
 
 
 def _acknowledge_now(connection: ssl.SSLSocket) -> None:
-    """Tell the client at once that its last handshake message has arrived.
+    """Have the kernel acknowledge the client's last handshake message at once.
 
-    In TLS 1.3 that message is answered by nothing (we send no tickets), so the kernel would put
-    the acknowledgement off for 40 ms, and a client that leaves Nagle's algorithm on, as small
-    devices do, would hold its request back for it.
+    In TLS 1.3 the server has no reply to that message, because it sends no session tickets. The
+    kernel would then delay the acknowledgement by 40 ms. A client that leaves Nagle's algorithm
+    on, as small devices do, would hold its request back until the acknowledgement comes.
     """
     if hasattr(socket, "TCP_QUICKACK"):  # Linux
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def _say_goodbye(connection: socket.socket) -> None:
-    """Send TLS's close_notify, without waiting for the client's (RFC 8446 6.1).
+    """Send TLS's close_notify without waiting for the client's (RFC 8446 6.1).
 
-    Not in TLS 1.2: OpenSSL would keep a session that ended in good order for two hours, in case
-    the client comes back, and Python can't tell it not to. Replies say how long they are, so no
-    client takes a connection that breaks off for the end of one.
+    TLS 1.2 is left out. OpenSSL would keep a session that was closed properly for two hours, for
+    a client that resumes it, and Python has no way to prevent that. Every reply has a length, so
+    no client takes a broken connection for the end of a reply.
     """
     if isinstance(connection, ssl.SSLSocket) and connection.version() == "TLSv1.3":
         connection.setblocking(False)

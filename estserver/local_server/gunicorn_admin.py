@@ -1,12 +1,12 @@
-"""gunicorn's settings for the people side: plain HTTP for a browser on the same machine.
+"""Gunicorn's settings for the admin: plain HTTP for a browser on the same machine.
 
-gunicorn's own threaded worker, because browsers keep many connections open and idle, which it
-parks without a thread.
+The worker is gunicorn's own gthread. Browsers keep many idle connections open, and gthread needs
+no thread for them.
 """
 
 import warnings
 
-# On a laptop nobody has run collectstatic; WhiteNoise serves the files from where they are.
+# Without collectstatic, as on a laptop, WhiteNoise serves the files from where they are.
 warnings.filterwarnings("ignore", message="No directory at: ", category=UserWarning)
 
 bind = "127.0.0.1:8000"

@@ -1,9 +1,9 @@
-"""gunicorn's settings for the device side: mutual TLS, and as little between it and Django.
+"""Gunicorn's settings for the device side, with mutual TLS.
+
+``manage.py runest`` starts this command, and a container can start it directly::
 
     DJANGO_SETTINGS_MODULE=estserver.settings.est \\
         gunicorn -c python:estserver.serving.gunicorn_est estserver.wsgi_est:application
-
-is what ``manage.py runest`` starts; in a container it can be started like this, without runest.
 """
 
 import functools
@@ -24,34 +24,34 @@ _truststore = getattr(
 
 bind = "127.0.0.1:8443"
 worker_class = "estserver.local_server.worker.DeviceWorker"
-threads = 8  # those that wait cost only memory, and slow clients hold them
-keepalive = 5  # seconds; for a device that asks for /csrattrs and then enrolls
+threads = 8  # slow clients occupy threads, and a waiting thread costs only memory
+keepalive = 5  # seconds, for a device that asks for /csrattrs and then enrolls
 timeout = 60
 graceful_timeout = 15
 backlog = 512
 
-# gunicorn asks for these to know that it is to speak TLS; what is used comes from ssl_context().
+# Gunicorn needs these to know that it speaks TLS. ssl_context() below has what it uses.
 certfile = str(_files.certificate)
 keyfile = str(_files.key)
 
-# An EST request is a short path and a handful of headers (a password, at the longest).
+# An EST request has a short path and few headers, of which a password is the longest.
 limit_request_line = 2048
 limit_request_fields = 50
 limit_request_field_size = 4096
 
-accesslog = None  # the application logs each operation, with who asked and what came of it
+accesslog = None  # the application logs each request, with the client and the outcome
 loglevel = "warning"
 control_socket_disable = True
-# No proxy stands in front of this door, so nobody may say that it was called by somebody else.
+# No proxy stands in front of this server, so no header may name another source address.
 forwarded_allow_ips = ""
 
 
 @functools.cache
 def _contexts() -> ContextCache:
-    """One cache for each worker: made after the fork, when the first connection comes."""
+    """Return the cache of this worker process, made at its first connection (after the fork)."""
     return ContextCache(_files.certificate, _files.key, import_string(_truststore)())
 
 
 def ssl_context(config: Any, default_factory: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-    """gunicorn's hook, called for each connection; its own default builds a context each time."""
+    """Return the context for a connection: gunicorn's hook, whose default builds one each time."""
     return _contexts().context()

@@ -1,4 +1,4 @@
-"""What the clock does on Lambda, a thread does on one machine."""
+"""A thread that runs the scheduled work on one machine, as EventBridge does on Lambda."""
 
 import logging
 import threading
@@ -16,14 +16,14 @@ MINUTES_AN_HOUR = 60
 
 @contextmanager
 def housekeeping(minute: float = MINUTE) -> Iterator[None]:
-    """While open, run the chores of ``estserver.schedule``, for the first time after a minute.
+    """Run the work of ``estserver.operations.schedule`` while this is open.
 
-    A chore under way isn't waited for: each of them can be cut short at any point. ``minute`` is
-    how long one is, in seconds.
+    It runs for the first time after a minute. Leaving does not wait for work that has begun,
+    because all of it can be interrupted at any point. ``minute`` is the interval in seconds.
     """
     closing = threading.Event()
     thread = threading.Thread(
-        target=_keep_house, args=(closing, minute), name="housekeeping", daemon=True
+        target=_run_by_the_clock, args=(closing, minute), name="housekeeping", daemon=True
     )
     thread.start()
     try:
@@ -32,7 +32,7 @@ def housekeeping(minute: float = MINUTE) -> Iterator[None]:
         closing.set()
 
 
-def _keep_house(closing: threading.Event, minute: float) -> None:
+def _run_by_the_clock(closing: threading.Event, minute: float) -> None:
     minutes = 0
     while not closing.wait(minute):
         minutes += 1
@@ -41,8 +41,8 @@ def _keep_house(closing: threading.Event, minute: float) -> None:
             _run(every_hour)
 
 
-def _run(chores: Callable[[Any, Any], None]) -> None:
+def _run(scheduled: Callable[[Any, Any], None]) -> None:
     try:
-        chores(None, None)
-    except Exception:  # whatever it was, in a minute it is tried again
-        logger.exception("%s failed", chores.__name__)
+        scheduled(None, None)
+    except Exception:  # of any kind: the next minute tries again
+        logger.exception("%s failed", scheduled.__name__)

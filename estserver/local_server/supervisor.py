@@ -1,4 +1,4 @@
-"""Two servers side by side: devices at one door, people at the other; they stop together."""
+"""Two gunicorn servers side by side, for devices and for people, which stop together."""
 
 import logging
 import os
@@ -17,17 +17,17 @@ logger = logging.getLogger(__name__)
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_SECONDS = 20.0
-"""For a server to finish its requests; longer than gunicorn's own ``graceful_timeout``."""
+"""The time for a server to finish its requests, longer than gunicorn's ``graceful_timeout``."""
 LOOK_SECONDS = 0.1
 
 
 class PortUnavailable(Exception):
-    """A door's address can't be listened on; nothing has been started."""
+    """The address of a door is not free. No server has been started."""
 
 
 @dataclass(frozen=True)
 class Door:
-    """One gunicorn: what it serves, with which settings, and where."""
+    """One gunicorn server: its application, its settings and its address."""
 
     name: str
     application: str  # module:callable
@@ -40,11 +40,11 @@ class Door:
 
     @property
     def address(self) -> str:
-        """``host:port``, with brackets round an IPv6 address as gunicorn and URLs want them."""
+        """``host:port``, with brackets round an IPv6 address, as gunicorn and URLs need it."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def command(self) -> list[str]:
-        """The command line that opens this door."""
+        """Return the command line that starts the server."""
         return [
             *(sys.executable, "-m", "gunicorn"),
             *("--config", f"python:{self.gunicorn_settings}"),
@@ -54,29 +54,29 @@ class Door:
         ]
 
     def environment(self) -> dict[str, str]:
-        """This process's environment, so that the server finds our packages and its settings."""
+        """Return this process's environment, with what the server needs to find its settings."""
         root = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         own = {"PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": self.django_settings}
         return {**os.environ, **own, **self.environ}
 
     def check_port(self) -> None:
-        """Raise `PortUnavailable`, in one sentence, when this door couldn't open."""
+        """Raise `PortUnavailable` if the server could not listen on its address."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         try:
             with socket.socket(family) as probe:
-                # As gunicorn does: connections of an earlier run may still be in TIME_WAIT.
+                # Gunicorn does the same. Connections of an earlier run may be in TIME_WAIT.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((self.host, self.port))
         except (OSError, OverflowError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise PortUnavailable(
-                f"The {self.name} can't listen on {self.address} ({reason}): "
-                "stop what uses it, or choose another address or port."
+                f"The {self.name} cannot listen on {self.address} ({reason}). "
+                "Stop what uses it, or choose another address or port."
             ) from error
 
     def is_listening(self) -> bool:
-        """Whether a client could connect."""
+        """Return whether a client can connect."""
         try:
             socket.create_connection((self.host, self.port), timeout=1).close()
         except OSError:
@@ -85,31 +85,35 @@ class Door:
 
 
 def supervise(doors: Sequence[Door], *, when_open: Callable[[], None] = lambda: None) -> int:
-    """Open all doors and keep them open until told to stop, or until one closes by itself.
+    """Start all servers and wait until a signal comes or one of them ends.
 
-    SIGINT (Ctrl-C), SIGTERM and SIGHUP stop all of them: requests that have begun are finished.
+    SIGINT (Ctrl-C), SIGTERM and SIGHUP stop all of them, after requests that have begun. Call this
+    in the main thread, which alone receives signals.
 
     Args:
-        doors: what to serve. Must be called from the main thread, for the signals.
-        when_open: called once, when all doors take connections.
+        doors: the servers to start.
+        when_open: called once, when all servers accept connections.
 
     Returns:
-        The exit code: 0 when told to stop, 1 when a door closed by itself.
+        The exit code: 0 after a signal, 1 if a server ended by itself.
 
     Raises:
-        PortUnavailable: before anything is started.
+        PortUnavailable: an address is not free. Nothing has been started then.
     """
+    # Step 1: refuse to start half of the servers.
     for door in doors:
         door.check_port()
     servers: dict[str, subprocess.Popen[bytes]] = {}
     with _stop_requests() as stop_requested:
         try:
+            # Step 2: start them. Each has a process group of its own, so that Ctrl-C in the
+            # terminal reaches this process alone, which stops them with SIGTERM. After SIGINT
+            # gunicorn would not finish the requests that have begun.
             for door in doors:
-                # A process group of its own: a Ctrl-C in the terminal reaches only us, and the
-                # servers are asked to stop in the one way that finishes requests.
                 servers[door.name] = subprocess.Popen(  # noqa: S603 - our own command line
                     door.command(), env=door.environment(), process_group=0
                 )
+            # Step 3: watch them until a signal comes or one of them ends.
             waiting = list(doors)
             while not stop_requested():
                 closed = {n: code for n, s in servers.items() if (code := s.poll()) is not None}
@@ -129,7 +133,7 @@ def supervise(doors: Sequence[Door], *, when_open: Callable[[], None] = lambda: 
 
 @contextmanager
 def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """While open, signals to stop don't interrupt: they are remembered, for the loop to ask."""
+    """Record signals to stop while this is open. Yield a function that says whether one came."""
     received: list[int] = []
 
     def remember(number: int, frame: FrameType | None) -> None:

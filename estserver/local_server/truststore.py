@@ -1,4 +1,4 @@
-"""The CAs whose certificates may open a connection, from the database."""
+"""The CAs that verify client certificates in TLS, from the database."""
 
 from django.db import DatabaseError
 
@@ -7,19 +7,19 @@ from pki.record.snapshot import current_snapshot
 
 
 class DatabaseTruststore:
-    """Client CAs, and device CAs, whose devices renew with their own certificates."""
+    """All CAs on record. Device CAs are among them, for devices that renew."""
 
     def version(self) -> str:
-        """Changes with every change to a CA. Raises ``TruststoreUnavailable``."""
+        """Return a text that changes with every CA. Raises ``TruststoreUnavailable``."""
         try:
             return str(current_snapshot().generation)
         except DatabaseError as error:
-            raise TruststoreUnavailable(f"the database doesn't answer: {error}") from error
+            raise TruststoreUnavailable(f"The database does not answer: {error}.") from error
 
     def pem(self) -> str:
-        """Every trusted CA on record, in PEM. Raises ``TruststoreUnavailable``."""
+        """Return every trusted CA on record in PEM. Raises ``TruststoreUnavailable``."""
         try:
             authorities = current_snapshot().authorities
         except DatabaseError as error:
-            raise TruststoreUnavailable(f"the database doesn't answer: {error}") from error
+            raise TruststoreUnavailable(f"The database does not answer: {error}.") from error
         return "".join(authority.row.pem for authority in authorities)

@@ -1,1 +1,1 @@
-"""Running the server: health, logs, metrics, and the work of the clock."""
+"""Running the server: health, logs, metrics, gauges and scheduled work."""

@@ -1,4 +1,4 @@
-"""What only the database knows, for CloudWatch's alarms: looked at each minute, on Lambda."""
+"""Measurements from the database for CloudWatch's alarms, taken each minute on Lambda."""
 
 import datetime
 import logging
@@ -17,19 +17,19 @@ _DAY = datetime.timedelta(days=1)
 
 
 def report() -> None:
-    """Write a log line that CloudWatch makes metrics of; elsewhere nobody would read it."""
+    """Write the gauges as a log line, of which CloudWatch makes metrics. Only on Lambda."""
     if settings.IS_LAMBDA:
-        logger.info("measured", extra={"fields": metric_fields(*measures())})
+        logger.info("measured", extra={"fields": metric_fields(*gauges())})
 
 
-def measures() -> list[Metric]:
-    """The age of the oldest outbox row, and the days until the first CA expires that issues.
+def gauges() -> list[Metric]:
+    """Return the age of the oldest outbox row, and the days until the first issuing CA expires.
 
-    A CA that is retiring has a successor; one that has expired counts below zero.
+    A retiring CA is left out, because it has a successor. The days of an expired CA are negative.
     """
     age = max((backlog.age for backlog in backlogs()), default=datetime.timedelta())
-    found = [Metric(OUTBOX_AGE, round(age.total_seconds(), 1), "Seconds")]
+    metrics = [Metric(OUTBOX_AGE, round(age.total_seconds(), 1), "Seconds")]
     first = CertificateAuthority.objects.issuing().aggregate(first=Min("not_after"))["first"]
     if first is not None:
-        found.append(Metric(CA_DAYS, round((first - timezone.now()) / _DAY, 2), "None"))
-    return found
+        metrics.append(Metric(CA_DAYS, round((first - timezone.now()) / _DAY, 2), "None"))
+    return metrics

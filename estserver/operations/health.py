@@ -1,4 +1,4 @@
-"""Is the process up, and could it issue? No detail to strangers: the log and the admin have it."""
+"""Health pages: does the process answer, and could it issue? The log has the details."""
 
 import logging
 import time
@@ -12,26 +12,26 @@ from pki.record.snapshot import AuthoritySnapshot, current_snapshot
 
 logger = logging.getLogger(__name__)
 
-REMEMBERED = 10.0
-"""Seconds that a look at the signer counts: the page is open to strangers, and a signer may be a
-service that is paid by the call."""
+CHECK_SECONDS = 10.0
+"""How long the result of a signer's check is used. The page is public, and a signer may be a
+service that charges for each call."""
 
-_looks: dict[str, tuple[float, str]] = {}
-"""By CA: when the signer was looked at, and what was wrong with it."""
+_checks: dict[str, tuple[float, str]] = {}
+"""By a CA's fingerprint: the time of its signer's last check, and the problem that it found."""
 
 
 def forget() -> None:
-    """Look at the signer again at the next question."""
-    _looks.clear()
+    """Have the next request check the signer again."""
+    _checks.clear()
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 while the process answers."""
+    """Return 200 while the process answers."""
     return _line("ok", 200)
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the database answers and the default profile's CA could sign, 503 otherwise."""
+    """Return 200 if the database answers and the default profile's CA can sign, else 503."""
     try:
         problem = _problem_of_signer(current_snapshot().profile("").authority)
     except (PKIError, OperatorError, DatabaseError) as error:
@@ -43,12 +43,12 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def _problem_of_signer(authority: AuthoritySnapshot) -> str:
-    """Why the CA can't sign, as of a few seconds ago; "" when it can."""
-    name = authority.row.fingerprint_sha256
-    looked_at, problem = _looks.get(name, (-REMEMBERED, ""))
-    if time.monotonic() - looked_at < REMEMBERED:
+    """Return why the CA cannot sign, or "" if it can, from a check of the last few seconds."""
+    fingerprint = authority.row.fingerprint_sha256
+    checked_at, problem = _checks.get(fingerprint, (-CHECK_SECONDS, ""))
+    if time.monotonic() - checked_at < CHECK_SECONDS:
         return problem
-    from pki.signers import get_signer  # only this question needs it: not at a cold start
+    from pki.signers import get_signer  # no other page needs it, so a cold start does without
 
     try:
         get_signer(authority.row.signer).check(authority.issuer)
@@ -56,7 +56,7 @@ def _problem_of_signer(authority: AuthoritySnapshot) -> str:
         problem = str(error)
     else:
         problem = ""
-    _looks[name] = (time.monotonic(), problem)
+    _checks[fingerprint] = (time.monotonic(), problem)
     return problem
 
 

@@ -1,4 +1,4 @@
-"""Logs as one JSON object a line, so that nothing a client sends can forge or split a line."""
+"""Logs with one JSON object a line, which nothing that a client sends can forge or split."""
 
 import json
 import logging
@@ -9,10 +9,10 @@ from typing import Any
 
 
 class JSONFormatter(logging.Formatter):
-    """Time, level, logger and message, with what was passed as ``extra={"fields": {...}}``."""
+    """Format time, level, logger and message, and the fields of ``extra={"fields": {...}}``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as a line of JSON, ASCII only."""
+        """Return the record as a line of JSON in ASCII."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -26,15 +26,15 @@ class JSONFormatter(logging.Formatter):
 
 
 def configure(chosen: Mapping[str, Any]) -> None:
-    """Do what ``settings.LOGGING`` says, as far as ours goes: one handler, and levels.
+    """Set up the one handler and the levels of ``settings.LOGGING``.
 
-    For the device side, which has ``LOGGING_CONFIG = None``: Django would first set up handlers
-    of its own, among them one that mails errors, and for that load half of its pages' code.
+    This is for the device side, which has ``LOGGING_CONFIG = None``. Django would first set up its
+    own handlers. One of them mails errors, and for that Django loads half of its pages' code.
     """
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JSONFormatter())
     root = logging.getLogger()
-    root.handlers[:] = [handler]  # Lambda's own handler would write each line once more
+    root.handlers[:] = [handler]  # with Lambda's own handler each line would be written twice
     root.setLevel(chosen["root"]["level"])
     for name, logger in chosen["loggers"].items():
         logging.getLogger(name).setLevel(logger["level"])

@@ -1,6 +1,7 @@
-"""What CloudWatch counts: fields of a log line, in its embedded metric format.
+"""Metrics for CloudWatch, as fields of a log line in its embedded metric format.
 
-CloudWatch reads the numbers from the function's log. That takes no right, no call and no library.
+CloudWatch reads the numbers from the function's log. The function needs no right, no call and no
+library for that.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -22,7 +23,7 @@ _REFUSED = 400
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A number with CloudWatch's unit for it (``Count``, ``Seconds``, ``None``)."""
+    """A number with CloudWatch's unit for it: ``Count``, ``Seconds`` or ``None``."""
 
     name: str
     value: float
@@ -30,10 +31,10 @@ class Metric:
 
 
 def metric_fields(*metrics: Metric, by: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The fields that make a log line count ``metrics``.
+    """Return the fields of a log line from which CloudWatch makes ``metrics``.
 
-    They have the dimension ``Project``, and are counted by each further one of ``by`` in turn: by
-    the first, then by the first and second.
+    Each metric has the dimension ``Project``, and again with each further one of ``by`` added in
+    turn: with the first, then with the first and second.
     """
     dimensions = {"Project": settings.CONFIG.deployment.project_name, **(by or {})}
     names = list(dimensions)
@@ -54,7 +55,7 @@ def metric_fields(*metrics: Metric, by: Mapping[str, str] | None = None) -> dict
 
 
 def enrollment(status: int, reason: str | None) -> dict[str, Any]:
-    """One enrollment or renewal that was answered: ``ok``, ``refused`` or ``failed``, and why."""
+    """Return the fields that count an enrollment or renewal by outcome (ok, refused, failed)."""
     outcome = "ok"
     if status >= _REFUSED:
         outcome = "failed" if status >= _SERVER_ERROR else "refused"

@@ -1,7 +1,7 @@
-"""What runs by the clock: each minute and each hour, on Lambda and on a laptop alike.
+"""Scheduled work for each minute and each hour, on Lambda and on one machine alike.
 
-Zappa's ``events`` name ``every_minute`` and ``every_hour`` (zappa_settings.json, stage ``admin``);
-`runest` calls the same two. Running twice at once, or not at all for a while, does no harm.
+Zappa's ``events`` name ``every_minute`` and ``every_hour`` (zappa_settings.json, stage ``admin``),
+and ``runest`` calls the same two. It does no harm if they run twice at once or pause for a while.
 """
 
 import logging
@@ -19,19 +19,23 @@ from pki.record.intents import settle_intents
 logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 40.0
-"""Of the function's 60: a call under way needs time to end, and the hooks have some before."""
+"""How long the outbox may be drained, of the function's 60 s. Hooks run before it, and a call that
+has begun must end."""
 
 
 def every_minute(event: Any, context: Any) -> None:
-    """Run the post hooks that are due, make AWS IoT agree with the record, and measure.
+    """Run the post hooks that are due, drain the outbox to AWS IoT, and report the gauges.
 
-    Raises the first failure after all has been tried, so that the function counts as failed.
+    Raises the first failure after all three have run, so that the function counts as failed.
     """
     _run_each(run_pending_hooks, _drain, report)
 
 
 def every_hour(event: Any, context: Any) -> None:
-    """Turn abandoned intents void, and look for certificates that expired in AWS IoT."""
+    """Make abandoned intents void, and enqueue certificates that have expired for AWS IoT.
+
+    Raises the first failure after both have run.
+    """
     _run_each(settle_intents, enqueue_expired)
 
 
@@ -41,14 +45,14 @@ def _drain() -> None:
         logger.info("outbox: %s", done)
 
 
-def _run_each(*chores: Callable[[], object]) -> None:
+def _run_each(*tasks: Callable[[], object]) -> None:
     failed: list[Exception] = []
     close_old_connections()
-    for chore in chores:
+    for task in tasks:
         try:
-            chore()
-        except Exception as error:  # one chore's fault mustn't keep the others from their turn
-            logger.exception("%s failed", getattr(chore, "__name__", chore))
+            task()
+        except Exception as error:  # of any kind, because the other tasks must run nevertheless
+            logger.exception("%s failed", getattr(task, "__name__", task))
             failed.append(error)
     close_old_connections()
     if failed:

@@ -1,1 +1,1 @@
-"""The paths by which gunicorn command lines name the settings of `estserver.local_server`."""
+"""Published module paths of gunicorn's settings, which are in `estserver.local_server`."""

@@ -1,3 +1,3 @@
-"""The settings of `local_server.gunicorn_admin` under the path that command lines name."""
+"""The settings of `estserver.local_server.gunicorn_admin`, under their published path."""
 
 from estserver.local_server.gunicorn_admin import *  # noqa: F403  # gunicorn's settings

@@ -1,3 +1,3 @@
-"""The settings of `local_server.gunicorn_est` under the path that command lines name."""
+"""The settings of `estserver.local_server.gunicorn_est`, under their published path."""
 
 from estserver.local_server.gunicorn_est import *  # noqa: F403  # gunicorn's settings

@@ -1,1 +1,1 @@
-"""Proving a deployment from outside, as a device sees it: `manage.py smoke`."""
+"""Proof of a deployment from outside, as a device uses it: `manage.py smoke`."""

@@ -1,4 +1,4 @@
-"""The device that a smoke test plays: fresh keys, in files that go when the test ends."""
+"""The device that a smoke test simulates: new keys, in files that are deleted at the end."""
 
 import base64
 import os
@@ -14,13 +14,13 @@ from cryptography.x509.oid import NameOID
 
 from estserver.smoke.wire import Credentials
 
-NOWHERE = "ZZ"
+UNASSIGNED_COUNTRY = "ZZ"
 """A country code that ISO 3166-1 leaves to its users."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key that nobody has seen, and what is asked for it."""
+    """A new key, and the name for which it asks a certificate."""
 
     common_name: str
     is_cn_only: bool = False
@@ -30,7 +30,7 @@ class NewKey:
 
     @property
     def csr(self) -> bytes:
-        """The CSR in base64, as it is sent."""
+        """The CSR in base64, the form in which EST sends it."""
         csr = (
             x509.CertificateSigningRequestBuilder()
             .subject_name(x509.Name(self._subject()))
@@ -41,13 +41,13 @@ class NewKey:
     def _subject(self) -> Iterator[x509.NameAttribute[str]]:
         yield x509.NameAttribute(NameOID.COMMON_NAME, self.common_name)
         if not self.is_cn_only:
-            # What the provisioning template that comes with the server takes from the subject:
-            # without them there would be no thing of this name.
+            # The server's default provisioning template takes these from the subject. Without them
+            # AWS IoT makes no thing of this name.
             yield x509.NameAttribute(NameOID.SERIAL_NUMBER, self.common_name)
-            yield x509.NameAttribute(NameOID.COUNTRY_NAME, NOWHERE)
+            yield x509.NameAttribute(NameOID.COUNTRY_NAME, UNASSIGNED_COUNTRY)
 
-    def saved(self, certificate: x509.Certificate, directory: Path) -> Credentials:
-        """Certificate and key as files, which is what OpenSSL takes; the key for us alone."""
+    def save(self, certificate: x509.Certificate, directory: Path) -> Credentials:
+        """Write certificate and key as files, which OpenSSL needs. Only the owner reads the key."""
         pem, key = directory / "device.pem", directory / "device.key"
         pem.write_bytes(certificate.public_bytes(Encoding.PEM))
         descriptor = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

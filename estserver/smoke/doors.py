@@ -1,4 +1,4 @@
-"""Who lets in whom: TLS, the client's certificate, the default endpoint, the admin."""
+"""Checks of access: TLS, the client's certificate, the default endpoint and the admin."""
 
 import time
 
@@ -7,14 +7,14 @@ from estserver.smoke.wire import Credentials, HandshakeRefused, Server, Unreacha
 
 CACERTS = "/.well-known/est/cacerts"
 DAY = 86_400  # seconds
-TURNED_AWAY = (
-    "see whether the client's CA is in the truststore (aws_truststore lists them), whether the "
-    "client's certificate has expired, and whether the server speaks TLS 1.2 or 1.3 on this port"
+HANDSHAKE_ADVICE = (
+    "Check that the client's CA is in the truststore (aws_truststore lists them), that the "
+    "client's certificate has not expired, and that the server speaks TLS 1.2 or 1.3 on this port."
 )
 
 
 def tls(server: Server, client: Credentials) -> Row:
-    """The version, and whether the server's certificate chains to whom we trust.
+    """Check the version of TLS, and that the server's certificate chains to a trusted CA.
 
     Raises Unreachable.
     """
@@ -26,26 +26,27 @@ def tls(server: Server, client: Credentials) -> Row:
         return Row(
             name,
             "FAIL",
-            f"the server's certificate isn't trusted: {error}",
-            f"trusted were {anchor}; name the CA that signed it with --ca, and see whether the "
-            "certificate is for this name. Nothing was sent",
+            f"The server's certificate is not trusted ({error}), so nothing was sent.",
+            f"The trusted CAs were {anchor}. Name the CA of the certificate with --ca, and check "
+            "that the certificate is for this name.",
         )
     except HandshakeRefused as error:
         return Row(
             name,
             "FAIL",
-            f"no handshake took place: {error}",
-            TURNED_AWAY,
+            f"The TLS handshake failed: {error}.",
+            HANDSHAKE_ADVICE,
         )
-    found = f"{session.version}, {session.cipher}; the server's certificate chains"
+    agreed = f"{session.version} with {session.cipher}. The server's certificate chains to a CA"
     days = int((session.expires_at - time.time()) / DAY)
     if days < EXPIRY_DAYS:
-        return Row(name, "WARN", f"{found}, and expires in {days} days", "see its renewal in ACM")
-    return Row(name, "OK", f"{found}, and is valid for {days} days")
+        finding = f"{agreed}, and expires in {days} days."
+        return Row(name, "WARN", finding, "Check its renewal in ACM.")
+    return Row(name, "OK", f"{agreed}, and is valid for {days} days.")
 
 
 def client_certificate(server: Server, client: Credentials) -> Row:
-    """Whether TLS takes the client's certificate. Raises Unreachable."""
+    """Check that TLS accepts the client's certificate. Raises Unreachable."""
     name = "client certificate"
     try:
         reply = server.ask("GET", "/healthz", client=client)
@@ -53,78 +54,77 @@ def client_certificate(server: Server, client: Credentials) -> Row:
         return Row(
             name,
             "FAIL",
-            f"refused in the handshake: {error}",
-            TURNED_AWAY,
+            f"The server refused it in the TLS handshake: {error}.",
+            HANDSHAKE_ADVICE,
         )
     if reply.status == 403:
         return Row(
             name,
             "FAIL",
-            f"refused: {reply.says}",
-            "see error and clientSubject in the API's access log; aws_truststore lists the CAs "
-            "that are trusted",
+            f"The gateway refused it: {reply.says}.",
+            "See error and clientSubject in the API's access log. aws_truststore lists the trusted "
+            "CAs.",
         )
-    return Row(name, "OK", "accepted in the handshake")
+    return Row(name, "OK", "The server accepted it in the TLS handshake.")
 
 
 def page(server: Server, client: Credentials, path: str) -> Row:
-    """``/healthz`` or ``/readyz``. Raises Unreachable."""
+    """Check ``/healthz`` or ``/readyz``. Raises Unreachable."""
     try:
         reply = server.ask("GET", path, client=client)
     except HandshakeRefused as error:
-        return Row(path, "FAIL", f"no answer: {error}", "see the function's log")
+        return Row(path, "FAIL", f"No answer came: {error}.", "See the function's log.")
     if reply.status == 200:
-        return Row(path, "OK", reply.brief)
+        return Row(path, "OK", f"The answer is {reply.brief}.")
     advice = {
-        404: "another server answers here, or the domain isn't mapped to the API at its root",
-        502: "the function failed to start or to answer: see its log",
-        503: "the database or the CA's key is out of reach: the function's log says which",
-        504: "the function took too long: see its log, and its way to the database",
-    }.get(reply.status, "see the function's log")
-    return Row(path, "FAIL", f"the answer is {reply.says}", advice)
+        404: "Another server answers here, or the domain is not mapped to the API at its root.",
+        502: "The function failed to start or to answer. See its log.",
+        503: "The database or the CA's key cannot be reached. The function's log says which.",
+        504: "The function took too long. See its log, and its connection to the database.",
+    }.get(reply.status, "See the function's log.")
+    return Row(path, "FAIL", f"The answer is {reply.says}.", advice)
 
 
 def default_endpoint(server: Server) -> Row:
-    """The API's own name, where no mutual TLS takes place: API Gateway must refuse it."""
+    """Check that API Gateway refuses the API's own name, which has no mutual TLS."""
     name = "execute-api"
-    lockdown = "run aws_deploy --finish est, which closes it"
+    lockdown = "Run aws_deploy --finish est, which closes it."
     try:
         reply = server.ask("GET", CACERTS)
     except HandshakeRefused as error:
-        return Row(name, "OK", f"closed: {error}")
+        return Row(name, "OK", f"It is closed: {error}.")
     except (Unreachable, Untrusted) as error:
-        return Row(name, "WARN", f"can't be asked: {error}", "see the URL")
+        return Row(name, "WARN", f"It cannot be reached: {error}.", "Check the URL.")
     if reply.status == 403 and not reply.headers.get("content-type", "").startswith("text/plain"):
-        return Row(name, "OK", "API Gateway answers 403")
+        return Row(name, "OK", "It is closed: API Gateway answers 403.")
     if reply.status == 403:
-        return Row(
-            name, "FAIL", f"it is open, and only the function refuses: {reply.says}", lockdown
-        )
-    return Row(name, "FAIL", f"it is open: the answer is {reply.status}", lockdown)
+        finding = f"It is open, and only the function refuses: {reply.says}."
+        return Row(name, "FAIL", finding, lockdown)
+    return Row(name, "FAIL", f"It is open. The answer is {reply.status}.", lockdown)
 
 
 def admin(server: Server) -> Row:
-    """People's door: the login, and no EST behind it."""
+    """Check that the admin asks for a login, and serves no EST."""
     name = "admin"
     try:
         login = server.ask("GET", "/admin/login/")
         est = server.ask("GET", CACERTS)
     except (HandshakeRefused, Unreachable, Untrusted) as error:
-        return Row(name, "FAIL", f"can't be reached: {error}", "see the URL, and aws_status")
+        return Row(name, "FAIL", f"It cannot be reached: {error}.", "Check the URL and aws_status.")
     if login.status == 403:
         return Row(
             name,
             "WARN",
-            f"refused: {login.says}",
-            "see whether your address is among adminAllowedNetworks",
+            f"It refused the request: {login.says}.",
+            "Check that your address is among adminAllowedNetworks.",
         )
     if login.status != 200 or b"csrfmiddlewaretoken" not in login.body:
         return Row(
             name,
             "FAIL",
-            f"no login at /admin/login/: the answer is {login.status}",
-            "see the admin function's log",
+            f"There is no login at /admin/login/. The answer is {login.status}.",
+            "See the admin function's log.",
         )
     if est.status == 200:
-        return Row(name, "FAIL", "EST is served there too", "see which settings the stage runs on")
-    return Row(name, "OK", "asks for a login, and serves no EST")
+        return Row(name, "FAIL", "It serves EST too.", "Check the stage's Django settings.")
+    return Row(name, "OK", "It asks for a login, and serves no EST.")

@@ -1,4 +1,4 @@
-"""What a device does: fetch the CAs, enroll, renew. Each reply is looked at to the byte."""
+"""Checks of what a device does: fetch the CAs, enroll and renew. Each byte of a reply counts."""
 
 import hashlib
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ REENROLL = "/.well-known/est/simplereenroll"
 
 Authorities = Sequence[x509.Certificate]
 
-GATEWAY = "see the function's log, and in the access log whether the request reached it"
+LOGS = "See the function's log, and in the access log whether the request reached it."
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """A certificate that the test was given."""
+    """A certificate that the server issued to the test."""
 
     certificate: x509.Certificate
     key: NewKey
@@ -38,7 +38,7 @@ class Enrolled:
 
 
 def ca_certificates(server: Server, client: Credentials) -> tuple[Authorities, Row]:
-    """The CAs that devices are to trust, and whether each chains to a root among them.
+    """Fetch the CAs for devices, and check that each chains to a root among them.
 
     Raises Unreachable.
     """
@@ -46,46 +46,48 @@ def ca_certificates(server: Server, client: Credentials) -> tuple[Authorities, R
     try:
         found = certificates_of(server.ask("GET", CACERTS, client=client))
     except (Unfit, HandshakeRefused) as error:
-        return (), Row(name, "FAIL", str(error), GATEWAY)
+        return (), Row(name, "FAIL", str(error), LOGS)
     if not found:
-        return (), Row(name, "FAIL", "no certificate is in it", "see bootstrap_cas")
+        return (), Row(name, "FAIL", "It has no certificate.", "Run bootstrap_cas.")
     loose = [one.subject.rfc4514_string() for one in found if issuer_of(one, found) is None]
     if loose:
         return found, Row(
             name,
             "WARN",
-            f"{len(found)} in all, without the issuer of {', '.join(loose)}",
-            "devices can't verify up to a root (RFC 7030 4.1.3); import the whole chain",
+            f"{len(found)} certificates, without the issuer of {', '.join(loose)}.",
+            "Import the whole chain, because devices need a root (RFC 7030 4.1.3).",
         )
-    return found, Row(name, "OK", f"{len(found)} in all, each chains to a root")
+    return found, Row(name, "OK", f"{len(found)} certificates, of which each chains to a root.")
 
 
 def csr_attributes(server: Server, client: Credentials) -> Row:
-    """What a CSR should hold; 204 says that it doesn't matter. Raises Unreachable."""
+    """Check the answer to what a CSR should contain, which may be 204. Raises Unreachable."""
     name = "csrattrs"
     try:
         reply = server.ask("GET", CSRATTRS, client=client)
         if reply.status == 204:
-            return Row(name, "OK", "204: nothing is asked for")
+            return Row(name, "OK", "204: the server asks for nothing.")
         der = der_of(reply, "application/csrattrs")
     except (Unfit, HandshakeRefused) as error:
-        return Row(name, "FAIL", str(error), GATEWAY)
+        return Row(name, "FAIL", str(error), LOGS)
     if not der.startswith(b"\x30"):
-        return Row(name, "FAIL", "the body isn't CsrAttrs in DER", "see the profile's csrattrs")
-    return Row(name, "OK", f"{len(der)} bytes of DER")
+        return Row(
+            name, "FAIL", "The body is not CsrAttrs in DER.", "Check the profile's csrattrs."
+        )
+    return Row(name, "OK", f"{len(der)} bytes of DER.")
 
 
 def enroll(
     server: Server, client: Credentials, wanted: NewKey, *, authorities: Authorities
 ) -> tuple[Enrolled | None, Row]:
-    """A first certificate for a fresh key. Raises Unreachable."""
+    """Enroll a new key, and check the certificate. Raises Unreachable."""
     return _issue("simpleenroll", server, ENROLL, client, wanted, authorities)
 
 
 def reenroll(
     server: Server, own: Credentials, first: Enrolled, *, authorities: Authorities
 ) -> tuple[Enrolled | None, Row]:
-    """A renewal with another fresh key, by the device's own certificate. Raises Unreachable."""
+    """Renew with another new key and the device's own certificate. Raises Unreachable."""
     wanted = NewKey(first.key.common_name, first.key.is_cn_only)
     return _issue("simplereenroll", server, REENROLL, own, wanted, authorities)
 
@@ -102,36 +104,39 @@ def _issue(
         reply = server.ask("POST", path, client=client, headers=PKCS10, body=wanted.csr)
         certificates = certificates_of(reply)
     except HandshakeRefused as error:
-        advice = "see whether the device CA is in the truststore (aws_truststore)"
-        return None, Row(name, "FAIL", f"refused in the handshake: {error}", advice)
+        advice = "Check that the device CA is in the truststore (aws_truststore)."
+        finding = f"The server refused the client certificate in the TLS handshake: {error}."
+        return None, Row(name, "FAIL", finding, advice)
     except Unfit as error:
-        return None, Row(name, "FAIL", str(error), f"docs/reason-codes.md has codes; {GATEWAY}")
+        return None, Row(
+            name, "FAIL", str(error), f"docs/reason-codes.md explains the codes. {LOGS}"
+        )
     if len(certificates) != 1:
-        found = f"{len(certificates)} certificates came, wanted is one"
-        return None, Row(name, "FAIL", found, GATEWAY)
+        finding = f"The answer has {len(certificates)} certificates instead of one."
+        return None, Row(name, "FAIL", finding, LOGS)
     enrolled = Enrolled(certificates[0], wanted)
     problems = _problems(enrolled, authorities)
     if problems:
-        return enrolled, Row(name, "FAIL", "; ".join(problems), "see the profile, and cacerts")
+        return enrolled, Row(name, "FAIL", " ".join(problems), "Check the profile, and cacerts.")
     days = (enrolled.certificate.not_valid_after_utc - timezone.now()).days
-    found = (
-        f"{wanted.common_name}: our key, signed by a CA of cacerts, valid for {days} days; the "
-        "body is base64 to the byte"
+    finding = (
+        f"A CA of cacerts signed a certificate for {wanted.common_name} and its key, which is "
+        f"valid for {days} days. The body is base64 to the byte."
     )
-    return enrolled, Row(name, "OK", found)
+    return enrolled, Row(name, "OK", finding)
 
 
 def _problems(enrolled: Enrolled, authorities: Authorities) -> list[str]:
-    """What is wrong with a certificate that was issued."""
+    """Return a sentence for each fault of a certificate that was issued."""
     certificate, wanted = enrolled.certificate, enrolled.key
     problems = []
     if certificate.public_key() != wanted.key.public_key():
-        problems.append("the certificate has another key than was sent")
+        problems.append("The certificate has another key than the CSR.")
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     if [name.value for name in names] != [wanted.common_name]:
-        problems.append(f"the certificate is for {certificate.subject.rfc4514_string()!r}")
+        problems.append(f"The certificate is for {certificate.subject.rfc4514_string()!r}.")
     if issuer_of(certificate, authorities) is None:
-        problems.append("no CA of cacerts signed it")
+        problems.append("No CA of cacerts signed it.")
     if not certificate.not_valid_before_utc <= timezone.now() < certificate.not_valid_after_utc:
-        problems.append("it isn't valid now")
+        problems.append("It is not valid now.")
     return problems

@@ -1,4 +1,4 @@
-"""What must be refused: nobody's request, a forged header, a body of the wrong type."""
+"""Checks that the server refuses: no certificate, a forged header, a wrong Content-Type."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,32 +25,32 @@ FORGEABLE = (
     "X-Amzn-Mtls-Clientcert",
     "X-Forwarded-Client-Cert",
 )
-"""Headers in which proxies hand on a client's certificate; here they mean nothing."""
+"""Headers in which proxies pass on a client's certificate. An EST server must ignore them."""
 
 REMAPPED = "x-amzn-remapped-www-authenticate"
 
 
 def all_of_them(server: Server, client: Credentials) -> Iterator[Row]:
-    """A row for each refusal. Raises Unreachable."""
-    nobody = _ask(server, None)
-    yield _without_certificate(nobody)
-    yield _forged_by_nobody(server, client)
-    yield _forged_beside_ours(server, client)
+    """Yield a row for each refusal. Raises Unreachable."""
+    anonymous = _ask(server, None)
+    yield _without_certificate(anonymous)
+    yield _forged_in_place_of_certificate(server, client)
+    yield _forged_beside_certificate(server, client)
     yield _wrong_type(server, client)
-    if isinstance(nobody, Reply) and nobody.status == 401:
-        yield _challenge(nobody)
+    if isinstance(anonymous, Reply) and anonymous.status == 401:
+        yield _challenge(anonymous)
 
 
 def _ask(
     server: Server, client: Credentials | None, headers: dict[str, str] | None = None
 ) -> Reply | str:
-    """The answer to an enrollment with something else than a CSR; or why there was none."""
+    """Return the answer to an enrollment without a valid CSR, or why there was no answer."""
     try:
         return server.ask(
             "POST", ENROLL, client=client, headers={**PKCS10, **(headers or {})}, body=NO_CSR
         )
     except HandshakeRefused as error:
-        return f"refused in the handshake: {error}"
+        return f"The server refused it in the TLS handshake: {error}."
 
 
 def _is_refusal(answer: Reply | str) -> bool:
@@ -58,11 +58,11 @@ def _is_refusal(answer: Reply | str) -> bool:
 
 
 def _said(answer: Reply | str) -> str:
-    return answer if isinstance(answer, str) else f"the answer is {answer.says}"
+    return answer if isinstance(answer, str) else f"The answer is {answer.says}."
 
 
 def _briefly(answer: Reply | str) -> str:
-    return answer if isinstance(answer, str) else f"the answer is {answer.brief}"
+    return answer if isinstance(answer, str) else f"The answer is {answer.brief}."
 
 
 def _without_certificate(answer: Reply | str) -> Row:
@@ -72,42 +72,42 @@ def _without_certificate(answer: Reply | str) -> Row:
     return Row(
         name,
         "FAIL",
-        f"not refused: {_said(answer)}",
-        "see whether the domain has mutual TLS (aws_status), and whether this is its domain",
+        f"The server did not refuse it. {_said(answer)}",
+        "Check that the domain has mutual TLS (aws_status), and that this is its domain.",
     )
 
 
-def _forged_by_nobody(server: Server, client: Credentials) -> Row:
-    """A good certificate in headers, and none in TLS."""
+def _forged_in_place_of_certificate(server: Server, client: Credentials) -> Row:
+    """Send a valid certificate in headers, and none in TLS."""
     name = "forged header"
     ours = x509.load_pem_x509_certificate(client.certificate.read_bytes())
     answer = _ask(server, None, _claiming(ours))
     if _is_refusal(answer):
-        return Row(name, "OK", f"in place of a certificate: {_briefly(answer)}")
+        return Row(name, "OK", f"In place of a certificate it is no use. {_briefly(answer)}")
     return Row(
         name,
         "FAIL",
-        f"a header counts as a client certificate: {_said(answer)}",
-        "something in front of the server believes it; take the domain out of service",
+        f"A header counts as a client certificate. {_said(answer)}",
+        "Take the domain out of service. Something in front of the server trusts the header.",
     )
 
 
-def _forged_beside_ours(server: Server, client: Credentials) -> Row:
-    """A stranger's certificate in headers, ours in TLS: the answer must be what it is without."""
+def _forged_beside_certificate(server: Server, client: Credentials) -> Row:
+    """Send a foreign certificate in headers beside the client's: the answer must stay the same."""
     name = "forged header"
     plain, forged = _ask(server, client), _ask(server, client, _claiming(_stranger()))
     is_same = (
         isinstance(plain, Reply) and isinstance(forged, Reply) and plain.status == forged.status
     )
     if is_same:
-        return Row(name, "OK", f"beside a certificate it changes nothing: {_briefly(forged)}")
+        return Row(name, "OK", f"Beside a certificate it changes nothing. {_briefly(forged)}")
     if isinstance(forged, Reply) and forged.status == 403 and b'"message"' in forged.body:
-        return Row(name, "OK", "beside a certificate: refused before it reaches the server")
+        return Row(name, "OK", "Beside a certificate it is refused before it reaches the server.")
     return Row(
         name,
         "FAIL",
-        f"with it {_said(forged)}; without it {_said(plain)}",
-        "a header must not say who is calling; see what stands in front of the server",
+        f"It changes the answer. With it: {_said(forged)} Without it: {_said(plain)}",
+        "Check what stands in front of the server. A header must not say who is calling.",
     )
 
 
@@ -117,26 +117,27 @@ def _wrong_type(server: Server, client: Credentials) -> Row:
     if isinstance(answer, Reply) and answer.status == 415:
         return Row(name, "OK", _briefly(answer))
     if isinstance(answer, Reply) and answer.status == 400:
-        return Row(name, "WARN", _said(answer), "apiStrictHeadersCheck seems to be false")
-    return Row(name, "FAIL", f"{_said(answer)}, wanted 415", "see the function's log")
+        return Row(name, "WARN", _said(answer), "apiStrictHeadersCheck seems to be false.")
+    return Row(name, "FAIL", f"{_said(answer)} It must be 415.", "See the function's log.")
 
 
 def _challenge(reply: Reply) -> Row:
-    """API Gateway renames the header, so that a client that waits for a challenge sees none.
+    """Check the challenge of a 401, whose header API Gateway renames.
 
+    A client that waits for a challenge then finds none.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
     """
     name = "WWW-Authenticate"
     if reply.headers.get("www-authenticate"):
-        return Row(name, "OK", "comes with the 401")
+        return Row(name, "OK", "The 401 has it.")
     if reply.headers.get(REMAPPED):
         return Row(
             name,
             "WARN",
-            "API Gateway renames it to X-Amzn-Remapped-WWW-Authenticate",
-            "clients must send what they have without being asked",
+            "API Gateway renames it to X-Amzn-Remapped-WWW-Authenticate.",
+            "Clients must send their credentials without a challenge.",
         )
-    return Row(name, "WARN", "is missing in a 401", "see what stands in front of the server")
+    return Row(name, "WARN", "A 401 is without it.", "Check what stands in front of the server.")
 
 
 def _claiming(certificate: x509.Certificate) -> dict[str, str]:
@@ -144,7 +145,7 @@ def _claiming(certificate: x509.Certificate) -> dict[str, str]:
 
 
 def _stranger() -> x509.Certificate:
-    """A certificate that no CA of anybody's signed."""
+    """Return a self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "est-smoke-stranger")])
     now = timezone.now()

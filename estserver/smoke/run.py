@@ -1,4 +1,4 @@
-"""The smoke test as one reads it: the door, what is public, who is refused, an enrollment."""
+"""The order of a smoke test: access, public pages, refusals, an enrollment and its renewal."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,23 +14,23 @@ from estserver.smoke.wire import Credentials, Server, Unreachable, Untrusted
 
 @dataclass
 class SmokeTest:
-    """One test of one server. Iterate over `rows` to run it."""
+    """A test of one server, which runs while a caller iterates over `rows`."""
 
     server: Server
     client: Credentials
     wanted: NewKey
-    """What is enrolled."""
+    """The key and the name that it enrolls."""
     execute_api: Server | None = None
     admin: Server | None = None
     is_unreachable: bool = False
-    """Nobody answered: a failure of the network, or of the name."""
+    """Whether no answer came, because of the network or of the name."""
     enrolled: list[Enrolled] = field(default_factory=list)
-    """What has to be cleaned up."""
+    """The certificates that an operator has to revoke afterwards."""
 
     def rows(self) -> Iterator[Row]:
-        """Each check's outcome, as it comes. What can't be asked any more is left out.
+        """Yield the outcome of each check. A check that depends on a failed one is left out.
 
-        Raises OperatorError when the client's files can't be used.
+        Raises OperatorError if the client's files cannot be used.
         """
         try:
             yield from self._device_side()
@@ -39,11 +39,12 @@ class SmokeTest:
             yield Row(
                 "connection",
                 "FAIL",
-                f"{self.server} can't be reached: {error}",
-                "see DNS, the port, and whether the domain is AVAILABLE (aws_status)",
+                f"{self.server} cannot be reached: {error}.",
+                "Check DNS and the port, and that the domain is AVAILABLE (aws_status).",
             )
         except Untrusted as error:
-            yield Row("TLS", "FAIL", f"{self.server} became another meanwhile: {error}")
+            finding = f"{self.server} has another certificate than before: {error}."
+            yield Row("TLS", "FAIL", finding)
         if self.execute_api:
             yield doors.default_endpoint(self.execute_api)
         if self.admin:
@@ -53,10 +54,10 @@ class SmokeTest:
         tls = doors.tls(self.server, self.client)
         yield tls
         if tls.level == "FAIL":
-            return  # nothing is sent to a server that may be another
-        let_in = doors.client_certificate(self.server, self.client)
-        yield let_in
-        if let_in.level == "FAIL":
+            return  # another server may have this name, so it must receive nothing
+        access = doors.client_certificate(self.server, self.client)
+        yield access
+        if access.level == "FAIL":
             return
         yield doors.page(self.server, self.client, "/healthz")
         yield doors.page(self.server, self.client, "/readyz")
@@ -77,7 +78,7 @@ class SmokeTest:
         self.enrolled.append(first)
         if row.level == "FAIL":
             return  # no certificate to renew with
-        own = first.key.saved(first.certificate, directory)
+        own = first.key.save(first.certificate, directory)
         renewed, row = enrolling.reenroll(self.server, own, first, authorities=authorities)
         yield row
         if renewed:

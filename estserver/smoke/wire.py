@@ -1,4 +1,4 @@
-"""One request, one connection: HTTP over mutual TLS with nothing but the standard library."""
+"""HTTP over mutual TLS with the standard library, one connection for each request."""
 
 import http.client
 import ssl
@@ -11,25 +11,25 @@ from urllib.parse import urlsplit
 from pki.operators.errors import OperatorError
 
 SECONDS = 40
-"""API Gateway gives up after 29 s, unless the account's quota was raised."""
+"""The time limit. API Gateway's own is 29 s, unless the account's quota was raised."""
 LARGEST_BODY = 1_000_000
 
 
 class Unreachable(Exception):
-    """Nobody answers there: no such name, no such port, no answer in time."""
+    """There is no such name, nothing listens on the port, or no answer came in time."""
 
 
 class Untrusted(Exception):
-    """The server's certificate doesn't show that it is who we meant."""
+    """The server's certificate is not by a trusted CA, or not for this name."""
 
 
 class HandshakeRefused(Exception):
-    """The other side ended the connection in the handshake, or right after it."""
+    """The server ended the connection in the handshake, or right after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A client certificate with its chain, and its key: files in PEM."""
+    """Files in PEM: a client certificate with its chain, and its key."""
 
     certificate: Path
     key: Path
@@ -37,7 +37,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back."""
+    """An answer."""
 
     status: int
     headers: Mapping[str, str]
@@ -46,55 +46,55 @@ class Reply:
 
     @property
     def brief(self) -> str:
-        """Status and reason code, where nothing is wrong."""
+        """Status and reason code, for a check that passed."""
         code, colon, _ = self.says.partition(":")
         return code if colon else self.says
 
     @property
     def says(self) -> str:
-        """Status and the first line of a text, where a person must know all of it."""
+        """Status and the first line of the body, without its full stop."""
         text = self.body[:500].decode("utf-8", "replace").strip()
         line = "".join(filter(str.isprintable, text.partition("\n")[0]))
-        return f"{self.status} {line}" if line else str(self.status)
+        return f"{self.status} {line.rstrip('.')}" if line else str(self.status)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What TLS agreed on."""
+    """The result of a TLS handshake."""
 
     version: str
     cipher: str
     expires_at: float
-    """The server certificate's end, in seconds since 1970."""
+    """When the server's certificate expires, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An HTTPS origin, and whom we trust to be it."""
+    """An HTTPS origin, and the CAs that may vouch for it."""
 
     host: str
     port: int
     path: str
-    """What comes before every path; "" but for execute-api, where it is the stage."""
+    """The start of every path: the stage for execute-api, else ""."""
     ca_file: Path | None
 
     @classmethod
     def at(cls, url: str, ca_file: Path | None = None) -> "Server":
-        """The server at ``https://name[:port]``. Raises OperatorError for anything else."""
+        """Return the server at ``https://name[:port]``. Raises OperatorError for other URLs."""
         try:
             parts = urlsplit(url)
             port = parts.port or 443
         except ValueError:
             parts, port = urlsplit(""), 0
         if parts.scheme != "https" or not parts.hostname or parts.query or parts.username:
-            raise OperatorError(f"found {url!r}, wanted a URL such as https://est.example.com")
+            raise OperatorError(f"{url!r} is not a URL such as https://est.example.com.")
         return cls(parts.hostname, port, parts.path.rstrip("/"), ca_file)
 
     def __str__(self) -> str:
         return self.host if self.port == 443 else f"{self.host}:{self.port}"
 
     def handshake(self, client: Credentials) -> Session:
-        """Connect, and look at the server's certificate.
+        """Connect, and return what TLS agreed on.
 
         Raises Unreachable, Untrusted, HandshakeRefused, and OperatorError as `ask` does.
         """
@@ -120,10 +120,10 @@ class Server:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Reply:
-        """Send one request and read the whole reply.
+        """Send one request and return the whole reply.
 
-        Raises Unreachable, Untrusted, HandshakeRefused, and OperatorError for a client certificate
-        that can't be used.
+        Raises Unreachable, Untrusted, HandshakeRefused, and OperatorError if the client's files or
+        the CA file cannot be used.
         """
         connection = self._connection(client)
         try:
@@ -135,9 +135,10 @@ class Server:
                 response = connection.getresponse()
                 read = response.read(LARGEST_BODY)
             except TimeoutError as error:
-                raise Unreachable(f"no answer within {SECONDS} s") from error
+                raise Unreachable(f"no answer came within {SECONDS} s") from error
             except (OSError, http.client.HTTPException) as error:
-                # TLS 1.3: the server looks at the client's certificate after we think we are done.
+                # In TLS 1.3 the client's side of the handshake ends before the server verifies the
+                # client's certificate (RFC 8446 2), so a refusal arrives here.
                 raise HandshakeRefused(_reason(error)) from error
             fields = {name.lower(): value for name, value in response.getheaders()}
             return Reply(response.status, fields, read)
@@ -148,16 +149,16 @@ class Server:
         try:
             context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
         except OSError as error:
-            raise OperatorError(f"{self.ca_file} isn't a PEM file of CAs: {error}") from error
+            raise OperatorError(f"{self.ca_file} is not a PEM file of CAs ({error}).") from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if client:
             try:
-                # A password callback: OpenSSL would ask on the terminal for the key's.
+                # Without a password callback, OpenSSL would ask for the key's on the terminal.
                 context.load_cert_chain(client.certificate, client.key, password=lambda: "")
             except (OSError, ValueError) as error:
                 raise OperatorError(
-                    f"{client.certificate} and {client.key} can't be used: wanted are a "
-                    f"certificate and its key, in PEM and without a password ({_reason(error)})"
+                    f"{client.certificate} and {client.key} cannot be used ({_reason(error)}). "
+                    "Give a certificate and its key, in PEM and without a password."
                 ) from error
         return http.client.HTTPSConnection(self.host, self.port, timeout=SECONDS, context=context)
 
@@ -175,7 +176,7 @@ def _connect(connection: http.client.HTTPSConnection) -> ssl.SSLSocket:
 
 
 def _reason(error: Exception) -> str:
-    """What the system says, without its brackets and file names."""
+    """Return the system's words for an error, without brackets and file names."""
     if isinstance(error, ssl.SSLError) and error.reason:
         return str(error.reason).lower().replace("_", " ")
     if isinstance(error, OSError) and error.strerror:

@@ -1,1 +1,1 @@
-"""Which URL calls which code: ``est`` for devices, ``admin`` for people, never both at once."""
+"""The URLs: ``est`` for devices and ``admin`` for people, never both in one process."""

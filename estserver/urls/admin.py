@@ -1,4 +1,4 @@
-"""The people side."""
+"""The URLs of the admin, for people."""
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required

@@ -1,4 +1,4 @@
-"""The device side. Paths are exact: no slash is added, nothing is redirected (RFC 7030 3.2.1)."""
+"""The URLs of the device side, which are exact: no slash is added (RFC 7030 3.2.1)."""
 
 from django.urls import path, re_path
 

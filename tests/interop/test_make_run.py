@@ -127,6 +127,6 @@ def test_port_in_use_is_one_sentence(make_run):
         assert process.wait(timeout=START_SECONDS) != 0
 
     said = make_run.said()
-    assert f"can't listen on 127.0.0.1:{make_run.installation.port}" in said
+    assert f"cannot listen on 127.0.0.1:{make_run.installation.port}" in said
     assert "Address already in use" in said
     assert "Traceback" not in said

@@ -159,7 +159,7 @@ def test_a_line_a_check_and_exit_code_1_as_a_shell_sees_it(server):
 
     (line,) = done.stdout.splitlines()
     assert line.startswith("FAIL  TLS ")
-    assert done.stderr.strip() == "CommandError: 1 of 1 checks failed"
+    assert done.stderr.strip() == "CommandError: 1 of 1 checks failed."
     assert done.returncode == 1
 
 
@@ -196,12 +196,14 @@ def test_nobody_there_is_exit_code_3(server):
 def test_a_url_that_is_none_is_refused(server, url):
     done = run(url, server.test_client)
 
-    assert done.complaint == f"found {url!r}, wanted a URL such as https://est.example.com"
+    assert done.complaint == f"{url!r} is not a URL such as https://est.example.com."
     assert done.exit_code == 1
 
 
 def test_a_name_that_cannot_be_a_thing_is_refused(smoke):
-    assert smoke("--name=a thing").complaint.startswith("found 'a thing', wanted up to 64 letters")
+    assert smoke("--name=a thing").complaint.startswith(
+        "'a thing' cannot be a thing name. Give up to"
+    )
 
 
 def test_a_key_with_a_password_is_refused_and_not_asked_for(smoke, server, tmp_path):
@@ -303,7 +305,7 @@ def test_a_server_without_the_routes_fails_at_each_of_them(faulty, look):
 def test_a_server_that_is_up_and_not_ready_fails(faulty, look):
     faulty.answers["/readyz"] = (503, {}, b"not ready\n")
 
-    assert look().rows["/readyz"]["finding"] == "the answer is 503 not ready"
+    assert look().rows["/readyz"]["finding"] == "The answer is 503 not ready."
 
 
 def test_a_truststore_without_the_client_is_named_when_the_gateway_answers_403(faulty, look):
@@ -371,13 +373,13 @@ DER = pkcs7.serialize_certificates([ROOT.certificate], Encoding.DER)
     ("answer", "finding"),
     [
         (est_body(DER, "text/plain"), "Content-Type is text/plain"),
-        ((200, {"Content-Type": "application/pkcs7-mime"}, DER), "isn't one line of base64"),
+        ((200, {"Content-Type": "application/pkcs7-mime"}, DER), "is not one line of base64"),
         (
             (200, {"Content-Type": "application/pkcs7-mime"}, base64.encodebytes(DER)),
-            "isn't one line of base64",
+            "is not one line of base64",
         ),
         (est_body(DER, **{"Content-Encoding": "gzip"}), "compressed on the way"),
-        (est_body(DER[:-9]), "isn't a certs-only PKCS #7"),
+        (est_body(DER[:-9]), "is not a certs-only PKCS #7"),
         (est_body(DER, **{"Content-Length": "99999"}), "Content-Length is 99999"),
     ],
 )
@@ -410,7 +412,7 @@ def test_a_certificate_for_another_key_and_of_another_ca_fails_and_is_to_be_clea
 
     finding = done.rows["simpleenroll"]["finding"]
     assert "has another key" in finding
-    assert "no CA of cacerts signed it" in finding
+    assert "No CA of cacerts signed it." in finding
     assert json.loads(done.printed)["thing"] == "sensor-1"
 
 
@@ -432,7 +434,7 @@ def trusted_here(server, monkeypatch):
             "FAIL",
             "only the function refuses",
         ),
-        (certs_only(ROOT.certificate), "FAIL", "it is open: the answer is 200"),
+        (certs_only(ROOT.certificate), "FAIL", "It is open. The answer is 200."),
     ],
 )
 def test_the_default_endpoint_must_be_closed(smoke, faulty, trusted_here, answer, level, finding):
@@ -451,9 +453,9 @@ LOGIN = (200, {"Content-Type": "text/html"}, b'<input name="csrfmiddlewaretoken"
     ("login", "cacerts", "level", "finding"),
     [
         (LOGIN, (404, {}, b""), "OK", "asks for a login"),
-        (LOGIN, certs_only(ROOT.certificate), "FAIL", "EST is served there too"),
-        (GATEWAY_403, GATEWAY_403, "WARN", "refused: 403"),
-        ((502, {}, b""), (502, {}, b""), "FAIL", "no login"),
+        (LOGIN, certs_only(ROOT.certificate), "FAIL", "It serves EST too."),
+        (GATEWAY_403, GATEWAY_403, "WARN", "refused the request: 403"),
+        ((502, {}, b""), (502, {}, b""), "FAIL", "There is no login"),
     ],
 )
 def test_the_admins_door(smoke, faulty, login, cacerts, level, finding):

@@ -1,4 +1,4 @@
-"""Write the reference of reason codes."""
+"""``manage.py reason_codes``: print or write the reference of reason codes."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ class Command(OperatorCommand):
     help = "Print the reference of reason codes, or write it to docs/reason-codes.md."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """``--write``."""
+        """Define the option."""
         parser.add_argument("--write", action="store_true", help="write docs/reason-codes.md")
 
     def handle(self, *args: Any, write: bool, **options: Any) -> None:
-        """The document, or one line that says where it is."""
+        """Print the document, or write it and print its path."""
         if not write:
             self.stdout.write(reason_codes(), ending="")
             return
         REFERENCE_FILE.write_text(reason_codes(), encoding="utf-8")
-        self.stdout.write(f"wrote {REFERENCE_FILE}")
+        self.stdout.write(f"Wrote {REFERENCE_FILE}.")

@@ -1,4 +1,4 @@
-"""Run the post hooks that are still to run."""
+"""``manage.py run_pending_hooks``: run the post hooks that are due."""
 
 from typing import Any
 
@@ -10,14 +10,16 @@ class Command(OperatorCommand):
     """See ``help``."""
 
     help = (
-        "Run the post_enroll and post_reenroll hooks that failed or were cut off, when their time "
-        "has come. For a schedule: every minute or so."
+        "Run the post_enroll and post_reenroll hooks that failed or were interrupted and are due "
+        "again. Call this from a schedule, about every minute."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """One line; exit code 1 when a hook failed, which runs again later."""
+        """Run them and print one line. The exit code is 1 if a hook failed."""
         succeeded, failed = run_pending_hooks()
-        said = f"post hooks run: {succeeded} succeeded, {failed} failed"
         if failed:
-            refuse(f"{said}; those run again later, and the log says what was wrong")
-        self.stdout.write(said)
+            refuse(
+                f"{failed} of {succeeded + failed} post hooks failed. They run again later. The "
+                "log has the reasons."
+            )
+        self.stdout.write(f"Post hooks run: {succeeded} succeeded, {failed} failed.")

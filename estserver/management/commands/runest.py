@@ -1,4 +1,4 @@
-"""``manage.py runest``: the whole product on one machine."""
+"""``manage.py runest``: the EST server and the admin on one machine."""
 
 import os
 import sys
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make what is missing, then serve; exits with 1 if a server ends by itself."""
+        """Make what is missing, then serve. The exit code is 1 if a server ends by itself."""
         if options["workers"] < 1 or options["threads"] < 1:
             raise CommandError("--workers and --threads must be at least 1.")
         est = Door(

@@ -1,4 +1,4 @@
-"""Prove a deployment from outside."""
+"""``manage.py smoke``: prove a deployment from outside."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from pki.operators.command import REFUSED, REMOTE_FAILURE, OperatorCommand
 from pki.operators.errors import OperatorError
 
 THING_NAME = re.compile(r"[A-Za-z0-9:_-]{1,64}")
-"""What AWS IoT takes as a thing's name, and X.509 as a common name."""
+"""The names that AWS IoT accepts for a thing, and X.509 as a common name."""
 
 
 class Command(OperatorCommand):
@@ -25,17 +25,17 @@ class Command(OperatorCommand):
 
     help = (
         "Prove from outside that an EST server works and refuses what it must: TLS, health, CA "
-        "certificates, refusals, an enrollment and its renewal. Needs neither AWS nor the "
-        "database. Exit code 0: all well, 1: a check failed, 3: the server can't be reached. "
-        "It enrolls a thing name, and prints how to take it back."
+        "certificates, refusals, an enrollment and its renewal. This needs neither AWS nor the "
+        "database. The exit code is 0 if all checks pass, 1 if one fails, and 3 if the server "
+        "cannot be reached. It enrolls a thing name, and prints the command that revokes it."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which server, as whom."""
+        """Define the options: the server, the client and the checks."""
         parser.add_argument("url", help="https://est.example.com, or https://localhost:8443")
         parser.add_argument("--cert", type=Path, required=True, help="client certificate (PEM)")
         parser.add_argument("--key", type=Path, required=True, help="its key (PEM, no password)")
-        parser.add_argument("--ca", type=Path, help="who signs the server's certificate (PEM)")
+        parser.add_argument("--ca", type=Path, help="the CA of the server's certificate (PEM)")
         parser.add_argument(
             "--name",
             help="thing name to enroll (default: smoke- and the time); with identityRule "
@@ -44,10 +44,10 @@ class Command(OperatorCommand):
         parser.add_argument(
             "--cn-only",
             action="store_true",
-            help="ask for nothing but the common name, as some profiles want it; otherwise with "
-            "a serialNumber and a country, which the usual provisioning template takes",
+            help="ask for a subject with the common name only, as some profiles demand; the "
+            "default has a serialNumber and a country too, for the default provisioning template",
         )
-        parser.add_argument("--admin", metavar="URL", help="look at the admin's door, too")
+        parser.add_argument("--admin", metavar="URL", help="check the admin too")
         parser.add_argument(
             "--execute-api",
             metavar="URL",
@@ -68,11 +68,12 @@ class Command(OperatorCommand):
         execute_api: str | None,
         **options: Any,
     ) -> None:
-        """A line for each check, as it ends."""
+        """Run the checks, with a line for each."""
         name = name or f"smoke-{timezone.now():%Y%m%d-%H%M%S}"
         if not THING_NAME.fullmatch(name):
             raise OperatorError(
-                f"found {name!r}, wanted up to 64 letters, digits, colons, _ and - as --name"
+                f"{name!r} cannot be a thing name. Give up to 64 letters, digits, colons, _ and - "
+                "as --name."
             )
         test = SmokeTest(
             Server.at(url, ca),
@@ -98,13 +99,13 @@ class Command(OperatorCommand):
         _end(rows, is_unreachable=test.is_unreachable)
 
     def _show(self, row: Row) -> None:
-        finding = f"{row.finding}; {row.advice}" if row.advice else row.finding
-        self.stdout.write(f"{row.level:<4}  {row.name:<21}  {finding}")
+        text = f"{row.finding} {row.advice}".rstrip()
+        self.stdout.write(f"{row.level:<4}  {row.name:<21}  {text}")
         self.stdout.flush()
 
     def _show_clean_up(self, name: str) -> None:
         self.stdout.write(
-            f"{name} is on record now. Where the database is, or in the admin, take it back:\n"
+            f"{name} is on record now. Revoke it in the admin, or with the database at hand:\n"
             f'  manage.py deny name {name} --reason "smoke test" --revoke'
         )
 
@@ -113,6 +114,6 @@ def _end(rows: list[Row], *, is_unreachable: bool) -> None:
     if exit_code(rows):
         failed = sum(row.level == "FAIL" for row in rows)
         raise CommandError(
-            f"{failed} of {len(rows)} checks failed",
+            f"{failed} of {len(rows)} checks failed.",
             returncode=REMOTE_FAILURE if is_unreachable else REFUSED,
         )

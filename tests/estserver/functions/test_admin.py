@@ -158,7 +158,7 @@ def test_wrong_usage_answers_with_what_is_wanted(handle):
 
 
 def test_the_log_tells_which_command_ran_and_never_what_it_printed(handle, installation, caplog):
-    caplog.set_level("INFO", logger="estserver.lambda_admin")
+    caplog.set_level("INFO", logger="estserver.functions.admin")
 
     answer = handle({"est_command": ["first_admin", "eve"]})
 

@@ -47,7 +47,7 @@ def test_calling_what_was_left_out_says_where_to_look(library):
         whole = import_module("whole")
 
     for call in (whole.use, whole.Thing, whole.Mine):
-        with pytest.raises(NotLoaded, match=r"is left out of the device side"):
+        with pytest.raises(NotLoaded, match=r"is a stub on the device side"):
             call()
     with pytest.raises(NotLoaded, match=r"heavy\.deep\.Thing"):
         whole.Thing()

@@ -380,7 +380,7 @@ def plain_door(name, application="dummy_application:application"):
 
 def test_port_in_use_is_one_sentence_and_nothing_is_started(dummy):
     free, taken = plain_door("EST server"), plain_door("admin")
-    sentence = rf"The admin can't listen on {taken.address}"
+    sentence = rf"The admin cannot listen on {taken.address}"
     with (
         socket.create_server((taken.host, taken.port)),
         pytest.raises(PortUnavailable, match=sentence),

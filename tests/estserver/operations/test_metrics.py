@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from estserver.deploy.resources.alarms import alarms
 from estserver.operations import schedule
-from estserver.operations.gauges import measures
+from estserver.operations.gauges import gauges
 from estserver.operations.logs import JSONFormatter
 from iotprov.models import Provisioning
 from pki.denylist.entries import deny
@@ -117,7 +117,7 @@ def test_the_age_is_the_oldest_rows_and_the_days_the_first_cas(
         not_after=now + datetime.timedelta(days=80)
     )
 
-    age, days = measures()
+    age, days = gauges()
 
     assert 1200 <= age.value < 1260
     assert days.value == pytest.approx(80, abs=0.1)

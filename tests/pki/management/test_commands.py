@@ -237,7 +237,7 @@ def test_profile_set_refuses_in_a_sentence(installation):
 
 
 def test_run_pending_hooks_says_how_many(db):
-    assert run("run_pending_hooks") == "post hooks run: 0 succeeded, 0 failed\n"
+    assert run("run_pending_hooks") == "Post hooks run: 0 succeeded, 0 failed.\n"
 
 
 # As programs: exit codes, and nothing half-written
