@@ -36,7 +36,7 @@ test: $(VENV)/.dev  ## run every test, or some: make test ARGS='-k denied'
 	@sh tests/install_packages.sh
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/pytest $(ARGS)
 
-demo-aws: $(VENV)/.dev  ## 20 devices become things in an AWS account that moto plays
+demo-aws: $(VENV)/.dev  ## 20 devices become things in an AWS account that moto simulates
 	@env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m demo
 
 test-deploy: $(VENV)/.dev  ## run the tests that make Lambda packages and deploy them

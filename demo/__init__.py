@@ -1,1 +1,1 @@
-"""The product against a pretended AWS account: ``make demo-aws``."""
+"""``make demo-aws``: the product with a simulated AWS account."""

@@ -1,7 +1,7 @@
 """``make demo-aws``: CA keys in KMS and Secrets Manager, devices that become things in AWS IoT.
 
-moto stands where AWS would; everything else is the product: its commands, its server with mutual
-TLS, and devices that enroll, renew and are revoked.
+moto simulates AWS. Everything else is the product: its commands, and its server with mutual TLS, at
+which devices enroll, renew and are revoked.
 """
 
 import os
@@ -26,21 +26,21 @@ Properties:
   iotProvisioning: "register"
   lambdaLoggerLevel: "WARNING"
 DeploymentOptions:
-  configureJITP: false  # moto knows no provisioning templates: the server makes the things
+  configureJITP: false  # moto has no provisioning templates, so the server makes the things
 """
 
 
 class DemoInstallation(Installation):
-    """An installation with its own configuration and account."""
+    """An installation with its own configuration and AWS account."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """The caller's, with the pretended account that ``main`` put there."""
+        """The installation's environment, with the demo's configuration."""
         return super().environment | {"EST_CONFIG": str(self.data_dir / "demo.yaml")}
 
 
 def main() -> int:
-    """Run the demo; 0 when AWS IoT holds what it should."""
+    """Run the demo. Return 0 if AWS IoT has what it should have."""
     with tempfile.TemporaryDirectory(prefix="est-demo-") as directory, aws.running() as cloud:
         os.environ |= cloud.environment
         return _demonstrate(Path(directory), cloud)
@@ -49,24 +49,24 @@ def main() -> int:
 def _demonstrate(directory: Path, cloud: aws.Cloud) -> int:
     (directory / "demo.yaml").write_text(CONFIGURATION)
     installation = DemoInstallation.at(directory)
-    print("An AWS account, played by moto; the rest is real.\n")
+    print("moto simulates an AWS account. Everything else is real.\n")
     installation.manage("migrate")
     for command in ("bootstrap_cas", "sync_policy", "register_ca"):
         _show(installation, command)
-    installation.quickstart()  # the server's own certificate; what it prints is for a laptop
+    installation.quickstart()  # makes the server's own certificate; its output is for a laptop
 
     server = RunningServer(installation)
     try:
         est = ESTServer(installation.port, installation.server_ca)
-        _live(installation, est, aws.bootstrap_client(cloud))
+        _enroll_renew_revoke(installation, est, aws.bootstrap_client(cloud))
     finally:
         server.stop()
     _show(installation, "provision_pending")
-    return _look(cloud)
+    return _check(cloud)
 
 
-def _live(installation: Installation, server: ESTServer, bootstrap: bytes) -> None:
-    """Enroll all, renew some, revoke a few."""
+def _enroll_renew_revoke(installation: Installation, server: ESTServer, bootstrap: bytes) -> None:
+    """Enroll all devices, renew some certificates and revoke a few."""
     devices = [Device(f"sensor-{n:02}", f"SN{n:05}", server) for n in range(1, DEVICES + 1)]
     for device in devices:
         device.enroll(bootstrap)
@@ -76,7 +76,7 @@ def _live(installation: Installation, server: ESTServer, bootstrap: bytes) -> No
     print(f"{RENEWED} of them renewed; the certificates before stay ACTIVE for their overlap")
     for device in devices[-REVOKED:]:
         if device.credentials is None:
-            raise AssertionError("it enrolled")
+            raise AssertionError("The device has enrolled above.")
         serial_number = f"{device.credentials.certificate.serial_number:x}"
         _show(installation, "revoke", serial_number, "--reason", "keyCompromise")
 
@@ -91,15 +91,15 @@ def _show(installation: Installation, *command: str) -> None:
         check=False,
     )
     if done.returncode:
-        raise SystemExit(f"demo: {shown} ended with {done.returncode}")
+        raise SystemExit(f"manage.py {shown} ended with exit code {done.returncode}.")
 
 
-def _look(cloud: aws.Cloud) -> int:
-    """Print what AWS IoT holds; 1 unless that is what was done to the devices."""
-    print("\nWhat AWS IoT holds now, asked from outside:\n")
+def _check(cloud: aws.Cloud) -> int:
+    """Print what AWS IoT has. Return 0 if it agrees with what the devices did, else 1."""
+    print("\nWhat AWS IoT has now, read by another client:\n")
     print(f"{'thing':<12} {'serialNumber':<14} {'certificates':<24} policies")
-    held = aws.things(cloud)
-    for thing in held:
+    things = aws.things(cloud)
+    for thing in things:
         certificates = ", ".join(f"{count} {status}" for status, count in thing.statuses.items())
         print(
             f"{thing.name:<12} {thing.attributes.get('serialNumber', '-'):<14} "
@@ -107,10 +107,10 @@ def _look(cloud: aws.Cloud) -> int:
         )
     statuses = aws.certificate_statuses(cloud)
     total = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
-    print(f"\n{len(held)} things; certificates: {total}")
-    wanted = {"ACTIVE": DEVICES + RENEWED - REVOKED, "REVOKED": REVOKED}
-    if len(held) != DEVICES or statuses != wanted:
-        print(f"demo: wanted {DEVICES} things and {wanted}", file=sys.stderr)
+    print(f"\n{len(things)} things; certificates: {total}")
+    expected = {"ACTIVE": DEVICES + RENEWED - REVOKED, "REVOKED": REVOKED}
+    if len(things) != DEVICES or statuses != expected:
+        print(f"Expected were {DEVICES} things and {expected}.", file=sys.stderr)
         return 1
     return 0
 

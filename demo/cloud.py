@@ -1,4 +1,4 @@
-"""A moto server in place of AWS, and what its AWS IoT registry holds."""
+"""A moto server in place of AWS, and the contents of its AWS IoT registry."""
 
 import json
 import socket
@@ -15,7 +15,7 @@ import boto3
 REGION = "eu-central-1"
 START_SECONDS = 30
 
-# Certificates get their numbers as in AWS: the SHA-256 of the DER. By default, moto's are others.
+# A certificate's id is the SHA-256 of its DER, as in AWS. By default, moto's ids are different.
 _SERVER = """
 from moto.core.config import default_user_config
 from moto.server import main
@@ -27,18 +27,18 @@ main()
 
 @dataclass(frozen=True)
 class Cloud:
-    """An AWS account on loopback, empty at first."""
+    """A simulated AWS account on loopback, which is empty at first."""
 
     port: int
 
     @property
     def url(self) -> str:
-        """What ``AWS_ENDPOINT_URL`` has to be."""
+        """The value for ``AWS_ENDPOINT_URL``."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What leads boto3 here, and nowhere else."""
+        """The environment with which boto3 calls this account and no other."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "demo",
@@ -48,20 +48,20 @@ class Cloud:
         }
 
     def wait(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait until it answers."""
+        """Wait until the moto server accepts connections."""
         give_up = time.monotonic() + START_SECONDS
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             except OSError:
                 if process.poll() is not None or time.monotonic() > give_up:
-                    raise SystemExit("demo: the moto server doesn't answer") from None
+                    raise SystemExit("The moto server does not answer.") from None
                 time.sleep(0.2)
             else:
                 return
 
     def client(self, service: str) -> "boto3.client":
-        """A client of our own, to look from outside."""
+        """Return a boto3 client that is not the product's."""
         return boto3.client(
             service,
             region_name=REGION,
@@ -73,7 +73,7 @@ class Cloud:
 
 @contextmanager
 def running() -> Iterator[Cloud]:
-    """A moto server that ends with the block."""
+    """Run a moto server until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with subprocess.Popen(
@@ -90,7 +90,7 @@ def running() -> Iterator[Cloud]:
 
 
 def bootstrap_client(cloud: Cloud) -> bytes:
-    """The first client's key and certificate (PEM), from the secret that ``bootstrap_cas`` made."""
+    """Return the first client's key and certificate in PEM, from ``bootstrap_cas``'s secret."""
     secret = cloud.client("secretsmanager").get_secret_value(SecretId="estMtlsClientSecrets")
     client = json.loads(secret["SecretString"])
     return str(client["key"] + client["certificate"]).encode()
@@ -98,18 +98,18 @@ def bootstrap_client(cloud: Cloud) -> bytes:
 
 @dataclass(frozen=True)
 class RemoteThing:
-    """A thing as AWS IoT has it."""
+    """A thing in AWS IoT's registry."""
 
     name: str
     attributes: dict[str, str]
     statuses: Counter[str]
-    """Of the certificates attached to it."""
+    """The statuses of the certificates that are attached to it."""
     policies: frozenset[str]
-    """Of those certificates."""
+    """The policies of those certificates."""
 
 
 def things(cloud: Cloud) -> list[RemoteThing]:
-    """Every thing, with what is attached to it."""
+    """Return every thing, with its certificates and their policies."""
     iot = cloud.client("iot")
     found = []
     for page in iot.get_paginator("list_things").paginate():
@@ -118,8 +118,8 @@ def things(cloud: Cloud) -> list[RemoteThing]:
             policies = set()
             statuses: Counter[str] = Counter()
             for arn in principals:
-                held = iot.describe_certificate(certificateId=arn.rpartition("/")[2])
-                statuses[held["certificateDescription"]["status"]] += 1
+                answer = iot.describe_certificate(certificateId=arn.rpartition("/")[2])
+                statuses[answer["certificateDescription"]["status"]] += 1
                 attached = iot.list_attached_policies(target=arn)["policies"]
                 policies |= {policy["policyName"] for policy in attached}
             found.append(
@@ -129,6 +129,6 @@ def things(cloud: Cloud) -> list[RemoteThing]:
 
 
 def certificate_statuses(cloud: Cloud) -> Counter[str]:
-    """All certificates by status, attached or not."""
+    """Count all certificates by status, attached or not."""
     pages = cloud.client("iot").get_paginator("list_certificates").paginate()
     return Counter(one["status"] for page in pages for one in page["certificates"])

@@ -1,4 +1,4 @@
-"""Devices: each makes its key, and enrolls and renews over mutual TLS."""
+"""Devices that make their own keys, and enroll and renew over mutual TLS."""
 
 import base64
 import http.client
@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Credentials:
-    """A certificate and its key, as TLS wants them."""
+    """A certificate and its key, in the form that TLS needs."""
 
     certificate: x509.Certificate
     pem: bytes
@@ -30,13 +30,13 @@ class Credentials:
 
 @dataclass(frozen=True)
 class ESTServer:
-    """Where devices enroll, and what they know of it beforehand."""
+    """The server at which devices enroll, and the CA with which they verify it."""
 
     port: int
     trust_anchor: Path
 
     def enroll(self, name: str, serial: str, client: bytes, operation: str) -> Credentials:
-        """Ask for a certificate with ``client`` (PEM); stops the demo when it is refused."""
+        """Return a certificate for a new key. ``client`` is PEM. A refusal ends the demo."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = [
             x509.NameAttribute(NameOID.COMMON_NAME, name),
@@ -66,13 +66,13 @@ class ESTServer:
         finally:
             connection.close()
         if response.status != http.client.OK:
-            raise SystemExit(f"demo: {path} answered {response.status}: {answer.decode()}")
+            raise SystemExit(f"{path} answered {response.status}: {answer.decode()}")
         return answer
 
 
 @dataclass
 class Device:
-    """A device with its credentials of the moment."""
+    """A device with its current credentials."""
 
     name: str
     serial: str
@@ -80,13 +80,13 @@ class Device:
     credentials: Credentials | None = None
 
     def enroll(self, bootstrap: bytes) -> None:
-        """First certificate, with the bootstrap certificate from the factory."""
+        """Get a first certificate, with the bootstrap client's."""
         self.credentials = self.server.enroll(self.name, self.serial, bootstrap, "simpleenroll")
 
     def renew(self) -> None:
-        """Another, with the one it has."""
+        """Get a new certificate, with the current one."""
         if self.credentials is None:
-            raise AssertionError("enroll first")
+            raise AssertionError("The device has not enrolled.")
         self.credentials = self.server.enroll(
             self.name, self.serial, self.credentials.pem, "simplereenroll"
         )
