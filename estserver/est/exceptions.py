@@ -3,7 +3,7 @@
 import logging
 from typing import Any, cast
 
-from django.db import Error as DatabaseError  # InterfaceError isn't a DatabaseError
+from django.db import Error as DatabaseError  # the base of InterfaceError too
 from django.http import HttpResponse, UnreadablePostError
 from rest_framework import exceptions as drf
 

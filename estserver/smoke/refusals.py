@@ -80,8 +80,8 @@ def _without_certificate(answer: Reply | str) -> Row:
 def _forged_in_place_of_certificate(server: Server, client: Credentials) -> Row:
     """Send a valid certificate in headers, and none in TLS."""
     name = "forged header"
-    ours = x509.load_pem_x509_certificate(client.certificate.read_bytes())
-    answer = _ask(server, None, _claiming(ours))
+    certificate = x509.load_pem_x509_certificate(client.certificate.read_bytes())
+    answer = _ask(server, None, _claiming(certificate))
     if _is_refusal(answer):
         return Row(name, "OK", f"In place of a certificate it is no use. {_briefly(answer)}")
     return Row(
