@@ -11,10 +11,6 @@ import os
 # cold start longer and find none. gc.freeze() below spares later collections the same search.
 gc.disable()
 
-from estserver.functions.bundled import use_bundle  # noqa: E402
-
-use_bundle()
-
 from estserver.functions.stubbed_imports import stub_imports  # noqa: E402
 
 UNUSED = (

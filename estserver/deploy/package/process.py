@@ -15,8 +15,8 @@ def run(
     *,
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-) -> str:
-    """Run a program; returns what it prints.
+) -> None:
+    """Run a program.
 
     Raises OperatorError with ``failure`` and what the program said.
     """
@@ -26,4 +26,3 @@ def run(
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip())[-2000:]
         raise OperatorError(f"{failure}:\n{said}")
-    return done.stdout

@@ -1,8 +1,7 @@
-"""A package's start, tried before it is uploaded: what it loads, and whether it can."""
+"""A package's start, tried before it is uploaded."""
 
 import os
 import secrets
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,29 +38,12 @@ def check_that_it_starts(stage: str, python: Path, config: Config, directory: Pa
     Raises OperatorError.
     """
     run(
-        [str(python), "-I", "-S", "-B", "-c", _start(stage, directory, 0, *_classes(config))],
+        [str(python), "-I", "-S", "-B", "-c", _start(stage, directory, *_classes(config))],
         "the package doesn't start; what is missing has to be in requirements/main.in and in "
         "requirements.txt (make lock), or in a package of its own beside estserver/",
         environ=lambda_environment(stage, directory),
         cwd=directory,
     )
-
-
-def modules_at_start(stage: str, config: Config, directory: Path) -> list[str]:
-    """The names of all modules that a start and the first requests load, Python's own among them.
-
-    Asked of the Python that we run in and its libraries, of the same lock: those of the package
-    may be for another processor. Raises OperatorError.
-    """
-    ours = [path for path in _classes(config) if path.startswith("pki.")]
-    start = _start(stage, directory, 1000, *ours)  # last on the path
-    return run(
-        [sys.executable, "-P", "-B", "-c", f"{start}print(*sys.modules)"],
-        "the package doesn't start with the libraries of this environment; install those of "
-        "requirements.txt",
-        environ=lambda_environment(stage, directory),
-        cwd=directory,
-    ).split()
 
 
 def _classes(config: Config) -> list[str]:
@@ -71,9 +53,9 @@ def _classes(config: Config) -> list[str]:
     return [*signers, *filter(None, yours)]
 
 
-def _start(stage: str, directory: Path, place: int, *classes: str) -> str:
+def _start(stage: str, directory: Path, *classes: str) -> str:
     return (
-        f"import sys; sys.path.insert({place}, {str(directory)!r})\n"
+        f"import sys; sys.path.insert(0, {str(directory)!r})\n"
         f"import estserver.lambda_{stage}\n"
         "from django.urls import get_resolver\n"
         "from django.utils.module_loading import import_string\n"

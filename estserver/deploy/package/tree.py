@@ -11,16 +11,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from estserver.config import PROJECT_ROOT, Config
-from estserver.deploy.package.bundle import write_bundle
 from estserver.deploy.package.config import PackagedConfig, package_config
 from estserver.deploy.package.lock import stage_requirements
 from estserver.deploy.package.process import run
 from estserver.deploy.package.runtime import Runtime, find_python
-from estserver.deploy.package.start import (
-    check_that_it_starts,
-    lambda_environment,
-    modules_at_start,
-)
+from estserver.deploy.package.start import check_that_it_starts, lambda_environment
 
 LAMBDA_ROOT = "/var/task"
 """Where Lambda unpacks a package; what tracebacks name."""
@@ -78,8 +73,6 @@ def lay_out(stage: str, config: Config, directory: Path) -> PackagedConfig:
         _collect_static(directory)
     _leave_out(_LEFT_OUT_OF_STAGE[stage], directory)
     _compile(python, directory)
-    if stage == "est":
-        write_bundle(directory, modules_at_start(stage, packaged.config, directory), runtime.python)
     if runtime.runs_here:
         check_that_it_starts(stage, python, packaged.config, directory)
     return packaged

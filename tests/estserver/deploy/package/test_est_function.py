@@ -1,7 +1,6 @@
 """The device side's package in a process of its own: what it answers, and what it loads for it."""
 
 import base64
-import marshal
 import sys
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from bench.load import make_csr
-from estserver.functions.bundled import FILE_NAME
 from tests.estserver.deploy.functions import first_answer
 from tests.interop.server import Installation
 
@@ -69,27 +67,6 @@ def test_only_allowed_packages_are_loaded(answer, operation):
 
     own = {name for name in loaded - sys.stdlib_module_names if not name.startswith(PYTHONS_OWN)}
     assert own == allowed
-
-
-@pytest.mark.parametrize("operation", ["cacerts", "simpleenroll"])
-def test_every_module_of_the_package_comes_out_of_the_bundle(answer, est_package, operation):
-    body = make_csr(f"bundled-{operation}", "p256").decode() if operation != "cacerts" else None
-    index = marshal.loads((est_package.root / FILE_NAME).read_bytes())
-
-    loaded = answer(operation, body)["modules"]
-
-    in_package = {
-        name
-        for name in loaded
-        for place in [est_package.root.joinpath(*name.split("."))]
-        if (place / "__init__.py").exists() or place.with_name(f"{place.name}.py").exists()
-    }
-    # The package is made for PostgreSQL; the test's database is SQLite, with a driver of its own.
-    others = {name for name in in_package - index.keys() if ".sqlite3" not in name}
-    assert (
-        others
-        == {"estserver", "estserver.lambda_est", "estserver.functions.bundled"} - index.keys()
-    )
 
 
 def test_no_admin_no_session_no_serializer_and_no_remote_call_is_loaded(answer):
