@@ -23,6 +23,7 @@ from pki.csr.public_keys import check_public_key, public_key_sha256
 from pki.csr.san import SANRule, check_san
 from pki.csr.subjects import SUBJECT_ATTRIBUTES, check_subject
 from pki.csr.thing_names import check_client_name, check_common_name
+from pki.encoding.certificates import san_of
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 
@@ -253,8 +254,7 @@ def _checked_san(
             Reason.CSR_TOO_COMPLEX,
             f"The CSR asks for {len(extensions)} extensions; send at most {MAX_EXTENSIONS}.",
         )
-    try:
-        requested = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
+    requested = san_of(extensions)
+    if requested is None:
         return None
     return check_san(requested, common_name=common_name, rule=rule)

@@ -179,6 +179,11 @@ def public_key_sha256(key: PublicKeyTypes) -> str:
     ).hexdigest()
 
 
+def public_keys_equal(a: PublicKeyTypes, b: PublicKeyTypes) -> bool:
+    """Return whether two public keys are the same key, however they were encoded."""
+    return public_key_sha256(a) == public_key_sha256(b)
+
+
 def key_matches(certificate: x509.Certificate, key_sha256: str) -> bool:
     """Whether ``certificate`` is for the public key with that SHA-256."""
     return public_key_sha256(certificate.public_key()) == key_sha256

@@ -7,21 +7,21 @@ imitated (RFC 5280 6; a look-alike from another CA has them too).
 """
 
 import datetime
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from django.utils import timezone
 
 from pki.csr.subjects import name_text
+from pki.encoding.certificates import is_ca, is_signed_by, serial_number_text
+from pki.encoding.der import fingerprint_of_der
 from pki.exceptions import ClientRefused
 from pki.models import CertificateAuthority, IssuedCertificate, hot_path_sql
 from pki.reasons import Reason
 from pki.record.snapshot import AuthoritySnapshot, CASnapshot, current_snapshot
-from pki.signers.certificate_contents import serial_number_text
 
 MAX_CHAIN = 6
 """Certificates from a client up to a CA on record, the client's own included."""
@@ -113,7 +113,7 @@ def _read(der: bytes, chain: tuple[bytes, ...], snapshot: CASnapshot) -> _Read:
         return _Read(
             path=path,
             authority=authority,
-            fingerprint=hashlib.sha256(der).hexdigest(),
+            fingerprint=fingerprint_of_der(der),
             subject=name_text(certificate.subject),
             common_name=str(common_names[0].value) if common_names else "",
         )
@@ -130,29 +130,13 @@ def _find_authority(
     path = [certificate]
     for _ in range(MAX_CHAIN):
         for authority in snapshot.by_subject.get(path[-1].issuer.public_bytes(), ()):
-            if _is_signed_by(path[-1], authority.certificate):
+            if is_signed_by(path[-1], authority.certificate):
                 return tuple(path), authority
-        above = next((one for one in intermediates if _is_signed_by(path[-1], one)), None)
-        if above is None or not _is_ca(above):
+        above = next((one for one in intermediates if is_signed_by(path[-1], one)), None)
+        if above is None or not is_ca(above):
             break
         path.append(above)
     raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNTRUSTED)
-
-
-def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True
-
-
-def _is_ca(certificate: x509.Certificate) -> bool:
-    try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except x509.ExtensionNotFound:
-        return False
-    return constraints.value.ca
 
 
 def _check_is_for_clients(certificate: x509.Certificate) -> None:

@@ -30,6 +30,7 @@ from pki.csr.check import ParsedCSR
 from pki.csr.thing_names import fold_name
 from pki.denylist import entries
 from pki.denylist.entries import RequestIdentifiers, check_denylist
+from pki.encoding.certificates import san_of
 from pki.exceptions import ClientRefused, EnrollmentRefused, SignerUnavailable
 from pki.issuance import name_rules
 from pki.issuance.client_authentication import Client
@@ -226,7 +227,7 @@ def _record_intent(
     # A renewal keeps the subject on file, letter by letter: the client may have re-encoded it.
     subject = renewed.subject if renewed else csr.subject
     common_name = on_file.common_name if on_file else csr.common_name
-    san = name_rules.certificate_san(renewed) if renewed else csr.san
+    san = san_of(renewed.extensions) if renewed else csr.san
     row = new_intent(
         csr,
         authority,
@@ -266,7 +267,7 @@ def _sign_intent(intent: IssuedCertificate, request: IssueRequest) -> x509.Certi
         SigningRequest(
             csr=request.csr.csr,
             subject=renewed.subject if renewed else request.csr.subject,
-            san=name_rules.certificate_san(renewed) if renewed else request.csr.san,
+            san=san_of(renewed.extensions) if renewed else request.csr.san,
             serial_number=int(intent.serial_number, 16),
             not_before=intent.not_before,
             not_after=intent.not_after,

@@ -6,12 +6,11 @@ Every rule that applies must hold; none is a fall-back for another.
 
 import datetime
 
-from cryptography import x509
-
 from pki.csr.check import ParsedCSR, asks_to_change_subject
 from pki.csr.public_keys import key_matches
 from pki.csr.subjects import name_text, names_equal, sans_equal
 from pki.csr.thing_names import fold_name
+from pki.encoding.certificates import san_of
 from pki.exceptions import EnrollmentRefused
 from pki.issuance.client_authentication import Client
 from pki.models import CertificateProfile, IssuedCertificate
@@ -103,7 +102,7 @@ def check_renewal(
             f"the CSR's subject {name_text(csr.csr.subject)!r} isn't the certificate's "
             f"{name_text(certificate.subject)!r}",
         )
-    if not sans_equal(csr.san, certificate_san(certificate)):
+    if not sans_equal(csr.san, san_of(certificate.extensions)):
         raise EnrollmentRefused(Reason.SAN_CHANGED)
     if not profile.row.can_reuse_key and key_matches(certificate, csr.key_sha256):
         raise EnrollmentRefused(Reason.KEY_REUSE_REFUSED)
@@ -149,11 +148,3 @@ def _check_may_renew(
             Reason.NOTHING_TO_RENEW,
             f"the thing name {common_name!r} has no certificate on file: enroll it",
         )
-
-
-def certificate_san(certificate: x509.Certificate) -> x509.SubjectAlternativeName | None:
-    """The certificate's subject alternative name, if it has one."""
-    try:
-        return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return None

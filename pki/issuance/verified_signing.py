@@ -3,11 +3,12 @@
 import logging
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
 from pki.csr.public_keys import key_matches
+from pki.encoding.certificates import is_signed_by, serial_number_text
 from pki.exceptions import SignerUnavailable
 from pki.models import IssuedCertificate
 from pki.reasons import Reason
@@ -71,10 +72,8 @@ def _what_is_wrong(
         return f"it ends {certificate.not_valid_after_utc}, after {intent.not_after}"
     if certificate.not_valid_before_utc > timezone.now() + CLOCK_TOLERANCE:
         return f"it begins {certificate.not_valid_before_utc}, in the future"
-    if is_ours and f"{certificate.serial_number:x}" != intent.serial_number:
+    if is_ours and serial_number_text(certificate.serial_number) != intent.serial_number:
         return "its serial number isn't the intent's"
-    try:
-        certificate.verify_directly_issued_by(authority.certificate)
-    except (InvalidSignature, ValueError, TypeError):
+    if not is_signed_by(certificate, authority.certificate):
         return f"it isn't signed by the CA {authority.row.name}"
     return ""

@@ -1,7 +1,6 @@
 """Intents: rows of certificates about to be signed, and what becomes of those left over."""
 
 import datetime
-import hashlib
 import logging
 
 from cryptography import x509
@@ -12,6 +11,8 @@ from django.utils import timezone
 from pki.csr.check import ParsedCSR
 from pki.csr.subjects import name_text
 from pki.csr.thing_names import fold_name
+from pki.encoding.certificates import serial_number_text
+from pki.encoding.der import fingerprint_of_der
 from pki.exceptions import AuthorityUnavailable
 from pki.models import IssuedCertificate
 from pki.reasons import Reason
@@ -19,7 +20,7 @@ from pki.record import audit_trail
 from pki.record.audit_trail import SYSTEM, Actor
 from pki.record.snapshot import AuthoritySnapshot
 from pki.record.transactions import in_write_transaction
-from pki.signers.certificate_contents import random_serial_number, serial_number_text
+from pki.signers.certificate_contents import random_serial_number
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def issued_columns(certificate: x509.Certificate, now: datetime.datetime) -> dic
     return {
         "state": State.ISSUED,
         "der": der,
-        "fingerprint_sha256": hashlib.sha256(der).hexdigest(),
+        "fingerprint_sha256": fingerprint_of_der(der),
         "serial_number": serial_number_text(certificate.serial_number),
         "not_before": certificate.not_valid_before_utc,
         "not_after": certificate.not_valid_after_utc,

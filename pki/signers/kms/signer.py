@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pki.aws import clients as aws
 from pki.aws.clients import AWSLocation
 from pki.conf import pki_settings
-from pki.csr.public_keys import public_key_sha256
+from pki.csr.public_keys import public_keys_equal
 from pki.csr.subjects import name_text
 from pki.exceptions import SignerUnavailable
 from pki.operators.errors import OperatorError, RemoteFailure
@@ -120,8 +120,8 @@ class KMSSigner(KeySigner):
                 "its ARN or alias"
             )
         arn = str(self._described()["Arn"])
-        found = public_key_sha256(self._public_key(arn))  # type: ignore[arg-type]  # any will do
-        if found != public_key_sha256(certificate.public_key()):
+        found = self._public_key(arn)
+        if not public_keys_equal(found, certificate.public_key()):  # type: ignore[arg-type]  # any will do
             raise OperatorError(
                 f"the key in KMS {self._existing} isn't that of {subject}: name the key that "
                 "belongs to the CA certificate"
