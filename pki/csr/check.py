@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import AttributeOID, PublicKeyAlgorithmOID
 
-from pki.csr.key_algorithms import KEY_ALGORITHMS
+from pki.choices import POPLinking, SANRule
+from pki.csr.key_algorithms import KEY_ALGORITHMS, KeyAlgorithm
 from pki.csr.public_keys import check_public_key, public_key_sha256
-from pki.csr.san import SANRule, check_san
+from pki.csr.san import check_san
 from pki.csr.subjects import SUBJECT_ATTRIBUTES, check_subject
 from pki.csr.thing_names import check_client_name, check_common_name
 from pki.encoding.certificates import san_of
@@ -32,8 +33,6 @@ MAX_ATTRIBUTES: Final = 16
 MAX_EXTENSIONS: Final = 32
 
 CHANGE_SUBJECT_NAME: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.7.36")  # RFC 6402 2.8
-
-POPLinking = Literal["ignore", "refuse"]
 
 # What cryptography raises for a CSR that it can't read; much of it only when a part is looked at.
 # UserWarning: it warns of names of a wrong length, which is an exception under `python -W error`.
@@ -54,19 +53,19 @@ warnings.filterwarnings("ignore", message="Attribute's length must be", module=r
 class CSRRules:
     """What a certificate profile demands of a CSR. Raises ValueError for words unknown here."""
 
-    key_algorithms: frozenset[str] = frozenset(KEY_ALGORITHMS) - {"ec-p521"}
+    key_algorithms: frozenset[str] = frozenset(KEY_ALGORITHMS) - {KeyAlgorithm.EC_P521}
     serial_number_required: bool = False
     subject_attributes: frozenset[str] = frozenset()  # of SUBJECT_ATTRIBUTES, beside CN
-    san_rule: SANRule = "none"
-    pop_linking: POPLinking = "refuse"
+    san_rule: SANRule = SANRule.NONE
+    pop_linking: POPLinking = POPLinking.REFUSE
     thing_name_required: bool = True  # False: the common name may be any text (clients)
 
     def __post_init__(self) -> None:
         for what, given, known in (
             ("key algorithm", self.key_algorithms, KEY_ALGORITHMS),
             ("subject attribute", self.subject_attributes, tuple(SUBJECT_ATTRIBUTES)),
-            ("SAN rule", {self.san_rule}, get_args(SANRule)),
-            ("POP linking rule", {self.pop_linking}, get_args(POPLinking)),
+            ("SAN rule", {self.san_rule}, tuple(SANRule)),
+            ("POP linking rule", {self.pop_linking}, tuple(POPLinking)),
         ):
             if unknown := sorted(set(given).difference(known)):
                 raise ValueError(
@@ -234,7 +233,7 @@ def _check_challenge_password(csr: x509.CertificateSigningRequest, rule: POPLink
             f"The CSR has {len(attributes)} attributes; send at most {MAX_ATTRIBUTES}.",
         )
     is_there = any(attribute.oid == AttributeOID.CHALLENGE_PASSWORD for attribute in attributes)
-    if is_there and rule == "refuse":
+    if is_there and rule == POPLinking.REFUSE:
         raise CSRRejected(
             Reason.POP_LINKING_UNVERIFIABLE,
             "The CSR carries a challengePassword, which can't be checked against the TLS session "

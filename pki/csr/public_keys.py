@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-from pki.csr.key_algorithms import KEY_ALGORITHMS, RSA_SIZES
+from pki.csr.key_algorithms import KEY_ALGORITHMS, RSA_SIZES, KeyAlgorithm
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 
 _CURVES: Final[dict[str, ec.EllipticCurve]] = {
-    "ec-p256": ec.SECP256R1(),
-    "ec-p384": ec.SECP384R1(),
-    "ec-p521": ec.SECP521R1(),
+    KeyAlgorithm.EC_P256: ec.SECP256R1(),
+    KeyAlgorithm.EC_P384: ec.SECP384R1(),
+    KeyAlgorithm.EC_P521: ec.SECP521R1(),
 }
 _NAME_OF_CURVE: Final = {curve.name: name for name, curve in _CURVES.items()}
 

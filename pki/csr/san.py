@@ -1,18 +1,17 @@
 """Which subject alternative names a CSR may ask for."""
 
 import re
-from typing import Final, Literal
+from typing import Final
 
 from cryptography import x509
 
+from pki.choices import SANRule
 from pki.csr.thing_names import shown
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 
 MAX_SAN_ENTRIES: Final = 16
 MAX_URI_LENGTH: Final = 255
-
-SANRule = Literal["none", "own-name", "any"]
 
 # RFC 1034 3.5 as RFC 1123 2.1 relaxes it; RFC 5280 4.2.1.6 demands it of a dNSName. No wildcard.
 _DNS_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -39,7 +38,7 @@ def check_san(
             Reason.CSR_TOO_COMPLEX,
             f"The CSR's SAN has {len(names)} names; send at most {MAX_SAN_ENTRIES}.",
         )
-    if rule == "none" or not names:
+    if rule == SANRule.NONE or not names:
         found = "asks for a SAN, which the profile doesn't allow" if names else "has an empty SAN"
         raise CSRRejected(Reason.SAN_NOT_ALLOWED, f"The CSR {found}: leave it out.")
     return x509.SubjectAlternativeName(
@@ -67,8 +66,8 @@ def _checked_san_name(
             Reason.SAN_NOT_ALLOWED,
             f"The SAN holds a {type(name).__name__}; only DNS names and URIs are allowed.",
         )
-    if not is_well_formed or (rule == "own-name" and not is_own):
-        if rule == "any":
+    if not is_well_formed or (rule == SANRule.OWN_NAME and not is_own):
+        if rule == SANRule.ANY:
             wanted = f"a host name, or an absolute URI of at most {MAX_URI_LENGTH} characters"
         raise CSRRejected(
             Reason.SAN_NOT_ALLOWED,

@@ -6,6 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils import timezone
 
+from pki.choices import IdentityRule, IoTProvisioning, POPLinking, SANRule
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.models.authority import CertificateAuthority
 from pki.models.fields import IdentifierField
@@ -46,35 +47,6 @@ class CertificateProfile(models.Model):
     force and NULL afterwards: a unique column in place of a lock.
     """
 
-    class IdentityRule(models.TextChoices):
-        """Ties what a client may ask for to who it is (see ``pki.issuance.name_rules``)."""
-
-        FIRST_USE = "first-use", "First use: a name belongs to the client that first enrolled it"
-        SAME_CN = "same-cn", "Same CN: only the client certificate's own common name"
-        PATTERN = "pattern", "Pattern: what a regular expression finds in the client's CN"
-        ALLOW_LIST = "allow-list", "Allow list: the names listed here"
-        ANY = "any", "Any name"
-
-    class SANRule(models.TextChoices):
-        """Which subject alternative names a CSR may ask for."""
-
-        NONE = "none", "None"
-        OWN_NAME = "own-name", "Names that carry the thing name"
-        ANY = "any", "Any DNS name or URI"
-
-    class POPLinking(models.TextChoices):
-        """What happens to a challengePassword that can't be verified (RFC 7030 3.5)."""
-
-        IGNORE = "ignore", "Accept, and log it as unverified"
-        REFUSE = "refuse", "Refuse"
-
-    class IoTProvisioning(models.TextChoices):
-        """What AWS IoT is told of a certificate, and when."""
-
-        JITP = "jitp", "JITP: AWS IoT makes the thing at the device's first connection"
-        REGISTER = "register", "Register: the thing is made before the device connects"
-        NONE = "none", "None: AWS IoT isn't told"
-
     id = IdentifierField()
     name = models.CharField(max_length=60)
     version = models.PositiveIntegerField(default=1)
@@ -100,16 +72,16 @@ class CertificateProfile(models.Model):
         default=False, help_text="Refuse a subject without serialNumber (OID 2.5.4.5)."
     )
     san_rule = models.CharField(
-        "SAN rule", max_length=10, choices=SANRule.choices, default=SANRule.OWN_NAME
+        "SAN rule", max_length=10, choices=SANRule.pairs(), default=SANRule.OWN_NAME
     )
     pop_linking = models.CharField(
-        "POP linking", max_length=10, choices=POPLinking.choices, default=POPLinking.IGNORE
+        "POP linking", max_length=10, choices=POPLinking.pairs(), default=POPLinking.IGNORE
     )
     is_key_unique = models.BooleanField(
         default=True, help_text="Refuse a public key that another thing name has used."
     )
     identity_rule = models.CharField(
-        max_length=12, choices=IdentityRule.choices, default=IdentityRule.FIRST_USE
+        max_length=12, choices=IdentityRule.pairs(), default=IdentityRule.FIRST_USE
     )
     identity_pattern = models.CharField(
         max_length=200,
@@ -143,7 +115,7 @@ class CertificateProfile(models.Model):
     iot_provisioning = models.CharField(
         "AWS IoT provisioning",
         max_length=10,
-        choices=IoTProvisioning.choices,
+        choices=IoTProvisioning.pairs(),
         default=IoTProvisioning.NONE,
         help_text="How certificates of this profile become things in AWS IoT.",
     )

@@ -8,6 +8,7 @@ from cryptography.x509.oid import AttributeOID
 from django.core.exceptions import ValidationError
 from django.db.models import Max
 
+from pki.choices import IdentityRule
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.csr.thing_names import check_common_name
@@ -119,7 +120,7 @@ def check_profile(profile: CertificateProfile) -> None:
         problems.append("subject_attributes: serialNumber is required, so it must be allowed")
     problems += _name_problems(profile.allowed_names)
     problems += _csrattrs_problems(profile.csrattrs)
-    if profile.identity_rule == CertificateProfile.IdentityRule.PATTERN:
+    if profile.identity_rule == IdentityRule.PATTERN:
         problems += _pattern_problems(profile.identity_pattern)
     if profile.ca.purpose != profile.ca.Purpose.DEVICE:
         problems.append(f"ca: {profile.ca} is a client CA; devices get theirs from a device CA")

@@ -11,8 +11,9 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from pki.choices import POPLinking, SANRule
 from pki.encoding.certs_only import certs_only, der_of
 from pki.exceptions import AuthorityUnavailable
 from pki.models import CertificateAuthority, CertificateProfile, Generation
@@ -21,8 +22,7 @@ from pki.reasons import Reason
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from pki.csr.check import CSRRules, POPLinking
-    from pki.csr.san import SANRule
+    from pki.csr.check import CSRRules
     from pki.signers.certificate_contents import Issuer
 
 
@@ -75,8 +75,8 @@ class ProfileSnapshot:
             key_algorithms=frozenset(row.key_algorithms),
             serial_number_required=row.is_serial_number_required,
             subject_attributes=frozenset(row.subject_attributes),
-            san_rule=cast("SANRule", row.san_rule),
-            pop_linking=cast("POPLinking", row.pop_linking),
+            san_rule=SANRule(row.san_rule),
+            pop_linking=POPLinking(row.pop_linking),
         )
 
     @cached_property
