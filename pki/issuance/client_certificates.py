@@ -7,10 +7,11 @@ import datetime
 
 from django.utils import timezone
 
+from pki.choices import POPLinking, SANRule
 from pki.csr.check import CSRRules, ParsedCSR, check_csr
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
-from pki.issuance.verified_signing import sign
+from pki.issuance.verified_signing import sign, signing_request
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
@@ -18,15 +19,14 @@ from pki.record.audit_trail import Actor
 from pki.record.intents import issued_columns, new_intent
 from pki.record.snapshot import AuthoritySnapshot, current_snapshot
 from pki.record.transactions import in_write_transaction
-from pki.signers.certificate_contents import SigningRequest
 
 State = IssuedCertificate.State
 
 CLIENT_RULES = CSRRules(
     key_algorithms=frozenset(KEY_ALGORITHMS),
     subject_attributes=frozenset(SUBJECT_ATTRIBUTES),
-    san_rule="any",
-    pop_linking="ignore",
+    san_rule=SANRule.ANY,
+    pop_linking=POPLinking.IGNORE,
     thing_name_required=False,
 )
 """A client isn't a thing: its common name may be any text."""
@@ -70,14 +70,7 @@ def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -
     certificate = sign(
         intent,
         authority,
-        SigningRequest(
-            csr=csr.csr,
-            subject=csr.subject,
-            san=csr.san,
-            serial_number=int(intent.serial_number, 16),
-            not_before=intent.not_before,
-            not_after=intent.not_after,
-        ),
+        signing_request(intent, csr, subject=csr.subject, san=csr.san),
     )
 
     def record_issued() -> IssuedCertificate:

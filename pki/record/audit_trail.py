@@ -16,7 +16,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from django.utils import timezone
 
@@ -35,6 +35,11 @@ class Actor:
     """``admin:alice``, ``command:root``, ``client:<fingerprint>``, ``system``."""
     request_id: str = ""
     source_ip: str | None = None
+
+    @classmethod
+    def client(cls, fingerprint: str, request_id: str, source_ip: str | None) -> Self:
+        """Return the actor for an EST client, named by its certificate's fingerprint."""
+        return cls(f"client:{fingerprint}", request_id, source_ip)
 
 
 SYSTEM = Actor("system")

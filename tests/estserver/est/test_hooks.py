@@ -5,8 +5,8 @@ import datetime
 import pytest
 from django.utils import timezone
 
-from estserver.enrollment.enroll import run_pending_hooks
 from estserver.enrollment.hooks import EnrollmentHook, HookRefused, load_hook
+from estserver.enrollment.pending import run_pending_hooks
 from estserver.models import PendingHook
 from pki.models import AuditEvent, IssuedCertificate
 from pki.operators.errors import OperatorError
