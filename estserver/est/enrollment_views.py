@@ -1,4 +1,4 @@
-"""simpleenroll and simplereenroll (RFC 7030 4.2): a CSR in, one certificate out."""
+"""Answer simpleenroll and simplereenroll (RFC 7030 4.2): a CSR in, one certificate out."""
 
 from typing import cast
 

@@ -1,4 +1,4 @@
-"""What all certificates of one kind share, as data that an operator edits."""
+"""Certificate profiles: the rules for one kind of certificates, which an operator edits."""
 
 from typing import Any
 
@@ -30,21 +30,21 @@ DEFAULT_SUBJECT_ATTRIBUTES = (
 
 
 def default_key_algorithms() -> list[str]:
-    """Every algorithm that AWS IoT takes."""
+    """Return every algorithm that AWS IoT takes."""
     return list(KEY_ALGORITHMS)
 
 
 def default_subject_attributes() -> list[str]:
-    """CN is always there; these may stand beside it."""
+    """Return the attributes that a subject may have beside CN, by default."""
     return list(DEFAULT_SUBJECT_ATTRIBUTES)
 
 
 class CertificateProfile(models.Model):
     """One version of a certificate profile. A row is never edited: a change is a new version.
 
-    An intent remembers the row it was checked against, so a change in the middle of an enrollment
-    can't make a certificate of two halves. ``active_label`` is the label while the version is in
-    force and NULL afterwards: a unique column in place of a lock.
+    An intent names the version that it was checked against, so a change in the middle of an
+    enrollment cannot mix two versions. ``active_label`` is the label while the version is in force
+    and NULL afterwards. It is unique, so one version at most is in force.
     """
 
     id = IdentifierField()
@@ -154,7 +154,7 @@ class CertificateProfile(models.Model):
         return f"{self.name} v{self.version}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Write the row, and tell every process that what it prepared is out of date."""
+        """Write the row, and advance ``Generation``, so that every process reads it again."""
         super().save(*args, **kwargs)
         Generation.advance()
 

@@ -99,7 +99,7 @@ def test_allow_of_what_isnt_denied_is_refused(db):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("name", "a b"), "The common name 'a b' can't be an AWS IoT thing name"),
+        (("name", "a b"), "The common name 'a b' cannot be an AWS IoT thing name"),
         (("key", "nothere.pem"), "can't read nothere.pem: No such file or directory"),
         (("serial", "xyz"), "'xyz' isn't a serial number: wanted hex digits"),
         (("name", "a", "--expires", "2020-01-01"), "2020-01-01 is over"),
@@ -229,7 +229,7 @@ def test_what_profile_show_writes_profile_set_takes(installation):
 
 
 def test_profile_set_refuses_in_a_sentence(installation):
-    assert "did you mean validity_days?" in refused(
+    assert "Did you mean validity_days?" in refused(
         "profile_set", "default", "validity_day=90", "--reason", "r"
     )
     assert "validity_days: " in refused("profile_set", "default", "validity_days=0", "--reason=r")
