@@ -156,15 +156,6 @@ def make_successor(ca: CertificateAuthority, *, actor: Actor, reason: str) -> Ce
     return _record(row, action="succeed-ca", actor=actor, reason=reason)
 
 
-def find_authority(name: str) -> CertificateAuthority:
-    """The CA of that name; raises ``OperatorError``, with the names there are, if there is none."""
-    ca = CertificateAuthority.objects.filter(name=name).first()
-    if ca is None:
-        known = ", ".join(CertificateAuthority.objects.values_list("name", flat=True))
-        raise OperatorError(f"there is no CA {name!r}; there are: {known or 'none yet'}")
-    return ca
-
-
 def _record(
     row: CertificateAuthority, *, action: str, actor: Actor, reason: str = ""
 ) -> CertificateAuthority:

@@ -6,27 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
 
-from pki.authorities.lifecycle import find_authority
 from pki.models import CertificateProfile
 from pki.operators.errors import OperatorError
+from pki.record.find import find_authority
 
 _FIXED = frozenset({"id", "name", "version", "active_label", "created_at"})
 
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-
-
-def find_profile(name: str) -> CertificateProfile:
-    """Return the profile in force with that name or label. Raises ``OperatorError`` if none."""
-    in_force = CertificateProfile.objects.exclude(active_label=None).select_related("ca")
-    # A label comes before a name, because devices use labels.
-    found = list(in_force.filter(Q(label=name) | Q(name=name)))
-    found.sort(key=lambda profile: profile.label != name)
-    if not found:
-        known = ", ".join(in_force.values_list("name", flat=True)) or "none yet"
-        raise OperatorError(f"There is no profile {name!r}. Known profiles: {known}.")
-    return found[0]
 
 
 def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def test_crl_is_printed_or_written(device, device_ca, tmp_path):
     assert x509.load_der_x509_crl(path.read_bytes()).issuer == device_ca.certificate.subject
     run("crl", "device-ca", "--out", path, "--pem")
     assert x509.load_pem_x509_crl(path.read_bytes())
-    assert refused("crl", "nobody") == "there is no CA 'nobody'; there are: client-ca, device-ca"
+    assert refused("crl", "nobody") == "There is no CA 'nobody'. Known CAs: client-ca, device-ca."
     assert "can't write" in refused("crl", "device-ca", "--out", path / "below-a-file.crl")
 
 
