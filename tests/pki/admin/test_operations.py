@@ -207,7 +207,7 @@ def test_a_profile_changes_by_a_new_version_with_a_reason(alice):
         "version", "validity_days", "key_algorithms", "identity_rule", "allowed_names"
     }  # fmt: skip
     old = alice.post(url, {**filled, "reason": "again"}, follow=True)
-    assert "is not in force any more" in said(old)
+    assert "isn't in force any more" in said(old)
     assert CertificateProfile.objects.count() == 2
 
 

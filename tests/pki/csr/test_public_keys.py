@@ -84,7 +84,7 @@ def test_T10_other_algorithms_and_sizes_are_refused_by_name(key, name):
 
     assert refusal.value.reason is Reason.KEY_NOT_ALLOWED
     assert key_algorithm_name(key) == name
-    assert f"The key is {name};" in refusal.value.message
+    assert f"The key is {name}." in refusal.value.message
 
 
 def test_T10_algorithm_outside_the_profile_is_refused_and_the_allowed_ones_named():
