@@ -107,11 +107,7 @@ def _check_key_is_own(request: EnrollmentRequest, key_owner: IssuedCertificate |
     """Refuse another thing's key: a cloned device, or a poor source of randomness."""
     is_foreign = key_owner is not None and key_owner.name_folded != request.name_folded
     if request.profile.row.is_key_unique and is_foreign:
-        raise EnrollmentRefused(
-            Reason.KEY_IN_USE,
-            "Another thing name already has a certificate for this public key. "
-            "Make a key of its own on each device.",
-        )
+        raise EnrollmentRefused(Reason.KEY_IN_USE)
 
 
 def _is_answer(row: IssuedCertificate, request: EnrollmentRequest, now: datetime.datetime) -> bool:
