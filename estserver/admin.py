@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 
-from estserver.enrollment.enroll import run_post_hook
+from estserver.enrollment.pending import run_post_hook
 from estserver.models import PendingHook
 from pki.admin import Done, FactAdmin, Operation
 from pki.admin.display import link, minute, moment, words

@@ -10,13 +10,16 @@ from typing import Any
 
 from django.conf import settings
 
+from pki.choices import IdentityRule, IoTProvisioning, POPLinking
+from pki.csr.key_algorithms import KeyAlgorithm
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceCASettings:
     """Where the device CA comes from: generated, imported with its key, or signed elsewhere."""
 
     common_name: str = "EST Device CA"
-    key_algorithm: str = "ec-p256"
+    key_algorithm: str = KeyAlgorithm.EC_P256
     validity_years: int = 10
     certificate_path: Path | None = None
     private_key_path: Path | None = None
@@ -34,7 +37,7 @@ class ClientCASettings:
     """Where the client CA comes from: generated, or the customer's truststore."""
 
     common_name: str = "EST Client CA"
-    key_algorithm: str = "ec-p256"
+    key_algorithm: str = KeyAlgorithm.EC_P256
     validity_years: int = 10
     client_validity_years: int = 10
     truststore_path: Path | None = None
@@ -52,12 +55,12 @@ class ProfileSettings:
     """What the first certificate profile says; afterwards the database has the word."""
 
     validity_days: int = 365
-    identity_rule: str = "first-use"
+    identity_rule: str = IdentityRule.FIRST_USE
     identity_pattern: str = ""
     is_serial_number_required: bool = False
     can_adopt_names: bool = False
-    pop_linking: str = "ignore"
-    iot_provisioning: str = "none"
+    pop_linking: str = POPLinking.IGNORE
+    iot_provisioning: str = IoTProvisioning.NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
-"""What can go wrong in the CA. Nothing here knows HTTP: estserver's one table translates."""
+"""Refusals and failures of the CA, free of HTTP. `estserver.est.exceptions` has their statuses."""
 
 from pki.reasons import ReasonCode
 
 
 class PKIError(Exception):
-    """A refusal or failure with a stable reason code and one sentence for a person.
+    """A refusal or failure with a stable reason code and a message for a person.
 
-    The sentence reaches the client: it names what was sent and what was wanted, never a secret,
-    a path or anything else internal.
+    The message is sent to the client. It says what was found, what is wanted and what to do, and
+    never a secret, a path or anything else internal. By default it is the reason's own.
     """
 
     def __init__(self, reason: ReasonCode, message: str = "") -> None:
@@ -17,15 +17,15 @@ class PKIError(Exception):
 
 
 class CSRRejected(PKIError):
-    """The CSR can't be signed as it is; another CSR could be."""
+    """The CSR cannot be signed as it is. Another CSR could be."""
 
 
 class ClientRefused(PKIError):
-    """The client certificate authenticates nobody."""
+    """The client certificate does not authenticate a client."""
 
 
 class DeviceDenied(PKIError):
-    """The denylist names this device or client; nothing may be issued to it."""
+    """The denylist names this device or client, so nothing is issued to it."""
 
 
 class EnrollmentRefused(PKIError):
@@ -33,16 +33,16 @@ class EnrollmentRefused(PKIError):
 
 
 class SignerRefused(PKIError):
-    """The external PKI looked at the request and said no."""
+    """The external PKI refused the request."""
 
 
 class SignerUnavailable(PKIError):
-    """The signer couldn't be reached, or returned something unfit; the intent stays."""
+    """The signer was out of reach or returned an unfit certificate. The intent stays."""
 
 
 class AuthorityUnavailable(PKIError):
-    """No CA can issue or be published for this label."""
+    """No CA can issue, or be published, for this label."""
 
 
 class Busy(PKIError):
-    """The database was unreachable, or stayed contended through every retry."""
+    """The database was out of reach, or in conflict with other writers at every attempt."""

@@ -54,6 +54,8 @@ from estserver.config.types import (
     TopicArn,
     Years,
 )
+from pki import choices
+from pki.csr import key_algorithms
 
 
 def key_name(attribute: str) -> str:
@@ -171,7 +173,7 @@ class Properties:
     """Secret that holds the first client's PKCS #12 file, without password."""
     est_mtls_client_cert_validity: Years = 10
     """Years that a client certificate of the client CA is valid."""
-    client_ca_key_algorithm: KeyAlgorithm = "ec-p256"
+    client_ca_key_algorithm: KeyAlgorithm = key_algorithms.KeyAlgorithm.EC_P256.value
     """Key of a generated client CA."""
     client_ca_subject: CommonName = "EST Client CA"
     """Common name of a generated client CA."""
@@ -188,7 +190,7 @@ class Properties:
     """Years that the device CA is valid."""
     iot_device_cert_validity_years: Years = 1
     """Years that a device certificate is valid."""
-    device_ca_key_algorithm: KeyAlgorithm = "ec-p256"
+    device_ca_key_algorithm: KeyAlgorithm = key_algorithms.KeyAlgorithm.EC_P256.value
     """Key of a generated device CA."""
     device_ca_subject: CommonName = "EST Device CA"
     """Common name of a generated device CA."""
@@ -207,7 +209,7 @@ class Properties:
     `external`.
     """
     # Who may enroll which thing
-    identity_rule: IdentityRule = "first-use"
+    identity_rule: IdentityRule = choices.IdentityRule.FIRST_USE.value
     """What ties a thing name to a client certificate, in the first profile. `first-use`: the
     client that enrolled the name first; `same-cn`: equal common names; `pattern`:
     identityPattern; `allow-list`: the client's list in the admin; `any`: nothing.
@@ -222,7 +224,7 @@ class Properties:
     """Let a client re-enroll a thing name that nobody enrolled here: for a fleet that comes
     from the CDK sample. Switch it off when the fleet has renewed once.
     """
-    pop_linking: PopLinking = "ignore"
+    pop_linking: PopLinking = choices.POPLinking.IGNORE.value
     """A CSR with a challengePassword (RFC 7030 3.5), which can't be verified behind API
     Gateway: `ignore` accepts and logs it as unverified, `refuse` refuses it.
     """

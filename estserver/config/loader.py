@@ -22,6 +22,7 @@ from estserver.config.keys import (
 from estserver.config.sections import Section, check_top_level, read_section
 from estserver.config.values import MADE_BY, PROJECT_ROOT, Config, data_directory
 from estserver.config.yaml import Problem, YamlDocument, dotted, read_yaml
+from pki.choices import IdentityRule
 
 NO_FILE = (
     "There is no configuration file, so every setting has its default; to change one, copy "
@@ -193,7 +194,7 @@ class _Reading:
             return
         values = self.properties.values
         if not values.identity_pattern:
-            if values.identity_rule == "pattern":
+            if values.identity_rule == IdentityRule.PATTERN:
                 text = "the rule pattern needs identityPattern; set it, or choose another rule"
                 yield self._at(self.properties, "identityRule", text)
             return
@@ -203,7 +204,7 @@ class _Reading:
             text = f"not a regular expression ({error}); correct it"
             yield self._at(self.properties, "identityPattern", text)
             return
-        if values.identity_rule == "pattern" and "name" not in pattern.groupindex:
+        if values.identity_rule == IdentityRule.PATTERN and "name" not in pattern.groupindex:
             text = "no group (?P<name>...); put it around the part that is the thing name"
             yield self._at(self.properties, "identityPattern", text)
 

@@ -9,6 +9,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pki import choices
+from pki.csr.key_algorithms import CA_KEY_ALGORITHMS
+
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
@@ -67,10 +70,15 @@ class Pattern(Rule):
 class OneOf(Rule):
     """Values of a list."""
 
-    def __init__(self, *values: int) -> None:
+    def __init__(self, *values: int | str) -> None:
         self.values = values
 
-    def allows(self, value: int) -> bool:
+    @property
+    def expectation(self) -> Expectation:
+        """The values in words, for the words of a file."""
+        return Expectation(f"one of {', '.join(map(str, self.values))}")
+
+    def allows(self, value: int | str) -> bool:
         """Whether ``value`` is in it."""
         return value in self.values
 
@@ -201,11 +209,16 @@ RequestSeconds = Annotated[
     int, Interval(ge=0, le=20), Expectation("a whole number of seconds from 0 to 20")
 ]
 
-KeyAlgorithm = Literal["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096"]
-IdentityRule = Literal["first-use", "same-cn", "pattern", "allow-list", "any"]
+_KEY_ALGORITHMS = OneOf(*CA_KEY_ALGORITHMS)
+_IDENTITY_RULES = OneOf(*choices.IdentityRule)
+_POP_LINKING = OneOf(*choices.POPLinking)
+_IOT_PROVISIONING = OneOf("", *choices.IoTProvisioning)
+
+KeyAlgorithm = Annotated[str, _KEY_ALGORITHMS, _KEY_ALGORITHMS.expectation]
+IdentityRule = Annotated[str, _IDENTITY_RULES, _IDENTITY_RULES.expectation]
+PopLinking = Annotated[str, _POP_LINKING, _POP_LINKING.expectation]
+IoTProvisioning = Annotated[str, _IOT_PROVISIONING, _IOT_PROVISIONING.expectation]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
-PopLinking = Literal["ignore", "refuse"]
-IoTProvisioning = Literal["", "jitp", "register", "none"]
 CACertificateMode = Literal["SNI_ONLY", "DEFAULT"]
 LambdaRuntime = Literal["python3.11", "python3.12", "python3.13"]
 LambdaArchitecture = Literal["x86_64", "arm64"]

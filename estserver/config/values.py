@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pki.choices import IoTProvisioning
+
 if TYPE_CHECKING:
     from estserver.config.keys import DeploymentOptions, Properties
 
@@ -45,7 +47,9 @@ class Config:
     def iot_provisioning(self) -> str:
         """`jitp`, `register` or `none`, for the first profile."""
         chosen = self.properties.iot_provisioning
-        return chosen or ("jitp" if self.deployment.configure_jitp else "none")
+        return chosen or (
+            IoTProvisioning.JITP if self.deployment.configure_jitp else IoTProvisioning.NONE
+        )
 
     def signer_settings(self) -> dict[str, dict[str, Any]]:
         """The signers by alias, as plain ``{"BACKEND": ..., "OPTIONS": {...}}`` for settings."""

@@ -7,6 +7,7 @@ from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.steps import as_a_step
 from estserver.deploy.truststore.record import COMMAND
 from estserver.deploy.zappa.admin_function import run_aloud, running
+from pki.choices import IoTProvisioning
 
 FIRST_PUSH = (*COMMAND, "--push", "--no-activate", "--reason", "first deployment")
 FIRST_ACTIVATION = (*COMMAND, "--record-first-activation")
@@ -15,7 +16,7 @@ FIRST_ACTIVATION = (*COMMAND, "--record-first-activation")
 def commands(config: Config) -> list[tuple[str, ...]]:
     """The commands in their order; each leaves alone what is there already."""
     wanted: list[tuple[str, ...]] = [("migrate", "--no-input"), ("bootstrap_cas",)]
-    if config.deployment.configure_jitp or config.iot_provisioning != "none":
+    if config.deployment.configure_jitp or config.iot_provisioning != IoTProvisioning.NONE:
         wanted.append(("sync_policy",))
         if config.deployment.configure_jitp:
             wanted.append(("sync_template",))

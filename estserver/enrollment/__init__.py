@@ -1,1 +1,1 @@
-"""An enrollment, free of HTTP: hook before, issue, provision, hook after."""
+"""Enrollments, free of HTTP: their order, the installation's hooks, what is still to run."""

@@ -1,13 +1,14 @@
-"""Hooks: an installation's own word before and after each enrollment.
+"""Hooks: an installation's own code before and after each enrollment.
 
 ``enrollmentHookClass`` in the configuration names a class such as::
 
     class OurHooks(EnrollmentHook):
         def pre_enroll(self, request):
             if not our_inventory.knows(request.common_name):
-                raise HookRefused("this device isn't in the inventory")
+                raise HookRefused("This device is not in the inventory.")
 
-The four names are the CDK sample's.
+The CDK sample gave the four methods their names. Installations import these classes from
+`estserver.hooks`.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from pki.reasons import Reason
 
 
 class HookRefused(EnrollmentRefused):
-    """Raised by a ``pre_`` hook; its sentence goes to the device."""
+    """A refusal by a ``pre_`` hook. Its sentence is sent to the device."""
 
     def __init__(self, message: str) -> None:
         super().__init__(Reason.HOOK_REFUSED, message)
@@ -31,7 +32,7 @@ class HookRefused(EnrollmentRefused):
 
 @dataclass(frozen=True, slots=True)
 class HookRequest:
-    """What a hook may know about a request. The same before and after, and at each repetition."""
+    """What a hook learns of a request: the same before and after, and at each repetition."""
 
     common_name: str
     device_serial: str
@@ -45,53 +46,54 @@ class HookRequest:
 
 
 class EnrollmentHook:
-    """Does nothing; override what you need.
+    """Do nothing. A subclass overrides the methods that it needs.
 
-    A ``pre_`` hook refuses by raising ``HookRefused``; anything else it raises answers 503, and
-    nothing is issued. It may run more than once for one certificate. A ``post_`` hook runs after
-    the certificate is on record and can't take it back: when it fails, the device gets its
-    certificate all the same, and the hook runs again later (``manage.py run_pending_hooks``), so
-    it must bear repetition.
+    A ``pre_`` hook refuses by raising ``HookRefused``. For any other error of it the device gets a
+    503, and nothing is issued. It may run more than once for one certificate.
+
+    A ``post_`` hook runs when the certificate is on record, and cannot take it back. When it fails,
+    the device gets its certificate all the same, and the hook runs again later (``manage.py
+    run_pending_hooks``), so it must bear repetition.
     """
 
     def pre_enroll(self, request: HookRequest) -> None:
-        """Before a first certificate."""
+        """Run before a first certificate."""
 
     def post_enroll(self, request: HookRequest, certificate: IssuedCertificate) -> None:
-        """After a first certificate."""
+        """Run after a first certificate."""
 
     def pre_reenroll(self, request: HookRequest) -> None:
-        """Before a renewal."""
+        """Run before a renewal."""
 
     def post_reenroll(self, request: HookRequest, certificate: IssuedCertificate) -> None:
-        """After a renewal."""
+        """Run after a renewal."""
 
 
 @cache
 def load_hook(path: str) -> EnrollmentHook:
-    """An instance of the class at ``path``; of ``EnrollmentHook`` itself for "".
+    """Return an instance of the class at ``path``, or of ``EnrollmentHook`` itself for "".
 
-    Raises ``OperatorError`` when it can't be imported or isn't an ``EnrollmentHook``.
+    Raises ``OperatorError`` when it cannot be imported or is not an ``EnrollmentHook``.
     """
     if not path:
         return EnrollmentHook()
     try:
         hook_class = import_string(path)
     except ImportError as error:
-        raise OperatorError(f"enrollmentHookClass: can't import {path}: {error}") from error
+        raise OperatorError(f"enrollmentHookClass: {path} cannot be imported: {error}.") from error
     if not (isinstance(hook_class, type) and issubclass(hook_class, EnrollmentHook)):
         raise OperatorError(
-            f"enrollmentHookClass: {path} isn't a subclass of estserver.hooks.EnrollmentHook"
+            f"enrollmentHookClass: {path} is not a subclass of estserver.hooks.EnrollmentHook."
         )
     return hook_class()
 
 
 def installed_hook() -> EnrollmentHook:
-    """The installation's hook."""
+    """Return the installation's hook."""
     return load_hook(settings.EST_HOOK_CLASS)
 
 
 def has_post_hook(hook: EnrollmentHook, operation: str) -> bool:
-    """Whether ``hook`` wants to hear of an ``operation`` (enroll, reenroll) that is over."""
+    """Return whether ``hook`` overrides what runs after ``operation`` (enroll, reenroll)."""
     name = f"post_{operation}"
     return getattr(type(hook), name) is not getattr(EnrollmentHook, name)

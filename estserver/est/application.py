@@ -1,4 +1,4 @@
-"""The device side as a WSGI application: Django, with what surrounds it on this side alone."""
+"""The device side as a WSGI application: Django with the body and header fixes of this side."""
 
 import os
 
@@ -11,7 +11,7 @@ from estserver.operations import logs
 
 
 def make_application() -> WSGIApplication:
-    """Set Django up with ``estserver.settings.est``, unless the environment names others."""
+    """Return the application. Its settings are ``estserver.settings.est`` by default."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "estserver.settings.est")
     application = accept_chunked_bodies(drop_media_type_parameters(get_wsgi_application()))
     logs.configure(settings.LOGGING)

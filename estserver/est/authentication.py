@@ -1,4 +1,4 @@
-"""From the transport's certificate to a ``Client``."""
+"""Authenticate the client by the transport's certificate."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -11,16 +11,18 @@ if TYPE_CHECKING:
 
 
 class MutualTLSAuthentication:
-    """Says who is calling; whether they may is for permissions and identity rules to say."""
+    """Finds out who the client is. Permissions and name rules decide what it may have."""
 
     def authenticate(self, request: "Request") -> tuple[Client, None] | None:
-        """The client of the TLS connection, or ``None`` when it showed no certificate.
+        """Return the client of the TLS connection, or None when it sent no certificate.
 
-        Raises ``ClientRefused`` for a certificate that authenticates nobody.
+        Raises ``ClientRefused`` for a certificate that does not authenticate a client.
         """
-        seen = cast("ESTRequest", request._request)
-        if seen.caller.certificate is None:
+        est_request = cast("ESTRequest", request._request)
+        caller = est_request.caller
+        if caller.certificate is None:
             return None
-        return authenticate_certificate(
-            seen.caller.certificate, seen.caller.chain, snapshot=seen.snapshot
-        ), None
+        client = authenticate_certificate(
+            caller.certificate, caller.chain, snapshot=est_request.snapshot
+        )
+        return client, None

@@ -4,7 +4,6 @@ WSGI folds several spellings of a header into one name, so a client could overwr
 mapped into a header. No header reaches the gateway's event or the server's socket.
 """
 
-import hashlib
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from django.conf import settings
 
 from estserver.est.reasons import HTTPReason
 from estserver.est.transport import peer_certificate, peer_chain
+from pki.encoding.der import fingerprint_of_der
 from pki.exceptions import ClientRefused
 
 
@@ -32,7 +32,7 @@ class Caller:
     @property
     def fingerprint(self) -> str:
         """The SHA-256 of the certificate in lower-case hex, or "" without one."""
-        return hashlib.sha256(self.certificate).hexdigest() if self.certificate else ""
+        return fingerprint_of_der(self.certificate) if self.certificate else ""
 
 
 def caller(environ: Mapping[str, Any]) -> Caller:

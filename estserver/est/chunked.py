@@ -1,4 +1,4 @@
-"""Bodies in chunks, which some EST clients send and Django doesn't read (RFC 9112 7.1)."""
+"""Accept bodies in chunks, which some EST clients send and Django does not read (RFC 9112 7.1)."""
 
 from collections.abc import Callable, Iterable
 from io import BytesIO
@@ -7,16 +7,16 @@ from typing import Any
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 MAX_BODY_BYTES = 32 * 1024
-"""Twice the largest CSR: base64 makes 4 bytes of 3, PEM and line ends a little more. Nothing larger
-is read at all."""
+"""Twice the largest CSR, because base64 makes 4 bytes of 3, and PEM and line ends add some. Nothing
+larger is read."""
 
 _CAP = MAX_BODY_BYTES + 1  # one byte more shows that there is more
 
 
 def accept_chunked_bodies(application: WSGIApplication) -> WSGIApplication:
-    """Give ``application`` a body of known length where the client announced none.
+    """Return ``application`` with bodies of known length where the client announced none.
 
-    WSGI servers undo the chunks but leave CONTENT_LENGTH away, which Django takes for "no body".
+    WSGI servers join the chunks and set no CONTENT_LENGTH, which Django takes for "no body".
     """
 
     def with_length(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

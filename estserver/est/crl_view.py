@@ -1,4 +1,4 @@
-"""Revocation lists, beside EST (RFC 5280 5)."""
+"""Serve revocation lists, beside EST (RFC 5280 5)."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 
@@ -9,7 +9,7 @@ from pki.revocation.crl import current_crl
 
 
 def crl(request: HttpRequest, name: str) -> HttpResponse:
-    """A CA's revocation list in DER (RFC 5280 5), for everyone."""
+    """Answer with a CA's revocation list in DER (RFC 5280 5), without authentication."""
     ca = CertificateAuthority.objects.filter(name=name).first()
     if ca is None:
         raise Http404

@@ -1,11 +1,12 @@
-"""simpleenroll and simplereenroll (RFC 7030 4.2): a CSR in, one certificate out."""
+"""Answer simpleenroll and simplereenroll (RFC 7030 4.2): a CSR in, one certificate out."""
 
 from typing import cast
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from estserver.enrollment.enroll import EnrollmentRequest, enroll, record_refusal, reenroll
+from estserver.enrollment.enroll import enroll
+from estserver.enrollment.refusals import record_refusal
 from estserver.est import renderers
 from estserver.est.authentication import MutualTLSAuthentication
 from estserver.est.parsers import PKCS10Parser
@@ -15,6 +16,7 @@ from estserver.est.views import ESTView
 from pki.csr.check import check_csr
 from pki.exceptions import CSRRejected
 from pki.issuance.client_authentication import Client
+from pki.issuance.request import EnrollmentRequest
 from pki.models import IssuedCertificate
 from pki.record.audit_trail import Actor
 
@@ -22,7 +24,7 @@ Operation = IssuedCertificate.Operation
 
 
 class _EnrollmentView(ESTView):
-    """A CSR in, one certificate out."""
+    """Answer a CSR with one certificate."""
 
     http_method_names = ["post"]
     authentication_classes = [MutualTLSAuthentication]
@@ -31,15 +33,15 @@ class _EnrollmentView(ESTView):
 
     operation: Operation
     common_name = ""
-    """Of the CSR, once it is checked."""
+    """The CSR's, once it is checked."""
 
     @property
     def client(self) -> Client:
-        """Who is calling; only where ``IsEnrollmentClient`` let it in."""
+        """The client, which ``IsEnrollmentClient`` has let in."""
         return cast(Client, self.request.user)
 
     def enrollment_request(self) -> EnrollmentRequest:
-        """Everything about the request, typed and checked; nothing in it is HTTP any more."""
+        """Return the request, checked and free of HTTP. Raises ``PKIError``."""
         profile = self.profile
         body = self.parse()
         if body is None:
@@ -50,24 +52,31 @@ class _EnrollmentView(ESTView):
             csr=csr,
             client=self.client,
             profile=profile,
+            operation=self.operation,
             source_ip=self.est_request.caller.source_ip,
             request_id=self.est_request.request_id,
             tenant_id=_tenant_id(self.est_request.GET.get("tenant-id", "")),
         )
 
+    def post(self, request: Request, label: str | None = None) -> HttpResponse:
+        """Answer 200 with the certificate."""
+        certificate = enroll(self.enrollment_request())
+        self.est_request.issued = certificate
+        return renderers.certs_only(certificate)
+
     def handle_exception(self, exc: Exception) -> HttpResponse:
         """Answer a refusal, and put it on the audit trail, where its request id finds it.
 
-        Only for callers with a certificate: a stranger's refusals are in the log alone, so that
-        nobody fills the database from outside.
+        The refusal of a caller without a certificate is in the log alone, so that strangers
+        cannot fill the database.
         """
         response = super().handle_exception(exc)
         if self.est_request.refused is not None and self.est_request.caller.certificate is not None:
             record_refusal(
                 self.operation,
                 self.est_request.refused,
-                actor=Actor(
-                    f"client:{self.est_request.caller.fingerprint}",
+                actor=Actor.client(
+                    self.est_request.caller.fingerprint,
                     self.est_request.request_id,
                     self.est_request.caller.source_ip,
                 ),
@@ -76,9 +85,9 @@ class _EnrollmentView(ESTView):
         return response
 
 
-def _tenant_id(said: str) -> str:
-    """The query's ``tenant-id``, without what can't be seen: databases refuse a NUL."""
-    return "".join(filter(str.isprintable, said))[:100]
+def _tenant_id(value: str) -> str:
+    """Return the query's ``tenant-id`` without invisible characters: databases refuse a NUL."""
+    return "".join(filter(str.isprintable, value))[:100]
 
 
 class SimpleEnrollView(_EnrollmentView):
@@ -86,20 +95,8 @@ class SimpleEnrollView(_EnrollmentView):
 
     operation = Operation.ENROLL
 
-    def post(self, request: Request, label: str | None = None) -> HttpResponse:
-        """200 with the certificate."""
-        certificate = enroll(self.enrollment_request())
-        self.est_request.issued = certificate
-        return renderers.certs_only(certificate)
-
 
 class SimpleReenrollView(_EnrollmentView):
     """Renew or rekey a device's certificate (RFC 7030 4.2.2)."""
 
     operation = Operation.REENROLL
-
-    def post(self, request: Request, label: str | None = None) -> HttpResponse:
-        """200 with the new certificate."""
-        certificate = reenroll(self.enrollment_request())
-        self.est_request.issued = certificate
-        return renderers.certs_only(certificate)

@@ -1,6 +1,6 @@
-"""Views that are imported by the first request for them.
+"""Import a view at the first request for it.
 
-A cold start answers one request: /cacerts needn't wait for what signs certificates.
+A cold start answers one request, so /cacerts need not wait for the modules that sign certificates.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Answer = Callable[..., HttpResponseBase]
 
 @cache
 def find_view(path: str) -> Answer:
-    """The view of that dotted path, a function or a class. Raises ``ImportError``."""
+    """Return the view of that dotted path, a function or a class. Raises ``ImportError``."""
     found = import_string(path)
     is_class = isinstance(found, type) and issubclass(found, View)
     view: Answer = found.as_view() if is_class else found
@@ -24,7 +24,7 @@ def find_view(path: str) -> Answer:
 
 
 def lazily(path: str) -> Answer:
-    """A view that stands for the one of that dotted path."""
+    """Return a view that imports the one of that dotted path when it is called."""
 
     def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return find_view(path)(request, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""Content-Type without its parameters, which EST ignores and Django trips over."""
+"""Drop the parameters of Content-Type, which EST ignores and some of which Django fails on."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -7,10 +7,10 @@ WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]
 
 
 def drop_media_type_parameters(application: WSGIApplication) -> WSGIApplication:
-    """Give ``application`` the bare media type (RFC 9110 8.3.1), in lower case.
+    """Return ``application`` with the bare media type (RFC 9110 8.3.1), in lower case.
 
     Django parses the parameters before any of its handlers could answer, and raises for some
-    (``x*=unknown-charset''y``), so that any stranger's header would be a traceback of ours.
+    (``x*=unknown-charset''y``). Any stranger could cause a traceback with such a header.
     """
 
     def with_bare_type(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:

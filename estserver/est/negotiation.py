@@ -1,4 +1,4 @@
-"""EST has one answer to each question: what a client says it accepts changes nothing."""
+"""Choose the parser. EST has one media type for each reply, so Accept is ignored."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class ESTNegotiation:
-    """A wrong ``Content-Type`` may do (``apiStrictHeadersCheck``); nobody reads ``Accept``."""
+    """Enforces Content-Type only if apiStrictHeadersCheck is set. Accept is ignored."""
 
     def select_parser(
         self, request: "Request", parsers: "Sequence[PKCS10Parser]"
     ) -> "PKCS10Parser | None":
-        """The operation's one parser, or ``None`` (415) for another media type.
+        """Return the operation's one parser, or None (415) for another media type.
 
-        Case and parameters are gone already (``estserver.est.media_type``).
+        ``estserver.est.media_type`` has removed parameters and upper case already.
         """
         parser = parsers[0]
         if settings.EST_STRICT_HEADERS and request.content_type != parser.media_type:

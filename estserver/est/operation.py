@@ -1,8 +1,8 @@
-"""The order of things in every EST request: who calls, may they, what do they ask, answer.
+"""The order of things in every EST request: authentication, permission, body, answer.
 
-Authentication, permissions, parsing and errors are REST framework's; its ``APIView`` isn't used.
-That imports schemas and serializers, and with them forms and the code of Django's admin: a tenth
-of a cold start, and code inside the CA that no device ever needs.
+The request and its exceptions are REST framework's. Its ``APIView`` is not used, because it imports
+schemas and serializers, and with them forms and the code of Django's admin. No device needs that
+code, and each cold start would load it.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from estserver.est.exceptions import exception_handler
 from estserver.est.negotiation import ESTNegotiation
 
-if TYPE_CHECKING:  # named by the operations that need them
+if TYPE_CHECKING:  # the operations that need them import them
     from estserver.est.authentication import MutualTLSAuthentication
     from estserver.est.parsers import PKCS10Parser
     from estserver.est.permissions import IsEnrollmentClient
@@ -32,8 +32,8 @@ class OperationView(View):
     request: Request
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer, and turn whatever is raised on the way into a refusal."""
-        # Its stubs ask for the framework's base classes, of which nothing would be used.
+        """Answer, and turn what is raised on the way into a refusal."""
+        # The stubs of Request ask for the framework's base classes, which have no use here.
         self.request = Request(
             request,
             authenticators=[one() for one in self.authentication_classes],  # type: ignore[misc]
@@ -44,15 +44,15 @@ class OperationView(View):
             answer: HttpResponse = getattr(self, str(request.method).lower())(
                 self.request, *args, **kwargs
             )
-        except Exception as error:  # noqa: BLE001 - of every kind: the table of errors decides
+        except Exception as error:  # noqa: BLE001 - the table of errors decides
             return self.handle_exception(error)
         return answer
 
     def prepare(self, **kwargs: Any) -> None:
-        """What an operation needs before anybody is authenticated; ``kwargs`` are the URL's."""
+        """Prepare for authentication. ``kwargs`` are the URL's."""
 
     def _check(self, **kwargs: Any) -> None:
-        """The method, who calls, and whether they may: before a byte of the body is read."""
+        """Check method, client and permission, before a byte of the body is read."""
         if str(self.request.method).lower() not in self.http_method_names:
             raise MethodNotAllowed(str(self.request.method))
         self.prepare(**kwargs)
@@ -61,10 +61,10 @@ class OperationView(View):
             permission().check(self.request)
 
     def parse(self) -> bytes | None:
-        """What the operation's parser makes of the body; ``None`` when there is no body.
+        """Return the body as the operation's parser decodes it, or None when there is no body.
 
-        Not ``request.data``: that imports every parser there is, and the renderers with them.
-        Raises ``UnsupportedMediaType``, and whatever the parser does.
+        ``request.data`` is not used, because it imports all parsers and renderers. Raises
+        ``UnsupportedMediaType``, and what the parser raises.
         """
         request = self.request
         if request.stream is None:
@@ -75,10 +75,10 @@ class OperationView(View):
         return parser.parse(request.stream)
 
     def handle_exception(self, exc: Exception) -> HttpResponse:
-        """The answer to a refusal, or to a bug."""
+        """Return the answer to a refusal or a bug."""
         return exception_handler(exc, {"request": self.request, "view": self})
 
     @property
     def allowed_methods(self) -> list[str]:
-        """For the header ``Allow``."""
+        """The methods for the header ``Allow``."""
         return [name.upper() for name in self.http_method_names]

@@ -1,4 +1,4 @@
-"""The body of an enrollment, from bytes to the DER of a CSR. Judging it is ``pki.csr.check``'s."""
+"""Decode the body of an enrollment to a CSR in DER. ``pki.csr.check`` checks the CSR."""
 
 import base64
 import binascii
@@ -26,15 +26,15 @@ class PKCS10Parser:
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """The CSR's DER. Raises ``CSRRejected`` for a body that is too large or isn't one."""
+        """Return the CSR in DER. Raises ``CSRRejected`` if it is too large or no CSR."""
         return decode_csr(stream.read(MAX_BODY_BYTES + 1))
 
 
 def decode_csr(body: bytes) -> bytes:
-    """The DER in ``body``: base64 with any white space, PEM, or DER itself.
+    """Return the DER in ``body``: base64 with any white space, PEM, or DER itself.
 
-    RFC 8951 3.1 wants base64 and no armour; real clients send all three, and none of them can be
-    taken for another. Raises ``CSRRejected``.
+    RFC 8951 3.1 wants base64 without PEM's lines. Real clients send all three, and none of them can
+    be mistaken for another. Raises ``CSRRejected``.
     """
     if len(body) > MAX_BODY_BYTES:
         raise CSRRejected(
@@ -47,14 +47,14 @@ def decode_csr(body: bytes) -> bytes:
     if body.startswith(_DER_SEQUENCE):
         return body
     if text.startswith(b"-----"):
-        text = _without_armour(text)
+        text = _without_pem_lines(text)
     try:
         return base64.b64decode(text.translate(None, _WHITE_SPACE), validate=True)
     except binascii.Error as error:
         raise CSRRejected(HTTPReason.BODY_NOT_BASE64) from error
 
 
-def _without_armour(text: bytes) -> bytes:
+def _without_pem_lines(text: bytes) -> bytes:
     for label in _PEM_LABELS:
         begin, end = b"-----BEGIN %s-----" % label, b"-----END %s-----" % label
         if text.startswith(begin) and text.endswith(end):

@@ -1,6 +1,6 @@
-"""May this caller use the operation at all?
+"""Check whether a caller may use an operation at all.
 
-Which name it may have, ``pki.issuance.name_rules`` decides.
+``pki.issuance.name_rules`` decides which name it may have.
 """
 
 from typing import TYPE_CHECKING
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class IsEnrollmentClient:
-    """Somebody with a client certificate (RFC 7030 3.3.2)."""
+    """Admits authenticated clients (RFC 7030 3.3.2)."""
 
     def check(self, request: "Request") -> None:
-        """Raise ``ClientRefused`` (401) unless a client is there."""
+        """Raise ``ClientRefused`` (401) unless the request has an authenticated client."""
         if not isinstance(request.user, Client):
             raise ClientRefused(HTTPReason.CLIENT_CERTIFICATE_MISSING)

@@ -1,7 +1,7 @@
-"""One small view per EST operation: parse, call, reply. No decisions.
+"""The EST operations that need no client certificate, one small view each: parse, call, reply.
 
-Enrolling has a module of its own, ``enrollment_views``: what it takes to sign is loaded by the
-first request that wants a signature.
+Enrolling has a module of its own, ``enrollment_views``, so the modules that sign are loaded by the
+first enrollment and not by /cacerts.
 """
 
 from typing import Any, cast
@@ -21,18 +21,18 @@ LIBEST_USER_AGENT = "Cisco EST client"
 
 
 class ESTView(OperationView):
-    """What all operations share."""
+    """An operation under a label, with the CAs and profiles as of this request."""
 
     label: str = ""
 
     def prepare(self, **kwargs: Any) -> None:
-        """The label, and CAs and profiles as they are now."""
+        """Set the label, and the snapshot of CAs and profiles."""
         self.label = kwargs.get("label") or ""
         self.est_request.snapshot = current_snapshot()
 
     @property
     def est_request(self) -> ESTRequest:
-        """What the middleware found out about the request."""
+        """The request as the middleware has it."""
         return cast(ESTRequest, self.request._request)
 
     @property
@@ -42,12 +42,12 @@ class ESTView(OperationView):
 
 
 class CACertsView(ESTView):
-    """The CA's certificates, for everyone (RFC 7030 4.1)."""
+    """The CA's certificates, without authentication (RFC 7030 4.1)."""
 
     http_method_names = ["get"]
 
     def get(self, request: Request, label: str | None = None) -> HttpResponse:
-        """200 with a certs-only PKCS #7."""
+        """Answer 200 with a certs-only PKCS #7."""
         profile = self.profile
         return renderers.ca_certificates(
             profile.ca_certificates,
@@ -57,22 +57,22 @@ class CACertsView(ESTView):
 
 
 class CSRAttrsView(ESTView):
-    """What a CSR should hold, for everyone (RFC 7030 4.5)."""
+    """The attributes that a CSR should have, without authentication (RFC 7030 4.5)."""
 
     http_method_names = ["get"]
 
     def get(self, request: Request, label: str | None = None) -> HttpResponse:
-        """200 with CsrAttrs, or 204."""
+        """Answer 200 with CsrAttrs, or 204."""
         return renderers.csr_attributes(encode_csr_attributes(self.profile.row.csrattrs))
 
 
 class NotOfferedView(ESTView):
-    """An optional operation that isn't built (RFC 7030 4.3, 4.4)."""
+    """An optional operation that this server does not offer (RFC 7030 4.3, 4.4)."""
 
     http_method_names = ["post"]
 
     def post(self, request: Request, label: str | None = None) -> HttpResponse:
-        """501 with a sentence."""
+        """Answer 501."""
         refused = PKIError(
             HTTPReason.NOT_IMPLEMENTED,
             "This server does not offer the operation. Use simpleenroll and simplereenroll.",

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from pki.encoding.certificates import is_signed_by, san_of
 from pki.encoding.key_usage import key_usage
 from pki.operators.files import replace_file
 
@@ -92,13 +92,9 @@ def ensure_server_certificate(
 def _is_current(
     leaf: x509.Certificate, *, ca: x509.Certificate, names: Sequence[str], now: dt.datetime
 ) -> bool:
-    try:
-        leaf.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     return (
-        list(extension.value) == list(_general_names(names))
+        is_signed_by(leaf, ca)
+        and list(san_of(leaf.extensions) or ()) == list(_general_names(names))
         and leaf.not_valid_before_utc <= now
         and leaf.not_valid_after_utc >= now + RENEW_BEFORE
     )

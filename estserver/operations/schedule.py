@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import close_old_connections
 
-from estserver.enrollment.enroll import run_pending_hooks
+from estserver.enrollment.pending import run_pending_hooks
 from estserver.operations.gauges import report
 from iotprov.provisioning.outbox import enqueue_expired
 from iotprov.provisioning.worker import drain

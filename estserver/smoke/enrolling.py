@@ -1,11 +1,9 @@
 """Checks of what a device does: fetch the CAs, enroll and renew. Each byte of a reply counts."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
@@ -15,6 +13,7 @@ from estserver.smoke.doors import CACERTS
 from estserver.smoke.refusals import ENROLL, PKCS10
 from estserver.smoke.replies import Unfit, certificates_of, der_of, issuer_of
 from estserver.smoke.wire import Credentials, HandshakeRefused, Server
+from pki.encoding.certificates import fingerprint_of
 
 CSRATTRS = "/.well-known/est/csrattrs"
 REENROLL = "/.well-known/est/simplereenroll"
@@ -34,7 +33,7 @@ class Enrolled:
     @property
     def fingerprint(self) -> str:
         """SHA-256, lower-case hex."""
-        return hashlib.sha256(self.certificate.public_bytes(Encoding.DER)).hexdigest()
+        return fingerprint_of(self.certificate)
 
 
 def ca_certificates(server: Server, client: Credentials) -> tuple[Authorities, Row]:

@@ -13,6 +13,7 @@ from iotprov.authorities.ca_registration import desired_registration, record_reg
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.models import CARegistration
 from pki.authorities.existing import adopt, existing_authority, on_record
+from pki.choices import IdentityRule
 from pki.conf import pki_settings
 from pki.csr.public_keys import key_algorithm_name
 from pki.csr.subjects import name_text
@@ -187,7 +188,7 @@ def _names_line() -> Line:
     rule = profile.identity_rule if profile else plan.identity_rule
     can_adopt = profile.can_adopt_names if profile else plan.can_adopt_names
     what, name = "devices' names", f"identity rule {rule}"
-    if can_adopt or rule != CertificateProfile.IdentityRule.FIRST_USE:
+    if can_adopt or rule != IdentityRule.FIRST_USE:
         return Line(what, name, State.FOUND, "devices from before can renew")
     how = (
         "run profile_set default can_adopt_names=true --reason migration"

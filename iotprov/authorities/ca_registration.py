@@ -23,6 +23,7 @@ from iotprov.client import is_code
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.models import CARegistration
 from pki.authorities.lifecycle import check_ca_certificate
+from pki.csr.key_algorithms import EC_KEYS
 from pki.csr.public_keys import key_algorithm_name
 from pki.models import CertificateAuthority
 from pki.operators.errors import OperatorError, RemoteFailure
@@ -47,7 +48,7 @@ _SIGNATURES = frozenset(
         SignatureAlgorithmOID.DSA_WITH_SHA256,
     }
 )
-_CURVES = frozenset({"ec-p256", "ec-p384", "ec-p521"})
+_CURVES = frozenset(EC_KEYS)
 _RSA_BITS = 2048
 
 _FACTS = (

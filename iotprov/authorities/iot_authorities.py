@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from iotprov.client import calling, is_code
 from iotprov.conf import IoTTarget
 from pki.aws.clients import READ_TIMEOUT
+from pki.encoding.certificates import fingerprint_of, pem_of
 from pki.operators.errors import OperatorError, RemoteFailure
 
 logger = logging.getLogger(__name__)
@@ -101,7 +100,7 @@ def find_by_id(
 
     Raises ``RemoteFailure``.
     """
-    for certificate_id in filter(None, dict.fromkeys((known_id, _id_of(certificate)))):
+    for certificate_id in filter(None, dict.fromkeys((known_id, fingerprint_of(certificate)))):
         held = describe(certificate_id, target)
         if held is not None and held.certificate == certificate:
             return held
@@ -207,12 +206,12 @@ def register(
     and taken. Raises ``RemoteFailure``, or ``OperatorError`` when the template is missing.
     """
     parameters: dict[str, Any] = {
-        "caCertificate": _pem(certificate),
+        "caCertificate": pem_of(certificate),
         "setAsActive": wanted.status == "ACTIVE",
         "certificateMode": wanted.mode,  # AWS would take DEFAULT
     }
     if verification is not None:
-        parameters["verificationCertificate"] = _pem(verification)
+        parameters["verificationCertificate"] = pem_of(verification)
     if wanted.is_jitp_on:
         parameters["allowAutoRegistration"] = True
         parameters["registrationConfig"] = {"templateName": wanted.template_name}
@@ -226,7 +225,7 @@ def register(
             raise _template_missing(wanted.template_name, target) from failure
         if not is_code(failure, "ResourceAlreadyExistsException"):
             raise
-        held = describe(failure.details.get("resourceId") or _id_of(certificate), target)
+        held = describe(failure.details.get("resourceId") or fingerprint_of(certificate), target)
         if held is None or held.certificate != certificate:
             raise
         return held
@@ -283,14 +282,6 @@ def _listed_ids(target: IoTTarget) -> Iterator[str]:
         for page in iot.get_paginator("list_ca_certificates").paginate():
             for listed in page["certificates"]:
                 yield listed["certificateId"]
-
-
-def _id_of(certificate: x509.Certificate) -> str:
-    return certificate.fingerprint(SHA256()).hex()
-
-
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(Encoding.PEM).decode()
 
 
 def _read(pem: str) -> x509.Certificate | None:

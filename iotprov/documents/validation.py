@@ -10,6 +10,7 @@ from iotprov.policy.checks import policy_problems
 from iotprov.template.contents import Template
 from iotprov.template.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX, unfilled_parameters
 from iotprov.template.reader import read_template
+from pki.choices import IoTProvisioning
 from pki.models import CertificateProfile
 
 Kind = DocumentVersion.Kind
@@ -43,7 +44,7 @@ def profiles_with_mode() -> list[CertificateProfile]:
     """The profiles in force whose certificates AWS IoT is to know."""
     return list(
         CertificateProfile.objects.exclude(active_label=None).exclude(
-            iot_provisioning=CertificateProfile.IoTProvisioning.NONE
+            iot_provisioning=IoTProvisioning.NONE
         )
     )
 

@@ -8,9 +8,10 @@ import datetime
 from dataclasses import dataclass
 from enum import Enum
 
-from pki.models import CertificateProfile, IssuedCertificate
+from pki.choices import IoTProvisioning
+from pki.models import IssuedCertificate
 
-Mode = CertificateProfile.IoTProvisioning
+Mode = IoTProvisioning
 State = IssuedCertificate.State
 Operation = IssuedCertificate.Operation
 

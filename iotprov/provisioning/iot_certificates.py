@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from iotprov.client import calling, is_code
 from iotprov.conf import IoTTarget
 from iotprov.template.planned_thing import certificate_id
 from pki.aws.clients import READ_TIMEOUT
+from pki.encoding.certificates import pem_of
 from pki.operators.errors import RemoteFailure
 
 ACTIVE = "ACTIVE"
@@ -105,8 +105,8 @@ class Registry:
         try:
             answer = self.call(
                 "register_certificate",
-                certificatePem=_pem(certificate),
-                caCertificatePem=_pem(ca),
+                certificatePem=pem_of(certificate),
+                caCertificatePem=pem_of(ca),
                 status=status,
             )
         except RemoteFailure as error:
@@ -204,10 +204,6 @@ def _gone_is_fine() -> Iterator[None]:
 def _operation(method: str) -> str:
     """``DescribeThing`` for ``describe_thing``."""
     return method.title().replace("_", "")
-
-
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(Encoding.PEM).decode()
 
 
 def _unregistered_ca(error: RemoteFailure, target: IoTTarget) -> RemoteFailure:

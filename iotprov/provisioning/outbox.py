@@ -25,7 +25,8 @@ from iotprov.provisioning.retry_policy import (
     pause_before_next,
     retry_advice,
 )
-from pki.models import CertificateProfile, IssuedCertificate, hot_path_sql
+from pki.choices import IoTProvisioning
+from pki.models import IssuedCertificate, hot_path_sql
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
@@ -162,7 +163,7 @@ def enqueue_expired() -> int:
         not_after__lte=now,
         not_after__gt=now - SWEEP_BACK,
         state=IssuedCertificate.State.ISSUED,
-        profile__iot_provisioning=CertificateProfile.IoTProvisioning.JITP,
+        profile__iot_provisioning=IoTProvisioning.JITP,
         provisionings=None,
     )
 

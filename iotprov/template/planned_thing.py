@@ -5,13 +5,11 @@ certificate's subject (https://docs.aws.amazon.com/iot/latest/developerguide/jit
 The same is worked out here, for registration before the first connection, and for previews.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from iotprov.conf import iot_settings
@@ -29,6 +27,7 @@ from iotprov.template.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX
 from iotprov.template.reader import parse_template
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.csr.thing_names import shown
+from pki.encoding.certificates import fingerprint_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class PlannedThing:
 
 def certificate_id(certificate: x509.Certificate) -> str:
     """The certificate's ID in AWS IoT: the SHA-256 of its DER, in lower-case hex."""
-    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+    return fingerprint_of(certificate)
 
 
 def plan_thing(template_body: str, certificate: x509.Certificate) -> PlannedThing:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
+
+from pki.encoding.certificates import pem_of
 
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -42,7 +43,7 @@ def file_name(*parts: str, suffix: str) -> str:
 
 def pem_text(certificates: Iterable[x509.Certificate]) -> bytes:
     """Certificates in PEM form, one after the other."""
-    return b"".join(one.public_bytes(Encoding.PEM) for one in certificates)
+    return pem_of(*certificates).encode()
 
 
 def csv_cell(text: str) -> str:

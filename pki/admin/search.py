@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Q
 
 from pki.csr.thing_names import fold_name
+from pki.encoding.certificates import serial_number_text
 
 _HEX = re.compile(r"[0-9a-f]+")
 _DECIMAL = re.compile(r"[0-9]+")
@@ -50,7 +51,7 @@ class Term:
             numbers.append(int(text, 16))
         if _DECIMAL.fullmatch(text) and len(text) < _SHA256:
             numbers.append(int(text))
-        return [f"{number:x}" for number in dict.fromkeys(numbers)]
+        return [serial_number_text(number) for number in dict.fromkeys(numbers)]
 
     @property
     def name(self) -> str:

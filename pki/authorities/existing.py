@@ -1,11 +1,11 @@
 """Putting CAs on record that a signer keeps already: those of a CDK sample's deployment."""
 
 from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from pki.authorities.lifecycle import free_name, import_authority
 from pki.conf import pki_settings
 from pki.csr.subjects import name_text
+from pki.encoding.certificates import fingerprint_of
 from pki.models import CertificateAuthority
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
@@ -63,7 +63,7 @@ def adopt(
 
 def on_record(certificate: x509.Certificate) -> CertificateAuthority | None:
     """The CA of this very certificate; ``None`` when it isn't on record."""
-    fingerprint = certificate.fingerprint(SHA256()).hex()
+    fingerprint = fingerprint_of(certificate)
     return CertificateAuthority.objects.filter(fingerprint_sha256=fingerprint).first()
 
 

@@ -4,19 +4,23 @@ import datetime
 from itertools import count
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.types import (
     CertificateIssuerPrivateKeyTypes,
     CertificateIssuerPublicKeyTypes,
 )
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
 from pki.csr.key_algorithms import KEY_ALGORITHMS
-from pki.csr.public_keys import check_public_key, public_key_sha256
+from pki.csr.public_keys import check_public_key, public_key_sha256, public_keys_equal
 from pki.csr.subjects import name_text
+from pki.encoding.certificates import (
+    fingerprint_of,
+    is_ca,
+    is_signed_by,
+    pem_of,
+    serial_number_text,
+)
 from pki.encoding.key_usage import key_usage
 from pki.exceptions import CSRRejected, SignerUnavailable
 from pki.models import CertificateAuthority, CertificateProfile
@@ -27,11 +31,7 @@ from pki.record.intents import BACKDATING
 from pki.record.profile_versions import change_profile
 from pki.record.transactions import in_write_transaction
 from pki.signers import KeySigner, authority_key, get_signer
-from pki.signers.certificate_contents import (
-    random_serial_number,
-    serial_number_text,
-    signature_hash,
-)
+from pki.signers.certificate_contents import random_serial_number, signature_hash
 
 Purpose = CertificateAuthority.Purpose
 Status = CertificateAuthority.Status
@@ -95,7 +95,7 @@ def import_authority(
     if key is None and signer and not reference:
         reference = _find_key(signer, certificate)
     if key is not None:
-        if public_key_sha256(key.public_key()) != public_key_sha256(certificate.public_key()):
+        if not public_keys_equal(key.public_key(), certificate.public_key()):
             raise OperatorError(
                 f"the private key isn't that of {name_text(certificate.subject)}: "
                 "give the key that belongs to the CA certificate"
@@ -105,7 +105,7 @@ def import_authority(
         reference = key_signer.store(key_name, key)
         key_signer.keep_certificate(reference, certificate)
     row = _row(purpose, name, certificate, signer=signer, key_reference=reference)
-    row.chain_pem = "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
+    row.chain_pem = pem_of(*chain)
     row.successor_of = successor_of
     return _record(row, action="import-ca", actor=actor)
 
@@ -152,19 +152,8 @@ def make_successor(ca: CertificateAuthority, *, actor: Actor, reason: str) -> Ce
     row = _row(Purpose(ca.purpose), name, new, signer=ca.signer, key_reference=reference)
     row.successor_of = ca
     row.is_every_certificate_recorded = True
-    row.cross_pem = "".join(
-        one.public_bytes(Encoding.PEM).decode() for one in (new_with_old, old_with_new)
-    )
+    row.cross_pem = pem_of(new_with_old, old_with_new)
     return _record(row, action="succeed-ca", actor=actor, reason=reason)
-
-
-def find_authority(name: str) -> CertificateAuthority:
-    """The CA of that name; raises ``OperatorError``, with the names there are, if there is none."""
-    ca = CertificateAuthority.objects.filter(name=name).first()
-    if ca is None:
-        known = ", ".join(CertificateAuthority.objects.values_list("name", flat=True))
-        raise OperatorError(f"there is no CA {name!r}; there are: {known or 'none yet'}")
-    return ca
 
 
 def _record(
@@ -212,7 +201,7 @@ def _retire(ca: CertificateAuthority) -> bool:
 
 
 def _check_is_new(certificate: x509.Certificate) -> None:
-    fingerprint = certificate.fingerprint(SHA256()).hex()
+    fingerprint = fingerprint_of(certificate)
     known = CertificateAuthority.objects.filter(fingerprint_sha256=fingerprint).first()
     if known is not None:
         raise OperatorError(f"this very certificate is on record already, as {known}")
@@ -221,12 +210,7 @@ def _check_is_new(certificate: x509.Certificate) -> None:
 def check_ca_certificate(certificate: x509.Certificate) -> None:
     """Raise ``OperatorError`` unless this is a CA's certificate, and its time isn't over."""
     subject = name_text(certificate.subject)
-    try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-        is_ca = constraints.ca
-    except x509.ExtensionNotFound:
-        is_ca = False
-    if not is_ca:
+    if not is_ca(certificate):
         raise OperatorError(
             f"{subject} isn't a CA certificate (basicConstraints CA:TRUE is missing): "
             "give the certificate of the CA, not of a server or device"
@@ -251,13 +235,11 @@ def check_ca_certificate(certificate: x509.Certificate) -> None:
 def _check_chain(certificate: x509.Certificate, chain: list[x509.Certificate]) -> None:
     below = certificate
     for above in chain:
-        try:
-            below.verify_directly_issued_by(above)
-        except (InvalidSignature, ValueError, TypeError) as error:
+        if not is_signed_by(below, above):
             raise OperatorError(
                 f"{name_text(below.subject)} isn't signed by "
                 f"{name_text(above.subject)}: order the file from the CA up to its root"
-            ) from error
+            )
         below = above
 
 
@@ -323,10 +305,10 @@ def _row(
     return CertificateAuthority(
         purpose=purpose,
         name=name,
-        pem=certificate.public_bytes(Encoding.PEM).decode(),
+        pem=pem_of(certificate),
         subject=name_text(certificate.subject)[:500],
         serial_number=serial_number_text(certificate.serial_number),
-        fingerprint_sha256=certificate.fingerprint(SHA256()).hex(),
+        fingerprint_sha256=fingerprint_of(certificate),
         key_sha256=public_key_sha256(public_key),
         key_algorithm=_key_algorithm(certificate),
         not_before=certificate.not_valid_before_utc,

@@ -26,6 +26,7 @@ from cryptography.x509.oid import NameOID
 from django.views.decorators.debug import sensitive_variables
 
 from pki.conf import ClientCASettings, pki_settings
+from pki.csr.key_algorithms import KeyAlgorithm
 from pki.csr.public_keys import generate_private_key
 from pki.issuance.client_certificates import sign_client_csr
 from pki.operators.files import replace_file
@@ -132,7 +133,7 @@ def _numbered() -> Iterator[str]:
 
 
 def _sign(name: str, plan: ClientCASettings, actor: Actor) -> _Client:
-    key = generate_private_key("ec-p256")
+    key = generate_private_key(KeyAlgorithm.EC_P256)
     csr = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))

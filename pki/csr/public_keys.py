@@ -1,9 +1,9 @@
-"""Which public keys we sign for, and the making of private keys.
+"""Check and compare public keys, and generate private keys.
 
-A key is refused when its algorithm isn't one the profile allows, and an RSA key also when its
-private half could be found by somebody who only has the certificate. The checks for RSA follow
-those of Let's Encrypt (Boulder's ``goodkey``) and take about 0.1 ms; elliptic-curve keys, the
-common case, need none: the curve is named, and the library refuses a point that isn't on it.
+A key is refused when the profile does not allow its algorithm. An RSA key is also refused when its
+private key can be computed from the certificate. The checks for RSA follow those of Let's Encrypt
+(Boulder's ``goodkey``). Elliptic-curve keys need none: the curve is named, and ``cryptography``
+refuses a point that is not on it.
 """
 
 import hashlib
@@ -16,19 +16,19 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-from pki.csr.key_algorithms import KEY_ALGORITHMS, RSA_SIZES
+from pki.csr.key_algorithms import KEY_ALGORITHMS, RSA_SIZES, KeyAlgorithm
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 
 _CURVES: Final[dict[str, ec.EllipticCurve]] = {
-    "ec-p256": ec.SECP256R1(),
-    "ec-p384": ec.SECP384R1(),
-    "ec-p521": ec.SECP521R1(),
+    KeyAlgorithm.EC_P256: ec.SECP256R1(),
+    KeyAlgorithm.EC_P384: ec.SECP384R1(),
+    KeyAlgorithm.EC_P521: ec.SECP521R1(),
 }
 _NAME_OF_CURVE: Final = {curve.name: name for name, curve in _CURVES.items()}
 
 # The only exponent that AWS IoT, HSMs and TPMs all take. Small ones invite padding attacks, and
-# a large one makes every verification slow, for us as for everybody after us.
+# a large one makes every verification of the device's signatures slow.
 RSA_PUBLIC_EXPONENT: Final = 65537
 
 
@@ -45,26 +45,23 @@ def _powers_of_65537(prime: int) -> frozenset[int]:
     return frozenset(pow(65537, exponent, prime) for exponent in range(prime - 1))
 
 
-# The tables below are made at the first RSA key: it takes some milliseconds, which a Lambda that
-# sees EC keys alone needn't spend.
+# The tables below are made at the first RSA key. They take some milliseconds, which a Lambda that
+# gets EC keys alone need not spend.
 
 
 @cache
 def _small_primes_product() -> int:
-    """What a modulus with a small factor shares a divisor with.
-
-    A single gcd, in place of some 700 divisions.
-    """
+    """Return the product of the primes below 5000, for one gcd in place of some 700 divisions."""
     return math.prod(_primes_below(5000))
 
 
 @cache
 def _roca_residues() -> dict[int, frozenset[int]]:
-    """For each prime the powers of 65537 modulo it, where they don't reach every residue.
+    """Return for each prime the powers of 65537 modulo it, if they miss some residue.
 
     CVE-2017-15361 (ROCA): Infineon's library made primes of the form k*M + (65537^a mod M), where
     M is the product of the first primes. The modulus is then a power of 65537 modulo each of them,
-    which says something for those primes of which 65537 doesn't reach every residue: 17 up to 167.
+    which is telling for the primes modulo which the powers miss some residue: 17 up to 167.
     A sound key looks like this by chance once in 2^27.
     """
     return {
@@ -76,18 +73,18 @@ def _roca_residues() -> dict[int, frozenset[int]]:
 
 @cache
 def _squares() -> frozenset[int]:
-    """3 in 100 numbers are squares modulo _SQUARES_MODULUS: the dear root is rarely taken."""
+    """Return the squares modulo _SQUARES_MODULUS: 3 in 100 numbers, so few roots are computed."""
     return frozenset(root * root % _SQUARES_MODULUS for root in range(_SQUARES_MODULUS))
 
 
-# Boulder's number: a hundred are asked for by the CA/Browser Forum's Baseline Requirements.
+# Boulder's number. The CA/Browser Forum's Baseline Requirements want a hundred.
 _FERMAT_ROUNDS: Final = 110
 
 _SQUARES_MODULUS: Final = 64 * 63 * 5
 
 
 def key_algorithm_name(key: PublicKeyTypes) -> str:
-    """Name the algorithm and size of ``key``: one of KEY_ALGORITHMS, or one we don't sign for."""
+    """Return the algorithm and size of ``key``: of KEY_ALGORITHMS, or a name for another kind."""
     if isinstance(key, ec.EllipticCurvePublicKey):
         return _NAME_OF_CURVE.get(key.curve.name, f"ec-{key.curve.name}")
     if isinstance(key, rsa.RSAPublicKey):
@@ -96,9 +93,9 @@ def key_algorithm_name(key: PublicKeyTypes) -> str:
 
 
 def check_public_key(key: PublicKeyTypes, allowed: frozenset[str]) -> str:
-    """Return the algorithm's name, or raise because we don't sign for this key.
+    """Return the algorithm's name, which is one of ``allowed``.
 
-    ``allowed`` holds names out of KEY_ALGORITHMS. Raises CSRRejected with KEY_NOT_ALLOWED for
+    ``allowed`` has names out of KEY_ALGORITHMS. Raises CSRRejected with KEY_NOT_ALLOWED for
     the wrong algorithm, size or exponent, and with KEY_WEAK for an RSA key that can be broken.
     """
     algorithm = key_algorithm_name(key)
@@ -106,7 +103,7 @@ def check_public_key(key: PublicKeyTypes, allowed: frozenset[str]) -> str:
         wanted = ", ".join(name for name in KEY_ALGORITHMS if name in allowed)
         raise CSRRejected(
             Reason.KEY_NOT_ALLOWED,
-            f"The key is {algorithm}; the profile allows {wanted}: make a key of such a kind.",
+            f"The key is {algorithm}. The profile allows {wanted}. Make a key of such a kind.",
         )
     if isinstance(key, rsa.RSAPublicKey):
         _check_rsa_numbers(key.public_numbers())
@@ -119,7 +116,7 @@ def _check_rsa_numbers(numbers: rsa.RSAPublicNumbers) -> None:
         found = str(numbers.e) if numbers.e.bit_length() <= 64 else f"{numbers.e.bit_length()} bits"
         raise CSRRejected(
             Reason.KEY_NOT_ALLOWED,
-            f"The RSA key's public exponent is {found}; make a key with {RSA_PUBLIC_EXPONENT}.",
+            f"The RSA key's public exponent is {found}. Make a key with {RSA_PUBLIC_EXPONENT}.",
         )
     if has_roca_fingerprint(numbers.n):
         weakness = "bears the ROCA fingerprint (CVE-2017-15361)"
@@ -131,21 +128,21 @@ def _check_rsa_numbers(numbers: rsa.RSAPublicNumbers) -> None:
         return
     raise CSRRejected(
         Reason.KEY_WEAK,
-        f"The RSA modulus {weakness}, so the private key can be computed: "
-        "make a new key with a maintained library.",
+        f"The RSA modulus {weakness}, so the private key can be computed. "
+        "Make a new key with a maintained library.",
     )
 
 
 def has_small_factor(modulus: int) -> bool:
-    """Say whether a prime below 5000 divides ``modulus``."""
+    """Return whether a prime below 5000 divides ``modulus``."""
     return math.gcd(modulus, _small_primes_product()) != 1
 
 
 def has_close_factors(modulus: int) -> bool:
-    """Say whether Fermat's method factors ``modulus`` within a hundred steps or so.
+    """Return whether Fermat's method factors ``modulus`` within _FERMAT_ROUNDS steps.
 
-    It looks for a*a - modulus = b*b, from the least possible a upwards; the factors are then
-    a + b and a - b, and the closer they are, the sooner it is found (CVE-2022-26320).
+    It searches for a*a - modulus = b*b, from the least possible a upwards. The factors are then
+    a + b and a - b. The closer they are, the sooner they are found (CVE-2022-26320).
     """
     a = math.isqrt(modulus - 1) + 1
     difference = a * a - modulus
@@ -160,7 +157,7 @@ def has_close_factors(modulus: int) -> bool:
 
 
 def has_roca_fingerprint(modulus: int) -> bool:
-    """Say whether ``modulus`` looks like one of Infineon's (ROCA, CVE-2017-15361)."""
+    """Return whether ``modulus`` looks like one of Infineon's (ROCA, CVE-2017-15361)."""
     residues_by_prime = _roca_residues()
     remainder = modulus % math.prod(residues_by_prime)
     return all(remainder % prime in residues for prime, residues in residues_by_prime.items())
@@ -169,8 +166,8 @@ def has_roca_fingerprint(modulus: int) -> bool:
 def public_key_sha256(key: PublicKeyTypes) -> str:
     """Return the SHA-256, in hex, of the key's SubjectPublicKeyInfo in DER (RFC 5280 4.1).
 
-    The library writes the structure afresh, so one key has one digest however a client spelled
-    it (a compressed point, a missing NULL).
+    The library encodes the structure anew, so a key has one digest however a client encoded it (a
+    compressed point, a missing NULL).
     """
     return hashlib.sha256(
         key.public_bytes(
@@ -179,17 +176,22 @@ def public_key_sha256(key: PublicKeyTypes) -> str:
     ).hexdigest()
 
 
+def public_keys_equal(a: PublicKeyTypes, b: PublicKeyTypes) -> bool:
+    """Return whether two public keys are the same key, however they were encoded."""
+    return public_key_sha256(a) == public_key_sha256(b)
+
+
 def key_matches(certificate: x509.Certificate, key_sha256: str) -> bool:
-    """Whether ``certificate`` is for the public key with that SHA-256."""
+    """Return whether ``certificate`` is for the public key with that SHA-256."""
     return public_key_sha256(certificate.public_key()) == key_sha256
 
 
 def generate_private_key(algorithm: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
-    """Make a private key of one of KEY_ALGORITHMS; raises ValueError for any other name."""
+    """Return a new private key of one of KEY_ALGORITHMS. Raises ValueError for any other name."""
     if algorithm in _CURVES:
         return ec.generate_private_key(_CURVES[algorithm])
     if algorithm in RSA_SIZES:
         return rsa.generate_private_key(RSA_PUBLIC_EXPONENT, RSA_SIZES[algorithm])
     raise ValueError(
-        f"there is no key algorithm {algorithm!r}: use one of {', '.join(KEY_ALGORITHMS)}"
+        f"There is no key algorithm {algorithm!r}. Use one of {', '.join(KEY_ALGORITHMS)}."
     )

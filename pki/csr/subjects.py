@@ -1,8 +1,8 @@
-"""Names: what may stand in a subject, how it is written, and when two names are the same.
+"""Check a subject, write names as text, and compare names (X.520, RFC 5280).
 
-A device chooses how it spells its subject; we don't pass that spelling on. Each attribute is
-checked by the limits of X.520 (RFC 5280 appendix A.1) and encoded again by us, so that what
-AWS IoT, the database and the denylist read is one and the same text.
+A device's own encoding of its subject does not enter the certificate. Each attribute is checked by
+the limits of X.520 (RFC 5280 appendix A.1) and encoded anew, so AWS IoT, the database and the
+denylist read the same text.
 """
 
 import re
@@ -21,7 +21,7 @@ from pki.reasons import Reason
 MAX_RDNS: Final = 16
 _LETTERS: Final = re.compile(r"[A-Za-z]{2}")
 _PRINTABLE_STRING: Final = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]+")  # X.680 41.4
-_IA5_STRING: Final = re.compile(r"[ -~]+")  # the part of it that can be seen
+_IA5_STRING: Final = re.compile(r"[ -~]+")  # the visible part of it
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,9 @@ class SubjectAttribute:
 
 _PRINTABLE_IN_WORDS: Final = "letters, digits, space and '()+,-./:=?"
 
-# The limits are the ub-... of RFC 5280 appendix A.1, but for these: it has none for dnQualifier
-# (ours); RFC 1274 9.3.1 gives userId's; a domainComponent is one DNS label (RFC 2247 2).
+# The limits are the ub-... of RFC 5280 appendix A.1, with three exceptions. It has none for
+# dnQualifier, so 64 is this project's choice. RFC 1274 9.3.1 has userId's. A domainComponent is one
+# DNS label (RFC 2247 2).
 SUBJECT_ATTRIBUTES: Final[dict[str, SubjectAttribute]] = {
     attribute.name: attribute
     for attribute in (
@@ -73,7 +74,7 @@ _ATTRIBUTE_BY_OID: Final = {attribute.oid: attribute for attribute in SUBJECT_AT
 
 @dataclass(frozen=True)
 class CheckedSubject:
-    """A subject that may stand in a certificate, as we write it."""
+    """A subject that may enter a certificate, encoded anew."""
 
     name: x509.Name
     common_name: str
@@ -86,28 +87,29 @@ def check_subject(
     allowed: Set[str],
     check_name: Callable[[str], None] = check_common_name,
 ) -> CheckedSubject:
-    """Check a requested subject and write it afresh, in the order it was asked for.
+    """Check a requested subject, and return it encoded anew, in the same order.
 
-    ``allowed`` names the SUBJECT_ATTRIBUTES that may stand beside the common name, which
-    ``check_name`` judges. Strings become UTF8String, or PrintableString and IA5String where
+    ``allowed`` names the SUBJECT_ATTRIBUTES that may accompany the common name, and ``check_name``
+    checks the common name. Strings become UTF8String, or PrintableString and IA5String where
     RFC 5280 appendix A.1 says so.
+
     Raises CSRRejected: CSR_TOO_COMPLEX, SUBJECT_NOT_ALLOWED or one of the COMMON_NAME reasons.
     """
     if len(subject.rdns) > MAX_RDNS:
         raise CSRRejected(
             Reason.CSR_TOO_COMPLEX,
-            f"The subject has {len(subject.rdns)} parts; send at most {MAX_RDNS}.",
+            f"The subject has {len(subject.rdns)} parts. Send at most {MAX_RDNS}.",
         )
     common_names: list[str] = []
     others: dict[str, str] = {}
     checked: list[x509.NameAttribute[str | bytes]] = []
     for rdn in subject.rdns:
         if len(rdn) != 1:
-            # Legal, but software differs on which attribute comes first, so on who this is.
+            # Legal, but software differs on which attribute comes first, and so on the name.
             raise CSRRejected(
                 Reason.SUBJECT_NOT_ALLOWED,
-                f"The subject has a part that joins {len(rdn)} attributes with '+'; "
-                "send each attribute as a part of its own.",
+                f"The subject has a part that joins {len(rdn)} attributes with '+'. "
+                "Send each attribute as a part of its own.",
             )
         (attribute,) = rdn
         value = attribute.value
@@ -120,52 +122,52 @@ def check_subject(
             if name in others and not SUBJECT_ATTRIBUTES[name].is_repeatable:
                 raise CSRRejected(
                     Reason.SUBJECT_NOT_ALLOWED,
-                    f"The subject has more than one {name}; send one.",
+                    f"The subject has more than one {name}. Send one.",
                 )
             others[name] = str(value)
         checked.append(x509.NameAttribute(attribute.oid, value))
     if not common_names:
         raise CSRRejected(
             Reason.COMMON_NAME_MISSING,
-            "The CSR's subject has no common name; put the thing name into CN.",
+            "The CSR's subject has no common name. Put the thing name into CN.",
         )
     if len(common_names) > 1:
         raise CSRRejected(
             Reason.COMMON_NAME_AMBIGUOUS,
-            f"The CSR's subject has {len(common_names)} common names; send exactly one CN.",
+            f"The CSR's subject has {len(common_names)} common names. Send exactly one CN.",
         )
     return CheckedSubject(x509.Name(checked), common_names[0], others.get("serialNumber", ""))
 
 
 def _check_attribute(attribute: x509.NameAttribute[str | bytes], *, allowed: Set[str]) -> str:
-    """Return the name of an attribute that may stand beside the common name, or raise."""
+    """Return the name of an attribute beside the common name. Raises CSRRejected."""
     kind = _ATTRIBUTE_BY_OID.get(attribute.oid)
     if kind is None or kind.name not in allowed:
         found = kind.name if kind else f"the attribute {attribute.oid.dotted_string[:64]}"
         wanted = ", ".join(["commonName", *(n for n in SUBJECT_ATTRIBUTES if n in allowed)])
         raise CSRRejected(
             Reason.SUBJECT_NOT_ALLOWED,
-            f"The subject holds {found}; the profile allows {wanted}: leave it out.",
+            f"The subject has {found}. The profile allows {wanted}. Leave it out.",
         )
     value = attribute.value
     if not isinstance(value, str) or not 1 <= len(value) <= kind.max_length:
         raise CSRRejected(
             Reason.SUBJECT_NOT_ALLOWED,
-            f"The subject's {kind.name} is {len(value)} characters long; "
-            f"send 1 to {kind.max_length}.",
+            f"The subject's {kind.name} is {len(value)} characters long. "
+            f"Send 1 to {kind.max_length}.",
         )
     # isprintable: no control, format (bidi), private or unassigned character, and no separator
     # but the plain space.
     if not value.isprintable() or value.isspace():
         raise CSRRejected(
             Reason.SUBJECT_NOT_ALLOWED,
-            f"The subject's {kind.name} {shown(value)} is blank or holds characters that can't "
-            "be seen; send visible text.",
+            f"The subject's {kind.name} {shown(value)} is blank or has invisible characters. "
+            "Send visible text.",
         )
     if kind.alphabet and not kind.alphabet.fullmatch(value):
         raise CSRRejected(
             Reason.SUBJECT_NOT_ALLOWED,
-            f"The subject's {kind.name} is {shown(value)}; use only {kind.wanted}.",
+            f"The subject's {kind.name} is {shown(value)}. Use only {kind.wanted}.",
         )
     return kind.name
 
@@ -178,15 +180,15 @@ _NAMES_IN_TEXT: Final = {
 
 
 def name_text(name: x509.Name) -> str:
-    """Write a name as RFC 4514 has it, with ``serialNumber`` and its like as words, not OIDs."""
+    """Return a name as RFC 4514 text, with ``serialNumber`` and its like as words, not OIDs."""
     return name.rfc4514_string(_NAMES_IN_TEXT)
 
 
 def names_equal(a: x509.Name, b: x509.Name) -> bool:
-    """Say whether two names are the same by RFC 5280 7.1.
+    """Return whether two names are the same by RFC 5280 7.1.
 
-    The order of the RDNs counts; string types, letter case and runs of spaces don't. Libraries
-    re-encode names when they renew, so comparing bytes would refuse honest devices.
+    The order of the RDNs counts. String types, letter case and runs of spaces do not. Libraries
+    re-encode names when they renew, so a comparison of bytes would refuse honest devices.
     """
     return len(a.rdns) == len(b.rdns) and all(
         _comparable(left) == _comparable(right) for left, right in zip(a.rdns, b.rdns, strict=True)
@@ -194,7 +196,7 @@ def names_equal(a: x509.Name, b: x509.Name) -> bool:
 
 
 def _comparable(rdn: x509.RelativeDistinguishedName) -> list[tuple[str, str | bytes]]:
-    """Return an RDN as a sorted list, for it is a set: its order says nothing (X.501 9.3)."""
+    """Return an RDN as a sorted list, because it is a set without an order (X.501 9.3)."""
     return sorted(
         (
             (
@@ -203,13 +205,13 @@ def _comparable(rdn: x509.RelativeDistinguishedName) -> list[tuple[str, str | by
             )
             for attribute in rdn
         ),
-        key=repr,  # text and bytes don't order among themselves
+        key=repr,  # text and bytes cannot be ordered among themselves
     )
 
 
 def _prepared(value: str) -> str:
-    """Prepare a string for comparison: RFC 4518 as RFC 5280 7.1 uses it, in its main steps."""
-    # Folded between two normalisations: folding can undo the first one.
+    """Return a string prepared for comparison: the main steps of RFC 4518 (RFC 5280 7.1)."""
+    # Case is folded between two normalisations, because folding can undo the first one.
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
     return " ".join(folded.split())
 
@@ -217,7 +219,7 @@ def _prepared(value: str) -> str:
 def sans_equal(
     a: x509.SubjectAlternativeName | None, b: x509.SubjectAlternativeName | None
 ) -> bool:
-    """Say whether two SANs hold the same names, in any order; None is a SAN without names.
+    """Return whether two SANs have the same names, in any order. None is a SAN without names.
 
     DNS names are compared without regard to case (RFC 5280 7.2), all others exactly.
     """

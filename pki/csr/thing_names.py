@@ -1,6 +1,6 @@
-"""Thing names and client names as text: what may stand in one, how it is shown, when two are one.
+"""Check, show and compare thing names and client names, as text.
 
-Nothing here needs X.509, so that models and commands have it without loading that.
+Nothing here imports ``cryptography``, so models and commands use it without that cost.
 """
 
 import re
@@ -17,10 +17,10 @@ _THING_NAME: Final = re.compile(r"[a-zA-Z0-9:_-]{1,64}")
 
 
 def shown(value: str) -> str:
-    r"""Write a client's text so that it is safe in one line of a log, a reply or a page.
+    r"""Return a client's text in quotes, safe in one line of a log, a reply or a page.
 
-    Escaped to ASCII: a look-alike letter, a NUL and an override of the writing direction then
-    appear as what they are (``'sens\u043er-1'``). Long texts are cut.
+    It is escaped to ASCII, so a look-alike letter, a NUL and an override of the writing direction
+    can be told (``'sens\u043er-1'``). Long texts are cut.
     """
     return ascii(value) if len(value) <= 64 else f"{value[:64]!a}..."
 
@@ -30,26 +30,28 @@ def check_common_name(value: str) -> None:
     if not _THING_NAME.fullmatch(value):
         raise CSRRejected(
             Reason.COMMON_NAME_NOT_ALLOWED,
-            f"The common name {shown(value)} can't be an AWS IoT thing name: "
-            "use 1 to 64 characters of a-z, A-Z, 0-9, ':', '_' and '-'.",
+            f"The common name {shown(value)} cannot be an AWS IoT thing name. "
+            "Use 1 to 64 characters of a-z, A-Z, 0-9, ':', '_' and '-'.",
         )
 
 
 def check_client_name(value: str) -> None:
     """Raise CSRRejected with COMMON_NAME_NOT_ALLOWED unless ``value`` can be a client's name.
 
-    Clients aren't things: 1 to 64 visible characters (X.520) will do.
+    A client is not a thing, so any 1 to 64 visible characters (X.520) will do.
     """
     if not 1 <= len(value) <= MAX_COMMON_NAME or not value.isprintable() or value.isspace():
         raise CSRRejected(
             Reason.COMMON_NAME_NOT_ALLOWED,
-            f"The common name {shown(value)} isn't 1 to {MAX_COMMON_NAME} visible characters.",
+            f"The common name {shown(value)} cannot be used. "
+            f"Use 1 to {MAX_COMMON_NAME} visible characters.",
         )
 
 
 def fold_name(name: str) -> str:
-    """Return the form under which the denylist and the bindings compare a thing name.
+    """Return the form in which the denylist and the name rules compare a thing name.
 
-    AWS IoT tells ``Sensor-1`` from ``sensor-1``; people who deny a device don't.
+    For AWS IoT, ``Sensor-1`` and ``sensor-1`` are two things. A denied device must not come back
+    under another spelling, so here they are one.
     """
     return name.casefold()

@@ -1,16 +1,15 @@
 """What may stand on the denylist: values as they are compared, files they come from, last days."""
 
 import datetime
-import hashlib
 import re
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from django.utils import timezone
 
 from pki.csr.public_keys import public_key_sha256
 from pki.csr.thing_names import check_common_name, fold_name, shown
+from pki.encoding.certificates import fingerprint_of, serial_number_text
 from pki.exceptions import CSRRejected
 from pki.models import DenylistEntry
 from pki.operators.errors import OperatorError
@@ -93,7 +92,7 @@ def normalize_serial_number(value: str) -> str:
     number = int(found["decimal"]) if found["decimal"] else int(found["hex"].replace(":", ""), 16)
     if number == 0:
         raise OperatorError(f"{shown(value)} isn't a serial number: wanted one above zero")
-    return f"{number:x}"
+    return serial_number_text(number)
 
 
 def _from_certificate(kind: str, pem: str) -> str:
@@ -102,10 +101,10 @@ def _from_certificate(kind: str, pem: str) -> str:
     except ValueError as error:
         raise OperatorError("the PEM text isn't a certificate that can be read") from error
     if kind == Kind.SERIAL_NUMBER:
-        return f"{certificate.serial_number:x}"
+        return serial_number_text(certificate.serial_number)
     if kind == Kind.KEY:
         return public_key_sha256(certificate.public_key())
-    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+    return fingerprint_of(certificate)
 
 
 def value_or_certificate(kind: str, text: str) -> str:

@@ -1,1 +1,1 @@
-"""Encoding and decoding of the structures that EST and X.509 define."""
+"""Encode and read the structures that EST and X.509 define."""

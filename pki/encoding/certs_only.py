@@ -1,8 +1,7 @@
-"""Certificates in a bag: the certs-only CMS message (RFC 5272 4.1, RFC 5652 5.1).
+"""Encode certificates as a certs-only CMS message (RFC 5272 4.1, RFC 5652 5.1).
 
-Written here, as the attributes are: it is a few bytes around certificates that are DER already,
-and with the library's writer each start of a function would load its S/MIME, and with that half of
-Python's ``email``.
+The message is a few bytes around certificates that are DER already. The encoder of ``cryptography``
+is not used, because it imports S/MIME and with it Python's ``email`` at each cold start.
 """
 
 import base64
@@ -18,9 +17,9 @@ _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
 def certs_only(certificates: Iterable[bytes]) -> bytes:
-    """A ContentInfo with SignedData that nobody signed: ``certificates``, each once, in DER.
+    """Return a ContentInfo in DER: SignedData without signers, with ``certificates``, each once.
 
-    They are a SET OF, whose order DER fixes (X.690 11.6); a reader learns nothing from it.
+    They are a SET OF, whose order DER fixes (X.690 11.6). It has no meaning for a reader.
     """
     signed_data = tlv(
         SEQUENCE,
@@ -34,6 +33,6 @@ def certs_only(certificates: Iterable[bytes]) -> bytes:
 
 
 def der_of(pem: str) -> list[bytes]:
-    """The certificates of a text that was written as PEM by us, in DER, in its order."""
+    """Return the certificates of PEM text in DER, in its order. The text is the record's own."""
     blocks = pem.split(_BEGIN)[1:]
     return [base64.b64decode(block.partition(_END)[0]) for block in blocks]

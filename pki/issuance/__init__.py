@@ -1,1 +1,1 @@
-"""From an authenticated client and a checked CSR to a recorded certificate."""
+"""Issue certificates: client authentication, name rules, intent, signature, record."""

@@ -1,30 +1,30 @@
-"""Who is calling: from a client certificate to a ``Client``, or a refusal.
+"""Authenticate an EST client by its TLS client certificate (RFC 7030 3.3.2).
 
-API Gateway and the local TLS server have verified the chain, but neither checks revocation, and a
-truststore can be out of date. So every certificate is judged here again, against what the database
-says now, and always by the SHA-256 of the whole certificate: serial numbers and subjects can be
-imitated (RFC 5280 6; a look-alike from another CA has them too).
+API Gateway and the local TLS server have verified the chain. Neither checks revocation, and a
+truststore can be out of date. So every certificate is checked here again, against the database, and
+always by the SHA-256 of the whole certificate. A certificate from another CA can have the same
+serial number and subject (RFC 5280 6).
 """
 
 import datetime
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from django.utils import timezone
 
 from pki.csr.subjects import name_text
+from pki.encoding.certificates import is_ca, is_signed_by, serial_number_text
+from pki.encoding.der import fingerprint_of_der
 from pki.exceptions import ClientRefused
 from pki.models import CertificateAuthority, IssuedCertificate, hot_path_sql
 from pki.reasons import Reason
 from pki.record.snapshot import AuthoritySnapshot, CASnapshot, current_snapshot
-from pki.signers.certificate_contents import serial_number_text
 
 MAX_CHAIN = 6
-"""Certificates from a client up to a CA on record, the client's own included."""
+"""The most certificates from a client's to one that a CA on record signed, both included."""
 
 _LIVE_STATES = frozenset({IssuedCertificate.State.ISSUED, IssuedCertificate.State.SUPERSEDED})
 
@@ -39,14 +39,14 @@ class Client:
     subject: str
     """RFC 4514 text."""
     common_name: str
-    """Empty when the subject has none: factory certificates exist without."""
+    """"" if the subject has none, as in some factory certificates."""
     authority: CertificateAuthority
     record: IssuedCertificate | None
-    """Our row, when we issued it; ``None`` for one from a CA outside."""
+    """The record of the certificate, or None if another PKI issued it."""
 
     @property
     def is_device(self) -> bool:
-        """Whether it authenticates with a device certificate of ours."""
+        """Whether the client has a device certificate of this server."""
         return self.authority.purpose == CertificateAuthority.Purpose.DEVICE
 
     @property
@@ -62,11 +62,12 @@ def authenticate_certificate(
     snapshot: CASnapshot | None = None,
     at: datetime.datetime | None = None,
 ) -> Client:
-    """Judge a client certificate (DER), with the chain that TLS verified, if it is known.
+    """Return the client of a certificate in DER, with the chain that TLS verified, if it is known.
 
-    ``snapshot`` is what ``current_snapshot()`` gave this request, ``at`` the time; by default now.
-    Raises ``ClientRefused``: malformed, not from a CA on record, out of its time, not for TLS
-    clients, unknown though one of our own CAs signed it, revoked, or superseded for too long.
+    ``snapshot`` is the request's ``current_snapshot()``, and ``at`` is the time (default: now).
+    Raises ``ClientRefused`` when the certificate is malformed, not from a CA on record, out of its
+    time, not for TLS clients, revoked, superseded for too long, or not on record although a CA of
+    this server signed it.
     """
     at = at or timezone.now()
     read = _read(der, chain, snapshot or current_snapshot())
@@ -87,10 +88,10 @@ def authenticate_certificate(
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What a certificate says, and the CA it leads to: the same at every time."""
+    """What a certificate says, and the CA that it leads to. It does not depend on the time."""
 
     path: tuple[x509.Certificate, ...]
-    """From the client's own up to the one that the CA signed."""
+    """From the client's own to the one that the CA signed."""
     authority: AuthoritySnapshot
     fingerprint: str
     subject: str
@@ -101,9 +102,9 @@ class _Read:
 def _read(der: bytes, chain: tuple[bytes, ...], snapshot: CASnapshot) -> _Read:
     """Parse the certificate and follow its signatures.
 
-    Kept, because a fleet's devices may share one bootstrap certificate: for as long as the CAs on
-    record are the same (``snapshot`` compares by identity), and never what time or the database
-    decide.
+    Cached, because a fleet's devices may share one bootstrap certificate. An entry is good while
+    the CAs on record stay the same (``snapshot`` compares by identity), and nothing in it depends
+    on the time or on other tables.
     """
     try:
         certificate = x509.load_der_x509_certificate(der)
@@ -113,52 +114,36 @@ def _read(der: bytes, chain: tuple[bytes, ...], snapshot: CASnapshot) -> _Read:
         return _Read(
             path=path,
             authority=authority,
-            fingerprint=hashlib.sha256(der).hexdigest(),
+            fingerprint=fingerprint_of_der(der),
             subject=name_text(certificate.subject),
             common_name=str(common_names[0].value) if common_names else "",
         )
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
-        # cryptography parses lazily: names, extensions and keys can fail at first sight of them
+        # cryptography parses names, extensions and keys on first access
         raise ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED) from error
 
 
 def _find_authority(
     certificate: x509.Certificate, chain: tuple[bytes, ...], snapshot: CASnapshot
 ) -> tuple[tuple[x509.Certificate, ...], AuthoritySnapshot]:
-    """The path through ``chain`` to a CA on record, by signature, and that CA."""
+    """Return the path through ``chain`` to a CA on record, by signature, and that CA."""
     intermediates = [x509.load_der_x509_certificate(der) for der in chain[1:MAX_CHAIN]]
     path = [certificate]
     for _ in range(MAX_CHAIN):
         for authority in snapshot.by_subject.get(path[-1].issuer.public_bytes(), ()):
-            if _is_signed_by(path[-1], authority.certificate):
+            if is_signed_by(path[-1], authority.certificate):
                 return tuple(path), authority
-        above = next((one for one in intermediates if _is_signed_by(path[-1], one)), None)
-        if above is None or not _is_ca(above):
+        above = next((one for one in intermediates if is_signed_by(path[-1], one)), None)
+        if above is None or not is_ca(above):
             break
         path.append(above)
     raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNTRUSTED)
 
 
-def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True
-
-
-def _is_ca(certificate: x509.Certificate) -> bool:
-    try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except x509.ExtensionNotFound:
-        return False
-    return constraints.value.ca
-
-
 def _check_is_for_clients(certificate: x509.Certificate) -> None:
-    """Refuse a certificate that says it is for something else (RFC 5280 4.2.1.12).
+    """Refuse a certificate whose extended key usage lacks clientAuth (RFC 5280 4.2.1.12).
 
-    One that says nothing passes: many factories leave extended key usage out.
+    One without the extension passes, because many factories leave it out.
     """
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
@@ -171,7 +156,7 @@ def _check_is_for_clients(certificate: x509.Certificate) -> None:
 def _find_record(
     fingerprint: str, authority: CertificateAuthority, at: datetime.datetime
 ) -> IssuedCertificate | None:
-    """Our row of the certificate, which must be alive where there has to be one."""
+    """Return the record of the certificate, if any. Raises ``ClientRefused`` if it is not live."""
     records = hot_path_sql.fetch(
         IssuedCertificate, "fingerprint_sha256 = %s", [fingerprint], without=("csr_der", "der")
     )

@@ -1,16 +1,17 @@
-"""Certificates for mutual TLS clients, signed with the client CA: for tests and the bench.
+"""Sign certificates of mutual TLS clients with the client CA, for tests and the bench.
 
-In production these are made at the factory, by the customer's own PKI.
+In production the customer's own PKI makes them, at the factory.
 """
 
 import datetime
 
 from django.utils import timezone
 
+from pki.choices import POPLinking, SANRule
 from pki.csr.check import CSRRules, ParsedCSR, check_csr
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
-from pki.issuance.verified_signing import sign
+from pki.issuance.verified_signing import sign, signing_request
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
@@ -18,24 +19,23 @@ from pki.record.audit_trail import Actor
 from pki.record.intents import issued_columns, new_intent
 from pki.record.snapshot import AuthoritySnapshot, current_snapshot
 from pki.record.transactions import in_write_transaction
-from pki.signers.certificate_contents import SigningRequest
 
 State = IssuedCertificate.State
 
 CLIENT_RULES = CSRRules(
     key_algorithms=frozenset(KEY_ALGORITHMS),
     subject_attributes=frozenset(SUBJECT_ATTRIBUTES),
-    san_rule="any",
-    pop_linking="ignore",
+    san_rule=SANRule.ANY,
+    pop_linking=POPLinking.IGNORE,
     thing_name_required=False,
 )
-"""A client isn't a thing: its common name may be any text."""
+"""A client is not a thing, so its common name may be any text."""
 
 
 def issuing_client_ca() -> AuthoritySnapshot:
-    """The client CA that signs here.
+    """Return the client CA that signs here.
 
-    Raises ``OperatorError`` when there is none, or its key isn't here.
+    Raises ``OperatorError`` when there is none, or its key is not here.
     """
     clients = [
         authority
@@ -44,20 +44,20 @@ def issuing_client_ca() -> AuthoritySnapshot:
         and authority.row.status == CertificateAuthority.Status.ACTIVE
     ]
     if not clients:
-        raise OperatorError("there is no client CA: run manage.py bootstrap_cas first")
+        raise OperatorError("There is no client CA. Run manage.py bootstrap_cas first.")
     for authority in clients:
         if authority.row.can_sign:
             return authority
     raise OperatorError(
-        f"the key of the client CA {clients[0].row.name} isn't here "
-        "(mTlsTruststoreCertificatesChainFile): have its own PKI sign client certificates"
+        f"The key of the client CA {clients[0].row.name} is not here "
+        "(mTlsTruststoreCertificatesChainFile). Have its own PKI sign client certificates."
     )
 
 
 def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -> IssuedCertificate:
     """Sign a client's CSR (DER) with the client CA, and record the certificate.
 
-    Raises ``OperatorError`` when the client CA can't sign here, ``CSRRejected`` for the CSR, and
+    Raises ``OperatorError`` when the client CA cannot sign here, ``CSRRejected`` for the CSR, and
     what ``pki.issuance.verified_signing.sign`` raises.
     """
     authority = issuing_client_ca()
@@ -70,23 +70,16 @@ def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -
     certificate = sign(
         intent,
         authority,
-        SigningRequest(
-            csr=csr.csr,
-            subject=csr.subject,
-            san=csr.san,
-            serial_number=int(intent.serial_number, 16),
-            not_before=intent.not_before,
-            not_after=intent.not_after,
-        ),
+        signing_request(intent, csr, subject=csr.subject, san=csr.san),
     )
 
     def record_issued() -> IssuedCertificate:
         issued = issued_columns(certificate, timezone.now())
-        still_wanted = IssuedCertificate.objects.filter(pk=intent.pk, state=State.INTENT)
-        if not still_wanted.update(**issued):
+        still_intent = IssuedCertificate.objects.filter(pk=intent.pk, state=State.INTENT)
+        if not still_intent.update(**issued):
             raise OperatorError(
-                f"the certificate for {intent.common_name} was denied or settled while it was "
-                "being signed: nothing was issued; sign the CSR again if it should have one"
+                f"The certificate for {intent.common_name} was denied or settled while it was "
+                "being signed. Nothing was issued. Sign the CSR again if it should have one."
             )
         for column, value in issued.items():
             setattr(intent, column, value)

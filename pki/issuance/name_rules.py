@@ -1,24 +1,22 @@
-"""May this client have a certificate for this thing name? One authoriser for both operations.
+"""Decide whether a client may have a certificate for a thing name: the one authoriser.
 
-*Who* is settled before (``pki.issuance.client_authentication``); these rules only decide *may*.
-Every rule that applies must hold; none is a fall-back for another.
+``pki.issuance.client_authentication`` has settled before who the client is. Every rule here that
+applies must hold. None is a fall-back for another.
 """
 
 import datetime
 
-from cryptography import x509
-
+from pki.choices import IdentityRule
 from pki.csr.check import ParsedCSR, asks_to_change_subject
 from pki.csr.public_keys import key_matches
 from pki.csr.subjects import name_text, names_equal, sans_equal
 from pki.csr.thing_names import fold_name
 from pki.exceptions import EnrollmentRefused
 from pki.issuance.client_authentication import Client
-from pki.models import CertificateProfile, IssuedCertificate
+from pki.issuance.on_file import CertificateOnFile
+from pki.models import IssuedCertificate
 from pki.reasons import Reason
 from pki.record.snapshot import ProfileSnapshot
-
-_Rule = CertificateProfile.IdentityRule
 
 
 def check_name(
@@ -27,53 +25,60 @@ def check_name(
     profile: ProfileSnapshot,
     owner: IssuedCertificate | None,
 ) -> None:
-    """Raise ``EnrollmentRefused`` unless ``client`` may have ``common_name``.
+    """Raise ``EnrollmentRefused`` unless ``client`` may enroll ``common_name``.
 
     ``owner`` is the certificate with which the name was first enrolled, if any. A device
-    certificate speaks for its own name only, whatever the profile's rule.
+    certificate is good for its own name alone, whatever the profile's rule is.
     """
     if owner is not None and owner.common_name != common_name:
         raise EnrollmentRefused(
             Reason.NAME_BOUND_TO_ANOTHER,
-            f"the thing name {common_name!r} differs only in case from {owner.common_name!r}, "
-            "which is taken",
+            f"The thing name {common_name!r} differs only in case from {owner.common_name!r}, "
+            "which is taken. Choose another name.",
         )
     if client.is_device:
         if client.common_name != common_name:
-            raise EnrollmentRefused(
-                Reason.NAME_NOT_YOURS,
-                f"CN {common_name!r} isn't the device certificate's {client.common_name!r}",
-            )
+            raise EnrollmentRefused(Reason.NAME_NOT_YOURS, _not_the_devices(common_name, client))
         return
     rule = profile.row.identity_rule
-    if rule == _Rule.SAME_CN:
-        _check_same(common_name, client.common_name, rule)
-    elif rule == _Rule.PATTERN:
+    if rule == IdentityRule.SAME_CN:
+        _check_granted(common_name, client.common_name, rule)
+    elif rule == IdentityRule.PATTERN:
         found = profile.identity_pattern and profile.identity_pattern.fullmatch(client.common_name)
-        _check_same(common_name, found.group("name") if found else "", rule)
-    elif rule == _Rule.ALLOW_LIST:
+        _check_granted(common_name, found.group("name") if found else "", rule)
+    elif rule == IdentityRule.ALLOW_LIST:
         if common_name not in profile.row.allowed_names:
             raise EnrollmentRefused(
-                Reason.NAME_NOT_YOURS, f"CN {common_name!r} isn't on the profile's allow list"
+                Reason.NAME_NOT_YOURS,
+                f"The CN {common_name!r} is not on the profile's allow list.",
             )
-    elif rule == _Rule.FIRST_USE and owner is not None:
-        check_bound(common_name, client, owner)
+    elif rule == IdentityRule.FIRST_USE and owner is not None:
+        _check_bound(common_name, client, owner)
 
 
-def _check_same(common_name: str, granted: str, rule: str) -> None:
+def _not_the_devices(common_name: str, client: Client) -> str:
+    """Say that the CSR names another device than the one that sent it."""
+    return (
+        f"The CSR's CN is {common_name!r}, and the device certificate's is "
+        f"{client.common_name!r}. A device can only ask for its own name."
+    )
+
+
+def _check_granted(common_name: str, granted: str, rule: str) -> None:
     if common_name != granted:
         raise EnrollmentRefused(
             Reason.NAME_NOT_YOURS,
-            f"CN {common_name!r} isn't what rule {rule} grants this client ({granted!r})",
+            f"The CN {common_name!r} is not what the identity rule {rule} grants this client "
+            f"({granted!r}).",
         )
 
 
-def check_bound(common_name: str, client: Client, owner: IssuedCertificate) -> None:
-    """Raise ``EnrollmentRefused`` unless the name was first enrolled by this very client."""
+def _check_bound(common_name: str, client: Client, owner: IssuedCertificate) -> None:
+    """Raise ``EnrollmentRefused`` unless this very client first enrolled the name."""
     if owner.client_fingerprint != client.fingerprint:
         raise EnrollmentRefused(
             Reason.NAME_BOUND_TO_ANOTHER,
-            f"another client certificate enrolled the thing name {common_name!r} first",
+            f"Another client certificate enrolled the thing name {common_name!r} first.",
         )
 
 
@@ -83,36 +88,36 @@ def check_renewal(
     profile: ProfileSnapshot,
     *,
     owner: IssuedCertificate | None,
-    on_file: IssuedCertificate | None,
+    on_file: CertificateOnFile | None,
     at: datetime.datetime,
 ) -> None:
     """Raise ``EnrollmentRefused`` unless ``client`` may renew ``on_file`` with ``csr``.
 
-    RFC 7030 4.2.2: subject and SAN equal those of the certificate to be renewed. That is the
-    device's own certificate, or, for a bound client, the current one of the thing name.
+    RFC 7030 4.2.2: subject and SAN equal those of the certificate to be renewed. ``on_file`` is
+    None for a name that was enrolled elsewhere and is adopted, so nothing is compared.
     """
     _check_may_renew(csr.common_name, client, profile, owner=owner, on_file=on_file)
     if asks_to_change_subject(csr.csr):
         raise EnrollmentRefused(Reason.CHANGE_SUBJECT_NAME_REFUSED)
     if on_file is None:
-        return  # a name adopted from elsewhere: there is nothing to compare with
-    certificate = on_file.to_x509()
-    if not names_equal(csr.csr.subject, certificate.subject):
+        return
+    if not names_equal(csr.csr.subject, on_file.subject):
         raise EnrollmentRefused(
             Reason.SUBJECT_CHANGED,
-            f"the CSR's subject {name_text(csr.csr.subject)!r} isn't the certificate's "
-            f"{name_text(certificate.subject)!r}",
+            f"The CSR's subject is {name_text(csr.csr.subject)!r}, and the certificate's is "
+            f"{name_text(on_file.subject)!r}. Send the certificate's.",
         )
-    if not sans_equal(csr.san, certificate_san(certificate)):
+    if not sans_equal(csr.san, on_file.san):
         raise EnrollmentRefused(Reason.SAN_CHANGED)
-    if not profile.row.can_reuse_key and key_matches(certificate, csr.key_sha256):
+    if not profile.row.can_reuse_key and key_matches(on_file.certificate, csr.key_sha256):
         raise EnrollmentRefused(Reason.KEY_REUSE_REFUSED)
     window = profile.row.reenroll_window_days
-    if window and at < on_file.not_after - datetime.timedelta(days=window):
+    not_after = on_file.row.not_after
+    if window and at < not_after - datetime.timedelta(days=window):
         raise EnrollmentRefused(
             Reason.REENROLL_TOO_EARLY,
-            f"the certificate is good until {on_file.not_after:%Y-%m-%d}; "
-            f"renewal is open in its last {window} days",
+            f"The certificate is valid until {not_after:%Y-%m-%d}. "
+            f"It can be renewed in its last {window} days.",
         )
 
 
@@ -122,38 +127,30 @@ def _check_may_renew(
     profile: ProfileSnapshot,
     *,
     owner: IssuedCertificate | None,
-    on_file: IssuedCertificate | None,
+    on_file: CertificateOnFile | None,
 ) -> None:
+    """Raise ``EnrollmentRefused`` unless ``client`` may renew a certificate of this name at all."""
     if client.is_device:
-        # Its subject is compared with the certificate's in full; the name alone gives the clearer
-        # refusal. Case is left to that comparison: RFC 5280 7.1 ignores it.
+        # The whole subject is compared with the certificate's later, by RFC 5280 7.1, which ignores
+        # case. This comparison gives the clearer refusal for another name, so it ignores case too.
         if fold_name(client.common_name) != fold_name(common_name):
-            raise EnrollmentRefused(
-                Reason.SUBJECT_CHANGED,
-                f"CN {common_name!r} isn't the device certificate's {client.common_name!r}",
-            )
+            raise EnrollmentRefused(Reason.SUBJECT_CHANGED, _not_the_devices(common_name, client))
         return
     if not profile.row.can_client_reenroll:
         raise EnrollmentRefused(Reason.REENROLL_NEEDS_DEVICE_CERTIFICATE)
     if owner is None and not profile.row.can_adopt_names:
         raise EnrollmentRefused(
             Reason.NOTHING_TO_RENEW,
-            f"nobody has enrolled the thing name {common_name!r} here: enroll it first",
+            f"No client has enrolled the thing name {common_name!r} here. "
+            "Enroll it first (simpleenroll).",
         )
     if owner is not None:
-        common_name = owner.common_name  # re-encoded by the client, perhaps: see above
-        check_bound(common_name, client, owner)
+        common_name = owner.common_name  # the client may have changed its case, see above
+        _check_bound(common_name, client, owner)
     check_name(common_name, client, profile, owner)
     if owner is not None and on_file is None:
         raise EnrollmentRefused(
             Reason.NOTHING_TO_RENEW,
-            f"the thing name {common_name!r} has no certificate on file: enroll it",
+            f"The thing name {common_name!r} has no current certificate. "
+            "Enroll it again (simpleenroll).",
         )
-
-
-def certificate_san(certificate: x509.Certificate) -> x509.SubjectAlternativeName | None:
-    """The certificate's subject alternative name, if it has one."""
-    try:
-        return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return None

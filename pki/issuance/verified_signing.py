@@ -1,13 +1,15 @@
-"""Having an intent signed, and looking at what comes back before anyone gets it."""
+"""Have an intent signed, and check the certificate before a client gets it."""
 
 import logging
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
+from pki.csr.check import ParsedCSR
 from pki.csr.public_keys import key_matches
+from pki.encoding.certificates import is_signed_by, serial_number_text
 from pki.exceptions import SignerUnavailable
 from pki.models import IssuedCertificate
 from pki.reasons import Reason
@@ -19,10 +21,30 @@ from pki.signers.certificate_contents import SigningRequest
 logger = logging.getLogger(__name__)
 
 
+def signing_request(
+    intent: IssuedCertificate,
+    csr: ParsedCSR,
+    *,
+    subject: x509.Name,
+    san: x509.SubjectAlternativeName | None,
+    tenant_id: str = "",
+) -> SigningRequest:
+    """Return what a signer has to sign for ``intent``: serial number and times are on record."""
+    return SigningRequest(
+        csr=csr.csr,
+        subject=subject,
+        san=san,
+        serial_number=int(intent.serial_number, 16),
+        not_before=intent.not_before,
+        not_after=intent.not_after,
+        tenant_id=tenant_id,
+    )
+
+
 def sign(
     intent: IssuedCertificate, authority: AuthoritySnapshot, request: SigningRequest
 ) -> x509.Certificate:
-    """Have the CA's signer sign ``request``, and check what it returned before anyone gets it.
+    """Have the CA's signer sign ``request``, and return the certificate if it fits the intent.
 
     Raises ``SignerRefused`` or ``SignerUnavailable``.
     """
@@ -41,11 +63,12 @@ def _check_signed(
 ) -> None:
     """Raise ``SignerUnavailable`` unless this is a certificate for the intent, from its CA.
 
-    For our own signature that catches a key that isn't the CA's; for a PKI outside, everything.
+    Of this server's own signatures (``is_ours``), that finds a key that is not the CA's. Of an
+    external PKI's, it is the only check there is.
     """
     try:
         wrong = _what_is_wrong(certificate, intent, authority, is_ours=is_ours)
-    except (ValueError, TypeError, UnsupportedAlgorithm):  # parsed as it is looked at
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # cryptography parses on first access
         wrong = "it can't be read"
     if wrong:
         logger.error("the signer of %s returned an unfit certificate: %s", intent, wrong)
@@ -59,7 +82,7 @@ def _what_is_wrong(
     *,
     is_ours: bool,
 ) -> str:
-    """The first thing in which a certificate isn't the intent's; "" for a good one."""
+    """Return the first way in which a certificate is not the intent's; "" for a good one."""
     if not key_matches(certificate, intent.key_sha256):
         return "it is for another public key"
     names = [one.value for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
@@ -71,10 +94,8 @@ def _what_is_wrong(
         return f"it ends {certificate.not_valid_after_utc}, after {intent.not_after}"
     if certificate.not_valid_before_utc > timezone.now() + CLOCK_TOLERANCE:
         return f"it begins {certificate.not_valid_before_utc}, in the future"
-    if is_ours and f"{certificate.serial_number:x}" != intent.serial_number:
+    if is_ours and serial_number_text(certificate.serial_number) != intent.serial_number:
         return "its serial number isn't the intent's"
-    try:
-        certificate.verify_directly_issued_by(authority.certificate)
-    except (InvalidSignature, ValueError, TypeError):
+    if not is_signed_by(certificate, authority.certificate):
         return f"it isn't signed by the CA {authority.row.name}"
     return ""

@@ -1,4 +1,4 @@
-"""What the CA remembers. Rows hold facts; services beside this package decide and change them."""
+"""The CA's tables. Rows are facts. Services beside this package decide and change them."""
 
 from pki.models.audit import AuditEvent
 from pki.models.authority import CertificateAuthority

@@ -10,23 +10,23 @@ from pki.models.fields import IdentifierField, Sha256Field
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    """Rows that can only be read and added."""
+    """Events, which can be read and added, and neither changed nor deleted."""
 
     def update(self, **kwargs: Any) -> NoReturn:
-        """Refused: the trail is append-only."""
-        raise TypeError("the audit trail is append-only: rows can't be changed")
+        """Raise ``TypeError``, because the trail is append-only."""
+        raise TypeError("The audit trail is append-only. Rows cannot be changed.")
 
     def delete(self) -> NoReturn:
-        """Refused: the trail is append-only."""
-        raise TypeError("the audit trail is append-only: rows can't be deleted")
+        """Raise ``TypeError``, because the trail is append-only."""
+        raise TypeError("The audit trail is append-only. Rows cannot be deleted.")
 
 
 class AuditEvent(models.Model):
-    """One thing that happened.
+    """One event of the audit trail.
 
-    Every process thread writes a chain of its own (``chain``, ``position``), so that enrollments
-    never wait for each other; the first row of a chain carries the hash of the chain that was
-    opened before it (``pki.record.audit_trail`` has the rules, ``audit_verify`` checks them).
+    Every thread of a process writes a chain of its own (``chain``, ``position``), so enrollments
+    never wait for each other. The first row of a chain has the hash of the chain that was opened
+    before it. ``pki.record.audit_trail`` has the rules, and ``audit_verify`` checks them.
     """
 
     id = IdentifierField()
@@ -57,11 +57,11 @@ class AuditEvent(models.Model):
         return f"{self.action} {self.target}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Add the row; raises ``TypeError`` for a row that exists already."""
+        """Add the row. Raises ``TypeError`` for a row that exists already."""
         if not self._state.adding:
-            raise TypeError("the audit trail is append-only: rows can't be changed")
+            raise TypeError("The audit trail is append-only. Rows cannot be changed.")
         hot_path_sql.insert(self)
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused: the trail is append-only."""
-        raise TypeError("the audit trail is append-only: rows can't be deleted")
+        """Raise ``TypeError``, because the trail is append-only."""
+        raise TypeError("The audit trail is append-only. Rows cannot be deleted.")

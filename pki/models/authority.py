@@ -1,4 +1,4 @@
-"""A certificate authority: its certificate, who holds its key, where it stands in a rollover."""
+"""A certificate authority: its certificate, its signer, its place in a rollover."""
 
 import datetime
 from functools import cached_property
@@ -10,43 +10,43 @@ from django.utils import timezone
 from pki.models.fields import IdentifierField, Sha256Field
 from pki.models.generation import Generation
 
-if TYPE_CHECKING:  # a model is loaded by what never looks into a certificate
+if TYPE_CHECKING:  # /cacerts loads this model and never parses a certificate
     from cryptography import x509
 
 
 class CertificateAuthorityQuerySet(models.QuerySet["CertificateAuthority"]):
-    """Questions that are asked about CAs."""
+    """Selections of CAs."""
 
     def device(self) -> "CertificateAuthorityQuerySet":
-        """CAs that sign device certificates."""
+        """Return the CAs that sign device certificates."""
         return self.filter(purpose=CertificateAuthority.Purpose.DEVICE)
 
     def client(self) -> "CertificateAuthorityQuerySet":
-        """CAs whose certificates say who may talk to us (mutual TLS)."""
+        """Return the CAs whose certificates authenticate clients (mutual TLS)."""
         return self.filter(purpose=CertificateAuthority.Purpose.CLIENT)
 
     def trusted(self, at: datetime.datetime | None = None) -> "CertificateAuthorityQuerySet":
-        """CAs whose certificates still count: not revoked, not expired at ``at`` (default: now)."""
+        """Return the CAs that are neither revoked nor expired at ``at`` (default: now)."""
         return self.filter(not_after__gt=at or timezone.now()).exclude(
             status=CertificateAuthority.Status.REVOKED
         )
 
     def issuing(self) -> "CertificateAuthorityQuerySet":
-        """CAs that new certificates come from."""
+        """Return the CAs that sign new certificates."""
         return self.filter(status=CertificateAuthority.Status.ACTIVE)
 
 
 class CertificateAuthority(models.Model):
-    """A CA on record. Its private key is never in the database, only the name of its holder."""
+    """A CA on record. Its private key is never in the database, only a reference for its signer."""
 
     class Purpose(models.TextChoices):
-        """Which of the certificate worlds it belongs to."""
+        """Whose certificates it signs: devices' or clients'."""
 
         DEVICE = "device", "Device CA"
         CLIENT = "client", "Client CA (mutual TLS)"
 
     class Status(models.TextChoices):
-        """Where it stands."""
+        """Its state in a rollover."""
 
         ACTIVE = "active", "Active"
         RETIRING = "retiring", "Retiring: trusted and published, signs nothing new"
@@ -114,7 +114,7 @@ class CertificateAuthority(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Write the row, and tell every process that what it prepared is out of date."""
+        """Write the row, and advance ``Generation``, so that every process reads it again."""
         super().save(*args, **kwargs)
         Generation.advance()
 
@@ -127,7 +127,7 @@ class CertificateAuthority(models.Model):
 
     @cached_property
     def chain(self) -> "list[x509.Certificate]":
-        """The certificates above this one, root last."""
+        """The certificates above this CA's, root last."""
         from cryptography import x509
 
         if not self.chain_pem:
@@ -136,7 +136,7 @@ class CertificateAuthority(models.Model):
 
     @cached_property
     def cross_certificates(self) -> "list[x509.Certificate]":
-        """OldWithNew and NewWithOld, when this CA succeeded one whose key was here."""
+        """OldWithNew and NewWithOld (RFC 4210 4.4), if this CA succeeded one whose key was here."""
         from cryptography import x509
 
         if not self.cross_pem:
@@ -145,5 +145,5 @@ class CertificateAuthority(models.Model):
 
     @property
     def can_sign(self) -> bool:
-        """Whether a signer is named; not whether it works."""
+        """Whether a signer is named. It may be out of order."""
         return bool(self.signer)

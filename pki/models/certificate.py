@@ -1,4 +1,4 @@
-"""The record of every certificate that we signed, or were about to sign."""
+"""The record of every certificate that was signed here, or was about to be."""
 
 import datetime
 from typing import TYPE_CHECKING
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 class IssuedCertificateQuerySet(models.QuerySet["IssuedCertificate"]):
-    """Questions that are asked about certificates."""
+    """Selections of certificates."""
 
     def for_name(self, common_name: str) -> "IssuedCertificateQuerySet":
-        """Certificates of a thing name, in whatever case it was spelled."""
+        """Return the certificates of a thing name, whatever its letter case."""
         return self.filter(name_folded=fold_name(common_name))
 
     def current(self, at: datetime.datetime | None = None) -> "IssuedCertificateQuerySet":
-        """Issued, not replaced, not expired at ``at`` (default: now)."""
+        """Return those that are issued, not superseded, not expired at ``at`` (default: now)."""
         return self.filter(state=IssuedCertificate.State.ISSUED, not_after__gt=at or timezone.now())
 
     def live(self, at: datetime.datetime | None = None) -> "IssuedCertificateQuerySet":
-        """Certificates that verify somewhere: issued or superseded, and not expired."""
+        """Return those that still verify: issued or superseded, and not expired."""
         return self.filter(
             state__in=[IssuedCertificate.State.ISSUED, IssuedCertificate.State.SUPERSEDED],
             not_after__gt=at or timezone.now(),
@@ -37,18 +37,18 @@ class IssuedCertificateQuerySet(models.QuerySet["IssuedCertificate"]):
 class IssuedCertificate(models.Model):
     """A certificate this server signed, or was about to sign (state ``intent``).
 
-    The row exists before the signature does, so that no certificate can be out there without a
-    record of it. Rules between rows are unique, nullable columns in place of locks, which hold on
-    every database: ``name_owner`` (one client owns a thing name), ``key_owner`` (one thing name
-    per key), ``current_name`` (one current certificate per thing name and profile) and
-    ``request_key`` (one certificate per request within the window).
+    The row exists before the signature does, so no certificate exists without a record of it.
+    Rules between rows are unique, nullable columns in place of locks, because they work on every
+    database: ``name_owner`` (one client owns a thing name), ``key_owner`` (one thing name per key),
+    ``current_name`` (one current certificate per thing name and profile) and ``request_key`` (one
+    certificate per request within the idempotency window).
 
-    Each index costs every enrollment a page to write, so there is one for what devices' requests
-    and an operator's search look up, and none besides.
+    Each index costs every enrollment a page to write. So there is one for each look-up of a
+    device's request and of an operator's search, and no other.
     """
 
     class State(models.TextChoices):
-        """Never goes back. Expiry isn't a state: time tells."""
+        """How far the certificate has got. Expiry is not a state, but ``not_after`` in the past."""
 
         INTENT = "intent", "Intent"
         ISSUED = "issued", "Issued"
@@ -57,7 +57,7 @@ class IssuedCertificate(models.Model):
         VOID = "void", "Void: never signed"
 
     class Operation(models.TextChoices):
-        """How it came to be."""
+        """What it was issued for."""
 
         ENROLL = "enroll", "Enrolled"
         REENROLL = "reenroll", "Re-enrolled"
@@ -132,22 +132,20 @@ class IssuedCertificate(models.Model):
         return f"{self.common_name} ({self.serial_number})"
 
     def to_x509(self) -> "x509.Certificate":
-        """The certificate itself. Raises ``ValueError`` while there is none."""
+        """Return the certificate, parsed. Raises ``ValueError`` while there is none."""
         from cryptography import x509
 
         return x509.load_der_x509_certificate(self.to_der())
 
     def to_der(self) -> bytes:
-        """The certificate in DER. Raises ``ValueError`` while there is none."""
+        """Return the certificate in DER. Raises ``ValueError`` while there is none."""
         if self.der is None:
-            raise ValueError(f"{self} has no certificate: its state is {self.state}")
+            raise ValueError(f"{self} has no certificate. Its state is {self.state}.")
         return bytes(self.der)
 
     @property
     def pem(self) -> str:
-        """The certificate in PEM form; empty while there is none."""
-        from cryptography.hazmat.primitives.serialization import Encoding
+        """The certificate in PEM form, or "" while there is none."""
+        from pki.encoding.certificates import pem_of
 
-        if self.der is None:
-            return ""
-        return self.to_x509().public_bytes(Encoding.PEM).decode()
+        return "" if self.der is None else pem_of(self.to_x509())

@@ -1,4 +1,4 @@
-"""Who may not enroll. Certificates already issued stay valid: ``revoke`` is for those."""
+"""What may not enroll. Certificates that are issued already stay valid: ``revoke`` is for those."""
 
 import datetime
 
@@ -10,10 +10,10 @@ from pki.models.fields import IdentifierField
 
 
 class DenylistEntryQuerySet(models.QuerySet["DenylistEntry"]):
-    """Questions that are asked about the denylist."""
+    """Selections of entries."""
 
     def in_force(self, at: datetime.datetime | None = None) -> "DenylistEntryQuerySet":
-        """Entries that haven't expired at ``at`` (default: now)."""
+        """Return the entries that have not expired at ``at`` (default: now)."""
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=at or timezone.now()))
 
 
@@ -50,5 +50,5 @@ class DenylistEntry(models.Model):
 
     @property
     def is_in_force(self) -> bool:
-        """Whether it stops anybody now."""
+        """Whether it stops enrollments now."""
         return self.expires_at is None or self.expires_at > timezone.now()

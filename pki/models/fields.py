@@ -1,4 +1,4 @@
-"""Columns that all of our tables share."""
+"""Kinds of columns that several tables have."""
 
 import secrets
 import time
@@ -17,9 +17,9 @@ else:
 
 
 def new_identifier() -> uuid.UUID:
-    """A UUID of version 7 (RFC 9562 5.7): 48 bits of milliseconds, then random ones.
+    """Return a UUID of version 7 (RFC 9562 5.7): 48 bits of milliseconds, then random ones.
 
-    New rows of a table so land side by side in its index, instead of each on a page of its own.
+    So new rows are side by side in a table's index, instead of each on a page of its own.
     """
     milliseconds = time.time_ns() // 1_000_000
     bits = milliseconds << 80 | secrets.randbits(80)
@@ -32,7 +32,7 @@ class IdentifierField(_UUIDField):
     """A UUID as primary key.
 
     Distributed databases (Aurora DSQL, CockroachDB, YugabyteDB) have no cheap sequences, and a
-    key made here needs no round trip to be known.
+    key that is made here is known without a round trip.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -53,7 +53,7 @@ class Sha256Field(_CharField):
 class UniqueOrNullField(_NullableCharField):
     """Text that only one row may have, while any number of rows may have none.
 
-    How we say "only one" on every database: partial indexes and locks aren't everywhere.
+    This expresses "only one" on every database. Not all of them have partial indexes and locks.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""How a process learns that CAs or profiles have changed."""
+"""A counter by which processes notice that CAs or profiles have changed."""
 
 from django.db import models
 from django.db.models import F
@@ -9,8 +9,8 @@ from pki.models import hot_path_sql
 class Generation(models.Model):
     """A counter, in one row, of changes to CAs and profiles.
 
-    Parsing a CA's certificate and key costs up to 250 ms (RSA 4096), so a process does it once and
-    compares this number at each request: one look-up by primary key.
+    Parsing CAs' certificates and keys is slow (RSA 4096), so a process does it once and compares
+    this number at each request: one look-up by primary key.
     """
 
     ROW = 1
@@ -23,13 +23,13 @@ class Generation(models.Model):
 
     @classmethod
     def advance(cls) -> None:
-        """Count one change, in the caller's transaction."""
+        """Count a change, in the caller's transaction."""
         if not cls.objects.filter(pk=cls.ROW).update(number=F("number") + 1):
             cls.objects.create(pk=cls.ROW, number=1)
 
     @classmethod
     def current(cls) -> int:
-        """The number now; 0 while there is neither CA nor profile."""
+        """Return the number, or 0 while there is neither CA nor profile."""
         rows = hot_path_sql.fetch_values(
             "SELECT number FROM pki_generation WHERE id = %s", [cls.ROW]
         )

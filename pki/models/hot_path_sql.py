@@ -1,9 +1,9 @@
-"""The few statements of an enrollment, run as written.
+"""The few statements that every enrollment runs, written as SQL.
 
-Django's ORM builds the text of a statement anew each time, about half a millisecond each: seven
-milliseconds an enrollment, four times everything else in it. What every enrollment runs is
-therefore written as SQL, here and in the modules that own the tables; values still go through the
-models' fields, so that each database gets what it expects. Everything else uses the ORM.
+Django's ORM builds the text of a statement anew each time, which takes longer than everything else
+in an enrollment (``python -m bench.statements`` measures it). So what every enrollment runs is
+written as SQL, here and in the modules that own the tables. Values still go through the models'
+fields, so each database gets what it expects. Everything else uses the ORM.
 """
 
 import datetime
@@ -23,7 +23,7 @@ _PLAIN_FIELDS = (models.CharField, models.TextField, models.IntegerField, models
 
 
 def insert(row: models.Model) -> None:
-    """INSERT ``row`` as it is. Raises ``IntegrityError`` when a unique value is taken."""
+    """Insert ``row`` as it is. Raises ``IntegrityError`` when a unique value is taken."""
     insert_values(
         type(row), {field.attname: getattr(row, field.attname) for field in _fields(type(row))}
     )
@@ -32,7 +32,7 @@ def insert(row: models.Model) -> None:
 
 
 def insert_values(model: type[models.Model], values: Mapping[str, Any]) -> None:
-    """INSERT a row of ``model`` from values of every column, by attribute name.
+    """Insert a row of ``model`` from values of every column, by attribute name.
 
     Raises ``IntegrityError`` when a unique value is taken.
     """
@@ -42,14 +42,14 @@ def insert_values(model: type[models.Model], values: Mapping[str, Any]) -> None:
 
 
 def update(statement: str, values: Sequence[Any]) -> int:
-    """Run an UPDATE with values as the database takes them; returns how many rows it changed."""
+    """Run an UPDATE with values as the database takes them, and return how many rows it changed."""
     return int(_run(connections[DEFAULT_DB_ALIAS], statement, values, _row_count))
 
 
 def fetch(
     model: type[ModelT], condition: str, values: Sequence[Any], *, without: tuple[str, ...] = ()
 ) -> list[ModelT]:
-    """The rows of ``model`` for which ``condition`` holds; ``without`` columns stay unread."""
+    """Return the rows of ``model`` that meet ``condition``. ``without`` columns stay unread."""
     connection = connections[DEFAULT_DB_ALIAS]
     statement, names, converters = _select_statement(model, without, connection.vendor)
     rows = []
@@ -62,7 +62,7 @@ def fetch(
 
 
 def fetch_values(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """The rows of a SELECT, as the database gives them."""
+    """Return the rows of a SELECT, as the database gives them."""
     rows: list[tuple[Any, ...]] = _run(connections[DEFAULT_DB_ALIAS], statement, values, _all_rows)
     return rows
 
@@ -83,9 +83,9 @@ def _run(
 ) -> Any:
     """Run ``statement`` and return what ``take`` takes from the cursor.
 
-    On the driver's own cursor, because Django's layers around one take as long as SQLite takes for
-    the statement. Errors are Django's all the same. Where somebody watches (query logs, wrappers
-    of ``execute``), the statement goes the usual way.
+    It uses the driver's own cursor, because Django's layers around one take as long as SQLite takes
+    for the statement. Errors are Django's all the same. With query logs or wrappers of ``execute``
+    the statement goes through Django's cursor, so that they see it.
     """
     if connection.execute_wrappers or connection.queries_logged:
         with connection.cursor() as cursor:
@@ -94,18 +94,18 @@ def _run(
     connection.close_if_health_check_failed()  # as Django does: the server may have restarted
     connection.ensure_connection()
     if connection.vendor == "sqlite":
-        statement = statement.replace("%s", "?")  # none of ours holds a literal "%"
+        statement = statement.replace("%s", "?")  # no statement here has a literal "%"
     with connection.wrap_database_errors:
         return take(connection.connection.execute(statement, values))
 
 
 def prepared_value(model: type[models.Model], name: str, value: Any) -> Any:
-    """``value`` of the field ``name`` as the database takes it."""
+    """Return ``value`` of the field ``name`` as the database takes it."""
     return prepared_values(model, {name: value})[0]
 
 
 def prepared_values(model: type[models.Model], values: Mapping[str, Any]) -> list[Any]:
-    """The values of the fields named, as the database takes them."""
+    """Return values, by field name, as the database takes them."""
     connection = connections[DEFAULT_DB_ALIAS]
     field_of = model._meta.get_field
     return [_prepared(field_of(name), value, connection) for name, value in values.items()]
@@ -115,9 +115,9 @@ def _prepared(field: Any, value: Any, connection: BaseDatabaseWrapper) -> Any:
     if value is None or _is_plain(field.__class__):
         return value
     if isinstance(value, datetime.datetime) and connection.vendor == "sqlite":
-        # As Django writes it; its own way there costs as much as the rest of an INSERT.
+        # The same text as Django writes, which takes as long for it as the rest of an INSERT.
         return str(value.astimezone(datetime.UTC).replace(tzinfo=None))
-    # Most of a field's own preparation serves values that come from forms; ours have their types.
+    # Most of a field's own preparation is for values from forms. These have their types already.
     return field.get_db_prep_value(value, connection, prepared=True)
 
 
@@ -135,7 +135,7 @@ def _fields(model: type[models.Model]) -> tuple[Any, ...]:
 def _insert_statement(model: type[models.Model]) -> str:
     columns = ", ".join(f'"{field.column}"' for field in _fields(model))
     places = ", ".join(["%s"] * len(_fields(model)))
-    # Only names of our own tables and columns are pasted in, here and below.
+    # Only names of this project's tables and columns are pasted in, here and below.
     return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})'  # noqa: S608
 
 

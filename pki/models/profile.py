@@ -1,4 +1,4 @@
-"""What all certificates of one kind share, as data that an operator edits."""
+"""Certificate profiles: the rules for one kind of certificates, which an operator edits."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils import timezone
 
+from pki.choices import IdentityRule, IoTProvisioning, POPLinking, SANRule
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.models.authority import CertificateAuthority
 from pki.models.fields import IdentifierField
@@ -29,51 +30,22 @@ DEFAULT_SUBJECT_ATTRIBUTES = (
 
 
 def default_key_algorithms() -> list[str]:
-    """Every algorithm that AWS IoT takes."""
+    """Return every algorithm that AWS IoT takes."""
     return list(KEY_ALGORITHMS)
 
 
 def default_subject_attributes() -> list[str]:
-    """CN is always there; these may stand beside it."""
+    """Return the attributes that a subject may have beside CN, by default."""
     return list(DEFAULT_SUBJECT_ATTRIBUTES)
 
 
 class CertificateProfile(models.Model):
     """One version of a certificate profile. A row is never edited: a change is a new version.
 
-    An intent remembers the row it was checked against, so a change in the middle of an enrollment
-    can't make a certificate of two halves. ``active_label`` is the label while the version is in
-    force and NULL afterwards: a unique column in place of a lock.
+    An intent names the version that it was checked against, so a change in the middle of an
+    enrollment cannot mix two versions. ``active_label`` is the label while the version is in force
+    and NULL afterwards. It is unique, so one version at most is in force.
     """
-
-    class IdentityRule(models.TextChoices):
-        """Ties what a client may ask for to who it is (see ``pki.issuance.name_rules``)."""
-
-        FIRST_USE = "first-use", "First use: a name belongs to the client that first enrolled it"
-        SAME_CN = "same-cn", "Same CN: only the client certificate's own common name"
-        PATTERN = "pattern", "Pattern: what a regular expression finds in the client's CN"
-        ALLOW_LIST = "allow-list", "Allow list: the names listed here"
-        ANY = "any", "Any name"
-
-    class SANRule(models.TextChoices):
-        """Which subject alternative names a CSR may ask for."""
-
-        NONE = "none", "None"
-        OWN_NAME = "own-name", "Names that carry the thing name"
-        ANY = "any", "Any DNS name or URI"
-
-    class POPLinking(models.TextChoices):
-        """What happens to a challengePassword that can't be verified (RFC 7030 3.5)."""
-
-        IGNORE = "ignore", "Accept, and log it as unverified"
-        REFUSE = "refuse", "Refuse"
-
-    class IoTProvisioning(models.TextChoices):
-        """What AWS IoT is told of a certificate, and when."""
-
-        JITP = "jitp", "JITP: AWS IoT makes the thing at the device's first connection"
-        REGISTER = "register", "Register: the thing is made before the device connects"
-        NONE = "none", "None: AWS IoT isn't told"
 
     id = IdentifierField()
     name = models.CharField(max_length=60)
@@ -100,16 +72,16 @@ class CertificateProfile(models.Model):
         default=False, help_text="Refuse a subject without serialNumber (OID 2.5.4.5)."
     )
     san_rule = models.CharField(
-        "SAN rule", max_length=10, choices=SANRule.choices, default=SANRule.OWN_NAME
+        "SAN rule", max_length=10, choices=SANRule.pairs(), default=SANRule.OWN_NAME
     )
     pop_linking = models.CharField(
-        "POP linking", max_length=10, choices=POPLinking.choices, default=POPLinking.IGNORE
+        "POP linking", max_length=10, choices=POPLinking.pairs(), default=POPLinking.IGNORE
     )
     is_key_unique = models.BooleanField(
         default=True, help_text="Refuse a public key that another thing name has used."
     )
     identity_rule = models.CharField(
-        max_length=12, choices=IdentityRule.choices, default=IdentityRule.FIRST_USE
+        max_length=12, choices=IdentityRule.pairs(), default=IdentityRule.FIRST_USE
     )
     identity_pattern = models.CharField(
         max_length=200,
@@ -143,7 +115,7 @@ class CertificateProfile(models.Model):
     iot_provisioning = models.CharField(
         "AWS IoT provisioning",
         max_length=10,
-        choices=IoTProvisioning.choices,
+        choices=IoTProvisioning.pairs(),
         default=IoTProvisioning.NONE,
         help_text="How certificates of this profile become things in AWS IoT.",
     )
@@ -182,7 +154,7 @@ class CertificateProfile(models.Model):
         return f"{self.name} v{self.version}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Write the row, and tell every process that what it prepared is out of date."""
+        """Write the row, and advance ``Generation``, so that every process reads it again."""
         super().save(*args, **kwargs)
         Generation.advance()
 

@@ -1,12 +1,12 @@
-"""The audit trail: who did what, when and why, in chains that show any later change.
+"""The audit trail: who did what, when and why, in hash chains that show any later change.
 
 A single chain would make every enrollment wait for the one before it. So each thread of each
-process writes a chain of its own: a random ``chain`` id, positions 0, 1, 2 ..., each row carrying
-the hash of the row before it. The first row of a chain is also counted (``opening`` 1, 2, 3 ...)
-and carries the hash of the previous chain's first row, so a whole chain can't vanish either.
+process writes a chain of its own: a random ``chain`` id, and positions 0, 1, 2 ..., where each row
+has the hash of the row before it. The first row of a chain is also counted (``opening`` 1, 2, 3
+...) and has the hash of the previous chain's first row, so the loss of a whole chain shows too.
 
-What hash chains can't show is the loss of rows at a chain's end, or of the chain opened last;
-export the trail regularly.
+Hash chains do not show the loss of rows at a chain's end, or of the chain opened last. So export
+the trail regularly.
 """
 
 import datetime
@@ -16,7 +16,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from django.utils import timezone
 
@@ -29,12 +29,17 @@ GENESIS = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """On whose account something happens."""
+    """The person, client or command that an event is attributed to."""
 
     name: str
     """``admin:alice``, ``command:root``, ``client:<fingerprint>``, ``system``."""
     request_id: str = ""
     source_ip: str | None = None
+
+    @classmethod
+    def client(cls, fingerprint: str, request_id: str, source_ip: str | None) -> Self:
+        """Return the actor for an EST client, named by its certificate's fingerprint."""
+        return cls(f"client:{fingerprint}", request_id, source_ip)
 
 
 SYSTEM = Actor("system")
@@ -57,17 +62,17 @@ _thread = _Thread()
 
 
 def head() -> Head | None:
-    """Where this thread's chain ends; ``None`` before its first row."""
+    """Return the end of this thread's chain, or None before its first row."""
     return _thread.head
 
 
 def restore(earlier: Head | None) -> None:
-    """Go back to ``earlier``, after a rollback took the rows since then."""
+    """Go back to ``earlier``, after a rollback removed the rows since then."""
     _thread.head = earlier
 
 
 def start_new_chain() -> None:
-    """Let the next row open a new chain, when what the database holds of this one is unsure."""
+    """Let the next row open a new chain, when it is unknown what the database has of this one."""
     _thread.head = None
 
 
@@ -82,10 +87,11 @@ def record(
 ) -> None:
     """Add a row to the trail, in the caller's transaction (``pki.record.transactions``).
 
-    ``before`` and ``after`` hold JSON values. Nothing secret goes in: the trail is exported.
+    ``before`` and ``after`` are JSON values. They must not be secret, because the trail is
+    exported.
     """
     chain, position, opening, previous_hash = _next_place()
-    said = {
+    columns = {
         "chain": chain,
         "position": position,
         "opening": opening,
@@ -100,13 +106,13 @@ def record(
         "after": after,
         "previous_hash": previous_hash,
     }
-    digest = _hash(said)
-    hot_path_sql.insert_values(AuditEvent, {**said, "id": new_identifier(), "hash": digest})
+    digest = _hash(columns)
+    hot_path_sql.insert_values(AuditEvent, {**columns, "id": new_identifier(), "hash": digest})
     _thread.head = Head(chain, position, digest)
 
 
 def _next_place() -> tuple[uuid.UUID, int, int | None, str]:
-    """Chain, position, opening number and previous hash of this thread's next row."""
+    """Return chain, position, opening number and previous hash of this thread's next row."""
     last = _thread.head
     if last is not None:
         return last.chain, last.position + 1, None, last.hash
@@ -121,9 +127,9 @@ def _next_place() -> tuple[uuid.UUID, int, int | None, str]:
 
 
 def _stored_address(address: str | None) -> str | None:
-    """An IP address as the database will give it back, for the hash must be over the same text.
+    """Return an IP address as the database will return it, because the hash is over that text.
 
-    IPv6 has many spellings, and PostgreSQL knows no zone ("%eth0", RFC 4007 11).
+    IPv6 has many spellings, and PostgreSQL stores no zone ("%eth0", RFC 4007 11).
     """
     if address is None:
         return None
@@ -134,20 +140,17 @@ def _stored_address(address: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """The first row at which the trail doesn't add up."""
+    """The first row that does not fit the chain."""
 
     event: AuditEvent
     what: str
 
 
 def verify() -> tuple[int, Break | None]:
-    """Check every row; returns how many rows hold, and the first that doesn't.
-
-    "First" is by time over all chains. Rows are read in order of their chains.
-    """
+    """Check every row, and return how many rows fit, and the first by time that does not."""
     breaks = []
     count = 0
-    for event, what in _judged():
+    for event, what in _checked_rows():
         if what:
             breaks.append(Break(event, what))
         else:
@@ -155,8 +158,9 @@ def verify() -> tuple[int, Break | None]:
     return count, min(breaks, key=lambda found: found.event.at, default=None)
 
 
-def _judged() -> Iterator[tuple[AuditEvent, str]]:
-    """Each row with what is wrong with it ("" for nothing); one report a chain is enough."""
+def _checked_rows() -> Iterator[tuple[AuditEvent, str]]:
+    """Yield each row with what is wrong with it, or "". One report a chain is enough."""
+    # Step 1: the first rows of all chains, which are a chain themselves.
     openings = AuditEvent.objects.exclude(opening=None).order_by("opening")
     number, previous = 0, GENESIS
     opened: set[uuid.UUID] = set()
@@ -171,6 +175,7 @@ def _judged() -> Iterator[tuple[AuditEvent, str]]:
         number, previous = event.opening or 0, event.hash
         opened.add(event.chain)
 
+    # Step 2: every row, chain by chain.
     chain, position, previous = None, 0, GENESIS
     for event in AuditEvent.objects.order_by("chain", "position").iterator():
         what = ""
@@ -205,9 +210,9 @@ _HASHED = (
 )
 
 
-def _hash(said: Mapping[str, Any]) -> str:
-    """SHA-256 over everything the row says and the hash before it."""
-    values = [said[name] for name in _HASHED]
+def _hash(columns: Mapping[str, Any]) -> str:
+    """Return the SHA-256 over the row's columns and the hash before it."""
+    values = [columns[name] for name in _HASHED]
     text = json.dumps(
         values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain
     )

@@ -1,7 +1,6 @@
-"""Intents: rows of certificates about to be signed, and what becomes of those left over."""
+"""Make intents, the rows of certificates about to be signed, and void those that are left over."""
 
 import datetime
-import hashlib
 import logging
 
 from cryptography import x509
@@ -12,6 +11,8 @@ from django.utils import timezone
 from pki.csr.check import ParsedCSR
 from pki.csr.subjects import name_text
 from pki.csr.thing_names import fold_name
+from pki.encoding.certificates import serial_number_text
+from pki.encoding.der import fingerprint_of_der
 from pki.exceptions import AuthorityUnavailable
 from pki.models import IssuedCertificate
 from pki.reasons import Reason
@@ -19,18 +20,18 @@ from pki.record import audit_trail
 from pki.record.audit_trail import SYSTEM, Actor
 from pki.record.snapshot import AuthoritySnapshot
 from pki.record.transactions import in_write_transaction
-from pki.signers.certificate_contents import random_serial_number, serial_number_text
+from pki.signers.certificate_contents import random_serial_number
 
 logger = logging.getLogger(__name__)
 
 BACKDATING = datetime.timedelta(minutes=5)
-"""Devices' clocks are late: a certificate is valid from a little before it is made."""
+"""How long before its making a certificate begins to be valid, because devices' clocks are late."""
 
 CLOCK_TOLERANCE = datetime.timedelta(minutes=10)
 """How far an external PKI's clock may be off when its certificate is checked."""
 
 ABANDONED_AFTER = datetime.timedelta(hours=1)
-"""An intent this old will not be signed any more: no request takes so long, nor its repetition."""
+"""The age at which an intent counts as abandoned. No request takes so long, nor its repetition."""
 
 State = IssuedCertificate.State
 
@@ -45,10 +46,10 @@ def new_intent(
     validity: datetime.timedelta,
     now: datetime.datetime,
 ) -> IssuedCertificate:
-    """A row for a certificate to be signed, not saved yet.
+    """Return a row for a certificate to be signed, not saved yet.
 
-    Its end is the profile's, but never after the CA's own (RFC 5280 6.1: the path would break).
-    Raises ``AuthorityUnavailable`` when the CA can't issue any more.
+    It ends after ``validity``, but never after its CA, because the path would break (RFC 5280 6.1).
+    Raises ``AuthorityUnavailable`` when the CA cannot issue any more.
     """
     not_after = min(now + validity, authority.issuer.not_after)
     ca = authority.row
@@ -77,12 +78,12 @@ def _san_text(san: x509.SubjectAlternativeName | None) -> str:
 
 
 def issued_columns(certificate: x509.Certificate, now: datetime.datetime) -> dict[str, object]:
-    """What a row says once its certificate exists. The certificate has the last word."""
+    """Return the columns of an issued certificate. An external PKI may differ from the intent."""
     der = certificate.public_bytes(Encoding.DER)
     return {
         "state": State.ISSUED,
         "der": der,
-        "fingerprint_sha256": hashlib.sha256(der).hexdigest(),
+        "fingerprint_sha256": fingerprint_of_der(der),
         "serial_number": serial_number_text(certificate.serial_number),
         "not_before": certificate.not_valid_before_utc,
         "not_after": certificate.not_valid_after_utc,
@@ -91,11 +92,11 @@ def issued_columns(certificate: x509.Certificate, now: datetime.datetime) -> dic
 
 
 def void_intents(intents: QuerySet[IssuedCertificate], *, actor: Actor, why: str) -> int:
-    """Turn ``intents`` void, in the caller's transaction; returns how many were.
+    """Make ``intents`` void, in the caller's transaction, and return how many were.
 
-    A signature may exist that nobody got (a crash came between), so a void serial number goes on
-    the CRL. What an intent owned goes to the oldest certificate of the same name that was
-    issued after all, or to nobody.
+    A signature may exist although no client got it (a crash came in between), so a void serial
+    number goes on the CRL. A name or key that an intent owned goes to the oldest certificate of the
+    same name that was issued after all. Without one it is free.
     """
     count = 0
     for intent in intents.filter(state=State.INTENT).defer("csr_der", "der"):
@@ -108,7 +109,7 @@ def void_intents(intents: QuerySet[IssuedCertificate], *, actor: Actor, why: str
             revoked_at=timezone.now(),
         )
         if not voided:
-            continue  # issued while we waited for its row
+            continue  # issued while this waited for its row
         count += 1
         _hand_over(intent)
         audit_trail.record(
@@ -122,7 +123,7 @@ def void_intents(intents: QuerySet[IssuedCertificate], *, actor: Actor, why: str
 
 
 def _hand_over(intent: IssuedCertificate) -> None:
-    """Give what ``intent`` owned to the oldest certificate that was issued in its stead."""
+    """Give the name and key that ``intent`` owned to the oldest certificate issued in its place."""
     heirs = (
         IssuedCertificate.objects.filter(name_folded=intent.name_folded)
         .exclude(state__in=[State.INTENT, State.VOID])
@@ -137,12 +138,12 @@ def _hand_over(intent: IssuedCertificate) -> None:
 def settle_intents(
     *, actor: Actor = SYSTEM, older_than: datetime.timedelta = ABANDONED_AFTER
 ) -> int:
-    """Void every intent that was abandoned; returns how many."""
+    """Void every abandoned intent, and return how many there were."""
     before = timezone.now() - older_than
     return in_write_transaction(
         lambda: void_intents(
             IssuedCertificate.objects.filter(created_at__lt=before),
             actor=actor,
-            why="abandoned: nobody came back for it",
+            why="abandoned: no request took it up again",
         )
     )

@@ -1,8 +1,8 @@
-"""Who else must know when a certificate comes, goes or changes: AWS IoT provisioning.
+"""Observers of the record: AWS IoT provisioning learns here which certificates change.
 
 An observer is called in the transaction that records the change, so that what it writes exists
-exactly when the change does. It must not do anything that a rollback doesn't undo, and is called
-once more when the transaction starts over.
+exactly when the change does. It must not do anything that a rollback does not undo. It is called
+again when the transaction starts over.
 """
 
 import uuid
@@ -13,10 +13,10 @@ from pki.models import IssuedCertificate
 
 
 class CertificateObserver:
-    """Hears of changes. Override what you need."""
+    """Do nothing on a change. A subclass overrides the methods that it needs."""
 
     def issued(self, certificate: IssuedCertificate, replaced: uuid.UUID | None) -> None:
-        """A device certificate was issued; ``replaced`` is the id of the one that stepped back."""
+        """A device certificate was issued. ``replaced`` is the id of the one that it superseded."""
 
     def revoked(self, certificate: IssuedCertificate) -> None:
         """A certificate was revoked."""
@@ -29,8 +29,9 @@ _makers: list[Callable[[], CertificateObserver]] = []
 
 
 def register(make: Callable[[], CertificateObserver]) -> None:
-    """Tell the observer that ``make`` makes from now on. Called once per process, when the apps
-    are ready; it is made at the first change, so that a process without one needn't load it.
+    """Register the observer that ``make`` returns. Called once per process, when apps are ready.
+
+    ``make`` is called at the first change, so a process without a change does not import it.
     """
     _makers.append(make)
     registered.cache_clear()
@@ -38,5 +39,5 @@ def register(make: Callable[[], CertificateObserver]) -> None:
 
 @cache
 def registered() -> Iterable[CertificateObserver]:
-    """Everybody who is told."""
+    """Return the registered observers."""
     return tuple(make() for make in _makers)

@@ -1,4 +1,4 @@
-"""Certificate profiles change by getting a new version; what was issued keeps the old one."""
+"""Add and change certificate profiles. A change is a new version, and certificates keep theirs."""
 
 import re
 from collections.abc import Collection
@@ -8,6 +8,7 @@ from cryptography.x509.oid import AttributeOID
 from django.core.exceptions import ValidationError
 from django.db.models import Max
 
+from pki.choices import IdentityRule
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.csr.thing_names import check_common_name
@@ -29,7 +30,7 @@ def add_profile(profile: CertificateProfile, *, actor: Actor) -> CertificateProf
     """
     check_profile(profile)
     if CertificateProfile.objects.filter(name=profile.name).exists():
-        raise OperatorError(f"there is a profile {profile.name!r} already: change that one")
+        raise OperatorError(f"There is a profile {profile.name!r} already. Change that one.")
     profile.version = 1
     _put_in_force(profile)
     audit_trail.record(
@@ -43,8 +44,8 @@ def change_profile(
 ) -> CertificateProfile:
     """Put a new version with ``changes`` in force, in the caller's transaction.
 
-    Raises ``OperatorError`` when ``profile`` isn't the version in force (somebody was faster), or
-    the result would be inconsistent.
+    Raises ``OperatorError`` when ``profile`` is not the version in force any more, or the result
+    would be inconsistent.
     """
     values = {
         field.attname: getattr(profile, field.attname)
@@ -61,7 +62,9 @@ def change_profile(
     in_force = CertificateProfile.objects.filter(pk=profile.pk).exclude(active_label=None)
     # ``profile`` itself stays as it is: the caller's transaction may have to start over.
     if not in_force.update(active_label=None):
-        raise OperatorError(f"{profile} isn't in force any more: look at the newest version first")
+        raise OperatorError(
+            f"{profile} is not in force any more. Look at the newest version first."
+        )
     _put_in_force(successor)
     after = settings_of(successor)
     audit_trail.record(
@@ -79,16 +82,16 @@ def _put_in_force(profile: CertificateProfile) -> None:
     taken = CertificateProfile.objects.filter(active_label=profile.label).first()
     if taken is not None:
         raise OperatorError(
-            f"the label {profile.label!r} belongs to {taken}: choose another"
+            f"The label {profile.label!r} belongs to {taken}. Choose another."
             if profile.label
-            else f"{taken} is the default profile already: give this one a label"
+            else f"{taken} is the default profile already. Give this one a label."
         )
     profile.active_label = profile.label
     profile.save(force_insert=True)
 
 
 def settings_of(profile: CertificateProfile) -> dict[str, Any]:
-    """What the profile says, as JSON values for the audit trail."""
+    """Return the profile's settings as JSON values, for the audit trail."""
     said: dict[str, Any] = {
         field.name: getattr(profile, field.attname)
         for field in CertificateProfile._meta.concrete_fields
@@ -98,9 +101,9 @@ def settings_of(profile: CertificateProfile) -> dict[str, Any]:
 
 
 def check_profile(profile: CertificateProfile) -> None:
-    """Raise ``OperatorError`` when the profile's settings don't fit each other.
+    """Raise ``OperatorError``, with all that is wrong, when settings do not fit each other.
 
-    A wrong profile must be refused when it is written, not when a device meets it.
+    A wrong profile must be refused when it is written, not when a device uses it.
     """
     problems = []
     try:
@@ -110,28 +113,28 @@ def check_profile(profile: CertificateProfile) -> None:
             f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items()
         ]
     if profile.label in EST_OPERATIONS:
-        problems.append(f"label: {profile.label!r} is an EST operation (RFC 7030 3.2.2)")
+        problems.append(f"label: {profile.label!r} is an EST operation (RFC 7030 3.2.2).")
     problems += _unknown("key_algorithms", profile.key_algorithms, KEY_ALGORITHMS)
     problems += _unknown("subject_attributes", profile.subject_attributes, SUBJECT_ATTRIBUTES)
     if not profile.key_algorithms:
-        problems.append("key_algorithms: at least one is needed")
+        problems.append("key_algorithms: at least one is needed.")
     if profile.is_serial_number_required and "serialNumber" not in profile.subject_attributes:
-        problems.append("subject_attributes: serialNumber is required, so it must be allowed")
+        problems.append("subject_attributes: serialNumber is required, so it must be allowed.")
     problems += _name_problems(profile.allowed_names)
     problems += _csrattrs_problems(profile.csrattrs)
-    if profile.identity_rule == CertificateProfile.IdentityRule.PATTERN:
+    if profile.identity_rule == IdentityRule.PATTERN:
         problems += _pattern_problems(profile.identity_pattern)
     if profile.ca.purpose != profile.ca.Purpose.DEVICE:
-        problems.append(f"ca: {profile.ca} is a client CA; devices get theirs from a device CA")
+        problems.append(f"ca: {profile.ca} is a client CA. Name a device CA.")
     if problems:
-        raise OperatorError("; ".join(problems))
+        raise OperatorError(" ".join(problems))
 
 
 def _unknown(field: str, values: object, known: Collection[str]) -> list[str]:
     if not isinstance(values, list):
-        return [f"{field}: wanted a list of some of: {', '.join(known)}"]
+        return [f"{field}: wanted a list of some of {', '.join(known)}."]
     return [
-        f"{field}: {value!r} is unknown; known: {', '.join(known)}"
+        f"{field}: {value!r} is unknown. Use some of {', '.join(known)}."
         for value in values
         if value not in known
     ]
@@ -139,7 +142,7 @@ def _unknown(field: str, values: object, known: Collection[str]) -> list[str]:
 
 def _name_problems(names: object) -> list[str]:
     if not isinstance(names, list):
-        return ["allowed_names: wanted a list of thing names"]
+        return ["allowed_names: wanted a list of thing names."]
     problems = []
     for name in names:
         try:
@@ -153,20 +156,20 @@ def _pattern_problems(pattern: str) -> list[str]:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        return [f"identity_pattern: not a regular expression: {error}"]
+        return [f"identity_pattern: it is not a regular expression: {error}."]
     if "name" not in compiled.groupindex:
-        return ["identity_pattern: it needs a group (?P<name>...) that finds the thing name"]
+        return ["identity_pattern: it needs a group (?P<name>...) that finds the thing name."]
     return []
 
 
 def _csrattrs_problems(lines: object) -> list[str]:
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
-        return ['csrattrs: wanted a list of lines such as "1.2.840.10045.4.3.2"']
+        return ['csrattrs: wanted a list of lines such as "1.2.840.10045.4.3.2".']
     try:
         encode_csr_attributes(lines)
     except ValueError as error:
         return [f"csrattrs: {error}"]
     if AttributeOID.CHALLENGE_PASSWORD.dotted_string in lines:
-        # It asks for a proof that ends at the gateway, out of our reach (RFC 7030 3.5).
-        return ["csrattrs: challengePassword can't be verified here: leave it out"]
+        # Its value is bound to the TLS session, which ends at the gateway (RFC 7030 3.5).
+        return ["csrattrs: challengePassword cannot be verified here. Leave it out."]
     return []

@@ -1,18 +1,18 @@
-"""CAs and profiles, parsed once per process and refreshed when the database says they changed.
+"""A snapshot of CAs and profiles, parsed once per process and replaced when one of them changes.
 
-Every request compares ``Generation`` (one look-up by primary key) and otherwise works on the
-values here: certificates parsed, issuer names, key identifiers and CSR rules made. Each is made
-when it is first asked for: /cacerts and /csrattrs take none that needs ``cryptography``, a fifth
-of a cold start. The denylist and the state of certificates are never kept: those are read each
-time.
+Every request compares ``Generation`` (one look-up by primary key) and otherwise uses the values
+here: parsed certificates, issuer names, key identifiers and CSR rules. Each is made on first use,
+because /cacerts and /csrattrs need none for which ``cryptography`` is imported. The denylist and
+the state of certificates are not in a snapshot. They are read from the database each time.
 """
 
 import re
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from pki.choices import POPLinking, SANRule
 from pki.encoding.certs_only import certs_only, der_of
 from pki.exceptions import AuthorityUnavailable
 from pki.models import CertificateAuthority, CertificateProfile, Generation
@@ -21,8 +21,7 @@ from pki.reasons import Reason
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from pki.csr.check import CSRRules, POPLinking
-    from pki.csr.san import SANRule
+    from pki.csr.check import CSRRules
     from pki.signers.certificate_contents import Issuer
 
 
@@ -39,7 +38,7 @@ class AuthoritySnapshot:
 
     @cached_property
     def issuer(self) -> "Issuer":
-        """What every certificate of it has in common."""
+        """What all certificates of this CA have in common."""
         from pki.signers.certificate_contents import Issuer, authority_key_identifier
 
         certificate = self.certificate
@@ -67,7 +66,7 @@ class ProfileSnapshot:
 
     @cached_property
     def rules(self) -> "CSRRules":
-        """What a CSR has to keep to."""
+        """The rules for a CSR."""
         from pki.csr.check import CSRRules
 
         row = self.row
@@ -75,24 +74,24 @@ class ProfileSnapshot:
             key_algorithms=frozenset(row.key_algorithms),
             serial_number_required=row.is_serial_number_required,
             subject_attributes=frozenset(row.subject_attributes),
-            san_rule=cast("SANRule", row.san_rule),
-            pop_linking=cast("POPLinking", row.pop_linking),
+            san_rule=SANRule(row.san_rule),
+            pop_linking=POPLinking(row.pop_linking),
         )
 
     @cached_property
     def identity_pattern(self) -> re.Pattern[str] | None:
-        """For the identity rule ``pattern``."""
+        """The pattern of the identity rule ``pattern``, compiled."""
         pattern = self.row.identity_pattern
         return re.compile(pattern) if pattern else None
 
     @cached_property
     def ca_certificates(self) -> bytes:
-        """What /cacerts publishes: a certs-only PKCS #7 in DER (RFC 7030 4.1.3)."""
+        """The reply of /cacerts: a certs-only PKCS #7 in DER (RFC 7030 4.1.3)."""
         return certs_only(_published(self.authority.row, self._trusted))
 
 
 class CASnapshot:
-    """Everything of one generation. Compared by identity, not by contents."""
+    """All CAs and profiles of one generation. Compared by identity, not by contents."""
 
     def __init__(
         self,
@@ -106,7 +105,7 @@ class CASnapshot:
 
     @cached_property
     def by_subject(self) -> Mapping[bytes, tuple[AuthoritySnapshot, ...]]:
-        """Trusted CAs by the DER of their subject: who may have issued a client's certificate."""
+        """Trusted CAs by the DER of their subject, to find the issuer of a client's certificate."""
         found: dict[bytes, tuple[AuthoritySnapshot, ...]] = {}
         for authority in self.authorities:
             subject = authority.certificate.subject.public_bytes()
@@ -114,10 +113,10 @@ class CASnapshot:
         return found
 
     def profile(self, label: str) -> ProfileSnapshot:
-        """The profile in force under ``label`` ("" is the default).
+        """Return the profile in force under ``label`` ("" is the default).
 
         Raises ``AuthorityUnavailable``: with ``CA_UNAVAILABLE`` when nothing is set up at all,
-        with ``LABEL_UNKNOWN`` when the label is nobody's.
+        with ``LABEL_UNKNOWN`` when no profile in force has the label.
         """
         profile = self.profiles.get(label)
         if profile is None:
@@ -131,7 +130,7 @@ _latest = CASnapshot(generation=-1)
 
 
 def current_snapshot() -> CASnapshot:
-    """What holds now. One statement when nothing changed."""
+    """Return the snapshot of the current generation. One statement when nothing has changed."""
     global _latest  # the one cache; replaced whole, never changed
     generation = Generation.current()
     latest = _latest
@@ -139,27 +138,27 @@ def current_snapshot() -> CASnapshot:
         with _lock:
             latest = _latest
             if latest.generation != generation:
-                latest = _latest = _prepare_whole(generation)
+                latest = _latest = _read_consistently(generation)
     return latest
 
 
 def forget() -> None:
-    """Start over, as after a fork or when the database was replaced."""
+    """Drop the snapshot, as after a fork or when the database was replaced."""
     global _latest
     _latest = CASnapshot(generation=-1)
 
 
-def _prepare_whole(generation: int) -> CASnapshot:
-    """Everything of one generation, and of one only: what changes meanwhile is read again."""
+def _read_consistently(generation: int) -> CASnapshot:
+    """Return the snapshot of one generation, read again if that changed in between."""
     while True:
-        latest = _prepare(generation)
+        latest = _read(generation)
         newest = Generation.current()
         if newest == generation:
             return latest
         generation = newest
 
 
-def _prepare(generation: int) -> CASnapshot:
+def _read(generation: int) -> CASnapshot:
     trusted = list(CertificateAuthority.objects.trusted())
     authorities = {row.pk: AuthoritySnapshot(row) for row in trusted}
     profiles = {}
@@ -171,10 +170,10 @@ def _prepare(generation: int) -> CASnapshot:
 
 
 def _published(ca: CertificateAuthority, trusted: Sequence[CertificateAuthority]) -> list[bytes]:
-    """What /cacerts answers with for ``ca``, in DER (RFC 7030 4.1.3).
+    """Return the certificates of the /cacerts reply for ``ca``, in DER (RFC 7030 4.1.3).
 
-    Its chain to the root; the CAs it succeeded, whose certificates are still around, with their
-    chains; and OldWithNew and NewWithOld.
+    They are its chain to the root, the CAs that it succeeded and that are still trusted, with their
+    chains, and OldWithNew and NewWithOld.
     """
     by_id = {other.pk: other for other in trusted}
     found = [*der_of(ca.pem), *der_of(ca.chain_pem)]

@@ -1,8 +1,8 @@
-"""Write transactions that start over when somebody else was faster.
+"""Write transactions that start over after a conflict with another writer.
 
-Nothing here locks. Rules between rows are unique constraints, so a writer that comes second gets
-an ``IntegrityError`` (or, on databases with optimistic concurrency, a serialization failure) and
-looks again: the second look finds the other's row and answers accordingly.
+Nothing here locks. Rules between rows are unique constraints, so the second of two writers gets an
+``IntegrityError`` (or, on databases with optimistic concurrency, a serialization failure). Its
+transaction runs again, and this time finds the first writer's row.
 """
 
 import logging
@@ -32,9 +32,9 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 8
 FIRST_PAUSE = 0.01  # seconds; doubled each time, with jitter
 
-PATIENCE = 10
-"""Seconds after which nothing is tried again. SQLite alone may wait 20 s for another writer, and
-the gateway in front of us gives up after 29 s."""
+RETRY_SECONDS = 10
+"""Seconds after which a transaction does not start over any more. SQLite itself may wait 20 s for
+another writer, and API Gateway gives up after 29 s by default."""
 
 # SQLSTATE: serialization failure, deadlock, unique violation, Aurora DSQL's optimistic conflicts
 _CONFLICT_STATES = frozenset({"40001", "40P01", "23505", "OC000", "OC001"})
@@ -49,8 +49,8 @@ _CONFLICT_CODES = frozenset(
     }
 )
 
-# The database can't work now: unreachable, shutting down, read-only, disk full. What else it may
-# say (a value is missing, too long, of the wrong type) is a bug of ours, and raised as it is.
+# The database cannot work now: unreachable, shutting down, read-only, disk full. Any other error
+# (a value is missing, too long, of the wrong type) is a bug, and is raised as it is.
 _OUT_OF_ORDER = (OperationalError, InternalError, InterfaceError)
 
 T = TypeVar("T")
@@ -59,30 +59,30 @@ _sqlite_writer = threading.RLock()
 
 
 def in_write_transaction(work: Callable[[], T]) -> T:
-    """Run ``work`` in a transaction of its own; returns what it returns.
+    """Run ``work`` in a transaction of its own, and return what it returns.
 
-    ``work`` may run several times, so it must not do anything that a rollback doesn't undo. Raises
-    ``Busy`` when the database can't be reached or stays contended, and whatever ``work`` raises.
-    After ``Busy`` the outcome may be unknown: a connection can break after the database committed
-    and before it said so. Callers must bear being asked again.
+    ``work`` may run several times, so it must not do anything that a rollback does not undo. Raises
+    ``Busy`` when the database cannot be reached or the conflicts go on, and whatever ``work``
+    raises. After ``Busy`` the outcome may be unknown, because a connection can break after the
+    commit and before the reply to it. So callers must allow for the same request again.
     """
     started = time.monotonic()
     for attempt in range(1, ATTEMPTS + 1):
         head = audit_trail.head()
         try:
-            with _turn_to_write(), transaction.atomic(durable=True):
+            with _one_writer(), transaction.atomic(durable=True):
                 return work()
         except Error as error:
             if not _is_conflict(error):
-                # Perhaps committed, perhaps not: our chain goes on in a new one either way.
+                # Perhaps committed, perhaps not: a new audit chain is right either way.
                 audit_trail.start_new_chain()
                 if isinstance(error, _OUT_OF_ORDER):
                     raise Busy(Reason.DATABASE_UNAVAILABLE) from error
                 raise
-            if attempt == ATTEMPTS or time.monotonic() - started > PATIENCE:
+            if attempt == ATTEMPTS or time.monotonic() - started > RETRY_SECONDS:
                 audit_trail.restore(head)
                 raise Busy(Reason.DATABASE_UNAVAILABLE) from error
-            _go_on_with_trail(head, attempt)
+            _reset_audit_chain(head, attempt)
         except BaseException:
             audit_trail.restore(head)
             raise
@@ -92,12 +92,12 @@ def in_write_transaction(work: Callable[[], T]) -> T:
 
 
 @contextmanager
-def _turn_to_write() -> Iterator[None]:
+def _one_writer() -> Iterator[None]:
     """Let this process's threads write to SQLite one after the other.
 
-    SQLite has one writer at a time, and whoever finds it busy sleeps and asks again, up to 100 ms
-    a time: with 16 threads the unlucky wait for most of a second. A lock wakes the next at once.
-    Other processes still take their turn through SQLite; other databases need none of this.
+    SQLite has one writer at a time. A writer that finds it busy sleeps up to 100 ms and tries
+    again, so with many threads some wait for most of a second. A lock wakes the next one at once.
+    Writers in other processes still wait in SQLite. Other databases need none of this.
     """
     if connection.vendor != "sqlite":
         yield
@@ -106,11 +106,11 @@ def _turn_to_write() -> Iterator[None]:
         yield
 
 
-def _go_on_with_trail(head: audit_trail.Head | None, attempt: int) -> None:
-    """Let the audit chain end where it did before the rollback.
+def _reset_audit_chain(head: audit_trail.Head | None, attempt: int) -> None:
+    """Set the audit chain's end back to where it was before the rollback.
 
-    When that was tried and there was a conflict again, it may be in the chain itself: after a fork
-    two processes hold one end. A new chain is always right, only not as short.
+    A conflict after that may be in the chain itself, because after a fork two processes have the
+    same end. Then a new chain is opened, which is always right.
     """
     if attempt == 1:
         audit_trail.restore(head)
@@ -119,7 +119,7 @@ def _go_on_with_trail(head: audit_trail.Head | None, attempt: int) -> None:
 
 
 def _is_conflict(error: Error) -> bool:
-    """Whether trying again can help: another writer was in the way, and nothing was committed."""
+    """Return whether another writer was in the way and nothing was committed."""
     cause = error.__cause__
     state = getattr(cause, "sqlstate", None)
     if state is not None:

@@ -13,7 +13,7 @@ from typing import ClassVar
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
-from pki.csr.public_keys import generate_private_key, public_key_sha256
+from pki.csr.public_keys import generate_private_key, public_keys_equal
 from pki.exceptions import SignerUnavailable
 from pki.reasons import Reason
 from pki.signers.certificate_contents import (
@@ -135,5 +135,5 @@ class KeySigner(Signer):
         """Raise ``SignerUnavailable`` unless the key is here and is the CA's."""
         key = self.private_key(issuer.key_reference)
         wanted = issuer.certificate.public_key()
-        if public_key_sha256(key.public_key()) != public_key_sha256(wanted):
+        if not public_keys_equal(key.public_key(), wanted):
             raise SignerUnavailable(Reason.SIGNER_MISBEHAVED)

@@ -67,11 +67,6 @@ def random_serial_number() -> int:
     return secrets.randbits(SERIAL_NUMBER_BITS - 1) | 1 << SERIAL_NUMBER_BITS - 1
 
 
-def serial_number_text(serial_number: int) -> str:
-    """The serial number in lower-case hex, as we write it everywhere."""
-    return f"{serial_number:x}"
-
-
 def signature_hash(
     issuer_key: CertificatePublicKeyTypes,
 ) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:

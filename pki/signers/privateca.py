@@ -26,7 +26,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.aws import clients as aws
-from pki.csr.public_keys import public_key_sha256
+from pki.csr.public_keys import public_keys_equal
+from pki.encoding.certificates import san_of, serial_number_text
 from pki.exceptions import SignerRefused, SignerUnavailable
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.reasons import Reason
@@ -34,7 +35,6 @@ from pki.signers.base import Signer
 from pki.signers.certificate_contents import (
     Issuer,
     SigningRequest,
-    serial_number_text,
     signature_hash,
 )
 from pki.signers.options import Options
@@ -117,7 +117,7 @@ class PrivateCASigner(Signer):
                     f"the private CA {self._arn} is {status}, wanted ACTIVE: see AWS Private CA"
                 )
             theirs = self.authority_certificates()[0].public_key()
-        if public_key_sha256(theirs) != public_key_sha256(issuer.certificate.public_key()):
+        if not public_keys_equal(theirs, issuer.certificate.public_key()):
             raise SignerUnavailable(Reason.SIGNER_MISBEHAVED) from OperatorError(
                 f"the private CA {self._arn} isn't the one on record: correct "
                 "certificateAuthorityArn, or run bootstrap_cas --force to let that CA succeed it"
@@ -222,19 +222,10 @@ def _passthrough(request: SigningRequest) -> dict[str, Any]:
                 for attribute in request.subject
             ]
         }
-    if request.san is not None and request.san != _requested_san(request.csr):
+    if request.san is not None and request.san != san_of(request.csr.extensions):
         names = [_general_name(name) for name in request.san]
         passthrough["Extensions"] = {"SubjectAlternativeNames": names}
     return passthrough
-
-
-def _requested_san(
-    csr: x509.CertificateSigningRequest,
-) -> x509.SubjectAlternativeName | None:
-    try:
-        return csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return None
 
 
 def _general_name(name: x509.GeneralName) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.rights.statements import Statement, allow
+from pki.choices import IoTProvisioning
 
 
 def registering(deployment: Deployment) -> Iterator[Statement]:
@@ -28,7 +29,7 @@ def registering(deployment: Deployment) -> Iterator[Statement]:
         "DescribeInIoT", ["iot:DescribeCertificate", "iot:ListAttachedPolicies"], certificates
     )
     yield allow("FindThings", ["iot:ListPrincipalThings"], "*")
-    making = ["iot:CreateThing"] if mode == "register" else []
+    making = ["iot:CreateThing"] if mode == IoTProvisioning.REGISTER else []
     yield allow("Things", [*making, "iot:DescribeThing"], things)
     yield allow("AttachInIoT", ["iot:AttachPolicy"], certificates)
     yield allow("AttachThings", ["iot:AttachThingPrincipal"], [certificates, things])
@@ -37,7 +38,7 @@ def registering(deployment: Deployment) -> Iterator[Statement]:
 def provisioning(deployment: Deployment) -> Iterator[Statement]:
     """Template, policy, CA registration and the outbox."""
     config = deployment.config
-    if config.iot_provisioning == "none" and not config.deployment.configure_jitp:
+    if config.iot_provisioning == IoTProvisioning.NONE and not config.deployment.configure_jitp:
         return
     values = config.properties
     template = deployment.arn("iot", f"provisioningtemplate/{values.iot_template_name}")

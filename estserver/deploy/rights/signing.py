@@ -6,6 +6,7 @@ from typing import Any
 from estserver.config import MADE_BY
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.rights.statements import Statement, allow, our_tag
+from pki.choices import IoTProvisioning
 
 SIGNING_SECRETS = "pki.signers.secretsmanager."
 CA_KEY_ALIASES = "alias/est/"
@@ -136,7 +137,7 @@ def _our_key(deployment: Deployment) -> dict[str, dict[str, Any]]:
 def other_accounts(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
     """Registries and signers of other accounts, through the roles that the configuration names."""
     roles = {str(signer["OPTIONS"].get("roleArn", "")) for signer in _signers(deployment, stage)}
-    if stage == "admin" or deployment.config.iot_provisioning == "register":
+    if stage == "admin" or deployment.config.iot_provisioning == IoTProvisioning.REGISTER:
         roles |= {target.role_arn for target in deployment.config.properties.iot_targets}
     if roles := roles - {""}:
         yield allow("ReachOtherAccounts", ["sts:AssumeRole"], sorted(roles))

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
 from django.utils import timezone
 
+from pki.encoding.certificates import fingerprint_of, is_ca, is_signed_by, pem_of
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError
 
@@ -34,7 +34,7 @@ class Bundle:
     @property
     def pem(self) -> bytes:
         """The object's contents."""
-        return b"".join(each.public_bytes(Encoding.PEM) for each in self.certificates)
+        return pem_of(*self.certificates).encode()
 
     @property
     def sha256(self) -> str:
@@ -56,16 +56,11 @@ class Difference:
         return not self.added and not self.removed
 
 
-def fingerprint(certificate: x509.Certificate) -> str:
-    """SHA-256 of the certificate, lower-case hex."""
-    return certificate.fingerprint(hashes.SHA256()).hex()
-
-
 def describe(certificate: x509.Certificate) -> str:
     """A CA in one line: subject, expiry, beginning of its SHA-256."""
     subject = certificate.subject.rfc4514_string()
     until = certificate.not_valid_after_utc.date().isoformat()
-    return f"{subject}, until {until}, {fingerprint(certificate)[:16]}"
+    return f"{subject}, until {until}, {fingerprint_of(certificate)[:16]}"
 
 
 def bundle_from_database() -> Bundle:
@@ -97,15 +92,15 @@ def bundle_from_pem(pem: bytes) -> Bundle:
 
 
 def _bundle(certificates: Iterable[x509.Certificate]) -> Bundle:
-    unique = {fingerprint(certificate): certificate for certificate in certificates}
+    unique = {fingerprint_of(certificate): certificate for certificate in certificates}
     # In a fixed order, so that the same CAs are the same object.
     return Bundle(tuple(unique[key] for key in sorted(unique)))
 
 
 def compare(old: Bundle, new: Bundle) -> Difference:
     """What ``new`` adds, removes and keeps."""
-    before = {fingerprint(each): each for each in old.certificates}
-    after = {fingerprint(each): each for each in new.certificates}
+    before = {fingerprint_of(each): each for each in old.certificates}
+    after = {fingerprint_of(each): each for each in new.certificates}
     return Difference(
         added=tuple(after[key] for key in after if key not in before),
         removed=tuple(before[key] for key in before if key not in after),
@@ -161,7 +156,7 @@ def _algorithm_problems(certificate: x509.Certificate) -> list[str]:
 def _path_problems(
     certificate: x509.Certificate, by_subject: dict[bytes, list[x509.Certificate]]
 ) -> list[str]:
-    if not _is_ca(certificate):
+    if not is_ca(certificate):
         return ["no CA certificate (basicConstraints CA)"]
     if certificate.not_valid_after_utc <= timezone.now():
         return ["expired"]
@@ -171,7 +166,7 @@ def _path_problems(
         above = [
             issuer
             for issuer in by_subject.get(at.issuer.public_bytes(), [])
-            if _is_issued_by(at, issuer)
+            if is_signed_by(at, issuer)
         ]
         if not above:
             missing = at.issuer.rfc4514_string()
@@ -181,22 +176,6 @@ def _path_problems(
         if levels > MAX_LEVELS:
             return [f"more than {MAX_LEVELS} levels from a client's certificate to the root"]
     return []
-
-
-def _is_ca(certificate: x509.Certificate) -> bool:
-    try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except (x509.ExtensionNotFound, ValueError):
-        return False
-    return constraints.value.ca
-
-
-def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, TypeError, UnsupportedAlgorithm, ValueError):
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +201,7 @@ def lost_clients(removed: Iterable[x509.Certificate]) -> list[LostClients]:
         if certificate.not_valid_after_utc <= now:
             continue  # its clients are turned away already
         row = CertificateAuthority.objects.filter(
-            fingerprint_sha256=fingerprint(certificate)
+            fingerprint_sha256=fingerprint_of(certificate)
         ).first()
         live = IssuedCertificate.objects.live(now).filter(ca=row).count() if row else 0
         has_unrecorded = row is None or not row.is_every_certificate_recorded

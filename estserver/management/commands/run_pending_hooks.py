@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from estserver.enrollment.enroll import run_pending_hooks
+from estserver.enrollment.pending import run_pending_hooks
 from pki.operators.command import OperatorCommand, refuse
 
 

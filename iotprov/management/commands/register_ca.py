@@ -8,10 +8,10 @@ from django.core.management.base import CommandError, CommandParser
 from iotprov.authorities.ca_registration import plan_registration, register_everywhere
 from iotprov.conf import IoTTarget, find_target, iot_settings
 from iotprov.models import CARegistration
-from pki.authorities.lifecycle import find_authority
 from pki.models import CertificateAuthority
 from pki.operators.command import REMOTE_FAILURE, OperatorCommand, command_actor
 from pki.operators.errors import OperatorError
+from pki.record.find import find_authority
 
 
 class Command(OperatorCommand):

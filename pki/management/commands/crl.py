@@ -7,9 +7,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.core.management.base import CommandParser
 
-from pki.authorities.lifecycle import find_authority
 from pki.operators.command import OperatorCommand, refuse
 from pki.operators.files import replace_file
+from pki.record.find import find_authority
 from pki.revocation.crl import make_crl
 
 

@@ -5,7 +5,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from pki.operators.command import OperatorCommand, command_actor
-from pki.record.profile_settings import find_profile, parse_settings
+from pki.record.find import find_profile
+from pki.record.profile_settings import parse_settings
 from pki.record.profile_versions import change_profile, settings_of
 from pki.record.transactions import in_write_transaction
 

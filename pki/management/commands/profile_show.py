@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 
 from pki.models import CertificateProfile
 from pki.operators.command import OperatorCommand
-from pki.record.profile_settings import find_profile
+from pki.record.find import find_profile
 from pki.record.profile_versions import settings_of
 
 

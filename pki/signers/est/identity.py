@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from django.views.decorators.debug import sensitive_variables
 
 from pki.aws import clients as aws
-from pki.csr.public_keys import public_key_sha256
+from pki.csr.public_keys import public_keys_equal
 from pki.operators.errors import OperatorError
 
 SECRET_SECONDS = 4  # a device waits meanwhile
@@ -76,7 +76,7 @@ class ClientIdentity(ABC):
                 f"{self}: the client key can't be read: wanted PEM, which begins with "
                 "-----BEGIN PRIVATE KEY-----"
             ) from None
-        if public_key_sha256(key.public_key()) != public_key_sha256(certificate.public_key()):
+        if not public_keys_equal(key.public_key(), certificate.public_key()):
             raise OperatorError(
                 f"{self}: the client key isn't that of the client certificate: give the two that "
                 "belong together"

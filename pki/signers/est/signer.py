@@ -24,11 +24,12 @@ from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.csr.public_keys import public_key_sha256
 from pki.csr.subjects import name_text
+from pki.encoding.certificates import is_signed_by
 from pki.exceptions import SignerRefused, SignerUnavailable
 from pki.operators.errors import OperatorError
 from pki.reasons import Reason
@@ -216,11 +217,7 @@ def _is_about_device(reply: Reply) -> bool:
 
 def _has_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     """Whether one of two different certificates is signed by the other."""
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-    return issuer != certificate
+    return issuer != certificate and is_signed_by(certificate, issuer)
 
 
 def _key_sha256(certificate: x509.Certificate) -> str:

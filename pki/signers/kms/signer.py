@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pki.aws import clients as aws
 from pki.aws.clients import AWSLocation
 from pki.conf import pki_settings
-from pki.csr.public_keys import public_key_sha256
+from pki.csr.key_algorithms import KeyAlgorithm
+from pki.csr.public_keys import public_keys_equal
 from pki.csr.subjects import name_text
 from pki.exceptions import SignerUnavailable
 from pki.operators.errors import OperatorError, RemoteFailure
@@ -25,12 +26,12 @@ from pki.signers.base import KeySigner
 from pki.signers.certificate_contents import Issuer, SigningRequest
 from pki.signers.kms.keys import KMSKey, private_key_in_kms
 
-KEY_SPECS: Final = {
-    "ec-p256": "ECC_NIST_P256",
-    "ec-p384": "ECC_NIST_P384",
-    "rsa-2048": "RSA_2048",
-    "rsa-3072": "RSA_3072",
-    "rsa-4096": "RSA_4096",
+KEY_SPECS: Final[dict[str, str]] = {
+    KeyAlgorithm.EC_P256: "ECC_NIST_P256",
+    KeyAlgorithm.EC_P384: "ECC_NIST_P384",
+    KeyAlgorithm.RSA_2048: "RSA_2048",
+    KeyAlgorithm.RSA_3072: "RSA_3072",
+    KeyAlgorithm.RSA_4096: "RSA_4096",
 }
 """Our names of key algorithms, and KMS's.
 https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-choose-key-spec.html
@@ -120,8 +121,8 @@ class KMSSigner(KeySigner):
                 "its ARN or alias"
             )
         arn = str(self._described()["Arn"])
-        found = public_key_sha256(self._public_key(arn))  # type: ignore[arg-type]  # any will do
-        if found != public_key_sha256(certificate.public_key()):
+        found = self._public_key(arn)
+        if not public_keys_equal(found, certificate.public_key()):  # type: ignore[arg-type]  # any will do
             raise OperatorError(
                 f"the key in KMS {self._existing} isn't that of {subject}: name the key that "
                 "belongs to the CA certificate"

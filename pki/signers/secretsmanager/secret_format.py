@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from django.views.decorators.debug import sensitive_variables
 
 from pki.aws.secrets import SecretValue, is_placeholder
+from pki.encoding.certificates import pem_of
 from pki.operators.errors import OperatorError
 
 _KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
@@ -92,7 +93,7 @@ def key_pem(key: CertificateIssuerPrivateKeyTypes) -> str:
 
 def certificate_pem(certificate: x509.Certificate) -> str:
     """The certificate as PEM."""
-    return certificate.public_bytes(Encoding.PEM).decode()
+    return pem_of(certificate)
 
 
 @sensitive_variables()

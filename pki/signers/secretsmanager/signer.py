@@ -25,7 +25,7 @@ from pki.aws.secrets import (
     write_secret,
 )
 from pki.conf import pki_settings
-from pki.csr.public_keys import public_key_sha256
+from pki.csr.public_keys import public_keys_equal
 from pki.csr.subjects import name_text
 from pki.exceptions import SignerUnavailable
 from pki.operators.errors import OperatorError
@@ -243,4 +243,4 @@ def _has_public_key(
     key: CertificateIssuerPrivateKeyTypes,
     other: CertificateIssuerPrivateKeyTypes | x509.Certificate,
 ) -> bool:
-    return public_key_sha256(key.public_key()) == public_key_sha256(other.public_key())
+    return public_keys_equal(key.public_key(), other.public_key())

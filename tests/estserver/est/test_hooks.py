@@ -5,8 +5,8 @@ import datetime
 import pytest
 from django.utils import timezone
 
-from estserver.enrollment.enroll import run_pending_hooks
 from estserver.enrollment.hooks import EnrollmentHook, HookRefused, load_hook
+from estserver.enrollment.pending import run_pending_hooks
 from estserver.models import PendingHook
 from pki.models import AuditEvent, IssuedCertificate
 from pki.operators.errors import OperatorError
@@ -251,10 +251,10 @@ def test_a_hook_that_somebody_else_settled_costs_nothing_and_does_not_come_back(
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("nowhere.at.all.Hook", "can't import nowhere.at.all.Hook"),
-        ("estserver.hooks.NoSuchThing", "can't import"),
-        ("estserver.hooks.HookRequest", "isn't a subclass of"),
-        ("datetime.datetime", "isn't a subclass of"),
+        ("nowhere.at.all.Hook", "nowhere.at.all.Hook cannot be imported"),
+        ("estserver.hooks.NoSuchThing", "cannot be imported"),
+        ("estserver.hooks.HookRequest", "is not a subclass of"),
+        ("datetime.datetime", "is not a subclass of"),
     ],
 )
 def test_a_wrong_hook_class_is_named(path, words):

@@ -85,7 +85,7 @@ def test_a_failure_at_a_target_is_a_line_and_exit_code_3(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("nobody",), "there is no CA 'nobody'"),
+        (("nobody",), "There is no CA 'nobody'"),
         (("client-ca",), "register a device CA"),
         (("--target", "mars"), "there is no target 'mars' in iotTargets; there are: default"),
     ],

@@ -208,7 +208,7 @@ class TestPreview:
 
         sentence, code = refusal("preview_iot", str(path))
 
-        assert "can't be an AWS IoT thing name" in sentence
+        assert "cannot be an AWS IoT thing name" in sentence
         assert code == 1
 
     def test_certificate_on_record(self, est_client):

@@ -77,7 +77,7 @@ def test_T11_signature_of_an_unknown_algorithm_is_refused():
     refusal = refusal_of(unknown)
 
     assert refusal.reason is Reason.PROOF_OF_POSSESSION_FAILED
-    assert "doesn't know" in refusal.message
+    assert "does not know" in refusal.message
 
 
 def test_T10_unknown_curve_is_a_key_that_is_not_allowed():

@@ -190,7 +190,7 @@ def test_T14_refusal_of_an_attribute_says_which_are_allowed():
     refusal = refusal_of(name((CN, "a"), (O, "b")), allowed={"serialNumber", "countryName"})
 
     assert "organizationName" in refusal.message
-    assert "the profile allows commonName, countryName, serialNumber" in refusal.message
+    assert "The profile allows commonName, countryName, serialNumber" in refusal.message
 
 
 def test_T09_subject_with_too_many_parts_is_refused():

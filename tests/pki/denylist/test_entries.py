@@ -271,9 +271,9 @@ def test_a_value_is_stored_as_it_is_compared(kind, value, stored):
     [
         ("nme", "sensor-1", "wanted: name, device-serial, fingerprint, serial, key, client"),
         ("name", "", "the value is empty"),
-        ("name", "sensor 1", "can't be an AWS IoT thing name"),
-        ("name", "=cmd|' /C calc'!A0", "can't be an AWS IoT thing name"),
-        ("name", "sens\u043er-1", "can't be an AWS IoT thing name"),
+        ("name", "sensor 1", "cannot be an AWS IoT thing name"),
+        ("name", "=cmd|' /C calc'!A0", "cannot be an AWS IoT thing name"),
+        ("name", "sens\u043er-1", "cannot be an AWS IoT thing name"),
         ("device-serial", "SN\x001", "can't be a device's serial number"),
         ("serial", "12 34", "isn't a serial number"),
         ("serial", "-5", "isn't a serial number"),

@@ -99,7 +99,7 @@ def test_allow_of_what_isnt_denied_is_refused(db):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("name", "a b"), "The common name 'a b' can't be an AWS IoT thing name"),
+        (("name", "a b"), "The common name 'a b' cannot be an AWS IoT thing name"),
         (("key", "nothere.pem"), "can't read nothere.pem: No such file or directory"),
         (("serial", "xyz"), "'xyz' isn't a serial number: wanted hex digits"),
         (("name", "a", "--expires", "2020-01-01"), "2020-01-01 is over"),
@@ -168,7 +168,7 @@ def test_crl_is_printed_or_written(device, device_ca, tmp_path):
     assert x509.load_der_x509_crl(path.read_bytes()).issuer == device_ca.certificate.subject
     run("crl", "device-ca", "--out", path, "--pem")
     assert x509.load_pem_x509_crl(path.read_bytes())
-    assert refused("crl", "nobody") == "there is no CA 'nobody'; there are: client-ca, device-ca"
+    assert refused("crl", "nobody") == "There is no CA 'nobody'. Known CAs: client-ca, device-ca."
     assert "can't write" in refused("crl", "device-ca", "--out", path / "below-a-file.crl")
 
 
@@ -229,7 +229,7 @@ def test_what_profile_show_writes_profile_set_takes(installation):
 
 
 def test_profile_set_refuses_in_a_sentence(installation):
-    assert "did you mean validity_days?" in refused(
+    assert "Did you mean validity_days?" in refused(
         "profile_set", "default", "validity_day=90", "--reason", "r"
     )
     assert "validity_days: " in refused("profile_set", "default", "validity_days=0", "--reason=r")

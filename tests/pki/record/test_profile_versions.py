@@ -5,7 +5,8 @@ import pytest
 from pki.models import AuditEvent, CertificateProfile, IssuedCertificate
 from pki.models.profile import EST_OPERATIONS
 from pki.operators.errors import OperatorError
-from pki.record.profile_settings import find_profile, parse_settings
+from pki.record.find import find_profile
+from pki.record.profile_settings import parse_settings
 from pki.record.profile_versions import add_profile, change_profile
 from pki.record.transactions import in_write_transaction
 from tests.conftest import TESTER
@@ -55,7 +56,7 @@ def test_who_was_slower_looks_again(default):
     change(default, validity_days=30)
     slower.refresh_from_db()
 
-    with pytest.raises(OperatorError, match="default v1 isn't in force any more"):
+    with pytest.raises(OperatorError, match="default v1 is not in force any more"):
         change(slower, validity_days=60)
 
 
@@ -65,7 +66,10 @@ def test_who_was_slower_looks_again(default):
         ({"validity_days": 0}, "validity_days: "),
         ({"validity_days": 36501}, "validity_days: "),
         ({"key_algorithms": []}, "key_algorithms: "),
-        ({"key_algorithms": ["ec-p256", "dsa"]}, "key_algorithms: 'dsa' is unknown; known: ec-p2"),
+        (
+            {"key_algorithms": ["ec-p256", "dsa"]},
+            "key_algorithms: 'dsa' is unknown. Use some of",
+        ),
         ({"key_algorithms": "ec-p256"}, "key_algorithms: wanted a list"),
         ({"subject_attributes": ["title"]}, "subject_attributes: 'title' is unknown"),
         (
@@ -112,11 +116,11 @@ def test_W1_a_label_leads_to_its_profile(device_ca, est_client):
 def test_a_label_or_name_belongs_to_one_profile(device_ca):
     add(device_ca, name="factory", label="factory-1")
 
-    with pytest.raises(OperatorError, match="the label 'factory-1' belongs to factory v1"):
+    with pytest.raises(OperatorError, match="The label 'factory-1' belongs to factory v1"):
         add(device_ca, name="other", label="factory-1")
     with pytest.raises(OperatorError, match="default v1 is the default profile already"):
         add(device_ca, name="other")
-    with pytest.raises(OperatorError, match="there is a profile 'factory' already"):
+    with pytest.raises(OperatorError, match="There is a profile 'factory' already"):
         add(device_ca, name="factory", label="factory-2")
 
 
@@ -133,7 +137,7 @@ def test_a_profile_is_found_by_name_or_label(device_ca):
 
     assert find_profile("line-1") == find_profile("factory") == factory
     assert find_profile("default").label == ""
-    with pytest.raises(OperatorError, match="there is no profile 'x'; there are: default, factory"):
+    with pytest.raises(OperatorError, match=r"no profile 'x'\. Known profiles: default, factory"):
         find_profile("x")
 
 
@@ -162,15 +166,15 @@ def test_settings_are_read_by_their_type(device_ca):
 @pytest.mark.parametrize(
     ("assignment", "complaint"),
     [
-        ("validity_days", "'validity_days' isn't key=value"),
-        ("validity_day=30", "no setting 'validity_day'; did you mean validity_days"),
+        ("validity_days", "'validity_days' is not of the form key=value"),
+        ("validity_day=30", "no setting 'validity_day'. Did you mean validity_days"),
         ("version=7", "no setting 'version'"),
         ("validity_days=-1", "found '-1', wanted a whole number"),
         ("can_reuse_key=maybe", "found 'maybe', wanted true or false"),
         ("iot_provisioning=maybe", "found 'maybe', wanted one of jitp, register, none"),
-        ("csrattrs=[1", "isn't JSON"),
+        ("csrattrs=[1", "is not JSON"),
         ("csrattrs={}", "wanted a list"),
-        ("ca=nobody", "there is no CA 'nobody'"),
+        ("ca=nobody", "There is no CA 'nobody'"),
     ],
 )
 def test_an_assignment_that_isnt_one_is_refused(installation, assignment, complaint):
@@ -179,5 +183,5 @@ def test_an_assignment_that_isnt_one_is_refused(installation, assignment, compla
 
 
 def test_a_setting_is_given_once(installation):
-    with pytest.raises(OperatorError, match="validity_days is there twice"):
+    with pytest.raises(OperatorError, match="validity_days is given twice"):
         parse_settings(["validity_days=1", "validity_days=2"])

@@ -13,8 +13,8 @@ from apig_wsgi import make_lambda_handler
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import close_old_connections
 
-from estserver.enrollment.enroll import run_pending_hooks
 from estserver.enrollment.hooks import load_hook
+from estserver.enrollment.pending import run_pending_hooks
 from estserver.models import PendingHook
 from pki.models import IssuedCertificate
 from pki.record.intents import settle_intents

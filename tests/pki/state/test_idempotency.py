@@ -7,6 +7,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from pki.csr.subjects import name_text
 from pki.issuance.client_certificates import sign_client_csr
 from pki.models import IssuedCertificate
 from pki.record.audit_trail import Actor
@@ -16,7 +17,7 @@ from tests.conftest import TESTER
 from tests.pki.state.door import at_once
 from tests.pki.state.invariants import check_invariants, check_on_record, check_signed
 from tests.pki.state.signers import unavailable
-from tests.support.builders import make_csr, make_key
+from tests.support.builders import make_csr, make_key, make_name
 
 State = IssuedCertificate.State
 
@@ -122,6 +123,28 @@ def test_T18_intent_of_a_failed_signature_is_taken_up_by_the_retry(device, signe
 
     assert f"{certificate.serial_number:x}" == intent.serial_number
     assert IssuedCertificate.objects.for_name("sensor-1").count() == 1
+    check_invariants()
+
+
+def test_T18_a_renewal_taken_up_later_has_the_names_that_its_intent_recorded(
+    device, signer, monkeypatch
+):
+    def csr(organization, key):
+        subject = make_name("sensor-1", organization=organization)
+        return make_csr(subject=subject, key=make_key(index=key))
+
+    renewal = csr("ACME", 1)
+    device.simpleenroll(csr("Acme", 0))
+    monkeypatch.setattr(signer, "before", staticmethod(unavailable))
+    assert device.simplereenroll(renewal).status_code == 503
+    monkeypatch.setattr(signer, "before", staticmethod(lambda: None))
+    device.simpleenroll(csr("aCmE", 2))  # another certificate is on file now
+
+    certificate = device.simplereenroll(renewal).certificate
+
+    assert certificate.subject == make_name("sensor-1", organization="Acme")
+    row = IssuedCertificate.objects.get(serial_number=f"{certificate.serial_number:x}")
+    assert row.subject == name_text(certificate.subject)
     check_invariants()
 
 

@@ -144,7 +144,7 @@ def test_I8_address_is_hashed_as_the_database_gives_it_back():
 
 def test_T21_busy_database_is_given_up_in_time(monkeypatch):
     """A wait that has already lasted is not begun again five times: the gateway gives up too."""
-    monkeypatch.setattr("pki.record.transactions.PATIENCE", 0)
+    monkeypatch.setattr("pki.record.transactions.RETRY_SECONDS", 0)
     entry()
     calls = []
 

@@ -1,0 +1,180 @@
+"""Step 1 of an issuance: check the request against the record, and write down what is to be signed.
+
+An intent holds the serial number, the profile version, the CSR and the client.
+"""
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cryptography import x509
+from django.utils import timezone
+
+from pki.denylist.entries import check_denylist
+from pki.exceptions import EnrollmentRefused
+from pki.issuance import name_rules
+from pki.issuance.on_file import CertificateOnFile, certificate_on_file
+from pki.issuance.request import EnrollmentRequest
+from pki.models import IssuedCertificate, hot_path_sql
+from pki.reasons import Reason
+from pki.record import audit_trail
+from pki.record.intents import new_intent
+
+Operation = IssuedCertificate.Operation
+State = IssuedCertificate.State
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A row whose certificate is to be signed, with the names as they will be encoded."""
+
+    row: IssuedCertificate
+    subject: x509.Name
+    san: x509.SubjectAlternativeName | None
+
+
+@dataclass(frozen=True, slots=True)
+class _ConflictingRows:
+    """The rows that already have what only one row may have of this request."""
+
+    owner: IssuedCertificate | None
+    """The certificate with which the thing name was first enrolled."""
+    key_owner: IssuedCertificate | None
+    """The certificate with which the public key was first enrolled."""
+    current: IssuedCertificate | None
+    """The current certificate of the thing name under this profile."""
+    same_request: IssuedCertificate | None
+    """The intent or certificate of an earlier request with the same idempotency key."""
+
+
+def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertificate:
+    """Return an intent to be signed, or the certificate that the same request got before.
+
+    Runs in the caller's transaction. Raises ``DeviceDenied``, ``EnrollmentRefused`` or
+    ``AuthorityUnavailable``.
+    """
+    now = timezone.now()
+    known = _find_conflicting_rows(request)
+    on_file = None
+    if request.operation == Operation.REENROLL:
+        on_file = certificate_on_file(request.client, known.current)
+    # The denylist comes first: a denied device is not told whether the name rules would hold.
+    check_denylist(request.identifiers(on_file.row if on_file else None))
+    if request.operation == Operation.REENROLL:
+        name_rules.check_renewal(
+            request.csr,
+            request.client,
+            request.profile,
+            owner=known.owner,
+            on_file=on_file,
+            at=now,
+        )
+    else:
+        name_rules.check_name(request.csr.common_name, request.client, request.profile, known.owner)
+    _check_key_is_own(request, known.key_owner)
+    earlier = known.same_request
+    if earlier is not None:
+        if _is_answer(earlier, request, now):
+            return _take_up(earlier, request, on_file) if earlier.state == State.INTENT else earlier
+        # The idempotency window has passed, or the row can be no answer: release the request key
+        # and leave the rest of the row alone.
+        IssuedCertificate.objects.filter(pk=earlier.pk).update(request_key=None)
+    return _record_intent(request, known, on_file, now)
+
+
+def _find_conflicting_rows(request: EnrollmentRequest) -> _ConflictingRows:
+    """Find every row that shares something unique with the request, in one statement."""
+    folded, current = request.name_folded, request.current_name
+    rows = hot_path_sql.fetch(
+        IssuedCertificate,
+        "name_owner = %s OR key_owner = %s OR current_name = %s OR request_key = %s",
+        [folded, request.csr.key_sha256, current, request.idempotency_key],
+        without=("csr_der",),
+    )
+
+    def first(matches: Callable[[IssuedCertificate], bool]) -> IssuedCertificate | None:
+        return next((row for row in rows if matches(row)), None)
+
+    return _ConflictingRows(
+        owner=first(lambda row: row.name_owner == folded),
+        key_owner=first(lambda row: row.key_owner == request.csr.key_sha256),
+        current=first(lambda row: row.current_name == current),
+        same_request=first(lambda row: row.request_key == request.idempotency_key),
+    )
+
+
+def _check_key_is_own(request: EnrollmentRequest, key_owner: IssuedCertificate | None) -> None:
+    """Refuse another thing's key: a cloned device, or a poor source of randomness."""
+    is_foreign = key_owner is not None and key_owner.name_folded != request.name_folded
+    if request.profile.row.is_key_unique and is_foreign:
+        raise EnrollmentRefused(Reason.KEY_IN_USE)
+
+
+def _is_answer(row: IssuedCertificate, request: EnrollmentRequest, now: datetime.datetime) -> bool:
+    """Return whether the repeated request gets ``row``, or takes it up if it is an intent."""
+    window = datetime.timedelta(seconds=request.profile.row.idempotency_seconds)
+    if row.created_at + window <= now:
+        return False
+    if row.state == State.INTENT:
+        return row.ca_id == request.profile.authority.row.pk  # else the profile has another CA now
+    return row.state in (State.ISSUED, State.SUPERSEDED)
+
+
+def _take_up(
+    row: IssuedCertificate, request: EnrollmentRequest, on_file: CertificateOnFile | None
+) -> Intent:
+    """Return an earlier request's intent, to be signed with the names that it was recorded with."""
+    if on_file and on_file.row.pk == row.predecessor_id:
+        row.predecessor = on_file.row
+    else:  # the thing has been given another certificate since then
+        on_file = CertificateOnFile.read(row.predecessor) if row.predecessor else None
+    return Intent(row, *_encoded_names(request, on_file))
+
+
+def _encoded_names(
+    request: EnrollmentRequest, on_file: CertificateOnFile | None
+) -> tuple[x509.Name, x509.SubjectAlternativeName | None]:
+    """Return subject and SAN of the certificate to be signed.
+
+    A renewal has those on file, letter by letter, because the client may have re-encoded them.
+    """
+    return (on_file.subject, on_file.san) if on_file else (request.csr.subject, request.csr.san)
+
+
+def _record_intent(
+    request: EnrollmentRequest,
+    known: _ConflictingRows,
+    on_file: CertificateOnFile | None,
+    now: datetime.datetime,
+) -> Intent:
+    """Write the intent. A name or key that has no owner yet becomes this row's."""
+    csr, profile = request.csr, request.profile.row
+    subject, san = _encoded_names(request, on_file)
+    row = new_intent(
+        csr,
+        request.profile.authority,
+        subject=subject,
+        common_name=on_file.row.common_name if on_file else csr.common_name,
+        san=san,
+        validity=datetime.timedelta(days=profile.validity_days),
+        now=now,
+    )
+    row.operation = request.operation
+    row.profile = profile
+    row.predecessor = on_file.row if on_file else None
+    row.name_owner = None if known.owner else request.name_folded
+    row.key_owner = csr.key_sha256 if profile.is_key_unique and known.key_owner is None else None
+    row.request_key = request.idempotency_key
+    row.client_fingerprint = request.client.fingerprint
+    row.client_subject = request.client.subject[:1000]
+    row.source_ip = request.source_ip
+    row.request_id = request.request_id
+    row.tenant_id = request.tenant_id
+    hot_path_sql.insert(row)
+    audit_trail.record(
+        "intent",
+        actor=request.actor,
+        target=f"certificate:{row.serial_number}",
+        after={"name": row.common_name, "operation": row.operation, "profile": str(profile)},
+    )
+    return Intent(row, subject, san)

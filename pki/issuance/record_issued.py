@@ -1,0 +1,155 @@
+"""Step 3 of an issuance: turn the intent into a certificate on record, unless something forbids it.
+
+The update names its own conditions, because a denylist entry or a revocation can be committed while
+the certificate is being signed.
+"""
+
+import copy
+import datetime
+import logging
+import uuid
+from collections.abc import Callable
+
+from cryptography import x509
+from django.db.models import Q
+from django.utils import timezone
+
+from pki.denylist import entries
+from pki.denylist.entries import check_denylist
+from pki.exceptions import ClientRefused, EnrollmentRefused, SignerUnavailable
+from pki.issuance.request import EnrollmentRequest
+from pki.models import IssuedCertificate, hot_path_sql
+from pki.reasons import Reason
+from pki.record import audit_trail, observers
+from pki.record.intents import issued_columns
+
+logger = logging.getLogger(__name__)
+
+State = IssuedCertificate.State
+
+
+class IntentWithdrawn(Exception):
+    """The intent must not be issued: it is one no more, or a denial or revocation came first."""
+
+
+def record_issued(
+    intent: IssuedCertificate,
+    request: EnrollmentRequest,
+    certificate: x509.Certificate,
+    *,
+    on_issued: Callable[[IssuedCertificate], None] | None,
+) -> IssuedCertificate:
+    """Record ``certificate`` for ``intent``, and return its row.
+
+    Runs in the caller's transaction, which has to roll back when this raises ``IntentWithdrawn``.
+    """
+    now = timezone.now()
+    replaced = _supersede(intent, request, now)
+    issued = _update_intent(intent, request, certificate, now)
+    # A copy: this may run again after a conflict, and then has to start from the intent.
+    row = copy.copy(intent)
+    for column, value in issued.items():
+        setattr(row, column, value)
+    audit_trail.record(
+        "issue",
+        actor=request.actor,
+        target=f"certificate:{row.serial_number}",
+        after={"name": row.common_name, "fingerprint": row.fingerprint_sha256},
+    )
+    if on_issued is not None:
+        on_issued(row)
+    for observer in observers.registered():
+        observer.issued(row, replaced)
+    return row
+
+
+def _supersede(
+    intent: IssuedCertificate, request: EnrollmentRequest, now: datetime.datetime
+) -> uuid.UUID | None:
+    """Supersede the certificate that has been current so far, and return its id if there is one.
+
+    A superseded certificate still authenticates its device during the profile's overlap.
+    """
+    current = hot_path_sql.fetch_values(
+        "SELECT serial_number FROM pki_issuedcertificate WHERE current_name = %s AND id <> %s",
+        [request.current_name, hot_path_sql.prepared_value(IssuedCertificate, "id", intent.pk)],
+    )
+    for (serial_number,) in current:  # one at most: the column is unique
+        rows = IssuedCertificate.objects.filter(
+            current_name=request.current_name, serial_number=serial_number, state=State.ISSUED
+        )
+        replaced = rows.values_list("pk", flat=True).first()
+        if not rows.update(state=State.SUPERSEDED, superseded_at=now, current_name=None):
+            continue  # revoked, or superseded by another request, while this one waited for the row
+        audit_trail.record(
+            "supersede",
+            actor=request.actor,
+            target=f"certificate:{serial_number}",
+            after={"by": intent.serial_number},
+        )
+        return replaced
+    return None
+
+
+def _update_intent(
+    intent: IssuedCertificate,
+    request: EnrollmentRequest,
+    certificate: x509.Certificate,
+    now: datetime.datetime,
+) -> dict[str, object]:
+    """Write the certificate into the intent's row, and return the columns that changed.
+
+    Raises ``IntentWithdrawn`` when the row is no intent any more, the denylist names the request,
+    or the client's certificate or the one to be renewed is revoked.
+    """
+    known = {**issued_columns(certificate, now), "current_name": request.current_name}
+    # Only what differs: an index is written anew for each column that is set, changed or not.
+    issued = {name: value for name, value in known.items() if getattr(intent, name) != value}
+    columns = ", ".join(f'"{name}" = %s' for name in issued)
+    changed = hot_path_sql.update(
+        f'UPDATE "pki_issuedcertificate" SET {columns} '  # noqa: S608  # names are ours
+        f"WHERE id = %s AND state = %s AND NOT {entries.MATCHING_ENTRY_SQL} "
+        "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "
+        "WHERE (client.fingerprint_sha256 = %s OR client.id = %s) AND client.state = %s)",
+        [
+            *hot_path_sql.prepared_values(IssuedCertificate, issued),
+            hot_path_sql.prepared_value(IssuedCertificate, "id", intent.pk),
+            State.INTENT,
+            *request.identifiers(intent.predecessor).values(now),
+            request.client.fingerprint,
+            hot_path_sql.prepared_value(IssuedCertificate, "id", intent.predecessor_id),
+            State.REVOKED,
+        ],
+    )
+    if not changed:
+        raise IntentWithdrawn
+    return issued
+
+
+def certificate_or_refusal(
+    intent: IssuedCertificate, request: EnrollmentRequest
+) -> IssuedCertificate:
+    """Return the certificate if the same request, sent twice, was issued by its twin.
+
+    Otherwise raises what came in between: ``DeviceDenied``, ``ClientRefused``,
+    ``EnrollmentRefused``, or ``SignerUnavailable`` when nothing explains it.
+    """
+    row = IssuedCertificate.objects.get(pk=intent.pk)
+    if row.state in (State.ISSUED, State.SUPERSEDED):
+        return row
+    check_denylist(request.identifiers(intent.predecessor))
+    revoked = IssuedCertificate.objects.filter(
+        Q(fingerprint_sha256=request.client.fingerprint) | Q(pk=intent.predecessor_id),
+        state=State.REVOKED,
+    )
+    fingerprints = set(revoked.values_list("fingerprint_sha256", flat=True))
+    if request.client.fingerprint in fingerprints:
+        raise ClientRefused(Reason.CLIENT_CERTIFICATE_REVOKED)
+    if fingerprints:
+        raise EnrollmentRefused(
+            Reason.NOTHING_TO_RENEW,
+            f"The certificate of {intent.common_name!r} was revoked while its renewal was being "
+            "signed. Enroll it (simpleenroll).",
+        )
+    logger.warning("intent %s became %s before it was issued", intent, row.state)
+    raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE)

@@ -1,0 +1,62 @@
+"""One enrollment request, from the EST operation to the signature."""
+
+import hashlib
+from dataclasses import dataclass
+
+from pki.csr.check import ParsedCSR
+from pki.csr.thing_names import fold_name
+from pki.denylist.entries import RequestIdentifiers
+from pki.issuance.client_authentication import Client
+from pki.models import IssuedCertificate
+from pki.record.audit_trail import Actor
+from pki.record.snapshot import ProfileSnapshot
+
+Operation = IssuedCertificate.Operation
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentRequest:
+    """A checked CSR, the client that sent it, the operation, and the profile. Nothing is HTTP."""
+
+    csr: ParsedCSR
+    client: Client
+    profile: ProfileSnapshot
+    operation: Operation
+    """``ENROLL`` (RFC 7030 4.2.1) or ``REENROLL`` (RFC 7030 4.2.2)."""
+    source_ip: str | None = None
+    request_id: str = ""
+    tenant_id: str = ""
+    """The query's ``tenant-id``, which signers and hooks get; "" if there is none."""
+
+    @property
+    def actor(self) -> Actor:
+        """The client, for the audit trail."""
+        return Actor.client(self.client.fingerprint, self.request_id, self.source_ip)
+
+    @property
+    def idempotency_key(self) -> str:
+        """Idempotency key: equal for a repeated request (same CSR, client, profile, operation)."""
+        parts = (self.client.fingerprint, self.profile.row.name, self.operation)
+        return hashlib.sha256(self.csr.der + "\0".join(parts).encode()).hexdigest()
+
+    @property
+    def name_folded(self) -> str:
+        """The thing name in the form in which names are compared."""
+        return fold_name(self.csr.common_name)
+
+    @property
+    def current_name(self) -> str:
+        """Profile and thing name, for which one certificate at most is current."""
+        return f"{self.profile.row.name}:{self.name_folded}"
+
+    def identifiers(self, on_file: IssuedCertificate | None) -> RequestIdentifiers:
+        """Return what the denylist may name: of the CSR, the client and the certificate on file."""
+        return RequestIdentifiers(
+            common_name=self.csr.common_name,
+            device_serial=self.csr.device_serial,
+            key_sha256=self.csr.key_sha256,
+            client_fingerprint=self.client.fingerprint,
+            client_serial_number=self.client.serial_number,
+            certificate_fingerprint=(on_file.fingerprint_sha256 or "") if on_file else "",
+            certificate_serial_number=on_file.serial_number if on_file else "",
+        )
