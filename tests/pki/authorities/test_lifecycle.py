@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from pki.authorities.lifecycle import (
     create_authority,
-    find_authority,
     free_name,
     import_authority,
     make_successor,
@@ -20,6 +19,7 @@ from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.csr.public_keys import public_key_sha256
 from pki.models import AuditEvent, CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.operators.errors import OperatorError
+from pki.record.find import find_authority
 from pki.revocation.crl import make_crl
 from pki.signers import get_signer
 from tests.conftest import TESTER
@@ -395,8 +395,8 @@ def test_names_count_on_from_what_is_there(db, data_dir):
 
 
 def test_a_CA_that_isnt_there_is_answered_with_those_that_are(db, data_dir):
-    with pytest.raises(OperatorError, match="no CA 'x'; there are: none yet"):
+    with pytest.raises(OperatorError, match=r"no CA 'x'\. Known CAs: none yet\."):
         find_authority("x")
     create("device-ca")
-    with pytest.raises(OperatorError, match="no CA 'x'; there are: device-ca"):
+    with pytest.raises(OperatorError, match=r"no CA 'x'\. Known CAs: device-ca\."):
         find_authority("x")
