@@ -18,7 +18,6 @@ from estserver.deploy.truststore.bundle import (
     bundle_from_file,
     check_bundle,
     compare,
-    fingerprint,
     lost_clients,
 )
 from estserver.deploy.truststore.pushes import (
@@ -30,6 +29,7 @@ from estserver.deploy.truststore.record import last_activated, pushes_here
 from estserver.deploy.truststore.stored_object import latest_version, read_version
 from estserver.models import TruststorePush
 from pki.aws import clients as aws
+from pki.encoding.certificates import fingerprint_of
 from pki.models import AuditEvent, CertificateAuthority
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy import moto_gaps
@@ -124,7 +124,7 @@ def test_it_holds_client_cas_and_device_cas_each_once(installation):
     held = bundle_from_database()
 
     on_record = CertificateAuthority.objects.values_list("fingerprint_sha256", flat=True)
-    assert sorted(map(fingerprint, held.certificates)) == sorted(on_record)
+    assert sorted(map(fingerprint_of, held.certificates)) == sorted(on_record)
     assert bundle_from_database().pem == held.pem
 
 
@@ -132,8 +132,8 @@ def test_a_revoked_ca_is_not_in_it(installation, device_ca):
     device_ca.status = CertificateAuthority.Status.REVOKED
     device_ca.save()
 
-    assert fingerprint(device_ca.certificate) not in map(
-        fingerprint, bundle_from_database().certificates
+    assert fingerprint_of(device_ca.certificate) not in map(
+        fingerprint_of, bundle_from_database().certificates
     )
 
 
