@@ -201,7 +201,9 @@ def test_a_certificate_without_key_is_signed_for_by_the_PKI_outside(plan, monkey
 def test_a_certificate_without_key_and_without_a_PKI_outside_is_refused(plan):
     put(DEVICE_CERTIFICATE, pem(make_sample_ca().certificate))
 
-    with pytest.raises(OperatorError, match=r"no secret holds its key: .* set externalSignerClass"):
+    with pytest.raises(
+        OperatorError, match=r"no secret holds its key: .* set Properties\.externalSignerClass"
+    ):
         bootstrap()
 
 
