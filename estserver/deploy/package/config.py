@@ -1,10 +1,8 @@
 """The configuration on its way into a package: which files go with it, what stays at home.
 
-It becomes a module of plain constructor calls (see `estserver.config.packaged`): a person can read
-it, loading it takes no parser, and nothing in it is code but the names of our own classes.
+`estserver.config.packaged` says how it is written and read.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,16 +18,6 @@ _DEPLOYMENT_FILES = ("m_tls_truststore_certificates_chain_file", "iot_core_ca_ce
 _ELSEWHERE = Path("config", "packaged")
 """Where files from outside of the project go."""
 
-_HEADER = '''"""The configuration of this package. Written by: manage.py aws_package"""
-
-from pathlib import Path
-
-from estserver.config import Config
-from estserver.config.packaged import Values
-
-CONFIG = {expression}
-'''
-
 
 @dataclass(frozen=True)
 class PackagedConfig:
@@ -40,10 +28,6 @@ class PackagedConfig:
     """Files that it names: where each is put, relative to the package, and where it is."""
     notes: tuple[str, ...]
     """What the operator should know, in sentences."""
-
-    def source(self) -> str:
-        """The text of ``estserver/packaged_config.py``."""
-        return _HEADER.format(expression=_expression(self.config))
 
 
 def package_config(config: Config) -> PackagedConfig:
@@ -80,7 +64,6 @@ def package_config(config: Config) -> PackagedConfig:
         properties=properties,
         deployment=deployment,
         source=Path(config.source.name) if config.source else None,
-        data_dir=Path("var"),  # the function's environment has the word
     )
     return PackagedConfig(travelling, files, tuple(notes))
 
@@ -110,26 +93,3 @@ def _with_files_packaged(
         files[place] = path
         changed[attribute] = str(place)
     return replace(section, **changed)
-
-
-def _expression(value: Any) -> str:
-    """Python that makes an equal value. Raises TypeError for a kind that isn't foreseen."""
-    if dataclasses.is_dataclass(value):
-        arguments = (
-            f"{field.name}={_expression(getattr(value, field.name))},\n"
-            for field in dataclasses.fields(value)
-        )
-        kind = "Config" if isinstance(value, Config) else "Values"
-        return f"{kind}(\n{''.join(arguments)})"
-    if isinstance(value, tuple):
-        return "(" + "".join(f"{_expression(each)}, " for each in value) + ")"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_expression, value)) + "]"
-    if isinstance(value, Mapping):
-        pairs = (f"{_expression(key)}: {_expression(each)}" for key, each in value.items())
-        return "{" + ", ".join(pairs) + "}"
-    if isinstance(value, Path):
-        return f"Path({str(value)!r})"
-    if value is None or type(value) in (str, int, float, bool):
-        return repr(value)
-    raise TypeError(f"a {type(value).__name__} can't be written into a package")
