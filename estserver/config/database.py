@@ -56,6 +56,12 @@ def database_settings(url: str, *, data_dir: Path, secret_name: str = "") -> dic
     raise ConfigError(f"the database URL {found}; {WANTED}")
 
 
+def has_password(url: str) -> bool:
+    """Return whether a database URL has a password in it, in either of the two places for one."""
+    parts = urlsplit(url)
+    return parts.password is not None or "password=" in parts.query
+
+
 def _postgresql_with_secret(url: str, secret_name: str) -> dict[str, Any]:
     """What is known before the secret is read; ``estserver.postgresql_secret`` reads it."""
     parts = _parts_of(url or "postgresql:///")

@@ -3,6 +3,9 @@
 A field's type says what is allowed, and the docstring below it what it is for; refusals and
 ``docs/configuration.md`` are written from these two. A field that `repr` leaves out is a secret,
 and refusals don't quote it.
+
+The constraints are pydantic's, which no package holds. Code that runs on Lambda must not import
+this module at its top.
 """
 # ruff: noqa: S105 - names of secrets are no secrets
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from estserver.config import PROJECT_ROOT, Config, ConfigError
+from estserver.config.database import has_password
 from estserver.config.keys import DEFAULT_SIGNERS, key_name
 from estserver.deploy.lambda_signers import for_lambda
 
@@ -66,12 +66,6 @@ def package_config(config: Config) -> PackagedConfig:
         source=Path(config.source.name) if config.source else None,
     )
     return PackagedConfig(travelling, files, tuple(notes))
-
-
-def has_password(url: str) -> bool:
-    """Whether a database URL has a password in it, in either of the two places for one."""
-    parts = urlsplit(url)
-    return parts.password is not None or "password=" in parts.query
 
 
 def _with_files_packaged(

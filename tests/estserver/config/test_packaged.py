@@ -1,6 +1,9 @@
 """A configuration on its way into a package, and as a function finds it there."""
 
 import json
+import os
+import subprocess
+import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,12 +12,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from estserver.config import ConfigError, load_config
+from estserver.config import PROJECT_ROOT, ConfigError, load_config
 from estserver.config import packaged as module
+from estserver.config.database import has_password
 from estserver.config.keys import SignerConfig
 from estserver.config.packaged import FILE, as_json
 from estserver.deploy.lambda_signers import for_lambda
-from estserver.deploy.package.config import has_password, package_config
+from estserver.deploy.package.config import package_config
 
 POSTGRESQL = "postgresql://est@db.example.com/est"
 
@@ -241,3 +245,43 @@ def test_the_environment_wins(config, install, packaged_config):
 
     assert found.properties.database_url == "postgresql://other@db/est"
     assert found.data_dir == Path("/tmp/est")
+
+
+WITHOUT_A_VALIDATOR = """
+import importlib
+import sys
+
+import django
+
+django.setup()
+from estserver.functions.admin import COMMANDS
+
+missing = ("pydantic", "pydantic_core", "annotated_types", "yaml")
+for name in list(sys.modules):
+    if name.startswith((*missing, "estserver.config", "estserver.deploy")):
+        del sys.modules[name]
+sys.modules.update(dict.fromkeys(missing))
+for name in sorted(COMMANDS):
+    for package in ("estserver", "iotprov", "pki"):
+        module = f"{package}.management.commands.{name}"
+        if importlib.util.find_spec(module):
+            importlib.import_module(module)
+            print(name)
+"""
+
+
+def test_commands_that_run_on_lambda_need_neither_validator_nor_parser():
+    """No package holds pydantic or PyYAML."""
+    environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "estserver.settings.admin"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_A_VALIDATOR],
+        cwd=PROJECT_ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert {"aws_truststore", "bootstrap_cas", "import_aws"} <= {*done.stdout.split()}

@@ -82,6 +82,31 @@ def test_a_value_is_refused_in_words(refusal, line, words):
     assert words in problem
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("logRetentionDays: 2", "found 2, wanted days as CloudWatch counts them: 1, 3, 5, 7, 14,"),
+        ("logRetentionDays: true", "found true, wanted days"),
+        ('logRetentionDays: "90"', "; leave out the quotes"),
+        ("throttlingRateLimit: 10001", "wanted a whole number of requests from 1 to 10000"),
+        ("hostedZoneId: z1", "wanted the id of a Route 53 hosted zone"),
+        ('projectName: "est-server\\n"', "wanted a short name: 2 to 30 characters"),
+    ],
+)
+def test_a_deployment_option_is_refused_in_words(refusal, line, words):
+    (problem,) = refusal(f"DeploymentOptions:\n  {line}\n")
+
+    assert problem.startswith(f"config.yaml:2 DeploymentOptions.{line.split(':')[0]}: ")
+    assert words in problem
+
+
+@pytest.mark.parametrize("network", ["192.0.2.1", "192.0.2.1/24", "2001:db8::1/32", "here", "/8"])
+def test_a_network_has_a_prefix_length_and_no_host_bits(refusal, network):
+    (problem,) = refusal(f"Properties:\n  adminAllowedNetworks: ['{network}']\n")
+
+    assert f'found "{network}", wanted a network such as 192.0.2.0/24' in problem
+
+
 @pytest.mark.parametrize("host", ["*", ".example.com", "a b", "http://a", "", "a/b"])
 def test_T04_allowed_hosts_have_no_wildcard(refusal, host):
     (problem,) = refusal(f"Properties:\n  allowedHosts:\n    - ok\n    - '{host}'\n")
