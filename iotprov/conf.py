@@ -34,7 +34,7 @@ class IoTSettings:
 
     template_path: Path
     policy_path: Path
-    is_jitp_configured: bool
+    configure_jitp: bool
     template_name: str = "est_iot_provisioning_template"
     policy_name: str = "est_iot_policy_default"
     provisioning_role_name: str = "ESTServerDeviceProvisioningRole"

@@ -18,12 +18,12 @@ from pki.csr.key_algorithms import KeyAlgorithm
 class DeviceCASettings:
     """Where the device CA comes from: generated, imported with its key, or signed elsewhere."""
 
-    common_name: str = "EST Device CA"
+    subject: str = "EST Device CA"
     key_algorithm: str = KeyAlgorithm.EC_P256
     validity_years: int = 10
     certificate_path: Path | None = None
     private_key_path: Path | None = None
-    is_generated: bool = True
+    generate_certificate: bool = True
     """Whether one may be made when no certificate is given."""
     signer: str = "keyfile"
     certificate_secret_name: str = ""
@@ -36,7 +36,7 @@ class DeviceCASettings:
 class ClientCASettings:
     """Where the client CA comes from: generated, or the customer's truststore."""
 
-    common_name: str = "EST Client CA"
+    subject: str = "EST Client CA"
     key_algorithm: str = KeyAlgorithm.EC_P256
     validity_years: int = 10
     client_validity_years: int = 10

@@ -14,7 +14,7 @@ PKI_SETTING_NAMES: Mapping[str, str] = MappingProxyType(
         "client_ca.truststore_path": "DeploymentOptions.mTlsTruststoreCertificatesChainFile",
         "database_url": "Properties.databaseUrl",
         "device_ca.certificate_path": "DeploymentOptions.iotCoreCaCertificatePath",
-        "device_ca.is_generated": "DeploymentOptions.generateIotCaCertificate",
+        "device_ca.generate_certificate": "DeploymentOptions.generateIotCaCertificate",
         "device_ca.key_secret_name": "Properties.iotCoreEstCaKeySecretName",
         "device_ca.signer": "Properties.deviceCaSigner",
         "external_signer_class": "Properties.externalSignerClass",

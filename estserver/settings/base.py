@@ -28,9 +28,9 @@ EST_BOOTSTRAP_DOMAIN_NAME = _properties.bootstrap_domain_name
 EST_DOMAIN_NAMES = frozenset(
     filter(None, [_properties.api_custom_domain_name, EST_BOOTSTRAP_DOMAIN_NAME])
 )
-EST_STRICT_HEADERS = _properties.api_strict_headers_check
-EST_SEND_TRANSFER_ENCODING = _properties.content_transfer_encoding_header
-EST_HOOK_CLASS = _properties.enrollment_hook_class
+EST_API_STRICT_HEADERS_CHECK = _properties.api_strict_headers_check
+EST_CONTENT_TRANSFER_ENCODING_HEADER = _properties.content_transfer_encoding_header
+EST_ENROLLMENT_HOOK_CLASS = _properties.enrollment_hook_class
 
 DATABASES: dict[str, dict[str, Any]] = {
     "default": database_settings(
@@ -58,18 +58,18 @@ PKI = PKISettings(
     data_dir=EST_DATA_DIR,
     signers=CONFIG.signer_settings(),
     device_ca=DeviceCASettings(
-        common_name=_properties.device_ca_subject,
+        subject=_properties.device_ca_subject,
         key_algorithm=_properties.device_ca_key_algorithm,
         validity_years=_properties.iot_core_est_ca_validity_years,
         certificate_path=_path(_deployment.iot_core_ca_certificate_path),
         private_key_path=_path(_deployment.iot_core_ca_private_key_path),
-        is_generated=_deployment.generate_iot_ca_certificate,
+        generate_certificate=_deployment.generate_iot_ca_certificate,
         signer=_properties.device_ca_signer,
         certificate_secret_name=_properties.iot_core_est_ca_cert_secret_name,
         key_secret_name=_properties.iot_core_est_ca_key_secret_name,
     ),
     client_ca=ClientCASettings(
-        common_name=_properties.client_ca_subject,
+        subject=_properties.client_ca_subject,
         key_algorithm=_properties.client_ca_key_algorithm,
         validity_years=_properties.est_mtls_ca_cert_validity,
         client_validity_years=_properties.est_mtls_client_cert_validity,
@@ -123,7 +123,7 @@ IOT = IoTSettings(
     policy_name=_properties.iot_policy_name,
     provisioning_role_name=_properties.iot_provisioning_role_name,
     ca_certificate_mode=_properties.iot_ca_certificate_mode,
-    is_jitp_configured=_deployment.configure_jitp,
+    configure_jitp=_deployment.configure_jitp,
     targets=tuple(
         IoTTarget(target.name, target.region, target.role_arn) for target in _properties.iot_targets
     )

@@ -53,7 +53,7 @@ def template_differences(target: IoTTarget) -> Iterator[Difference]:
 
 def _is_expected(kind: Kind, target: IoTTarget) -> bool:
     """Whether AWS should hold the document: it is in use, or was pushed there once."""
-    if iot_settings().is_jitp_configured or (kind == Kind.POLICY and profiles_with_mode()):
+    if iot_settings().configure_jitp or (kind == Kind.POLICY and profiles_with_mode()):
         return True
     pushed = DocumentPush.objects.filter(kind=kind, name=name_of(kind), target=target.name)
     return pushed.exclude(pushed_at=None).exists()

@@ -9,6 +9,7 @@ from django.conf import settings
 
 import iotprov
 import pki
+from estserver.config import PROJECT_ROOT
 from estserver.config.sections import SECTIONS, keys_of
 from estserver.config.setting_names import IOT_SETTING_NAMES, PKI_SETTING_NAMES
 from iotprov.conf import setting_name as iot_setting_name
@@ -86,3 +87,59 @@ def test_the_operators_name_is_used_and_by_default_a_settings_own():
     assert setting_name("aws_region") == "Properties.awsRegion"
     assert iot_setting_name("targets") == "Properties.iotTargets"
     assert setting_name("data_dir") == "data_dir"
+
+
+# One name from the file to its use
+
+OTHER_NAMES = {
+    # `pki` and `iotprov` spell words out, and name the unit.
+    "certificate_secret_name": "iot_core_est_ca_cert_secret_name",
+    "validity_years": "est_mtls_ca_cert_validity",
+    "client_validity_years": "est_mtls_client_cert_validity",
+    "validity_days": "iot_device_cert_validity_years",
+    # The CA has one secret, which the CDK sample's key calls secrets.
+    "secret_name": "est_mtls_ca_secrets_name",
+    "client_secret_name": "est_mtls_client_secrets_name",
+    "truststore_path": "m_tls_truststore_certificates_chain_file",
+    # `pki` knows no AWS IoT.
+    "generate_certificate": "generate_iot_ca_certificate",
+    # The columns of `pki.models.CertificateProfile`, whose first row is made of these.
+    "is_serial_number_required": "serial_number_required",
+    "can_adopt_names": "adopt_unknown_names",
+}
+"""Settings whose name isn't the end of their key's, with the reason."""
+
+
+def values_used(node):
+    """The configuration's values that an expression is made of."""
+    return {
+        each.attr
+        for each in ast.walk(node)
+        if isinstance(each, ast.Attribute)
+        and isinstance(each.value, ast.Name)
+        and each.value.id in {"_properties", "_deployment"}
+    }
+
+
+def test_a_setting_has_the_name_of_its_key():
+    tree = ast.parse((PROJECT_ROOT / "estserver" / "settings" / "base.py").read_text())
+    arguments = {
+        (node.arg, value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword) and node.arg
+        for value in values_used(node.value)
+        if len(values_used(node.value)) == 1
+    }
+    own = {
+        (node.targets[0].id, node.value.attr)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Attribute)
+        and values_used(node.value)
+    }
+
+    assert {(name, value) for name, value in arguments if not value.endswith(name)} == {
+        *OTHER_NAMES.items()
+    }
+    assert len(own) == 4
+    assert all(name == f"EST_{value.upper()}" for name, value in own)

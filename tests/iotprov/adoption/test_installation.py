@@ -71,7 +71,7 @@ class Sample:
 @pytest.fixture(autouse=True)
 def _sample_configuration(data_dir, settings, db):
     """The keys of AWS IoT as in the sample's file; no signer is named in it."""
-    settings.IOT = replace(settings.IOT, is_jitp_configured=True)
+    settings.IOT = replace(settings.IOT, configure_jitp=True)
     get_signer.cache_clear()
 
 
