@@ -67,7 +67,8 @@ Years = Annotated[int, Field(ge=1, le=100), Expectation("a whole number of years
 LambdaSeconds = Annotated[
     int, Field(ge=1, le=900), Expectation("a whole number of seconds from 1 to 900")
 ]
-# 29 s is API Gateway's limit until an account's quota for Regional REST APIs is raised.
+# API Gateway's limit is 29 s until an account's quota for Regional REST APIs is raised:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 GatewaySeconds = Annotated[
     int, Field(ge=1, le=300), Expectation("a whole number of seconds from 1 to 300")
 ]
@@ -127,7 +128,7 @@ DatabaseUrl = Annotated[
 ]
 DatabaseSecretName = Annotated[
     str,
-    # RDS names its own "rds!cluster-<id>"; an ARN says whose it is.
+    # RDS names its own secrets "rds!cluster-<id>". An ARN names the account as well.
     _matching(r"[A-Za-z0-9/_+=.@!:-]{1,2048}|"),
     Expectation('the name or ARN of a secret in Secrets Manager, or ""'),
 ]
@@ -135,7 +136,7 @@ Regex = Annotated[str, Expectation('a regular expression, or ""')]
 TagKey = Annotated[
     str,
     _matching(r"(?!(?i:aws:)).{1,128}"),
-    Expectation("a tag key of 1 to 128 characters that doesn't start with aws:"),
+    Expectation("a tag key of 1 to 128 characters that does not start with aws:"),
 ]
 TagValue = Annotated[
     str, _matching(r".{0,256}"), Expectation("a tag value of up to 256 characters")

@@ -18,7 +18,7 @@ def for_lambda(config: Config) -> Config:
     keys = defaulted_signers(config)
     if not keys:
         return config
-    from estserver.config.keys import DEFAULT_SIGNERS  # needs pydantic, which no package holds
+    from estserver.config.entries import DEFAULT_SIGNERS  # needs pydantic, which no package holds
 
     default = DEFAULT_SIGNERS[SECRETS_MANAGER]
     signers = {SECRETS_MANAGER: default, **config.properties.signers}

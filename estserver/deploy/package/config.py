@@ -1,4 +1,4 @@
-"""The configuration on its way into a package: which files go with it, what stays at home.
+"""The configuration for a package: which files go with it, and what must not.
 
 `estserver.config.packaged` says how it is written and read.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from estserver.config import PROJECT_ROOT, Config, ConfigError
 from estserver.config.database import has_password
-from estserver.config.keys import DEFAULT_SIGNERS, key_name
+from estserver.config.entries import DEFAULT_SIGNERS, key_name
 from estserver.deploy.lambda_signers import for_lambda
 
 _PROPERTY_FILES = ("iot_template_path", "iot_policy_path")
@@ -21,20 +21,20 @@ _ELSEWHERE = Path("config", "packaged")
 
 @dataclass(frozen=True)
 class PackagedConfig:
-    """A configuration that is fit to travel."""
+    """A configuration that a package may hold."""
 
     config: Config
     files: Mapping[Path, Path]
-    """Files that it names: where each is put, relative to the package, and where it is."""
+    """The files that it names: each one's place in the package, and where it is now."""
     notes: tuple[str, ...]
-    """What the operator should know, in sentences."""
+    """Sentences for the operator."""
 
 
 def package_config(config: Config) -> PackagedConfig:
-    """Make ``config`` fit to travel, and to run on Lambda (`for_lambda`).
+    """Return ``config`` as a package may hold it, made to run on Lambda (`for_lambda`).
 
-    A databaseUrl with a password and the file of the CA's private key stay at home. Paths of other
-    files are made to point into the package. Raises ConfigError for a file that doesn't exist.
+    It has no databaseUrl with a password. The file of the CA's private key does not go with it. The
+    paths of other files point into the package. Raises ConfigError for a file that does not exist.
     """
     files: dict[Path, Path] = {}
     own_signers = config.properties.signers
@@ -45,17 +45,17 @@ def package_config(config: Config) -> PackagedConfig:
     if has_password(properties.database_url):
         properties = replace(properties, database_url="")
         notes.append(
-            "Properties.databaseUrl holds a password, so it isn't packaged; give both functions "
-            "DATABASE_URL, or name a secret in databaseSecretName"
+            "Properties.databaseUrl holds a password, so it is not packaged. Give both functions "
+            "DATABASE_URL, or name a secret in databaseSecretName."
         )
     if deployment.iot_core_ca_private_key_path:
         notes.append(
-            "DeploymentOptions.iotCoreCaPrivateKeyPath is the CA's key, which is never packaged; "
-            "import it from here: manage.py bootstrap_cas"
+            "DeploymentOptions.iotCoreCaPrivateKeyPath is the CA's key, which is never packaged. "
+            "Import it from here: manage.py bootstrap_cas."
         )
     notes += [
-        f"Properties.signers.{alias}.OPTIONS travels in the package; name secrets there, don't "
-        "write them"
+        f"Properties.signers.{alias}.OPTIONS goes into the package. Name secrets there, do not "
+        "write them there."
         for alias, signer in own_signers.items()
         if signer.options and signer not in DEFAULT_SIGNERS.values()
     ]
@@ -79,8 +79,8 @@ def _with_files_packaged(
         path = config.resolve(named).resolve()
         if not path.is_file():
             raise ConfigError(
-                f"{type(section).__name__}.{key_name(attribute)}: {named} isn't a file; correct "
-                "the path"
+                f"{type(section).__name__}.{key_name(attribute)}: {named} is not a file. Correct "
+                "the path."
             )
         is_inside = path.is_relative_to(PROJECT_ROOT)
         place = path.relative_to(PROJECT_ROOT) if is_inside else _ELSEWHERE / attribute / path.name

@@ -15,7 +15,7 @@ import pytest
 from estserver.config import PROJECT_ROOT, ConfigError, load_config
 from estserver.config import packaged as module
 from estserver.config.database import has_password
-from estserver.config.keys import SignerConfig
+from estserver.config.entries import SignerConfig
 from estserver.config.packaged import FILE, as_json
 from estserver.deploy.lambda_signers import for_lambda
 from estserver.deploy.package.config import package_config
@@ -200,14 +200,14 @@ def test_named_files_travel_and_the_private_key_doesnt(config, tmp_path):
 def test_a_named_file_that_isnt_there_is_refused(config):
     (config.resolve(config.deployment.iot_core_ca_certificate_path)).unlink()
 
-    with pytest.raises(ConfigError, match=r"iotCoreCaCertificatePath: .* isn't a file; correct"):
+    with pytest.raises(ConfigError, match=r"iotCoreCaCertificatePath: .* is not a file\. Correct"):
         package_config(config)
 
 
 def test_signers_options_travel_with_a_word_of_warning(config):
     (note,) = (n for n in package_config(config).notes if "signers.kms" in n)
 
-    assert "name secrets there, don't write them" in note
+    assert "Name secrets there, do not write them there." in note
     assert "/x" not in note
 
 
