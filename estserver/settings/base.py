@@ -1,4 +1,4 @@
-"""What both doors share: the database, the CA's settings, logging. See ``est`` and ``admin``."""
+"""What both sides share: the database, the CA's settings, logging. See ``est`` and ``admin``."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,7 @@ DEBUG = False
 ALLOWED_HOSTS = [*_properties.allowed_hosts]
 
 # The device side answers on these domains only (requestContext.domainName). Mutual TLS takes place
-# on the first; whoever calls the second is nobody.
+# on the first. A caller of the second is not authenticated.
 EST_BOOTSTRAP_DOMAIN_NAME = _properties.bootstrap_domain_name
 EST_DOMAIN_NAMES = frozenset(
     filter(None, [_properties.api_custom_domain_name, EST_BOOTSTRAP_DOMAIN_NAME])
@@ -39,12 +39,14 @@ DATABASES: dict[str, dict[str, Any]] = {
         secret_name=_properties.database_secret_name,
     )
 }
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # Django's own tables; ours name their keys
+DEFAULT_AUTO_FIELD = (
+    "django.db.models.BigAutoField"  # for Django's own tables; this project's name their keys
+)
 
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
-APPEND_SLASH = False  # an EST client needn't follow redirects (RFC 7030 3.2.1)
+APPEND_SLASH = False  # an EST client need not follow redirects (RFC 7030 3.2.1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 
 
@@ -107,7 +109,7 @@ LOGGING = {
     },
     "root": {"handlers": ["stdout"], "level": _properties.lambda_logger_level},
     "loggers": {
-        # Our own request line says it all; Django's would say it again without the reason.
+        # Each request has one line, with its reason code. Django's would be a second, without it.
         "django.request": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         # At DEBUG it writes whole requests and answers: what is signed, credentials, secrets.
