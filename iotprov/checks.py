@@ -23,7 +23,7 @@ def check_template(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     from iotprov.template.reader import read_template
 
     chosen = iot_settings()
-    if not chosen.is_jitp_configured:
+    if not chosen.configure_jitp:
         return []
     path = chosen.template_path
     try:
@@ -48,7 +48,7 @@ def check_profiles(
     from iotprov.template.reader import read_template
 
     chosen = iot_settings()
-    if not chosen.is_jitp_configured or not databases:
+    if not chosen.configure_jitp or not databases:
         return []
     try:
         template, _ = read_template(body_in_force(DocumentVersion.Kind.TEMPLATE))

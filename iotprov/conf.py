@@ -1,6 +1,7 @@
-"""What an installation chooses for AWS IoT, handed over by the Django settings."""
+"""What an installation chooses for AWS IoT: ``settings.IOT``, which the Django settings build."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
@@ -14,13 +15,13 @@ class IoTTarget:
 
     name: str
     region: str = ""
-    """"" is the region of everything else (``awsRegion``)."""
+    """"" is the region of everything else (``PKISettings.aws_region``)."""
     role_arn: str = ""
-    """The role to assume there; "" for the account that we run in."""
+    """The role to assume there; "" for the account that this server runs in."""
 
     @property
     def place(self) -> AWSLocation:
-        """Where its calls go."""
+        """The account and region that calls for this target go to."""
         return AWSLocation(self.region, self.role_arn)
 
 
@@ -29,27 +30,34 @@ DEFAULT_TARGETS = (IoTTarget("default"),)
 
 @dataclass(frozen=True, slots=True)
 class IoTSettings:
-    """Everything this app is told from outside."""
+    """Every choice of the installation that this app knows."""
 
     template_path: Path
     policy_path: Path
-    is_jitp_configured: bool
+    configure_jitp: bool
     template_name: str = "est_iot_provisioning_template"
     policy_name: str = "est_iot_policy_default"
     provisioning_role_name: str = "ESTServerDeviceProvisioningRole"
     ca_certificate_mode: str = "SNI_ONLY"
-    """``SNI_ONLY``, or ``DEFAULT``, which takes a proof that the CA's key is ours."""
+    """``SNI_ONLY``, or ``DEFAULT``, which takes a proof of possession of the CA's key."""
     targets: tuple[IoTTarget, ...] = DEFAULT_TARGETS
     request_seconds: int = 4
-    """How long an enrollment may wait for AWS IoT before the outbox takes over."""
+    """Seconds that an enrollment may wait for AWS IoT before the outbox takes over."""
     tags: tuple[tuple[str, str], ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What operators call a setting, by its name here; see `setting_name`."""
 
 
 def iot_settings() -> IoTSettings:
-    """The installation's choices (``settings.IOT``)."""
+    """Return the installation's choices (``settings.IOT``)."""
     return settings.IOT
 
 
+def setting_name(setting: str) -> str:
+    """Return what operators call a setting, for a message: by default its name in `IoTSettings`."""
+    return iot_settings().names.get(setting, setting)
+
+
 def find_target(name: str) -> IoTTarget | None:
-    """The target of that name; ``None`` when the configuration has it no more."""
+    """Return the target of that name; ``None`` when the configuration has none (any more)."""
     return next((target for target in iot_settings().targets if target.name == name), None)

@@ -1,6 +1,6 @@
-"""What an installation chooses for the CA, handed over by the Django settings.
+"""What an installation chooses for the CA: ``settings.PKI``.
 
-The settings build ``settings.PKI`` from the configuration file; the CA itself reads no file.
+The Django settings build it from the configuration file. The CA itself reads no file.
 """
 
 from collections.abc import Mapping
@@ -18,41 +18,41 @@ from pki.csr.key_algorithms import KeyAlgorithm
 class DeviceCASettings:
     """Where the device CA comes from: generated, imported with its key, or signed elsewhere."""
 
-    common_name: str = "EST Device CA"
+    subject: str = "EST Device CA"
     key_algorithm: str = KeyAlgorithm.EC_P256
     validity_years: int = 10
     certificate_path: Path | None = None
     private_key_path: Path | None = None
-    is_generated: bool = True
-    """Whether one may be made when no certificate is given."""
+    generate_certificate: bool = True
+    """Whether a CA may be made when no certificate is given."""
     signer: str = "keyfile"
     certificate_secret_name: str = ""
-    """Where the signer `secretsmanager` keeps the CA's certificate, PEM."""
+    """The secret of the CA's certificate (PEM), for the signer `secretsmanager`."""
     key_secret_name: str = ""
-    """Where it keeps the CA's key, PEM."""
+    """The secret of the CA's key (PEM), likewise."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCASettings:
     """Where the client CA comes from: generated, or the customer's truststore."""
 
-    common_name: str = "EST Client CA"
+    subject: str = "EST Client CA"
     key_algorithm: str = KeyAlgorithm.EC_P256
     validity_years: int = 10
     client_validity_years: int = 10
     truststore_path: Path | None = None
     signer: str = "keyfile"
     secret_name: str = ""
-    """Where the signer `secretsmanager` keeps certificate and key, as one JSON object."""
+    """The secret of certificate and key (a JSON object), for the signer `secretsmanager`."""
     client_secret_name: str = ""
-    """Where the first test client's certificate and key are kept, as one JSON object."""
+    """The secret of the first test client's certificate and key (a JSON object)."""
     client_pfx_secret_name: str = ""
-    """Where the first test client's PKCS #12 file is kept."""
+    """The secret of the first test client's PKCS #12 file."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileSettings:
-    """What the first certificate profile says; afterwards the database has the word."""
+    """Initial values of the default profile. Once it exists, the database is authoritative."""
 
     validity_days: int = 365
     identity_rule: str = IdentityRule.FIRST_USE
@@ -65,7 +65,7 @@ class ProfileSettings:
 
 @dataclass(frozen=True, slots=True)
 class PKISettings:
-    """Everything the CA is told from outside."""
+    """Every choice of the installation that the CA knows."""
 
     data_dir: Path
     signers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -73,13 +73,24 @@ class PKISettings:
     client_ca: ClientCASettings = ClientCASettings()
     profile: ProfileSettings = ProfileSettings()
     aws_region: str = ""
-    """Where Secrets Manager, KMS and Private CA are; "" is what the environment says."""
+    """The region of Secrets Manager, KMS and Private CA; "" is the environment's."""
     custom_secret_name: str = ""
     """The secret in Secrets Manager for an external PKI's class; "" for none."""
     tags: tuple[tuple[str, str], ...] = ()
-    """Key and value of what every AWS resource that we make carries."""
+    """Key and value of each tag that every AWS resource gets."""
+    names: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What operators call a setting, by its path here (``device_ca.signer``): `setting_name`."""
 
 
 def pki_settings() -> PKISettings:
-    """The installation's choices (``settings.PKI``)."""
+    """Return the installation's choices (``settings.PKI``)."""
     return settings.PKI
+
+
+def setting_name(setting: str) -> str:
+    """Return what operators call a setting, for a message: by default its path in `PKISettings`.
+
+    A name that has no attribute here (``external_signer_class``) belongs to the application that
+    builds ``settings.PKI``; messages name it all the same.
+    """
+    return pki_settings().names.get(setting, setting)

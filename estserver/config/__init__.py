@@ -1,10 +1,9 @@
 """What an operator chooses: one YAML file and three environment variables, as frozen values.
 
-Reading and validating a file takes PyYAML and pydantic, which a cold start should not pay for.
-`load_config` imports them, this package does not, so that a Lambda function can be handed a
-configuration that was validated when it was packaged. For the same reason this package does not
-import the keys themselves (`estserver.config.keys`): a hundred fields with their types, of which a
-package has the values.
+Reading and validating a file takes PyYAML and pydantic, which no Lambda package holds. Therefore
+`load_config` imports them, and this package does not, nor does it import the keys
+(`estserver.config.keys`). A function reads values that were validated when its package was made
+(`estserver.config.packaged`).
 """
 
 import os

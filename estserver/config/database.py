@@ -9,17 +9,19 @@ from estserver.config.errors import ConfigError
 
 SQLITE_FILE = "est.sqlite3"
 WANTED = (
-    "wanted postgresql://user:password@host:port/name, dsql://user@host/postgres or sqlite:///path"
+    "Wanted: postgresql://user:password@host:port/name, dsql://user@host/postgres or "
+    "sqlite:///path."
 )
 SECRET_NAME = "SECRET_NAME"  # noqa: S105 - no secret, but the setting that names one
 DSQL_BACKEND = "aurora_dsql_django"
 
-# What libpq may be told by the URL. Not "options": the limits below are ours.
+# The parameters that a URL may hand to libpq. "options" is not among them, because the limits below
+# are set there.
 _POSTGRESQL_PARAMETERS = frozenset(
     {
         "application_name",
         "connect_timeout",
-        "host",  # the directory of a Unix socket, which can't stand where a host name does
+        "host",  # the directory of a Unix socket, which a URL cannot have as its host
         "sslcert",
         "sslkey",
         "sslmode",
@@ -31,15 +33,15 @@ _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full
 
 
 def database_settings(url: str, *, data_dir: Path, secret_name: str = "") -> dict[str, Any]:
-    """Django's settings for one database.
+    """Return Django's settings for one database.
 
-    An empty ``url`` is SQLite in ``data_dir``; so is ``sqlite:///path``, relative to it, and
+    An empty ``url`` is SQLite in ``data_dir``. So is ``sqlite:///path``, relative to it, and
     ``sqlite:////path`` with an absolute path. ``postgresql://`` and ``postgres://`` are
-    PostgreSQL, with user and password percent-encoded; ``dsql://`` is Aurora DSQL. With
+    PostgreSQL, with user and password percent-encoded. ``dsql://`` is Aurora DSQL. With
     ``secret_name`` it is PostgreSQL, and the secret adds what ``url`` leaves out when a connection
     is made.
 
-    Raises ConfigError for anything else, in a sentence that never holds the password.
+    Raises ConfigError for anything else. Its text never holds the password.
     """
     if secret_name:
         return _postgresql_with_secret(url, secret_name)
@@ -53,16 +55,22 @@ def database_settings(url: str, *, data_dir: Path, secret_name: str = "") -> dic
     if parts.scheme == "dsql":
         return _dsql(parts)
     found = f"begins with {parts.scheme}://" if _names_scheme(url, parts) else "has no scheme"
-    raise ConfigError(f"the database URL {found}; {WANTED}")
+    raise ConfigError(f"The database URL {found}. {WANTED}")
+
+
+def has_password(url: str) -> bool:
+    """Return whether a database URL has a password in it, in either of the two places for one."""
+    parts = urlsplit(url)
+    return parts.password is not None or "password=" in parts.query
 
 
 def _postgresql_with_secret(url: str, secret_name: str) -> dict[str, Any]:
-    """What is known before the secret is read; ``estserver.postgresql_secret`` reads it."""
+    """Return what is known before ``estserver.postgresql_secret`` reads the secret."""
     parts = _parts_of(url or "postgresql:///")
     if parts.scheme not in {"postgresql", "postgres"} or parts.password:
         raise ConfigError(
             "databaseSecretName is set too, and only postgresql://host:port/name, without a "
-            "password, goes with it; leave out one of the two"
+            "password, goes with it. Leave out one of the two."
         )
     return {
         **_postgresql(parts, is_whole=False),
@@ -73,24 +81,24 @@ def _postgresql_with_secret(url: str, secret_name: str) -> dict[str, Any]:
 
 def _parts_of(url: str) -> SplitResult:
     parts = _split(url)
-    # Raised here and not where the parser failed: its exception, which a traceback would show as
-    # the cause, quotes pieces of the URL and with them a password that wasn't encoded.
+    # Raised here and not where the parser failed, because a traceback would show the parser's
+    # exception as the cause, and that quotes pieces of the URL: a password that is not encoded.
     if parts is None:
         raise ConfigError(
-            "the database URL can't be taken apart; percent-encode special characters of user "
-            "and password (%40 for @, %2F for /, %23 for #, %3F for ?)"
+            "The database URL cannot be taken apart. Percent-encode special characters of user "
+            "and password (%40 for @, %2F for /, %23 for #, %3F for ?)."
         )
     return parts
 
 
 def _split(url: str) -> SplitResult | None:
-    """The URL's parts, or None when it hasn't any that make sense."""
+    """Return the URL's parts, or None when it cannot be split."""
     try:
         parts = urlsplit(url)
         for text in (parts.username, parts.password, parts.path):
             unquote(text or "", errors="strict")
-        # An unencoded "/", "#" or "?" in a password ends the authority early, and leaves half
-        # of the password where the port belongs.
+        # An unencoded "/", "#" or "?" in a password ends the authority early (RFC 3986 3.2), and
+        # leaves half of the password where the port belongs.
         _ = parts.port
     except ValueError:
         return None
@@ -98,18 +106,20 @@ def _split(url: str) -> SplitResult | None:
 
 
 def _names_scheme(url: str, parts: SplitResult) -> bool:
-    """Whether the scheme is one; in ``user:password@host`` it would be the user."""
+    """Return whether the scheme is one. In ``user:password@host`` it would be the user."""
     return bool(parts.scheme) and url.lower().startswith(f"{parts.scheme}://")
 
 
 def _sqlite_path(parts: SplitResult, data_dir: Path) -> Path:
     path = unquote(parts.path).removeprefix("/")
     if parts.netloc or parts.query or parts.fragment or not path:
-        raise ConfigError("the database URL of SQLite has a path and nothing else: sqlite:///path")
+        raise ConfigError(
+            "The database URL of SQLite has a path and nothing else. Wanted: sqlite:///path."
+        )
     if path == ":memory:":
         raise ConfigError(
-            "a database in memory forgets which certificates were issued; name a file: "
-            "sqlite:///path"
+            "A database in memory forgets which certificates were issued. Name a file: "
+            "sqlite:///path."
         )
     return data_dir / path
 
@@ -118,19 +128,19 @@ def _sqlite(path: Path) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),
-        # A connection runs its PRAGMAs anew each time it is opened; kept, it runs them once.
+        # A connection runs its PRAGMAs each time it is opened, so it stays open.
         "CONN_MAX_AGE": None,
         "OPTIONS": {
-            # An issuance reads the denylist and then inserts. A transaction that begins as a
-            # reader can't become the writer while another is, and fails at once instead of
-            # waiting: with SQLite's default mode most tries do under concurrency.
+            # An issuance reads the denylist and then inserts. With SQLite's default mode, a
+            # transaction that begins as a reader cannot become the writer while another one is:
+            # it fails at once instead of waiting (https://sqlite.org/lang_transaction.html).
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,  # seconds to wait for the writer
             "init_command": (
-                "PRAGMA journal_mode=WAL; "  # readers don't wait for the writer
+                "PRAGMA journal_mode=WAL; "  # readers do not wait for the writer
                 "PRAGMA synchronous=FULL; "  # a recorded certificate survives a power cut
-                "PRAGMA journal_size_limit=67108864; "  # 64 MiB: a burst's log isn't kept for ever
-                "PRAGMA wal_autocheckpoint=2000; "  # 8 MiB: pages written often are copied once
+                "PRAGMA journal_size_limit=67108864; "  # 64 MiB: a burst's log shrinks again
+                "PRAGMA wal_autocheckpoint=2000; "  # 8 MiB: a page is copied less often
                 "PRAGMA cache_size=-16384; "  # 16 MiB
                 "PRAGMA mmap_size=268435456;"  # 256 MiB: no system call for each page read
             ),
@@ -141,13 +151,13 @@ def _sqlite(path: Path) -> dict[str, Any]:
 def _postgresql(parts: SplitResult, *, is_whole: bool = True) -> dict[str, Any]:
     name = unquote(parts.path).removeprefix("/")
     if (is_whole and not name) or "/" in name:
-        raise ConfigError(f"the database URL names no database after the host; {WANTED}")
+        raise ConfigError(f"The database URL names no database after the host. {WANTED}")
     if parts.fragment:
-        raise ConfigError("the database URL has a '#'; percent-encode it as %23")
+        raise ConfigError("The database URL has a '#'. Percent-encode it as %23.")
     parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
     _check_parameters(parameters)
-    # Limits in milliseconds. A request has some 29 s in all: better to answer 503 and be asked
-    # again than to hold a connection that others wait for.
+    # Limits in milliseconds. API Gateway gives a request 29 s. A device that is answered 503 comes
+    # again; a statement that goes on holds a connection that others wait for.
     limits = {
         "statement_timeout": 5_000,
         "lock_timeout": 3_000,
@@ -160,7 +170,7 @@ def _postgresql(parts: SplitResult, *, is_whole: bool = True) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parameters.pop("host", "") or unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
-        # On Lambda, one environment is one connection, kept for as long as it works.
+        # On Lambda, one environment has one connection, for as long as it works.
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
@@ -172,21 +182,21 @@ def _postgresql(parts: SplitResult, *, is_whole: bool = True) -> dict[str, Any]:
 
 
 def _dsql(parts: SplitResult) -> dict[str, Any]:
-    """Aurora DSQL: PostgreSQL to clients, with a token of IAM's for a password.
+    """Return the settings of Aurora DSQL, which is PostgreSQL to clients, without a password.
 
-    It has its own limits in place of ``statement_timeout``: five minutes for a transaction, an hour
-    for a connection, of which we use fifty minutes.
+    Its own limits stand in place of ``statement_timeout``: five minutes for a transaction, an hour
+    for a connection, of which fifty minutes are used.
     https://docs.aws.amazon.com/aurora-dsql/latest/userguide/CHAP_quotas.html
     """
     if parts.password:
         raise ConfigError(
-            "the database URL of Aurora DSQL has no password: IAM hands out a token for each "
-            "connection; wanted dsql://user@host/postgres"
+            "The database URL of Aurora DSQL has no password, because IAM hands out a token for "
+            "each connection. Wanted: dsql://user@host/postgres."
         )
     if find_spec(DSQL_BACKEND) is None:
         raise ConfigError(
-            "the database URL begins with dsql://, and Aurora DSQL's adapter isn't installed; "
-            "install requirements/dsql.in, or name a PostgreSQL database"
+            "The database URL begins with dsql://, and Aurora DSQL's adapter is not installed. "
+            "Install requirements/dsql.in, or name a PostgreSQL database."
         )
     settings = _postgresql(parts)
     del settings["OPTIONS"]["options"]
@@ -200,10 +210,10 @@ def _dsql(parts: SplitResult) -> dict[str, Any]:
 
 def _check_parameters(parameters: dict[str, str]) -> None:
     if unknown := sorted(parameters.keys() - _POSTGRESQL_PARAMETERS):
-        # Only the count: after an unencoded "?" in a password, the rest of it stands here.
+        # Only the count, because the rest of a password with an unencoded "?" stands here.
         raise ConfigError(
-            f"the database URL has {len(unknown)} parameter(s) after '?' that aren't known; "
-            f"wanted some of {', '.join(sorted(_POSTGRESQL_PARAMETERS))}"
+            f"The database URL has {len(unknown)} parameter(s) after '?' that are not known. "
+            f"Wanted: some of {', '.join(sorted(_POSTGRESQL_PARAMETERS))}."
         )
     if "sslmode" in parameters and parameters["sslmode"] not in _SSL_MODES:
-        raise ConfigError(f"the database URL's sslmode isn't one of {', '.join(_SSL_MODES)}")
+        raise ConfigError(f"The database URL's sslmode is not one of {', '.join(_SSL_MODES)}.")

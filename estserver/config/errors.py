@@ -2,7 +2,7 @@
 
 
 class ConfigError(Exception):
-    """The configuration can't be used; the text has one line for every problem found."""
+    """The configuration cannot be used. The text has one line for each problem."""
 
     def __init__(self, *problems: str) -> None:
         self.problems = problems

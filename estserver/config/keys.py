@@ -1,21 +1,28 @@
 """Every key of the configuration file, as frozen values: its type, its default, what it is for.
 
-A field's type says what is allowed, and the docstring below it what it is for; refusals and
+A field's type says what is allowed, and the docstring below it what it is for. Refusals and
 ``docs/configuration.md`` are written from these two. A field that `repr` leaves out is a secret,
-and refusals don't quote it.
+and refusals do not quote it.
+
+See `estserver.config.entries` for what must not import this module.
 """
 # ruff: noqa: S105 - names of secrets are no secrets
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from estserver.config.entries import (
+    DEFAULT_SIGNERS,
+    FILE_FORMAT,
+    IoTTargetConfig,
+    SignerConfig,
+    Tag,
+)
 from estserver.config.types import (
     AllowedHost,
     BucketName,
     CACertificateMode,
     CertificateArn,
-    ClassPath,
     CommonName,
     DatabaseSecretName,
     DatabaseUrl,
@@ -41,15 +48,11 @@ from estserver.config.types import (
     RequestRate,
     RequestSeconds,
     RetentionDays,
-    RoleArn,
     RoleName,
     SecretName,
     SecurityGroupId,
     SignerAlias,
     SubnetId,
-    TagKey,
-    TagValue,
-    TargetName,
     TemplateName,
     TopicArn,
     Years,
@@ -58,112 +61,61 @@ from pki import choices
 from pki.csr import key_algorithms
 
 
-def key_name(attribute: str) -> str:
-    """The key in the YAML file for a field: ``iot_template_name`` gives ``iotTemplateName``."""
-    if attribute == "configure_jitp":
-        return "configureJITP"
-    head, *rest = attribute.split("_")
-    return head + "".join(word.capitalize() for word in rest)
-
-
-# Read by pydantic when it meets these classes; JSON's strictness takes no "10" for 10.
-_FILE_FORMAT = {"alias_generator": key_name, "extra": "forbid", "strict": True}
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignerConfig:
-    """One way to sign, in the shape of an entry of Django's ``STORAGES``."""
-
-    __pydantic_config__ = {**_FILE_FORMAT, "alias_generator": str.upper}
-
-    backend: ClassPath
-    options: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tag:
-    """A tag that AWS resources carry."""
-
-    __pydantic_config__ = _FILE_FORMAT
-
-    key: TagKey
-    value: TagValue
-
-
-@dataclass(frozen=True, kw_only=True)
-class IoTTargetConfig:
-    """An AWS IoT registry that device certificates work with."""
-
-    __pydantic_config__ = _FILE_FORMAT
-
-    name: TargetName
-    region: Region = ""
-    role_arn: RoleArn = ""
-
-
-DEFAULT_SIGNERS = {
-    "keyfile": SignerConfig(backend="pki.signers.keyfile.KeyFileSigner"),
-    "secretsmanager": SignerConfig(backend="pki.signers.secretsmanager.SecretsManagerSigner"),
-    "kms": SignerConfig(backend="pki.signers.kms.KMSSigner"),
-}
-EXTERNAL_SIGNER = "pki.signers.external.ExternalSigner"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Properties:
     """How the server behaves: the section ``Properties``."""
 
-    __pydantic_config__ = _FILE_FORMAT
+    __pydantic_config__ = FILE_FORMAT
 
     # The EST service
     api_custom_domain_name: DomainName = ""
-    """The domain devices call; the only one on which API Gateway does mutual TLS."""
+    """The domain that devices call. Only there does API Gateway do mutual TLS."""
     api_certificate_arn: CertificateArn = ""
     """The domain's server certificate, in ACM."""
     api_ownership_verification_certificate_arn: CertificateArn = ""
-    """A public ACM certificate for the same domain; needed when the server certificate is
+    """A public ACM certificate for the same domain. It is needed when the server certificate is
     imported or comes from a private CA.
     """
     bootstrap_domain_name: DomainName = ""
     """A second domain of the device side, without mutual TLS, for devices that have no certificate
-    yet: `/cacerts` and `/csrattrs`. Nothing is enrolled there.
+    yet. It serves `/cacerts` and `/csrattrs`, and enrolls nothing.
     """
     bootstrap_certificate_arn: CertificateArn = ""
     """That domain's server certificate, in ACM."""
     admin_domain_name: DomainName = ""
-    """The domain people call. Not set is the default endpoint of the admin's API."""
+    """The domain that people call. Not set is the default endpoint of the admin's API."""
     admin_certificate_arn: CertificateArn = ""
     """That domain's server certificate, in ACM."""
     admin_allowed_networks: tuple[Network, ...] = ()
-    """The networks from which the admin may be reached; not set is everywhere."""
+    """The networks from which the admin may be reached. Not set is everywhere."""
     api_strict_headers_check: bool = True
-    """Refuse an enrollment whose Content-Type isn't application/pkcs10."""
+    """Refuse an enrollment whose Content-Type is not application/pkcs10."""
     content_transfer_encoding_header: bool = True
-    """Send `Content-Transfer-Encoding: base64`, which RFC 7030 clients expect; RFC 8951 clients
+    """Send `Content-Transfer-Encoding: base64`. RFC 7030 clients expect it, and RFC 8951 clients
     ignore it.
     """
     allowed_hosts: tuple[AllowedHost, ...] = ("localhost", "127.0.0.1", "[::1]")
-    """Host names the server answers to. A list of yours replaces the default;
+    """The host names that the server answers to. A list of yours replaces the default.
     apiCustomDomainName is always added.
     """
     database_url: DatabaseUrl = field(default="", repr=False)
-    """The database; not set is SQLite in the data directory. The environment's DATABASE_URL
-    wins. Percent-encode special characters of user and password.
+    """The database. Not set is SQLite in the data directory. The environment's DATABASE_URL wins.
+    Percent-encode special characters of user and password.
     """
     database_secret_name: DatabaseSecretName = ""
-    """A secret in Secrets Manager that says where PostgreSQL is and who may: a URL as in
+    """A secret in Secrets Manager with the address and the credentials of PostgreSQL: a URL as in
     databaseUrl, or RDS's own JSON (`host`, `port`, `dbname`, `username`, `password`). What it
-    doesn't say, or another host such as an RDS Proxy's, databaseUrl says:
-    `postgresql://host:port/name`. It is read when a connection is made.
+    leaves out stands in databaseUrl (`postgresql://host:port/name`), and so does another host, such
+    as an RDS Proxy's. It is read when a connection is made.
     """
     secret_key_secret_name: SecretName = "est/secret-key"
-    """On Lambda: the secret in Secrets Manager that admin sessions are signed with. It is made by
-    the first deployment; the environment's EST_SECRET_KEY wins.
+    """The secret in Secrets Manager that admin sessions are signed with, on Lambda. The first
+    deployment makes it. The environment's EST_SECRET_KEY wins.
     """
     # The client CA: who may connect
     est_mtls_ca_secrets_name: SecretName = "estMtlsCaSecrets"
-    """Secret that holds the client CA's certificate and key, as JSON `{"certificate": PEM, "key":
-    PEM}`: where clientCaSigner is `secretsmanager`.
+    """Where clientCaSigner is `secretsmanager`: the secret that holds the client CA's certificate
+    and key, as JSON `{"certificate": PEM, "key": PEM}`.
     """
     est_mtls_ca_cert_validity: Years = 10
     """Years that the client CA is valid."""
@@ -181,8 +133,8 @@ class Properties:
     """Alias of the client CA's signer."""
     # The device CA: what is issued
     iot_core_est_ca_cert_secret_name: SecretName = "estIotCoreCaSecretCert4"
-    """Secret that holds the device CA's certificate, PEM: where deviceCaSigner is
-    `secretsmanager`.
+    """Where deviceCaSigner is `secretsmanager`: the secret that holds the device CA's certificate,
+    PEM.
     """
     iot_core_est_ca_key_secret_name: SecretName = "estIotCoreCaSecretKey4"
     """Secret that holds the device CA's key, PEM. A secret that says NULL or NONE is filled."""
@@ -195,38 +147,38 @@ class Properties:
     device_ca_subject: CommonName = "EST Device CA"
     """Common name of a generated device CA."""
     device_ca_signer: SignerAlias = "keyfile"
-    """Alias of the device CA's signer. When not set, a device CA with a certificate and no key
+    """Alias of the device CA's signer. If it is not set, a device CA with a certificate and no key
     uses `external`.
     """
     signers: Mapping[str, SignerConfig] = field(
         default_factory=lambda: dict(DEFAULT_SIGNERS), hash=False
     )
     """Ways to sign, by alias: `{BACKEND: dotted path, OPTIONS: {...}}`. Yours are added to the
-    default.
+    default ones.
     """
     external_signer_class: OptionalClassPath = ""
-    """A class of yours that has certificates signed by an external PKI; defines the alias
+    """A class of yours that has certificates signed by an external PKI. It defines the alias
     `external`.
     """
     # Who may enroll which thing
     identity_rule: IdentityRule = choices.IdentityRule.FIRST_USE.value
-    """What ties a thing name to a client certificate, in the first profile. `first-use`: the
-    client that enrolled the name first; `same-cn`: equal common names; `pattern`:
-    identityPattern; `allow-list`: the client's list in the admin; `any`: nothing.
+    """Which client certificate may enroll a thing name, in the first profile. `first-use`: the one
+    that enrolled the name first. `same-cn`: one with the same common name. `pattern`: as
+    identityPattern says. `allow-list`: as the client's list in the admin says. `any`: every one.
     """
     identity_pattern: Regex = ""
-    """For the rule `pattern`: a regular expression over the client certificate's common name,
-    whose group `(?P<name>...)` is the thing name it may have.
+    """For the rule `pattern`: a regular expression that the client certificate's common name
+    matches. Its group `(?P<name>...)` is the thing name that the client may enroll.
     """
     serial_number_required: bool = False
     """Refuse a CSR without a serialNumber in its subject."""
     adopt_unknown_names: bool = False
-    """Let a client re-enroll a thing name that nobody enrolled here: for a fleet that comes
-    from the CDK sample. Switch it off when the fleet has renewed once.
+    """Let a client re-enroll a thing name that was never enrolled here, for a fleet that comes from
+    the CDK sample. Switch it off when the fleet has renewed once.
     """
     pop_linking: PopLinking = choices.POPLinking.IGNORE.value
-    """A CSR with a challengePassword (RFC 7030 3.5), which can't be verified behind API
-    Gateway: `ignore` accepts and logs it as unverified, `refuse` refuses it.
+    """What happens to a CSR with a challengePassword (RFC 7030 3.5), which cannot be verified
+    behind API Gateway. `ignore` accepts it, and logs it as unverified. `refuse` refuses it.
     """
     enrollment_hook_class: OptionalClassPath = ""
     """A class of yours that is called before and after each enrollment."""
@@ -236,21 +188,21 @@ class Properties:
     """
     iot_provisioning: IoTProvisioning = ""
     """How certificates of the first profile become things. `jitp`: AWS IoT makes the thing at the
-    device's first connection; `register`: the server makes it before; `none`: AWS IoT isn't told.
-    Not set follows configureJITP: `jitp` if that is true, else `none`.
+    device's first connection. `register`: the server makes it before. `none`: AWS IoT is not
+    called. Not set follows configureJITP: `jitp` if that is true, else `none`.
     """
     iot_targets: tuple[IoTTargetConfig, ...] = ()
-    """Where devices connect: a list of `name`, `region` and `roleArn`, a role to assume for another
-    account. Not set is one target, `default`: this account, awsRegion.
+    """Where devices connect: a list of `name`, `region` and `roleArn`. The last is a role to
+    assume, for another account. Not set is one target, `default`: this account, in awsRegion.
     """
     iot_ca_certificate_mode: CACertificateMode = "SNI_ONLY"
     """How the device CA is registered. `SNI_ONLY`, which AWS recommends: devices must send the
-    server's name (SNI); several accounts may have the CA. `DEFAULT`: one account a region.
+    server's name (SNI), and several accounts may have the CA. `DEFAULT`: one account a region.
     """
     iot_provisioning_role_name: RoleName = "ESTServerDeviceProvisioningRole"
     """The role that JITP makes things with."""
     iot_request_seconds: RequestSeconds = 4
-    """How long a request may wait for AWS IoT; what isn't done by then, the outbox does."""
+    """How long a request may wait for AWS IoT. The outbox does what is left."""
     iot_template_path: FilePath = "config/iot_template_default.json"
     """The provisioning template's body."""
     iot_template_name: TemplateName = "est_iot_provisioning_template"
@@ -265,71 +217,71 @@ class Properties:
     lambda_timeout_seconds: LambdaSeconds = 60
     """Time limit of a Lambda invocation."""
     lambda_runtime: LambdaRuntime = "python3.13"
-    """The Lambda runtime that packages are made for; that Python must be installed where they are
+    """The Lambda runtime that packages are made for. That Python must be installed where they are
     made. AWS ends support for python3.11 in June 2027, for the others in 2028 and 2029.
     """
     lambda_architecture: LambdaArchitecture = "x86_64"
-    """The processor that packages are made for; `arm64` costs less, and takes python3.12 or later:
-    the C library of python3.11 is too old for psycopg's wheels.
+    """The processor that packages are made for. `arm64` costs less. It takes python3.12 or later,
+    because the C library of python3.11's runtime is too old for psycopg's wheels.
     """
     api_gateway_integration_timeout_seconds: GatewaySeconds = 29
-    """How long API Gateway waits for the Lambda; at most lambdaTimeoutSeconds. More than 29 needs
+    """How long API Gateway waits for the Lambda: at most lambdaTimeoutSeconds. More than 29 needs
     a raised account quota ("Maximum integration timeout in milliseconds").
     """
     custom_secret_name: SecretName = "customSecret"
-    """A secret in Secrets Manager for externalSignerClass; EST_CUSTOM_SECRET wins over it."""
+    """A secret in Secrets Manager for externalSignerClass. EST_CUSTOM_SECRET wins over it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentOptions:
     """What is set up once: the section ``DeploymentOptions``."""
 
-    __pydantic_config__ = _FILE_FORMAT
+    __pydantic_config__ = FILE_FORMAT
 
     m_tls_truststore_certificates_chain_file: OptionalFilePath = ""
-    """PEM file of the CAs whose clients may connect; not set is a generated client CA."""
+    """PEM file of the CAs whose clients may connect. Not set is a generated client CA."""
     iot_core_ca_certificate_path: OptionalFilePath = ""
     """PEM file of a device CA of yours, for AWS IoT to trust."""
     iot_core_ca_private_key_path: OptionalFilePath = ""
-    """PEM file of that CA's key; not set when an external PKI signs."""
+    """PEM file of that CA's key. Not set when an external PKI signs."""
     generate_iot_ca_certificate: bool = True
     """Generate a self-signed device CA. Ignored when iotCoreCaCertificatePath is set, or the
     deviceCaSigner has a CA of its own.
     """
     configure_jitp: bool = True
     """true: AWS IoT gets the provisioning template and the policy, and devices become things at
-    their first connection (JITP). false: it gets neither; see iotProvisioning.
+    their first connection (JITP). false: it gets neither. See iotProvisioning too.
     """
     tags: tuple[Tag, ...] = ()
     """Tags for all AWS resources: a list of `key` and `value`."""
     project_name: ProjectName = "est-server"
-    """What the names of all AWS resources begin with; another one for a second installation in
-    the same account.
+    """What the names of all AWS resources begin with. A second installation in the same account
+    needs another one.
     """
     truststore_bucket: BucketName = ""
-    """Bucket of the CAs that API Gateway trusts; not set is a name of the project, account and
+    """Bucket of the CAs that API Gateway trusts. Not set is a name of the project, account and
     region.
     """
     package_bucket: BucketName = ""
-    """Bucket that Zappa uploads through; not set is a name of the project, account and region."""
+    """Bucket that Zappa uploads through. Not set is a name of the project, account and region."""
     hosted_zone_id: HostedZoneId = ""
-    """The Route 53 zone of the domains. Not set is the public zone of this account that holds
-    them; without one, DNS is yours to set.
+    """The Route 53 zone of the domains. Not set is the public zone of this account that holds them.
+    Without one, set the DNS records yourself.
     """
     throttling_rate_limit: RequestRate = 50
     """Requests a second that each API lets through, on average."""
     throttling_burst_limit: RequestRate = 100
     """Requests that each API lets through at once."""
     log_retention_days: RetentionDays = 90
-    """How long logs are kept. The audit trail is in the database and doesn't end with them."""
+    """How long logs stay. The audit trail is in the database and does not end with them."""
     log_client_certificate_body: bool = False
     """Write whole client certificates to the access log, beside subject, issuer and serial number.
     """
     waf_enabled: bool = True
-    """Put AWS's common rules (WAF) in front of both APIs; about 7 USD a month."""
+    """Put AWS's common rules (WAF) in front of both APIs, for about 7 USD a month."""
     alarm_topic_arn: TopicArn = ""
-    """An SNS topic that the alarms report to; not set, they only show."""
+    """An SNS topic that the alarms report to. If it is not set, they only show in CloudWatch."""
     vpc_subnet_ids: tuple[SubnetId, ...] = ()
-    """Subnets of the functions, when the database is in a VPC; they need a way to AWS's APIs."""
+    """Subnets of the functions, when the database is in a VPC. They need a way to AWS's APIs."""
     vpc_security_group_ids: tuple[SecurityGroupId, ...] = ()
     """Security groups of the functions, with vpcSubnetIds."""

@@ -1,4 +1,4 @@
-"""Writes the settings reference from the configuration's own classes."""
+"""The settings reference, written from the configuration's own classes."""
 
 import ast
 import dataclasses
@@ -7,7 +7,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from estserver.config.keys import SignerConfig
+from estserver.config.entries import SignerConfig
 from estserver.config.sections import SECTIONS, annotation_of, keys_of, wanted
 from estserver.config.values import PROJECT_ROOT
 
@@ -20,14 +20,16 @@ _INTRODUCTION = """\
 
 Everything an operator chooses stands in one YAML file: `config/config.yaml`, or the file that the
 environment variable `EST_CONFIG` names. Every key is optional, and so is the file. A key without a
-value counts as not set. The files of the CDK sample load unchanged; a placeholder such as
+value counts as not set. The files of the CDK sample load unchanged. A placeholder such as
 `YOUR API DOMAIN NAME HERE` counts as not set too, with a warning.
 
 When something is wrong, nothing starts, and each problem has its line:
 
-    config.yaml:14 Properties.lambdaTimeoutSeconds: found "ten", wanted a whole number of seconds
-    from 1 to 900
-    config.yaml:21 Properties.iotTemplatName: unknown key; did you mean iotTemplateName?
+    config.yaml:14 Properties.lambdaTimeoutSeconds: Found "ten", wanted a whole number of seconds
+    from 1 to 900.
+    config.yaml:21 Properties.iotTemplatName: Unknown key. Did you mean iotTemplateName?
+    config.yaml:25 Properties.signers.kms.BACKEND: Found "pki.signer.kms.KMSSigner", and there is no
+    such class. Did you mean pki.signers.kms.KMSSigner?
 
 Relative paths start at the directory that holds `manage.py`. Times are UTC.
 
@@ -36,8 +38,8 @@ Relative paths start at the directory that holds `manage.py`. Times are UTC.
 | Variable | Meaning |
 |---|---|
 | `EST_CONFIG` | The file to read instead of `config/config.yaml`. |
-| `EST_DATA_DIR` | The directory of all local state; `var` when not set. |
-| `DATABASE_URL` | The database; wins over `databaseUrl` and `databaseSecretName`. |
+| `EST_DATA_DIR` | The directory of all local state. By default, `var`. |
+| `DATABASE_URL` | The database. It wins over `databaseUrl` and `databaseSecretName`. |
 
 ## The database
 
@@ -47,12 +49,12 @@ Relative paths start at the directory that holds `manage.py`. Times are UTC.
 | `sqlite:///name.sqlite3` | SQLite: a file in the data directory |
 | `sqlite:////srv/est/name.sqlite3` | SQLite: a file anywhere |
 | `postgresql://user:password@host:5432/name?sslmode=verify-full` | PostgreSQL |
-| not set, or `postgresql://host:5432/name`, with `databaseSecretName` | PostgreSQL; the secret says the rest, and each new connection reads it |
-| `dsql://user@host/postgres` | Aurora DSQL, with a token of IAM's for a password; needs `requirements/dsql.in` |
+| not set, or `postgresql://host:5432/name`, with `databaseSecretName` | PostgreSQL. The secret holds the rest, and each new connection reads it |
+| `dsql://user@host/postgres` | Aurora DSQL, with a token of IAM's as the password. It needs `requirements/dsql.in` |
 
-On Lambda it is one of the last three: SQLite's file would be lost, and a password isn't packaged. TLS is required
-with a secret, unless a URL in it has another `sslmode`. With the AWS Parameters and Secrets Lambda extension (a layer)
-functions read secrets without boto3, at a shorter cold start; a rotated password is then found after five
+On Lambda it is one of the last three, because SQLite's file would be lost and a password is not packaged. TLS is
+required with a secret, unless a URL in it has another `sslmode`. With the AWS Parameters and Secrets Lambda extension
+(a layer), functions read secrets without boto3, at a shorter cold start. A rotated password is then found after five
 minutes at the latest (`SECRETS_MANAGER_TTL`).
 
 Percent-encode special characters of user and password: `%40` for `@`, `%2F` for `/`.
@@ -60,7 +62,7 @@ Percent-encode special characters of user and password: `%40` for `@`, `%2F` for
 
 
 def configuration_reference() -> str:
-    """The settings reference, in Markdown."""
+    """Return the settings reference, in Markdown."""
     parts = [_INTRODUCTION]
     for section, cls in SECTIONS.items():
         parts.append(f"\n## {section}\n\n{inspect.cleandoc(cls.__doc__ or '')}\n")
@@ -74,7 +76,10 @@ def configuration_reference() -> str:
 
 
 def field_docstrings(cls: type) -> dict[str, str]:
-    """The docstring below each field of a class, on one line; Python itself doesn't keep them."""
+    """Return the docstring below each field of a class, on one line.
+
+    They are read from the source, because Python does not store them.
+    """
     definition = ast.parse(inspect.cleandoc(inspect.getsource(cls))).body[0]
     body = definition.body if isinstance(definition, ast.ClassDef) else []
     return {

@@ -1,5 +1,6 @@
-"""Django's SECRET_KEY, which signs the admin's sessions: from the environment, a secret in Secrets
-Manager on Lambda, or a file of its own on a laptop. The device side signs nothing.
+"""Django's SECRET_KEY, which signs the admin's sessions. The device side signs nothing.
+
+It is in the environment, in a secret of Secrets Manager (on Lambda), or in a file (on a laptop).
 """
 
 import contextlib
@@ -17,25 +18,25 @@ from pki.operators.errors import OperatorError
 from pki.operators.files import write_new
 
 VARIABLE = "EST_SECRET_KEY"
-MINIMUM = 50  # characters; what Django's own deployment check wants
-DISTINCT = 5  # different ones among them; likewise
+MINIMUM = 50  # characters, as in Django's own deployment check (security.W009)
+DISTINCT = 5  # different characters, likewise
 
 
 def secret_key(data_dir: Path, *, secret_name: str = "") -> str:
-    """The key that signs admin sessions.
+    """Return the key that signs admin sessions.
 
-    EST_SECRET_KEY wins. With ``secret_name`` it is the secret's value, which is read when the key
-    is first used: settings can't ask AWS before there are settings. Otherwise it is made once, in
+    EST_SECRET_KEY wins. With ``secret_name`` it is the secret's value. That is read when the key is
+    first used, because a call of AWS needs the settings. Otherwise it is made once, in
     ``<data_dir>/secret-key`` (0600).
 
-    Raises ``ImproperlyConfigured`` rather than use a weak one, at first use for a secret's.
+    Raises ``ImproperlyConfigured`` for a weak key: at once, or at the first use of a secret's.
     """
     key = os.environ.get(VARIABLE, "")
     if key:
         return _strong(key, VARIABLE)
     if secret_name:
-        in_time: str = lazy(_of_secret, str)(secret_name)
-        return in_time
+        read_at_first_use: str = lazy(_of_secret, str)(secret_name)
+        return read_at_first_use
     path = data_dir / "secret-key"
     if not path.exists():
         with contextlib.suppress(FileExistsError):  # the other process was faster
@@ -47,17 +48,17 @@ def secret_key(data_dir: Path, *, secret_name: str = "") -> str:
 def ensure_secret_key(
     name: str, *, place: AWSLocation = DEFAULT_LOCATION, kms_key_id: str = ""
 ) -> bool:
-    """Make the secret that admin sessions are signed with; returns whether it was missing.
+    """Make the secret that admin sessions are signed with, and return whether it was missing.
 
-    What is there is never overwritten. Raises ``OperatorError`` when it is too weak to sign with,
-    ``RemoteFailure`` when AWS fails.
+    An existing secret is never overwritten. Raises ``OperatorError`` when it is too weak to sign
+    with, ``RemoteFailure`` when AWS fails.
     """
     from pki.aws.secrets import read_secret, write_secret
 
     there = read_secret(name, place)
     if there is not None:
         try:
-            _strong(there.content.decode(errors="replace").strip(), f"the secret {name}")
+            _strong(there.content.decode(errors="replace").strip(), f"The secret {name}")
         except ImproperlyConfigured as error:
             raise OperatorError(str(error)) from error
         return False
@@ -83,17 +84,17 @@ def _of_secret(name: str) -> str:
         raise ImproperlyConfigured(str(error)) from error
     if value is None:
         raise ImproperlyConfigured(
-            f"there is no secret {name} to sign the admin's sessions with; deploying makes it "
-            f"(manage.py aws_deploy), or set {VARIABLE}"
+            f"There is no secret {name} to sign the admin's sessions with. Deploy, which makes it "
+            f"(manage.py aws_deploy), or set {VARIABLE}."
         )
-    return _strong(value.content.decode(errors="replace").strip(), f"the secret {name}")
+    return _strong(value.content.decode(errors="replace").strip(), f"The secret {name}")
 
 
 @sensitive_variables()
 def _strong(key: str, where: str) -> str:
     if len(key) < MINIMUM or len(set(key)) < DISTINCT:
         raise ImproperlyConfigured(
-            f"{where} has {len(key)} characters, {len(set(key))} different ones; wanted "
-            f"{MINIMUM} random ones or more"
+            f"{where} has {len(key)} characters, {len(set(key))} different ones. Wanted: "
+            f"{MINIMUM} random ones or more."
         )
     return key

@@ -1,7 +1,7 @@
 """From a section of the file to its dataclass, with every refusal in words.
 
-Pydantic finds what is wrong; the words come from the field's own type, so that a refusal and the
-settings reference never tell different stories.
+Pydantic finds what is wrong. The words come from the field's own type, so a refusal and the
+settings reference say the same.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ S = TypeVar("S", Properties, DeploymentOptions)
 
 @dataclasses.dataclass(frozen=True)
 class Section(Generic[S]):
-    """A section as read. Where something was wrong, ``values`` has the default."""
+    """A section of the file. Where a value is wrong, ``values`` has its default."""
 
     name: str
     values: S
@@ -40,24 +40,24 @@ class Section(Generic[S]):
     refused: frozenset[str]
     """The keys whose value is wrong; nothing can be concluded from their default."""
     placeholders: frozenset[str]
-    """The keys that hold the sample's placeholder, which is a decision yet to be made."""
+    """The keys that hold the sample's placeholder; the operator still has to decide on them."""
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
 
 
 def keys_of(cls: type) -> dict[str, dataclasses.Field[Any]]:
-    """The fields of one of the configuration's classes, by their key in the file."""
+    """Return the fields of one of the configuration's classes, by their key in the file."""
     key_name = cls.__pydantic_config__["alias_generator"]  # type: ignore[attr-defined]
     return {key_name(field.name): field for field in dataclasses.fields(cls)}
 
 
 def annotation_of(cls: type, key: str) -> Any:
-    """The full type, constraints included, of the value that ``key`` takes."""
+    """Return the full type, constraints included, of the value that ``key`` takes."""
     return get_type_hints(cls, include_extras=True)[keys_of(cls)[key].name]
 
 
 def wanted(annotation: Any) -> str:
-    """What a value of this type has to be, to complete the sentence "wanted ..."."""
+    """Return what a value of this type has to be, to complete the sentence "wanted ..."."""
     arguments = get_args(annotation)
     if get_origin(annotation) is Annotated:
         words = [each.text for each in arguments if isinstance(each, Expectation)]
@@ -76,12 +76,12 @@ def wanted(annotation: Any) -> str:
 
 
 def check_top_level(document: YamlDocument) -> Iterator[Problem]:
-    """Yield what is wrong outside of the sections."""
+    """Yield the problems outside of the sections."""
     if document.content is None:
         return
     if not isinstance(document.content, dict):
         sections = " and ".join(SECTIONS)
-        text = f"found {_found(document.content)}, wanted a mapping with the sections {sections}"
+        text = f"Found {_found(document.content)}, wanted a mapping with the sections {sections}."
         yield Problem(document.lines[()], "", text)
         return
     for key in document.content:
@@ -90,12 +90,12 @@ def check_top_level(document: YamlDocument) -> Iterator[Problem]:
 
 
 def read_section(name: str, cls: type[S], document: YamlDocument) -> Section[S]:
-    """Read one section, missing or empty ones included, and note all that is wrong with it."""
+    """Read one section, even a missing or an empty one, and note every problem with it."""
     content = document.content.get(name) if isinstance(document.content, dict) else None
     problems: list[Problem] = []
     warnings: list[Problem] = []
     if content is not None and not isinstance(content, dict):
-        text = f"found {_found(content)}, wanted a mapping of keys to values"
+        text = f"Found {_found(content)}, wanted a mapping of keys to values."
         problems.append(Problem(document.lines[name,], name, text))
         content = None
 
@@ -107,10 +107,10 @@ def read_section(name: str, cls: type[S], document: YamlDocument) -> Section[S]:
         if key not in keys_of(cls):
             problems.append(Problem(line, where, _unknown_key(key, name, list(keys_of(cls)))))
         elif isinstance(value, str) and _PLACEHOLDER.fullmatch(value):
-            text = f"still the sample's placeholder {_found(value)}; treated as not set"
+            text = f"This is still the sample's placeholder {_found(value)}. It counts as not set."
             warnings.append(Problem(line, where, text))
             placeholders.add(key)
-        elif value is not None:  # a key without a value is a key that isn't set
+        elif value is not None:  # a key without a value is not set
             given[key] = value
 
     try:
@@ -133,15 +133,15 @@ def read_section(name: str, cls: type[S], document: YamlDocument) -> Section[S]:
 
 
 def _validate(cls: type[S], content: dict[str, Any]) -> S:
-    # As JSON, because strictness then means what a person expects of a file: a list may become a
-    # tuple and a mapping a dataclass, but "10" isn't 10 and 1 isn't true.
+    # As JSON, because pydantic is then as strict as a person expects: a list may become a tuple
+    # and a mapping a dataclass, but "10" is not 10 and 1 is not true.
     return TypeAdapter(cls).validate_json(json.dumps(content))
 
 
 def _refusal(
     error: ErrorDetails, name: str, cls: type, content: dict[str, Any], document: YamlDocument
 ) -> Problem:
-    """One error of pydantic's, with the line it stands on and the words of the field's type."""
+    """Return one error of pydantic's, with its line in the file and the words of the type."""
     location = error["loc"]
     path: KeyPath = (name, *location)
     line = next(
@@ -156,18 +156,18 @@ def _refusal(
         )
     annotation = _annotation_at(cls, location)
     if error["type"] == "missing":
-        return Problem(line, dotted(path), f"missing, wanted {wanted(annotation)}")
+        return Problem(line, dotted(path), f"Missing, wanted {wanted(annotation)}.")
     if not keys_of(cls)[str(location[0])].repr:  # a secret
-        return Problem(line, dotted(path), f"wanted {wanted(annotation)}")
+        return Problem(line, dotted(path), f"Wanted {wanted(annotation)}.")
     value: Any = content
     for part in location:
         value = value[part]
-    text = f"found {_found(value)}, wanted {wanted(annotation)}"
+    text = f"Found {_found(value)}, wanted {wanted(annotation)}."
     return Problem(line, dotted(path), text + _quoting_advice(value, annotation))
 
 
 def _annotation_at(cls: type, location: tuple[str | int, ...]) -> Any:
-    """The type of the value at a place within a section."""
+    """Return the type of the value at a place within a section."""
     annotation: Any = cls
     for part in location:
         if get_origin(annotation) is Annotated:
@@ -182,7 +182,7 @@ def _annotation_at(cls: type, location: tuple[str | int, ...]) -> Any:
 
 
 def _found(value: Any) -> str:
-    """A value as a person would name it; long ones are cut."""
+    """Return a value as a person would name it. A long one is cut."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
@@ -196,25 +196,23 @@ def _found(value: Any) -> str:
 def _quoting_advice(value: Any, annotation: Any) -> str:
     base = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     if isinstance(value, bool | int | float) and (base is str or get_origin(base) is Literal):
-        return "; put text in quotes"
+        return " Put text in quotes."
     if isinstance(value, str) and (
         (base is int and value.isdecimal()) or (base is bool and value.lower() in {"true", "false"})
     ):
-        return "; leave out the quotes"
+        return " Leave out the quotes."
     return ""
 
 
 def _unknown_key(key: str, section: str, known: list[str]) -> str:
-    """Why ``key`` isn't known here, and which one was probably meant."""
+    """Return why ``key`` is not known here, and which one was probably meant."""
     for other, cls in SECTIONS.items():
         if other != section and key in keys_of(cls):
-            return f"belongs in the section {other}"
+            return f"It belongs in the section {other}."
     by_lower_case = {each.lower(): each for each in known}
     close = difflib.get_close_matches(key.lower(), by_lower_case, n=1)
     if close:
-        return f"unknown key; did you mean {by_lower_case[close[0]]}?"
-    return (
-        f"unknown key; wanted one of {', '.join(known)}"
-        if len(known) < 5
-        else ("unknown key; docs/configuration.md lists them all")
-    )
+        return f"Unknown key. Did you mean {by_lower_case[close[0]]}?"
+    if len(known) < 5:
+        return f"Unknown key, wanted one of {', '.join(known)}."
+    return "Unknown key. docs/configuration.md lists every key."

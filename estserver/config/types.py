@@ -1,20 +1,18 @@
-"""What values the configuration takes: for each kind a rule, and the rule in words.
+"""The types of the configuration's values. Each has its constraint, and the constraint in words.
 
-Rules are classes of our own, which pydantic asks for its kind of rule only when it validates: a
-Lambda, which is handed validated values, neither imports pydantic nor compiles a pattern.
+The constraints are pydantic's. The words are an `Expectation`, because pydantic's own say what a
+validator found, and a person asks what to write.
 """
 
+import ipaddress
 import re
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
 
 from pki import choices
 from pki.csr.key_algorithms import CA_KEY_ALGORITHMS
-
-if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler
-    from pydantic_core import CoreSchema
 
 
 @dataclass(frozen=True)
@@ -24,96 +22,55 @@ class Expectation:
     text: str
 
 
-class Rule(ABC):
-    """What a value of the right type has to fulfil besides."""
-
-    @abstractmethod
-    def allows(self, value: Any) -> bool:
-        """Whether ``value`` fulfils it."""
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: "GetCoreSchemaHandler"
-    ) -> "CoreSchema":
-        from pydantic_core import core_schema
-
-        def check(value: Any) -> Any:
-            if not self.allows(value):
-                raise ValueError("not allowed")  # Wanted has the words
-            return value
-
-        return core_schema.no_info_after_validator_function(check, handler(source))
+def _matching(pattern: str) -> Any:
+    """Return the constraint that a text matches as a whole, where a letter is an ASCII letter."""
+    # Compiled, because only Python's patterns look ahead; \Z, because "$" allows a final newline.
+    return Field(pattern=re.compile(rf"\A(?:{pattern})\Z", re.ASCII))
 
 
-class Interval(Rule):
-    """Numbers from ``ge`` to ``le``, both included."""
-
-    def __init__(self, *, ge: int, le: int) -> None:
-        self.ge = ge
-        self.le = le
-
-    def allows(self, value: int) -> bool:
-        """Whether ``value`` lies between."""
-        return self.ge <= value <= self.le
+def _check_network(value: str) -> str:
+    """Raise ValueError unless ``value`` is a network with a prefix length and no host bits."""
+    ipaddress.ip_network(value)
+    if "/" not in value:
+        raise ValueError("no prefix length")
+    return value
 
 
-class Pattern(Rule):
-    """Texts that match a regular expression as a whole, in which a word is ASCII."""
-
-    def __init__(self, pattern: str) -> None:
-        self.pattern = pattern
-
-    def allows(self, value: str) -> bool:
-        """Whether ``value`` matches."""
-        return re.fullmatch(self.pattern, value, re.ASCII) is not None
+# The days that CloudWatch Logs takes:
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+_RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
 
 
-class OneOf(Rule):
-    """Values of a list."""
+def _one_of(*allowed: int | str) -> Any:
+    """Return the constraint that a value is one of ``allowed``."""
 
-    def __init__(self, *values: int | str) -> None:
-        self.values = values
+    def check(value: int | str) -> int | str:
+        if value not in allowed:
+            raise ValueError("not one of them")
+        return value
 
-    @property
-    def expectation(self) -> Expectation:
-        """The values in words, for the words of a file."""
-        return Expectation(f"one of {', '.join(map(str, self.values))}")
-
-    def allows(self, value: int | str) -> bool:
-        """Whether ``value`` is in it."""
-        return value in self.values
+    return AfterValidator(check)
 
 
-class CIDR(Rule):
-    """Networks with their prefix length."""
-
-    def allows(self, value: str) -> bool:
-        """Whether ``value`` is one, with no host bits set."""
-        import ipaddress  # a Lambda, which is handed validated values, needs none of it
-
-        try:
-            ipaddress.ip_network(value)
-        except ValueError:
-            return False
-        return "/" in value
+def _naming(*allowed: str) -> Expectation:
+    """Return the words of `_one_of`."""
+    return Expectation(f"one of {', '.join(allowed)}")
 
 
-def _matching(pattern: str) -> Pattern:
-    return Pattern(pattern)
-
-
-# Each type is a rule for values and the words for it. A pattern that ends in "|" takes "" as well.
+# A pattern that ends in "|" takes "" as well.
 _HOST = (
     r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
 _DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+"
 
-Years = Annotated[int, Interval(ge=1, le=100), Expectation("a whole number of years from 1 to 100")]
+Years = Annotated[int, Field(ge=1, le=100), Expectation("a whole number of years from 1 to 100")]
 LambdaSeconds = Annotated[
-    int, Interval(ge=1, le=900), Expectation("a whole number of seconds from 1 to 900")
+    int, Field(ge=1, le=900), Expectation("a whole number of seconds from 1 to 900")
 ]
-# 29 s is API Gateway's limit until an account's quota for Regional REST APIs is raised.
+# API Gateway's limit is 29 s until an account's quota for Regional REST APIs is raised:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 GatewaySeconds = Annotated[
-    int, Interval(ge=1, le=300), Expectation("a whole number of seconds from 1 to 300")
+    int, Field(ge=1, le=300), Expectation("a whole number of seconds from 1 to 300")
 ]
 CommonName = Annotated[
     str,
@@ -171,7 +128,7 @@ DatabaseUrl = Annotated[
 ]
 DatabaseSecretName = Annotated[
     str,
-    # RDS names its own "rds!cluster-<id>"; an ARN says whose it is.
+    # RDS names its own secrets "rds!cluster-<id>". An ARN names the account as well.
     _matching(r"[A-Za-z0-9/_+=.@!:-]{1,2048}|"),
     Expectation('the name or ARN of a secret in Secrets Manager, or ""'),
 ]
@@ -179,7 +136,7 @@ Regex = Annotated[str, Expectation('a regular expression, or ""')]
 TagKey = Annotated[
     str,
     _matching(r"(?!(?i:aws:)).{1,128}"),
-    Expectation("a tag key of 1 to 128 characters that doesn't start with aws:"),
+    Expectation("a tag key of 1 to 128 characters that does not start with aws:"),
 ]
 TagValue = Annotated[
     str, _matching(r".{0,256}"), Expectation("a tag value of up to 256 characters")
@@ -206,25 +163,25 @@ TargetName = Annotated[
     Expectation("a short name: 1 to 40 characters of a-z 0-9 -"),
 ]
 RequestSeconds = Annotated[
-    int, Interval(ge=0, le=20), Expectation("a whole number of seconds from 0 to 20")
+    int, Field(ge=0, le=20), Expectation("a whole number of seconds from 0 to 20")
 ]
 
-_KEY_ALGORITHMS = OneOf(*CA_KEY_ALGORITHMS)
-_IDENTITY_RULES = OneOf(*choices.IdentityRule)
-_POP_LINKING = OneOf(*choices.POPLinking)
-_IOT_PROVISIONING = OneOf("", *choices.IoTProvisioning)
-
-KeyAlgorithm = Annotated[str, _KEY_ALGORITHMS, _KEY_ALGORITHMS.expectation]
-IdentityRule = Annotated[str, _IDENTITY_RULES, _IDENTITY_RULES.expectation]
-PopLinking = Annotated[str, _POP_LINKING, _POP_LINKING.expectation]
-IoTProvisioning = Annotated[str, _IOT_PROVISIONING, _IOT_PROVISIONING.expectation]
+_PROVISIONING = ("", *choices.IoTProvisioning)
+KeyAlgorithm = Annotated[str, _one_of(*CA_KEY_ALGORITHMS), _naming(*CA_KEY_ALGORITHMS)]
+IdentityRule = Annotated[str, _one_of(*choices.IdentityRule), _naming(*choices.IdentityRule)]
+PopLinking = Annotated[str, _one_of(*choices.POPLinking), _naming(*choices.POPLinking)]
+IoTProvisioning = Annotated[str, _one_of(*_PROVISIONING), _naming(*_PROVISIONING)]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 CACertificateMode = Literal["SNI_ONLY", "DEFAULT"]
 LambdaRuntime = Literal["python3.11", "python3.12", "python3.13"]
 LambdaArchitecture = Literal["x86_64", "arm64"]
 
 
-Network = Annotated[str, CIDR(), Expectation("a network such as 192.0.2.0/24 or 2001:db8::/32")]
+Network = Annotated[
+    str,
+    AfterValidator(_check_network),
+    Expectation("a network such as 192.0.2.0/24 or 2001:db8::/32"),
+]
 ProjectName = Annotated[
     str,
     _matching(r"[a-z][a-z0-9-]{0,28}[a-z0-9]"),
@@ -240,12 +197,11 @@ HostedZoneId = Annotated[
     str, _matching(r"Z[A-Z0-9]{1,31}|"), Expectation('the id of a Route 53 hosted zone, or ""')
 ]
 RequestRate = Annotated[
-    int, Interval(ge=1, le=10_000), Expectation("a whole number of requests from 1 to 10000")
+    int, Field(ge=1, le=10_000), Expectation("a whole number of requests from 1 to 10000")
 ]
-_RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
 RetentionDays = Annotated[
     int,
-    OneOf(*_RETENTIONS),
+    _one_of(*_RETENTIONS),
     Expectation(f"days as CloudWatch counts them: {', '.join(map(str, _RETENTIONS))}"),
 ]
 SubnetId = Annotated[str, _matching(r"subnet-[0-9a-f]{8,17}"), Expectation("a subnet's id")]

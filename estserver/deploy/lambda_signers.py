@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from estserver.config import Config
-from estserver.config.keys import DEFAULT_SIGNERS
 
 KEYFILE = "keyfile"
 SECRETS_MANAGER = "secretsmanager"
@@ -19,6 +18,8 @@ def for_lambda(config: Config) -> Config:
     keys = defaulted_signers(config)
     if not keys:
         return config
+    from estserver.config.entries import DEFAULT_SIGNERS  # needs pydantic, which no package holds
+
     default = DEFAULT_SIGNERS[SECRETS_MANAGER]
     signers = {SECRETS_MANAGER: default, **config.properties.signers}
     if signers[SECRETS_MANAGER] == default:

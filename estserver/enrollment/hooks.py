@@ -90,7 +90,7 @@ def load_hook(path: str) -> EnrollmentHook:
 
 def installed_hook() -> EnrollmentHook:
     """Return the installation's hook."""
-    return load_hook(settings.EST_HOOK_CLASS)
+    return load_hook(settings.EST_ENROLLMENT_HOOK_CLASS)
 
 
 def has_post_hook(hook: EnrollmentHook, operation: str) -> bool:

@@ -22,6 +22,6 @@ class ESTNegotiation:
         ``estserver.est.media_type`` has removed parameters and upper case already.
         """
         parser = parsers[0]
-        if settings.EST_STRICT_HEADERS and request.content_type != parser.media_type:
+        if settings.EST_API_STRICT_HEADERS_CHECK and request.content_type != parser.media_type:
             return None
         return parser

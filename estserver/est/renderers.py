@@ -97,6 +97,6 @@ def _base64(der: bytes, content_type: str, *, wrapped: bool = False) -> HttpResp
         text = "\n".join(textwrap.wrap(text.decode(), 64)).encode()
     body = text + b"\n"
     headers = {"Content-Length": str(len(body))}
-    if settings.EST_SEND_TRANSFER_ENCODING:
+    if settings.EST_CONTENT_TRANSFER_ENCODING_HEADER:
         headers["Content-Transfer-Encoding"] = "base64"
     return HttpResponse(body, content_type=content_type, headers=headers)

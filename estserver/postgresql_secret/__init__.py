@@ -1,1 +1,1 @@
-"""A database backend of Django's: PostgreSQL, by what a secret in Secrets Manager says."""
+"""A database backend of Django's: PostgreSQL, with the credentials of a secret in AWS."""

@@ -1,4 +1,4 @@
-"""The backend's connections. Each reads the secret anew: a rotated password is found by itself."""
+"""The backend's connections. Each reads the secret again, so a rotated password is found."""
 
 from typing import Any
 
@@ -22,9 +22,9 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
 
     @sensitive_variables()
     def get_connection_params(self) -> dict[str, Any]:
-        """What psycopg connects with.
+        """Return the parameters that psycopg connects with.
 
-        Raises ``OperationalError``, as for a database that can't be reached: clients are asked to
+        Raises ``OperationalError``, as for a database that is out of reach: devices are asked to
         come again, and the log has the sentence.
         """
         name = self._configured[SECRET_NAME]
@@ -41,7 +41,7 @@ def _content(name: str) -> bytes:
     value = use_secret(name)
     if value is None:
         raise OperatorError(
-            f"there is no secret {name}, or it is empty; correct databaseSecretName, or create it "
-            "in the functions' region"
+            f"There is no secret {name}, or it is empty. Correct databaseSecretName, or create "
+            "the secret in the functions' region."
         )
     return value.content

@@ -1,4 +1,4 @@
-"""What a database's secret says, and what it means beside the settings."""
+"""The content of a database's secret, and what it means beside the settings."""
 
 import json
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ _KEYS = {**_MISSING, "PORT": "port"}
 
 @sensitive_variables()
 def with_secret(settings: Mapping[str, Any], name: str, content: bytes) -> dict[str, Any]:
-    """``settings`` of a database, completed by the secret ``name``.
+    """Return the ``settings`` of a database, completed by the secret ``name``.
 
-    The secret is a URL or RDS's JSON. User and password are the secret's; host, port and database
-    are the settings' where they have them: RDS's own secrets have none, and an RDS Proxy stands at
-    another host than they say. TLS is required unless a URL has another ``sslmode``.
+    The secret is a URL or RDS's JSON. User and password are the secret's. Host, port and database
+    are the settings' where they have them, because RDS's own secrets may have none, and an RDS
+    Proxy has another host than they say. TLS is required unless a URL has another ``sslmode``.
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
 
-    Raises ConfigError, in a sentence without any of the content.
+    Raises ConfigError, whose text holds nothing of the content.
     """
     text = content.decode(errors="replace").strip()
     said = _of_json(name, text) if text.startswith("{") else _of_url(name, text)
@@ -33,8 +33,8 @@ def with_secret(settings: Mapping[str, Any], name: str, content: bytes) -> dict[
     whole = {**settings, **said, **configured, "OPTIONS": options}
     if missing := [key for attribute, key in _MISSING.items() if not whole[attribute]]:
         raise ConfigError(
-            f"the secret {name} has no {' and no '.join(missing)}; add it, or put host and name "
-            "of the database into databaseUrl (postgresql://host:port/name)"
+            f"The secret {name} has no {' and no '.join(missing)}. Add it, or put host and name "
+            "of the database into databaseUrl (postgresql://host:port/name)."
         )
     return whole
 
@@ -44,11 +44,11 @@ def _of_url(name: str, text: str) -> dict[str, Any]:
     try:
         said = database_settings(text, data_dir=Path()) if text else {}
     except ConfigError as error:
-        raise ConfigError(f"the secret {name}: {error}") from error
+        raise ConfigError(f"The secret {name} cannot be used. {error}") from error
     if said.get("ENGINE") != "django.db.backends.postgresql":
         raise ConfigError(
-            f"the secret {name} is neither a postgresql:// URL nor RDS's JSON "
-            '({"host": ..., "dbname": ..., "username": ..., "password": ...}); correct it'
+            f"The secret {name} is neither a postgresql:// URL nor RDS's JSON "
+            '({"host": ..., "dbname": ..., "username": ..., "password": ...}). Correct it.'
         )
     return {key: said[key] for key in (*_KEYS, "OPTIONS")}
 
@@ -58,13 +58,13 @@ def _of_json(name: str, text: str) -> dict[str, Any]:
     try:
         said = json.loads(text)
     except ValueError:
-        # Not as a cause: its exception holds the text.
+        # Without the exception as a cause, because it holds the text.
         said = None
     if not isinstance(said, dict):
-        raise ConfigError(f"the secret {name} begins as JSON and isn't; correct it")
+        raise ConfigError(f"The secret {name} begins like JSON and is not JSON. Correct it.")
     engine = str(said.get("engine", "postgres"))
     if "postgres" not in engine:
         raise ConfigError(
-            f"the secret {name} is of a database of the kind {engine[:20]!r}; wanted PostgreSQL's"
+            f"The secret {name} is of a database of the kind {engine[:20]!r}. Wanted: PostgreSQL's."
         )
     return {attribute: str(said.get(key, "")) for attribute, key in _KEYS.items()}

@@ -1,1 +1,1 @@
-"""Django's settings, one module for each door: ``est`` (devices) and ``admin`` (people)."""
+"""Django's settings, one module for each side: ``est`` (devices) and ``admin`` (people)."""

@@ -10,8 +10,8 @@ from estserver.settings.base import *  # noqa: F403
 from estserver.settings.base import ALLOWED_HOSTS, BASE_DIR, CONFIG, EST_DATA_DIR, IS_LAMBDA
 from estserver.settings.est import REST_FRAMEWORK as REST_FRAMEWORK
 
-# Without a domain of its own, the API's default endpoint serves the admin. Its name is known once
-# it is deployed, and aws_deploy writes it into the function's environment.
+# Without a domain of its own, the admin is at the API's default endpoint. AWS chooses its name, and
+# aws_deploy writes that into the function's environment.
 ALLOWED_HOSTS += filter(
     None, [CONFIG.properties.admin_domain_name, os.environ.get("EST_ADMIN_ENDPOINT")]
 )
@@ -70,7 +70,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
-# The admin follows Django's own habit; the EST side never redirects.
+# As Django's admin expects. The EST side never redirects.
 APPEND_SLASH = True
 
 STATIC_URL = "static/"
@@ -87,7 +87,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = not IS_LAMBDA
 
-# Nothing inline, nothing from elsewhere: the admin's own files are all it needs.
+# Nothing inline and nothing from elsewhere, because the admin only needs its own files.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -107,15 +107,15 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-# `runest` says that the admin is plain HTTP on loopback; anywhere else, in a container behind a
-# proxy too, its cookies travel by HTTPS only.
+# `runest` sets the variable where it serves the admin by plain HTTP on loopback. Anywhere else, in
+# a container behind a proxy too, cookies travel by HTTPS only.
 IS_PLAIN_HTTP = os.environ.get(PLAIN_HTTP) == "1"
 SESSION_COOKIE_SECURE = not IS_PLAIN_HTTP
 CSRF_COOKIE_SECURE = not IS_PLAIN_HTTP
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_LAMBDA else 0
 SILENCED_SYSTEM_CHECKS = [
-    "security.W005",  # other names below the admin's aren't ours to promise HTTPS for
-    "security.W008",  # API Gateway answers on HTTPS only: there is nothing to redirect
-    "security.W021",  # browsers' preload list is for the owner of the whole domain
+    "security.W005",  # includeSubDomains: other names below the admin's may not have HTTPS
+    "security.W008",  # API Gateway answers on HTTPS only, so there is nothing to redirect
+    "security.W021",  # browsers' preload list is up to the owner of the whole domain
 ]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # a denylist CSV, a truststore

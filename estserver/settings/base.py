@@ -1,4 +1,4 @@
-"""What both doors share: the database, the CA's settings, logging. See ``est`` and ``admin``."""
+"""What both sides share: the database, the CA's settings, logging. See ``est`` and ``admin``."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 from estserver.config import load_config
 from estserver.config.database import database_settings
 from estserver.config.packaged import packaged_config
+from estserver.config.setting_names import IOT_SETTING_NAMES, PKI_SETTING_NAMES
 from iotprov.conf import DEFAULT_TARGETS, IoTSettings, IoTTarget
 from pki.conf import ClientCASettings, DeviceCASettings, PKISettings, ProfileSettings
 
@@ -22,14 +23,14 @@ DEBUG = False
 ALLOWED_HOSTS = [*_properties.allowed_hosts]
 
 # The device side answers on these domains only (requestContext.domainName). Mutual TLS takes place
-# on the first; whoever calls the second is nobody.
+# on the first. A caller of the second is not authenticated.
 EST_BOOTSTRAP_DOMAIN_NAME = _properties.bootstrap_domain_name
 EST_DOMAIN_NAMES = frozenset(
     filter(None, [_properties.api_custom_domain_name, EST_BOOTSTRAP_DOMAIN_NAME])
 )
-EST_STRICT_HEADERS = _properties.api_strict_headers_check
-EST_SEND_TRANSFER_ENCODING = _properties.content_transfer_encoding_header
-EST_HOOK_CLASS = _properties.enrollment_hook_class
+EST_API_STRICT_HEADERS_CHECK = _properties.api_strict_headers_check
+EST_CONTENT_TRANSFER_ENCODING_HEADER = _properties.content_transfer_encoding_header
+EST_ENROLLMENT_HOOK_CLASS = _properties.enrollment_hook_class
 
 DATABASES: dict[str, dict[str, Any]] = {
     "default": database_settings(
@@ -38,12 +39,14 @@ DATABASES: dict[str, dict[str, Any]] = {
         secret_name=_properties.database_secret_name,
     )
 }
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # Django's own tables; ours name their keys
+DEFAULT_AUTO_FIELD = (
+    "django.db.models.BigAutoField"  # for Django's own tables; this project's name their keys
+)
 
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
-APPEND_SLASH = False  # an EST client needn't follow redirects (RFC 7030 3.2.1)
+APPEND_SLASH = False  # an EST client need not follow redirects (RFC 7030 3.2.1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 
 
@@ -57,18 +60,18 @@ PKI = PKISettings(
     data_dir=EST_DATA_DIR,
     signers=CONFIG.signer_settings(),
     device_ca=DeviceCASettings(
-        common_name=_properties.device_ca_subject,
+        subject=_properties.device_ca_subject,
         key_algorithm=_properties.device_ca_key_algorithm,
         validity_years=_properties.iot_core_est_ca_validity_years,
         certificate_path=_path(_deployment.iot_core_ca_certificate_path),
         private_key_path=_path(_deployment.iot_core_ca_private_key_path),
-        is_generated=_deployment.generate_iot_ca_certificate,
+        generate_certificate=_deployment.generate_iot_ca_certificate,
         signer=_properties.device_ca_signer,
         certificate_secret_name=_properties.iot_core_est_ca_cert_secret_name,
         key_secret_name=_properties.iot_core_est_ca_key_secret_name,
     ),
     client_ca=ClientCASettings(
-        common_name=_properties.client_ca_subject,
+        subject=_properties.client_ca_subject,
         key_algorithm=_properties.client_ca_key_algorithm,
         validity_years=_properties.est_mtls_ca_cert_validity,
         client_validity_years=_properties.est_mtls_client_cert_validity,
@@ -90,6 +93,7 @@ PKI = PKISettings(
     aws_region=_properties.aws_region,
     custom_secret_name=_properties.custom_secret_name,
     tags=_tags,
+    names=PKI_SETTING_NAMES,
 )
 
 LOGGING = {
@@ -105,7 +109,7 @@ LOGGING = {
     },
     "root": {"handlers": ["stdout"], "level": _properties.lambda_logger_level},
     "loggers": {
-        # Our own request line says it all; Django's would say it again without the reason.
+        # Each request has one line, with its reason code. Django's would be a second, without it.
         "django.request": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         # At DEBUG it writes whole requests and answers: what is signed, credentials, secrets.
@@ -121,11 +125,12 @@ IOT = IoTSettings(
     policy_name=_properties.iot_policy_name,
     provisioning_role_name=_properties.iot_provisioning_role_name,
     ca_certificate_mode=_properties.iot_ca_certificate_mode,
-    is_jitp_configured=_deployment.configure_jitp,
+    configure_jitp=_deployment.configure_jitp,
     targets=tuple(
         IoTTarget(target.name, target.region, target.role_arn) for target in _properties.iot_targets
     )
     or DEFAULT_TARGETS,
     request_seconds=_properties.iot_request_seconds,
     tags=_tags,
+    names=IOT_SETTING_NAMES,
 )

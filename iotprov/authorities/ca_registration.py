@@ -135,7 +135,7 @@ def desired_registration(ca: CertificateAuthority | None) -> DesiredRegistration
         status="ACTIVE" if is_trusted else "INACTIVE",
         mode=chosen.ca_certificate_mode,
         template_name=chosen.template_name,
-        is_jitp_on=chosen.is_jitp_configured and is_trusted,
+        is_jitp_on=chosen.configure_jitp and is_trusted,
     )
 
 

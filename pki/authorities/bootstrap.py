@@ -18,7 +18,7 @@ from pki.authorities.lifecycle import (
     make_successor,
 )
 from pki.authorities.test_client import make_test_client
-from pki.conf import ClientCASettings, DeviceCASettings, pki_settings
+from pki.conf import ClientCASettings, DeviceCASettings, pki_settings, setting_name
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
@@ -71,17 +71,19 @@ def _bootstrap_device_ca(plan: DeviceCASettings, *, actor: Actor, force: bool) -
     adopted = adopt(Purpose.DEVICE, kept, plan.signer, existing, actor=actor, force=force)
     if adopted is not None:
         return [f"device CA {adopted}"]
-    if existing is None and not plan.is_generated:
+    if existing is None and not plan.generate_certificate:
         raise OperatorError(
-            "there is no device CA, and none may be made (generateIotCaCertificate is false): set "
-            "iotCoreCaCertificatePath to your CA's certificate, or generateIotCaCertificate to "
-            "true, or deviceCaSigner to a signer that has a CA"
+            "there is no device CA, and none may be made "
+            f"({setting_name('device_ca.generate_certificate')} is false): set "
+            f"{setting_name('device_ca.certificate_path')} to your CA's certificate, or "
+            f"{setting_name('device_ca.generate_certificate')} to true, or "
+            f"{setting_name('device_ca.signer')} to a signer that has a CA"
         )
     if existing is None:
         ca = create_authority(
             Purpose.DEVICE,
             "device-ca",
-            common_name=plan.common_name,
+            common_name=plan.subject,
             key_algorithm=plan.key_algorithm,
             validity=_years(plan.validity_years),
             signer=plan.signer,
@@ -122,7 +124,7 @@ def _bootstrap_client_cas(plan: ClientCASettings, *, actor: Actor, force: bool) 
         ca = create_authority(
             Purpose.CLIENT,
             "client-ca",
-            common_name=plan.common_name,
+            common_name=plan.subject,
             key_algorithm=plan.key_algorithm,
             validity=_years(plan.validity_years),
             signer=plan.signer,

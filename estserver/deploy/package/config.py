@@ -1,18 +1,16 @@
-"""The configuration on its way into a package: which files go with it, what stays at home.
+"""The configuration for a package: which files go with it, and what must not.
 
-It becomes a module of plain constructor calls (see `estserver.config.packaged`): a person can read
-it, loading it takes no parser, and nothing in it is code but the names of our own classes.
+`estserver.config.packaged` says how it is written and read.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from estserver.config import PROJECT_ROOT, Config, ConfigError
-from estserver.config.keys import DEFAULT_SIGNERS, key_name
+from estserver.config.database import has_password
+from estserver.config.entries import DEFAULT_SIGNERS, key_name
 from estserver.deploy.lambda_signers import for_lambda
 
 _PROPERTY_FILES = ("iot_template_path", "iot_policy_path")
@@ -20,37 +18,23 @@ _DEPLOYMENT_FILES = ("m_tls_truststore_certificates_chain_file", "iot_core_ca_ce
 _ELSEWHERE = Path("config", "packaged")
 """Where files from outside of the project go."""
 
-_HEADER = '''"""The configuration of this package. Written by: manage.py aws_package"""
-
-from pathlib import Path
-
-from estserver.config import Config
-from estserver.config.packaged import Values
-
-CONFIG = {expression}
-'''
-
 
 @dataclass(frozen=True)
 class PackagedConfig:
-    """A configuration that is fit to travel."""
+    """A configuration that a package may hold."""
 
     config: Config
     files: Mapping[Path, Path]
-    """Files that it names: where each is put, relative to the package, and where it is."""
+    """The files that it names: each one's place in the package, and where it is now."""
     notes: tuple[str, ...]
-    """What the operator should know, in sentences."""
-
-    def source(self) -> str:
-        """The text of ``estserver/packaged_config.py``."""
-        return _HEADER.format(expression=_expression(self.config))
+    """Sentences for the operator."""
 
 
 def package_config(config: Config) -> PackagedConfig:
-    """Make ``config`` fit to travel, and to run on Lambda (`for_lambda`).
+    """Return ``config`` as a package may hold it, made to run on Lambda (`for_lambda`).
 
-    A databaseUrl with a password and the file of the CA's private key stay at home. Paths of other
-    files are made to point into the package. Raises ConfigError for a file that doesn't exist.
+    It has no databaseUrl with a password. The file of the CA's private key does not go with it. The
+    paths of other files point into the package. Raises ConfigError for a file that does not exist.
     """
     files: dict[Path, Path] = {}
     own_signers = config.properties.signers
@@ -61,17 +45,17 @@ def package_config(config: Config) -> PackagedConfig:
     if has_password(properties.database_url):
         properties = replace(properties, database_url="")
         notes.append(
-            "Properties.databaseUrl holds a password, so it isn't packaged; give both functions "
-            "DATABASE_URL, or name a secret in databaseSecretName"
+            "Properties.databaseUrl holds a password, so it is not packaged. Give both functions "
+            "DATABASE_URL, or name a secret in databaseSecretName."
         )
     if deployment.iot_core_ca_private_key_path:
         notes.append(
-            "DeploymentOptions.iotCoreCaPrivateKeyPath is the CA's key, which is never packaged; "
-            "import it from here: manage.py bootstrap_cas"
+            "DeploymentOptions.iotCoreCaPrivateKeyPath is the CA's key, which is never packaged. "
+            "Import it from here: manage.py bootstrap_cas."
         )
     notes += [
-        f"Properties.signers.{alias}.OPTIONS travels in the package; name secrets there, don't "
-        "write them"
+        f"Properties.signers.{alias}.OPTIONS goes into the package. Name secrets there, do not "
+        "write them there."
         for alias, signer in own_signers.items()
         if signer.options and signer not in DEFAULT_SIGNERS.values()
     ]
@@ -80,15 +64,8 @@ def package_config(config: Config) -> PackagedConfig:
         properties=properties,
         deployment=deployment,
         source=Path(config.source.name) if config.source else None,
-        data_dir=Path("var"),  # the function's environment has the word
     )
     return PackagedConfig(travelling, files, tuple(notes))
-
-
-def has_password(url: str) -> bool:
-    """Whether a database URL has a password in it, in either of the two places for one."""
-    parts = urlsplit(url)
-    return parts.password is not None or "password=" in parts.query
 
 
 def _with_files_packaged(
@@ -102,34 +79,11 @@ def _with_files_packaged(
         path = config.resolve(named).resolve()
         if not path.is_file():
             raise ConfigError(
-                f"{type(section).__name__}.{key_name(attribute)}: {named} isn't a file; correct "
-                "the path"
+                f"{type(section).__name__}.{key_name(attribute)}: {named} is not a file. Correct "
+                "the path."
             )
         is_inside = path.is_relative_to(PROJECT_ROOT)
         place = path.relative_to(PROJECT_ROOT) if is_inside else _ELSEWHERE / attribute / path.name
         files[place] = path
         changed[attribute] = str(place)
     return replace(section, **changed)
-
-
-def _expression(value: Any) -> str:
-    """Python that makes an equal value. Raises TypeError for a kind that isn't foreseen."""
-    if dataclasses.is_dataclass(value):
-        arguments = (
-            f"{field.name}={_expression(getattr(value, field.name))},\n"
-            for field in dataclasses.fields(value)
-        )
-        kind = "Config" if isinstance(value, Config) else "Values"
-        return f"{kind}(\n{''.join(arguments)})"
-    if isinstance(value, tuple):
-        return "(" + "".join(f"{_expression(each)}, " for each in value) + ")"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_expression, value)) + "]"
-    if isinstance(value, Mapping):
-        pairs = (f"{_expression(key)}: {_expression(each)}" for key, each in value.items())
-        return "{" + ", ".join(pairs) + "}"
-    if isinstance(value, Path):
-        return f"Path({str(value)!r})"
-    if value is None or type(value) in (str, int, float, bool):
-        return repr(value)
-    raise TypeError(f"a {type(value).__name__} can't be written into a package")

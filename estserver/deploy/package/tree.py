@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from estserver.config import PROJECT_ROOT, Config
+from estserver.config.packaged import FILE as PACKAGED_CONFIG
+from estserver.config.packaged import as_json
 from estserver.deploy.package.config import PackagedConfig, package_config
 from estserver.deploy.package.lock import stage_requirements
 from estserver.deploy.package.process import run
@@ -68,7 +70,7 @@ def lay_out(stage: str, config: Config, directory: Path) -> PackagedConfig:
     for place, source in packaged.files.items():
         (directory / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, directory / place)
-    (directory / "estserver" / "packaged_config.py").write_text(packaged.source())
+    (directory / PACKAGED_CONFIG).write_text(as_json(packaged.config))
     if stage == "admin":
         _collect_static(directory)
     _leave_out(_LEFT_OUT_OF_STAGE[stage], directory)
@@ -106,7 +108,7 @@ def _copy_project(directory: Path) -> None:
     shutil.copytree(PROJECT_ROOT / "templates", directory / "templates")
     for source in _own_packages():
         if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "packaged_config.py")
+            ignored = shutil.ignore_patterns("__pycache__", PACKAGED_CONFIG.name)
             shutil.copytree(source, directory / source.name, ignore=ignored)
         else:
             shutil.copyfile(source, directory / source.name)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from estserver.config.database import has_password
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.engine.calls import Call
 from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
-from estserver.deploy.package.config import has_password
 from estserver.deploy.zappa.stage import look_at_stage
 from pki.operators.errors import OperatorError
 

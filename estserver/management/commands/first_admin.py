@@ -14,10 +14,10 @@ class Command(OperatorCommand):
     help = "Make the web admin's first account, and show its password once."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Its name."""
+        """Take the account's name."""
         parser.add_argument("username", nargs="?", default="admin")
 
     def handle(self, *args: Any, username: str, **options: Any) -> None:
-        """One line: name and password."""
+        """Print one line: name and password."""
         password = make_first_admin(username, actor=command_actor())
         self.stdout.write(f"account {username!r}, password {password} (shown once; change it)")

@@ -1,4 +1,4 @@
-"""From a clone to an EST server that can enroll: what `make run` does before it serves."""
+"""From a clone to an EST server that can enroll: the first step of `make run`."""
 
 import secrets
 import shlex
@@ -25,12 +25,12 @@ class Command(OperatorCommand):
     help = "Migrate the database, make the CAs, the server certificate and an admin account."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The ports, for the lines that are printed."""
+        """Take the ports, for the lines that are printed."""
         parser.add_argument("--port", type=int, default=8443)
         parser.add_argument("--admin-port", type=int, default=8000)
 
     def handle(self, *args: Any, port: int, admin_port: int, **options: Any) -> None:
-        """Do what isn't done yet, say what was done, and what to do next."""
+        """Do what is not done yet, and print what was done and what to do next."""
         for warning in settings.CONFIG.warnings:
             self.stdout.write(f"configuration: {warning}")
         call_command("migrate", interactive=False, verbosity=0)
@@ -66,7 +66,7 @@ def _first_enrollment(port: int) -> str:
         for name in ("server-ca.pem", f"{TEST_CLIENT}.pem", f"{TEST_CLIENT}.key")
     )
     url = f"https://localhost:{port}/.well-known/est"
-    # Replies go to a file first: in a pipe, a refusal's sentence would be lost in base64's error.
+    # Replies go to a file first. In a pipe, a refusal's sentence would be lost in base64's error.
     return f"""
 Enroll a first device, in another terminal:
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from estserver.config import PROJECT_ROOT
-from estserver.config.keys import key_name
+from estserver.config.entries import key_name
 from estserver.config.reference import REFERENCE_FILE, configuration_reference, field_docstrings
 from estserver.config.sections import SECTIONS
 from estserver.management.commands.config_reference import Command
@@ -78,6 +78,6 @@ def test_a_bad_file_ends_a_command_with_its_problems_and_nothing_else(tmp_path):
 
     assert done.returncode == 1
     assert done.stderr == (
-        "bad.yaml:2 Properties.iotTemplatName: unknown key; did you mean iotTemplateName?\n"
+        "bad.yaml:2 Properties.iotTemplatName: Unknown key. Did you mean iotTemplateName?\n"
     )
     assert not (tmp_path / "var").exists()

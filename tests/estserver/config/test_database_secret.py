@@ -75,11 +75,11 @@ def test_the_url_says_what_rds_own_secret_leaves_out_and_where_the_proxy_is():
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (content(host=None, dbname=None), "has no host and no dbname; add it"),
+        (content(host=None, dbname=None), "has no host and no dbname. Add it"),
         (content(password=None), "has no password"),
         (content(engine="mysql"), "is of a database of the kind 'mysql'"),
-        (f'{{"password": "{PASSWORD}"'.encode(), "begins as JSON and isn't"),
-        (f"postgresql://u:{PASSWORD}#@h/db".encode(), "percent-encode special characters"),
+        (f'{{"password": "{PASSWORD}"'.encode(), "begins like JSON and is not JSON"),
+        (f"postgresql://u:{PASSWORD}#@h/db".encode(), "Percent-encode special characters"),
         (f"sqlite:///{PASSWORD}".encode(), "neither a postgresql:// URL nor RDS's JSON"),
         (b"", "neither a postgresql:// URL nor RDS's JSON"),
     ],
@@ -109,7 +109,7 @@ def test_each_connection_reads_the_secret_so_that_a_new_password_and_host_are_fo
 
 
 def test_a_missing_secret_is_a_database_out_of_reach(aws_cloud):
-    with pytest.raises(OperationalError, match=f"there is no secret {NAME}, or it is empty"):
+    with pytest.raises(OperationalError, match=f"There is no secret {NAME}, or it is empty"):
         wrapper().get_connection_params()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from estserver.config.keys import DEFAULT_SIGNERS
+from estserver.config.entries import DEFAULT_SIGNERS
 
 # Values that are right by themselves and wrong together
 
@@ -12,63 +12,63 @@ from estserver.config.keys import DEFAULT_SIGNERS
     [
         (
             "DeploymentOptions:\n  iotCoreCaPrivateKeyPath: ca.key\n",
-            "config.yaml:2 DeploymentOptions.iotCoreCaPrivateKeyPath: set without "
-            "iotCoreCaCertificatePath; name the certificate of this key too",
+            "config.yaml:2 DeploymentOptions.iotCoreCaPrivateKeyPath: It is set without "
+            "iotCoreCaCertificatePath. Name the certificate of this key too.",
         ),
         (
             "DeploymentOptions:\n  generateIotCaCertificate: false\n",
-            "config.yaml:2 DeploymentOptions.generateIotCaCertificate: false without "
-            "iotCoreCaCertificatePath; set that path, or set this to true",
+            "config.yaml:2 DeploymentOptions.generateIotCaCertificate: It is false, and "
+            "iotCoreCaCertificatePath is not set. Set that path, or set this to true.",
         ),
         (
             "DeploymentOptions:\n  iotCoreCaCertificatePath: ca.pem\n",
-            "config.yaml:2 DeploymentOptions.iotCoreCaCertificatePath: set without "
-            "iotCoreCaPrivateKeyPath, so that an external PKI must sign; name the key's file, or "
-            "set Properties.externalSignerClass or Properties.deviceCaSigner",
+            "config.yaml:2 DeploymentOptions.iotCoreCaCertificatePath: It is set without "
+            "iotCoreCaPrivateKeyPath, so that an external PKI must sign. Name the key's file, or "
+            "set Properties.externalSignerClass or Properties.deviceCaSigner.",
         ),
         (
             "Properties:\n  lambdaTimeoutSeconds: 20\n  apiGatewayIntegrationTimeoutSeconds: 21\n",
             "config.yaml:3 Properties.apiGatewayIntegrationTimeoutSeconds: 21 is more than "
-            "lambdaTimeoutSeconds, which is 20; lower it",
+            "lambdaTimeoutSeconds, which is 20. Lower it.",
         ),
         (
             "Properties:\n  lambdaTimeoutSeconds: 20\n",
             "config.yaml:2 Properties.lambdaTimeoutSeconds: 20 is less than "
-            "apiGatewayIntegrationTimeoutSeconds, by default 29; lower that too",
+            "apiGatewayIntegrationTimeoutSeconds, by default 29. Lower that too.",
         ),
         (
             "Properties:\n  clientCaSigner: hsm\n",
-            'config.yaml:2 Properties.clientCaSigner: found "hsm", wanted a signer that is '
-            f"defined: {', '.join(DEFAULT_SIGNERS)}",
+            'config.yaml:2 Properties.clientCaSigner: Found "hsm", wanted a signer that is '
+            f"defined: {', '.join(DEFAULT_SIGNERS)}.",
         ),
         (
             "Properties:\n  deviceCaSigner: external\n",
-            'config.yaml:2 Properties.deviceCaSigner: found "external", wanted a signer that is '
-            f"defined: {', '.join(DEFAULT_SIGNERS)}",
+            'config.yaml:2 Properties.deviceCaSigner: Found "external", wanted a signer that is '
+            f"defined: {', '.join(DEFAULT_SIGNERS)}.",
         ),
         (
             "Properties:\n  externalSignerClass: a.B\n  signers:\n    external: {BACKEND: c.D}\n",
-            "config.yaml:2 Properties.externalSignerClass: defines signers.external, which line 4 "
-            "does too; keep one of the two",
+            "config.yaml:2 Properties.externalSignerClass: It defines signers.external, which line "
+            "4 does too. Keep one of the two.",
         ),
         (
             "Properties:\n  identityRule: pattern\n",
-            "config.yaml:2 Properties.identityRule: the rule pattern needs identityPattern; set "
-            "it, or choose another rule",
+            "config.yaml:2 Properties.identityRule: The rule pattern needs identityPattern. Set "
+            "it, or choose another rule.",
         ),
         (
             "Properties:\n  identityPattern: '(?P<name>['\n",
-            "config.yaml:2 Properties.identityPattern: not a regular expression (unterminated "
-            "character set at position 9); correct it",
+            "config.yaml:2 Properties.identityPattern: This is not a regular expression "
+            "(unterminated character set at position 9). Correct it.",
         ),
         (
             "Properties:\n  identityRule: pattern\n  identityPattern: 'factory-(.*)'\n",
-            "config.yaml:3 Properties.identityPattern: no group (?P<name>...); put it around the "
-            "part that is the thing name",
+            "config.yaml:3 Properties.identityPattern: There is no group (?P<name>...). Put it "
+            "around the part that is the thing name.",
         ),
         (
             "DeploymentOptions:\n  tags: [{key: a, value: b}, {key: a, value: c}]\n",
-            'config.yaml:2 DeploymentOptions.tags: the tag "a" is given twice; keep one',
+            'config.yaml:2 DeploymentOptions.tags: The tag "a" is given twice. Keep one.',
         ),
     ],
 )
@@ -110,7 +110,7 @@ DeploymentOptions:
 def test_a_refused_value_says_nothing_about_signers(refusal, text):
     (problem,) = refusal(text)
 
-    assert "found 5" in problem
+    assert "Found 5" in problem
 
 
 def test_a_placeholder_for_the_key_leaves_the_signer_as_it_is(load):
@@ -154,7 +154,8 @@ def test_our_tag_is_not_yours_to_give(refusal):
     text = "DeploymentOptions: {tags: [{key: 'est-server:made-by', value: x}]}"
 
     assert refusal(text) == [
-        'config.yaml:1 DeploymentOptions.tags: the tag "est-server:made-by" is ours; leave it out'
+        'config.yaml:1 DeploymentOptions.tags: The tag "est-server:made-by" belongs to this '
+        "server. Leave it out."
     ]
 
 
@@ -165,7 +166,7 @@ def test_T03_a_domain_is_one_door(refusal, key):
 
     [line] = refusal(text)
     assert line.endswith(
-        "A.example is the domain of apiCustomDomainName too; give each a name of its own"
+        "A.example is the domain of apiCustomDomainName too. Give each a name of its own."
     )
 
 
@@ -182,7 +183,7 @@ def test_T03_a_domain_is_one_door(refusal, key):
         ("DeploymentOptions: {alarmTopicArn: night}", "wanted the ARN of an SNS topic"),
         (
             "DeploymentOptions: {vpcSubnetIds: [subnet-01234567]}",
-            "set without vpcSecurityGroupIds; a VPC takes both",
+            "It is set without vpcSecurityGroupIds. A VPC takes both.",
         ),
     ],
 )

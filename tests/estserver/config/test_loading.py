@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from estserver.config import PROJECT_ROOT, load_config
-from estserver.config.keys import DEFAULT_SIGNERS, DeploymentOptions, Properties, SignerConfig, Tag
+from estserver.config.entries import DEFAULT_SIGNERS, SignerConfig, Tag
+from estserver.config.keys import DeploymentOptions, Properties
 from estserver.config.sections import SECTIONS, keys_of
 
 SAMPLES = ("config-sample-all-generated.yaml", "config-sample-all-external.yaml")
@@ -44,8 +45,8 @@ def test_a_placeholder_counts_as_not_set_and_is_mentioned():
     assert config.deployment.iot_core_ca_certificate_path == ""
     assert len(config.warnings) == 5
     assert config.warnings[0] == (
-        "config-sample-all-external.yaml:4 Properties.apiCustomDomainName: still the sample's "
-        'placeholder "YOUR API DOMAIN NAME HERE"; treated as not set'
+        "config-sample-all-external.yaml:4 Properties.apiCustomDomainName: This is still the "
+        'sample\'s placeholder "YOUR API DOMAIN NAME HERE". It counts as not set.'
     )
 
 
@@ -208,7 +209,7 @@ def test_est_config_is_relative_to_the_project_root(monkeypatch, tmp_path):
 
 def test_without_a_file_everything_has_its_default(monkeypatch, tmp_path):
     monkeypatch.setattr("estserver.config.loader.PROJECT_ROOT", tmp_path)
-    monkeypatch.setattr("estserver.config.PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr("estserver.config.values.PROJECT_ROOT", tmp_path)
 
     config = load_config(environ={"EST_CONFIG": ""})
 

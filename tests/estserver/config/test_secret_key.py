@@ -28,7 +28,7 @@ def test_the_environment_wins(tmp_path, monkeypatch):
 def test_T24_a_weak_key_of_the_environment_stops_the_start(tmp_path, monkeypatch, weak):
     monkeypatch.setenv(VARIABLE, weak)
 
-    with pytest.raises(ImproperlyConfigured, match="wanted 50 random ones or more") as caught:
+    with pytest.raises(ImproperlyConfigured, match="Wanted: 50 random ones or more") as caught:
         secret_key(tmp_path)
     assert weak not in str(caught.value)
 
@@ -69,7 +69,7 @@ def test_sessions_are_signed_with_a_key_that_is_read_in_time(aws_cloud, settings
 
 def test_T24_a_missing_or_weak_secret_signs_nothing(aws_cloud, tmp_path):
     key = secret_key(tmp_path, secret_name=NAME)
-    with pytest.raises(ImproperlyConfigured, match=f"there is no secret {NAME} to sign"):
+    with pytest.raises(ImproperlyConfigured, match=f"There is no secret {NAME} to sign"):
         str(key)
 
     put(NAME, "hunter2")
@@ -82,6 +82,6 @@ def test_T24_a_missing_or_weak_secret_signs_nothing(aws_cloud, tmp_path):
 def test_T24_a_weak_secret_isnt_overwritten_but_named(aws_cloud):
     put(NAME, "hunter2")
 
-    with pytest.raises(OperatorError, match=f"the secret {NAME} has 7 characters"):
+    with pytest.raises(OperatorError, match=f"The secret {NAME} has 7 characters"):
         ensure_secret_key(NAME)
     assert get(NAME) == "hunter2"

@@ -259,7 +259,7 @@ def post_with_type(client, media_type):
 def test_W12_a_media_type_is_compared_without_case_and_parameters(
     est_client, settings, media_type, is_strict
 ):
-    settings.EST_STRICT_HEADERS = is_strict
+    settings.EST_API_STRICT_HEADERS_CHECK = is_strict
 
     assert post_with_type(est_client, media_type).status_code == 200
 
@@ -268,7 +268,7 @@ def test_W12_a_media_type_is_compared_without_case_and_parameters(
 def test_W12_a_wrong_or_missing_type_answers_415_when_headers_are_checked(
     est_client, settings, media_type
 ):
-    settings.EST_STRICT_HEADERS = True
+    settings.EST_API_STRICT_HEADERS_CHECK = True
 
     response = post_with_type(est_client, media_type)
 
@@ -280,7 +280,7 @@ def test_W12_a_wrong_or_missing_type_answers_415_when_headers_are_checked(
 def test_W12_a_wrong_or_missing_type_is_accepted_when_headers_are_not_checked(
     est_client, settings, media_type
 ):
-    settings.EST_STRICT_HEADERS = False
+    settings.EST_API_STRICT_HEADERS_CHECK = False
 
     assert post_with_type(est_client, media_type).status_code == 200
 
@@ -289,7 +289,7 @@ def test_W12_a_wrong_or_missing_type_is_accepted_when_headers_are_not_checked(
 def test_W9_W10_replies_are_one_line_of_base64_with_the_header_as_configured(
     est_client, settings, is_sent
 ):
-    settings.EST_SEND_TRANSFER_ENCODING = is_sent
+    settings.EST_CONTENT_TRANSFER_ENCODING_HEADER = is_sent
     for response in (est_client.cacerts(), est_client.simpleenroll(CSR)):
         assert response.status_code == 200
         assert response.body.count(b"\n") == 1

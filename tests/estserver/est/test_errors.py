@@ -210,7 +210,7 @@ class RefusingHook(EnrollmentHook):
 
 
 def test_W22_a_hooks_sentence_stays_one_line(est_client, settings):
-    settings.EST_HOOK_CLASS = f"{__name__}.RefusingHook"
+    settings.EST_ENROLLMENT_HOOK_CLASS = f"{__name__}.RefusingHook"
 
     response = est_client.simpleenroll(make_csr("sensor-1"))
 

@@ -75,7 +75,7 @@ def install(settings):
     Failing.is_broken = True
 
     def put(hook):
-        settings.EST_HOOK_CLASS = f"{__name__}.{hook.__name__}"
+        settings.EST_ENROLLMENT_HOOK_CLASS = f"{__name__}.{hook.__name__}"
 
     yield put
     load_hook.cache_clear()

@@ -58,7 +58,7 @@ class Operator:
 @pytest.fixture
 def alice(installation, live_server, chromium, aws_edge, settings):
     """Signed in, with two targets."""
-    settings.IOT = replace(settings.IOT, targets=TARGETS, is_jitp_configured=True)
+    settings.IOT = replace(settings.IOT, targets=TARGETS, configure_jitp=True)
     AWSEdge().serve(TARGETS[1].place)
     client = Client()
     client.force_login(User.objects.create_superuser("alice"))

@@ -23,7 +23,7 @@ TARGETS = (IoTTarget("here"), IoTTarget("there", region="us-east-1"))
 @pytest.fixture
 def alice(installation, client, aws_cloud, settings):
     """A browser in which the superuser alice is signed in; two targets, no JITP."""
-    settings.IOT = replace(settings.IOT, is_jitp_configured=False, targets=TARGETS)
+    settings.IOT = replace(settings.IOT, configure_jitp=False, targets=TARGETS)
     client.force_login(User.objects.create_superuser("alice"))
     return client
 

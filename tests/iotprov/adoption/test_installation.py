@@ -71,7 +71,7 @@ class Sample:
 @pytest.fixture(autouse=True)
 def _sample_configuration(data_dir, settings, db):
     """The keys of AWS IoT as in the sample's file; no signer is named in it."""
-    settings.IOT = replace(settings.IOT, is_jitp_configured=True)
+    settings.IOT = replace(settings.IOT, configure_jitp=True)
     get_signer.cache_clear()
 
 
@@ -323,7 +323,7 @@ def test_a_ca_that_was_made_here_before_isnt_replaced_in_silence(sample, templat
 
     assert lines["device CA"].state == State.DIFFERS
     assert lines["device CA"].text.endswith(
-        "on record is another, device-ca: set deviceCaSigner to secretsmanager and run "
+        "on record is another, device-ca: set Properties.deviceCaSigner to secretsmanager and run "
         "bootstrap_cas --force, to let this one succeed it"
     )
     assert not CARegistration.objects.exists()
@@ -379,7 +379,7 @@ def test_a_pki_outside_goes_on_signing(aws_cloud, template_in_aws, settings):
     with_class = import_now()["device CA"]
 
     assert without.state == State.DIFFERS
-    assert "set externalSignerClass" in without.text
+    assert "set Properties.externalSignerClass" in without.text
     assert with_class.state == State.ADOPTED
     assert CertificateAuthority.objects.device().get().signer == "external"
 
@@ -459,7 +459,7 @@ def test_the_samples_role_is_kept_by_naming_it(aws_cloud, template_in_aws):
     line = import_now()["JITP role at default"]
 
     assert (line.name, line.state) == ("Their-Role", State.DIFFERS)
-    assert "set iotProvisioningRoleName to Their-Role" in line.text
+    assert "set Properties.iotProvisioningRoleName to Their-Role" in line.text
 
 
 def test_each_target_is_looked_at_on_its_own(sample, template_in_aws, settings):

@@ -9,12 +9,12 @@ from tests.iotprov.authorities.registering import TEMPLATE
 
 @pytest.fixture(autouse=True)
 def _jitp(settings):
-    settings.IOT = replace(settings.IOT, is_jitp_configured=True, template_name=TEMPLATE)
+    settings.IOT = replace(settings.IOT, configure_jitp=True, template_name=TEMPLATE)
 
 
 @pytest.fixture
 def without_jitp(settings, _jitp):
-    settings.IOT = replace(settings.IOT, is_jitp_configured=False, tags=())
+    settings.IOT = replace(settings.IOT, configure_jitp=False, tags=())
 
 
 @pytest.fixture

@@ -87,7 +87,10 @@ def test_a_failure_at_a_target_is_a_line_and_exit_code_3(
     [
         (("nobody",), "There is no CA 'nobody'"),
         (("client-ca",), "register a device CA"),
-        (("--target", "mars"), "there is no target 'mars' in iotTargets; there are: default"),
+        (
+            ("--target", "mars"),
+            "there is no target 'mars' in Properties.iotTargets; there are: default",
+        ),
     ],
 )
 def test_what_isnt_there_is_named_and_exits_1(aws_cloud, device_ca, arguments, complaint):

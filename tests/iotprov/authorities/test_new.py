@@ -153,8 +153,8 @@ def test_mode_default_is_refused_for_a_ca_whose_key_is_elsewhere(
 
     assert row.state == State.FAILED
     assert row.error == (
-        "the key of theirs isn't here: set iotCaCertificateMode to SNI_ONLY, which takes no proof "
-        "of it"
+        "the key of theirs isn't here: set Properties.iotCaCertificateMode to SNI_ONLY, which "
+        "takes no proof of it"
     )
     assert "iot:RegisterCACertificate" not in calls
 

@@ -99,7 +99,7 @@ class Agreed:
 def agreed(listing_edge, use_template, in_mode, device_ca, est_client, settings):
     """Everything pushed, the CA registered; devices are registered when they enroll."""
     use_template(template())
-    settings.IOT = replace(settings.IOT, is_jitp_configured=True)
+    settings.IOT = replace(settings.IOT, configure_jitp=True)
     cloud = Cloud.prepared(with_policy=False)
     push(DocumentVersion.Kind.POLICY, HERE, actor=TESTER)
     push(DocumentVersion.Kind.TEMPLATE, HERE, actor=TESTER)

@@ -26,7 +26,7 @@ HERE = IoTTarget("default")
 
 @pytest.fixture(autouse=True)
 def _jitp(settings):
-    settings.IOT = replace(settings.IOT, is_jitp_configured=True)
+    settings.IOT = replace(settings.IOT, configure_jitp=True)
 
 
 def differences():

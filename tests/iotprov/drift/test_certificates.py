@@ -408,7 +408,7 @@ def test_a_role_that_is_gone_is_made_again(agreed):
 
 def test_documents_that_nobody_uses_arent_missed(agreed, settings, in_mode):
     in_mode("none")
-    settings.IOT = replace(settings.IOT, is_jitp_configured=False, template_name="t")
+    settings.IOT = replace(settings.IOT, configure_jitp=False, template_name="t")
     settings.IOT = replace(settings.IOT, policy_name="p")
 
     assert [one for one in found() if one.kind in (Kind.POLICY, Kind.TEMPLATE, Kind.ROLE)] == []

@@ -20,7 +20,7 @@ def template(tmp_path, settings):
     def write(contents):
         path = tmp_path / "template.json"
         path.write_text(contents if isinstance(contents, str) else json.dumps(contents))
-        settings.IOT = replace(settings.IOT, template_path=path, is_jitp_configured=True)
+        settings.IOT = replace(settings.IOT, template_path=path, configure_jitp=True)
         return path
 
     return write

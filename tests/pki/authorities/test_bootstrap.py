@@ -337,5 +337,5 @@ def test_the_external_sample_waits_for_its_ca_and_makes_none_of_its_own(manage_w
 
     assert said.returncode == 1
     assert "generateIotCaCertificate is false" in said.stderr
-    assert "set iotCoreCaCertificatePath" in said.stderr
+    assert "set DeploymentOptions.iotCoreCaCertificatePath" in said.stderr
     assert said.stdout == ""

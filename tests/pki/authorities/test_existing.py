@@ -201,7 +201,9 @@ def test_a_certificate_without_key_is_signed_for_by_the_PKI_outside(plan, monkey
 def test_a_certificate_without_key_and_without_a_PKI_outside_is_refused(plan):
     put(DEVICE_CERTIFICATE, pem(make_sample_ca().certificate))
 
-    with pytest.raises(OperatorError, match=r"no secret holds its key: .* set externalSignerClass"):
+    with pytest.raises(
+        OperatorError, match=r"no secret holds its key: .* set Properties\.externalSignerClass"
+    ):
         bootstrap()
 
 
@@ -264,7 +266,7 @@ def test_a_broken_certificate_is_refused(plan):
 
 
 def test_without_anything_in_the_secrets_no_CA_is_made_against_the_word(plan):
-    plan(device_ca=replace(DEVICE_PLAN, is_generated=False))
+    plan(device_ca=replace(DEVICE_PLAN, generate_certificate=False))
 
     with pytest.raises(OperatorError, match="generateIotCaCertificate is false"):
         bootstrap()
@@ -275,7 +277,7 @@ def test_what_is_in_the_secrets_may_be_adopted_where_none_may_be_made(plan):
     device = make_sample_ca()
     put(DEVICE_CERTIFICATE, pem(device.certificate))
     put(DEVICE_KEY, key_pem(device.key))
-    plan(device_ca=replace(DEVICE_PLAN, is_generated=False))
+    plan(device_ca=replace(DEVICE_PLAN, generate_certificate=False))
 
     assert "adopted" in bootstrap()[0]
 

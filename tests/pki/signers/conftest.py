@@ -38,7 +38,7 @@ def bootstrapped(db, data_dir, settings):
 
     def bootstrap(alias, backend, options):
         use_signer(settings, alias, backend, options)
-        plan = DeviceCASettings(signer=alias, is_generated=False)
+        plan = DeviceCASettings(signer=alias, generate_certificate=False)
         settings.PKI = replace(settings.PKI, device_ca=plan)
         bootstrap_cas(actor=TESTER)
         return ESTClient.from_files(data_dir / "test-client.pem")

@@ -19,5 +19,5 @@ PKI = replace(
 )
 EST_DOMAIN_NAMES = frozenset({"est.example.com"})
 ALLOWED_HOSTS = [*EST_DOMAIN_NAMES]
-EST_HOOK_CLASS = "tests.pki.state.faults.TrappedHook"
+EST_ENROLLMENT_HOOK_CLASS = "tests.pki.state.faults.TrappedHook"
 LOGGING_CONFIG = None

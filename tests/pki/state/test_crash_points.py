@@ -32,7 +32,7 @@ NO_AGE = timedelta()
 @pytest.fixture
 def hooked(device, settings):
     """The device, with a post hook installed."""
-    settings.EST_HOOK_CLASS = "tests.pki.state.faults.TrappedHook"
+    settings.EST_ENROLLMENT_HOOK_CLASS = "tests.pki.state.faults.TrappedHook"
     yield device
     load_hook.cache_clear()
 
