@@ -14,6 +14,8 @@ from pki.admin.downloads import Export
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.search import Term, starts_with
+from pki.denylist import kinds
+from pki.denylist.values import SERIAL_NUMBER, SHA256
 from pki.models import AuditEvent, IssuedCertificate
 
 _MOST_CERTIFICATES = 200  # of one name, when its events are looked for
@@ -62,10 +64,10 @@ def _condition(term: Term) -> Q:
         f"certificate:{number}"
         for number in found.values_list("serial_number", flat=True)[:_MOST_CERTIFICATES]
     )
-    kinds = ("thing", "ca", "profile", "name", "device-serial")
-    targets = {f"{kind}:{text}" for kind in kinds for text in (term.text, term.name)}
-    targets |= {f"{kind}:{term.sha256}" for kind in ("fingerprint", "key", "client") if term.sha256}
-    targets |= {f"serial:{number}" for number in term.serial_numbers}
+    targets = {
+        f"{kind}:{text}" for kind in ("thing", "ca", "profile") for text in (term.text, term.name)
+    }
+    targets.update(_denylist_targets(term))
     actors = {term.text, f"admin:{term.text}", f"command:{term.text}"}
     if term.sha256:
         actors.add(f"client:{term.sha256}")
@@ -74,6 +76,18 @@ def _condition(term: Term) -> Q:
         | Q(target__in=[term.text, *sorted(targets | certificates)])
         | Q(actor__in=sorted(actors))
     )
+
+
+def _denylist_targets(term: Term) -> Iterator[str]:
+    """Yield the targets of entries that the term may mean, as ``deny`` writes them."""
+    for kind in kinds.KINDS:
+        if kind.form is SHA256:
+            values = [term.sha256] if term.sha256 else []
+        elif kind.form is SERIAL_NUMBER:
+            values = term.serial_numbers
+        else:
+            values = [term.text, term.name]
+        yield from (f"{kind.value}:{value}" for value in values)
 
 
 def _json_block(value: Any) -> str:

@@ -21,7 +21,8 @@ from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.revocation import DenyDevice, Revoke, SettleIntents, revoke_selected
 from pki.admin.search import Term, starts_with
-from pki.denylist.entries import RequestIdentifiers, entries_naming
+from pki.denylist.entries import entries_naming
+from pki.denylist.kinds import RequestIdentifiers
 from pki.models import AuditEvent, IssuedCertificate
 
 _CERTIFICATE = "certificate:"  # before the serial number in an audit row's target
@@ -296,16 +297,7 @@ class IssuedCertificateAdmin(FactAdmin):
     @admin.display(description="denylist")
     def denied_by(self, row: IssuedCertificate) -> str:
         """The entries in force that stop this device."""
-        entries = entries_naming(
-            RequestIdentifiers(
-                common_name=row.common_name,
-                device_serial=row.device_serial,
-                key_sha256=row.key_sha256,
-                client_fingerprint=row.client_fingerprint,
-                certificate_fingerprint=row.fingerprint_sha256 or "",
-                certificate_serial_number=row.serial_number,
-            )
-        )
+        entries = entries_naming(RequestIdentifiers.of_renewal(row))
         links = [(chip("Denied", "bad"), link(entry)) for entry in entries]
         return format_html_join(", ", "{} {}", links) or "not on it"
 

@@ -15,22 +15,11 @@ from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.operations import Done, Operation, ReasonForm
 from pki.admin.search import Term, starts_with
-from pki.denylist.entries import allow, deny
-from pki.denylist.values import normalize
-from pki.models import DenylistEntry, IssuedCertificate
+from pki.denylist.entries import allow, certificates_concerned, deny
+from pki.denylist.kinds import choices, find_kind, normalize
+from pki.models import DenylistEntry
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
-
-Kind = DenylistEntry.Kind
-
-_MATCHED_BY = {
-    Kind.COMMON_NAME: ("name_folded",),
-    Kind.DEVICE_SERIAL: ("device_serial__iexact",),
-    Kind.FINGERPRINT: ("fingerprint_sha256",),
-    Kind.SERIAL_NUMBER: ("serial_number",),
-    Kind.KEY: ("key_sha256",),
-    Kind.CLIENT: ("client_fingerprint", "fingerprint_sha256"),
-}
 
 
 class TermsForm(ReasonForm):
@@ -54,7 +43,7 @@ class TermsForm(ReasonForm):
 class DenyForm(TermsForm):
     """And what."""
 
-    kind = forms.ChoiceField(choices=Kind.choices)
+    kind = forms.ChoiceField(choices=choices)
     value = forms.CharField(
         max_length=20_000,
         widget=forms.Textarea(attrs={"rows": 3, "cols": 80}),
@@ -76,16 +65,8 @@ class DenyForm(TermsForm):
         return cleaned
 
 
-def live_matches(kind: str, value: str) -> QuerySet[IssuedCertificate]:
-    """Live certificates that an entry concerns. They stay valid: a deny stops enrollment only."""
-    condition = Q()
-    for column in _MATCHED_BY[Kind(kind)]:
-        condition |= Q(**{column: value})
-    return IssuedCertificate.objects.live().filter(condition)
-
-
 def _matches_in_words(kind: str, value: str) -> str:
-    count = live_matches(kind, value).count()
+    count = certificates_concerned(kind, value).live().count()
     if not count:
         return "No live certificate matches."
     noun = "certificate matches and stays" if count == 1 else "certificates match and stay"
@@ -130,7 +111,9 @@ class Deny(Operation):
         )
         entry = DenylistEntry.objects.filter(kind=kind, value=value).first()
         said = "is on the denylist now" if added else "was on the denylist with these terms already"
-        return Done(f"{Kind(kind).label} {value} {said}. {_matches_in_words(kind, value)}", entry)
+        return Done(
+            f"{find_kind(kind).label} {value} {said}. {_matches_in_words(kind, value)}", entry
+        )
 
 
 class ChangeTerms(Operation):

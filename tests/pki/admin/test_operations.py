@@ -141,7 +141,7 @@ def test_deny_stops_the_device_and_allow_lets_it_in(alice, est_client, enroll):
     ("kind", "value", "complaint"),
     [
         ("key", "abc", "64 hexadecimal digits"),
-        ("serial", "xyz", "wanted hex digits"),
+        ("serial", "xyz", "is not a serial number"),
         ("name", "  ", "This field is required"),
     ],
 )

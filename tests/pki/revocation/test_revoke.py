@@ -166,7 +166,7 @@ def test_a_certificate_is_found_by_serial_number_or_fingerprint(device):
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("12", "on record"), ("ab" * 32, "on record"), ("hello", "isn't a serial number")],
+    [("12", "on record"), ("ab" * 32, "on record"), ("hello", "is not a serial number")],
 )
 def test_a_certificate_that_isnt_there_isnt_found(db, text, complaint):
     with pytest.raises(OperatorError, match=complaint):
