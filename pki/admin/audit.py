@@ -1,4 +1,4 @@
-"""The audit trail: read, searched, filtered, exported. Nothing here writes."""
+"""The page of the audit trail: search, filters and export. Nothing here writes."""
 
 import json
 from collections.abc import Iterator
@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
 from django.utils.html import format_html
 
 from pki.admin.display import EMPTY, code, list_of, minute, moment, shortened, visible, words
@@ -18,11 +17,11 @@ from pki.denylist import kinds
 from pki.denylist.values import SERIAL_NUMBER, SHA256
 from pki.models import AuditEvent, IssuedCertificate
 
-_MOST_CERTIFICATES = 200  # of one name, when its events are looked for
+_MOST_CERTIFICATES = 200  # of one name, when a search looks for its events
 
 
 class KindFilter(ChoiceFilter):
-    """What happened, in groups: a list of all actions would walk the whole trail."""
+    """Groups of actions. A list of all actions would read the whole trail."""
 
     title = "what happened"
     parameter_name = "kind"
@@ -41,7 +40,7 @@ class KindFilter(ChoiceFilter):
 
 
 class ActorFilter(ChoiceFilter):
-    """By which way they came."""
+    """Groups of actors."""
 
     title = "who"
     parameter_name = "who"
@@ -98,7 +97,7 @@ def _json_block(value: Any) -> str:
 
 
 def _json_lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
-    """Oldest first, with everything that the hashes cover: an export can be checked elsewhere."""
+    """Yield each event, oldest first, with all that its hash covers, so that it can be checked."""
     for event in events.order_by("at", "chain", "position").iterator():
         said = {
             "at": event.at.isoformat(timespec="microseconds"),
@@ -121,7 +120,7 @@ def _json_lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(FactAdmin):
-    """Append-only, so read-only."""
+    """The events, which only the services append."""
 
     list_display = (
         minute("at", "when"),
@@ -138,7 +137,7 @@ class AuditEventAdmin(FactAdmin):
         "Whole words: a request id, a thing name, a serial number, a SHA-256, "
         "an actor such as alice or command:root"
     )
-    empty_words = "Nothing has happened yet."
+    empty_words = "The audit trail is empty."
     export = Export("Download as JSON lines", "audit", "jsonl", "application/jsonl", _json_lines)
     groups = (
         (
@@ -160,18 +159,13 @@ class AuditEventAdmin(FactAdmin):
         ),
     )
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Rows whose request id, target or actor is the term, or that tell of the device."""
-        term = Term.parse(search_term)
-        if not term.text:
-            return queryset, False
-        return queryset.filter(_condition(term)), False
+    def search_condition(self, term: Term) -> Q:
+        """Match a request id, a target or an actor, or the events of a certificate."""
+        return _condition(term)
 
     @admin.display(description="target", ordering="target")
     def target_link(self, event: AuditEvent) -> str:
-        """What it happened to; a certificate is a link to the search that finds it."""
+        """Show the target. For a certificate it is a link to the search that finds it."""
         kind, _, value = event.target.partition(":")
         if kind != "certificate":
             return visible(event.target)
@@ -180,21 +174,21 @@ class AuditEventAdmin(FactAdmin):
 
     @admin.display(description="who", ordering="actor")
     def who(self, event: AuditEvent) -> str:
-        """The actor; a client's fingerprint needn't be read in a list."""
+        """Show the actor. A client's fingerprint is shortened."""
         kind, _, value = visible(event.actor).partition(":")
         return format_html("{}:{}", kind, shortened(value, 12)) if value else kind
 
     @admin.display(description="before")
     def before_shown(self, event: AuditEvent) -> str:
-        """As JSON."""
+        """Show what was on record before, as JSON."""
         return _json_block(event.before)
 
     @admin.display(description="after")
     def after_shown(self, event: AuditEvent) -> str:
-        """As JSON."""
+        """Show what is on record after it, as JSON."""
         return _json_block(event.after)
 
     @admin.display(description="place in the trail")
     def place(self, event: AuditEvent) -> str:
-        """Chain and position."""
+        """Show chain and position."""
         return f"row {event.position} of chain {event.chain}"

@@ -153,7 +153,7 @@ def test_revoke_says_what_it_did_once(device):
     assert said == f"revoked: certificate {device.serial_number} of sensor-1\n"
     assert "was revoked before" in again
     assert "(keyCompromise): left as it is" in again
-    assert "no certificate '12' is on record" in refused("revoke", "12", "--reason", "superseded")
+    assert "No certificate '12' is on record." in refused("revoke", "12", "--reason", "superseded")
 
 
 def test_crl_is_printed_or_written(device, device_ca, tmp_path):
@@ -169,7 +169,7 @@ def test_crl_is_printed_or_written(device, device_ca, tmp_path):
     run("crl", "device-ca", "--out", path, "--pem")
     assert x509.load_pem_x509_crl(path.read_bytes())
     assert refused("crl", "nobody") == "There is no CA 'nobody'. Known CAs: client-ca, device-ca."
-    assert "can't write" in refused("crl", "device-ca", "--out", path / "below-a-file.crl")
+    assert "cannot be written" in refused("crl", "device-ca", "--out", path / "below-a-file.crl")
 
 
 def test_audit_verify_names_the_first_broken_row(device):
