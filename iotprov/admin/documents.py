@@ -9,15 +9,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from iotprov.admin.document_operations import (
-    Compare,
     NewVersion,
-    Push,
-    PushThis,
     RollBack,
     TakeFile,
     file_path,
 )
 from iotprov.admin.preview import ShowPreview
+from iotprov.admin.push_operations import Compare, Push, PushThis
 from iotprov.admin.texts import diff_block, difference, numbered, problem_table
 from iotprov.documents.state import Agreement, TargetState, target_states
 from iotprov.documents.validation import problems_of
