@@ -122,7 +122,7 @@ class DocumentAdmin(FactAdmin):
         """Show the number."""
         return f"v{row.number}"
 
-    @admin.display(description="held by")
+    @admin.display(description="targets that have it")
     def held_by(self, row: DocumentVersion) -> str:
         """Show the targets to which it was pushed last."""
         targets = sorted(push.target for push in row.pushes.all())

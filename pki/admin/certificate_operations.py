@@ -29,14 +29,14 @@ _MAX_SHOWN = 20  # names on a page before the rest is counted
 
 _REASON_WORDS = {
     "unspecified": "no particular reason",
-    "keyCompromise": "the private key is known, or may be, to somebody else",
-    "cACompromise": "the CA's key is known to somebody else",
+    "keyCompromise": "another party knows the private key, or may know it",
+    "cACompromise": "another party knows the CA's key",
     "affiliationChanged": "the subject's data has changed",
     "superseded": "replaced by another certificate",
     "cessationOfOperation": "the device is out of service",
     "certificateHold": "on hold; here as final as the others",
     "privilegeWithdrawn": "the device may no longer do what it was allowed to",
-    "aACompromise": "an attribute authority's key is known to somebody else",
+    "aACompromise": "another party knows the key of an attribute authority",
 }
 
 

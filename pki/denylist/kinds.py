@@ -95,12 +95,12 @@ class DenylistKind:
     choice: TextChoices
     """The choice of ``DenylistEntry.Kind``: the kind's name, and its words for people."""
     refused: str
-    """What the refusal says that the denylist names: "The denylist names this <refused>."."""
+    """The noun in the refusal "The denylist names this ..."."""
     reason: Reason = Reason.DEVICE_DENIED
     form: ValueForm
     """How a value is normalized."""
     identifiers: tuple[Callable[[RequestIdentifiers], str], ...]
-    """What of a request is compared with the value."""
+    """The identifiers of a request that are compared with the value."""
     column: str
     """The lookup that finds the certificates which an entry names."""
     enrolled_column: str = ""

@@ -21,7 +21,7 @@ from pki.operators.errors import OperatorError
 
 PEM_CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
 
-# The PrintableString of X.520's serialNumber, to which CSRs are held too (``pki.csr.subjects``).
+# X.520's serialNumber is a PrintableString. CSRs follow the same rule (``pki.csr.subjects``).
 _DEVICE_SERIAL: Final = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]{1,64}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 # RFC 5280 4.1.2.2: 20 octets at most; some tools write a leading zero octet. Colons stand only

@@ -17,7 +17,7 @@ class Command(OperatorCommand):
     """See ``help``."""
 
     help = (
-        "Refuse every further enrollment of a device or client. Certificates that it holds stay "
+        "Refuse every further enrollment of a device or client. Certificates that it has stay "
         "valid, unless --revoke is given."
     )
 

@@ -74,9 +74,7 @@ def test_a_version_is_kept_as_it_was_typed_and_is_on_the_trail(alice):
     assert (version.body, version.number, version.created_by) == (EDITED, 1, "admin:alice")
     event = AuditEvent.objects.get(action="add-iot-policy-version")
     assert (event.actor, event.reason) == ("admin:alice", "the news topic")
-    assert said(done) == [
-        f"success: {NAME} v1 is in force. No target has it before it is pushed."
-    ]
+    assert said(done) == [f"success: {NAME} v1 is in force. No target has it before it is pushed."]
     assert event.target == f"iot-policy:{NAME}"
     assert "add-iot-policy-version" in alice.get(at("history", row=version), follow=True).text
 
