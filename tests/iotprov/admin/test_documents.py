@@ -356,7 +356,7 @@ def test_a_preview_of_a_csr_has_no_certificate_id_yet(alice):
         ({}, "Give a serial number, or paste"),
         ({"serial_number": "1", "pasted": "2"}, "Give a serial number, or paste"),
         ({"pasted": "<script>alert(1)</script>"}, "what was pasted holds neither"),
-        ({"serial_number": "abc"}, "no certificate"),
+        ({"serial_number": "abc"}, "No certificate"),
         ({"serial_number": "xyz"}, "is not a serial number"),
     ],
 )
