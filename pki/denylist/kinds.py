@@ -2,7 +2,8 @@
 
 To add a kind, add a row to ``KINDS`` and its choice to ``DenylistEntry.Kind`` (a migration). The
 check and its SQL, the voiding of intents, the commands, the CSV import, the pages and the drift
-report follow. What a request has to show beyond ``RequestIdentifiers`` is added to that class.
+report follow. A kind that needs more of a request than ``RequestIdentifiers`` has also adds that to
+the class, and to ``EnrollmentRequest.identifiers``, which fills it in.
 """
 
 import datetime
