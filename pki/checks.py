@@ -1,4 +1,4 @@
-"""System checks: what `manage.py check` says of the CA's settings."""
+"""System checks of the CA's settings, for ``manage.py check``."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +12,10 @@ from pki.operators.errors import OperatorError
 
 @register()
 def check_signers(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """pki.E001: every configured signer can be made."""
-    from pki.signers import get_signer  # a cold start registers this and never runs it
+    """Report each configured signer that cannot be made, as pki.E001."""
+    from pki.signers import (
+        get_signer,
+    )  # imported here, because a cold start registers this check and does not run it
 
     problems: list[CheckMessage] = []
     for alias in pki_settings().signers:

@@ -1,1 +1,1 @@
-"""The people who work with the web admin: accounts, and where they come from."""
+"""The people who use the web admin: their accounts, and the addresses of their requests."""

@@ -1,4 +1,4 @@
-"""The first account of the web admin, where there is no shell to make one in."""
+"""Make the first account of the web admin where no shell can make one."""
 
 import secrets
 
@@ -15,9 +15,9 @@ PASSWORD_BYTES = 18  # of randomness: 24 characters
 
 @sensitive_variables("password")
 def make_first_admin(username: str, *, actor: Actor) -> str:
-    """Make a superuser with a random password, and return the password: it is nowhere else.
+    """Make a superuser with a random password, and return the password, which is not stored.
 
-    Raises ``OperatorError`` when there is an account already: whoever has it makes the others.
+    Raises ``OperatorError`` if there is an account already, whose owner can make others.
     """
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     users = get_user_model()._default_manager
@@ -25,7 +25,7 @@ def make_first_admin(username: str, *, actor: Actor) -> str:
     def make() -> None:
         if users.exists():
             raise OperatorError(
-                "the web admin has an account already; sign in with it to make others"
+                "The web admin has an account already. Sign in with it to make others."
             )
         users.create_superuser(username, password=password)
         audit_trail.record("first_admin", actor=actor, target=f"account:{username}")

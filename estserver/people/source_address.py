@@ -1,4 +1,4 @@
-"""Where an operator's request comes from, for the audit trail."""
+"""The address from which an operator's request comes, for the audit trail."""
 
 from collections.abc import Callable
 
@@ -6,10 +6,10 @@ from django.http import HttpRequest, HttpResponse
 
 
 class SourceAddressMiddleware:
-    """Puts API Gateway's word for the caller's address in place of Zappa's.
+    """Middleware that takes the caller's address from API Gateway instead of from Zappa.
 
-    Zappa takes the last but one entry of X-Forwarded-For, as suits CloudFront. Before a Regional
-    API that entry is the client's own invention.
+    Zappa takes the last but one entry of X-Forwarded-For, which is right behind CloudFront. Behind
+    a Regional API, the client can write that entry.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
     """
 
@@ -17,7 +17,7 @@ class SourceAddressMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, with ``REMOTE_ADDR`` as the event says; without an event it is the socket's."""
+        """Answer with ``REMOTE_ADDR`` from the event, or from the socket if there is no event."""
         event = request.META.get("lambda.event")
         if event is not None:
             identity = (event.get("requestContext") or {}).get("identity") or {}

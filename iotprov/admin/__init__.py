@@ -1,7 +1,8 @@
 """The web admin of AWS IoT: template and policy, registered CAs, the outbox.
 
-As in ``pki.admin`` no row is edited: an operation calls the function which the command calls too.
-AWS is asked where an operator presses a button that says so, and nowhere else.
+Two files describe a page, as in ``pki.admin``: ``provisioning.py`` and
+``provisioning_operations.py``, for example. AWS is called only when an operator presses a button
+that says so.
 """
 
 from iotprov.admin.documents import PolicyVersionAdmin, TemplateVersionAdmin

@@ -1,4 +1,4 @@
-"""Provisioning template and IoT policy: versions, and which target holds which."""
+"""The pages of provisioning template and IoT policy: versions, and which target has which."""
 
 from typing import Any, ClassVar
 
@@ -9,15 +9,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from iotprov.admin.document_operations import (
-    Compare,
     NewVersion,
-    Push,
-    PushThis,
     RollBack,
     TakeFile,
     file_path,
 )
 from iotprov.admin.preview import ShowPreview
+from iotprov.admin.push_operations import Compare, Push, PushThis
 from iotprov.admin.texts import diff_block, difference, numbered, problem_table
 from iotprov.documents.state import Agreement, TargetState, target_states
 from iotprov.documents.validation import problems_of
@@ -37,7 +35,7 @@ _CHIPS = {
 
 
 class DocumentAdmin(FactAdmin):
-    """The versions of one document. The newest one of the configured name is in force."""
+    """The versions of one document. The newest version of the configured name is in force."""
 
     kind: ClassVar[Kind]
 
@@ -70,7 +68,7 @@ class DocumentAdmin(FactAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With whether a newer one of the same name is there, and who holds it."""
+        """Read too whether a newer version of the name exists, and which targets have it."""
         newer = DocumentVersion.objects.filter(
             kind=OuterRef("kind"), name=OuterRef("name"), number__gt=OuterRef("number")
         )
@@ -79,15 +77,15 @@ class DocumentAdmin(FactAdmin):
         return rows.prefetch_related("pushes")
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        """So that the index offers it; ``add/`` is the operation ``NewVersion``."""
+        """Return whether the index offers ``add/``, which is the operation ``NewVersion``."""
         return NewVersion.is_allowed(request, self.model)
 
     def audit_term(self, row: DocumentVersion) -> str:
-        """The target as the trail writes it."""
+        """Return the target of the document's events."""
         return f"iot-{row.kind}:{row.name}"
 
     def summary(self, request: HttpRequest) -> SafeString:
-        """What is in force, and how each target stands to it."""
+        """Show what is in force, and whether each target has it."""
         try:
             body = body_in_force(self.kind)
         except DocumentError as error:
@@ -114,35 +112,35 @@ class DocumentAdmin(FactAdmin):
 
     @admin.display(description="status")
     def status(self, row: Any) -> SafeString:
-        """A chip."""
+        """Show whether the version is in force."""
         if row.name != name_of(row.kind):
             return chip("Of another name", "past")
         return chip("Replaced", "past") if row.is_replaced else chip("In force", "good")
 
     @admin.display(description="version", ordering="number")
     def version(self, row: DocumentVersion) -> str:
-        """Its number."""
+        """Show the number."""
         return f"v{row.number}"
 
-    @admin.display(description="held by")
+    @admin.display(description="targets that have it")
     def held_by(self, row: DocumentVersion) -> str:
-        """The targets that it was pushed to last."""
+        """Show the targets to which it was pushed last."""
         targets = sorted(push.target for push in row.pushes.all())
         return visible(", ".join(targets)) or EMPTY
 
     @admin.display(description="problems")
     def problems(self, row: DocumentVersion) -> str:
-        """What is wrong with it today: profiles may have changed since it was written."""
+        """Show today's problems. Profiles may have changed since the version was written."""
         return problem_table(problems_of(row.kind, row.body), row.body) or "none"
 
     @admin.display(description="text")
     def body_shown(self, row: DocumentVersion) -> str:
-        """With line numbers."""
+        """Show the text with line numbers."""
         return numbered(row.body)
 
     @admin.display(description="from the version before")
     def change(self, row: DocumentVersion) -> str:
-        """A diff."""
+        """Show a diff."""
         before = (
             DocumentVersion.objects.filter(kind=row.kind, name=row.name, number__lt=row.number)
             .order_by("-number")
@@ -167,11 +165,11 @@ def _held_in_words(state: TargetState) -> tuple[str, ...]:
 
 @admin.register(TemplateVersion)
 class TemplateVersionAdmin(DocumentAdmin):
-    """What JITP makes of a device."""
+    """The provisioning template: what JITP makes of a device."""
 
     kind = Kind.TEMPLATE
     empty_words = (
-        "No version is on record: the configured file is in force. “New version” above puts one "
+        "No version is on record, so the configured file is in force. “New version” above puts one "
         "on record; “Push to AWS” takes what is in force to the targets, as "
         "`manage.py sync_template` does."
     )
@@ -179,11 +177,11 @@ class TemplateVersionAdmin(DocumentAdmin):
 
 @admin.register(PolicyVersion)
 class PolicyVersionAdmin(DocumentAdmin):
-    """What a device may do."""
+    """The IoT policy: what a device may do."""
 
     kind = Kind.POLICY
     empty_words = (
-        "No version is on record: the configured file is in force. “New version” above puts one "
+        "No version is on record, so the configured file is in force. “New version” above puts one "
         "on record; “Push to AWS” takes what is in force to the targets, as "
         "`manage.py sync_policy` does."
     )

@@ -1,4 +1,4 @@
-"""The page that shows what a certificate would become in AWS IoT."""
+"""The operation that shows what a certificate would become in AWS IoT."""
 
 import json
 from typing import Any
@@ -8,9 +8,10 @@ from django.contrib.admin import widgets
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from iotprov.admin.targets import offer_targets
 from iotprov.admin.texts import numbered
 from iotprov.client import account_of, partition_of, region_of
-from iotprov.conf import find_target, iot_settings
+from iotprov.conf import find_target
 from iotprov.documents.preview import Preview, Source, parse_source, preview
 from iotprov.documents.versions import Kind, body_in_force
 from iotprov.template.contents import Override, Overrides
@@ -19,39 +20,36 @@ from pki.admin.display import table, visible
 from pki.operators.errors import OperatorError
 from pki.revocation.revoke import find_certificate
 
-_LONGEST = 20_000  # characters; a certificate has some two thousand
+_MAX_PASTED = 20_000  # characters; a certificate has some two thousand
 
 
 class PreviewForm(forms.Form):
-    """One certificate or CSR, on record or pasted."""
+    """One certificate on record, or one certificate or CSR as PEM text."""
 
     serial_number = forms.CharField(
         max_length=200,
         required=False,
         widget=widgets.AdminTextInputWidget,
-        help_text="Of a certificate on record; or its SHA-256.",
+        help_text="The serial number or SHA-256 of a certificate on record.",
     )
     pasted = forms.CharField(
         label="Or paste one",
-        max_length=_LONGEST,
+        max_length=_MAX_PASTED,
         required=False,
         widget=forms.Textarea(attrs={"rows": 12, "cols": 80, "class": "document"}),
         help_text="A certificate or a CSR, in PEM form.",
     )
     target = forms.ChoiceField(
         required=False,
-        help_text="Asks AWS for the account's number; without one, the placeholders stay.",
+        help_text="AWS is asked for the account's number. Without a target, the placeholders stay.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["target"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared above
-        names = [target.name for target in iot_settings().targets]
-        field.choices = [("", "None: leave the placeholders"), *((name, name) for name in names)]
+        offer_targets(self, without="None: leave the placeholders")
 
     def clean(self) -> dict[str, Any] | None:
-        """One of the two."""
+        """Require exactly one of the two."""
         cleaned = super().clean() or self.cleaned_data
         given = [name for name in ("serial_number", "pasted") if cleaned.get(name)]
         if not self.errors and len(given) != 1:
@@ -60,7 +58,7 @@ class PreviewForm(forms.Form):
 
 
 class ShowPreview(Question):
-    """What JITP, or registration, would make of a device."""
+    """Show what JITP, or registration, would make of a device."""
 
     slug = "preview"
     label = "Preview"
@@ -68,18 +66,18 @@ class ShowPreview(Question):
     form_class = PreviewForm
 
     def get_initial(self) -> dict[str, Any]:
-        """The certificate whose page led here."""
+        """Start with the certificate whose page led here."""
         return {"serial_number": self.request.GET.get("serial", "")}
 
     def effects(self) -> list[str]:
-        """What is worked out from what."""
+        """Say from what the preview is worked out."""
         return [
-            "Works out the thing that the provisioning template in force makes, and the IoT "
-            "policy in force with its variables filled in for it. Nothing changes anywhere."
+            "The preview shows the thing that the provisioning template in force makes, and the "
+            "IoT policy in force with its variables filled in for it. Nothing changes anywhere."
         ]
 
     def answer(self, form: forms.BaseForm) -> SafeString:
-        """As ``manage.py preview_iot``."""
+        """Do what ``manage.py preview_iot`` does."""
         asked = form.cleaned_data
         found = preview(
             _source(asked["serial_number"], asked["pasted"]),
@@ -99,7 +97,7 @@ def _source(serial_number: str, pasted: str) -> Source:
         return parse_source(pasted.encode(), "what was pasted")
     row = find_certificate(serial_number)
     if row.der is None:
-        raise OperatorError(f"{row} was never signed: there is no certificate to look at")
+        raise OperatorError(f"{row} was never signed. There is no certificate to preview.")
     return row.to_x509()
 
 

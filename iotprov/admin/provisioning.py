@@ -1,4 +1,4 @@
-"""The outbox: what AWS IoT should hold of each certificate, and what it holds."""
+"""The page of the outbox: what AWS IoT should have for each certificate, and what it has."""
 
 import datetime
 from typing import Any
@@ -12,7 +12,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from iotprov.admin.retrying import Park, RetryNow, WorkThrough, park_selected, retry_selected
+from iotprov.admin.provisioning_operations import (
+    Park,
+    RetryNow,
+    WorkThrough,
+    park_selected,
+    retry_selected,
+)
 from iotprov.conf import iot_settings
 from iotprov.models import Provisioning
 from iotprov.provisioning.backlog import Backlog, backlogs
@@ -40,16 +46,16 @@ from pki.models import IssuedCertificate
 State = Provisioning.State
 
 OVERDUE = datetime.timedelta(minutes=15)
-"""How long a row may have been due before one asks whether the schedule runs."""
+"""How long a row may be due before the page suggests that the schedule does not run."""
 
 LATE = datetime.timedelta(hours=1)
-"""How long a row may wait in all before the fleet isn't called all right any more."""
+"""How long a row may wait before the page does not show the target as all right any more."""
 
-_LONGEST_STORY = 80  # characters; the row's own page shows all of it
+_MAX_STORY = 80  # characters; the row's own page shows all of it
 
 
 def status_of(row: Provisioning) -> tuple[str, str]:
-    """The word for where a row stands now, and the kind of chip that shows it."""
+    """Return the word for a row's state now, and the kind of chip that shows it."""
     if row.state == State.PARKED:
         return "Parked", "bad"
     now = timezone.now()
@@ -61,23 +67,23 @@ def status_of(row: Provisioning) -> tuple[str, str]:
 
 
 class TargetFilter(admin.SimpleListFilter):
-    """By target; a list of all that rows name would walk the whole table."""
+    """The configured targets. A list of the targets of all rows would read the whole table."""
 
     title = "target"
     parameter_name = "target"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The configuration's."""
+        """Return the configured targets."""
         return [(target.name, target.name) for target in iot_settings().targets]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """One that isn't configured any more may be asked for too."""
+        """Return the rows of a target, which need not be configured any more."""
         value = self.value()
         return queryset.filter(target=value) if value else queryset
 
 
 class WaitFilter(ChoiceFilter):
-    """Whether it is late."""
+    """Whether a row is due, late or failing."""
 
     title = "waiting"
     parameter_name = "waiting"
@@ -106,7 +112,7 @@ def _wanted_of(row: Provisioning) -> DesiredState:
 
 @admin.register(Provisioning)
 class ProvisioningAdmin(FactAdmin):
-    """One row a certificate and target."""
+    """One row for each certificate and target."""
 
     list_display = (
         "state_chip",
@@ -120,8 +126,8 @@ class ProvisioningAdmin(FactAdmin):
     search_fields = ("thing_name",)
     search_help_text = "The beginning of a thing name, a serial number, a certificate ID (SHA-256)"
     empty_words = (
-        "AWS IoT has been told of no certificate yet: rows come with renewals and revocations, "
-        "and with each certificate of a profile whose iot_provisioning is register. "
+        "No certificate has been provisioned yet. Renewals and revocations add rows, and so does "
+        "each certificate of a profile whose iot_provisioning is register. "
         "`manage.py provision_pending` works through them; a schedule has to run it."
     )
     actions = (retry_selected, park_selected)
@@ -129,7 +135,7 @@ class ProvisioningAdmin(FactAdmin):
     groups = (
         (None, ("state_chip", "certificate_link", words("target"), "goal", "goal_until")),
         (
-            "In AWS IoT, as we left it",
+            "In AWS IoT, after the last attempt",
             (
                 words("aws_status", "status of the certificate"),
                 code("aws_certificate_id", "certificate ID"),
@@ -154,33 +160,27 @@ class ProvisioningAdmin(FactAdmin):
     )
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Whether the list's actions are offered: the permission that ``RetryNow`` asks for."""
+        """Return whether the list offers its actions, which need the permission of ``RetryNow``."""
         return RetryNow.is_allowed(request, Provisioning)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With the certificate, but for the bytes."""
+        """Read the certificate too, without the columns with DER."""
         rows = super().get_queryset(request).select_related("certificate")
         return rows.defer("certificate__der", "certificate__csr_der")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Rows that the term names: each form is an equality or a prefix on an index."""
-        term = Term.parse(search_term)
-        if not term.text:
-            return queryset, False
+    def search_condition(self, term: Term) -> Q:
+        """Compare each form of the term by equality or prefix with a column that has an index."""
+        certificates = IssuedCertificate.objects.order_by()
         if term.sha256:
-            named = IssuedCertificate.objects.filter(fingerprint_sha256=term.sha256)
-            return queryset.filter(certificate__in=named.order_by().values("pk")), False
-        named = IssuedCertificate.objects.filter(
+            named = certificates.filter(fingerprint_sha256=term.sha256)
+            return Q(certificate__in=named.values("pk"))
+        named = certificates.filter(
             starts_with("name_folded", term.name) | Q(serial_number__in=term.serial_numbers)
         )
-        return queryset.filter(
-            Q(certificate__in=named.order_by().values("pk")) | starts_with("thing_name", term.text)
-        ), False
+        return Q(certificate__in=named.values("pk")) | starts_with("thing_name", term.text)
 
     def summary(self, request: HttpRequest) -> SafeString | str:
-        """Is my fleet all right?"""
+        """Show a row for each target: how many certificates wait, failed and agree."""
         found = backlogs()
         if not any(one.pending or one.parked or one.settled for one in found):
             return ""
@@ -188,42 +188,42 @@ class ProvisioningAdmin(FactAdmin):
         return table(titles, (_backlog_cells(one) for one in found))
 
     def audit_term(self, row: Provisioning) -> str:
-        """The target as the trail writes it."""
+        """Return the target of the row's events."""
         return f"provisioning:{row.certificate.serial_number} at {row.target}"
 
     @admin.display(description="state", ordering="state")
     def state_chip(self, row: Provisioning) -> SafeString:
-        """A chip."""
+        """Show the state."""
         return chip(*status_of(row))
 
     @admin.display(description="certificate")
     def name(self, row: Provisioning) -> str:
-        """The certificate's name and the beginning of its serial number."""
+        """Show the certificate's name and the beginning of its serial number."""
         certificate = row.certificate
         return visible(f"{certificate.common_name} ({certificate.serial_number[:10]}…)")
 
-    @admin.display(description="what failed, or what AWS IoT holds")
+    @admin.display(description="what failed, or what AWS IoT has")
     def story(self, row: Provisioning) -> str:
-        """The last error, else what we left there."""
+        """Show the last error, or what AWS IoT has after the last attempt."""
         thing = f"thing {row.thing_name}" if row.thing_name else ""
-        held = ", ".join(filter(None, (row.aws_status, thing, row.note)))
-        text = row.error or held or EMPTY
-        return visible(text if len(text) <= _LONGEST_STORY else f"{text[:_LONGEST_STORY]}…")
+        in_aws = ", ".join(filter(None, (row.aws_status, thing, row.note)))
+        text = row.error or in_aws or EMPTY
+        return visible(text if len(text) <= _MAX_STORY else f"{text[:_MAX_STORY]}…")
 
     @admin.display(description="certificate")
     def certificate_link(self, row: Provisioning) -> str:
-        """The certificate's own page."""
+        """Link to the certificate's page."""
         return link(row.certificate)
 
     @admin.display(description="wanted")
     def goal(self, row: Provisioning) -> str:
-        """What AWS IoT should hold now, by the record."""
+        """Show what AWS IoT should have now, by the record."""
         found = _wanted_of(row).goal.value
         return found[0].upper() + found[1:]
 
     @admin.display(description="wanted until")
     def goal_until(self, row: Provisioning) -> str:
-        """When something else is wanted."""
+        """Show when that changes, unless another event changes it first."""
         return utc(_wanted_of(row).until)
 
 
@@ -264,22 +264,23 @@ def _age_in_words(age: datetime.timedelta) -> str:
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
 
-@admin.display(description="told to")
+@admin.display(description="provisioned at")
 def provisionings_of(certificate: IssuedCertificate) -> str:
-    """On the page of a certificate: each target, with the state and the thing there."""
+    """Show each target on a certificate's page, with the state and the thing there."""
     rows = Provisioning.objects.filter(certificate=certificate).order_by("target")
     lines = (
         (chip(*status_of(row)), link(row, row.target), visible(row.note or row.error))
         for row in rows
     )
     return format_html_join("", "<div>{} {} {}</div>", lines) or (
-        "nobody: JITP makes the thing at the first connection, or this profile keeps out of AWS IoT"
+        "no target: JITP makes the thing at the first connection, or this profile does not use "
+        "AWS IoT"
     )
 
 
 @admin.display(description="what it would become")
 def preview_link(certificate: IssuedCertificate) -> str:
-    """On the page of a certificate: the way to its preview."""
+    """Link to the preview on a certificate's page."""
     if certificate.der is None:
         return EMPTY
     url = reverse("admin:iotprov_templateversion_preview")

@@ -1,4 +1,4 @@
-"""Documents, their differences and their problems on a page."""
+"""Documents, their differences and their problems in HTML."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,13 +9,13 @@ from django.utils.safestring import SafeString
 from iotprov.json_text.located import Problem
 from pki.admin.display import chip, table, visible
 
-_LONGEST_EXCERPT = 100  # characters
+_MAX_EXCERPT = 100  # characters
 
 _DIFF_LINES = {"+": "added", "-": "removed", "@": "place"}
 
 
 def numbered(text: str) -> SafeString:
-    """A document with its lines numbered, so that "line 12" can be found."""
+    """Return a document with numbered lines, so that "line 12" can be found."""
     return format_html(
         '<pre class="numbered">{}</pre>',
         format_html_join("\n", "<span>{}</span>", ((visible(line),) for line in text.splitlines())),
@@ -23,7 +23,7 @@ def numbered(text: str) -> SafeString:
 
 
 def diff_block(diff: str) -> SafeString:
-    """A unified diff; its signs say what its colours say."""
+    """Return a unified diff in HTML. Its signs say the same as its colours."""
     lines = ((_DIFF_LINES.get(line[:1], "same"), visible(line)) for line in diff.splitlines())
     return format_html(
         '<pre class="diff">{}</pre>',
@@ -32,7 +32,7 @@ def diff_block(diff: str) -> SafeString:
 
 
 def difference(old: str, new: str, old_name: str, new_name: str) -> str:
-    """A unified diff of two texts; "" when they are the same."""
+    """Return a unified diff of two texts; "" if they are equal."""
     lines = difflib.unified_diff(
         old.splitlines(), new.splitlines(), old_name, new_name, lineterm=""
     )
@@ -40,7 +40,7 @@ def difference(old: str, new: str, old_name: str, new_name: str) -> str:
 
 
 def problem_table(problems: Iterable[Problem], text: str) -> SafeString | str:
-    """What is wrong, where, and the line that it stands in; "" for nothing."""
+    """Return a table of problems with their places and lines; "" if there are none."""
     lines = text.splitlines()
     rows = [
         (
@@ -56,5 +56,5 @@ def problem_table(problems: Iterable[Problem], text: str) -> SafeString | str:
 
 def _excerpt(lines: list[str], number: int) -> SafeString:
     line = lines[number - 1].strip() if number <= len(lines) else ""
-    shown = line[:_LONGEST_EXCERPT] + ("…" if len(line) > _LONGEST_EXCERPT else "")
+    shown = line[:_MAX_EXCERPT] + ("…" if len(line) > _MAX_EXCERPT else "")
     return format_html("<code>{}</code>", visible(shown))

@@ -14,7 +14,7 @@ from iotprov.drift.listing import CHUNK
 from iotprov.models import CARegistration, Provisioning
 from iotprov.provisioning.desired_state import DesiredState, Facts, Goal, Mode, wanted
 from iotprov.provisioning.iot_certificates import ACTIVE, INACTIVE, PENDING_ACTIVATION, REVOKED
-from pki.csr.thing_names import fold_name
+from pki.denylist.kinds import RequestIdentifiers
 from pki.models import DenylistEntry, IssuedCertificate
 
 ABSENT = ""
@@ -124,7 +124,9 @@ class Record:
 
     def expected(self, certificates: Sequence[IssuedCertificate]) -> Iterator[Expected]:
         """What is wanted of ``certificates``, at most ``CHUNK``, read with their profiles."""
-        names = {one.pk: _names(one) for one in certificates}
+        names = {
+            one.pk: RequestIdentifiers.of_device(one).matching_entries() for one in certificates
+        }
         denied = _denied(sorted({value for named in names.values() for _, value in named}))
         rows = {
             row.certificate_id: row
@@ -144,22 +146,6 @@ class Record:
 def _is_of_jitp(certificate: IssuedCertificate) -> bool:
     profile = certificate.profile
     return profile is not None and profile.iot_provisioning == Mode.JITP
-
-
-def _names(certificate: IssuedCertificate) -> frozenset[Named]:
-    """The entries of the denylist that would name it, as ``record_facts`` finds them."""
-    kinds = DenylistEntry.Kind
-    fingerprint = certificate.fingerprint_sha256 or ""
-    return frozenset(
-        {
-            (kinds.COMMON_NAME.value, fold_name(certificate.common_name)),
-            (kinds.DEVICE_SERIAL.value, certificate.device_serial.casefold()),
-            (kinds.KEY.value, certificate.key_sha256),
-            (kinds.CLIENT.value, fingerprint),
-            (kinds.FINGERPRINT.value, fingerprint),
-            (kinds.SERIAL_NUMBER.value, certificate.serial_number),
-        }
-    )
 
 
 def _denied(values: Sequence[str]) -> set[Named]:

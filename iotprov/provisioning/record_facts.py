@@ -5,8 +5,9 @@ import uuid
 
 from iotprov.models import CARegistration
 from iotprov.provisioning.desired_state import Facts, Mode, State
-from pki.denylist.entries import RequestIdentifiers, entries_naming
-from pki.models import DenylistEntry, IssuedCertificate
+from pki.denylist.entries import entries_naming
+from pki.denylist.kinds import RequestIdentifiers
+from pki.models import IssuedCertificate
 
 MOST_PREDECESSORS = 5
 """How many earlier certificates are looked up in AWS IoT: several may have been lost to faults."""
@@ -18,7 +19,7 @@ def read_facts(certificate_id: uuid.UUID, target_name: str, at: datetime.datetim
     profile = certificate.profile
     if profile is None or certificate.fingerprint_sha256 is None:
         return Facts(certificate)
-    entries = _entries_naming(certificate)
+    entries = entries_naming(RequestIdentifiers.of_device(certificate))
     return Facts(
         certificate,
         is_denied=bool(entries),
@@ -31,19 +32,6 @@ def read_facts(certificate_id: uuid.UUID, target_name: str, at: datetime.datetim
         ).exists(),
         predecessors=_predecessors(certificate),
         successor=_successor(certificate, at),
-    )
-
-
-def _entries_naming(certificate: IssuedCertificate) -> list[DenylistEntry]:
-    fingerprint = certificate.fingerprint_sha256 or ""
-    return entries_naming(
-        RequestIdentifiers(
-            common_name=certificate.common_name,
-            device_serial=certificate.device_serial,
-            key_sha256=certificate.key_sha256,
-            client_fingerprint=fingerprint,  # it may have enrolled others, and be denied as that
-            client_serial_number=certificate.serial_number,
-        )
     )
 
 
@@ -74,6 +62,6 @@ def _successor(certificate: IssuedCertificate, at: datetime.datetime) -> str:
         .exclude(profile__iot_provisioning=Mode.NONE)
         .first()
     )
-    if successor is None or _entries_naming(successor):
+    if successor is None or entries_naming(RequestIdentifiers.of_device(successor)):
         return ""
     return successor.fingerprint_sha256 or ""

@@ -1,7 +1,8 @@
-"""The web admin of the CA: facts to read, and operations that call the services.
+"""The web admin of the CA: pages that show facts, and operations that call the services.
 
-No row is edited here. What an operator may do is an ``Operation``: a page that says what would
-happen, a reason, and a POST that calls the function which the command calls too.
+Two files describe a page: ``certificates.py`` has its columns, fields, filters and search, and
+``certificate_operations.py`` has what an operator can do there. No row is edited. An ``Operation``
+says what would happen, asks for a reason, and calls the function that the command calls too.
 """
 
 from pki.admin.audit import AuditEventAdmin
@@ -9,7 +10,16 @@ from pki.admin.authorities import CertificateAuthorityAdmin
 from pki.admin.certificates import IssuedCertificateAdmin
 from pki.admin.denylist import DenylistEntryAdmin
 from pki.admin.facts import FactAdmin
-from pki.admin.operations import Done, Operation, Question, ReasonForm, SelectedOperation
+from pki.admin.operations import (
+    Done,
+    EmptyForm,
+    ModelAdmin,
+    Operation,
+    Question,
+    ReasonForm,
+    SelectedOperation,
+    text_field,
+)
 from pki.admin.profiles import CertificateProfileAdmin
 
 __all__ = [
@@ -18,10 +28,13 @@ __all__ = [
     "CertificateProfileAdmin",
     "DenylistEntryAdmin",
     "Done",
+    "EmptyForm",
     "FactAdmin",
     "IssuedCertificateAdmin",
+    "ModelAdmin",
     "Operation",
     "Question",
     "ReasonForm",
     "SelectedOperation",
+    "text_field",
 ]

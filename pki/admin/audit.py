@@ -1,4 +1,4 @@
-"""The audit trail: read, searched, filtered, exported. Nothing here writes."""
+"""The page of the audit trail: search, filters and export. Nothing here writes."""
 
 import json
 from collections.abc import Iterator
@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
 from django.utils.html import format_html
 
 from pki.admin.display import EMPTY, code, list_of, minute, moment, shortened, visible, words
@@ -14,13 +13,15 @@ from pki.admin.downloads import Export
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.search import Term, starts_with
+from pki.denylist import kinds
+from pki.denylist.values import SERIAL_NUMBER, SHA256
 from pki.models import AuditEvent, IssuedCertificate
 
-_MOST_CERTIFICATES = 200  # of one name, when its events are looked for
+_MOST_CERTIFICATES = 200  # of one name, when a search looks for its events
 
 
 class KindFilter(ChoiceFilter):
-    """What happened, in groups: a list of all actions would walk the whole trail."""
+    """Groups of actions. A list of all actions would read the whole trail."""
 
     title = "what happened"
     parameter_name = "kind"
@@ -39,7 +40,7 @@ class KindFilter(ChoiceFilter):
 
 
 class ActorFilter(ChoiceFilter):
-    """By which way they came."""
+    """Groups of actors."""
 
     title = "who"
     parameter_name = "who"
@@ -62,10 +63,10 @@ def _condition(term: Term) -> Q:
         f"certificate:{number}"
         for number in found.values_list("serial_number", flat=True)[:_MOST_CERTIFICATES]
     )
-    kinds = ("thing", "ca", "profile", "name", "device-serial")
-    targets = {f"{kind}:{text}" for kind in kinds for text in (term.text, term.name)}
-    targets |= {f"{kind}:{term.sha256}" for kind in ("fingerprint", "key", "client") if term.sha256}
-    targets |= {f"serial:{number}" for number in term.serial_numbers}
+    targets = {
+        f"{kind}:{text}" for kind in ("thing", "ca", "profile") for text in (term.text, term.name)
+    }
+    targets.update(_denylist_targets(term))
     actors = {term.text, f"admin:{term.text}", f"command:{term.text}"}
     if term.sha256:
         actors.add(f"client:{term.sha256}")
@@ -76,6 +77,18 @@ def _condition(term: Term) -> Q:
     )
 
 
+def _denylist_targets(term: Term) -> Iterator[str]:
+    """Yield the targets of entries that the term may mean, as ``deny`` writes them."""
+    for kind in kinds.KINDS:
+        if kind.form is SHA256:
+            values = [term.sha256] if term.sha256 else []
+        elif kind.form is SERIAL_NUMBER:
+            values = term.serial_numbers
+        else:
+            values = [term.text, term.name]
+        yield from (f"{kind.value}:{value}" for value in values)
+
+
 def _json_block(value: Any) -> str:
     if value is None:
         return EMPTY
@@ -84,7 +97,7 @@ def _json_block(value: Any) -> str:
 
 
 def _json_lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
-    """Oldest first, with everything that the hashes cover: an export can be checked elsewhere."""
+    """Yield each event, oldest first, with all that its hash covers, so that it can be checked."""
     for event in events.order_by("at", "chain", "position").iterator():
         said = {
             "at": event.at.isoformat(timespec="microseconds"),
@@ -107,7 +120,7 @@ def _json_lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(FactAdmin):
-    """Append-only, so read-only."""
+    """The events, which only the services append."""
 
     list_display = (
         minute("at", "when"),
@@ -124,7 +137,7 @@ class AuditEventAdmin(FactAdmin):
         "Whole words: a request id, a thing name, a serial number, a SHA-256, "
         "an actor such as alice or command:root"
     )
-    empty_words = "Nothing has happened yet."
+    empty_words = "The audit trail is empty."
     export = Export("Download as JSON lines", "audit", "jsonl", "application/jsonl", _json_lines)
     groups = (
         (
@@ -146,18 +159,13 @@ class AuditEventAdmin(FactAdmin):
         ),
     )
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Rows whose request id, target or actor is the term, or that tell of the device."""
-        term = Term.parse(search_term)
-        if not term.text:
-            return queryset, False
-        return queryset.filter(_condition(term)), False
+    def search_condition(self, term: Term) -> Q:
+        """Match a request id, a target or an actor, or the events of a certificate."""
+        return _condition(term)
 
     @admin.display(description="target", ordering="target")
     def target_link(self, event: AuditEvent) -> str:
-        """What it happened to; a certificate is a link to the search that finds it."""
+        """Show the target. For a certificate it is a link to the search that finds it."""
         kind, _, value = event.target.partition(":")
         if kind != "certificate":
             return visible(event.target)
@@ -166,21 +174,21 @@ class AuditEventAdmin(FactAdmin):
 
     @admin.display(description="who", ordering="actor")
     def who(self, event: AuditEvent) -> str:
-        """The actor; a client's fingerprint needn't be read in a list."""
+        """Show the actor. A client's fingerprint is shortened."""
         kind, _, value = visible(event.actor).partition(":")
         return format_html("{}:{}", kind, shortened(value, 12)) if value else kind
 
     @admin.display(description="before")
     def before_shown(self, event: AuditEvent) -> str:
-        """As JSON."""
+        """Show what was on record before, as JSON."""
         return _json_block(event.before)
 
     @admin.display(description="after")
     def after_shown(self, event: AuditEvent) -> str:
-        """As JSON."""
+        """Show what is on record after it, as JSON."""
         return _json_block(event.after)
 
     @admin.display(description="place in the trail")
     def place(self, event: AuditEvent) -> str:
-        """Chain and position."""
+        """Show chain and position."""
         return f"row {event.position} of chain {event.chain}"

@@ -1,12 +1,8 @@
-"""Certificates: found by whatever is at hand, shown with their whole story, revoked."""
+"""The page of certificates: search, state, contents, history and files."""
 
-import csv
 import datetime
-from collections.abc import Iterator
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -14,22 +10,24 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from pki.admin.certificate_downloads import chain, csr, csv_lines, der, pem, pkcs7_bundle
+from pki.admin.certificate_operations import DenyDevice, Revoke, SettleIntents, revoke_selected
 from pki.admin.decoded import extensions_in_words
 from pki.admin.display import EMPTY, chip, code, link, list_of, minute, moment, utc, visible, words
-from pki.admin.downloads import Download, Export, Lines, csv_cell, file_name, pem_text
+from pki.admin.downloads import Export
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
-from pki.admin.revocation import DenyDevice, Revoke, SettleIntents, revoke_selected
 from pki.admin.search import Term, starts_with
-from pki.denylist.entries import RequestIdentifiers, entries_naming
+from pki.denylist.entries import entries_naming
+from pki.denylist.kinds import RequestIdentifiers
 from pki.models import AuditEvent, IssuedCertificate
 
-_CERTIFICATE = "certificate:"  # before the serial number in an audit row's target
+_CERTIFICATE = "certificate:"  # precedes the serial number in the target of an audit event
 
 State = IssuedCertificate.State
 
 EXPIRING = datetime.timedelta(days=30)
-"""How long before its end a certificate is called expiring."""
+"""How long before its end a certificate is shown as expiring."""
 
 _STATES = {
     State.INTENT: ("Intent", "open"),
@@ -40,7 +38,7 @@ _STATES = {
 
 
 def status_of(row: IssuedCertificate) -> tuple[str, str]:
-    """The word for a certificate's state now, and the kind of chip that shows it."""
+    """Return the word for a certificate's state now, and the kind of chip that shows it."""
     now = timezone.now()
     if row.state in _STATES and (row.state != State.SUPERSEDED or row.not_after > now):
         return _STATES[State(row.state)]
@@ -59,7 +57,7 @@ def _expires(days: int) -> Q:
 
 
 class StatusFilter(ChoiceFilter):
-    """By the words that the chips show."""
+    """Certificates by the words that their chips show."""
 
     title = "status"
     parameter_name = "status"
@@ -88,83 +86,9 @@ class StatusFilter(ChoiceFilter):
     }
 
 
-def _file(row: IssuedCertificate, suffix: str, media_type: str, contents: bytes) -> Download:
-    name = file_name(row.common_name, row.serial_number, suffix=suffix)
-    return Download(name, media_type, contents)
-
-
-def _pem(row: IssuedCertificate) -> Download | None:
-    if row.der is None:
-        return None
-    return _file(row, "pem", "application/x-pem-file", row.pem.encode())
-
-
-def _der(row: IssuedCertificate) -> Download | None:
-    if row.der is None:
-        return None
-    return _file(row, "cer", "application/pkix-cert", bytes(row.der))
-
-
-def _chain(row: IssuedCertificate) -> Download | None:
-    if row.der is None:
-        return None
-    return _file(row, "chain.pem", "application/pem-certificate-chain", pem_text(_with_chain(row)))
-
-
-def _pkcs7(row: IssuedCertificate) -> Download | None:
-    if row.der is None:
-        return None
-    bundle = pkcs7.serialize_certificates(_with_chain(row), Encoding.DER)
-    return _file(row, "p7b", "application/pkcs7-mime", bundle)
-
-
-def _with_chain(row: IssuedCertificate) -> list[x509.Certificate]:
-    return [row.to_x509(), row.ca.certificate, *row.ca.chain]
-
-
-def _csr(row: IssuedCertificate) -> Download:
-    return _file(row, "csr", "application/pkcs10", bytes(row.csr_der))
-
-
-_EXPORTED = (
-    "common_name",
-    "serial_number",
-    "fingerprint_sha256",
-    "state",
-    "not_before",
-    "not_after",
-    "ca__name",
-    "profile__name",
-    "operation",
-    "subject",
-    "san",
-    "device_serial",
-    "key_algorithm",
-    "client_fingerprint",
-    "request_id",
-    "revoked_at",
-    "revocation_reason",
-)
-
-
-def _csv_lines(rows: QuerySet[IssuedCertificate]) -> Iterator[str]:
-    writer = csv.writer(Lines())
-    yield writer.writerow(_EXPORTED)
-    for values in rows.values_list(*_EXPORTED).iterator():
-        yield writer.writerow([csv_cell(_text(value)) for value in values])
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime.datetime):
-        return value.astimezone(datetime.UTC).isoformat()
-    return str(value)
-
-
 @admin.register(IssuedCertificate)
 class IssuedCertificateAdmin(FactAdmin):
-    """Every certificate that was signed or about to be."""
+    """Every certificate that was signed, and every intent to sign one."""
 
     list_display = (
         "status",
@@ -196,13 +120,13 @@ class IssuedCertificateAdmin(FactAdmin):
     actions = (revoke_selected,)
     operations = (Revoke, DenyDevice, SettleIntents)
     downloads = {
-        "pem": ("PEM", _pem),
-        "der": ("DER", _der),
-        "chain": ("chain (PEM)", _chain),
-        "pkcs7": ("PKCS #7", _pkcs7),
-        "csr": ("CSR", _csr),
+        "pem": ("PEM", pem),
+        "der": ("DER", der),
+        "chain": ("chain (PEM)", chain),
+        "pkcs7": ("PKCS #7", pkcs7_bundle),
+        "csr": ("CSR", csr),
     }
-    export = Export("Download as CSV", "certificates", "csv", "text/csv", _csv_lines)
+    export = Export("Download as CSV", "certificates", "csv", "text/csv", csv_lines)
     groups = (
         (
             None,
@@ -256,88 +180,74 @@ class IssuedCertificateAdmin(FactAdmin):
     )
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Whether the list's actions are offered: the permission that ``Revoke`` asks for."""
+        """Return whether the list offers its actions, which need the permission of ``Revoke``."""
         return Revoke.is_allowed(request, IssuedCertificate)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Without the two columns that hold the bytes: a list has no use for them."""
+        """Leave out the two columns with DER, which a list does not show."""
         return super().get_queryset(request).defer("der", "csr_der")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Rows that the term names: each form is an equality or a prefix on an index."""
-        term = Term.parse(search_term)
-        if not term.text:
-            return queryset, False
+    def search_condition(self, term: Term) -> Q:
+        """Compare each form of the term by equality or prefix with a column that has an index."""
         if term.sha256:
-            # A key is one thing name's; its owner leads to all certificates that were made for it.
+            # A key belongs to one thing name. Its owner leads to all certificates of that name.
             owners = IssuedCertificate.objects.filter(key_owner=term.sha256)
-            return queryset.filter(
+            return (
                 Q(fingerprint_sha256=term.sha256)
                 | Q(name_folded__in=owners.values("name_folded"))
                 | Q(client_fingerprint=term.sha256)
-            ), False
-        return queryset.filter(
+            )
+        return (
             starts_with("name_folded", term.name)
             | Q(serial_number__in=[*term.serial_numbers, *_serials_of_request(term.text)])
             | Q(device_serial=term.text)
-        ), False
+        )
 
     def audit_term(self, row: IssuedCertificate) -> str:
-        """Its serial number."""
+        """Return the serial number."""
         return row.serial_number
 
     @admin.display(description="status", ordering="state")
     def status(self, row: IssuedCertificate) -> SafeString:
-        """A chip."""
+        """Show the state."""
         return chip(*status_of(row))
 
     @admin.display(description="denylist")
     def denied_by(self, row: IssuedCertificate) -> str:
-        """The entries in force that stop this device."""
-        entries = entries_naming(
-            RequestIdentifiers(
-                common_name=row.common_name,
-                device_serial=row.device_serial,
-                key_sha256=row.key_sha256,
-                client_fingerprint=row.client_fingerprint,
-                certificate_fingerprint=row.fingerprint_sha256 or "",
-                certificate_serial_number=row.serial_number,
-            )
-        )
+        """Link to the entries in force that would stop a renewal by the same client."""
+        entries = entries_naming(RequestIdentifiers.of_renewal(row))
         links = [(chip("Denied", "bad"), link(entry)) for entry in entries]
         return format_html_join(", ", "{} {}", links) or "not on it"
 
     @admin.display(description="CA")
     def ca_link(self, row: IssuedCertificate) -> str:
-        """The CA that signed it."""
+        """Link to the CA that signed it."""
         return link(row.ca)
 
     @admin.display(description="profile")
     def profile_link(self, row: IssuedCertificate) -> str:
-        """The profile version that it was checked against."""
+        """Link to the profile version under which it was issued."""
         return link(row.profile)
 
     @admin.display(description="extensions")
     def extensions(self, row: IssuedCertificate) -> str:
-        """In words."""
+        """Show the extensions in words."""
         return extensions_in_words(row.to_x509()) if row.der else EMPTY
 
     @admin.display(description="replaces")
     def predecessor_link(self, row: IssuedCertificate) -> str:
-        """The certificate that it renewed."""
+        """Link to the certificate that it renewed."""
         return link(row.predecessor)
 
     @admin.display(description="replaced by")
     def replacement_links(self, row: IssuedCertificate) -> str:
-        """The certificates that renewed it."""
+        """Link to the certificates that renewed it."""
         rows = row.replacements.defer("der", "csr_der").order_by("created_at")
         return format_html_join(", ", "{}", ((link(other),) for other in rows)) or EMPTY
 
     @admin.display(description="audit trail")
     def events(self, row: IssuedCertificate) -> str:
-        """What the trail says of it."""
+        """Show its events in the audit trail."""
         events = AuditEvent.objects.filter(target=f"certificate:{row.serial_number}")
         lines = (
             (utc(event.at), event.action, visible(event.actor), visible(event.reason))
@@ -347,12 +257,12 @@ class IssuedCertificateAdmin(FactAdmin):
 
     @admin.display(description="client certificate, SHA-256")
     def client_link(self, row: IssuedCertificate) -> str:
-        """A search for what else that client asked for, and for its own certificate."""
+        """Link to a search for the client's own certificate, and for those that it enrolled."""
         return _search_link(row.client_fingerprint)
 
     @admin.display(description="request id")
     def request_link(self, row: IssuedCertificate) -> str:
-        """A search for everything that the request led to."""
+        """Link to a search for everything that came of the request."""
         return _search_link(row.request_id)
 
 
@@ -364,7 +274,7 @@ def _search_link(text: str) -> str:
 
 
 def _serials_of_request(request_id: str) -> list[str]:
-    """The certificates that a request wrote; the audit trail has its id in an index."""
+    """Return the certificates of a request, by the audit trail's index of request ids."""
     targets = AuditEvent.objects.filter(
         request_id=request_id, target__startswith=_CERTIFICATE
     ).values_list("target", flat=True)

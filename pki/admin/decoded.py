@@ -1,4 +1,4 @@
-"""A certificate's extensions in words, for a person who wonders what a device was given."""
+"""The extensions of a certificate (RFC 5280 4.2) in words."""
 
 from collections.abc import Iterator
 
@@ -21,11 +21,13 @@ _MAX_HEX = 64
 
 
 def extensions_in_words(certificate: x509.Certificate) -> SafeString:
-    """A list of the extensions (RFC 5280 4.2), critical ones marked."""
+    """Return a list of the extensions in HTML, with critical ones marked."""
     try:
         lines = list(_lines(certificate.extensions))
-    except ValueError as error:  # an imported CA's certificate may hold what can't be parsed
-        return format_html("can't be read: {}", visible(str(error)))
+    except (
+        ValueError
+    ) as error:  # an imported CA's certificate may have extensions that cannot be parsed
+        return format_html("The extensions cannot be parsed: {}", visible(str(error)))
     return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {}{}</li>", lines))
 
 

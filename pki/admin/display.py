@@ -1,7 +1,7 @@
-"""How values look on a page: client text made visible, times in UTC, states as chips.
+"""Values as a page shows them: client text made visible, times in UTC, states as chips.
 
-Everything goes through Django's autoescape or ``format_html``; nothing is ever marked safe
-because of where it came from.
+Django's autoescape or ``format_html`` escapes everything. No text is marked safe because of its
+source.
 """
 
 import datetime
@@ -19,10 +19,10 @@ EMPTY = "-"
 
 
 def visible(text: str) -> str:
-    r"""``text`` with every character that can't be seen written as its escape.
+    r"""Return ``text`` with every invisible character written as its escape.
 
     A right-to-left override or a NUL in a client's text then shows as ``\u202e`` or ``\x00``,
-    and can't turn the words around it into others. Letters of any script stay as they are.
+    and cannot change how the words around it read. Letters of any script stay as they are.
     """
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
@@ -31,7 +31,7 @@ def visible(text: str) -> str:
 
 
 def words(field: str, title: str = "") -> Callable[[Model], str]:
-    """A column or field that shows text which a client or operator wrote."""
+    """Return a column or field that shows text which a client or operator wrote."""
 
     def show(row: Model) -> str:
         return visible(str(getattr(row, field) or "")) or EMPTY
@@ -40,7 +40,7 @@ def words(field: str, title: str = "") -> Callable[[Model], str]:
 
 
 def code(field: str, title: str = "", *, characters: int = 0) -> Callable[[Model], str]:
-    """A column or field that shows a serial number or digest; 0 ``characters`` for all of it."""
+    """Return a column or field that shows a serial number or digest, or its first characters."""
 
     def show(row: Model) -> str:
         text = visible(str(getattr(row, field) or ""))
@@ -52,14 +52,14 @@ def code(field: str, title: str = "", *, characters: int = 0) -> Callable[[Model
 
 
 def shortened(text: str, characters: int) -> str:
-    """The beginning of a serial number or digest, and all of it for the pointer."""
+    """Return the beginning of a serial number or digest, with all of it as a tooltip."""
     if len(text) <= characters:
         return format_html("<code>{}</code>", text)
     return format_html('<code title="{}">{}…</code>', text, text[:characters])
 
 
 def moment(field: str, title: str = "") -> Callable[[Model], str]:
-    """A column or field that shows a time, absolute and in UTC."""
+    """Return a column or field that shows a time in UTC."""
 
     def show(row: Model) -> str:
         return utc(getattr(row, field))
@@ -68,7 +68,7 @@ def moment(field: str, title: str = "") -> Callable[[Model], str]:
 
 
 def minute(field: str, title: str) -> Callable[[Model], str]:
-    """A column that shows a time to the minute; the title says that it is UTC."""
+    """Return a column that shows a time to the minute, with UTC in its title."""
 
     def show(row: Model) -> str:
         return utc(getattr(row, field), "%Y-%m-%d %H:%M")
@@ -77,7 +77,7 @@ def minute(field: str, title: str) -> Callable[[Model], str]:
 
 
 def flag(field: str, title: str) -> Callable[[Model], str]:
-    """A field that shows yes or no."""
+    """Return a field that shows yes or no."""
 
     def show(row: Model) -> str:
         return "yes" if getattr(row, field) else "no"
@@ -86,7 +86,7 @@ def flag(field: str, title: str) -> Callable[[Model], str]:
 
 
 def utc(at: datetime.datetime | None, layout: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
-    """A time as people and logs write it; a dash for none."""
+    """Return a time in HTML, in UTC; a dash for none."""
     if at is None:
         return EMPTY
     at = at.astimezone(datetime.UTC)
@@ -102,7 +102,7 @@ _GLYPHS = {"good": "✓", "soon": "!", "over": "✕", "bad": "⊘", "past": "»"
 
 
 def chip(word: str, kind: str) -> SafeString:
-    """A state: its word, a glyph and a colour, so that no one has to tell colours apart.
+    """Return a state in HTML: a word, a glyph and a colour, because some people see no colours.
 
     ``kind`` is good, soon, over, bad, past or open.
     """
@@ -115,7 +115,7 @@ def chip(word: str, kind: str) -> SafeString:
 
 
 def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> SafeString:
-    """A table, of pairs when it has no ``titles``; cells are escaped unless ``format_html`` did."""
+    """Return a table in HTML. Cells are escaped, unless ``format_html`` made them."""
     heads = format_html_join("", '<th scope="col">{}</th>', ((title,) for title in titles))
     head = format_html("<thead><tr>{}</tr></thead>", heads) if heads else ""
     body = ((format_html_join("", "<td>{}</td>", ((cell,) for cell in cells)),) for cells in rows)
@@ -127,20 +127,20 @@ def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> SafeString:
 
 
 def link(row: Model | None, text: str = "") -> str:
-    """A link to a row's page; a dash for none."""
+    """Return a link to a row's page; a dash for no row."""
     if row is None:
         return EMPTY
     return format_html('<a href="{}">{}</a>', page_of(row), visible(text or str(row)))
 
 
 def page_of(row: Model) -> str:
-    """The URL of a row's page."""
+    """Return the URL of a row's page."""
     options = row._meta
     return reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[row.pk])
 
 
 def list_of(model: type[Model], **query: str) -> str:
-    """The URL of a model's list, with filters or a search (``q``)."""
+    """Return the URL of a model's list, with filters or a search (``q``)."""
     options = model._meta
     url = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
     return f"{url}?{urlencode(query)}" if query else url

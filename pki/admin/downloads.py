@@ -1,4 +1,4 @@
-"""Files that the admin hands out."""
+"""Files that a page offers: one as a download, and a list as an export."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -17,54 +17,54 @@ _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file: its name, its media type, its bytes."""
+    """A file with its name, media type and bytes."""
 
     name: str
     media_type: str
     contents: bytes
 
     def as_response(self) -> HttpResponse:
-        """As an attachment, which no browser renders."""
+        """Return an attachment, which no browser renders."""
         return HttpResponse(
             self.contents, content_type=self.media_type, headers=attachment(self.name)
         )
 
 
 def attachment(name: str) -> dict[str, str]:
-    """The header that makes a reply a file of this name."""
+    """Return the header that makes a reply a file of this name (RFC 6266)."""
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 def file_name(*parts: str, suffix: str) -> str:
-    """A name that every file system takes: thing names may hold colons."""
+    """Return a name that every file system takes. Thing names may contain colons."""
     stem = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", part)[:64] for part in parts)
     return f"{stem}.{suffix}"
 
 
 def pem_text(certificates: Iterable[x509.Certificate]) -> bytes:
-    """Certificates in PEM form, one after the other."""
+    """Return certificates in PEM form, one after the other."""
     return pem_of(*certificates).encode()
 
 
 def csv_cell(text: str) -> str:
-    """``text`` so that no spreadsheet takes it for a formula.
+    """Return ``text`` so that no spreadsheet takes it for a formula.
 
-    A common name may be chosen to be one: ``=cmd|...`` runs when the export is opened.
+    A client may choose a common name that is one: ``=cmd|...`` runs when the export is opened.
     """
     return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text
 
 
 class Lines:
-    """A file for ``csv.writer`` that hands each line on at once, so that exports can stream."""
+    """A file for ``csv.writer`` that returns each line at once, so that exports can stream."""
 
     def write(self, line: str) -> str:
-        """Return the line; the writer returns it in turn."""
+        """Return the line, which ``writerow`` then returns."""
         return line
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A file of all the rows that a list shows, made line by line."""
+    """A file of all rows that a list shows, made line by line."""
 
     label: str
     stem: str
@@ -73,7 +73,7 @@ class Export:
     lines: Callable[[QuerySet[Any]], Iterator[str]]
 
     def as_response(self, rows: QuerySet[Any]) -> StreamingHttpResponse:
-        """As an attachment, named after the time."""
+        """Return an attachment with the time in its name."""
         name = f"{self.stem}-{timezone.now():%Y%m%dT%H%M%SZ}.{self.suffix}"
         return StreamingHttpResponse(
             (line.encode() for line in self.lines(rows)),

@@ -1,11 +1,11 @@
-"""The ground that every model's admin stands on: rows are facts, read here and never edited."""
+"""The base of every page: it shows rows as facts, which operations change and forms never edit."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -14,81 +14,87 @@ from django.utils.text import capfirst
 
 from pki.admin.display import list_of, visible
 from pki.admin.downloads import Download, Export
-from pki.admin.operations import Operation
+from pki.admin.operations import ModelAdmin, Operation
+from pki.admin.search import Term
 from pki.models import AuditEvent
-
-if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[Any]
-else:
-    _ModelAdmin = admin.ModelAdmin
-
 
 Field = str | Callable[[Any], str]
 Groups = tuple[tuple[str | None, tuple[Field, ...]], ...]
 
 
-class FactAdmin(_ModelAdmin):
-    """Lists and shows rows; changes go through ``operations``, files through ``downloads``.
+class FactAdmin(ModelAdmin):
+    """A page that lists and shows rows, with ``operations`` that change them.
 
-    Permissions are Django's: *view* shows rows, and each operation names the one it needs.
+    Permissions are Django's: *view* shows rows, and each operation names the one that it needs.
     """
 
     operations: ClassVar[tuple[type[Operation], ...]] = ()
     downloads: ClassVar[Mapping[str, tuple[str, Callable[[Any], Download | None]]]] = {}
-    """By name in the URL: the words on the link, and what makes the file (``None``: none yet)."""
+    """By name in the URL: the words on the link, and what makes the file (or ``None``)."""
     export: ClassVar[Export | None] = None
-    """What makes a file of the rows that the list shows."""
+    """What makes a file from the rows that the list shows."""
     groups: ClassVar[Groups]
-    """What a row's page shows, in groups with their titles."""
+    """The fields that a row's page shows, in groups with their titles."""
     empty_words: ClassVar[str] = ""
-    """What an empty list says: what to do, and which command does it."""
+    """What an empty list shows: what to do, and which command does it."""
 
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    actions: Any = None  # without any, a list has no boxes to tick
+    actions: Any = None  # a list without actions has no boxes to tick
     change_form_template = "admin/pki/fact.html"
     change_list_template = "admin/pki/fact_list.html"
 
     @classmethod
     def extend(cls, *, operations: tuple[type[Operation], ...] = (), groups: Groups = ()) -> None:
-        """Add what another app knows of these rows; for that app's own admin module to call."""
+        """Add operations and fields of another app, whose own admin module calls this."""
         cls.operations = (*cls.operations, *operations)
         cls.groups = (*cls.groups, *groups)
 
     def summary(self, request: HttpRequest) -> SafeString | str:
-        """What stands above the list: how all of it is doing."""
+        """Return what stands above the list: the state of all rows together."""
         return ""
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        """Rows come from services; a model with an operation ``add`` says otherwise."""
+        """Return ``False``, because services make rows. Pages with an operation ``add`` differ."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Never: what changes a row is an operation."""
+        """Return ``False``, because only operations change rows."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Never: what removes a row is an operation."""
+        """Return ``False``, because only operations remove rows."""
         return False
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """``groups``, as Django wants them."""
+        """Return ``groups`` in Django's form."""
         return [(title, {"fields": fields}) for title, fields in self.groups]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """All of them."""
+        """Return all fields."""
         return [field for _, fields in self.groups for field in fields]
 
+    def search_condition(self, term: Term) -> Q:
+        """Return the condition for the rows that a search term means."""
+        return Q()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search with ``search_condition``. Django's own search would read the whole table."""
+        term = Term.parse(search_term)
+        return queryset.filter(self.search_condition(term)) if term.text else queryset, False
+
     def audit_term(self, row: Any) -> str:
-        """What finds the row's events when it is searched for in the audit trail."""
+        """Return the text that finds the row's events in the audit trail; "" for no link there."""
         return ""
 
     def get_urls(self) -> list[URLPattern]:
-        """Django's, after our operations and downloads."""
+        """Return the addresses of operations and downloads, before Django's own."""
         stem = f"{self.opts.app_label}_{self.opts.model_name}"
         wrap = self.admin_site.admin_view
-        ours = [
+        own = [
             path(
                 f"{one.slug}/" if one.is_for_list else f"<uuid:object_id>/{one.slug}/",
                 wrap(one.as_view(model_admin=self)),
@@ -97,7 +103,7 @@ class FactAdmin(_ModelAdmin):
             for one in self.operations
         ]
         if self.downloads:
-            ours.append(
+            own.append(
                 path(
                     "<uuid:object_id>/download/<slug:name>",
                     wrap(self.download_view),
@@ -105,11 +111,11 @@ class FactAdmin(_ModelAdmin):
                 )
             )
         if self.export is not None:
-            ours.append(path("export/", wrap(self.export_view), name=f"{stem}_export"))
-        return [*ours, *super().get_urls()]
+            own.append(path("export/", wrap(self.export_view), name=f"{stem}_export"))
+        return [*own, *super().get_urls()]
 
     def download_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """One of the row's files, as an attachment."""
+        """Answer with one of the row's files, as an attachment."""
         row = self.get_object(request, str(object_id))
         if not self.has_view_permission(request, row):
             raise PermissionDenied
@@ -122,16 +128,16 @@ class FactAdmin(_ModelAdmin):
         return download.as_response()
 
     def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
-        """Every row that the list's filters and search leave."""
+        """Answer with a file of every row that the list's filters and search leave."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        assert self.export is not None  # noqa: S101  # get_urls() saw to it
+        assert self.export is not None  # noqa: S101  # get_urls() checks it
         return self.export.as_response(self.get_changelist_instance(request).queryset)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The audit trail is the history: Django's own knows neither commands nor reasons."""
+        """Redirect to the audit trail. Django's own history knows neither commands nor reasons."""
         row = self.get_object(request, str(object_id))
         if row is None:
             raise Http404
@@ -146,7 +152,7 @@ class FactAdmin(_ModelAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        """Add what may be done with the row, and make its name safe to read."""
+        """Add links to operations and files, and make the row's name safe to read."""
         context |= {
             "title": capfirst(self.opts.verbose_name),
             "subtitle": visible(str(obj)),
@@ -163,7 +169,7 @@ class FactAdmin(_ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Add what may be done without a row, and what an empty list says."""
+        """Add links to operations that need no row, and the words for an empty list."""
         links = [
             (one.label, self._url(one.slug))
             for one in self.operations
@@ -172,13 +178,13 @@ class FactAdmin(_ModelAdmin):
         if self.export is not None:
             query = f"?{request.GET.urlencode()}" if request.GET else ""
             links.append((self.export.label, self._url("export") + query))
-        ours = {
+        context = {
             "title": capfirst(self.opts.verbose_name_plural),
             "operation_links": links,
             "empty_words": self.empty_words,
             "summary": self.summary(request),
         }
-        return super().changelist_view(request, {**ours, **(extra_context or {})})
+        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def _operation_links(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
         return [

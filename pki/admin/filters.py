@@ -1,4 +1,4 @@
-"""Filters of the lists: named conditions, each of which an index answers."""
+"""Filters of lists: named conditions, each of which can use an index."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 
 def titled(title: str, base: type[admin.FieldListFilter]) -> type[admin.FieldListFilter]:
-    """One of Django's filters under a title that a person would choose."""
+    """Return one of Django's filters with another title."""
 
     class Titled(base):  # type: ignore[misc,valid-type]  # a base that is an argument
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -20,16 +20,16 @@ def titled(title: str, base: type[admin.FieldListFilter]) -> type[admin.FieldLis
 
 
 class ChoiceFilter(admin.SimpleListFilter):
-    """Offers conditions by name; made when asked, since some depend on the time."""
+    """A filter by named conditions. Each is made when it is used, since some depend on the time."""
 
     choices_offered: ClassVar[Mapping[str, tuple[str, Callable[[], Q]]]]
     """By the value in the URL: the words, and what makes the condition."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """What is offered."""
+        """Return values and words of the conditions."""
         return [(value, words) for value, (words, _) in self.choices_offered.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows of the condition that was chosen; all, for a value that isn't offered."""
+        """Return the rows of the chosen condition, or all rows if the value is not offered."""
         _, condition = self.choices_offered.get(self.value() or "", ("", None))
         return queryset.filter(condition()) if condition else queryset

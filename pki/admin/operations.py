@@ -1,20 +1,20 @@
-"""What an operator may do, one page each: say what would happen, ask for a reason, then do it.
+"""The base of every operation: a page that says what would happen, asks for a reason, and acts.
 
-Django's own ``ModelAdmin`` views run inside a transaction. The services open transactions of their
-own, which must be the outermost (``durable``), or a caller's rollback could undo what they had
-already said was done. So operations are plain views beside Django's.
+Django's own ``ModelAdmin`` views run inside a transaction. Services open transactions of their own,
+which must be the outermost (``durable``). Otherwise a caller's rollback could undo what a service
+has reported as done. Operations are therefore plain views beside Django's.
 """
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin import helpers, widgets
 from django.contrib.admin.helpers import AdminForm
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils.safestring import SafeString
@@ -26,53 +26,74 @@ from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
 
 if TYPE_CHECKING:
-    from pki.admin.facts import FactAdmin
-
     _FormView = FormView[forms.BaseForm]
+    ModelAdmin = admin.ModelAdmin[Any]
 else:
     _FormView = FormView
+    ModelAdmin = admin.ModelAdmin
+
+MAX_SELECTED = 500
+"""Rows that an action of a list takes at once."""
+
+_MAX_REASON = 400  # characters
 
 
 def admin_actor(request: HttpRequest) -> Actor:
-    """The signed-in person, for the audit trail.
+    """Return the signed-in person, for the audit trail.
 
-    The address is the server's own word for it (``REMOTE_ADDR``), never ``X-Forwarded-For``.
+    The address is what the server says (``REMOTE_ADDR``), never ``X-Forwarded-For``, which a client
+    can write.
     """
     return Actor(
         f"admin:{request.user.get_username()}", source_ip=request.META.get("REMOTE_ADDR") or None
     )
 
 
-class ReasonForm(forms.Form):
-    """The least that every operation asks for."""
-
-    reason = forms.CharField(
-        max_length=400,
+def text_field(*, help_text: str, required: bool = False) -> forms.CharField:
+    """Return a field for one line of an operator's words, such as a reason."""
+    return forms.CharField(
+        max_length=_MAX_REASON,
+        required=required,
         widget=widgets.AdminTextInputWidget(attrs={"class": "vLargeTextField"}),
-        help_text="For the audit trail: whoever reads it later will ask.",
+        help_text=help_text,
     )
+
+
+def reason_field() -> forms.CharField:
+    """Return the field for the reason that most operations need."""
+    return text_field(required=True, help_text="The reason is kept on the audit trail.")
+
+
+class ReasonForm(forms.Form):
+    """A form that asks for a reason only."""
+
+    reason = reason_field()
+
+
+class EmptyForm(forms.Form):
+    """A form without fields, for an operation that only has to be confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of an operation."""
+    """The result of an operation."""
 
     sentence: str
     row: Model | None = None
-    """Where to go on; ``None`` for the list."""
+    """The row whose page comes next; ``None`` for the list."""
     failures: tuple[str, ...] = ()
-    """What didn't work of several things, a sentence each; ``sentence`` may be empty then."""
+    """A sentence for each part that failed; ``sentence`` may be empty then."""
 
 
 class Operation(_FormView):
-    """One thing that may be done to a row, or (``is_for_list``) without one.
+    """One change to a row, or (``is_for_list``) one that needs no row.
 
-    GET never changes anything; POST goes through CSRF protection like every admin view.
+    A GET never changes anything. A POST goes through CSRF protection like every admin view.
     """
 
     slug: ClassVar[str]
     label: ClassVar[str]
-    """On the button that leads here, and on the one that carries it out."""
+    """The words on the link to the page, and on its button."""
     permission: ClassVar[str] = "change"
     """Django's permission on the model: add, change, delete or view."""
     is_for_list: ClassVar[bool] = False
@@ -81,37 +102,37 @@ class Operation(_FormView):
     fieldsets: ClassVar[tuple[tuple[str | None, tuple[str, ...]], ...]] = ()
     """Groups of fields with their titles; empty for all fields in one group."""
     template_name = "admin/pki/operation.html"
-    model_admin: "FactAdmin" = None  # type: ignore[assignment]  # as_view() sets it
+    model_admin: ModelAdmin = None  # type: ignore[assignment]  # as_view() sets it
 
     row: Any = None
     result: SafeString | str = ""
-    """What is to be read on the page beside the form."""
+    """What the page shows beside the form."""
 
-    # What a subclass says
+    # A subclass overrides these.
 
     @classmethod
     def obstacle(cls, row: Any) -> str:
-        """Why it can't be done to ``row``; empty when it can."""
+        """Return why ``row`` does not allow the operation; "" if it does."""
         return ""
 
     def effects(self) -> list[str]:
-        """What would happen, in sentences, with names and numbers."""
+        """Return sentences that say what would happen, with names and numbers."""
         return []
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
-        """Call the service. Raises ``OperatorError`` or ``PKIError`` when that refuses."""
+        """Call the service. Raises ``OperatorError`` or ``PKIError`` if the service refuses."""
         raise NotImplementedError
 
-    # What all of them share
+    # All operations share these.
 
     @classmethod
     def is_allowed(cls, request: HttpRequest, model: type[Model]) -> bool:
-        """Whether the signed-in person has the permission."""
+        """Return whether the signed-in person has the permission."""
         codename = get_permission_codename(cls.permission, model._meta)
         return request.user.has_perm(f"{model._meta.app_label}.{codename}")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Permission and row first: nobody learns of a row they may not see."""
+        """Check the permission before the row, so that no answer reveals which rows exist."""
         if not self.is_allowed(request, self.model_admin.model):
             raise PermissionDenied
         if not self.is_for_list:
@@ -125,15 +146,11 @@ class Operation(_FormView):
         return super().dispatch(request, *args, **kwargs)
 
     def form_valid(self, form: forms.BaseForm) -> HttpResponse:
-        """Do it, and say what was done; what the service refuses goes back onto the page."""
+        """Carry it out and report the result, or show on the page why the service refuses."""
         try:
             done = self.carry_out(form, admin_actor(self.request))
-        except OperatorError as error:
-            form.add_error(None, visible(str(error)))
-            return self.form_invalid(form)
-        except PKIError as error:
-            form.add_error(None, visible(error.message))
-            return self.form_invalid(form)
+        except (OperatorError, PKIError) as error:
+            return self.form_invalid(with_refusal(form, error))
         if done.sentence:
             messages.success(self.request, visible(done.sentence))
         for failure in done.failures:
@@ -141,7 +158,7 @@ class Operation(_FormView):
         return HttpResponseRedirect(page_of(done.row) if done.row else self._list_url)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """What the admin's own pages have, and the operation."""
+        """Return what the admin's own pages have, and the operation."""
         context = super().get_context_data(**kwargs)
         model_admin, form = self.model_admin, context["form"]
         fieldsets = self.fieldsets or ((None, tuple(form.fields)),)
@@ -166,43 +183,64 @@ class Operation(_FormView):
         return list_of(self.model_admin.model)
 
 
+def with_refusal(form: forms.BaseForm, error: OperatorError | PKIError) -> forms.BaseForm:
+    """Return ``form`` with the service's refusal above its fields."""
+    form.add_error(None, visible(error.message if isinstance(error, PKIError) else str(error)))
+    return form
+
+
 class Question(Operation):
-    """An operation that changes nothing: its page shows the answer above what was asked."""
+    """An operation that changes nothing; its page shows the answer above the question."""
 
     permission = "view"
 
     def answer(self, form: forms.BaseForm) -> SafeString:
-        """Find it out. Raises ``OperatorError`` or ``PKIError`` when that can't be done."""
+        """Return the answer. Raises ``OperatorError`` or ``PKIError`` if there is none."""
         raise NotImplementedError
 
     def form_valid(self, form: forms.BaseForm) -> HttpResponse:
-        """Show the answer; what was asked stays, to be asked again."""
+        """Show the answer, and the question again as it was asked."""
         try:
             self.result = self.answer(form)
-        except OperatorError as error:
-            form.add_error(None, visible(str(error)))
-        except PKIError as error:
-            form.add_error(None, visible(error.message))
+        except (OperatorError, PKIError) as error:
+            with_refusal(form, error)
         return self.render_to_response(self.get_context_data(form=form))
 
 
 class SelectedOperation(Operation):
-    """One of a list's actions: POST from the list shows the page, POST from the page does it."""
+    """An action on the rows that were selected in a list.
+
+    A POST from the list shows the page, a POST from the page carries the operation out.
+    """
 
     action: ClassVar[str]
     """The name of the list's action."""
+    nothing_selected: ClassVar[str]
+    """The sentence for a selection of which no row allows the operation."""
     is_for_list = True
     rows: tuple[Any, ...] = ()
 
+    @classmethod
+    def on_rows(
+        cls, model_admin: ModelAdmin, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> HttpResponseBase:
+        """Answer the list's POST for at most ``MAX_SELECTED`` rows, as an admin action does."""
+        rows = tuple(queryset[: MAX_SELECTED + 1])
+        if not rows or len(rows) > MAX_SELECTED:
+            too_many = f"Select at most {MAX_SELECTED} rows."
+            messages.error(request, too_many if rows else cls.nothing_selected)
+            return HttpResponseRedirect(request.get_full_path())
+        return cls.as_view(model_admin=model_admin, rows=rows)(request)
+
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The list's own form has no ``confirmed`` in it."""
+        """Carry it out if the form has ``confirmed``, which the list's own form has not."""
         if "confirmed" in request.POST:
             return super().post(request, *args, **kwargs)
         form = self.get_form_class()(**{**self.get_form_kwargs(), "data": None, "files": None})
         return self.render_to_response(self.get_context_data(form=form))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """The selection goes along, as Django's own actions do it."""
+        """Add the selection as hidden fields, as Django's own actions do."""
         context = super().get_context_data(**kwargs)
         selected = [(helpers.ACTION_CHECKBOX_NAME, row.pk) for row in self.rows]
         action = [("action", self.action), ("confirmed", "yes")]

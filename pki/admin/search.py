@@ -1,7 +1,7 @@
-"""What an operator pastes into a search box, and the indexed columns that answer it.
+"""Search terms: what an operator may mean by one, for columns that have an index.
 
-Django's own search is ``LIKE '%...%'`` over every column: a walk over the whole table. Here a term
-is taken for what it looks like, and only compared with columns that have an index.
+Django's own search is ``LIKE '%...%'`` over every column, which reads the whole table. Here the
+looks of a term decide what it may mean, and it is compared only with columns that have an index.
 """
 
 import re
@@ -27,24 +27,24 @@ class Term:
 
     @classmethod
     def parse(cls, typed: str) -> "Term":
-        """Take what was typed."""
+        """Return the term that an operator typed."""
         return cls(typed.strip())
 
     @property
     def _compact(self) -> str:
-        """In lower case, without colons, spaces, ``0x`` and what openssl writes before a ``=``."""
+        """Return it in lower case, without colons, spaces, ``0x`` and what precedes a ``=``."""
         text = re.sub(r"[\s:]", "", self.text.rpartition("=")[2]).lower()
         return text.removeprefix("0x")
 
     @property
     def sha256(self) -> str:
-        """The term as a SHA-256 in lower-case hex; empty when it can't be one."""
+        """Return the term as a SHA-256 in lower-case hex; "" if it cannot be one."""
         text = self._compact
         return text if len(text) == _SHA256 and _HEX.fullmatch(text) else ""
 
     @property
     def serial_numbers(self) -> list[str]:
-        """The serial numbers it may mean, as we store them: digits alone may be hex or decimal."""
+        """Return the serial numbers that it may mean. Digits alone may be hex or decimal."""
         text = self._compact.removeprefix("dec")
         numbers = []
         if _HEX.fullmatch(text) and len(text.lstrip("0")) <= _MAX_SERIAL:
@@ -55,13 +55,14 @@ class Term:
 
     @property
     def name(self) -> str:
-        """The term as a thing name, as names are compared."""
+        """Return the term as a thing name in the form in which names are compared."""
         return fold_name(self.text)
 
 
 def starts_with(column: str, prefix: str) -> Q:
-    """Rows whose ``column`` begins with ``prefix``, said so that the column's index is used."""
+    """Return the condition that ``column`` begins with ``prefix``, so that its index is used."""
     if connection.vendor == "sqlite":
-        # Django's LIKE carries an ESCAPE clause, and SQLite then walks the table.
+        # Django's LIKE has an ESCAPE clause, with which SQLite reads the whole table.
+        # https://www.sqlite.org/optoverview.html#the_like_optimization
         return Q(**{f"{column}__gte": prefix, f"{column}__lt": prefix + "\U0010ffff"})
     return Q(**{f"{column}__startswith": prefix})

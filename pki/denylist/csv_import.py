@@ -1,7 +1,7 @@
-"""Denying a whole list at once, from a CSV file: all of it or nothing.
+"""Import a denylist from a CSV file: every line of it, or nothing.
 
-The file has a header, ``kind,value,reason,expires``, of which ``kind`` and ``value`` must be there.
-Every line is looked at before anything is written, and every complaint names its line.
+The file has the header ``kind,value,reason,expires``. The columns ``kind`` and ``value`` are
+required. All lines are checked before anything is written, and each complaint names its line.
 """
 
 import csv
@@ -13,21 +13,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pki.csr.thing_names import shown
-from pki.denylist.entries import void_intents_of, write
-from pki.denylist.values import expiry_after, normalize
+from pki.denylist.entries import MAX_REASON, void_intents_of, write
+from pki.denylist.kinds import normalize
+from pki.denylist.values import expiry_after
 from pki.models import DenylistEntry
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
 from pki.record.transactions import in_write_transaction
 
 COLUMNS = ("kind", "value", "reason", "expires")
-_COMPULSORY = ("kind", "value")
-
-MAX_REASON = 500
+_REQUIRED = ("kind", "value")
 
 
 class Outcome(StrEnum):
-    """What an import does, or would do, with a line."""
+    """What an import does with a line."""
 
     NEW = "new"
     SAME = "same"
@@ -36,7 +35,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the file, looked at and normalized."""
+    """One checked line of the file, with its value normalized."""
 
     number: int
     kind: str
@@ -46,7 +45,7 @@ class Line:
 
 
 class FileRefused(OperatorError):
-    """Nothing was imported; ``complaints`` has a sentence for each line that is wrong."""
+    """A file of which nothing was imported; ``complaints`` has a sentence for each wrong line."""
 
     def __init__(self, complaints: Sequence[str]) -> None:
         self.complaints = tuple(complaints)
@@ -54,38 +53,41 @@ class FileRefused(OperatorError):
 
 
 def read_lines(content: bytes, *, default_reason: str = "") -> list[Line]:
-    """The lines of a CSV file in UTF-8, with or without a byte order mark.
+    """Return the lines of a CSV file in UTF-8, with or without a byte order mark.
 
-    ``default_reason`` is for lines that give none. Raises ``FileRefused`` with everything that is
-    wrong, not only the first.
+    ``default_reason`` is for lines that give no reason. Raises ``FileRefused`` with a complaint
+    about every wrong line, not only about the first one.
     """
     lines: list[Line] = []
     complaints: list[str] = []
-    first_seen: dict[tuple[str, str], int] = {}
+    first_lines: dict[tuple[str, str], int] = {}
     for number, row in _rows(content, complaints):
         try:
             line = _line(number, row, default_reason)
         except OperatorError as error:
-            complaints.append(f"line {number}: {error}")
+            complaints.append(f"Line {number}: {error}")
             continue
-        earlier = first_seen.setdefault((line.kind, line.value), number)
+        earlier = first_lines.setdefault((line.kind, line.value), number)
         if earlier != number:
-            complaints.append(f"line {number}: {line.kind} {line.value} is on line {earlier} too")
+            complaints.append(
+                f"Line {number}: {line.kind} {line.value} is also on line {earlier}. Remove one of "
+                "them."
+            )
         lines.append(line)
     if not lines and not complaints:
-        complaints.append("the file has a header and nothing below it")
+        complaints.append("The file has a header and no lines below it.")
     if complaints:
         raise FileRefused(complaints)
     return lines
 
 
 def _rows(content: bytes, complaints: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each record with the number of the line that it begins on; blank lines are passed over."""
+    """Yield each record and the number of the line that it begins on; skip blank lines."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         number = content.count(b"\n", 0, error.start) + 1
-        complaints.append(f"line {number}: not UTF-8 text: save the file as CSV in UTF-8")
+        complaints.append(f"Line {number}: This is not UTF-8 text. Save the file as CSV in UTF-8.")
         return
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] = []
@@ -99,47 +101,51 @@ def _rows(content: bytes, complaints: list[str]) -> Iterator[tuple[int, dict[str
                 header = [cell.strip().lower() for cell in cells]
                 wrong = _header_problem(header)
                 if wrong:
-                    complaints.append(f"line {number}: {wrong}")
+                    complaints.append(f"Line {number}: {wrong}")
                     return
             elif len(cells) > len(header):
                 complaints.append(
-                    f"line {number}: {len(cells)} columns, wanted {len(header)}: put quotes round "
-                    "a text that holds a comma"
+                    f"Line {number}: There are {len(cells)} columns, but the header has "
+                    f"{len(header)}. Put quotes round a text that holds a comma."
                 )
             else:
                 yield number, dict(zip(header, (cell.strip() for cell in cells), strict=False))
     except csv.Error as error:
-        complaints.append(f"line {begins}: not CSV: {error}")
+        complaints.append(f"Line {begins}: This is not CSV: {error}.")
     if not header and not complaints:
-        complaints.append(f"the file is empty: wanted a header, {','.join(COLUMNS)}")
+        complaints.append(f"The file is empty. It must begin with the header {','.join(COLUMNS)}.")
 
 
 def _header_problem(header: list[str]) -> str:
-    """What is wrong with the first line; "" for nothing."""
-    wanted = f"wanted the header {','.join(COLUMNS)}"
+    """Return what is wrong with the first line; "" if nothing is."""
+    wanted = f"Use the header {','.join(COLUMNS)}."
     if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
-        return f"the columns aren't separated by commas; {wanted}"
+        return f"The columns are not separated by commas. {wanted}"
     unknown = [name for name in header if name not in COLUMNS]
     if unknown:
-        return f"{shown(unknown[0])} isn't a column; {wanted}"
-    missing = [name for name in _COMPULSORY if name not in header]
+        return f"{shown(unknown[0])} is not a column. {wanted}"
+    missing = [name for name in _REQUIRED if name not in header]
     if missing:
-        return f"the column {missing[0]} is missing; {wanted}"
+        return f"The column {missing[0]} is missing. {wanted}"
     if len(set(header)) < len(header):
-        return f"a column is there twice; {wanted}"
+        return f"The header names a column twice. {wanted}"
     return ""
 
 
 def _line(number: int, row: dict[str, str], default_reason: str) -> Line:
     kind, expires = row["kind"].lower(), row.get("expires", "")
     if "value" not in row:
-        raise OperatorError("the value is missing")
-    # A reason that begins as a formula does is text like any other here; exports defuse it.
+        raise OperatorError("The value is missing. Give one in the column value.")
+    # A reason may begin as a spreadsheet formula does. It is text here, and exports defuse it.
     reason = row.get("reason") or default_reason.strip()
     if not reason:
-        raise OperatorError("the reason is missing: give one here, or one for all (--reason)")
+        raise OperatorError(
+            "The reason is missing. Give one here, or one for all lines (--reason)."
+        )
     if len(reason) > MAX_REASON or not reason.isprintable():
-        raise OperatorError(f"the reason is longer than {MAX_REASON} characters, or not one line")
+        raise OperatorError(
+            f"The reason is longer than {MAX_REASON} characters, or has more than one line."
+        )
     return Line(
         number=number,
         kind=kind,
@@ -150,7 +156,7 @@ def _line(number: int, row: dict[str, str], default_reason: str) -> Line:
 
 
 def compare(lines: Sequence[Line]) -> list[Outcome]:
-    """What an import of ``lines`` would do now, line by line."""
+    """Return what an import of ``lines`` would do now, line by line."""
     on_record = _on_record(lines)
 
     def outcome(line: Line) -> Outcome:
@@ -165,7 +171,7 @@ def compare(lines: Sequence[Line]) -> list[Outcome]:
 def _on_record(
     lines: Sequence[Line],
 ) -> dict[tuple[str, str], tuple[str, datetime.datetime | None]]:
-    """Reason and end of the entries that are there already, by kind and value."""
+    """Return reason and end of the entries on record, by kind and value."""
     values = [line.value for line in lines]
     found = {}
     for start in range(0, len(values), 500):  # databases limit the parameters of a statement
@@ -176,10 +182,10 @@ def _on_record(
 
 
 def import_lines(lines: Sequence[Line], *, actor: Actor) -> Counter[Outcome]:
-    """Write every line in one transaction; returns how many were new, changed and the same.
+    """Write every line in one transaction, and return how many were new, changed and the same.
 
-    Two commits, as ``pki.denylist.entries`` explains: when this returns, nothing is issued to
-    anybody on the list.
+    It takes two commits, as ``pki.denylist.entries`` explains. When this returns, nothing is issued
+    any more to what the lines name.
     """
 
     def write_all() -> Counter[Outcome]:

@@ -1,104 +1,59 @@
-"""The denylist: who may not enroll, asked before an intent is written and again when it is issued.
+"""Check, add and remove entries of the denylist: what may not enroll.
 
-A deny takes effect in two commits. The first makes the entry visible, so that from then on no
-intent becomes issued; the second turns the intents it names void, which waits for any that was
-being issued at that moment. When ``deny`` has returned, no certificate is issued to what it names.
+An issuance asks the denylist twice, before its intent is written and when the certificate is
+recorded. A deny takes effect in two commits:
+
+1. The first one makes the entry visible. From then on, no intent that the entry names becomes a
+   certificate.
+2. The second one makes those intents void. It waits for a certificate that is being recorded.
+
+When ``deny`` has returned, nothing is issued any more to what the entry names.
 """
 
 import datetime
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from pki.csr.thing_names import fold_name
-from pki.denylist.values import normalize
+from pki.denylist import kinds
+from pki.denylist.kinds import RequestIdentifiers, find_kind, normalize
 from pki.exceptions import DeviceDenied
 from pki.models import DenylistEntry, IssuedCertificate, hot_path_sql
 from pki.models.certificate import IssuedCertificateQuerySet
 from pki.operators.errors import OperatorError
-from pki.reasons import Reason
 from pki.record import audit_trail, observers
 from pki.record.audit_trail import Actor
 from pki.record.intents import void_intents
 from pki.record.transactions import in_write_transaction
 
-Kind = DenylistEntry.Kind
+MAX_REASON = 500
+"""Characters of a reason, as the column has them. SQLite does not enforce it."""
 
-_LONGEST_REASON = 500  # characters, as the column has them; SQLite wouldn't say
-
-
-@dataclass(frozen=True, slots=True)
-class RequestIdentifiers:
-    """Everything about one request that the denylist may name."""
-
-    common_name: str
-    device_serial: str = ""
-    key_sha256: str = ""
-    client_fingerprint: str = ""
-    client_serial_number: str = ""
-    certificate_fingerprint: str = ""
-    """Of the certificate to be renewed, when there is one."""
-    certificate_serial_number: str = ""
-
-    def values(self, at: datetime.datetime) -> list[Any]:
-        """The values of ``MATCHING_ENTRY_SQL``. What is empty names nobody: no entry's value is."""
-        return [
-            hot_path_sql.prepared_value(DenylistEntry, "expires_at", at),
-            fold_name(self.common_name),
-            self.device_serial.casefold(),
-            self.key_sha256,
-            self.client_fingerprint,
-            self.client_fingerprint,
-            self.certificate_fingerprint,
-            self.client_serial_number,
-            self.certificate_serial_number,
-        ]
+MATCHING_ENTRY_SQL = f"EXISTS (SELECT 1 FROM pki_denylistentry WHERE {kinds.MATCHING_CONDITION})"  # noqa: S608
+"""SQL that is true if an entry in force matches a request (``RequestIdentifiers.values``)."""
 
 
-_IN_FORCE_AND_NAMED = """
-    (expires_at IS NULL OR expires_at > %s) AND (
-        (kind = 'name' AND value = %s)
-        OR (kind = 'device-serial' AND value = %s)
-        OR (kind = 'key' AND value = %s)
-        OR (kind = 'client' AND value = %s)
-        OR (kind = 'fingerprint' AND value IN (%s, %s))
-        OR (kind = 'serial' AND value IN (%s, %s))
-    )
-"""
-
-MATCHING_ENTRY_SQL = f"EXISTS (SELECT 1 FROM pki_denylistentry WHERE {_IN_FORCE_AND_NAMED})"  # noqa: S608
-"""SQL that is true when an entry in force names any of ``Subjects.values``."""
-
-
-def check_denylist(subjects: RequestIdentifiers) -> None:
-    """Raise ``DeviceDenied`` when an entry in force names any of ``subjects``."""
-    found = entries_naming(subjects)
+def check_denylist(identifiers: RequestIdentifiers) -> None:
+    """Raise ``DeviceDenied`` if an entry in force matches the request."""
+    found = entries_naming(identifiers)
     if found:
-        raise denied_by(Kind(found[0].kind))
+        raise denied_by(found[0].kind)
 
 
-def entries_naming(subjects: RequestIdentifiers) -> list[DenylistEntry]:
-    """The entries in force that name any of ``subjects``."""
-    return hot_path_sql.fetch(DenylistEntry, _IN_FORCE_AND_NAMED, subjects.values(timezone.now()))
+def entries_naming(identifiers: RequestIdentifiers) -> list[DenylistEntry]:
+    """Return the entries in force that match the request."""
+    return hot_path_sql.fetch(
+        DenylistEntry, kinds.MATCHING_CONDITION, identifiers.values(timezone.now())
+    )
 
 
-def denied_by(kind: Kind) -> DeviceDenied:
-    """The refusal for an entry. The operator's own words stay here: they aren't for devices."""
-    reason = Reason.CLIENT_DENIED if kind == Kind.CLIENT else Reason.DEVICE_DENIED
-    return DeviceDenied(reason, f"the denylist names this {_SUBJECT_WORDS[kind]}")
+def denied_by(kind: str) -> DeviceDenied:
+    """Return the refusal for an entry of that kind.
 
-
-_SUBJECT_WORDS = {
-    Kind.COMMON_NAME: "thing name",
-    Kind.DEVICE_SERIAL: "device's serial number",
-    Kind.FINGERPRINT: "certificate",
-    Kind.SERIAL_NUMBER: "certificate's serial number",
-    Kind.KEY: "public key",
-    Kind.CLIENT: "client certificate",
-}
+    It does not quote the operator's reason, which is not for devices.
+    """
+    row = find_kind(kind)
+    return DeviceDenied(row.reason, f"The denylist names this {row.refused}.")
 
 
 def deny(
@@ -109,9 +64,10 @@ def deny(
     actor: Actor,
     expires_at: datetime.datetime | None = None,
 ) -> bool:
-    """Put ``value`` on the denylist; returns whether it wasn't there with these terms already.
+    """Put ``value`` on the denylist, and return whether that changed anything.
 
-    Raises ``OperatorError`` for a value that can't be of this kind, or an empty reason.
+    An entry with the same reason and end stays as it is. Raises ``OperatorError`` for a value that
+    cannot be of this kind, or an empty reason.
     """
     value = normalize(kind, value)
     check_reason(reason)
@@ -125,12 +81,14 @@ def deny(
 
 
 def check_reason(reason: str) -> None:
-    """Raise ``OperatorError`` for a reason that says nothing, or can't be stored."""
+    """Raise ``OperatorError`` for a reason that is empty or cannot be stored."""
     if not reason.strip():
-        raise OperatorError("a denylist entry needs a reason: whoever reads it later will ask")
-    if len(reason) > _LONGEST_REASON or "\0" in reason:
         raise OperatorError(
-            f"the reason has {len(reason)} characters: wanted at most {_LONGEST_REASON}, no NUL"
+            "A denylist entry needs a reason (--reason). The reason is kept on the audit trail."
+        )
+    if len(reason) > MAX_REASON or "\0" in reason:
+        raise OperatorError(
+            f"The reason has {len(reason)} characters. Use at most {MAX_REASON}, and no NUL."
         )
 
 
@@ -142,7 +100,10 @@ def write(
     actor: Actor,
     expires_at: datetime.datetime | None,
 ) -> bool:
-    """Add or change one normalized entry, in the caller's transaction."""
+    """Add or change one normalized entry in the caller's transaction.
+
+    Returns ``False`` if the entry is on record with the same reason and end.
+    """
     existing = DenylistEntry.objects.filter(kind=kind, value=value).first()
     terms = {"reason": reason, "expires_at": expires_at and expires_at.isoformat()}
     if existing is None:
@@ -162,81 +123,57 @@ def write(
     audit_trail.record(
         "deny", actor=actor, target=f"{kind}:{value}", reason=reason, before=before, after=terms
     )
-    _tell_observers(kind, value)
+    _notify_observers(kind, value)
     return True
 
 
-def _tell_observers(kind: str, value: str) -> None:
+def _notify_observers(kind: str, value: str) -> None:
     for observer in observers.registered():
         observer.denylist_changed(kind, value)
 
 
 def certificates_named(kind: str, value: str) -> IssuedCertificateQuerySet:
-    """The certificates on record that a normalized entry names, in whatever state they are.
+    """Return the certificates in any state that a normalized entry names.
 
-    A client's entry names the client's own certificate, not those that it enrolled.
+    An entry for a client names the client's own certificate, not those that it enrolled.
     """
-    column = {
-        Kind.COMMON_NAME: "name_folded",
-        Kind.DEVICE_SERIAL: "device_serial__iexact",
-        Kind.FINGERPRINT: "fingerprint_sha256",
-        Kind.SERIAL_NUMBER: "serial_number",
-        Kind.KEY: "key_sha256",
-        Kind.CLIENT: "fingerprint_sha256",
-    }[Kind(kind)]
-    return IssuedCertificate.objects.filter(**{column: value})
+    return IssuedCertificate.objects.filter(find_kind(kind).names(value))
 
 
-def _intents_of(kind: str, value: str) -> QuerySet[IssuedCertificate]:
-    """The certificates-to-be that an entry stops: those it names, and those asked for with them.
-
-    The serial number of a client from a PKI outside isn't on record with its intents. So an entry
-    for a serial number takes all of those; who isn't denied asks again, and gets a new intent.
-    """
-    if kind in (Kind.COMMON_NAME, Kind.DEVICE_SERIAL, Kind.KEY):
-        return certificates_named(kind, value)
-    if kind == Kind.SERIAL_NUMBER:
-        on_record = IssuedCertificate.objects.exclude(fingerprint_sha256=None)
-        fingerprints = on_record.values("fingerprint_sha256")
-        named = fingerprints.filter(serial_number=value)
-        return IssuedCertificate.objects.filter(
-            Q(predecessor__serial_number=value)
-            | Q(client_fingerprint__in=named)
-            | ~Q(client_fingerprint__in=fingerprints)
-        )
-    stopped = Q(client_fingerprint=value)
-    if kind == Kind.FINGERPRINT:
-        stopped |= Q(predecessor__fingerprint_sha256=value)
-    return IssuedCertificate.objects.filter(stopped)
+def certificates_concerned(kind: str, value: str) -> IssuedCertificateQuerySet:
+    """Return the certificates that a normalized entry names, and those that its client enrolled."""
+    return IssuedCertificate.objects.filter(find_kind(kind).concerns(value))
 
 
 def void_intents_of(entries: Iterable[tuple[str, str]], *, actor: Actor) -> None:
-    """The second commit of a deny (see above), for (kind, value) pairs."""
+    """Make the intents void that (kind, value) pairs stop: the second commit of a deny."""
 
     def void_all() -> None:
-        for kind, value in entries:
-            if kind == Kind.SERIAL_NUMBER:
+        for name, value in entries:
+            kind = find_kind(name)
+            if kind.waits_for_intents:
                 _wait_for_intents()
-            void_intents(_intents_of(kind, value), actor=actor, why=f"denied: {kind}")
+            stopped = IssuedCertificate.objects.filter(kind.stops(value))
+            void_intents(stopped, actor=actor, why=f"denied: {name}")
 
     in_write_transaction(void_all)
 
 
 def _wait_for_intents() -> None:
-    """Let every certificate that is being issued at this moment be issued first.
+    """Wait until every certificate that is being recorded at this moment is recorded.
 
-    A row doesn't say its client's serial number, so which of them an entry names can't be told.
-    Writing to each waits for, or collides with, whoever is turning it into a certificate; what is
-    issued afterwards has seen the entry.
+    A row does not say the serial number of its client, so it is not known which intents an entry
+    stops. Writing to each intent waits for the transaction that is turning it into a certificate,
+    or collides with that transaction. A later transaction reads the entry.
     """
     intents = IssuedCertificate.objects.filter(state=IssuedCertificate.State.INTENT)
     intents.update(state=IssuedCertificate.State.INTENT)
 
 
 def allow(kind: str, value: str, *, reason: str, actor: Actor) -> bool:
-    """Take ``value`` off the denylist; returns whether it was there.
+    """Take ``value`` off the denylist, and return whether it was on it.
 
-    Raises ``OperatorError`` for a value that can't be of this kind.
+    Raises ``OperatorError`` for a value that cannot be of this kind.
     """
     value = normalize(kind, value)
 
@@ -252,7 +189,7 @@ def allow(kind: str, value: str, *, reason: str, actor: Actor) -> bool:
             before={"reason": entry.reason, "created_by": entry.created_by},
         )
         entry.delete()
-        _tell_observers(kind, value)
+        _notify_observers(kind, value)
         return True
 
     return in_write_transaction(remove_entry)

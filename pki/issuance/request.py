@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pki.csr.check import ParsedCSR
 from pki.csr.thing_names import fold_name
-from pki.denylist.entries import RequestIdentifiers
+from pki.denylist.kinds import RequestIdentifiers
 from pki.issuance.client_authentication import Client
 from pki.models import IssuedCertificate
 from pki.record.audit_trail import Actor

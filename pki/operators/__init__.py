@@ -1,1 +1,1 @@
-"""What the management commands and the admin share: errors, the acting person, files."""
+"""Errors, the acting person and files, for the management commands and the web admin."""

@@ -1,4 +1,4 @@
-"""What our management commands share: who acts, and how a refusal ends a command."""
+"""The base of the management commands: who acts, and how a refusal ends a command."""
 
 import getpass
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from pki.record.audit_trail import Actor
 
 REFUSED = 1
 REMOTE_FAILURE = 3
-"""The exit code when AWS, or another service, was what failed; 2 is wrong usage."""
+"""The exit code if AWS or another service failed. Django's own 2 is for wrong usage."""
 
 
 _caller: ContextVar[str] = ContextVar("caller", default="")
@@ -24,7 +24,7 @@ _caller: ContextVar[str] = ContextVar("caller", default="")
 
 @contextmanager
 def on_behalf_of(caller: str) -> Iterator[None]:
-    """Run a command for somebody who isn't this process's user, by the name that they gave."""
+    """Run a command for the person ``caller``, who is not the user of this process."""
     token = _caller.set(caller)
     try:
         yield
@@ -33,7 +33,7 @@ def on_behalf_of(caller: str) -> Iterator[None]:
 
 
 def command_actor() -> Actor:
-    """Whoever runs the command, for the audit trail."""
+    """Return the person who runs the command, for the audit trail."""
     if caller := _caller.get():
         return Actor(f"command:{caller}")
     try:
@@ -44,33 +44,33 @@ def command_actor() -> Actor:
 
 
 class OperatorCommand(BaseCommand):
-    """A thin door to a service function.
+    """A command that calls a service function.
 
-    What the service refuses becomes one sentence on standard error and exit code 1; when another
-    service (AWS) failed, 3.
+    A refusal is written to standard error, and the exit code is 1. If another service such as AWS
+    failed, it is 3.
     """
 
-    requires_system_checks: list[str] = []  # a bad setting must not hide behind a list of checks
+    requires_system_checks: list[str] = []  # else a list of problems would hide a refusal
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Run, and turn refusals into ``CommandError``."""
+        """Run the command, and turn refusals into ``CommandError``."""
         try:
             return super().execute(*args, **options)
         except OperatorError as error:
             refuse(str(error), error)
         except PKIError as error:
-            # A device isn't told why the key can't be read; whoever runs the command is.
+            # The cause, such as an unreadable key, is for operators. A device does not get it.
             refuse(f"{error} ({error.__cause__})" if error.__cause__ else str(error), error)
         except (DatabaseError, InterfaceError) as error:
             refuse(
-                f"the database can't be used: {str(error).strip()}. See "
-                f"{setting_name('database_url')}, and whether manage.py migrate has run",
+                f"The database cannot be used: {str(error).strip().rstrip('.')}. See "
+                f"{setting_name('database_url')}, and whether manage.py migrate has run.",
                 error,
             )
 
 
 def refuse(sentence: str, cause: Exception | None = None) -> NoReturn:
-    """End the command with one sentence and exit code 1, or 3 if the cause is another service."""
-    # Whatever words it is told in: when another service failed, a script may try again.
+    """End the command with ``sentence`` and exit code 1, or 3 if another service was the cause."""
+    # The exit code tells a script whether it may try again, whatever the sentence says.
     returncode = REMOTE_FAILURE if remote_failure(cause) else REFUSED
     raise CommandError(sentence, returncode=returncode) from cause

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and are never overwritten by accident."""
+"""Write files that appear whole or not at all, and replace none by accident."""
 
 import os
 import tempfile
@@ -11,13 +11,13 @@ _PUBLIC = 0o644
 def write_new(path: Path, content: bytes, *, secret: bool = False) -> None:
     """Write a file that must not exist yet. Raises ``FileExistsError`` if it does.
 
-    ``secret`` files are readable by their owner only, from their first byte on.
+    Only the owner can read a ``secret`` file, from its first byte on.
     """
     _write(path, content, mode=_SECRET if secret else _PUBLIC, replace=False)
 
 
 def replace_file(path: Path, content: bytes, *, secret: bool = False) -> None:
-    """Write a file in place of the one that may be there; a crash leaves the old or the new."""
+    """Write a file in place of an existing one. A crash leaves the old one or the new one."""
     _write(path, content, mode=_SECRET if secret else _PUBLIC, replace=True)
 
 

@@ -1,1 +1,1 @@
-"""Revoking certificates, and the lists that say so (RFC 5280 5)."""
+"""Revocation of certificates, and the certificate revocation lists (RFC 5280 5)."""

@@ -1,4 +1,4 @@
-"""Certificate revocation lists, one for each CA whose key is here (RFC 5280 5)."""
+"""Certificate revocation lists of the CAs whose keys are here (RFC 5280 5)."""
 
 import datetime
 import logging
@@ -20,19 +20,19 @@ from pki.signers.certificate_contents import authority_key_identifier, signature
 logger = logging.getLogger(__name__)
 
 LIFETIME = datetime.timedelta(days=7)
-"""Between thisUpdate and nextUpdate: a checker may use one that long."""
+"""The time between thisUpdate and nextUpdate, for which a relying party may use a CRL."""
 
 FRESH = datetime.timedelta(hours=1)
-"""A CRL younger than this is served again, unless something was revoked since it was made."""
+"""The age up to which a CRL is served again, unless a certificate was revoked in between."""
 
 SETTLING = datetime.timedelta(seconds=30)
-"""A revocation's time is taken before its commit: it may come into sight this much later."""
+"""The longest time between a revocation's timestamp and its commit."""
 
 
 def current_crl(ca: CertificateAuthority) -> bytes:
-    """The CA's CRL in DER: the one on record while it is fresh, else a new one.
+    """Return the CA's CRL in DER: the one on record if it is fresh, otherwise a new one.
 
-    Raises ``OperatorError`` when the CA's key isn't here: its PKI has the CRL.
+    Raises what ``make_crl`` raises.
     """
     newest = IssuedCertificate.objects.filter(ca=ca).aggregate(at=Max("revoked_at"))["at"]
     made_at = ca.crl_made_at
@@ -47,18 +47,18 @@ def current_crl(ca: CertificateAuthority) -> bytes:
 
 
 def make_crl(ca: CertificateAuthority) -> bytes:
-    """Sign a CRL of everything revoked and not expired, put it on record, and return its DER.
+    """Sign a CRL of all certificates that are revoked and not expired, and return its DER.
 
-    Nobody ever sees two CRLs of one number (RFC 5280 5.2.3): of two writers, the second signs
-    again. Raises ``OperatorError`` when the CA's key isn't here or can't be read, ``Busy`` when
-    somebody else was faster every time.
+    The CRL is put on record. No two CRLs with one number are served (RFC 5280 5.2.3): of two
+    processes that sign at once, the slower one signs again. Raises ``OperatorError`` if the CA's
+    key is not here or cannot be read, and ``Busy`` if another process was faster at every attempt.
     """
     key = authority_key(ca, otherwise="get the CRL from its PKI")
     for attempt in range(ATTEMPTS):
         numbers = CertificateAuthority.objects.values_list("crl_number", flat=True)
         latest = numbers.get(pk=ca.pk)
         now = timezone.now()
-        # Outside of any transaction, as every signature: it may take a network's time.
+        # Sign outside of any transaction, as everywhere: the key may be behind a network.
         crl = _builder(ca, latest + 1, now).sign(key, signature_hash(ca.certificate.public_key()))
         der = crl.public_bytes(Encoding.DER)
         if _put_on_record(ca, latest, der, now):
@@ -71,7 +71,7 @@ def make_crl(ca: CertificateAuthority) -> bytes:
 def _put_on_record(
     ca: CertificateAuthority, latest: int, der: bytes, now: datetime.datetime
 ) -> bool:
-    """Let ``der`` follow CRL number ``latest``; returns whether that was still the latest."""
+    """Put ``der`` on record after CRL ``latest``, and return whether that was still the latest."""
 
     def replace() -> int:
         return CertificateAuthority.objects.filter(pk=ca.pk, crl_number=latest).update(
@@ -85,7 +85,7 @@ def _builder(
     ca: CertificateAuthority, number: int, now: datetime.datetime
 ) -> x509.CertificateRevocationListBuilder:
     return (
-        # All entries at once: the builder copies them at each that is added.
+        # Give all entries at once, because the builder copies its list at each that is added.
         x509.CertificateRevocationListBuilder(revoked_certificates=_entries(ca, now))
         .issuer_name(ca.certificate.subject)
         .last_update(now.replace(microsecond=0))
@@ -103,13 +103,13 @@ def _entries(ca: CertificateAuthority, now: datetime.datetime) -> list[x509.Revo
         .values_list("serial_number", "revoked_at", "revocation_reason")
     )
     for serial_number, revoked_at, reason in revoked.iterator():
-        assert revoked_at is not None  # noqa: S101  # the query says so, its type can't
+        assert revoked_at is not None  # noqa: S101  # the query excludes None
         entry = (
             x509.RevokedCertificateBuilder()
             .serial_number(int(serial_number, 16))
             .revocation_date(revoked_at)
         )
-        # "unspecified" is said by leaving the reason out (RFC 5280 5.3.1).
+        # RFC 5280 5.3.1: leave the reason out instead of writing "unspecified".
         if reason and reason != x509.ReasonFlags.unspecified.value:
             entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags(reason)), critical=False)
         entries.append(entry.build())

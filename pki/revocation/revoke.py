@@ -1,4 +1,4 @@
-"""Revoking a certificate: from then on it authenticates nobody, and its serial is on the CRL."""
+"""Revoke certificates: they do not authenticate clients any more, and CRLs list their serials."""
 
 from collections.abc import Iterable
 
@@ -16,27 +16,29 @@ from pki.record.intents import void_intents
 from pki.record.transactions import in_write_transaction
 
 FINGERPRINT_DIGITS = 64
-"""Of a SHA-256 in hex; a serial number has 40 at most."""
+"""Hexadecimal digits of a SHA-256. A serial number has 40 at most (RFC 5280 4.1.2.2)."""
 
 State = IssuedCertificate.State
 
 REASONS = tuple(
     reason.value for reason in x509.ReasonFlags if reason is not x509.ReasonFlags.remove_from_crl
 )
-"""The reason codes of RFC 5280 5.3.1, by their names there."""
+"""The reason codes of RFC 5280 5.3.1 by name, without ``removeFromCRL``, which revokes nothing."""
 
 
 def revoke_certificate(
     certificate: IssuedCertificate, *, reason: str, actor: Actor, comment: str = ""
 ) -> bool:
-    """Revoke ``certificate`` for good; returns whether it wasn't revoked before.
+    """Revoke ``certificate`` for good, and return whether it was not revoked before.
 
-    What it was just being used to enroll isn't issued any more (two commits, as in
-    ``pki.denylist.entries``). Raises ``OperatorError`` for a reason that isn't RFC 5280's, or a
+    Nothing that it is authenticating at this moment is issued any more. This takes two commits, as
+    in ``pki.denylist.entries``. Raises ``OperatorError`` for a reason not in ``REASONS``, or a
     certificate that was never issued.
     """
     if reason not in REASONS:
-        raise OperatorError(f"{reason!r} isn't a reason of RFC 5280; wanted: {', '.join(REASONS)}")
+        raise OperatorError(
+            f"{reason!r} is not a reason of RFC 5280. Use one of: {', '.join(REASONS)}."
+        )
 
     def revoke() -> bool:
         row = IssuedCertificate.objects.defer("csr_der", "der").get(pk=certificate.pk)
@@ -52,7 +54,9 @@ def revoke_certificate(
             request_key=None,
         )
         if not changed:
-            raise OperatorError(f"{row} was never issued ({row.state}): there is nothing to revoke")
+            raise OperatorError(
+                f"{row} was never issued ({row.state}). There is nothing to revoke."
+            )
         audit_trail.record(
             "revoke",
             actor=actor,
@@ -65,7 +69,7 @@ def revoke_certificate(
             observer.revoked(row)
         return True
 
-    def void_what_it_enrolls() -> int:
+    def void_its_intents() -> int:
         return void_intents(
             IssuedCertificate.objects.filter(
                 Q(client_fingerprint=certificate.fingerprint_sha256) | Q(predecessor=certificate)
@@ -74,8 +78,9 @@ def revoke_certificate(
             why="the client's certificate, or the one to be renewed, was revoked",
         )
 
+    # Step 1: the revocation becomes visible. Step 2: intents that it stops become void.
     revoked = in_write_transaction(revoke)
-    in_write_transaction(void_what_it_enrolls)
+    in_write_transaction(void_its_intents)
     certificate.refresh_from_db(fields=["state", "revoked_at", "revocation_reason"])
     return revoked
 
@@ -83,9 +88,9 @@ def revoke_certificate(
 def revoke_certificates(
     certificates: Iterable[IssuedCertificate], *, reason: str, actor: Actor, comment: str = ""
 ) -> int:
-    """Revoke each of ``certificates``, one by one; returns how many weren't revoked before.
+    """Revoke ``certificates`` one by one, and return how many were not revoked before.
 
-    Raises what ``revoke_certificate`` raises; those before it stay revoked.
+    Raises what ``revoke_certificate`` raises. Certificates before the failure stay revoked.
     """
     return sum(
         revoke_certificate(certificate, reason=reason, actor=actor, comment=comment)
@@ -94,9 +99,10 @@ def revoke_certificates(
 
 
 def find_certificate(text: str) -> IssuedCertificate:
-    """The certificate of a serial number (hex, colons or not, ``dec:``) or a SHA-256 fingerprint.
+    """Return the certificate with a serial number or SHA-256 fingerprint.
 
-    Raises ``OperatorError`` when none is on record, or two CAs gave out the same serial number.
+    ``text`` is hexadecimal with or without colons, or ``dec:`` and a decimal serial number. Raises
+    ``OperatorError`` if no certificate is on record, or if two CAs issued the serial number.
     """
     certificates = IssuedCertificate.objects.defer("csr_der", "der").select_related("ca")
     fingerprint = text.strip().replace(":", "").lower()
@@ -105,11 +111,13 @@ def find_certificate(text: str) -> IssuedCertificate:
     else:
         found = list(certificates.filter(serial_number=normalize_serial_number(text)))
     if not found:
-        raise OperatorError(f"no certificate {shown(text)} is on record: look for it in the admin")
+        raise OperatorError(
+            f"No certificate {shown(text)} is on record. Search for it in the web admin."
+        )
     if len(found) > 1:
         fingerprints = ", ".join(f"{one.fingerprint_sha256} ({one.ca})" for one in found)
         raise OperatorError(
-            f"more than one certificate has that serial number: name one by its fingerprint: "
-            f"{fingerprints}"
+            "More than one certificate has that serial number. Give the fingerprint of one: "
+            f"{fingerprints}."
         )
     return found[0]

@@ -59,7 +59,7 @@ def test_commands_that_quickstart_prints_show_a_refusal(server, quickstart_outpu
 
     done = type_into_shell(commands, tmp_path)
 
-    assert done.stdout.startswith("device-denied: the denylist names this thing name")
+    assert done.stdout.startswith("device-denied: The denylist names this thing name.")
 
 
 # CA certificates

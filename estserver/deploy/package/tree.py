@@ -30,6 +30,7 @@ _LEFT_OUT_OF_STAGE: Mapping[str, tuple[str, ...]] = {
     "est": (
         "django/contrib",
         "estserver/admin.py",
+        "estserver/console",
         "estserver/deploy",
         "estserver/functions/admin.py",
         "estserver/settings/admin.py",

@@ -1,4 +1,4 @@
-"""Check the audit trail."""
+"""Verify the audit trail."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from pki.record.audit_trail import verify
 class Command(OperatorCommand):
     """See ``help``."""
 
-    help = "Check the audit trail's hash chains; names the first row that doesn't hold."
+    help = "Verify the audit trail's hash chains, and name the first row that was changed."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """One line; exit code 1 when the trail was changed."""
+        """Print how many rows were verified, or refuse with the first row that was changed."""
         count, broken = verify()
         if broken is not None:
             row = broken.event
             refuse(
-                f"the audit trail doesn't hold at row {row.pk} ({row.action} {row.target}, "
-                f"{row.at:%Y-%m-%d %H:%M:%S} UTC): {broken.what}. Compare it with the last export"
+                f"The audit trail does not hold at row {row.pk} ({row.action} {row.target}, "
+                f"{row.at:%Y-%m-%d %H:%M:%S} UTC): {broken.what}. Compare it with the last export."
             )
         self.stdout.write(f"the audit trail holds: {count} rows")

@@ -13,18 +13,18 @@ class Command(OperatorCommand):
 
     help = (
         "Make or import the device CA, the client CA, the default profile and a test client, as "
-        "the configuration says. What is there already is left as it is."
+        "the configuration says. What exists already stays as it is."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """``--force``."""
+        """Add ``--force``."""
         parser.add_argument(
             "--force",
             action="store_true",
-            help="make successors of the CAs that are there; they stay trusted",
+            help="make successors of the existing CAs, which stay trusted",
         )
 
     def handle(self, *args: Any, force: bool, **options: Any) -> None:
-        """One line for each step."""
+        """Print a line for each step."""
         for line in bootstrap_cas(actor=command_actor(), force=force):
             self.stdout.write(line)

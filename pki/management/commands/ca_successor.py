@@ -1,4 +1,4 @@
-"""Let a new CA issue in place of one that has become old."""
+"""Let a new CA issue in place of an old one."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ class Command(OperatorCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The CA to be succeeded, and why."""
+        """Add the CA to be succeeded, and the reason."""
         parser.add_argument("ca", metavar="CA", help="the CA's name")
-        parser.add_argument("--reason", required=True, help="for whoever reads it later")
+        parser.add_argument("--reason", required=True, help="kept on the audit trail")
 
     def handle(self, *args: Any, ca: str, reason: str, **options: Any) -> None:
-        """One line: which CA issues now."""
+        """Print which CA issues now."""
         successor = make_successor(find_authority(ca), actor=command_actor(), reason=reason)
         self.stdout.write(
             f"{successor} issues from now on, until {successor.not_after:%Y-%m-%d}; "

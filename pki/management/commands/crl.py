@@ -16,16 +16,18 @@ from pki.revocation.crl import make_crl
 class Command(OperatorCommand):
     """See ``help``."""
 
-    help = "Sign a new certificate revocation list of a CA (RFC 5280 5), which is served as well."
+    help = "Sign a new certificate revocation list of a CA (RFC 5280 5), which is then served."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The CA, and where the list goes."""
+        """Add the CA, and where the list is written."""
         parser.add_argument("ca", metavar="CA", help="the CA's name")
-        parser.add_argument("--out", type=Path, help="write here; without it, PEM is printed")
+        parser.add_argument(
+            "--out", type=Path, help="the file to write; without it, PEM is printed"
+        )
         parser.add_argument("--pem", action="store_true", help="write PEM, not DER")
 
     def handle(self, *args: Any, ca: str, out: Path | None, pem: bool, **options: Any) -> None:
-        """Print the list, or write it and say what it holds."""
+        """Print the list, or write it to a file and print what it contains."""
         der = make_crl(find_authority(ca))
         crl = x509.load_der_x509_crl(der)
         as_pem = crl.public_bytes(Encoding.PEM)
@@ -35,7 +37,7 @@ class Command(OperatorCommand):
         try:
             replace_file(out, as_pem if pem else der)
         except OSError as error:
-            refuse(f"can't write {out}: {error.strerror}", error)
+            refuse(f"{out} cannot be written: {error.strerror}.", error)
         number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
         self.stdout.write(
             f"{out}: CRL number {number} of {ca}, certificates on it: {len(crl)}, "

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from pki.denylist.entries import certificates_named, deny
-from pki.denylist.values import expiry_after, normalize, value_or_certificate
-from pki.models import DenylistEntry
+from pki.denylist.kinds import choices, normalize, value_or_certificate
+from pki.denylist.values import expiry_after
 from pki.operators.command import OperatorCommand, command_actor
 from pki.revocation.revoke import revoke_certificates
 
@@ -17,12 +17,12 @@ class Command(OperatorCommand):
     """See ``help``."""
 
     help = (
-        "Refuse every further enrollment of a device or client. Certificates that it holds stay "
+        "Refuse every further enrollment of a device or client. Certificates that it has stay "
         "valid, unless --revoke is given."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """What is denied, why, for how long."""
+        """Add what is denied, why, and for how long."""
         add_entry_arguments(parser)
         parser.add_argument("--expires", metavar="YYYY-MM-DD", help="the last day (UTC)")
         parser.add_argument(
@@ -39,7 +39,7 @@ class Command(OperatorCommand):
         revoke: bool,
         **options: Any,
     ) -> None:
-        """One line: what is denied now, and what becomes of its certificates."""
+        """Print what is denied now, and what happens to its certificates."""
         actor = command_actor()
         value = normalize(kind, value_or_certificate(kind, value))
         expires_at = expiry_after(expires) if expires else None
@@ -57,13 +57,13 @@ class Command(OperatorCommand):
 
 
 def add_entry_arguments(parser: CommandParser) -> None:
-    """What `deny` and `allow` share."""
+    """Add the arguments that `deny` and `allow` share."""
     parser.add_argument(
-        "kind", choices=DenylistEntry.Kind.values, metavar="KIND", help="%(choices)s"
+        "kind", choices=[value for value, _ in choices()], metavar="KIND", help="%(choices)s"
     )
     parser.add_argument(
         "value",
         metavar="VALUE",
         help="the name or number; for what is read off a certificate, also a PEM file",
     )
-    parser.add_argument("--reason", required=True, help="for whoever reads it later")
+    parser.add_argument("--reason", required=True, help="kept on the audit trail")

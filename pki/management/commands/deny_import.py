@@ -1,4 +1,4 @@
-"""Deny a whole list."""
+"""Deny everything in a CSV file."""
 
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,22 @@ class Command(OperatorCommand):
     """See ``help``."""
 
     help = (
-        "Deny everything in a CSV file (kind,value,reason,expires): all of it, or nothing when a "
-        "line is wrong."
+        "Deny everything in a CSV file (kind,value,reason,expires). Nothing is written if a line "
+        "is wrong."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The file, and a reason for lines without one."""
+        """Add the file, and a reason for lines without one."""
         parser.add_argument("file", type=Path, metavar="FILE.csv")
-        parser.add_argument("--dry-run", action="store_true", help="say what each line would do")
-        parser.add_argument("--reason", default="", help="for the lines that give none")
+        parser.add_argument("--dry-run", action="store_true", help="print what each line would do")
+        parser.add_argument("--reason", default="", help="for the lines without a reason")
 
     def handle(self, *args: Any, file: Path, dry_run: bool, reason: str, **options: Any) -> None:
-        """A line for each entry in a dry run; else one line with the counts."""
+        """Print what each line would do in a dry run, else the counts."""
         try:
             content = file.read_bytes()
         except OSError as error:
-            refuse(f"can't read {file}: {error.strerror}", error)
+            refuse(f"{file} cannot be read: {error.strerror}.", error)
         lines = read_lines(content, default_reason=reason)
         if dry_run:
             for line, outcome in zip(lines, compare(lines), strict=True):

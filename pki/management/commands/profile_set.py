@@ -15,25 +15,25 @@ class Command(OperatorCommand):
     """See ``help``."""
 
     help = (
-        "Put a new version of a certificate profile in force. Certificates issued before keep the "
-        "version that they were issued under."
+        "Put a new version of a certificate profile in force. Certificates keep the version under "
+        "which they were issued."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which profile, what changes, and why."""
+        """Add the profile, its changes, and the reason."""
         parser.add_argument("profile", metavar="PROFILE", help="its name or label")
         parser.add_argument(
             "assignments",
             nargs="+",
             metavar="KEY=VALUE",
-            help="as profile_show writes them; a list is JSON, or words with commas between them",
+            help="as profile_show prints them; a list is JSON, or words separated by commas",
         )
-        parser.add_argument("--reason", required=True, help="for whoever reads it later")
+        parser.add_argument("--reason", required=True, help="kept on the audit trail")
 
     def handle(
         self, *args: Any, profile: str, assignments: list[str], reason: str, **options: Any
     ) -> None:
-        """A line for each setting that changed."""
+        """Print a line for each setting that changed."""
         old = find_profile(profile)
         before, changes = settings_of(old), parse_settings(assignments)
         new = in_write_transaction(

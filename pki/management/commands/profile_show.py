@@ -17,13 +17,13 @@ class Command(OperatorCommand):
     help = "List the certificate profiles in force, or show the settings of one."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which one."""
+        """Add the profile."""
         parser.add_argument(
             "profile", nargs="?", metavar="PROFILE", help="name or label; without it, a list"
         )
 
     def handle(self, *args: Any, profile: str | None, **options: Any) -> None:
-        """A line for each profile, or for each setting, in the form that `profile_set` takes."""
+        """Print each profile, or each setting of one in the form that `profile_set` takes."""
         if profile is not None:
             for key, value in settings_of(find_profile(profile)).items():
                 said = value if isinstance(value, str) else json.dumps(value)

@@ -12,12 +12,12 @@ class Command(OperatorCommand):
     """See ``help``."""
 
     help = (
-        "Revoke a certificate for good: it authenticates nobody any more, and the CA's CRL lists "
-        "it. The device may enroll again; `deny` stops that."
+        "Revoke a certificate for good. It does not authenticate a client any more, and the CA's "
+        "CRL lists it. The device may enroll again, unless `deny` stops that."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which certificate, and why."""
+        """Add the certificate, and the reason."""
         parser.add_argument(
             "certificate",
             metavar="SERIAL",
@@ -26,12 +26,12 @@ class Command(OperatorCommand):
         parser.add_argument(
             "--reason", required=True, choices=REASONS, metavar="REASON", help="%(choices)s"
         )
-        parser.add_argument("--comment", default="", help="for whoever reads it later")
+        parser.add_argument("--comment", default="", help="kept on the audit trail")
 
     def handle(
         self, *args: Any, certificate: str, reason: str, comment: str, **options: Any
     ) -> None:
-        """One line: what is revoked."""
+        """Print which certificate is revoked."""
         row = find_certificate(certificate)
         revoked = revoke_certificate(row, reason=reason, actor=command_actor(), comment=comment)
         if revoked:

@@ -1,4 +1,4 @@
-"""Settle intents that were left over."""
+"""Settle abandoned intents."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ class Command(OperatorCommand):
     """See ``help``."""
 
     help = (
-        "Turn intents void that nobody came back for (a crash came between). Their serial numbers "
-        "go on the CRL, for a signature may exist. For a schedule: hourly is enough."
+        "Make abandoned intents void, which a crash leaves behind. CRLs list their serial numbers, "
+        "because a signature may exist. Let a schedule run this every hour."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """One line: how many there were."""
+        """Print how many intents were made void."""
         count = settle_intents(actor=command_actor())
         hours = ABANDONED_AFTER.total_seconds() / 3600
         self.stdout.write(f"abandoned intents (older than {hours:g} h) made void: {count}")

@@ -21,14 +21,16 @@ class Command(OperatorCommand):
     help = "Sign a client's CSR with the client CA, for test clients."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The CSR, where the certificate goes, and how long it is good for."""
+        """Add the CSR, where the certificate is written, and how long it is valid."""
         parser.add_argument(
             "csr",
             metavar="CSR",
-            help="a file with a PKCS #10 in PEM or DER, or the PEM itself: where a function runs "
-            "this, there is no file of yours",
+            help="a file with a PKCS #10 in PEM or DER, or the PEM text itself, because a function "
+            "in AWS Lambda cannot read your files",
         )
-        parser.add_argument("--out", type=Path, help="write here, not to standard output")
+        parser.add_argument(
+            "--out", type=Path, help="the file to write; without it, PEM is printed"
+        )
         parser.add_argument("--validity-days", type=int, metavar="N")
 
     def handle(
@@ -39,13 +41,13 @@ class Command(OperatorCommand):
         validity_days: int | None,
         **options: Any,
     ) -> None:
-        """Print or write the certificate."""
+        """Print the certificate, or write it to a file."""
         if validity_days is None:
             validity_days = 365 * pki_settings().client_ca.client_validity_years
         if not 1 <= validity_days <= 36500:
-            refuse(f"--validity-days {validity_days}: wanted 1 to 36500")
+            refuse(f"--validity-days is {validity_days}. Use 1 to 36500.")
         if out is not None and out.exists():
-            refuse(f"{out} exists: choose another name, or move it away")
+            refuse(f"{out} exists. Choose another name, or move the file.")
         certificate = sign_client_csr(
             _read_csr(csr), validity=datetime.timedelta(days=validity_days), actor=command_actor()
         )
@@ -60,15 +62,15 @@ class Command(OperatorCommand):
 
 
 def _read_csr(csr: str) -> bytes:
-    """The CSR's DER, of a file or of PEM."""
+    """Return the DER of a CSR that is a file, or PEM text."""
     is_text = csr.lstrip().startswith("-----BEGIN")
     try:
         content = csr.encode() if is_text else Path(csr).read_bytes()
     except (OSError, ValueError) as error:
-        # ValueError: a NUL in the name. What was meant as text may be long.
+        # ValueError: the name contains a NUL. The argument may be a long text by mistake.
         refuse(
-            f"can't read {shown(csr)} ({getattr(error, 'strerror', None) or error}): give a file "
-            "that is there, or the PEM itself",
+            f"{shown(csr)} cannot be read: {getattr(error, 'strerror', None) or error}. Give a "
+            "file that exists, or the PEM text itself.",
             error,
         )
     if not content.lstrip().startswith(b"-----BEGIN"):
@@ -76,5 +78,8 @@ def _read_csr(csr: str) -> bytes:
     try:
         return x509.load_pem_x509_csr(content).public_bytes(Encoding.DER)
     except ValueError as error:
-        what = "the PEM" if is_text else csr
-        refuse(f"{what} holds no certificate request (BEGIN CERTIFICATE REQUEST)", error)
+        what = "The PEM text" if is_text else csr
+        refuse(
+            f"{what} contains no certificate request. It must have BEGIN CERTIFICATE REQUEST.",
+            error,
+        )

@@ -110,8 +110,8 @@ def test_a_file_that_isnt_there_is_a_sentence_that_says_what_to_give(handle, ins
     answer = handle({"est_command": ["sign_client_csr", name]})
 
     assert answer["exit_code"] == 1
-    assert answer["output"].startswith("can't read ")
-    assert "or the PEM itself" in answer["output"]
+    assert " cannot be read: " in answer["output"]
+    assert "or the PEM text itself" in answer["output"]
     assert len(answer["output"]) < 250
 
 
@@ -121,7 +121,7 @@ def test_pem_that_is_no_csr_is_refused_and_not_quoted(handle, installation):
     answer = handle({"est_command": ["sign_client_csr", pem]})
 
     assert answer["exit_code"] == 1
-    assert "the PEM holds no certificate request" in answer["output"]
+    assert "The PEM text contains no certificate request." in answer["output"]
     assert "c2VjcmV0" not in answer["output"]
 
 

@@ -198,7 +198,7 @@ def test_selected_rows_are_retried_and_parked_together(alice, enroll):
     again = alice.post(reverse(LIST), chosen, follow=True)
 
     assert Provisioning.objects.parked().count() == 3
-    assert said(again)[-1] == "error: None of these rows is open to it."
+    assert said(again)[-1] == "error: None of the selected rows allows it."
 
 
 @pytest.mark.parametrize("is_due", [True, False])

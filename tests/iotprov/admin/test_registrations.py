@@ -115,7 +115,7 @@ def test_without_an_active_device_ca_the_page_says_what_to_run(alice, device_ca)
     CertificateAuthority.objects.filter(pk=device_ca.pk).update(status="revoked")
 
     assert "manage.py bootstrap_cas" in alice.get(reverse(REGISTER)).text
-    assert "run bootstrap_cas first" in alice.post(reverse(REGISTER), {"target": ""}).text
+    assert "Run bootstrap_cas first." in alice.post(reverse(REGISTER), {"target": ""}).text
 
 
 def test_a_row_of_a_target_that_is_gone_offers_nothing(alice, device_ca):
@@ -133,7 +133,7 @@ def test_what_there_was_no_time_for_is_said(alice, device_ca, monkeypatch):
     done = alice.post(reverse(REGISTER), {"target": ""}, follow=True)
 
     assert [line.rpartition(": ")[2] for line in said(done)] == [
-        "there was no time left, register it again"
+        "There was no time left. Register it again."
     ] * 2
 
 

@@ -141,7 +141,7 @@ def test_deny_stops_the_device_and_allow_lets_it_in(alice, est_client, enroll):
     ("kind", "value", "complaint"),
     [
         ("key", "abc", "64 hexadecimal digits"),
-        ("serial", "xyz", "wanted hex digits"),
+        ("serial", "xyz", "is not a serial number"),
         ("name", "  ", "This field is required"),
     ],
 )
@@ -159,7 +159,7 @@ def test_denial_gets_new_terms_in_utc(alice):
     alice.post(add, {"kind": "name", "value": "sensor-1", "reason": "in repair"})
     entry = DenylistEntry.objects.get()
     over = {"reason": "in repair", "expires_at": "2020-01-01T00:00"}
-    assert "This time is over already" in alice.post(page(entry, "terms"), over).text
+    assert "This time is in the past." in alice.post(page(entry, "terms"), over).text
 
     alice.post(
         page(entry, "terms"), {"reason": "still in repair", "expires_at": "2099-01-02T03:04"}
@@ -207,7 +207,7 @@ def test_a_profile_changes_by_a_new_version_with_a_reason(alice):
         "version", "validity_days", "key_algorithms", "identity_rule", "allowed_names"
     }  # fmt: skip
     old = alice.post(url, {**filled, "reason": "again"}, follow=True)
-    assert "isn't in force any more" in said(old)
+    assert "is not in force any more" in said(old)
     assert CertificateProfile.objects.count() == 2
 
 

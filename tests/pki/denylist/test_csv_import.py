@@ -76,33 +76,39 @@ def test_every_complaint_is_made_at_once_and_names_its_line():
     )
 
     assert [complaint.partition(":")[0] for complaint in found] == [
-        "line 2",
-        "line 3",
-        "line 5",  # that record ends on line 6
-        "line 7",
-        "line 8",
-        "line 9",
-        "line 10",
-        "line 11",
-        "line 12",
+        "Line 2",
+        "Line 3",
+        "Line 5",  # that record ends on line 6
+        "Line 7",
+        "Line 8",
+        "Line 9",
+        "Line 10",
+        "Line 11",
+        "Line 12",
     ]
-    assert found[3] == "line 7: name sensor-1 is on line 4 too"
-    assert found[7] == ("line 11: 6 columns, wanted 4: put quotes round a text that holds a comma")
+    assert found[3] == "Line 7: name sensor-1 is also on line 4. Remove one of them."
+    assert found[7] == (
+        "Line 11: There are 6 columns, but the header has 4. Put quotes round a text that holds a "
+        "comma."
+    )
 
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", "the file is empty: wanted a header, kind,value,reason,expires"),
-        (HEADER, "the file has a header and nothing below it"),
-        (b"name,sensor-1,r\n", "line 1: 'name' isn't a column; wanted the header"),
-        (b"kind,reason\nname,r\n", "line 1: the column value is missing"),
-        (b"kind,value,value\n", "line 1: a column is there twice"),
-        (b"kind;value;reason\n", "line 1: the columns aren't separated by commas"),
-        (HEADER + b"name,sensor-1,gestohlen \xfcber Nacht,\n", "line 2: not UTF-8 text"),
-        (HEADER + b'name,"sensor-1,r,\n', "line 2: not CSV"),
-        (b"\x00\x01\x02", "line 1: '\\x00\\x01\\x02' isn't a column"),
-        (HEADER + b"name,sensor-1," + b"r" * 501 + b",\n", "line 2: the reason is longer than 500"),
+        (b"", "The file is empty. It must begin with the header kind,value,reason,expires."),
+        (HEADER, "The file has a header and no lines below it."),
+        (
+            b"name,sensor-1,r\n",
+            "Line 1: 'name' is not a column. Use the header kind,value,reason,expires.",
+        ),
+        (b"kind,reason\nname,r\n", "Line 1: The column value is missing."),
+        (b"kind,value,value\n", "Line 1: The header names a column twice."),
+        (b"kind;value;reason\n", "Line 1: The columns are not separated by commas."),
+        (HEADER + b"name,sensor-1,gestohlen \xfcber Nacht,\n", "Line 2: This is not UTF-8 text."),
+        (HEADER + b'name,"sensor-1,r,\n', "Line 2: This is not CSV"),
+        (b"\x00\x01\x02", "Line 1: '\\x00\\x01\\x02' is not a column"),
+        (HEADER + b"name,sensor-1," + b"r" * 501 + b",\n", "Line 2: The reason is longer than 500"),
     ],
 )
 def test_a_file_that_isnt_such_a_list_is_refused(content, complaint):
@@ -115,7 +121,7 @@ def test_a_file_that_isnt_such_a_list_is_refused(content, complaint):
 def test_T06_a_formula_never_becomes_a_value(sign):
     found = complaints(HEADER + f'name,"{sign}cmd|calc!A0",r,\n'.encode())
 
-    assert found[0].startswith("line 2: ")
+    assert found[0].startswith("Line 2: ")
 
 
 def test_T06_a_reason_may_begin_as_a_formula_and_stays_text(db):

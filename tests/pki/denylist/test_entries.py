@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from pki.csr.public_keys import public_key_sha256
 from pki.denylist.entries import allow, certificates_named, deny, void_intents_of
-from pki.denylist.values import expiry_after, normalize, value_or_certificate
+from pki.denylist.kinds import normalize, value_or_certificate
+from pki.denylist.values import expiry_after
 from pki.models import AuditEvent, DenylistEntry, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.signers import get_signer
@@ -269,20 +270,20 @@ def test_a_value_is_stored_as_it_is_compared(kind, value, stored):
 @pytest.mark.parametrize(
     ("kind", "value", "complaint"),
     [
-        ("nme", "sensor-1", "wanted: name, device-serial, fingerprint, serial, key, client"),
-        ("name", "", "the value is empty"),
+        ("nme", "sensor-1", "Use one of: name, device-serial, fingerprint, serial, key, client"),
+        ("name", "", "The value is empty"),
         ("name", "sensor 1", "cannot be an AWS IoT thing name"),
         ("name", "=cmd|' /C calc'!A0", "cannot be an AWS IoT thing name"),
         ("name", "sens\u043er-1", "cannot be an AWS IoT thing name"),
-        ("device-serial", "SN\x001", "can't be a device's serial number"),
-        ("serial", "12 34", "isn't a serial number"),
-        ("serial", "-5", "isn't a serial number"),
-        ("serial", "1_0", "isn't a serial number"),
-        ("serial", "\u0661", "isn't a serial number"),
-        ("serial", "0", "wanted one above zero"),
-        ("serial", "f" * 43, "isn't a serial number"),
-        ("fingerprint", "ab" * 31, "wanted 64 hexadecimal digits"),
-        ("key", "zz" * 32, "wanted 64 hexadecimal digits"),
+        ("device-serial", "SN\x001", "cannot be the serial number of a device"),
+        ("serial", "12 34", "is not a serial number"),
+        ("serial", "-5", "is not a serial number"),
+        ("serial", "1_0", "is not a serial number"),
+        ("serial", "\u0661", "is not a serial number"),
+        ("serial", "0", "greater than zero"),
+        ("serial", "f" * 43, "is not a serial number"),
+        ("fingerprint", "ab" * 31, "Use 64 hexadecimal digits"),
+        ("key", "zz" * 32, "Use 64 hexadecimal digits"),
         ("client", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----", "PEM text"),
     ],
 )
@@ -314,9 +315,9 @@ def test_a_name_is_never_taken_for_a_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (None, "can't read .*missing.pem: No such file"),
+        (None, "missing.pem cannot be read: No such file"),
         (b"hello", "holds no certificate"),
-        (b"\x30\x82\xff", "isn't PEM text"),
+        (b"\x30\x82\xff", "is not PEM text"),
     ],
 )
 def test_a_file_that_holds_no_certificate_is_refused(tmp_path, content, complaint):
@@ -338,7 +339,7 @@ def test_an_entry_holds_through_its_last_day():
 
 @pytest.mark.parametrize("day", ["2020-01-01", "tomorrow", "2030-02-30", "01.02.2030", ""])
 def test_a_last_day_that_isnt_one_is_refused(day):
-    with pytest.raises(OperatorError, match=r"isn't a day|is over"):
+    with pytest.raises(OperatorError, match=r"is not a day|is in the past"):
         expiry_after(day)
 
 

@@ -93,17 +93,17 @@ def test_deny_and_allow_take_a_PEM_file(device, tmp_path, kind):
 def test_allow_of_what_isnt_denied_is_refused(db):
     said = refused("allow", "name", "sensor-1", "--reason", "r")
 
-    assert said == "name sensor-1 isn't on the denylist: nothing was changed"
+    assert said == "name sensor-1 is not on the denylist. Nothing was changed."
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (("name", "a b"), "The common name 'a b' cannot be an AWS IoT thing name"),
-        (("key", "nothere.pem"), "can't read nothere.pem: No such file or directory"),
-        (("serial", "xyz"), "'xyz' isn't a serial number: wanted hex digits"),
-        (("name", "a", "--expires", "2020-01-01"), "2020-01-01 is over"),
-        (("name", "a", "--expires", "soon"), "'soon' isn't a day: wanted YYYY-MM-DD"),
+        (("key", "nothere.pem"), "nothere.pem cannot be read: No such file or directory."),
+        (("serial", "xyz"), "'xyz' is not a serial number. Use hexadecimal digits"),
+        (("name", "a", "--expires", "2020-01-01"), "The day 2020-01-01 is in the past."),
+        (("name", "a", "--expires", "soon"), "'soon' is not a day. Use YYYY-MM-DD"),
     ],
 )
 def test_deny_refuses_in_a_sentence_and_writes_nothing(db, arguments, sentence):
@@ -138,7 +138,7 @@ def test_deny_import_lists_all_complaints_and_writes_nothing(db, tmp_path):
 
     said = refused("deny_import", path).splitlines()
 
-    assert [line.partition(":")[0] for line in said] == ["line 3", "line 4"]
+    assert [line.partition(":")[0] for line in said] == ["Line 3", "Line 4"]
     assert not DenylistEntry.objects.exists()
     assert "No such file" in refused("deny_import", tmp_path / "missing.csv")
 
@@ -153,7 +153,7 @@ def test_revoke_says_what_it_did_once(device):
     assert said == f"revoked: certificate {device.serial_number} of sensor-1\n"
     assert "was revoked before" in again
     assert "(keyCompromise): left as it is" in again
-    assert "no certificate '12' is on record" in refused("revoke", "12", "--reason", "superseded")
+    assert "No certificate '12' is on record." in refused("revoke", "12", "--reason", "superseded")
 
 
 def test_crl_is_printed_or_written(device, device_ca, tmp_path):
@@ -169,7 +169,7 @@ def test_crl_is_printed_or_written(device, device_ca, tmp_path):
     run("crl", "device-ca", "--out", path, "--pem")
     assert x509.load_pem_x509_crl(path.read_bytes())
     assert refused("crl", "nobody") == "There is no CA 'nobody'. Known CAs: client-ca, device-ca."
-    assert "can't write" in refused("crl", "device-ca", "--out", path / "below-a-file.crl")
+    assert "cannot be written" in refused("crl", "device-ca", "--out", path / "below-a-file.crl")
 
 
 def test_audit_verify_names_the_first_broken_row(device):

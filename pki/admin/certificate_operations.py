@@ -1,58 +1,56 @@
-"""Operations on certificates: revoke one or many, deny the device, settle old intents."""
+"""Operations on certificates: revoke one or many, deny the device, settle abandoned intents."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin import widgets
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from pki.admin.operations import Done, Operation, SelectedOperation
+from pki.admin.operations import (
+    Done,
+    EmptyForm,
+    ModelAdmin,
+    Operation,
+    SelectedOperation,
+    text_field,
+)
 from pki.models import DenylistEntry, IssuedCertificate
 from pki.record.audit_trail import Actor
 from pki.record.intents import ABANDONED_AFTER, settle_intents
-from pki.revocation.revoke import REASONS, revoke_certificate
-
-if TYPE_CHECKING:
-    from pki.admin.facts import FactAdmin
+from pki.revocation.revoke import REASONS, revoke_certificate, revoke_certificates
 
 State = IssuedCertificate.State
 
-MOST_AT_ONCE = 500
+_MAX_SHOWN = 20  # names on a page before the rest is counted
 
 _REASON_WORDS = {
     "unspecified": "no particular reason",
-    "keyCompromise": "the private key is known, or may be, to somebody else",
-    "cACompromise": "the CA's key is known to somebody else",
+    "keyCompromise": "another party knows the private key, or may know it",
+    "cACompromise": "another party knows the CA's key",
     "affiliationChanged": "the subject's data has changed",
     "superseded": "replaced by another certificate",
     "cessationOfOperation": "the device is out of service",
     "certificateHold": "on hold; here as final as the others",
     "privilegeWithdrawn": "the device may no longer do what it was allowed to",
-    "aACompromise": "an attribute authority's key is known to somebody else",
+    "aACompromise": "another party knows the key of an attribute authority",
 }
 
 
 class RevokeForm(forms.Form):
-    """Why, in RFC 5280's words and in the operator's own."""
+    """The reason in RFC 5280's words, and a comment in the operator's own."""
 
     reason = forms.ChoiceField(
         choices=[
             ("", "Choose a reason"),
             *((code, f"{code}: {_REASON_WORDS[code]}") for code in REASONS),
         ],
-        help_text="Goes onto the CRL (RFC 5280 5.3.1), and can't be changed later.",
+        help_text="The reason is on the CRL (RFC 5280 5.3.1), and cannot be changed later.",
     )
-    comment = forms.CharField(
-        max_length=400,
-        required=False,
-        widget=widgets.AdminTextInputWidget(attrs={"class": "vLargeTextField"}),
-        help_text="For the audit trail.",
-    )
+    comment = text_field(help_text="The comment is kept on the audit trail.")
 
 
 class Revoke(Operation):
@@ -65,26 +63,26 @@ class Revoke(Operation):
 
     @classmethod
     def obstacle(cls, row: IssuedCertificate) -> str:
-        """Only what was issued can be revoked, and only once."""
+        """Only a certificate that was issued can be revoked, and only once."""
         if row.state == State.REVOKED:
             return f"{row} is revoked already."
         if row.state not in (State.ISSUED, State.SUPERSEDED):
-            return f"{row} was never issued: there is nothing to revoke."
+            return f"{row} was never issued. There is nothing to revoke."
         return ""
 
     def effects(self) -> list[str]:
-        """What the device loses, and what it doesn't."""
+        """Say what the device loses, and what it can still do."""
         row: IssuedCertificate = self.row
         return [
-            f"The certificate {row.serial_number} of {row.common_name} authenticates nobody any "
-            "more, and its serial number goes onto the CRL. This can't be undone.",
+            f"The certificate {row.serial_number} of {row.common_name} does not authenticate a "
+            "client any more, and its serial number goes onto the CRL. This cannot be undone.",
             _what_is_left(row),
             *_what_a_client_loses(row),
-            "The device can still enroll again: to stop that, deny it as well.",
+            "The device can still enroll again. To stop that, deny it as well.",
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
-        """As ``manage.py revoke``."""
+        """Do what ``manage.py revoke`` does."""
         revoked = revoke_certificate(self.row, actor=actor, **form.cleaned_data)
         return Done(f"{self.row} {'is revoked' if revoked else 'was revoked already'}.", self.row)
 
@@ -97,8 +95,8 @@ def _what_is_left(row: IssuedCertificate) -> str:
     overlapping = others.count()
     if overlapping:
         return (
-            f"{row.common_name} loses its last current certificate; "
-            f"{_count(overlapping, 'superseded one')} of it isn't expired yet."
+            f"{row.common_name} loses its last current certificate. "
+            f"{_count(overlapping, 'superseded one')} of it has not expired yet."
         )
     return f"{row.common_name} loses its last certificate."
 
@@ -111,8 +109,8 @@ def _what_a_client_loses(row: IssuedCertificate) -> list[str]:
     if not count:
         return []
     return [
-        f"With it {_count(count, 'thing name')} were first enrolled: their devices keep their "
-        "certificates, but it can't enroll or renew them any more."
+        f"With it {_count(count, 'thing name')} were first enrolled. Their devices keep their "
+        "certificates, but it cannot enroll or renew them any more."
     ]
 
 
@@ -121,7 +119,7 @@ def _count(number: int, noun: str) -> str:
 
 
 class RevokeManyForm(RevokeForm):
-    """The same, and the number typed as a second thought."""
+    """The same, and the number of certificates typed as a confirmation."""
 
     count = forms.IntegerField(label="How many", help_text="Type the number of certificates.")
 
@@ -130,110 +128,93 @@ class RevokeManyForm(RevokeForm):
         self.expected = expected
 
     def clean_count(self) -> int:
-        """It has to be the number that the page named."""
+        """Refuse another number than the page shows."""
         count: int = self.cleaned_data["count"]
         if count != self.expected:
             raise forms.ValidationError(
-                f"{count} isn't the number of selected certificates, which is {self.expected}."
+                f"{count} is not the number of selected certificates, which is {self.expected}."
             )
         return count
 
 
 class RevokeSelected(SelectedOperation):
-    """The list's action."""
+    """Revoke the certificates that were selected in the list."""
 
     slug = "revoke-selected"
     label = "Revoke all of them"
     action = "revoke_selected"
+    nothing_selected = "None of the selected certificates can be revoked."
     is_dangerous = True
     form_class = RevokeManyForm
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """The number that must be typed."""
+        """Add the number that must be typed."""
         return {**super().get_form_kwargs(), "expected": len(self.rows)}
 
     def effects(self) -> list[str]:
-        """How many, and which."""
+        """Say how many certificates lose their use, and which."""
         names = sorted({row.common_name for row in self.rows})
-        shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+        more = len(names) - _MAX_SHOWN
+        shown = ", ".join(names[:_MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")
         return [
             f"No longer good for anything: {_count(len(self.rows), 'certificate')} of "
             f"{_count(len(names), 'name')} ({shown}).",
-            "This can't be undone. The devices can still enroll again, unless they are denied.",
+            "This cannot be undone. The devices can still enroll again, unless they are denied.",
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
-        """One service call each: a failure in the middle leaves whole certificates behind."""
+        """Revoke one by one: after a failure, each certificate is either revoked or untouched."""
         reason, comment = form.cleaned_data["reason"], form.cleaned_data["comment"]
-        revoked = sum(
-            revoke_certificate(row, reason=reason, comment=comment, actor=actor)
-            for row in self.rows
-        )
+        revoked = revoke_certificates(self.rows, reason=reason, comment=comment, actor=actor)
         return Done(f"{_count(revoked, 'certificate')} revoked.")
 
 
 @admin.action(permissions=["operate"], description="Revoke selected certificates")
 def revoke_selected(
-    model_admin: "FactAdmin", request: HttpRequest, queryset: QuerySet[IssuedCertificate]
+    model_admin: ModelAdmin, request: HttpRequest, queryset: QuerySet[IssuedCertificate]
 ) -> HttpResponseBase:
-    """Revoke up to 500 certificates at once; what was never issued or is revoked is left out."""
-    rows = tuple(
-        queryset.filter(state__in=[State.ISSUED, State.SUPERSEDED]).order_by("created_at")[
-            : MOST_AT_ONCE + 1
-        ]
-    )
-    if not rows or len(rows) > MOST_AT_ONCE:
-        messages.error(
-            request,
-            f"Select at most {MOST_AT_ONCE} certificates."
-            if rows
-            else "None of the selected certificates can be revoked.",
-        )
-        return HttpResponseRedirect(request.get_full_path())
-    return RevokeSelected.as_view(model_admin=model_admin, rows=rows)(request)
+    """Revoke the selected certificates that were issued and are not revoked."""
+    revocable = queryset.filter(state__in=[State.ISSUED, State.SUPERSEDED])
+    return RevokeSelected.on_rows(model_admin, request, revocable.order_by("created_at"))
 
 
 class DenyDevice(Operation):
-    """The way from a certificate to the denylist, with the name filled in."""
+    """Go from a certificate to the denylist's page, with the name filled in."""
 
     slug = "deny"
     label = "Deny the device"
+    http_method_names = ["get"]  # the denylist's page makes the change
 
     @classmethod
     def is_allowed(cls, request: HttpRequest, model: Any) -> bool:
-        """The permission is the denylist's."""
+        """Ask for the denylist's permission, not for the certificate's."""
         return request.user.has_perm("pki.add_denylistentry")
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseRedirect:
-        """To the denylist's own page, where the rest is asked."""
+        """Redirect to the denylist's own page, which asks for the rest."""
         query = urlencode({"kind": DenylistEntry.Kind.COMMON_NAME, "value": self.row.common_name})
         return HttpResponseRedirect(f"{reverse('admin:pki_denylistentry_add')}?{query}")
 
-    http_method_names = ["get"]  # nothing is done here
-
-
-class SettleForm(forms.Form):
-    """Nothing is asked."""
-
 
 class SettleIntents(Operation):
-    """Void what was abandoned."""
+    """Make abandoned intents void."""
 
     slug = "settle"
     label = "Settle abandoned intents"
     is_for_list = True
-    form_class = SettleForm
+    form_class = EmptyForm
 
     def effects(self) -> list[str]:
-        """How many there are."""
+        """Say how many intents there are, and what becomes free."""
         hours = int(ABANDONED_AFTER.total_seconds() // 3600)
         count = IssuedCertificate.objects.filter(state=State.INTENT).count()
         return [
-            f"Intents older than {_count(hours, 'hour')} become void: nobody came back for them. "
-            f"There {'is' if count == 1 else 'are'} {_count(count, 'intent')} of any age now.",
-            "Names and keys that only a void intent held become free again.",
+            f"Intents older than {_count(hours, 'hour')} become void, because their requests were "
+            f"not repeated. There {'is' if count == 1 else 'are'} {_count(count, 'intent')} of any "
+            "age now.",
+            "Names and keys that belong to a void intent only become free again.",
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
-        """As the schedule does it."""
+        """Do what ``manage.py settle_intents`` does."""
         return Done(f"{_count(settle_intents(actor=actor), 'intent')} settled.")

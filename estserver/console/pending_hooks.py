@@ -1,0 +1,48 @@
+"""The page of post hooks that have not succeeded yet."""
+
+from typing import Any
+
+from django.contrib import admin
+
+from estserver.console.pending_hook_operations import RunHook
+from estserver.models import PendingHook
+from pki.admin import FactAdmin
+from pki.admin.display import link, minute, moment, words
+
+
+@admin.register(PendingHook)
+class PendingHookAdmin(FactAdmin):
+    """Post hooks that wait for another attempt."""
+
+    list_display = (
+        words("certificate"),
+        "attempts",
+        words("last_error", "last error"),
+        minute("next_attempt_at", "next attempt"),
+        minute("created_at", "since"),
+    )
+    list_select_related = ("certificate",)
+    empty_words = "No hook is waiting: every post_ hook has succeeded, or none is installed."
+    operations = (RunHook,)
+    groups = (
+        (
+            None,
+            (
+                "certificate_link",
+                words("label"),
+                "attempts",
+                words("last_error", "last error"),
+                moment("next_attempt_at", "next attempt"),
+                moment("created_at", "since"),
+            ),
+        ),
+    )
+
+    def audit_term(self, row: PendingHook) -> str:
+        """Return the serial number of the hook's certificate."""
+        return row.certificate.serial_number
+
+    @admin.display(description="certificate")
+    def certificate_link(self, row: Any) -> str:
+        """Link to the certificate that was issued."""
+        return link(row.certificate)

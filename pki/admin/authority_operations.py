@@ -1,0 +1,134 @@
+"""Operations on CAs: make a successor, sign a new CRL."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin import widgets
+from django.utils import timezone
+
+from pki.admin.operations import Done, EmptyForm, Operation, ReasonForm
+from pki.authorities.lifecycle import make_successor
+from pki.models import CertificateAuthority, IssuedCertificate
+from pki.operators.errors import OperatorError
+from pki.record.audit_trail import Actor
+from pki.revocation.crl import LIFETIME, make_crl
+from pki.signers import KeySigner, get_signer
+
+Status = CertificateAuthority.Status
+
+
+def has_key_here(ca: CertificateAuthority) -> bool:
+    """Return whether this server can sign with the CA's key, so for CRLs too."""
+    try:
+        return bool(ca.signer) and isinstance(get_signer(ca.signer), KeySigner)
+    except OperatorError:  # the configuration does not name this signer any more
+        return False
+
+
+class SuccessorForm(ReasonForm):
+    """A reason, and the name of the CA typed as a confirmation."""
+
+    name = forms.CharField(
+        label="Name of the CA",
+        widget=widgets.AdminTextInputWidget,
+        help_text="Type the name of the CA that is to be succeeded.",
+    )
+    field_order = ("name", "reason")
+
+    def __init__(self, *args: Any, expected: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.expected = expected
+
+    def clean_name(self) -> str:
+        """Refuse any name but this CA's."""
+        name: str = self.cleaned_data["name"]
+        if name != self.expected:
+            raise forms.ValidationError(
+                f"This is not the name of the CA, which is {self.expected}."
+            )
+        return name
+
+
+class MakeSuccessor(Operation):
+    """Make a CA with the same subject, a new key and a new certificate."""
+
+    slug = "successor"
+    label = "Make a successor"
+    is_dangerous = True
+    form_class = SuccessorForm
+
+    @classmethod
+    def obstacle(cls, row: CertificateAuthority) -> str:
+        """Only an active CA whose key is here can have a successor."""
+        if row.status != Status.ACTIVE:
+            return f"{row} is {row.status}. Only an active CA can have a successor."
+        if not has_key_here(row):
+            return f"The key of {row} is not here. Have its PKI make a new CA, and import that."
+        return ""
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Add the name that must be typed."""
+        return {**super().get_form_kwargs(), "expected": self.row.name}
+
+    def effects(self) -> list[str]:
+        """Say what changes for profiles, devices and clients."""
+        ca: CertificateAuthority = self.row
+        live = IssuedCertificate.objects.filter(ca=ca).live().count()
+        profiles = [str(one) for one in ca.profiles.exclude(active_label=None)]
+        effects = [
+            f"A new CA of the same subject, with a key of its own ({ca.key_algorithm}), "
+            f"signs in place of {ca.name} from now on.",
+            f"{ca.name} signs nothing any more. It stays trusted and published until "
+            f"{ca.not_after:%Y-%m-%d}. Certificates that it signed and that are still live "
+            f"({live}) stay valid.",
+        ]
+        if profiles:
+            effects.append(f"A new version of each profile follows: {', '.join(profiles)}.")
+        if ca.purpose == ca.Purpose.DEVICE:
+            effects += [
+                "Devices get both certificates from cacerts, with the cross-certificates "
+                "between them (RFC 4210 4.4).",
+                "AWS IoT does not know the new CA until it is registered there. Certificates "
+                "that it signs cannot be provisioned before.",
+            ]
+        else:
+            effects.append(
+                "Clients with certificates of the new CA are let in once the truststore of the "
+                "EST domain holds it. A local server reads it at its next start."
+            )
+        return effects
+
+    def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
+        """Do what ``manage.py ca_successor`` does."""
+        successor = make_successor(self.row, actor=actor, reason=form.cleaned_data["reason"])
+        return Done(f"{successor} succeeds {self.row}, which stays trusted.", successor)
+
+
+class MakeCRL(Operation):
+    """Sign a new CRL before the next one is due."""
+
+    slug = "make-crl"
+    label = "Sign a new CRL"
+    form_class = EmptyForm
+
+    @classmethod
+    def obstacle(cls, row: CertificateAuthority) -> str:
+        """Only a CA whose key is here can sign."""
+        if not has_key_here(row):
+            return f"The key of {row} is not here. Get the CRL from its PKI."
+        return ""
+
+    def effects(self) -> list[str]:
+        """Say how many serial numbers the list has, and how long it is valid."""
+        revoked = IssuedCertificate.objects.filter(ca=self.row, not_after__gt=timezone.now())
+        return [
+            f"{self.row} signs a list of certificates that are revoked and not expired "
+            f"({revoked.exclude(revoked_at=None).count()} serial numbers), valid for "
+            f"{LIFETIME.days} days. The EST server signs one by itself when it is asked for one "
+            "and the last is not fresh."
+        ]
+
+    def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
+        """Do what ``manage.py crl`` does."""
+        make_crl(self.row)
+        return Done(f"{self.row} signed a new CRL.", self.row)

@@ -1,0 +1,149 @@
+"""Operations on the denylist: deny, change reason or end, allow again."""
+
+import datetime
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from pki.admin.display import visible
+from pki.admin.operations import Done, Operation, ReasonForm
+from pki.denylist.entries import allow, certificates_concerned, deny
+from pki.denylist.kinds import choices, find_kind, normalize
+from pki.models import DenylistEntry
+from pki.operators.errors import OperatorError
+from pki.record.audit_trail import Actor
+
+
+class TermsForm(ReasonForm):
+    """Reason and end of an entry."""
+
+    expires_at = forms.DateTimeField(
+        label="Until (UTC)",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text="The entry stops no enrollment from then on. Leave it empty for no end.",
+    )
+
+    def clean_expires_at(self) -> datetime.datetime | None:
+        """Refuse a time in the past, which must be a mistake."""
+        expires_at: datetime.datetime | None = self.cleaned_data["expires_at"]
+        if expires_at is not None and expires_at <= timezone.now():
+            raise forms.ValidationError("This time is in the past. Give a later one, or none.")
+        return expires_at
+
+
+class DenyForm(TermsForm):
+    """Kind and value of a new entry, with its reason and end."""
+
+    kind = forms.ChoiceField(choices=choices)
+    value = forms.CharField(
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 80}),
+        help_text=(
+            "A name covers every spelling in upper and lower case. A serial number is hexadecimal, "
+            "or dec: and decimal digits. A PEM certificate may stand for a hash or serial number."
+        ),
+    )
+    field_order = ("kind", "value", "reason", "expires_at")
+
+    def clean(self) -> dict[str, Any] | None:
+        """Normalize the value, or refuse one that cannot be of its kind."""
+        cleaned = super().clean() or self.cleaned_data
+        if "kind" in cleaned and "value" in cleaned:
+            try:
+                cleaned["value"] = normalize(cleaned["kind"], cleaned["value"])
+            except OperatorError as error:
+                self.add_error("value", visible(str(error)))
+        return cleaned
+
+
+def matches_in_words(kind: str, value: str) -> str:
+    """Return how many live certificates an entry concerns, and that they stay valid."""
+    count = certificates_concerned(kind, value).live().count()
+    if not count:
+        return "No live certificate matches."
+    noun = "certificate matches and stays" if count == 1 else "certificates match and stay"
+    return f"{count} live {noun} valid. Revoke to end that."
+
+
+class Deny(Operation):
+    """Put a value on the denylist."""
+
+    slug = "add"
+    label = "Deny"
+    permission = "add"
+    is_for_list = True
+    form_class = DenyForm
+
+    def get_initial(self) -> dict[str, Any]:
+        """Return kind and value from the link that led here."""
+        return {
+            name: self.request.GET[name] for name in ("kind", "value") if name in self.request.GET
+        }
+
+    def effects(self) -> list[str]:
+        """Say what a deny does and, if the value is known, how many certificates it concerns."""
+        effects = [
+            "Nothing is issued to what the entry names, from the moment this is answered. "
+            "Certificates that it has stay valid."
+        ]
+        initial = self.get_initial()
+        try:
+            kind = initial.get("kind", "")
+            value = normalize(kind, initial.get("value", ""))
+        except OperatorError:
+            return effects
+        return [*effects, matches_in_words(kind, value)]
+
+    def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
+        """Do what ``manage.py deny`` does."""
+        terms = form.cleaned_data
+        kind, value = terms["kind"], terms["value"]
+        added = deny(
+            kind, value, reason=terms["reason"], expires_at=terms["expires_at"], actor=actor
+        )
+        entry = DenylistEntry.objects.filter(kind=kind, value=value).first()
+        said = "is on the denylist now" if added else "was on the denylist with these terms already"
+        label, matches = find_kind(kind).label, matches_in_words(kind, value)
+        return Done(f"{label} {value} {said}. {matches}", entry)
+
+
+class ChangeTerms(Operation):
+    """Change reason or end of an entry."""
+
+    slug = "terms"
+    label = "Change reason or end"
+    form_class = TermsForm
+
+    def get_initial(self) -> dict[str, Any]:
+        """Start from the reason and end on record."""
+        return {"reason": self.row.reason, "expires_at": self.row.expires_at}
+
+    def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
+        """Do what ``manage.py deny`` does for an entry on record."""
+        changed = deny(self.row.kind, self.row.value, actor=actor, **form.cleaned_data)
+        self.row.refresh_from_db()
+        return Done("The new terms hold." if changed else "Nothing has changed.", self.row)
+
+
+class Allow(Operation):
+    """Take an entry off the denylist."""
+
+    slug = "allow"
+    label = "Allow again"
+    permission = "delete"
+    is_dangerous = True
+
+    def effects(self) -> list[str]:
+        """Say what may enroll again."""
+        entry: DenylistEntry = self.row
+        if not entry.is_in_force:
+            return ["The entry has expired. It is only taken off the list."]
+        return [f"{entry} may enroll again, unless another entry stops it."]
+
+    def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
+        """Do what ``manage.py allow`` does."""
+        entry: DenylistEntry = self.row
+        gone = allow(entry.kind, entry.value, reason=form.cleaned_data["reason"], actor=actor)
+        return Done(f"{entry} {'is allowed again' if gone else 'was allowed already'}.")

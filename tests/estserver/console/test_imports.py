@@ -1,0 +1,54 @@
+"""The modules of the web admin import each other in one direction only."""
+
+import ast
+import graphlib
+
+import pytest
+
+from estserver.config import PROJECT_ROOT
+
+
+def imports_within(package):
+    """What each module of a package imports from it, lazily and for types too."""
+    directory = PROJECT_ROOT / package.replace(".", "/")
+    names = {path.stem for path in directory.glob("*.py")} - {"__init__"}
+    graph = {}
+    for name in names:
+        tree = ast.parse((directory / f"{name}.py").read_text(encoding="utf-8"))
+        found = {
+            node.module
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module
+        }
+        graph[name] = {other for other in names if f"{package}.{other}" in found}
+        assert package not in found, f"{package}.{name} imports its package"
+    return graph
+
+
+@pytest.mark.parametrize("package", ["pki.admin", "iotprov.admin", "estserver.console"])
+def test_no_two_modules_of_the_web_admin_import_each_other(package):
+    graph = imports_within(package)
+
+    order = list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError
+
+    assert len(order) == len(graph) > 1
+
+
+@pytest.mark.parametrize(
+    ("package", "page", "operations"),
+    [
+        ("pki.admin", "certificates", "certificate_operations"),
+        ("pki.admin", "authorities", "authority_operations"),
+        ("pki.admin", "profiles", "profile_operations"),
+        ("pki.admin", "denylist", "denylist_operations"),
+        ("iotprov.admin", "provisioning", "provisioning_operations"),
+        ("iotprov.admin", "registrations", "registration_operations"),
+        ("iotprov.admin", "documents", "document_operations"),
+        ("estserver.console", "pending_hooks", "pending_hook_operations"),
+    ],
+)
+def test_a_page_imports_its_operations_and_not_the_other_way_round(package, page, operations):
+    graph = imports_within(package)
+
+    assert operations in graph[page]
+    assert page not in graph[operations]
