@@ -1,6 +1,7 @@
 """What an installation chooses for AWS IoT, handed over by the Django settings."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
@@ -14,7 +15,7 @@ class IoTTarget:
 
     name: str
     region: str = ""
-    """"" is the region of everything else (``awsRegion``)."""
+    """"" is the region of everything else (``PKISettings.aws_region``)."""
     role_arn: str = ""
     """The role to assume there; "" for the account that we run in."""
 
@@ -43,11 +44,18 @@ class IoTSettings:
     request_seconds: int = 4
     """How long an enrollment may wait for AWS IoT before the outbox takes over."""
     tags: tuple[tuple[str, str], ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What operators call a setting, by its name here; see `setting_name`."""
 
 
 def iot_settings() -> IoTSettings:
     """The installation's choices (``settings.IOT``)."""
     return settings.IOT
+
+
+def setting_name(setting: str) -> str:
+    """Return what operators call a setting, for a message: by default its name in `IoTSettings`."""
+    return iot_settings().names.get(setting, setting)
 
 
 def find_target(name: str) -> IoTTarget | None:

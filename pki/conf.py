@@ -78,8 +78,19 @@ class PKISettings:
     """The secret in Secrets Manager for an external PKI's class; "" for none."""
     tags: tuple[tuple[str, str], ...] = ()
     """Key and value of what every AWS resource that we make carries."""
+    names: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What operators call a setting, by its path here (``device_ca.signer``): `setting_name`."""
 
 
 def pki_settings() -> PKISettings:
     """The installation's choices (``settings.PKI``)."""
     return settings.PKI
+
+
+def setting_name(setting: str) -> str:
+    """Return what operators call a setting, for a message: by default its path in `PKISettings`.
+
+    A name that has no attribute here (``external_signer_class``) belongs to the application that
+    builds ``settings.PKI``; messages name it all the same.
+    """
+    return pki_settings().names.get(setting, setting)

@@ -7,6 +7,7 @@ from typing import Any
 from estserver.config import load_config
 from estserver.config.database import database_settings
 from estserver.config.packaged import packaged_config
+from estserver.config.setting_names import IOT_SETTING_NAMES, PKI_SETTING_NAMES
 from iotprov.conf import DEFAULT_TARGETS, IoTSettings, IoTTarget
 from pki.conf import ClientCASettings, DeviceCASettings, PKISettings, ProfileSettings
 
@@ -90,6 +91,7 @@ PKI = PKISettings(
     aws_region=_properties.aws_region,
     custom_secret_name=_properties.custom_secret_name,
     tags=_tags,
+    names=PKI_SETTING_NAMES,
 )
 
 LOGGING = {
@@ -128,4 +130,5 @@ IOT = IoTSettings(
     or DEFAULT_TARGETS,
     request_seconds=_properties.iot_request_seconds,
     tags=_tags,
+    names=IOT_SETTING_NAMES,
 )

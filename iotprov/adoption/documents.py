@@ -5,7 +5,7 @@ from typing import Any
 
 from iotprov import client
 from iotprov.adoption.lines import Line, State
-from iotprov.conf import IoTTarget, iot_settings
+from iotprov.conf import IoTTarget, iot_settings, setting_name
 from iotprov.documents import versions
 from iotprov.documents.aws_documents import DefaultVersion, read_policy, read_provisioning_template
 from iotprov.documents.validation import check_document
@@ -111,6 +111,7 @@ def _role_line(arn: str, target: IoTTarget) -> Line:
         what,
         name,
         State.DIFFERS,
-        f"the configuration says {ours}: to go on with this one, set iotProvisioningRoleName to "
-        f"{name}; else sync_template gives the template the other",
+        f"the configuration says {ours}: to go on with this one, set "
+        f"{setting_name('provisioning_role_name')} to {name}; else sync_template gives the "
+        "template the other",
     )

@@ -14,7 +14,7 @@ from iotprov.conf import IoTTarget, iot_settings
 from iotprov.models import CARegistration
 from pki.authorities.existing import adopt, existing_authority, on_record
 from pki.choices import IdentityRule
-from pki.conf import pki_settings
+from pki.conf import pki_settings, setting_name
 from pki.csr.public_keys import key_algorithm_name
 from pki.csr.subjects import name_text
 from pki.models import CertificateAuthority, CertificateProfile
@@ -82,9 +82,9 @@ def _adopt_authority(
     settings = pki_settings()
     what = f"{purpose} CA"
     name, setting = (
-        (settings.device_ca.certificate_secret_name, "deviceCaSigner")
+        (settings.device_ca.certificate_secret_name, setting_name("device_ca.signer"))
         if purpose == Purpose.DEVICE
-        else (settings.client_ca.secret_name, "clientCaSigner")
+        else (settings.client_ca.secret_name, setting_name("client_ca.signer"))
     )
     try:
         alias = _alias(configured_signer)
@@ -193,7 +193,7 @@ def _names_line() -> Line:
     how = (
         "run profile_set default can_adopt_names=true --reason migration"
         if profile
-        else "set adoptUnknownNames to true before bootstrap_cas"
+        else f"set {setting_name('profile.can_adopt_names')} to true before bootstrap_cas"
     )
     return Line(
         what,

@@ -11,7 +11,7 @@ from typing import Any
 from cryptography import x509
 
 from iotprov.client import calling, is_code
-from iotprov.conf import IoTTarget
+from iotprov.conf import IoTTarget, setting_name
 from pki.aws.clients import READ_TIMEOUT
 from pki.encoding.certificates import fingerprint_of, pem_of
 from pki.operators.errors import OperatorError, RemoteFailure
@@ -266,7 +266,8 @@ def check_template(name: str, target: IoTTarget) -> None:
     if kind != "JITP":
         raise OperatorError(
             f"the provisioning template {name} at {target.name} is of type {kind}, and JITP takes "
-            "one of type JITP: choose another iotTemplateName, and run sync_template"
+            f"one of type JITP: choose another {setting_name('template_name')}, and run "
+            "sync_template"
         )
 
 

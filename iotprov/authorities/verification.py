@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
+from iotprov.conf import setting_name
 from pki.models import CertificateAuthority
 from pki.record.intents import BACKDATING
 from pki.signers import authority_key
@@ -27,7 +28,8 @@ def verification_certificate(ca: CertificateAuthority, code: str) -> x509.Certif
     """
     key = authority_key(
         ca,
-        otherwise="set iotCaCertificateMode to SNI_ONLY, which takes no proof of it",
+        otherwise=f"set {setting_name('ca_certificate_mode')} to SNI_ONLY, which takes no proof of "
+        "it",
     )
     issuer = ca.certificate
     now = timezone.now().replace(microsecond=0)

@@ -14,7 +14,7 @@ from typing import Any
 from django.utils import timezone
 
 from iotprov.client import is_code
-from iotprov.conf import IoTTarget, iot_settings
+from iotprov.conf import IoTTarget, iot_settings, setting_name
 from iotprov.documents import aws_documents
 from iotprov.documents.aws_documents import DefaultVersion, Written
 from iotprov.documents.role import ProvisioningRole, ensure_role
@@ -141,7 +141,7 @@ def _push_template(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
     if found is not None and found.template_type != "JITP":
         raise OperatorError(
             f"{name} at {target.name} is a {found.template_type} template, and AWS IoT can't "
-            "change that: choose another Properties.iotTemplateName"
+            f"change that: choose another {setting_name('template_name')}"
         )
     missing = _missing_policy(target, text)
     if missing and not dry_run:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iotprov.client import account_of, calling, is_code, partition_of
-from iotprov.conf import IoTTarget, iot_settings
+from iotprov.conf import IoTTarget, iot_settings, setting_name
 from pki.operators.errors import OperatorError, RemoteFailure
 
 DESCRIPTION = "Made by the EST server: AWS IoT provisions devices with it (JITP)."
@@ -147,7 +147,7 @@ def _trust_warnings(name: str, trust: dict[str, Any], wanted: dict[str, Any]) ->
     if SERVICE not in trusted:
         raise OperatorError(
             f"the role {name} doesn't trust {SERVICE}, so AWS IoT can't provision with it: choose "
-            "another Properties.iotProvisioningRoleName, and it is made for you"
+            f"another {setting_name('provisioning_role_name')}, and it is made for you"
         )
     warnings = []
     if others := sorted(trusted - {SERVICE}):

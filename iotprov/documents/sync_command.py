@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from iotprov.conf import IoTTarget, find_target, iot_settings
+from iotprov.conf import IoTTarget, find_target, iot_settings, setting_name
 from iotprov.documents.push import Outcome, push_everywhere
 from iotprov.documents.validation import problems_of
 from iotprov.documents.versions import Kind, add_version, body_in_force, body_of_file, current
@@ -86,5 +86,5 @@ def _targets(name: str | None) -> tuple[IoTTarget, ...]:
     target = find_target(name)
     if target is None:
         known = ", ".join(target.name for target in iot_settings().targets)
-        refuse(f"there is no target {name!r} in Properties.iotTargets: choose one of {known}")
+        refuse(f"there is no target {name!r} in {setting_name('targets')}: choose one of {known}")
     return (target,)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from iotprov.conf import IoTTarget, iot_settings
+from iotprov.conf import IoTTarget, iot_settings, setting_name
 from iotprov.documents import aws_documents
 from iotprov.documents.aws_documents import DefaultVersion
 from iotprov.documents.role import ensure_role
@@ -44,7 +44,7 @@ def template_differences(target: IoTTarget) -> Iterator[Difference]:
             f"type {found.template_type}",
             Direction.DIFFERS,
             is_ours=False,
-            advice="AWS IoT can't change that: choose another Properties.iotTemplateName",
+            advice=f"AWS IoT can't change that: choose another {setting_name('template_name')}",
         )
         return
     yield from _text_differences(Kind.TEMPLATE, target, found)

@@ -18,7 +18,7 @@ from pki.authorities.lifecycle import (
     make_successor,
 )
 from pki.authorities.test_client import make_test_client
-from pki.conf import ClientCASettings, DeviceCASettings, pki_settings
+from pki.conf import ClientCASettings, DeviceCASettings, pki_settings, setting_name
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
@@ -73,9 +73,11 @@ def _bootstrap_device_ca(plan: DeviceCASettings, *, actor: Actor, force: bool) -
         return [f"device CA {adopted}"]
     if existing is None and not plan.is_generated:
         raise OperatorError(
-            "there is no device CA, and none may be made (generateIotCaCertificate is false): set "
-            "iotCoreCaCertificatePath to your CA's certificate, or generateIotCaCertificate to "
-            "true, or deviceCaSigner to a signer that has a CA"
+            "there is no device CA, and none may be made "
+            f"({setting_name('device_ca.is_generated')} is false): set "
+            f"{setting_name('device_ca.certificate_path')} to your CA's certificate, or "
+            f"{setting_name('device_ca.is_generated')} to true, or "
+            f"{setting_name('device_ca.signer')} to a signer that has a CA"
         )
     if existing is None:
         ca = create_authority(

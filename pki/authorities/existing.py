@@ -3,7 +3,7 @@
 from cryptography import x509
 
 from pki.authorities.lifecycle import free_name, import_authority
-from pki.conf import pki_settings
+from pki.conf import pki_settings, setting_name
 from pki.csr.subjects import name_text
 from pki.encoding.certificates import fingerprint_of
 from pki.models import CertificateAuthority
@@ -74,12 +74,12 @@ def _outside(purpose: Purpose, kept: ExistingAuthority) -> str:
         raise OperatorError(
             f"{kept.where} holds the certificate of {subject} and no key: put the key there; or, "
             "for a CA whose clients are only trusted, name its certificate's file in "
-            "mTlsTruststoreCertificatesChainFile"
+            f"{setting_name('client_ca.truststore_path')}"
         )
     if EXTERNAL not in pki_settings().signers:
         raise OperatorError(
             f"{kept.where} holds the certificate of {subject}, and no secret holds its key: put "
-            "the key into the secret iotCoreEstCaKeySecretName; or, for a PKI outside that signs, "
-            "set externalSignerClass"
+            f"the key into the secret that {setting_name('device_ca.key_secret_name')} names; or, "
+            f"for a PKI outside that signs, set {setting_name('external_signer_class')}"
         )
     return EXTERNAL

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pki.conf import pki_settings
+from pki.conf import pki_settings, setting_name
 from pki.operators.errors import RemoteFailure
 
 CONNECT_TIMEOUT = 5  # seconds
@@ -217,7 +217,10 @@ def _from_library(call: str, error: Exception) -> RemoteFailure:
 
     if isinstance(error, known.NoRegionError):
         return RemoteFailure(
-            call, "NoRegion", "no region is set", "set Properties.awsRegion, or AWS_REGION"
+            call,
+            "NoRegion",
+            "no region is set",
+            f"set {setting_name('aws_region')}, or AWS_REGION",
         )
     if isinstance(error, known.CredentialRetrievalError):
         return RemoteFailure(

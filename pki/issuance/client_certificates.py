@@ -8,6 +8,7 @@ import datetime
 from django.utils import timezone
 
 from pki.choices import POPLinking, SANRule
+from pki.conf import setting_name
 from pki.csr.check import CSRRules, ParsedCSR, check_csr
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
@@ -50,7 +51,7 @@ def issuing_client_ca() -> AuthoritySnapshot:
             return authority
     raise OperatorError(
         f"The key of the client CA {clients[0].row.name} is not here "
-        "(mTlsTruststoreCertificatesChainFile). Have its own PKI sign client certificates."
+        f"({setting_name('client_ca.truststore_path')}). Have its own PKI sign client certificates."
     )
 
 

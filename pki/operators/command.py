@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
+from pki.conf import setting_name
 from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError, remote_failure
 from pki.record.audit_trail import Actor
@@ -62,8 +63,8 @@ class OperatorCommand(BaseCommand):
             refuse(f"{error} ({error.__cause__})" if error.__cause__ else str(error), error)
         except (DatabaseError, InterfaceError) as error:
             refuse(
-                f"the database can't be used: {str(error).strip()}. See databaseUrl, and whether "
-                "manage.py migrate has run",
+                f"the database can't be used: {str(error).strip()}. See "
+                f"{setting_name('database_url')}, and whether manage.py migrate has run",
                 error,
             )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from django.utils.module_loading import import_string
 
-from pki.conf import pki_settings
+from pki.conf import pki_settings, setting_name
 from pki.exceptions import SignerUnavailable
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.signers.base import ExistingAuthority, KeySigner, Signer
@@ -31,7 +31,7 @@ def get_signer(alias: str) -> Signer:
     if alias not in known:
         raise OperatorError(
             f"signer {alias!r} isn't configured; the configuration has: "
-            f"{', '.join(sorted(known)) or 'none'}. Add it under Properties.signers"
+            f"{', '.join(sorted(known)) or 'none'}. Add it under {setting_name('signers')}"
         )
     backend = known[alias]["BACKEND"]
     try:

@@ -9,7 +9,7 @@ The class has the contract of the CDK sample's ``sign_externally``::
 ``csr`` is an ``x509.CertificateSigningRequest``, ``csr_data`` a dict of its subject
 (``commonName``, ``serialNumber`` ...), ``cert_validity`` a ``datetime.timedelta``, and
 ``custom_secret`` a string or ``None``: the environment's ``EST_CUSTOM_SECRET``, else the secret
-``customSecretName`` in Secrets Manager, when it is there. To say no, it raises
+``PKISettings.custom_secret_name`` in Secrets Manager, when it is there. To say no, it raises
 ``pki.exceptions.SignerRefused`` or returns ``None``; anything else it raises counts as the PKI
 being out of reach.
 """
@@ -24,7 +24,7 @@ from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
 from pki.aws.secrets import REFRESH_SECONDS, SecretCache, SecretValue
-from pki.conf import pki_settings
+from pki.conf import pki_settings, setting_name
 from pki.exceptions import SignerRefused, SignerUnavailable
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.reasons import Reason
@@ -46,8 +46,8 @@ class ExternalSigner(Signer):
         path = options.get("class")
         if not path:
             raise OperatorError(
-                "signer 'external' names no class: set Properties.externalSignerClass to the "
-                "dotted path of yours"
+                f"signer 'external' names no class: set {setting_name('external_signer_class')} "
+                "to the dotted path of yours"
             )
         try:
             self._pki = import_string(path)()

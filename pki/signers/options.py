@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pki.conf import setting_name
 from pki.operators.errors import OperatorError
 
 
@@ -44,5 +45,5 @@ class Options:
     def problem(self, name: str, text: str) -> OperatorError:
         """A refusal of the option ``name``."""
         return OperatorError(
-            f"{self._signer}: OPTIONS.{name}: {text}. Correct it under Properties.signers"
+            f"{self._signer}: OPTIONS.{name}: {text}. Correct it under {setting_name('signers')}"
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from iotprov.conf import IoTTarget, find_target, iot_settings
+from iotprov.conf import IoTTarget, find_target, iot_settings, setting_name
 from iotprov.drift import Difference, Kind, NotCompared, Repair, drift
 from pki.operators.command import REFUSED, REMOTE_FAILURE, OperatorCommand, command_actor, refuse
 from pki.operators.errors import OperatorError, remote_failure
@@ -193,5 +193,5 @@ def _targets(name: str | None) -> tuple[IoTTarget, ...]:
     target = find_target(name)
     if target is None:
         known = ", ".join(target.name for target in iot_settings().targets)
-        refuse(f"there is no target {name!r} in Properties.iotTargets: choose one of {known}")
+        refuse(f"there is no target {name!r} in {setting_name('targets')}: choose one of {known}")
     return (target,)

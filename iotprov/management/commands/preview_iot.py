@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from iotprov.client import account_of, partition_of, region_of
-from iotprov.conf import find_target
+from iotprov.conf import find_target, setting_name
 from iotprov.documents.preview import Source, as_text, parse_source, preview
 from iotprov.documents.versions import Kind, body_in_force
 from pki.operators.command import OperatorCommand, refuse
@@ -54,7 +54,7 @@ def _as_json(data: dict[str, Any]) -> str:
 def _place(name: str) -> dict[str, str]:
     target = find_target(name)
     if target is None:
-        refuse(f"there is no target {name!r} in Properties.iotTargets")
+        refuse(f"there is no target {name!r} in {setting_name('targets')}")
     return {
         "account": account_of(target),
         "region": region_of(target),

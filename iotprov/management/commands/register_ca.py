@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from iotprov.authorities.ca_registration import plan_registration, register_everywhere
-from iotprov.conf import IoTTarget, find_target, iot_settings
+from iotprov.conf import IoTTarget, find_target, iot_settings, setting_name
 from iotprov.models import CARegistration
 from pki.models import CertificateAuthority
 from pki.operators.command import REMOTE_FAILURE, OperatorCommand, command_actor
@@ -28,7 +28,7 @@ class Command(OperatorCommand):
         parser.add_argument(
             "ca", metavar="CA", nargs="?", help="the CA's name; default: every active device CA"
         )
-        parser.add_argument("--target", default="", help="one of iotTargets; default: all")
+        parser.add_argument("--target", default="", help="a target's name; default: all")
         parser.add_argument(
             "--dry-run", action="store_true", help="say what would be done, and change nothing"
         )
@@ -90,5 +90,7 @@ def _targets(name: str) -> tuple[IoTTarget, ...]:
     target = find_target(name)
     if target is None:
         known = ", ".join(each.name for each in iot_settings().targets)
-        raise OperatorError(f"there is no target {name!r} in iotTargets; there are: {known}")
+        raise OperatorError(
+            f"there is no target {name!r} in {setting_name('targets')}; there are: {known}"
+        )
     return (target,)

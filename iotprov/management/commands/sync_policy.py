@@ -8,7 +8,7 @@ class Command(SyncCommand):
     """See ``help``."""
 
     help = (
-        "Make AWS IoT hold the IoT policy that is in force: the newest version on record, else "
-        "iotPolicyPath. What is there already is left as it is."
+        "Make AWS IoT hold the IoT policy that is in force: the newest version on record, else the "
+        "configured file. What is there already is left as it is."
     )
     kind = DocumentVersion.Kind.POLICY

@@ -9,7 +9,7 @@ class Command(SyncCommand):
 
     help = (
         "Make AWS IoT hold the provisioning template that is in force (the newest version on "
-        "record, else iotTemplatePath), with the role that it works with. The policy goes first: "
-        "see sync_policy. What is there already is left as it is."
+        "record, else the configured file), with the role that it works with. The policy goes "
+        "first: see sync_policy. What is there already is left as it is."
     )
     kind = DocumentVersion.Kind.TEMPLATE

@@ -27,6 +27,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pki.conf import setting_name
 from pki.csr.public_keys import public_key_sha256
 from pki.csr.subjects import name_text
 from pki.encoding.certificates import is_signed_by
@@ -137,7 +138,8 @@ class ESTSigner(Signer):
         if len(lowest) != 1:
             raise OperatorError(
                 f"{self._client} publishes {len(lowest)} CAs that could be the issuing one: put "
-                "the right one and its chain into a file, and set iotCoreCaCertificatePath"
+                "the right one and its chain into a file, and set "
+                f"{setting_name('device_ca.certificate_path')}"
             )
         chain = lowest
         while above := [

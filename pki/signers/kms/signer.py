@@ -51,8 +51,8 @@ class KMSSigner(KeySigner):
         """Take the options; nothing is called yet.
 
         All are optional: ``key`` is the ARN or alias of a key that is in KMS already, for one CA;
-        ``region`` where keys are made, by default ``awsRegion``; ``roleArn`` a role to assume for
-        every call. Raises ``OperatorError`` for any other.
+        ``region`` where keys are made, by default ``PKISettings.aws_region``; ``roleArn`` a role to
+        assume for every call. Raises ``OperatorError`` for any other.
         """
         for name, value in options.items():
             if name not in OPTIONS or not isinstance(value, str):

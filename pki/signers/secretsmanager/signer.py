@@ -1,8 +1,8 @@
 """CA keys in AWS Secrets Manager, in the CDK sample's own format and under its names.
 
-The first device CA is in two secrets, ``iotCoreEstCaCertSecretName`` and
-``iotCoreEstCaKeySecretName``; the first client CA in one, ``estMtlsCaSecretsName``. A successor is
-in one secret of both, ``<that key's name>/<CA>-<8 hex digits>``, so that a role's policy for
+The first device CA is in two secrets, ``DeviceCASettings.certificate_secret_name`` and
+``key_secret_name``; the first client CA in one, ``ClientCASettings.secret_name``. A successor is in
+one secret of both, ``<that key's name>/<CA>-<8 hex digits>``, so that a role's policy for
 ``<name>*`` covers it too.
 
 A key is fetched and parsed once per process. After ``refreshSeconds`` the secret's version is

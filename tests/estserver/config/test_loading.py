@@ -208,7 +208,7 @@ def test_est_config_is_relative_to_the_project_root(monkeypatch, tmp_path):
 
 def test_without_a_file_everything_has_its_default(monkeypatch, tmp_path):
     monkeypatch.setattr("estserver.config.loader.PROJECT_ROOT", tmp_path)
-    monkeypatch.setattr("estserver.config.PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr("estserver.config.values.PROJECT_ROOT", tmp_path)
 
     config = load_config(environ={"EST_CONFIG": ""})
 
