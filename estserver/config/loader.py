@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from django.utils.module_loading import import_string
+
 from estserver.config.database import database_settings
 from estserver.config.errors import ConfigError
 from estserver.config.keys import (
@@ -29,8 +31,6 @@ NO_FILE = (
     "config/config-sample-all-generated.yaml to config/config.yaml."
 )
 EXTERNAL = "external"
-KEYFILE = "keyfile"
-KMS = "kms"
 
 
 def read_config(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -160,11 +160,21 @@ class _Reading:
         if deployment.values.iot_core_ca_private_key_path:
             text = "set without iotCoreCaCertificatePath; name the certificate of this key too"
             yield self._at(deployment, "iotCoreCaPrivateKeyPath", text)
-        # Others may have a CA, as Secrets Manager and Private CA do; bootstrap_cas asks them.
-        has_no_ca = self.properties.values.device_ca_signer in {KEYFILE, KMS, EXTERNAL}
-        if not deployment.values.generate_iot_ca_certificate and has_no_ca:
+        if not deployment.values.generate_iot_ca_certificate and not self._signer_has_own_ca():
             text = "false without iotCoreCaCertificatePath; set that path, or set this to true"
             yield self._at(deployment, "generateIotCaCertificate", text)
+
+    def _signer_has_own_ca(self) -> bool:
+        """Whether the device CA's signer may have the CA already. bootstrap_cas asks it then."""
+        alias = self.properties.values.device_ca_signer
+        signer = self._signers().get(alias)
+        if signer is None:
+            return alias != EXTERNAL
+        try:
+            signer_class = import_string(signer.backend)
+        except Exception:  # noqa: BLE001  # a customer's module; the check pki.E001 reports it
+            return True
+        return bool(getattr(signer_class, "has_own_ca", True))
 
     def _signer_problems(self) -> Iterator[Problem]:
         if self.properties.refused & {"signers", "externalSignerClass"}:

@@ -20,7 +20,7 @@ from pki.admin.downloads import Download, file_name, pem_text
 from pki.admin.facts import FactAdmin
 from pki.admin.operations import Done, Operation, ReasonForm
 from pki.admin.search import Term
-from pki.authorities.lifecycle import make_successor
+from pki.authorities.succeed import make_successor
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor

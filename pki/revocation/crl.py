@@ -53,7 +53,7 @@ def make_crl(ca: CertificateAuthority) -> bytes:
     again. Raises ``OperatorError`` when the CA's key isn't here or can't be read, ``Busy`` when
     somebody else was faster every time.
     """
-    key = authority_key(ca, otherwise="get the CRL from its PKI")
+    key = authority_key(ca, otherwise="Get the CRL from its PKI.")
     for attempt in range(ATTEMPTS):
         numbers = CertificateAuthority.objects.values_list("crl_number", flat=True)
         latest = numbers.get(pk=ca.pk)
