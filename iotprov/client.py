@@ -12,8 +12,7 @@ from functools import cache
 from typing import Any
 
 from iotprov.conf import IoTTarget
-from pki.aws import clients as aws
-from pki.aws.clients import READ_TIMEOUT, AWSLocation
+from pki.aws.clients import READ_TIMEOUT, AWSLocation, as_remote_failure, aws_client
 from pki.operators.errors import RemoteFailure
 
 
@@ -28,8 +27,8 @@ def calling(
     call = f"{service}:{operation}"
     if target.name != "default":
         call += f" at {target.name}"
-    with aws.as_remote_failure(call):
-        yield aws.client(service, target.place, read_timeout=read_timeout)
+    with as_remote_failure(call):
+        yield aws_client(service, target.place, read_timeout=read_timeout)
 
 
 def is_code(error: RemoteFailure, *codes: str) -> bool:
@@ -39,8 +38,8 @@ def is_code(error: RemoteFailure, *codes: str) -> bool:
 
 def region_of(target: IoTTarget) -> str:
     """The region whose registry the target is. Raises ``RemoteFailure`` when none is set."""
-    with aws.as_remote_failure("iot:client"):
-        return str(aws.client("iot", target.place).meta.region_name)
+    with as_remote_failure("iot:client"):
+        return str(aws_client("iot", target.place).meta.region_name)
 
 
 def account_of(target: IoTTarget, *, read_timeout: int = READ_TIMEOUT) -> str:
@@ -53,13 +52,13 @@ def account_of(target: IoTTarget, *, read_timeout: int = READ_TIMEOUT) -> str:
 
 @cache
 def _account(place: AWSLocation, read_timeout: int) -> str:
-    with aws.as_remote_failure("sts:GetCallerIdentity"):
+    with as_remote_failure("sts:GetCallerIdentity"):
         return str(
-            aws.client("sts", place, read_timeout=read_timeout).get_caller_identity()["Account"]
+            aws_client("sts", place, read_timeout=read_timeout).get_caller_identity()["Account"]
         )
 
 
 def partition_of(target: IoTTarget) -> str:
     """``aws``, ``aws-cn`` or ``aws-us-gov``: the beginning of every ARN of the region."""
-    with aws.as_remote_failure("iot:client"):
-        return str(aws.client("iot", target.place).meta.partition)
+    with as_remote_failure("iot:client"):
+        return str(aws_client("iot", target.place).meta.partition)

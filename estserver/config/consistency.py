@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from django.utils.module_loading import import_string
+
 from estserver.config.class_paths import HOOKS, SIGNERS, class_path_problem
 from estserver.config.database import database_settings
 from estserver.config.entries import DEFAULT_SIGNERS, EXTERNAL_SIGNER, SignerConfig
@@ -17,16 +19,6 @@ from estserver.config.yaml import KeyPath, Problem, YamlDocument, dotted
 from pki.choices import IdentityRule
 
 EXTERNAL = "external"
-KEYFILE = "keyfile"
-KMS = "kms"
-
-
-def may_have_own_ca(alias: str) -> bool:
-    """Return whether the signer of that alias may have a CA that this server need not make.
-
-    Secrets Manager and Private CA do. ``bootstrap_cas`` asks the signer itself.
-    """
-    return alias not in {KEYFILE, KMS, EXTERNAL}
 
 
 def database_problems(properties: Properties, data_dir: Path) -> tuple[str, ...]:
@@ -115,6 +107,18 @@ class Consistency:
             if path and (text := class_path_problem(path, known)):
                 yield self._at(section, key, text)
 
+    def _signer_has_own_ca(self) -> bool:
+        """Return whether the device CA's signer may have a CA already. bootstrap_cas asks it."""
+        alias = self.properties.values.device_ca_signer
+        signer = self._signers().get(alias)
+        if signer is None:
+            return alias != EXTERNAL
+        try:
+            signer_class = import_string(signer.backend)
+        except Exception:  # noqa: BLE001  # a customer's module; the check pki.E001 reports it
+            return True
+        return bool(getattr(signer_class, "has_own_ca", True))
+
     def _device_ca_problems(self) -> Iterator[Problem]:
         deployment = self.deployment
         # The warning about a placeholder says enough: the samples load as they are.
@@ -127,7 +131,7 @@ class Consistency:
                 "It is set without iotCoreCaCertificatePath. Name the certificate of this key too."
             )
             yield self._at(deployment, "iotCoreCaPrivateKeyPath", text)
-        has_ca = may_have_own_ca(self.properties.values.device_ca_signer)
+        has_ca = self._signer_has_own_ca()
         if not deployment.values.generate_iot_ca_certificate and not has_ca:
             text = (
                 "It is false, and iotCoreCaCertificatePath is not set. Set that path, or set this "

@@ -9,7 +9,7 @@ from django.conf import settings
 from estserver.config import MADE_BY, Config
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.lambda_signers import KEYFILE, for_lambda, key_alias
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError
 
 StageName = Literal["est", "admin"]
@@ -176,7 +176,7 @@ def current_deployment() -> Deployment:
     Raises ``RemoteFailure`` without credentials or region.
     """
     identity = ask("sts", "GetCallerIdentity")
-    meta = aws.client("sts").meta
+    meta = aws_client("sts").meta
     return Deployment(
         for_lambda(settings.CONFIG),
         str(identity["Account"]),

@@ -12,7 +12,7 @@ from iotprov.authorities import iot_authorities as ca_registry
 from iotprov.authorities.ca_registration import desired_registration, record_registration
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.models import CARegistration
-from pki.authorities.existing import adopt, existing_authority, on_record
+from pki.authorities.existing import adopt, existing_authority
 from pki.choices import IdentityRule
 from pki.conf import pki_settings, setting_name
 from pki.csr.public_keys import key_algorithm_name
@@ -20,6 +20,7 @@ from pki.csr.subjects import name_text
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.record.audit_trail import Actor
+from pki.record.find import authority_with_certificate
 from pki.signers import get_signer
 from pki.signers.secretsmanager.signer import SecretsManagerSigner
 
@@ -102,7 +103,7 @@ def _adopt_authority(
             f"{name_text(certificate.subject)}, {key_algorithm_name(certificate.public_key())}, "
             f"until {certificate.not_valid_after_utc:%Y-%m-%d}"
         )
-        known = on_record(certificate)
+        known = authority_with_certificate(certificate)
         if known is not None:
             return certificate, Line(what, name, State.FOUND, f"{said}, on record as {known}")
         existing = CertificateAuthority.objects.issuing().filter(purpose=purpose).first()
@@ -161,7 +162,7 @@ def _adopt_registration(
     certificate: x509.Certificate, target: IoTTarget, *, actor: Actor, is_dry_run: bool
 ) -> Line:
     what, name = f"registered CA at {target.name}", name_text(certificate.subject)
-    ca = on_record(certificate)
+    ca = authority_with_certificate(certificate)
     row = CARegistration.objects.filter(ca=ca, target=target.name).first() if ca else None
     known_id = row.certificate_id if row else ""
     try:

@@ -22,7 +22,7 @@ from iotprov.authorities.verification import verification_certificate
 from iotprov.client import is_code
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.models import CARegistration
-from pki.authorities.lifecycle import check_ca_certificate
+from pki.authorities.ca_certificates import check_ca_certificate
 from pki.csr.key_algorithms import EC_KEYS
 from pki.csr.public_keys import key_algorithm_name
 from pki.models import CertificateAuthority

@@ -28,8 +28,8 @@ def verification_certificate(ca: CertificateAuthority, code: str) -> x509.Certif
     """
     key = authority_key(
         ca,
-        otherwise=f"set {setting_name('ca_certificate_mode')} to SNI_ONLY, which takes no proof of "
-        "it",
+        otherwise=f"Set {setting_name('ca_certificate_mode')} to SNI_ONLY, which takes no proof of "
+        "it.",
     )
     issuer = ca.certificate
     now = timezone.now().replace(microsecond=0)

@@ -122,14 +122,14 @@ class Registry:
         held = self.find(error.details.get("resourceId") or certificate_id(certificate))
         if held is None:  # their one side doesn't know yet what the other does
             raise RemoteFailure(
-                error.call, error.code, "it exists, and can't be found", "wait", is_transient=True
+                error.call, error.code, "it exists, and cannot be found", "Wait.", is_transient=True
             )
         if x509.load_pem_x509_certificate(held.pem.encode()) != certificate:
             raise RemoteFailure(
                 error.call,
                 "DifferentCertificate",
                 f"{held.certificate_id} is the ID of another certificate there",
-                "look at both in the account's console",
+                "Look at both in the account's console.",
             )
         return held
 
@@ -170,7 +170,7 @@ class Registry:
             self.call("attach_policy", policyName=name, target=held.arn)
         except RemoteFailure as error:
             if is_code(error, NOT_FOUND):
-                raise missing(error, f"the policy {name}", "run sync_policy") from error
+                raise missing(error, f"the policy {name}", "Run sync_policy.") from error
             raise
 
     def attach_thing(self, thing: RemoteThing, held: RemoteCertificate) -> None:
@@ -210,11 +210,11 @@ def _unregistered_ca(error: RemoteFailure, target: IoTTarget) -> RemoteFailure:
     return RemoteFailure(
         error.call,
         error.code,
-        f"AWS IoT doesn't take a certificate of this CA at the target {target.name}",
-        f"run register_ca, if that CA isn't registered and ACTIVE there (AWS: {error})",
+        f"AWS IoT does not take a certificate of this CA at the target {target.name}",
+        f"Run register_ca, if that CA is not registered and ACTIVE there. (AWS: {error})",
     )
 
 
 def missing(error: RemoteFailure, what: str, advice: str) -> RemoteFailure:
     """The sentence for what a call named and AWS IoT doesn't have."""
-    return RemoteFailure(error.call, error.code, f"{what} doesn't exist there", advice)
+    return RemoteFailure(error.call, error.code, f"{what} does not exist there", advice)

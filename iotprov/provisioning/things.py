@@ -58,12 +58,12 @@ def _create(registry: Registry, plan: PlannedThing) -> None:
     except RemoteFailure as error:
         if is_code(error, NOT_FOUND):
             what = "the template's thing type or billing group"
-            raise missing(error, what, "make it, or take it out of the template") from error
+            raise missing(error, what, "Make it, or take it out of the template.") from error
         if not is_code(error, EXISTS):
             raise
         # Somebody made it a moment ago; the row is worked on again, and finds it there.
         raise RemoteFailure(
-            error.call, error.code, str(error), "try again", is_transient=True
+            error.call, error.code, str(error), "Try again.", is_transient=True
         ) from error
 
 
@@ -110,7 +110,7 @@ def _add_to_groups(registry: Registry, plan: PlannedThing) -> None:
             )
         except RemoteFailure as error:
             if is_code(error, NOT_FOUND):
-                advice = "make it, or take it out of the template"
+                advice = "Make it, or take it out of the template."
                 raise missing(error, f"the thing group {group}", advice) from error
             raise
 

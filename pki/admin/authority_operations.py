@@ -7,7 +7,7 @@ from django.contrib.admin import widgets
 from django.utils import timezone
 
 from pki.admin.operations import Done, EmptyForm, Operation, ReasonForm
-from pki.authorities.lifecycle import make_successor
+from pki.authorities.succeed import make_successor
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor

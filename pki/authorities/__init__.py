@@ -1,1 +1,1 @@
-"""CAs: made, imported, succeeded, and the first client to try an installation with."""
+"""Create, import and succeed CAs, and make a first client to try an installation with."""

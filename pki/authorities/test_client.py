@@ -1,7 +1,7 @@
-"""A first client to try an installation with: its certificate, key, and both as PKCS #12.
+"""A first client to try an installation with: its certificate, its key, and both as PKCS #12.
 
-It is kept where the client CA's key is. Where that is Secrets Manager, nothing is written to a
-disk: what runs there has none that lasts, and a key in one more place is one more to lose.
+They are stored where the client CA's key is. Where that is Secrets Manager, nothing is written to a
+disk, because a Lambda function has none that lasts, and because every copy of a key can be lost.
 """
 
 import datetime
@@ -46,39 +46,41 @@ _SUFFIXES = ("key", "pem", "p12-password", "p12")
 
 @dataclass(frozen=True, slots=True)
 class _Client:
-    """A client certificate with its key, and those above it."""
+    """A client certificate with its key, and the certificates of the CAs above it."""
 
     name: str
     key: CertificateIssuerPrivateKeyTypes
     certificates: tuple[x509.Certificate, ...]
 
     def pkcs12(self, encryption: KeySerializationEncryption) -> bytes:
-        """Key and certificates in one file (RFC 7292)."""
+        """Return key and certificates in one file (RFC 7292)."""
         own, *above = self.certificates
         return pkcs12.serialize_key_and_certificates(
             self.name.encode(), cast("PKCS12PrivateKeyTypes", self.key), own, above, encryption
         )
 
 
-def make_test_client(plan: ClientCASettings, *, actor: Actor, force: bool) -> str:
-    """Make the client, unless it is there; returns a line that says which.
+def make_test_client(settings: ClientCASettings, *, actor: Actor, force: bool) -> str:
+    """Make the client, unless it is there. Return a line that says which.
 
-    ``force`` makes another, ``test-client-2`` and so on: the one that is there stays good. Raises
-    what ``sign_client_csr`` raises, and ``OperatorError`` when it can't be kept.
+    ``force`` makes another, ``test-client-2`` and so on. The one that is there stays valid. Raises
+    what ``sign_client_csr`` raises, and ``OperatorError`` when the client cannot be stored.
     """
-    signer = get_signer(plan.signer)
+    signer = get_signer(settings.signer)
     if isinstance(signer, SecretsManagerSigner):
-        return _make_in_secrets(signer, plan, actor=actor, force=force)
-    return _make_in_files(pki_settings().data_dir, plan, actor=actor, force=force)
+        return _make_in_secrets(signer, settings, actor=actor, force=force)
+    return _make_in_files(pki_settings().data_dir, settings, actor=actor, force=force)
 
 
-def _make_in_files(directory: Path, plan: ClientCASettings, *, actor: Actor, force: bool) -> str:
+def _make_in_files(
+    directory: Path, settings: ClientCASettings, *, actor: Actor, force: bool
+) -> str:
     stem = TEST_CLIENT
     if _is_whole(directory, stem):
         if not force:
             return f"test client {directory / stem}.pem: there, left as it is"
         stem = next(name for name in _numbered() if not _is_whole(directory, name))
-    client = _sign(stem, plan, actor)
+    client = _sign(stem, settings, actor)
     password = secrets.token_urlsafe(18)
     contents = {
         "key": key_pem(client.key).encode(),
@@ -93,24 +95,25 @@ def _make_in_files(directory: Path, plan: ClientCASettings, *, actor: Actor, for
 
 
 def _is_whole(directory: Path, stem: str) -> bool:
-    """Whether a test client's files are all there; a crash may have left some of them."""
+    """Return whether a test client's files are all there. A crash may have left some of them."""
     return all((directory / f"{stem}.{suffix}").exists() for suffix in _SUFFIXES)
 
 
 @sensitive_variables()
 def _make_in_secrets(
-    signer: SecretsManagerSigner, plan: ClientCASettings, *, actor: Actor, force: bool
+    signer: SecretsManagerSigner, settings: ClientCASettings, *, actor: Actor, force: bool
 ) -> str:
-    """The two secrets of the CDK sample, whose PKCS #12 has no password."""
+    """Put the client into the CDK sample's two secrets. The sample's PKCS #12 has no password."""
     for stem in chain([TEST_CLIENT], _numbered()):
         below = "" if stem == TEST_CLIENT else f"/{stem}"
-        name, pfx_name = plan.client_secret_name + below, plan.client_pfx_secret_name + below
+        name = settings.client_secret_name + below
+        pfx_name = settings.client_pfx_secret_name + below
         if signer.is_free(name) and signer.is_free(pfx_name):
             break
         if not force:
             _complete(signer, stem, name, pfx_name)
             return f"test client in the secret {name}: there, left as it is"
-    client = _sign(stem, plan, actor)
+    client = _sign(stem, settings, actor)
     certificate = certificate_pem(client.certificates[0])
     signer.fill(name, pair(certificate, key_pem(client.key)), PAIR_DESCRIPTION)
     signer.fill(pfx_name, client.pkcs12(NoEncryption()), PFX_DESCRIPTION)
@@ -119,7 +122,7 @@ def _make_in_secrets(
 
 @sensitive_variables()
 def _complete(signer: SecretsManagerSigner, stem: str, name: str, pfx_name: str) -> None:
-    """Make the PKCS #12 file that a run which was cut off left out."""
+    """Make the PKCS #12 file, if a run was cut off before it."""
     if not signer.is_free(pfx_name):
         return
     content = signer.read(name)
@@ -132,7 +135,7 @@ def _numbered() -> Iterator[str]:
     return (f"{TEST_CLIENT}-{number}" for number in count(2))
 
 
-def _sign(name: str, plan: ClientCASettings, actor: Actor) -> _Client:
+def _sign(name: str, settings: ClientCASettings, actor: Actor) -> _Client:
     key = generate_private_key(KeyAlgorithm.EC_P256)
     csr = (
         x509.CertificateSigningRequestBuilder()
@@ -141,7 +144,7 @@ def _sign(name: str, plan: ClientCASettings, actor: Actor) -> _Client:
     )
     row = sign_client_csr(
         csr.public_bytes(Encoding.DER),
-        validity=datetime.timedelta(days=365 * plan.client_validity_years),
+        validity=datetime.timedelta(days=365 * settings.client_validity_years),
         actor=actor,
     )
     return _Client(name, key, (row.to_x509(), row.ca.certificate))

@@ -1,1 +1,1 @@
-"""The AWS platform: clients and secrets. The only room that imports boto3."""
+"""AWS: clients, and secrets in Secrets Manager. The only package that imports boto3."""

@@ -1,7 +1,8 @@
-"""The one place that makes boto3 clients and puts AWS's errors into words.
+"""Makes boto3 clients, and turns AWS's errors into ``RemoteFailure``.
 
-boto3 takes a quarter of a second to import, so it is imported when the first client is made: an
-installation that doesn't use AWS never pays for it, nor does `/cacerts`.
+No other module imports boto3. It takes a quarter of a second to import, so it is imported when the
+first client is made. An installation without AWS never imports it, nor does a cold start that
+answers `/cacerts`.
 """
 
 import logging
@@ -18,12 +19,12 @@ from pki.operators.errors import RemoteFailure
 CONNECT_TIMEOUT = 5  # seconds
 READ_TIMEOUT = 5  # seconds
 ATTEMPTS = 3
-"""As AWS counts: the first one included. What takes longer is the outbox's to repeat."""
+"""The number of attempts, the first one included. After the last, the outbox repeats the work."""
 
 
 @dataclass(frozen=True, slots=True)
 class AWSLocation:
-    """Where calls go: a region, and the role to assume there for another account.
+    """The region that a call goes to, and the role to assume there for another account.
 
     An empty region is the one that the environment names (``AWS_REGION``, a profile).
     """
@@ -34,7 +35,7 @@ class AWSLocation:
 
 DEFAULT_LOCATION = AWSLocation()
 
-# What boto3's `standard` mode repeats by itself, and we later:
+# The codes that boto3's `standard` mode repeats by itself, and the outbox later:
 # https://docs.aws.amazon.com/boto3/latest/guide/retries.html
 _THROTTLED = frozenset(
     {
@@ -69,21 +70,21 @@ _clients: dict[tuple[Any, ...], Any] = {}
 _sessions: dict[tuple[str, str], Any] = {}
 
 
-def client(
+def aws_client(
     service: str, place: AWSLocation = DEFAULT_LOCATION, *, read_timeout: int = READ_TIMEOUT
 ) -> Any:
-    """The boto3 client of ``service`` (``kms``, ``iot``), made once per process and place.
+    """Return the boto3 client of ``service`` (``kms``, ``iot``), made once per process and place.
 
-    ``read_timeout`` is the read timeout in seconds; with one below the usual, nothing is repeated
-    either: whoever waits for it has no time for that. Raises ``RemoteFailure`` when there is no
-    region, or the role can't be assumed. ``AWS_ENDPOINT_URL`` works, as everywhere in boto3.
+    ``read_timeout`` is in seconds. With one below ``READ_TIMEOUT``, a call is not repeated either,
+    because a request waits for it. Raises ``RemoteFailure`` when there is no region, or the role
+    cannot be assumed. ``AWS_ENDPOINT_URL`` works, as everywhere in boto3.
     """
-    # boto3 itself knows AWS_DEFAULT_REGION only; every other tool of AWS's knows this one.
+    # boto3 reads AWS_DEFAULT_REGION only; AWS's other SDKs and Lambda use AWS_REGION.
     region = place.region or pki_settings().aws_region or os.environ.get("AWS_REGION", "")
     key = (service, region, place.role_arn, read_timeout)
     made = _clients.get(key)
     if made is None:
-        with _lock:  # boto3's sessions aren't safe to share while clients are being made
+        with _lock:  # boto3's sessions are not thread-safe while they make clients
             made = _clients.get(key)
             if made is None:
                 made = _clients[key] = _make(service, region, place.role_arn, read_timeout)
@@ -91,14 +92,14 @@ def client(
 
 
 def forget_clients() -> None:
-    """Make new clients at next use: the credentials or the endpoint are others now."""
+    """Make new clients at next use, because the credentials or the endpoint have changed."""
     with _lock:
         _clients.clear()
         _sessions.clear()
 
 
 def _make(service: str, region: str, role_arn: str, read_timeout: int) -> Any:
-    # At DEBUG it logs every request and answer whole, and those of Secrets Manager hold keys.
+    # At DEBUG botocore logs whole requests and answers, and those of Secrets Manager hold keys.
     logging.getLogger("botocore").setLevel(logging.WARNING)
     with as_remote_failure(f"{service}:client"):
         return _session(region, role_arn).client(service, config=_config(read_timeout))
@@ -116,9 +117,10 @@ def _config(read_timeout: int) -> Any:
 
 
 def _session(region: str, role_arn: str) -> Any:
-    """The session for a region, as the role if there is one; made once.
+    """Return the session for a region, with the role's credentials if there is one.
 
-    Each session reads botocore's descriptions of AWS anew, 100 ms for every client.
+    A session is made once, because each reads botocore's descriptions of AWS anew, which takes 100
+    ms for every client.
     """
     from boto3.session import Session
 
@@ -134,7 +136,10 @@ def _session(region: str, role_arn: str) -> Any:
 
 
 def _session_of_role(session: Any, role_arn: str) -> Any:
-    """A session that assumes ``role_arn``, and does so again before its credentials expire."""
+    """Return a session that assumes ``role_arn``, and again before its credentials expire.
+
+    boto3 offers that for a role in the configuration file only, hence botocore's own classes.
+    """
     from boto3.session import Session
     from botocore.credentials import (
         AssumeRoleCredentialFetcher,
@@ -159,10 +164,10 @@ def _session_of_role(session: Any, role_arn: str) -> Any:
 
 @contextmanager
 def as_remote_failure(call: str) -> Iterator[None]:
-    """Turn what botocore raises inside into ``RemoteFailure``; ``call`` is ``service:Operation``.
+    """Turn botocore's errors inside the block into ``RemoteFailure``.
 
-    The error's code and a sentence are kept, and the request's parameters aren't: they may be
-    secret.
+    ``call`` is ``service:Operation``. The failure has the error's code and message. It does not
+    have the request's parameters, because they may be secret.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -175,25 +180,26 @@ def as_remote_failure(call: str) -> Iterator[None]:
 
 
 def _from_answer(call: str, response: Any) -> RemoteFailure:
-    said = response.get("Error", {})
-    code = str(said.get("Code") or "Unknown")
+    """Return the failure that AWS answered, with advice by its code and status."""
+    answered = response.get("Error", {})
+    code = str(answered.get("Code") or "Unknown")
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
     is_throttled = code in _THROTTLED or status == 429
     operation = call.split(" ")[0]
     if code in _DENIED:
-        advice = f"let the role or user that this runs as call {operation}"
+        advice = f"Allow the role or user of this process to call {operation}."
         if "Expired" in code or code in ("InvalidClientTokenId", "UnrecognizedClientException"):
-            advice = "log in again: the credentials have expired or are of nobody"
+            advice = "Log in again. The AWS credentials are expired or invalid."
     elif is_throttled:
-        advice = "wait, or have the account's quota raised"
+        advice = "Wait, or have the account's quota raised."
     elif status >= 500:
-        advice = "try again: the fault is on the side of AWS"
+        advice = "Try again. The fault is on the side of AWS."
     else:
-        advice = "see what it says, and the account's console"
+        advice = "Look at the message and at the account's console."
     return RemoteFailure(
         call,
         code,
-        _message(said),
+        _message(answered),
         advice,
         is_transient=is_throttled or status >= 500,
         is_throttled=is_throttled,
@@ -205,14 +211,14 @@ def _from_answer(call: str, response: Any) -> RemoteFailure:
     )
 
 
-def _message(said: Any) -> str:
-    """AWS's own words, in a line. A page of HTML is a proxy's, or nobody's, and says nothing."""
-    message = " ".join(str(said.get("Message") or "").split())
+def _message(answered: Any) -> str:
+    """Return AWS's message on one line. A page of HTML comes from a proxy, and is left out."""
+    message = " ".join(str(answered.get("Message") or "").split())
     return "no message" if not message or message.startswith("<") else message
 
 
 def _from_library(call: str, error: Exception) -> RemoteFailure:
-    """What went wrong before there was an answer: no credentials, no region, no connection."""
+    """Return the failure of a call without an answer: no credentials, region or connection."""
     from botocore import exceptions as known
 
     if isinstance(error, known.NoRegionError):
@@ -220,14 +226,14 @@ def _from_library(call: str, error: Exception) -> RemoteFailure:
             call,
             "NoRegion",
             "no region is set",
-            f"set {setting_name('aws_region')}, or AWS_REGION",
+            f"Set {setting_name('aws_region')}, or AWS_REGION.",
         )
     if isinstance(error, known.CredentialRetrievalError):
         return RemoteFailure(
             call,
             "CredentialRetrieval",
-            "the AWS credentials couldn't be fetched",
-            "look at what provides them (the container's role, the profile's command)",
+            "the AWS credentials could not be fetched",
+            "Look at what provides them (the container's role, the profile's command).",
             is_transient=True,
         )
     if isinstance(error, known.NoCredentialsError | known.PartialCredentialsError):
@@ -235,21 +241,24 @@ def _from_library(call: str, error: Exception) -> RemoteFailure:
             call,
             "NoCredentials",
             "no AWS credentials were found",
-            "log in (aws sso login), set AWS_PROFILE, or give the function a role",
+            "Log in (aws sso login), set AWS_PROFILE, or give the function a role.",
         )
     if isinstance(error, known.ProfileNotFound | known.TokenRetrievalError | known.SSOError):
-        return RemoteFailure(call, type(error).__name__, str(error), "log in to AWS again")
+        return RemoteFailure(call, type(error).__name__, str(error), "Log in to AWS again.")
     if isinstance(error, known.ParamValidationError):
-        # Its text quotes the values.
+        # botocore's own text quotes the values.
         return RemoteFailure(
-            call, "ParamValidation", "a parameter isn't what AWS takes", "this is a bug: report it"
+            call,
+            "ParamValidation",
+            "a parameter has a value that AWS does not take",
+            "This is a bug of this server. Report it.",
         )
     if isinstance(error, known.HTTPClientError | known.ConnectionError):
         return RemoteFailure(
             call,
             type(error).__name__.removesuffix("Error"),
-            "the endpoint didn't answer in time, or can't be reached",
-            "look at the network (in a VPC: the endpoints or the NAT), then try again",
+            "the endpoint did not answer in time, or cannot be reached",
+            "Check the network (in a VPC: the endpoints or the NAT), then try again.",
             is_transient=True,
         )
-    return RemoteFailure(call, type(error).__name__, "the call failed", "see the log")
+    return RemoteFailure(call, type(error).__name__, "the call failed", "Look at the log.")

@@ -1,8 +1,9 @@
-"""Secrets over local HTTP, where the AWS Parameters and Secrets Lambda extension runs.
+"""Secrets from the AWS Parameters and Secrets Lambda extension, over local HTTP.
 
-The extension is a layer that an operator adds to a function. It saves the function boto3, a quarter
-of a second of a cold start, and Secrets Manager most calls: it remembers a secret for five minutes
-(SECRETS_MANAGER_TTL). So it is for whoever uses a secret; whoever writes one asks AWS.
+The extension is a layer that an operator adds to a function. A function with it need not import
+boto3, which takes a quarter of a second of a cold start, and calls Secrets Manager less often. The
+extension keeps a secret for five minutes (SECRETS_MANAGER_TTL), so only code that uses a secret
+asks it. Code that writes a secret asks AWS.
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/retrieving-secrets_lambda.html
 """
 
@@ -23,11 +24,11 @@ _OK = 200
 
 @sensitive_variables()
 def ask_extension(name: str, place: AWSLocation, *, read_timeout: int) -> Mapping[str, Any] | None:
-    """What GetSecretValue would answer; ``None`` when the extension can't say, and AWS must.
+    """Return what GetSecretValue would answer; ``None`` if AWS has to be asked instead.
 
     That is so outside of Lambda, without the layer, for another region or account than the
-    function's, while the extension starts, and for any failure: AWS's own words are better.
-    ``read_timeout`` is in seconds.
+    function's, and while the extension starts. It is so for every failure too, because AWS's own
+    error says more. ``read_timeout`` is in seconds.
     """
     token = os.environ.get("AWS_SESSION_TOKEN", "")
     is_elsewhere = place.role_arn or place.region not in ("", os.environ.get("AWS_REGION"))
@@ -43,7 +44,7 @@ def ask_extension(name: str, place: AWSLocation, *, read_timeout: int) -> Mappin
 
 @sensitive_variables()
 def _get(path: str, token: str, read_timeout: int) -> Any:
-    """The JSON at ``path``; ``None`` without one."""
+    """Return the JSON at ``path``; ``None`` for every other answer, or without one."""
     from http.client import HTTPConnection, HTTPException
 
     port = os.environ.get("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "")

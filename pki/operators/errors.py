@@ -1,17 +1,18 @@
-"""Errors that an operator reads: a command or page that can't do what was asked."""
+"""Errors that an operator reads, when a command or page cannot do what was asked."""
 
 from collections.abc import Mapping
 
 
 class OperatorError(Exception):
-    """A command or admin action can't be carried out; says what is wrong and what to do."""
+    """A command or admin action cannot be carried out. The text says why, and what to do."""
 
 
 class RemoteFailure(OperatorError):
-    """A service that we call, AWS above all, refused or didn't answer.
+    """Another service, in most cases AWS, refused a call or did not answer.
 
     ``call`` is the service and operation (``iot:RegisterCACertificate``), ``code`` the service's
-    own, ``details`` what else it named. What is transient may work when it is tried again.
+    error code, ``message`` its own text. ``advice`` is a sentence that says what to do. ``details``
+    holds what else the answer named. If ``is_transient``, the same call may succeed later.
     """
 
     def __init__(
@@ -30,11 +31,11 @@ class RemoteFailure(OperatorError):
         self.is_transient = is_transient
         self.is_throttled = is_throttled
         self.details = details or {}
-        super().__init__(f"{call} failed with {code}: {message.rstrip('.')}; {advice}")
+        super().__init__(f"{call} failed with {code}: {message.rstrip('.')}. {advice}")
 
 
 def remote_failure(error: BaseException | None) -> RemoteFailure | None:
-    """The failure of another service that ``error`` is or tells of; ``None`` for our own."""
+    """Return the failure of another service that ``error`` is, or was caused by, if any."""
     while error is not None and not isinstance(error, RemoteFailure):
         error = error.__cause__
     return error

@@ -1,7 +1,9 @@
-"""Find CAs and profiles by the name that an operator types."""
+"""Find CAs and profiles by the name that an operator types, and CAs by their certificate."""
 
+from cryptography import x509
 from django.db.models import Q
 
+from pki.encoding.certificates import fingerprint_of
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.operators.errors import OperatorError
 
@@ -13,6 +15,12 @@ def find_authority(name: str) -> CertificateAuthority:
         known = ", ".join(CertificateAuthority.objects.values_list("name", flat=True)) or "none yet"
         raise OperatorError(f"There is no CA {name!r}. Known CAs: {known}.")
     return ca
+
+
+def authority_with_certificate(certificate: x509.Certificate) -> CertificateAuthority | None:
+    """Return the CA on record with this very certificate; ``None`` if there is none."""
+    fingerprint = fingerprint_of(certificate)
+    return CertificateAuthority.objects.filter(fingerprint_sha256=fingerprint).first()
 
 
 def find_profile(name: str) -> CertificateProfile:

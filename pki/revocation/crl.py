@@ -53,7 +53,7 @@ def make_crl(ca: CertificateAuthority) -> bytes:
     processes that sign at once, the slower one signs again. Raises ``OperatorError`` if the CA's
     key is not here or cannot be read, and ``Busy`` if another process was faster at every attempt.
     """
-    key = authority_key(ca, otherwise="get the CRL from its PKI")
+    key = authority_key(ca, otherwise="Get the CRL from its PKI.")
     for attempt in range(ATTEMPTS):
         numbers = CertificateAuthority.objects.values_list("crl_number", flat=True)
         latest = numbers.get(pk=ca.pk)

@@ -1,14 +1,23 @@
 """The contract of a signer.
 
 A ``Signer`` works at certificate level, because a company's PKI or a managed CA chooses serial
-number and extensions itself. A ``KeySigner`` holds or reaches a private key, and builds the
-certificate from it.
+number and extensions itself. A ``KeySigner`` has the CA's private key, or an object that signs as
+one, and builds the certificate itself.
+
+A new signer is one class in one new file. The configuration names it by its dotted path::
+
+    signers:
+      company: {BACKEND: company.signers.CompanySigner, OPTIONS: {url: "https://ca.example.com"}}
+
+It must have ``sign`` and ``check``, or as a ``KeySigner`` ``private_key`` and ``store``. Every
+other attribute and method has a default that fits a signer without a CA of its own and without AWS.
 """
 
 import secrets
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
@@ -22,45 +31,74 @@ from pki.signers.certificate_contents import (
     build_certificate,
     signature_hash,
 )
+from pki.signers.iam import IAMStatement, SigningFunction
+from pki.signers.options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingAuthority:
+    """A CA that a signer had before this server knew it."""
+
+    certificates: tuple[x509.Certificate, ...]
+    """The CA's own certificate, then the chain up to its root. Empty if there is only a key yet."""
+    key_reference: str
+    """The key's reference for the signer. "" if the signer has no key for it."""
+    where: str
+    """The place, for messages: ``the secret estMtlsCaSecrets``."""
 
 
 class Signer(ABC):
     """Turns a request on record into a certificate."""
 
+    ALIAS: ClassVar[str] = ""
+    """The alias under which the documentation configures this signer."""
+    OPTIONS: ClassVar[tuple[str, ...]] = ()
+    """The names of the options that it takes."""
+    has_own_ca: ClassVar[bool] = False
+    """Whether ``existing_authority`` can find a device CA, so that none has to be imported or made.
+
+    The configuration asks this of the class, without making the signer.
+    """
     chooses_serial_number: ClassVar[bool] = True
     """Whether the certificate's serial number is the signer's own, not the intent's."""
+
+    @classmethod
+    def read_options(cls, given: Mapping[str, Any]) -> Options:
+        """Return the reader of OPTIONS; raises ``OperatorError`` for an unknown name."""
+        return Options(cls.__name__, given, cls.OPTIONS)
+
+    @classmethod
+    def iam_statements(
+        cls, options: Mapping[str, Any], function: SigningFunction
+    ) -> Iterable[IAMStatement]:
+        """Return the rights in AWS that ``function`` needs to sign with these OPTIONS.
+
+        They are asked of the class, because a signer can often be made only where it will run.
+        Raises ``OperatorError`` for options that do not say which rights are needed.
+        """
+        return ()
 
     @abstractmethod
     def sign(self, request: SigningRequest, issuer: Issuer) -> x509.Certificate:
         """Return the signed certificate.
 
-        Raises ``SignerRefused`` when the PKI says no, ``SignerUnavailable`` when it can't be
-        reached. The caller checks what comes back (``pki.issuance.issue``).
+        Raises ``SignerRefused`` when the PKI refuses the request, ``SignerUnavailable`` when it
+        cannot be reached. The caller checks the certificate (``pki.issuance.verified_signing``).
         """
 
     @abstractmethod
     def check(self, issuer: Issuer) -> None:
         """Raise ``SignerUnavailable`` unless the next ``sign`` can be expected to work."""
 
-    def authority_certificates(self) -> list[x509.Certificate]:
-        """The CA that signs, its certificate first and then its chain up to the root.
+    def existing_authority(self, purpose: str) -> ExistingAuthority | None:
+        """Return the CA of that purpose (``device`` or ``client``) that the signer has already.
 
-        Empty for a signer that can't say: whoever sets up the CA has to bring its certificate.
-        Raises ``OperatorError``, and ``RemoteFailure`` when the PKI can't be asked.
+        A client CA is asked of a ``KeySigner`` only, because this server itself signs for clients.
+        ``None`` if the signer has no CA or cannot say. An operator then imports a CA, or has one
+        made. Raises ``OperatorError`` when the parts of the CA do not fit together, and
+        ``RemoteFailure`` when the PKI cannot be asked.
         """
-        return []
-
-
-@dataclass(frozen=True, slots=True)
-class ExistingAuthority:
-    """A CA that a signer has from before: of the CDK sample, or of a run that was cut off."""
-
-    certificates: tuple[x509.Certificate, ...]
-    """The CA's own, then those above it; none where only a key was made yet."""
-    key_reference: str
-    """As the signer takes it; "" when a PKI outside has the key."""
-    where: str
-    """For people: ``the secret estMtlsCaSecrets``."""
+        return None
 
 
 class KeySigner(Signer):
@@ -68,60 +106,53 @@ class KeySigner(Signer):
 
     chooses_serial_number = False
 
-    def existing_authority(self, purpose: str) -> ExistingAuthority | None:
-        """The CA of that purpose that is where the configuration says, to be adopted.
-
-        Raises ``OperatorError`` when what is there doesn't fit together.
-        """
-        return None
-
-    def key_name(self, purpose: str, name: str, *, is_first: bool) -> str:
-        """What to call the key of a new CA; ``is_first`` of its purpose, not a successor.
-
-        By default it is unlike any before, so that a key left over from a crash is never in the
-        way.
-        """
-        return f"{name}-{secrets.token_hex(4)}"
-
     @abstractmethod
     def private_key(self, key_reference: str) -> CertificateIssuerPrivateKeyTypes:
-        """The CA's key. Raises ``SignerUnavailable`` when it can't be had."""
+        """Return the CA's key. Raises ``SignerUnavailable`` when it cannot be had."""
 
     @abstractmethod
     def store(self, name: str, key: CertificateIssuerPrivateKeyTypes) -> str:
-        """Keep a CA's key, made elsewhere, under a new reference, which is returned.
+        """Store a CA's key that was made elsewhere, and return its reference.
 
-        Raises ``OperatorError`` when there is a key of that name: keys are never overwritten; or
-        when the signer takes no keys from elsewhere.
+        Raises ``OperatorError`` when there is a key of that name, because keys are never
+        overwritten, or when the signer takes no keys from elsewhere.
         """
 
     def create_key(self, name: str, key_algorithm: str) -> str:
-        """Make a key of ``pki.csr.public_keys.KEY_ALGORITHMS`` for a new CA; returns its reference.
+        """Make a key of ``pki.csr.key_algorithms`` for a new CA, and return its reference.
 
-        Raises ``OperatorError`` as ``store`` does, or for an algorithm that the signer lacks.
+        Raises ``OperatorError`` as ``store`` does, and for an algorithm that the signer lacks.
         """
         return self.store(name, generate_private_key(key_algorithm))
+
+    def key_name(self, purpose: str, name: str, *, is_first: bool) -> str:
+        """Return the name for the key of a new CA; ``is_first`` of its purpose, not a successor.
+
+        By default no name is used twice. A key that is left over from a crash is never in the way.
+        """
+        return f"{name}-{secrets.token_hex(4)}"
 
     def key_of(
         self, key_reference: str, certificate: x509.Certificate
     ) -> CertificateIssuerPrivateKeyTypes:
-        """The key of a CA that has its certificate already, from which the public half is known.
+        """Return the key of a CA whose certificate is known.
 
-        As ``private_key``, for signers that would have to ask for the public half.
+        As ``private_key``. A signer that would have to ask for the public half takes it from the
+        certificate.
         """
         return self.private_key(key_reference)
 
     def find_key(self, certificate: x509.Certificate) -> str:
-        """The reference of the CA's key, when the signer has it without being given it; else "".
+        """Return the reference of the CA's key that the signer has already; "" if it has none.
 
-        Raises ``OperatorError`` when it could have it, and says how.
+        Raises ``OperatorError``, which says how the key can be found, when it needs to be named.
         """
         return ""
 
     def keep_certificate(self, key_reference: str, certificate: x509.Certificate) -> None:
-        """Put the CA's certificate beside its key, where the signer has a place for it.
+        """Store the CA's certificate beside its key, where the signer has a place for it.
 
-        The database has it in any case. Raises ``OperatorError`` when that fails.
+        The database has the certificate in any case. Raises ``OperatorError`` when that fails.
         """
 
     def sign(self, request: SigningRequest, issuer: Issuer) -> x509.Certificate:

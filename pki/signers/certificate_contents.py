@@ -1,7 +1,7 @@
-"""What goes into a certificate.
+"""The contents of a certificate.
 
-Nothing but the public key and the checked subject and SAN comes from the CSR (RFC 5280 4.2): a
-device can't ask for more than it is granted.
+Only the public key, and the subject and SAN after their checks, come from the CSR (RFC 5280 4.2). A
+device cannot ask for more than it is granted.
 """
 
 import datetime
@@ -17,12 +17,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from pki.encoding.key_usage import key_usage
 
 SERIAL_NUMBER_BITS = 159
-"""RFC 5280 4.1.2.2 allows 20 octets, positive; all of the bits are random."""
+"""RFC 5280 4.1.2.2 allows 20 octets and a positive number, so 159 bits. All are random."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningRequest:
-    """What the intent on record says shall be signed."""
+    """The certificate to be signed, as the intent on record has it."""
 
     csr: x509.CertificateSigningRequest
     subject: x509.Name
@@ -35,7 +35,7 @@ class SigningRequest:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """The CA that signs: what every certificate of it has in common, prepared once."""
+    """The CA that signs, with what all of its certificates have in common."""
 
     certificate: x509.Certificate
     name: x509.Name
@@ -45,9 +45,10 @@ class Issuer:
 
 
 def authority_key_identifier(certificate: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    """What certificates of this CA say of its key: its own SKI (RFC 5280 4.2.1.1).
+    """Return the authority key identifier for certificates of this CA (RFC 5280 4.2.1.1).
 
-    An imported CA may lack one; then it is derived from the key.
+    It is the CA's own subject key identifier. An imported CA may lack one, and then it is derived
+    from the key.
     """
     try:
         identifier = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
@@ -63,14 +64,14 @@ _SIGNING_AND_RSA_KEY_TRANSPORT = key_usage(digital_signature=True, key_encipherm
 
 
 def random_serial_number() -> int:
-    """A serial number of 128 to 159 random bits, never guessable and never zero."""
+    """Return a random serial number, whose first bit is set so that it is never zero."""
     return secrets.randbits(SERIAL_NUMBER_BITS - 1) | 1 << SERIAL_NUMBER_BITS - 1
 
 
 def signature_hash(
     issuer_key: CertificatePublicKeyTypes,
 ) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
-    """The hash that fits the issuer's key: as strong as its curve, SHA-256 at least."""
+    """Return the hash that is as strong as the issuer's curve, SHA-256 at least."""
     if isinstance(issuer_key, ec.EllipticCurvePublicKey):
         if issuer_key.key_size > 384:
             return hashes.SHA512()
@@ -80,7 +81,7 @@ def signature_hash(
 
 
 def build_certificate(request: SigningRequest, issuer: Issuer) -> x509.CertificateBuilder:
-    """The device (or test client) certificate that ``request`` asks of ``issuer``, unsigned.
+    """Return the device or client certificate that ``request`` asks of ``issuer``, unsigned.
 
     Version 3, CA:FALSE and key usage critical, clientAuth, SKI and AKI (RFC 5280 4.2.1).
     """

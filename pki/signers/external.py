@@ -1,4 +1,4 @@
-"""An external PKI, reached by a class of the customer's own.
+"""An external PKI, reached through a class that the customer writes.
 
 The class has the contract of the CDK sample's ``sign_externally``::
 
@@ -8,10 +8,10 @@ The class has the contract of the CDK sample's ``sign_externally``::
 
 ``csr`` is an ``x509.CertificateSigningRequest``, ``csr_data`` a dict of its subject
 (``commonName``, ``serialNumber`` ...), ``cert_validity`` a ``datetime.timedelta``, and
-``custom_secret`` a string or ``None``: the environment's ``EST_CUSTOM_SECRET``, else the secret
-``PKISettings.custom_secret_name`` in Secrets Manager, when it is there. To say no, it raises
-``pki.exceptions.SignerRefused`` or returns ``None``; anything else it raises counts as the PKI
-being out of reach.
+``custom_secret`` a string or ``None``. The secret is the environment variable
+``EST_CUSTOM_SECRET``, or else the secret ``PKISettings.custom_secret_name`` in Secrets Manager, if
+it is there. To refuse a request, the class raises ``pki.exceptions.SignerRefused`` or returns
+``None``. Every other exception means that the PKI cannot be reached.
 """
 
 import logging
@@ -23,7 +23,8 @@ from cryptography import x509
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
-from pki.aws.secrets import REFRESH_SECONDS, SecretCache, SecretValue
+from pki.aws.secret_cache import REFRESH_SECONDS, SecretCache
+from pki.aws.secrets import SecretValue
 from pki.conf import pki_settings, setting_name
 from pki.exceptions import SignerRefused, SignerUnavailable
 from pki.operators.errors import OperatorError, RemoteFailure
@@ -39,22 +40,31 @@ _NO_SECRET: Final = frozenset({"", "NONE", "NULL"})
 
 
 class ExternalSigner(Signer):
-    """Hands the CSR to ``OPTIONS["class"]`` and takes a certificate back."""
+    """Signs through the class with the dotted path ``class``."""
 
-    def __init__(self, **options: Any) -> None:
-        """Import the class; raises ``OperatorError`` when that fails."""
-        path = options.get("class")
+    ALIAS = "external"
+    OPTIONS = ("class",)
+
+    def __init__(self, **given: Any) -> None:
+        """Import the class and make an instance; raises ``OperatorError`` when that fails."""
+        path = self.read_options(given).text("class", "the dotted path of a class")
         if not path:
             raise OperatorError(
-                f"signer 'external' names no class: set {setting_name('external_signer_class')} "
-                "to the dotted path of yours"
+                f"The signer {self.ALIAS!r} names no class. Set "
+                f"{setting_name('external_signer_class')} to the dotted path of your class."
             )
         try:
             self._pki = import_string(path)()
         except ImportError as error:
-            raise OperatorError(f"signer 'external': can't import {path}: {error}") from error
+            raise OperatorError(
+                f"The signer {self.ALIAS!r} cannot be made: {path} cannot be imported ({error}). "
+                f"Correct {setting_name('external_signer_class')}."
+            ) from error
         if not callable(getattr(self._pki, "sign_externally", None)):
-            raise OperatorError(f"signer 'external': {path} has no method sign_externally")
+            raise OperatorError(
+                f"The signer {self.ALIAS!r} cannot be made: {path} has no method sign_externally. "
+                "Add the method, or name another class."
+            )
         self._custom_secrets = SecretCache(_parse_custom_secret)
         self._without_aws_since: float | None = None
 
@@ -62,7 +72,7 @@ class ExternalSigner(Signer):
     def sign(self, request: SigningRequest, issuer: Issuer) -> x509.Certificate:
         """Ask the customer's class for a certificate."""
         csr_data = {
-            attribute.oid._name: attribute.value  # the only name table there is
+            attribute.oid._name: attribute.value  # cryptography has no public table of names
             for attribute in request.subject
         }
         if request.tenant_id:
@@ -77,7 +87,7 @@ class ExternalSigner(Signer):
             )
         except SignerRefused:
             raise
-        except Exception as error:  # the customer's code may raise anything
+        except Exception as error:  # the customer's code may raise any exception
             logger.exception("the external PKI failed")
             raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE) from error
         if answer is None:
@@ -85,15 +95,15 @@ class ExternalSigner(Signer):
         return _certificate(answer)
 
     def check(self, issuer: Issuer) -> None:
-        """Nothing can be told before asking: the class was found when the signer was made."""
+        """Do nothing. The class was imported when the signer was made, and has no other check."""
 
     @sensitive_variables()
     def _custom_secret(self) -> str | None:
-        """The secret for the class; raises ``SignerUnavailable`` when it can't be had.
+        """Return the secret for the class; raises ``SignerUnavailable`` when it cannot be had.
 
-        Where there is no AWS at all (no region, no credentials: a laptop) there is no secret
-        either, and the class decides what it does without. An AWS that fails is no such place: a
-        PKI that asks for a secret must not be asked without it.
+        Where there is no AWS, on a laptop without region or credentials, there is no secret, and
+        the class decides what it does without one. Where AWS fails, the class is not called,
+        because a PKI that needs a secret must not be asked without it.
         """
         from_environment = os.environ.get(CUSTOM_SECRET_VARIABLE)
         name = pki_settings().custom_secret_name
@@ -101,7 +111,7 @@ class ExternalSigner(Signer):
             return from_environment
         now = time.monotonic()
         if self._without_aws_since is not None and now - self._without_aws_since < REFRESH_SECONDS:
-            return None  # looking for credentials takes seconds
+            return None  # another search for credentials would take seconds
         try:
             return self._custom_secrets.get(name)
         except OperatorError as error:
@@ -115,13 +125,13 @@ class ExternalSigner(Signer):
 
 @sensitive_variables()
 def _parse_custom_secret(name: str, value: SecretValue | None, is_first: bool) -> str | None:
-    """Any text; ``None`` for what isn't there, or a placeholder of the CDK sample."""
+    """Return the secret's text; ``None`` if there is none, or a placeholder of the CDK sample."""
     text = value.content.decode(errors="replace") if value else ""
     return None if text.strip().upper() in _NO_SECRET else text
 
 
 def _certificate(answer: object) -> x509.Certificate:
-    """What the class returned, as a certificate; raises ``SignerUnavailable`` if it isn't one."""
+    """Return the class's answer as a certificate; raises ``SignerUnavailable`` if it is not one."""
     if isinstance(answer, x509.Certificate):
         return answer
     try:

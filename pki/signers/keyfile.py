@@ -1,8 +1,9 @@
-"""CA keys in encrypted files: the laptop's default.
+"""CA keys in encrypted files, the default on a laptop.
 
-A file is PKCS #8, encrypted with a passphrase from ``EST_KEY_PASSPHRASE`` or, where that isn't
-set, from the file ``key-passphrase`` (0600) beside the database, made at first use. The second
-keeps a copied database or backup of the keys alone from being enough; it is no HSM.
+A file is PKCS #8, encrypted with a passphrase. The passphrase comes from the environment variable
+``EST_KEY_PASSPHRASE``. Where that is not set, it is in the file ``key-passphrase`` (0600) beside
+the database, which is made at first use. A copy of the database or of the keys is then useless
+without that file, but an HSM protects keys better.
 """
 
 import os
@@ -10,6 +11,7 @@ import secrets
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
@@ -32,19 +34,26 @@ PASSPHRASE_VARIABLE = "EST_KEY_PASSPHRASE"  # noqa: S105  # the variable's name
 
 
 class KeyFileSigner(KeySigner):
-    """Keys as ``<data dir>/keys/<name>.pem``, parsed once per process."""
+    """Signs with keys in the files ``<directory>/<name>.pem``, each parsed once per process.
 
-    def __init__(self, directory: str | None = None) -> None:
-        """Keep keys in ``directory``; by default ``keys`` in the data directory."""
+    ``directory`` is by default ``keys`` in the data directory.
+    """
+
+    ALIAS = "keyfile"
+    OPTIONS = ("directory",)
+
+    def __init__(self, **given: Any) -> None:
+        """Read OPTIONS; no file is read yet. Raises ``OperatorError``."""
+        directory = self.read_options(given).text("directory", "a directory")
         self._directory = Path(directory) if directory else pki_settings().data_dir / "keys"
         self._keys: dict[str, CertificateIssuerPrivateKeyTypes] = {}
         self._lock = threading.Lock()
 
     @sensitive_variables()
     def private_key(self, key_reference: str) -> CertificateIssuerPrivateKeyTypes:
-        """The key in the file ``key_reference``.
+        """Return the key in the file ``key_reference``.
 
-        Decrypting and checking an RSA key takes up to 250 ms, so it is done once.
+        To decrypt and check an RSA key takes up to 250 ms, so it is done once.
         """
         key = self._keys.get(key_reference)
         if key is None:
@@ -66,14 +75,18 @@ class KeyFileSigner(KeySigner):
         except OSError as error:
             if path.exists():
                 raise OperatorError(
-                    f"{path} exists, and keys are never overwritten: move it away, or choose "
-                    "another name for the CA"
+                    f"{path} exists, and keys are never overwritten. Move the file away, or "
+                    "choose another name for the CA."
                 ) from error
             raise OperatorError(
-                f"the key can't be stored: {error.strerror}: {error.filename or path}"
+                f"The key cannot be stored: {error.strerror}: {error.filename or path}. Make the "
+                "directory writable for this process."
             ) from error
-        except ValueError as error:  # what the library says of an empty passphrase, or a huge one
-            raise OperatorError(f"the passphrase of the CA keys is unfit: {error}") from error
+        except ValueError as error:  # the library refuses an empty passphrase, or a huge one
+            raise OperatorError(
+                f"The passphrase of the CA keys cannot be used: {error}. Set "
+                f"{PASSPHRASE_VARIABLE}, or correct the file key-passphrase."
+            ) from error
         return reference
 
     @sensitive_variables()

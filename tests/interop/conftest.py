@@ -46,7 +46,7 @@ def server(installation, quickstart_output, factory):
     assert installation.ask(f"""
         from cryptography import x509
         from pki.record.audit_trail import Actor
-        from pki.authorities.lifecycle import import_authority
+        from pki.authorities.import_ca import import_authority
         from pki.models import CertificateAuthority
         root = x509.load_pem_x509_certificate({root_pem!r})
         purpose = CertificateAuthority.Purpose.CLIENT

@@ -19,8 +19,7 @@ from moto.iam import models
 from moto.iot.models import iot_backends
 
 from iotprov.authorities.iot_authorities import COURTESY_SECONDS
-from pki.aws import clients as aws
-from pki.aws.clients import DEFAULT_LOCATION, READ_TIMEOUT
+from pki.aws.clients import DEFAULT_LOCATION, READ_TIMEOUT, aws_client
 
 TIMEOUT = "timeout"
 
@@ -36,7 +35,7 @@ class AWSEdge:
     def serve(self, place=DEFAULT_LOCATION, read_timeout=READ_TIMEOUT):
         """Stand behind the clients of ``place``; each has an AWS of its own."""
         for service in ("iot", "iam"):
-            events = aws.client(service, place, read_timeout=read_timeout).meta.events
+            events = aws_client(service, place, read_timeout=read_timeout).meta.events
             events.register(f"before-parameter-build.{service}", self._remember)
             events.register(f"before-call.{service}", self._answer)
         return self

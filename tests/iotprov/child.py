@@ -64,9 +64,9 @@ def main():
 
     django.setup()
     from iotprov.provisioning.worker import WORKER_PATIENCE
-    from pki.aws import clients as aws
+    from pki.aws.clients import aws_client
 
-    client = aws.client("iot", read_timeout=WORKER_PATIENCE)  # made once; it hasn't connected yet
+    client = aws_client("iot", read_timeout=WORKER_PATIENCE)  # made once; it hasn't connected yet
     for line in sys.stdin:
         task = json.loads(line)
         reader, writer = os.pipe()

@@ -9,7 +9,7 @@ from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
 
 from iotprov import client as iot_client
-from pki.aws import clients as aws
+from pki.aws.clients import forget_clients
 from tests.support import aws_faults
 
 __all__ = ["aws_cloud", "aws_faults", "moto_server"]  # faults: installed before any client is made
@@ -68,5 +68,5 @@ def aws_cloud(moto_server, monkeypatch):
 
 
 def _forget():
-    aws.forget_clients()
+    forget_clients()
     iot_client._account.cache_clear()

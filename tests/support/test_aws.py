@@ -8,15 +8,14 @@ from botocore.stub import Stubber
 
 from iotprov.client import account_of, calling, region_of
 from iotprov.conf import IoTTarget
-from pki.aws import clients as aws
-from pki.aws.clients import AWSLocation
+from pki.aws.clients import AWSLocation, as_remote_failure, aws_client, forget_clients
 from pki.operators.errors import RemoteFailure
 
 DEFAULT_LOCATION = IoTTarget("default")
 
 
 def failing(service, method, code, *, status=400, message="what AWS says"):
-    client = aws.client(service)
+    client = aws_client(service)
     stub = Stubber(client)
     stub.add_client_error(method, code, message, http_status_code=status)
     stub.activate()
@@ -43,17 +42,17 @@ def test_AWS_REGION_names_the_region_as_it_does_for_AWSs_other_tools(aws_cloud, 
 
 
 def test_a_client_is_made_once_and_bounded(aws_cloud):
-    client = aws.client("kms")
+    client = aws_client("kms")
 
-    assert aws.client("kms") is client
-    assert aws.client("kms", AWSLocation("us-east-1")) is not client
+    assert aws_client("kms") is client
+    assert aws_client("kms", AWSLocation("us-east-1")) is not client
     config = client.meta.config
     assert (config.connect_timeout, config.read_timeout) == (5, 5)
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}
 
 
 def test_whoever_is_in_a_hurry_tries_once(aws_cloud):
-    config = aws.client("iot", read_timeout=2).meta.config
+    config = aws_client("iot", read_timeout=2).meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (2, 2)
     assert config.retries["total_max_attempts"] == 1
@@ -65,10 +64,10 @@ def test_a_refusal_names_call_code_and_advice(aws_cloud):
     with (
         pytest.raises(
             RemoteFailure,
-            match=r"^kms:Sign failed with AccessDeniedException: no kms:Sign for you; "
-            r"let the role or user that this runs as call kms:Sign$",
+            match=r"^kms:Sign failed with AccessDeniedException: no kms:Sign for you. "
+            r"Allow the role or user of this process to call kms:Sign\.$",
         ) as caught,
-        aws.as_remote_failure("kms:Sign"),
+        as_remote_failure("kms:Sign"),
     ):
         client.sign(KeyId="k", Message=b"m", SigningAlgorithm="ECDSA_SHA_256")
     assert not caught.value.is_transient
@@ -81,42 +80,42 @@ def test_a_refusal_names_call_code_and_advice(aws_cloud):
 def test_what_may_pass_is_told_from_what_wont(aws_cloud, code, status, throttled):
     client = failing("iot", "describe_thing", code, status=status)
 
-    with pytest.raises(RemoteFailure) as caught, aws.as_remote_failure("iot:DescribeThing"):
+    with pytest.raises(RemoteFailure) as caught, as_remote_failure("iot:DescribeThing"):
         client.describe_thing(thingName="x")
     assert caught.value.is_transient
     assert caught.value.is_throttled is throttled
 
 
 def test_nobody_at_the_endpoint_is_transient(monkeypatch):
-    aws.forget_clients()
+    forget_clients()
 
     with (
-        pytest.raises(RemoteFailure, match="can't be reached") as caught,
+        pytest.raises(RemoteFailure, match="cannot be reached") as caught,
         calling(DEFAULT_LOCATION, "iot", "DescribeThing", read_timeout=1) as iot,
     ):
         iot.describe_thing(thingName="x")
     assert caught.value.is_transient
-    aws.forget_clients()
+    forget_clients()
 
 
 def test_no_credentials_says_how_to_log_in(monkeypatch):
-    aws.forget_clients()
+    forget_clients()
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
 
     with (
-        pytest.raises(RemoteFailure, match=r"NoCredentials: .*; log in \(aws sso login\)"),
+        pytest.raises(RemoteFailure, match=r"NoCredentials: .* Log in \(aws sso login\)"),
         calling(DEFAULT_LOCATION, "iot", "DescribeThing") as iot,
     ):
         iot.describe_thing(thingName="x")
-    aws.forget_clients()
+    forget_clients()
 
 
 def test_no_region_says_where_to_set_it(monkeypatch):
-    aws.forget_clients()
+    forget_clients()
     monkeypatch.delenv("AWS_DEFAULT_REGION")
 
-    with pytest.raises(RemoteFailure, match=r"set Properties\.awsRegion, or AWS_REGION$"):
-        aws.client("iot")
+    with pytest.raises(RemoteFailure, match=r"Set Properties\.awsRegion, or AWS_REGION\.$"):
+        aws_client("iot")
 
 
 def test_another_target_is_named_in_the_call(aws_cloud):
@@ -130,8 +129,8 @@ def test_another_target_is_named_in_the_call(aws_cloud):
 
 
 def test_a_parameter_that_is_wrong_is_not_quoted(aws_cloud):
-    with pytest.raises(RemoteFailure) as caught, aws.as_remote_failure("iot:DescribeThing"):
-        aws.client("iot").describe_thing(thingName="a secret that isn't a thing's name")
+    with pytest.raises(RemoteFailure) as caught, as_remote_failure("iot:DescribeThing"):
+        aws_client("iot").describe_thing(thingName="a secret that isn't a thing's name")
     assert "secret" not in str(caught.value)
 
 

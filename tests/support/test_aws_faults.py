@@ -2,7 +2,7 @@
 
 import pytest
 
-from pki.aws import clients as aws
+from pki.aws.clients import as_remote_failure, aws_client
 from pki.operators.errors import RemoteFailure
 from tests.support.aws_faults import Fault, Refusal, aws_calls, failing
 
@@ -23,8 +23,8 @@ CODES = {
 
 
 def call(service, operation, do):
-    with aws.as_remote_failure(f"{service}:{operation}"):
-        return do(aws.client(service))
+    with as_remote_failure(f"{service}:{operation}"):
+        return do(aws_client(service))
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -51,7 +51,7 @@ def test_a_refusal_of_a_services_own_is_parsed_as_the_services(aws_cloud):
 
 
 def test_a_client_made_before_fails_too_and_recovers(aws_cloud):
-    client = aws.client("secretsmanager")
+    client = aws_client("secretsmanager")
 
     with failing("secretsmanager", "ListSecrets", Fault.TIMEOUT) as failed:
         for _ in range(2):
@@ -63,7 +63,7 @@ def test_a_client_made_before_fails_too_and_recovers(aws_cloud):
 
 def test_other_operations_work_meanwhile(aws_cloud):
     with failing("iot", "ListThings", Fault.TIMEOUT) as failed:
-        aws.client("iot").list_policies()
+        aws_client("iot").list_policies()
     assert failed.met == 0
 
 
@@ -73,7 +73,7 @@ def test_an_answer_that_was_lost_was_an_answer_to_something_done(aws_cloud):
         pytest.raises(RemoteFailure),
     ):
         call("iot", "CreateThing", lambda iot: iot.create_thing(thingName="pump"))
-    assert aws.client("iot").describe_thing(thingName="pump")
+    assert aws_client("iot").describe_thing(thingName="pump")
 
 
 def test_a_single_attempt_that_fails_is_repeated_by_botocore(aws_cloud):

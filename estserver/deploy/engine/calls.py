@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pki.aws import clients as aws
+from pki.aws.clients import as_remote_failure, aws_client
 from pki.operators.errors import RemoteFailure
 
 PATIENCE = 60
@@ -123,7 +123,7 @@ def _readable(value: Any) -> Any:
 
 def ask(service: str, operation: str, **parameters: Any) -> Any:
     """What a call that changes nothing answers. Raises ``RemoteFailure``."""
-    with aws.as_remote_failure(f"{service}:{operation}"):
+    with as_remote_failure(f"{service}:{operation}"):
         return _send(service, operation, parameters)
 
 
@@ -139,14 +139,14 @@ def ask_if_any(service: str, operation: str, **parameters: Any) -> Any:
 
 def ask_all(service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
     """The items under ``key`` of every page. Raises ``RemoteFailure``."""
-    with aws.as_remote_failure(f"{service}:{operation}"):
-        client = aws.client(service, read_timeout=PATIENCE)
+    with as_remote_failure(f"{service}:{operation}"):
+        client = aws_client(service, read_timeout=PATIENCE)
         pages = client.get_paginator(_method(client, operation))
         return [item for page in pages.paginate(**parameters) for item in page.get(key, [])]
 
 
 def _send(service: str, operation: str, parameters: Mapping[str, Any]) -> Any:
-    client = aws.client(service, read_timeout=PATIENCE)
+    client = aws_client(service, read_timeout=PATIENCE)
     return getattr(client, _method(client, operation))(**parameters)
 
 
@@ -171,7 +171,7 @@ class Performer:
         for attempt in range(1, SETTLING_ATTEMPTS + 1):
             self._keep_pace(call)
             try:
-                with aws.as_remote_failure(call.name):
+                with as_remote_failure(call.name):
                     answer = _send(call.service, call.operation, parameters)
             except RemoteFailure as error:
                 pause = self._pause_after(error, call, attempt)

@@ -7,7 +7,7 @@ from estserver.deploy.deployment import Deployment, tags_from
 from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.resources.secrets_kms_key import DELETION_DAYS
-from estserver.deploy.rights.signing import CA_KEY_ALIASES
+from pki.signers.kms.signer import ALIAS_PREFIX
 
 RECOVERY_DAYS = 30
 """The longest that Secrets Manager waits; until then `restore-secret` brings a secret back."""
@@ -73,7 +73,7 @@ class CAKeys(Step[Mapping[str, str]]):
         aliases = {
             str(each["AliasName"]): str(each["TargetKeyId"])
             for each in ask_all("kms", "ListAliases", "Aliases")
-            if each["AliasName"].startswith(CA_KEY_ALIASES) and each.get("TargetKeyId")
+            if each["AliasName"].startswith(ALIAS_PREFIX) and each.get("TargetKeyId")
         }
         return {alias: key_id for alias, key_id in aliases.items() if self._is_ours(key_id)}
 

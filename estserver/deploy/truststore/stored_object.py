@@ -6,7 +6,7 @@ from datetime import datetime
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.truststore.bundle import Bundle, bundle_from_pem
-from pki.aws import clients as aws
+from pki.aws.clients import as_remote_failure
 from pki.operators.errors import OperatorError, RemoteFailure
 
 OBJECT_KEY = "truststore.pem"
@@ -66,7 +66,7 @@ def read_version(deployment: Deployment, version_id: str) -> Bundle:
             f"there is no version {version_id} of the truststore; manage.py aws_truststore lists "
             "those there are"
         ) from error
-    with aws.as_remote_failure("s3:GetObject"):
+    with as_remote_failure("s3:GetObject"):
         pem = answer["Body"].read()
     try:
         return bundle_from_pem(pem)

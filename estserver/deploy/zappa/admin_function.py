@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from estserver.deploy.engine.calls import Call
-from pki.aws import clients as aws
-from pki.aws.clients import DEFAULT_LOCATION, AWSLocation
+from pki.aws.clients import DEFAULT_LOCATION, AWSLocation, as_remote_failure, aws_client
 from pki.operators.command import REMOTE_FAILURE
 from pki.operators.errors import OperatorError, RemoteFailure
 
@@ -35,11 +34,11 @@ def run_in_function(function: str, *command: str, place: AWSLocation = DEFAULT_L
     there names the identity of the credentials here. Raises OperatorError with the command's own
     words when it fails, RemoteFailure when AWS does.
     """
-    with aws.as_remote_failure("sts:GetCallerIdentity"):
-        caller = aws.client("sts", place).get_caller_identity()["Arn"]
+    with as_remote_failure("sts:GetCallerIdentity"):
+        caller = aws_client("sts", place).get_caller_identity()["Arn"]
     call = f"lambda:Invoke {function}"
-    with aws.as_remote_failure(call):
-        answer = aws.client("lambda", place, read_timeout=LAMBDA_MAXIMUM).invoke(
+    with as_remote_failure(call):
+        answer = aws_client("lambda", place, read_timeout=LAMBDA_MAXIMUM).invoke(
             FunctionName=function,
             Payload=json.dumps({COMMAND_KEY: [*command], CALLER_KEY: caller}).encode(),
         )
@@ -52,7 +51,7 @@ def run_in_function(function: str, *command: str, place: AWSLocation = DEFAULT_L
         sentence = f"{command[0]} in {function} ended with exit code {exit_code}: {output.strip()}"
         cause = None
         if exit_code == REMOTE_FAILURE:  # ends our command in the same way
-            cause = RemoteFailure(command[0], "exit code 3", output.strip(), f"see {function}")
+            cause = RemoteFailure(command[0], "exit code 3", output.strip(), f"Look at {function}.")
         raise OperatorError(sentence) from cause
     return output
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from pki.authorities.lifecycle import make_successor
+from pki.authorities.succeed import make_successor
 from pki.operators.command import OperatorCommand, command_actor
 from pki.record.find import find_authority
 

@@ -1,4 +1,4 @@
-"""Who this server is to an upstream EST server: its own client certificate, from wherever."""
+"""The client certificate with which this server authenticates to an upstream EST server."""
 
 import json
 import secrets
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.views.decorators.debug import sensitive_variables
 
-from pki.aws import clients as aws
+from pki.aws.clients import as_remote_failure, aws_client
 from pki.csr.public_keys import public_keys_equal
 from pki.operators.errors import OperatorError
 
@@ -26,60 +26,60 @@ SECRET_SECONDS = 4  # a device waits meanwhile
 
 
 class ClientIdentity(ABC):
-    """A client certificate, with what chain upstream needs, and its key."""
+    """A client certificate with its key, and with the chain that the upstream server needs."""
 
     @abstractmethod
     def read(self) -> tuple[bytes, bytes]:
-        """Certificates and key, PEM. Raises ``OperatorError``."""
+        """Return certificates and key, PEM. Raises ``OperatorError``."""
 
     @sensitive_variables()
     def load_into(self, context: ssl.SSLContext) -> None:
-        """Give ``context`` the certificate and the key.
+        """Load the certificate and the key into ``context``.
 
-        Python's TLS takes keys from files only, so a file it is, for a moment, encrypted with a
-        passphrase that nobody ever knows. Raises ``OperatorError`` when something is wrong with
-        the certificate, with the key, or with the two together.
+        Python's ``ssl`` loads keys from files only. The key is written to a temporary file,
+        encrypted with a random passphrase, and the file is removed at once. Raises
+        ``OperatorError`` when the certificate or the key cannot be used, or do not belong together.
         """
-        certificates, encrypted_key, passphrase = self._prepared()
+        certificates, encrypted_key, passphrase = self._encrypted()
         with tempfile.TemporaryDirectory(prefix="est-") as directory:
             path = Path(directory, "client.pem")
             path.write_bytes(certificates + b"\n" + encrypted_key)
             try:
                 context.load_cert_chain(path, password=passphrase)
-            except ssl.SSLError as error:  # a key that OpenSSL's security level doesn't let pass
+            except ssl.SSLError as error:  # OpenSSL's security level refuses a weak key
                 raise OperatorError(
-                    f"{self}: TLS doesn't take the client certificate ({error.reason}): use one "
-                    "with a P-256 or RSA-2048 key, or better, signed with SHA-256"
+                    f"{self}: TLS refuses the client certificate ({error.reason}). Use one that "
+                    "has a P-256 or RSA-2048 key, or a stronger one, and is signed with SHA-256."
                 ) from error
 
     @sensitive_variables()
-    def _prepared(self) -> tuple[bytes, bytes, str]:
-        """The certificates, the key encrypted, and its passphrase."""
+    def _encrypted(self) -> tuple[bytes, bytes, str]:
+        """Return the certificates, the encrypted key, and the key's passphrase."""
         certificate_pem, key_pem = self.read()
         try:
             certificate = x509.load_pem_x509_certificates(certificate_pem)[0]
         except ValueError as error:
             raise OperatorError(
-                f"{self}: the client certificate can't be read: wanted PEM, which begins with "
-                "-----BEGIN CERTIFICATE-----"
+                f"{self}: The client certificate cannot be read. Give it as PEM, which begins with "
+                "-----BEGIN CERTIFICATE-----."
             ) from error
         try:
             key = load_pem_private_key(key_pem, password=None)
         except TypeError as error:
             raise OperatorError(
-                f"{self}: the client key is encrypted, and nobody could type its passphrase: "
-                "store it without one (openssl pkey -in ... -out ...)"
+                f"{self}: The client key is encrypted, and this server has no passphrase for it. "
+                "Store it without one (openssl pkey -in ... -out ...)."
             ) from error
         except (ValueError, UnsupportedAlgorithm):
             # Without its cause, which may quote the key.
             raise OperatorError(
-                f"{self}: the client key can't be read: wanted PEM, which begins with "
-                "-----BEGIN PRIVATE KEY-----"
+                f"{self}: The client key cannot be read. Give it as PEM, which begins with "
+                "-----BEGIN PRIVATE KEY-----."
             ) from None
         if not public_keys_equal(key.public_key(), certificate.public_key()):
             raise OperatorError(
-                f"{self}: the client key isn't that of the client certificate: give the two that "
-                "belong together"
+                f"{self}: The client key is not that of the client certificate. Give the two that "
+                "belong together."
             )
         passphrase = secrets.token_urlsafe(32)
         encryption = BestAvailableEncryption(passphrase.encode())
@@ -91,26 +91,26 @@ class ClientIdentity(ABC):
 
 
 @dataclass(frozen=True)
-class FromFiles(ClientIdentity):
-    """Two PEM files, read anew whenever a connection needs them again."""
+class FilesIdentity(ClientIdentity):
+    """Two PEM files, which are read again for every new TLS context."""
 
     certificate: str
     key: str
 
     def __post_init__(self) -> None:
-        """Look at the files now, so that `manage.py check` can say what is wrong with them."""
-        self._prepared()
+        """Check the files now, so that `manage.py check` reports what is wrong with them."""
+        self._encrypted()
 
     def __str__(self) -> str:
         return f"ESTSigner: {self.certificate} and {self.key}"
 
     def read(self) -> tuple[bytes, bytes]:
-        """The contents of both files."""
+        """Return the contents of both files."""
         return read_file(self.certificate), read_file(self.key)
 
 
 @dataclass(frozen=True)
-class FromSecret(ClientIdentity):
+class SecretIdentity(ClientIdentity):
     """A secret in AWS Secrets Manager: the JSON object ``{"certificate": PEM, "key": PEM}``."""
 
     name: str
@@ -120,9 +120,9 @@ class FromSecret(ClientIdentity):
 
     @sensitive_variables()
     def read(self) -> tuple[bytes, bytes]:
-        """What the secret says now. Raises ``RemoteFailure`` when AWS doesn't."""
-        with aws.as_remote_failure("secretsmanager:GetSecretValue"):
-            client = aws.client("secretsmanager", read_timeout=SECRET_SECONDS)
+        """Return what the secret holds now. Raises ``RemoteFailure`` and ``OperatorError``."""
+        with as_remote_failure("secretsmanager:GetSecretValue"):
+            client = aws_client("secretsmanager", read_timeout=SECRET_SECONDS)
             answer = client.get_secret_value(SecretId=self.name)
         try:
             said = json.loads(answer["SecretString"])
@@ -130,13 +130,16 @@ class FromSecret(ClientIdentity):
         except (KeyError, TypeError, AttributeError, ValueError):
             # Without its cause, which may quote the secret.
             raise OperatorError(
-                f'{self} isn\'t the JSON object {{"certificate": PEM, "key": PEM}}: store it so'
+                f'{self} is not the JSON object {{"certificate": PEM, "key": PEM}}. Store it so.'
             ) from None
 
 
 def read_file(path: str) -> bytes:
-    """The contents of a file that OPTIONS name. Raises ``OperatorError``."""
+    """Return the contents of a file that OPTIONS name. Raises ``OperatorError``."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise OperatorError(f"ESTSigner: can't read {path}: {error.strerror}") from error
+        raise OperatorError(
+            f"ESTSigner: {path} cannot be read: {error.strerror}. Correct the path, or make the "
+            "file readable for this process."
+        ) from error

@@ -1,11 +1,11 @@
 """CA keys that never leave AWS KMS.
 
-Signing takes one call of ``kms:Sign``: the public key is read from the CA's certificate.
-``kms:GetPublicKey`` is asked only while there is no certificate yet, and to look whether the key
-is the CA's.
+A signature takes one call of ``kms:Sign``, because the public key is in the CA's certificate.
+``kms:GetPublicKey`` is called only while there is no certificate yet, and to check that the key is
+the CA's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -13,8 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from pki.aws import clients as aws
-from pki.aws.clients import AWSLocation
+from pki.aws.clients import AWSLocation, as_remote_failure, aws_client
 from pki.conf import pki_settings
 from pki.csr.key_algorithms import KeyAlgorithm
 from pki.csr.public_keys import public_keys_equal
@@ -24,6 +23,7 @@ from pki.operators.errors import OperatorError, RemoteFailure
 from pki.reasons import Reason
 from pki.signers.base import KeySigner
 from pki.signers.certificate_contents import Issuer, SigningRequest
+from pki.signers.iam import IAMStatement, SigningFunction, assume_role
 from pki.signers.kms.keys import KMSKey, private_key_in_kms
 
 KEY_SPECS: Final[dict[str, str]] = {
@@ -33,38 +33,68 @@ KEY_SPECS: Final[dict[str, str]] = {
     KeyAlgorithm.RSA_3072: "RSA_3072",
     KeyAlgorithm.RSA_4096: "RSA_4096",
 }
-"""Our names of key algorithms, and KMS's.
+"""The names of key algorithms in this project, and in KMS.
 https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-choose-key-spec.html
 """
 
 ALIAS_PREFIX = "alias/est/"
-OPTIONS = ("key", "region", "roleArn")
+"""The beginning of the aliases of the keys that are made here."""
 
 
 class KMSSigner(KeySigner):
-    """Keys in KMS, referred to by their ARN.
+    """Signs with keys in KMS, whose references are their ARNs.
 
-    A CA's key is made in KMS, or is the one that ``OPTIONS["key"]`` names.
+    A CA's key is made in KMS, unless ``key`` is the ARN or alias of a key that is there already,
+    for one CA. Keys are made in ``region``, by default ``PKISettings.aws_region``. ``roleArn`` is
+    assumed for every call.
     """
 
-    def __init__(self, **options: Any) -> None:
-        """Take the options; nothing is called yet.
+    ALIAS = "kms"
+    OPTIONS = ("key", "region", "roleArn")
 
-        All are optional: ``key`` is the ARN or alias of a key that is in KMS already, for one CA;
-        ``region`` where keys are made, by default ``PKISettings.aws_region``; ``roleArn`` a role to
-        assume for every call. Raises ``OperatorError`` for any other.
-        """
-        for name, value in options.items():
-            if name not in OPTIONS or not isinstance(value, str):
-                raise OperatorError(
-                    f"the KMS signer has no use for the option {name!r}: wanted are "
-                    f"{', '.join(OPTIONS)}, each a text"
-                )
-        self._existing = options.get("key", "")
-        self._place = AWSLocation(options.get("region", ""), options.get("roleArn", ""))
+    def __init__(self, **given: Any) -> None:
+        """Read OPTIONS; nothing is called yet. Raises ``OperatorError``."""
+        options = self.read_options(given)
+        self._existing = options.text("key", "the ARN or alias of a key in KMS")
+        self._place = AWSLocation(options.region(), options.role_arn())
+
+    @classmethod
+    def iam_statements(
+        cls, options: Mapping[str, Any], function: SigningFunction
+    ) -> Iterator[IAMStatement]:
+        """Yield the right to sign with the key that OPTIONS name, or with every key made here."""
+        if role_arn := options.get("roleArn"):
+            yield from assume_role(role_arn)
+            return
+        key = str(options.get("key", ""))
+        anything = function.arn_in_any_region("kms", "key/*")
+        actions = ("kms:DescribeKey", "kms:GetPublicKey", "kms:Sign")
+        if key.startswith("arn:"):
+            yield IAMStatement("SignWithKMSByName", actions, (key,))
+        elif key.startswith("alias/"):
+            # https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+            by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": [key]}}
+            yield IAMStatement("SignWithKMSByAlias", actions, anything, by_alias)
+        else:
+            made_here = function.has_tag("ResourceTag")
+            yield IAMStatement("SignWithKMS", actions, anything, made_here)
+            if function.manages_authorities and not key:
+                yield from cls._create_keys(function)
+
+    @staticmethod
+    def _create_keys(function: SigningFunction) -> Iterator[IAMStatement]:
+        """Yield the right to make keys, which carry the installation's tag from the beginning."""
+        making = ("kms:CreateKey", "kms:TagResource")
+        yield IAMStatement("MakeKeys", making, "*", function.has_tag("RequestTag"))
+        # CreateAlias needs the right to the alias and to the key.
+        naming = ("kms:CreateAlias",)
+        aliases = function.arn_in_any_region("kms", f"{ALIAS_PREFIX}*")
+        keys = function.arn_in_any_region("kms", "key/*")
+        yield IAMStatement("NameKeys", naming, aliases)
+        yield IAMStatement("NameOurKeys", naming, keys, function.has_tag("ResourceTag"))
 
     def private_key(self, key_reference: str) -> CertificateIssuerPrivateKeyTypes:
-        """The key with that ARN; asks KMS for the public half."""
+        """Return the key with that ARN. KMS is asked for the public half."""
         with _unavailable():
             public_key = self._public_key(key_reference)
         try:
@@ -75,30 +105,31 @@ class KMSSigner(KeySigner):
     def key_of(
         self, key_reference: str, certificate: x509.Certificate
     ) -> CertificateIssuerPrivateKeyTypes:
-        """The key of the CA with that certificate, without a call."""
+        """Return the key of the CA with that certificate, without a call."""
         return private_key_in_kms(self._key(key_reference), certificate.public_key())
 
     def store(self, name: str, key: CertificateIssuerPrivateKeyTypes) -> str:
-        """Refused: a key that was elsewhere is no key that never leaves KMS."""
+        """Refuse: a key that was elsewhere is not a key that never leaves KMS."""
         raise OperatorError(
-            "KMS keeps the keys that it made, and takes none from a file: choose another signer "
-            "for this CA, or bring the key into KMS and name it in the signer's OPTIONS, as key"
+            "KMS signs with the keys that it made, and this server imports none into it. Choose "
+            "another signer for this CA, or import the key into KMS and name it in the signer's "
+            "OPTIONS, as key."
         )
 
     def create_key(self, name: str, key_algorithm: str) -> str:
-        """Make a key, with an alias for people; or take the one of the options, as it is.
+        """Make a key, with an alias for people, or take the key that OPTIONS name.
 
-        Raises ``OperatorError`` for an algorithm that isn't of ``KEY_SPECS`` or not that of the
-        key of the options, and ``RemoteFailure``.
+        Raises ``OperatorError`` for an algorithm that is not of ``KEY_SPECS`` or not that of the
+        key that OPTIONS name, and ``RemoteFailure``.
         """
         if key_algorithm not in KEY_SPECS:
             raise OperatorError(
-                f"CA keys in KMS aren't made of the kind {key_algorithm}: wanted "
-                f"{', '.join(KEY_SPECS)}; choose one of these, or another signer"
+                f"KMS makes no CA keys of the kind {key_algorithm}. Choose one of "
+                f"{', '.join(KEY_SPECS)}, or another signer."
             )
         if self._existing:
             return self._adopt(KEY_SPECS[key_algorithm])
-        with aws.as_remote_failure("kms:CreateKey"):
+        with as_remote_failure("kms:CreateKey"):
             made = self._client().create_key(
                 KeySpec=KEY_SPECS[key_algorithm],
                 KeyUsage="SIGN_VERIFY",
@@ -110,22 +141,22 @@ class KMSSigner(KeySigner):
         return arn
 
     def find_key(self, certificate: x509.Certificate) -> str:
-        """The ARN of the key that the options name, when it is that of ``certificate``.
+        """Return the ARN of the key that OPTIONS name, when it is that of ``certificate``.
 
-        Raises ``OperatorError`` when they name none or another CA's, and ``RemoteFailure``.
+        Raises ``OperatorError`` when they name no key or another CA's, and ``RemoteFailure``.
         """
         subject = name_text(certificate.subject)
         if not self._existing:
             raise OperatorError(
-                f"which key in KMS is that of {subject}? Name it in the signer's OPTIONS, as key: "
-                "its ARN or alias"
+                f"Which key in KMS is that of {subject}? Name its ARN or alias in the signer's "
+                "OPTIONS, as key."
             )
         arn = str(self._described()["Arn"])
         found = self._public_key(arn)
         if not public_keys_equal(found, certificate.public_key()):  # type: ignore[arg-type]  # any will do
             raise OperatorError(
-                f"the key in KMS {self._existing} isn't that of {subject}: name the key that "
-                "belongs to the CA certificate"
+                f"The key in KMS {self._existing} is not that of {subject}. Name the key that "
+                "belongs to the CA certificate."
             )
         return arn
 
@@ -138,43 +169,44 @@ class KMSSigner(KeySigner):
         described = self._described()
         if described["KeySpec"] != key_spec:
             raise OperatorError(
-                f"the key in KMS {self._existing} is {described['KeySpec']}, and the CA's is to "
-                f"be {key_spec}: name another key, or let the CA's key algorithm be this one"
+                f"The key in KMS {self._existing} is {described['KeySpec']}, and the CA is to have "
+                f"{key_spec}. Name another key, or choose the key's algorithm for the CA."
             )
         return str(described["Arn"])
 
     def _described(self) -> Any:
-        """What KMS says of the key of the options, whose signatures are to be had."""
-        with aws.as_remote_failure("kms:DescribeKey"):
+        """Return KMS's description of the key that OPTIONS name. Raises unless it can sign."""
+        with as_remote_failure("kms:DescribeKey"):
             answer = self._client(self._existing).describe_key(KeyId=self._existing)
         described = answer["KeyMetadata"]
         usage, state = described["KeyUsage"], described["KeyState"]
         if usage != "SIGN_VERIFY" or state != "Enabled":
             raise OperatorError(
-                f"the key in KMS {self._existing} is for {usage} and {state}: wanted is one that "
-                "is for SIGN_VERIFY and Enabled"
+                f"The key in KMS {self._existing} is for {usage} and {state}. Name one that is for "
+                "SIGN_VERIFY and Enabled."
             )
         return described
 
     def _give_alias(self, arn: str, alias: str) -> None:
-        """Give a new key its alias; without one, nobody would find it."""
+        """Give a new key its alias, by which operators find it."""
         try:
-            with aws.as_remote_failure("kms:CreateAlias"):
+            with as_remote_failure("kms:CreateAlias"):
                 self._client().create_alias(AliasName=alias, TargetKeyId=arn)
         except RemoteFailure as error:
             if error.code == "AlreadyExistsException" and self._target(alias) == arn:
                 return  # the answer to an earlier attempt was lost
             raise OperatorError(
-                f"{error}. The key {arn} was made before that and isn't used: schedule its deletion"
+                f"{error} The key {arn} was made before that and is not used. Schedule its "
+                "deletion."
             ) from error
 
     def _target(self, alias: str) -> str:
-        with aws.as_remote_failure("kms:DescribeKey"):
+        with as_remote_failure("kms:DescribeKey"):
             described = self._client().describe_key(KeyId=alias)
         return str(described["KeyMetadata"]["Arn"])
 
     def _public_key(self, arn: str) -> object:
-        with aws.as_remote_failure("kms:GetPublicKey"):
+        with as_remote_failure("kms:GetPublicKey"):
             answer = self._client(arn).get_public_key(KeyId=arn)
         return load_der_public_key(answer["PublicKey"])
 
@@ -182,10 +214,10 @@ class KMSSigner(KeySigner):
         return KMSKey(arn, self._place_of(arn))
 
     def _client(self, key: str = "") -> Any:
-        return aws.client("kms", self._place_of(key))
+        return aws_client("kms", self._place_of(key))
 
     def _place_of(self, key: str) -> AWSLocation:
-        """An ARN says its region: a CA's key is found whatever the configuration says today."""
+        """Return where the key is. An ARN names its region, so a later option changes nothing."""
         parts = key.split(":")
         region = parts[3] if len(parts) > 3 else self._place.region
         return AWSLocation(region, self._place.role_arn)
@@ -193,7 +225,7 @@ class KMSSigner(KeySigner):
 
 @contextmanager
 def _unavailable() -> Iterator[None]:
-    """What a device learns when KMS fails; the cause says which call, and why."""
+    """Turn a failure of KMS into ``SignerUnavailable``. Its cause has the call and the reason."""
     try:
         yield
     except RemoteFailure as error:

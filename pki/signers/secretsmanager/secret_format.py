@@ -1,8 +1,9 @@
-"""The CDK sample's format of a CA in Secrets Manager, which is ours too.
+"""The format of a CA in Secrets Manager. It is the CDK sample's.
 
-A device CA has two secrets, certificate and key, both PEM. A client CA, and the first client, have
-one: ``{"certificate": PEM, "key": PEM}``. A key is PKCS #8 or in its algorithm's older form, and
-isn't encrypted: Secrets Manager does that.
+A device CA has two secrets, one with its certificate and one with its key, both PEM. A client CA
+has one secret, ``{"certificate": PEM, "key": PEM}``, and so has the first client. A key is PKCS #8
+or in its algorithm's older form. It is not encrypted, because Secrets Manager encrypts every
+secret.
 """
 
 import json
@@ -32,31 +33,31 @@ _CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
 
 @dataclass(frozen=True, slots=True)
 class SecretContent:
-    """What a secret holds of a CA or a client; nothing at all where there is a placeholder."""
+    """What a secret holds of a CA or a client. A placeholder counts as nothing."""
 
     certificates: tuple[x509.Certificate, ...] = ()
-    """The CA's own, then those above it."""
+    """The CA's own certificate, then those of the CAs above it."""
     key_pem: str = field(default="", repr=False)
 
 
 @sensitive_variables()
 def read_content(name: str, value: SecretValue | None) -> SecretContent:
-    """Take apart the secret ``name``. Raises ``OperatorError`` when it is of another format."""
+    """Parse the secret ``name``. Raises ``OperatorError`` when it is of another format."""
     certificate, key = _parts(value.content.decode(errors="replace").strip() if value else "")
     match = _KEY.search(key)
     if (_CERTIFICATE not in certificate and not is_placeholder(certificate)) or (
         match is None and not is_placeholder(key)
     ):
         raise OperatorError(
-            f"the secret {name} holds something else than a certificate or a private key: wanted "
-            'PEM, which begins with -----BEGIN, or {"certificate": PEM, "key": PEM}, or NULL'
+            f"The secret {name} holds something else than a certificate or a private key. Store "
+            'PEM, which begins with -----BEGIN, or {"certificate": PEM, "key": PEM}, or NULL.'
         )
     return SecretContent(_certificates(name, certificate), match[0] if match else "")
 
 
 @sensitive_variables()
 def is_free(value: SecretValue | None) -> bool:
-    """Whether a secret, of this format or another, is still to be filled."""
+    """Return whether a secret, of this format or another, holds nothing yet."""
     text = value.content.decode(errors="replace").strip() if value else ""
     return is_placeholder(text) or (
         text.startswith("{") and all(is_placeholder(part) for part in _parts(text))
@@ -65,46 +66,46 @@ def is_free(value: SecretValue | None) -> bool:
 
 @sensitive_variables()
 def load_key(name: str, pem: str, *, is_checked: bool = False) -> CertificateIssuerPrivateKeyTypes:
-    """The key that ``read_content`` found in the secret ``name``.
+    """Return the key that ``read_content`` found in the secret ``name``.
 
-    ``is_checked`` leaves out the check that an RSA key's numbers belong together, which takes 250
-    ms for RSA-4096. Raises ``OperatorError`` for what can't sign.
+    ``is_checked`` means that the numbers of an RSA key are known to belong together. To check that
+    takes 250 ms for RSA-4096. Raises ``OperatorError`` for a key that cannot sign.
     """
     complaint = ""
     key = None
     try:
         key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=is_checked)
     except TypeError:
-        complaint = "is encrypted: store it decrypted, for Secrets Manager encrypts it"
+        complaint = "is encrypted. Store it decrypted, because Secrets Manager encrypts it."
     except (ValueError, UnsupportedAlgorithm):
-        complaint = "can't be read: wanted an EC or RSA key as PEM"
+        complaint = "cannot be read. Store an EC or RSA key as PEM."
     if key is not None and not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        complaint = f"is a {type(key).__name__}: wanted an EC or RSA key"
-    if complaint:  # raised here, for the library's errors hold what they were given
-        raise OperatorError(f"the private key in the secret {name} {complaint}")
-    return key  # type: ignore[return-value]  # of one of the two, as was just seen
+        complaint = f"is a {type(key).__name__}. Store an EC or RSA key as PEM."
+    if complaint:  # raised out here, because the library's errors hold the key that they refuse
+        raise OperatorError(f"The private key in the secret {name} {complaint}")
+    return key  # type: ignore[return-value]  # it is of one of the two kinds
 
 
 @sensitive_variables()
 def key_pem(key: CertificateIssuerPrivateKeyTypes) -> str:
-    """The key as PKCS #8, not encrypted."""
+    """Return the key as PKCS #8, not encrypted."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def certificate_pem(certificate: x509.Certificate) -> str:
-    """The certificate as PEM."""
+    """Return the certificate as PEM."""
     return pem_of(certificate)
 
 
 @sensitive_variables()
 def pair(certificate: str, key: str) -> str:
-    """Certificate and key (PEM, or "" for none yet) as one JSON object."""
+    """Return certificate and key (PEM, or "" for none yet) as one JSON object."""
     return json.dumps({"certificate": certificate, "key": key})
 
 
 @sensitive_variables()
 def _parts(text: str) -> tuple[str, str]:
-    """Where the certificate is, and where the key; text that is neither counts as both."""
+    """Return the text with the certificate and that with the key. Other text stands for both."""
     if text.startswith("{"):
         try:
             parts = json.loads(text)
@@ -123,4 +124,6 @@ def _certificates(name: str, pem: str) -> tuple[x509.Certificate, ...]:
     try:
         return tuple(x509.load_pem_x509_certificates(pem.encode()))
     except ValueError as error:
-        raise OperatorError(f"the secret {name} holds a certificate that can't be read") from error
+        raise OperatorError(
+            f"The secret {name} holds a certificate that cannot be read. Store it as PEM."
+        ) from error

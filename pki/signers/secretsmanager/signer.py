@@ -1,29 +1,24 @@
-"""CA keys in AWS Secrets Manager, in the CDK sample's own format and under its names.
+"""CA keys in AWS Secrets Manager, in the CDK sample's format and under its names.
 
 The first device CA is in two secrets, ``DeviceCASettings.certificate_secret_name`` and
 ``key_secret_name``; the first client CA in one, ``ClientCASettings.secret_name``. A successor is in
-one secret of both, ``<that key's name>/<CA>-<8 hex digits>``, so that a role's policy for
+one secret of both, ``<name of that key's secret>/<CA>-<8 hex digits>``, so that a role's policy for
 ``<name>*`` covers it too.
 
 A key is fetched and parsed once per process. After ``refreshSeconds`` the secret's version is
-looked at, and a new one is fetched.
+looked up, and a new version is fetched.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from django.views.decorators.debug import sensitive_variables
 
 from pki.aws.clients import AWSLocation
-from pki.aws.secrets import (
-    REFRESH_SECONDS,
-    SecretCache,
-    SecretValue,
-    read_secret,
-    write_secret,
-)
+from pki.aws.secret_cache import REFRESH_SECONDS, SecretCache
+from pki.aws.secrets import SecretValue, read_secret, write_secret
 from pki.conf import pki_settings
 from pki.csr.public_keys import public_keys_equal
 from pki.csr.subjects import name_text
@@ -32,6 +27,7 @@ from pki.operators.errors import OperatorError
 from pki.reasons import Reason
 from pki.signers import get_signer
 from pki.signers.base import ExistingAuthority, KeySigner
+from pki.signers.iam import IAMStatement, SigningFunction, assume_role, read_secrets
 from pki.signers.secretsmanager.secret_format import (
     SecretContent,
     certificate_pem,
@@ -42,46 +38,54 @@ from pki.signers.secretsmanager.secret_format import (
     read_content,
 )
 
-_OPTIONS: Final[Mapping[str, tuple[type, ...]]] = {
-    "region": (str,),
-    "roleArn": (str,),
-    "kmsKeyId": (str,),
-    "refreshSeconds": (int, float),
-}
 _CERTIFICATE_DESCRIPTION = "EST server: certificate of a CA"
 _KEY_DESCRIPTION = "EST server: private key of a CA"
 
 
 class SecretsManagerSigner(KeySigner):
-    """Keys in Secrets Manager; a key reference is a secret's name or ARN.
+    """Signs with keys in Secrets Manager; a key reference is a secret's name or ARN.
 
-    ``OPTIONS``: ``region`` and ``roleArn``, where the secrets are, by default where everything is;
-    ``kmsKeyId``, which encrypts those we create; ``refreshSeconds``, 300 by default.
+    The secrets are in ``region``, by default ``PKISettings.aws_region``, or in the account of
+    ``roleArn``, which is assumed for every call. ``kmsKeyId`` encrypts the secrets that are made.
+    A secret's version is looked up again after ``refreshSeconds`` (300).
     """
 
-    def __init__(self, **options: Any) -> None:
-        """Look at the options, not at AWS. Raises ``OperatorError`` for options that don't do."""
-        for name, value in options.items():
-            if not isinstance(value, _OPTIONS.get(name, ())):
-                raise OperatorError(
-                    f"the Secrets Manager signer has no use for the option {name} as it is: wanted "
-                    "are region, roleArn and kmsKeyId, each a text, and refreshSeconds, a number"
-                )
-        self._place = AWSLocation(options.get("region", ""), options.get("roleArn", ""))
-        self._kms_key_id: str = options.get("kmsKeyId", "")
+    ALIAS = "secretsmanager"
+    OPTIONS = ("region", "roleArn", "kmsKeyId", "refreshSeconds")
+    has_own_ca = True
+
+    def __init__(self, **given: Any) -> None:
+        """Read OPTIONS; nothing is called yet. Raises ``OperatorError``."""
+        options = self.read_options(given)
+        self._place = AWSLocation(options.region(), options.role_arn())
+        self._kms_key_id = options.text("kmsKeyId", "the ARN, id or alias of a key in KMS")
         self._keys = SecretCache(
-            _parse_key, self._place, options.get("refreshSeconds", REFRESH_SECONDS)
+            _parse_key,
+            self._place,
+            options.number("refreshSeconds", "a number of seconds", default=REFRESH_SECONDS),
         )
 
+    @classmethod
+    def iam_statements(
+        cls, options: Mapping[str, Any], function: SigningFunction
+    ) -> Iterator[IAMStatement]:
+        """Yield the right to read the device CA's secrets.
+
+        The deployment grants the right to make secrets, since test clients have theirs too.
+        """
+        if role_arn := options.get("roleArn"):
+            yield from assume_role(role_arn)
+        yield from read_secrets(function, function.device_ca_secrets)
+
     def private_key(self, key_reference: str) -> CertificateIssuerPrivateKeyTypes:
-        """The key in the secret ``key_reference``."""
+        """Return the key in the secret ``key_reference``."""
         try:
             return self._keys.get(key_reference)
         except OperatorError as error:
             raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE) from error
 
     def key_name(self, purpose: str, name: str, *, is_first: bool) -> str:
-        """The configured name for the first CA; for others, one below it."""
+        """Return the configured name for the first CA, and for its successors one below that."""
         configured = _configured_name(purpose)
         if is_first:
             return configured
@@ -89,14 +93,14 @@ class SecretsManagerSigner(KeySigner):
 
     @sensitive_variables()
     def store(self, name: str, key: CertificateIssuerPrivateKeyTypes) -> str:
-        """Put ``key`` into the secret ``name``, unless it is there: a run may have been cut off."""
+        """Put ``key`` into the secret ``name``. It may be there, from a run that was cut off."""
         value, content = self._read(name)
         if content.key_pem:
             if _has_public_key(load_key(name, content.key_pem), key):
                 return name
             raise OperatorError(
-                f"the secret {name} holds another key, and keys are never overwritten: name a "
-                "secret without one in the configuration, or let the CA in it be adopted"
+                f"The secret {name} holds another key, and keys are never overwritten. Name a "
+                "secret without a key in the configuration, or have the CA in it adopted."
             )
         pem = key_pem(key)
         stands_alone = _certificate_name(name) != name
@@ -105,7 +109,7 @@ class SecretsManagerSigner(KeySigner):
 
     @sensitive_variables()
     def keep_certificate(self, key_reference: str, certificate: x509.Certificate) -> None:
-        """Put the certificate into its own secret, or beside the key into the key's."""
+        """Put the certificate into its own secret, or beside the key into the key's secret."""
         name = _certificate_name(key_reference)
         value, content = self._read(name)
         if certificate in content.certificates[:1]:
@@ -120,11 +124,11 @@ class SecretsManagerSigner(KeySigner):
 
     @sensitive_variables()
     def find_key(self, certificate: x509.Certificate) -> str:
-        """The configured secret that holds the key of ``certificate``; "" when none does."""
+        """Return the configured secret that holds the key of ``certificate``; "" if none does."""
         settings = pki_settings()
-        for plan, purpose in ((settings.device_ca, "device"), (settings.client_ca, "client")):
-            if get_signer(plan.signer) is not self:
-                continue  # a secret that isn't ours may not be ours to read
+        for ca, purpose in ((settings.device_ca, "device"), (settings.client_ca, "client")):
+            if get_signer(ca.signer) is not self:
+                continue  # this process may have no right to read another signer's secrets
             name = _configured_name(purpose)
             content = self.read(name)
             if content.key_pem and _has_public_key(load_key(name, content.key_pem), certificate):
@@ -133,7 +137,7 @@ class SecretsManagerSigner(KeySigner):
 
     @sensitive_variables()
     def existing_authority(self, purpose: str) -> ExistingAuthority | None:
-        """What the configured secrets hold. Its key is checked in full here."""
+        """Return the CA in the configured secrets, whose key is checked in full."""
         name = _configured_name(purpose)
         certificate_name = _certificate_name(name)
         key_value, content = self._read(name)
@@ -146,29 +150,29 @@ class SecretsManagerSigner(KeySigner):
         key = load_key(name, content.key_pem)
         if not certificates and key_value is not None and not key_value.is_ours:
             raise OperatorError(
-                f"the secret {name} holds a key, and {where} no certificate: put the CA's "
-                "certificate there, or name other secrets, for a new CA to be made"
+                f"The secret {name} holds a key, and {where} no certificate. Put the CA's "
+                "certificate there, or name other secrets, so that a new CA is made."
             )
         if certificates and not _has_public_key(key, certificates[0]):
             raise OperatorError(
-                f"the key in the secret {name} isn't that of "
-                f"{name_text(certificates[0].subject)}, whose certificate is in {where}: put the "
-                "two together that belong together"
+                f"The key in the secret {name} is not that of "
+                f"{name_text(certificates[0].subject)}, whose certificate is in {where}. Put the "
+                "two together that belong together."
             )
         return ExistingAuthority(certificates, name, where)
 
     def read(self, name: str) -> SecretContent:
-        """What the secret holds of a CA or a client. Raises ``OperatorError``."""
+        """Return what the secret holds of a CA or a client. Raises ``OperatorError``."""
         return self._read(name)[1]
 
     @sensitive_variables()
     def is_free(self, name: str) -> bool:
-        """Whether the secret is still to be filled. Raises ``OperatorError``."""
+        """Return whether the secret holds nothing yet. Raises ``OperatorError``."""
         return is_free(read_secret(name, self._place))
 
     @sensitive_variables()
     def fill(self, name: str, content: str | bytes, description: str) -> None:
-        """Put ``content`` into a secret that is free. Raises ``OperatorError``."""
+        """Put ``content`` into a secret that holds nothing yet. Raises ``OperatorError``."""
         self._fill(name, read_secret(name, self._place), content, description)
 
     @sensitive_variables()
@@ -202,31 +206,31 @@ class SecretsManagerSigner(KeySigner):
 def _parse_key(
     name: str, value: SecretValue | None, is_first: bool
 ) -> CertificateIssuerPrivateKeyTypes:
-    """The key in a secret; raises ``OperatorError`` when there is none.
+    """Return the key in a secret; raises ``OperatorError`` when there is none.
 
-    The first of a process isn't checked again, which saves a cold start 250 ms with RSA-4096. It
-    was checked when it was made, stored or adopted, and numbers that don't belong together can't
-    do harm: what they sign doesn't verify, and every certificate is verified before anybody gets
-    it (``pki.issuance.verified_signing``). A version that comes later may be anybody's work, and
-    is checked.
+    The numbers of the first key of a process are not checked, which saves 250 ms of a cold start
+    with RSA-4096. They were checked when the key was made, stored or adopted. If they did not
+    belong together, a signature would not verify, and every certificate is verified before it is
+    delivered (``pki.issuance.verified_signing``). A version that comes later is checked.
     """
     content = read_content(name, value)
     if not content.key_pem:
         raise OperatorError(
-            f"the secret {name} holds no private key: restore the version that did, or run "
-            "manage.py bootstrap_cas if there is no CA yet"
+            f"The secret {name} holds no private key. Restore the version that did, or run "
+            "manage.py bootstrap_cas if there is no CA yet."
         )
     return load_key(name, content.key_pem, is_checked=is_first)
 
 
 def _is_taken(name: str) -> OperatorError:
     return OperatorError(
-        f"the secret {name} holds something already, and is never overwritten: name another in "
-        "the configuration"
+        f"The secret {name} holds something already, and is never overwritten. Name another in "
+        "the configuration."
     )
 
 
 def _configured_name(purpose: str) -> str:
+    """Return the configured secret for the key of the first CA of that purpose."""
     settings = pki_settings()
     if purpose == "device":
         return settings.device_ca.key_secret_name
@@ -234,9 +238,9 @@ def _configured_name(purpose: str) -> str:
 
 
 def _certificate_name(key_reference: str) -> str:
-    """The secret that holds the certificate of the key in ``key_reference``."""
-    plan = pki_settings().device_ca
-    return plan.certificate_secret_name if key_reference == plan.key_secret_name else key_reference
+    """Return the secret that holds the certificate of the key in ``key_reference``."""
+    ca = pki_settings().device_ca
+    return ca.certificate_secret_name if key_reference == ca.key_secret_name else key_reference
 
 
 def _has_public_key(

@@ -21,7 +21,7 @@ from iotprov.documents.versions import add_version
 from iotprov.models import CARegistration, DocumentPush, DocumentVersion, Provisioning
 from pki.admin.display import visible
 from pki.admin.downloads import csv_cell
-from pki.authorities.lifecycle import make_successor
+from pki.authorities.succeed import make_successor
 from pki.denylist.entries import deny
 from pki.models import CertificateAuthority, DenylistEntry, IssuedCertificate
 from pki.record import audit_trail

@@ -5,7 +5,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.record.audit_trail import Actor
 
 ACCOUNT = "123456789012"
@@ -63,7 +63,7 @@ def zappa_deploy(deployment, stage):
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("handler.py", "")
-    aws.client("lambda").create_function(
+    aws_client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.13",
         Role=deployment.role_arn(deployment.role(stage)),
@@ -72,33 +72,33 @@ def zappa_deploy(deployment, stage):
         Environment={"Variables": {"DATABASE_URL": "postgresql://est:hunter2@db/est"}},
     )
     api = {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": name}}
-    cloudformation = aws.client("cloudformation")
+    cloudformation = aws_client("cloudformation")
     cloudformation.create_stack(
         StackName=name, TemplateBody=json.dumps({"Resources": {"Api": api}})
     )
     api_id = cloudformation.describe_stack_resource(StackName=name, LogicalResourceId="Api")[
         "StackResourceDetail"
     ]["PhysicalResourceId"]
-    gateway = aws.client("apigateway")
+    gateway = aws_client("apigateway")
     root = {"restApiId": api_id, "httpMethod": "ANY"}
     root["resourceId"] = gateway.get_resources(restApiId=api_id)["items"][0]["id"]
     gateway.put_method(**root, authorizationType="NONE")
     gateway.put_integration(**root, type="MOCK")
-    aws.client("apigateway").create_deployment(restApiId=api_id, stageName=stage)
+    aws_client("apigateway").create_deployment(restApiId=api_id, stageName=stage)
     return api_id
 
 
 def rest_api(api_id):
     """An API's own settings."""
-    return aws.client("apigateway").get_rest_api(restApiId=api_id)
+    return aws_client("apigateway").get_rest_api(restApiId=api_id)
 
 
 def stage(api_id, name):
     """A stage of an API."""
-    return aws.client("apigateway").get_stage(restApiId=api_id, stageName=name)
+    return aws_client("apigateway").get_stage(restApiId=api_id, stageName=name)
 
 
-def world(client=aws.client):
+def world(client=aws_client):
     """What an account holds of the kinds that we make."""
     gateway = client("apigateway")
     zones = client("route53").list_hosted_zones()["HostedZones"]

@@ -11,8 +11,8 @@ from estserver.deploy.resources.buckets import buckets
 from estserver.deploy.resources.roles import function_role
 from estserver.deploy.truststore.pushes import record_first_activation
 from estserver.deploy.truststore.steps import FirstTruststore
-from pki.authorities.lifecycle import import_authority
-from pki.aws import clients as aws
+from pki.authorities.import_ca import import_authority
+from pki.aws.clients import forget_clients
 from pki.models import CertificateAuthority
 from tests.estserver.deploy import moto_gaps, moto_lambda
 from tests.estserver.deploy.account import (
@@ -35,9 +35,9 @@ moto_lambda.fill()
 @pytest.fixture(scope="module", autouse=True)
 def _clients():
     """A module's tests share their clients: making one takes longer than most of its calls."""
-    aws.forget_clients()
+    forget_clients()
     yield
-    aws.forget_clients()
+    forget_clients()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from estserver.deploy.front_door.domain import CustomDomain
 from estserver.deploy.recipe import finishing, preparation, removable
 from estserver.deploy.status import status
 from estserver.deploy.truststore.steps import FirstTruststore
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from tests.estserver.deploy import moto_gaps
 from tests.estserver.deploy.account import ACM, CONFIG, DOMAIN, zappa_deploy
 from tests.support.aws_faults import Refusal, aws_calls, failing
@@ -31,7 +31,7 @@ QUIET = CONFIG.replace("DeploymentOptions:", "  iotProvisioning: none\nDeploymen
 
 
 def buckets():
-    return [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
+    return [bucket["Name"] for bucket in aws_client("s3").list_buckets()["Buckets"]]
 
 
 def fails(steps, performer):
@@ -159,7 +159,7 @@ def test_every_call_that_removes_is_on_the_list_before(
     aws_cloud, configured, installation, said, clock
 ):
     deployment = configured(QUIET)
-    aws.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
+    aws_client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
     deploy.prepare(say=said, clock=clock)
     for stage in ("admin", "est"):
         zappa_deploy(deployment, stage)

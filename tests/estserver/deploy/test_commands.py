@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from estserver.deploy.zappa import settings
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import CONFIG, DOMAIN
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,7 +31,7 @@ def test_prepare_makes_what_zappa_needs_and_says_when_nothing_is_left_to_do(depl
 
     assert "there is no bucket est-server-packages-123456789012-eu-central-1" in first
     assert again.endswith("nothing had to be changed\n")
-    assert aws.client("iam").get_role(RoleName=deployment.role("est"))
+    assert aws_client("iam").get_role(RoleName=deployment.role("est"))
 
 
 def test_a_dry_run_prints_each_call_and_makes_none(deployment):
@@ -39,7 +39,7 @@ def test_a_dry_run_prints_each_call_and_makes_none(deployment):
 
     assert 'kms:CreateAlias {"AliasName": "alias/est-server-secrets"' in shown
     assert "<KeyMetadata.KeyId of kms:CreateKey>" in shown
-    assert aws.client("s3").list_buckets()["Buckets"] == []
+    assert aws_client("s3").list_buckets()["Buckets"] == []
 
 
 def test_without_a_stage_the_command_says_how_to_deploy_one(deployment):
@@ -57,13 +57,13 @@ def test_a_configuration_that_cant_be_deployed_is_refused_at_once(aws_cloud, con
     with pytest.raises(CommandError, match="apiCustomDomainName isn't set") as caught:
         run("aws_deploy", "--prepare")
     assert caught.value.returncode == 1
-    assert aws.client("s3").list_buckets()["Buckets"] == []
+    assert aws_client("s3").list_buckets()["Buckets"] == []
 
 
 def test_a_step_that_aws_refuses_ends_with_3(deployment, monkeypatch):
     from botocore.stub import Stubber
 
-    with Stubber(aws.client("kms", read_timeout=60)) as stub:
+    with Stubber(aws_client("kms", read_timeout=60)) as stub:
         stub.add_client_error("describe_key", "AccessDeniedException", "no kms for you")
         with pytest.raises(CommandError, match="KMS key for secrets: kms:DescribeKey") as caught:
             run("aws_deploy", "--prepare")
@@ -88,17 +88,17 @@ def test_destroy_lists_before_it_removes(deployment):
     planned = run("aws_destroy", "--plan")
     assert "iam:DeleteRole" in planned
     assert planned.endswith("nothing was removed; --yes does it\n")
-    assert len(aws.client("s3").list_buckets()["Buckets"]) == 3
+    assert len(aws_client("s3").list_buckets()["Buckets"]) == 3
 
     done = run("aws_destroy", "--yes")
     assert "removed: " in done
-    assert aws.client("s3").list_buckets()["Buckets"] == []
+    assert aws_client("s3").list_buckets()["Buckets"] == []
     assert run("aws_destroy", "--plan") == "nothing is left that this tool made\n"
 
 
 def test_secrets_can_be_kept_and_their_key_with_them(deployment):
     run("aws_deploy", "--prepare")
-    aws.client("secretsmanager").create_secret(
+    aws_client("secretsmanager").create_secret(
         Name="estMtlsCaSecrets", SecretString="x", Tags=deployment.tag_list()
     )
 
@@ -191,7 +191,7 @@ def test_zappa_prepares_before_it_deploys_and_takes_our_values(zappa, deployment
 
     assert "there is no role est-server-est-eu-central-1" in ended.stdout
     assert "No such file" in ended.stdout + ended.stderr
-    assert aws.client("iam").get_role(RoleName=deployment.role("est"))
+    assert aws_client("iam").get_role(RoleName=deployment.role("est"))
     handed_over = json.loads((tmp_path / "var" / "zappa_settings.json").read_text())
     assert handed_over["est"]["role_arn"] == deployment.role_arn(deployment.role("est"))
 

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from iotprov.documents.role import trust_policy
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from tests.estserver.deploy import moto_iot
 from tests.estserver.deploy.account import ACCOUNT
 from tests.support.builders import make_ca
@@ -20,12 +20,12 @@ CA = make_ca("Device CA").certificate.public_bytes(Encoding.PEM).decode()
 @pytest.fixture
 def iot(aws_cloud, monkeypatch):
     moto_iot.fill(monkeypatch)
-    return aws.client("iot")
+    return aws_client("iot")
 
 
 @pytest.fixture
 def role():
-    made = aws.client("iam").create_role(
+    made = aws_client("iam").create_role(
         RoleName="jitp", AssumeRolePolicyDocument=json.dumps(trust_policy(ACCOUNT))
     )
     return made["Role"]["Arn"]
@@ -63,7 +63,7 @@ def test_a_template_comes_back_as_it_was_sent(iot, make, role):
 
 
 def test_what_aws_refuses_is_refused(iot, make):
-    other = aws.client("iam").create_role(
+    other = aws_client("iam").create_role(
         RoleName="other", AssumeRolePolicyDocument=json.dumps({"Statement": []})
     )["Role"]["Arn"]
 

@@ -9,7 +9,7 @@ from estserver.deploy.lambda_signers import defaulted_signers, for_lambda
 from estserver.deploy.resources.function_environment import FunctionEnvironment
 from estserver.deploy.truststore.pushes import active_version
 from estserver.deploy.truststore.record import last_activated, pushes_here
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy.account import CONFIG, DOMAIN, zappa_deploy
 
@@ -29,14 +29,14 @@ def prepared(aws_cloud, configured, installation, said, clock):
 
 
 def domains():
-    return [d["domainName"] for d in aws.client("apigateway").get_domain_names().get("items", [])]
+    return [d["domainName"] for d in aws_client("apigateway").get_domain_names().get("items", [])]
 
 
 def test_est_first_is_guarded_and_waits_for_the_admin(prepared, said, clock):
     api_id = zappa_deploy(prepared, "est")
     deploy.finish("est", say=said, clock=clock)
 
-    api = aws.client("apigateway").get_rest_api(restApiId=api_id)
+    api = aws_client("apigateway").get_rest_api(restApiId=api_id)
     assert api["disableExecuteApiEndpoint"] is True
     assert domains() == []
     assert said.lines[-1] == (
@@ -104,7 +104,7 @@ def test_a_function_whose_database_is_in_a_secret_is_told_nothing(
     text = CONFIG.replace("Properties:", 'Properties:\n  databaseSecretName: "est/database"')
     deployment = configured(text)
     live(deployment, "admin")
-    aws.client("lambda").update_function_configuration(
+    aws_client("lambda").update_function_configuration(
         FunctionName="est-server-admin", Environment={"Variables": {}}
     )
 
@@ -127,7 +127,7 @@ def test_a_databases_url_with_a_password_is_handed_over_and_never_shown(
 
 def test_a_function_without_a_database_is_refused_in_a_sentence(deployment, live, bring):
     live(deployment, "admin")
-    aws.client("lambda").update_function_configuration(
+    aws_client("lambda").update_function_configuration(
         FunctionName="est-server-admin", Environment={"Variables": {}}
     )
 

@@ -10,7 +10,7 @@ from estserver.deploy.recipe import everything, finishing, preparation, removabl
 from estserver.deploy.resources.roles import provisioning_role
 from estserver.deploy.status import exit_code, status
 from estserver.deploy.truststore.pushes import record_first_activation
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.operators.errors import RemoteFailure, remote_failure
 from tests.estserver.deploy.account import DOMAIN, TESTER, world, zappa_deploy
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def zone(aws_cloud):
-    made = aws.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
+    made = aws_client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
     return made["HostedZone"]["Id"].removeprefix("/hostedzone/")
 
 
@@ -66,7 +66,7 @@ def test_a_failure_in_the_middle_says_what_is_done_and_the_next_run_goes_on(
 
     def fail_at_the_key(call):
         if call.operation == "CreateAlias":
-            raise RemoteFailure(call.name, "AccessDeniedException", "no", "ask for the right")
+            raise RemoteFailure(call.name, "AccessDeniedException", "no", "Ask for the right.")
         return perform(call)
 
     broken.perform = fail_at_the_key
@@ -75,7 +75,7 @@ def test_a_failure_in_the_middle_says_what_is_done_and_the_next_run_goes_on(
 
     assert remote_failure(caught.value)
     assert str(caught.value) == (
-        "step 4 of 13, KMS key for secrets: kms:CreateAlias failed with AccessDeniedException: no; "
+        "step 4 of 13, KMS key for secrets: kms:CreateAlias failed with AccessDeniedException: no. "
         "ask for the right. Done already: S3 log bucket, truststore bucket, package bucket. "
         "Mend that and run the command again: it goes on from here."
     )
@@ -84,10 +84,10 @@ def test_a_failure_in_the_middle_says_what_is_done_and_the_next_run_goes_on(
 
 
 def test_destroying_leaves_what_was_there_before(deployment, installation, zone, performer, said):
-    aws.client("s3").create_bucket(
+    aws_client("s3").create_bucket(
         Bucket="somebody-elses", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
     )
-    aws.client("logs").create_log_group(logGroupName="/aws/lambda/other")
+    aws_client("logs").create_log_group(logGroupName="/aws/lambda/other")
     before = world()
     carry_out(preparation(deployment), performer)
     for stage in ("admin", "est"):
@@ -115,12 +115,12 @@ def test_destroying_begins_with_a_list_and_removes_nothing_before(deployed):
 
 
 def test_status_names_what_somebody_changed(deployed):
-    aws.client("s3").put_public_access_block(
+    aws_client("s3").put_public_access_block(
         Bucket=deployed.truststore_bucket,
         PublicAccessBlockConfiguration={"BlockPublicAcls": False},
     )
     everything_in_iot = {"Effect": "Allow", "Action": "iot:*", "Resource": "*"}
-    aws.client("iam").put_role_policy(
+    aws_client("iam").put_role_policy(
         RoleName=deployed.role("est"),
         PolicyName="by-hand",
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything_in_iot]}),

@@ -5,7 +5,7 @@ import datetime
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.authorities.lifecycle import import_authority
+from pki.authorities.import_ca import import_authority
 from pki.issuance.client_certificates import sign_client_csr
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.record.audit_trail import Actor

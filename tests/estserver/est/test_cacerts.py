@@ -9,7 +9,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store
 
-from pki.authorities.lifecycle import create_authority, import_authority, make_successor
+from pki.authorities.create import create_authority
+from pki.authorities.import_ca import import_authority
+from pki.authorities.succeed import make_successor
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.record.audit_trail import Actor
 from pki.record.profile_versions import change_profile

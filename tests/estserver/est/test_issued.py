@@ -11,7 +11,7 @@ from django.db import connections
 from django.utils import timezone
 
 from pki.authorities.bootstrap import bootstrap_cas
-from pki.authorities.lifecycle import create_authority
+from pki.authorities.create import create_authority
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor

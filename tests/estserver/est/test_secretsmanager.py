@@ -8,7 +8,7 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from estserver.operations import health
 from pki.authorities.bootstrap import bootstrap_cas
-from pki.aws import clients as aws
+from pki.aws.clients import forget_clients
 from pki.models import AuditEvent, CertificateAuthority, IssuedCertificate
 from pki.record import snapshot
 from pki.signers import get_signer
@@ -35,7 +35,7 @@ def door(aws_cloud, db, data_dir, settings):
 
 def start_new_process():
     get_signer.cache_clear()
-    aws.forget_clients()
+    forget_clients()
     snapshot.forget()
 
 

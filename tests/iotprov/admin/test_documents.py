@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from iotprov.conf import IoTTarget
 from iotprov.models import DocumentPush, DocumentVersion
-from pki.aws import clients as aws
+from pki.aws.clients import forget_clients
 from pki.models import AuditEvent
 from tests.iotprov.aws_edge import TIMEOUT, AWSEdge, aws_edge
 from tests.iotprov.samples import POLICY, template
@@ -372,7 +372,7 @@ def test_a_preview_for_an_account_out_of_reach_is_a_sentence(alice, est_client):
     certificate = est_client.simpleenroll(make_csr("sensor-1")).certificate
     write(alice, template(parameters=("CommonName", "Id"), thing={"AttributePayload": {}}),
           kind="template")  # fmt: skip
-    aws.forget_clients()
+    forget_clients()
 
     shown = alice.post(
         at("preview"), {"serial_number": f"{certificate.serial_number:x}", "target": "default"}

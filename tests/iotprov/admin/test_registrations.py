@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from iotprov.conf import IoTTarget
 from iotprov.models import CARegistration
-from pki.authorities.lifecycle import make_successor
+from pki.authorities.succeed import make_successor
 from pki.models import AuditEvent, CertificateAuthority
 from tests.conftest import TESTER
 from tests.support.aws_faults import EVERY_ATTEMPT, Fault, aws_calls, failing

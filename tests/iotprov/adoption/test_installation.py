@@ -19,7 +19,7 @@ from iotprov.conf import IoTTarget
 from iotprov.documents import versions
 from iotprov.models import CARegistration, DocumentVersion
 from pki.authorities.bootstrap import bootstrap_cas
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.conf import DeviceCASettings, ProfileSettings
 from pki.models import AuditEvent, CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.signers import get_signer
@@ -57,7 +57,7 @@ def key_pem(built, form=PKCS8):
 
 
 def put_secret(name, text):
-    aws.client("secretsmanager").create_secret(Name=name, SecretString=text)
+    aws_client("secretsmanager").create_secret(Name=name, SecretString=text)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def sample(request, aws_cloud):
 
 
 def register_as_sample(built):
-    aws.client("iot").register_ca_certificate(
+    aws_client("iot").register_ca_certificate(
         caCertificate=certificate_pem(built),
         certificateMode="SNI_ONLY",
         setAsActive=True,
@@ -102,7 +102,7 @@ def register_as_sample(built):
 
 
 def create_policy(document):
-    aws.client("iot").create_policy(policyName=POLICY, policyDocument=json.dumps(document))
+    aws_client("iot").create_policy(policyName=POLICY, policyDocument=json.dumps(document))
 
 
 def of_file(kind, region=REGION):
@@ -330,7 +330,7 @@ def test_a_ca_that_was_made_here_before_isnt_replaced_in_silence(sample, templat
 
 
 def test_a_ca_that_isnt_registered_is_a_line(sample, template_in_aws):
-    client = aws.client("iot")
+    client = aws_client("iot")
     known = sample.device_ca.certificate.fingerprint(SHA256()).hex()
     client.update_ca_certificate(certificateId=known, newStatus="INACTIVE")
     assert "status INACTIVE -> ACTIVE" in import_now()["registered CA at default"].text
@@ -401,7 +401,7 @@ def test_what_the_file_gives_is_recorded_as_the_file_has_it(sample, template_in_
 def test_another_policy_is_recorded_for_any_region_and_account(sample, template_in_aws):
     changed = of_file(Kind.POLICY)
     changed["Statement"][1]["Resource"] = [changed["Statement"][1]["Resource"][0]]
-    aws.client("iot").create_policy_version(
+    aws_client("iot").create_policy_version(
         policyName=POLICY, policyDocument=json.dumps(changed), setAsDefault=True
     )
 
@@ -422,7 +422,7 @@ def test_a_version_on_record_is_compared_with_what_aws_holds(sample, template_in
     import_now()
     changed = of_file(Kind.POLICY)
     del changed["Statement"][3]
-    aws.client("iot").create_policy_version(
+    aws_client("iot").create_policy_version(
         policyName=POLICY, policyDocument=json.dumps(changed), setAsDefault=True
     )
 
@@ -467,7 +467,7 @@ def test_each_target_is_looked_at_on_its_own(sample, template_in_aws, settings):
         settings.IOT, targets=(IoTTarget("default"), IoTTarget("us", "us-east-1"))
     )
     other = {**of_file(Kind.POLICY, "us-east-1")}
-    aws.client("iot", IoTTarget("us", "us-east-1").place).create_policy(
+    aws_client("iot", IoTTarget("us", "us-east-1").place).create_policy(
         policyName=POLICY, policyDocument=json.dumps(other)
     )
 

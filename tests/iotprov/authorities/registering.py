@@ -11,7 +11,7 @@ from iotprov.authorities.ca_registration import register_ca
 from iotprov.authorities.iot_authorities import COURTESY_SECONDS
 from iotprov.conf import IoTTarget
 from iotprov.models import CARegistration
-from pki.aws import clients as aws
+from pki.aws.clients import READ_TIMEOUT, aws_client
 from pki.models import CertificateAuthority
 from tests.conftest import TESTER
 
@@ -58,9 +58,9 @@ def description(ca, *, status="ACTIVE", mode="SNI_ONLY", auto="ENABLE", template
 
 
 @contextmanager
-def stubbed(read_timeout=aws.READ_TIMEOUT):
+def stubbed(read_timeout=READ_TIMEOUT):
     """A Stubber on the client for calls with this patience."""
-    with Stubber(aws.client("iot", read_timeout=read_timeout)) as stub:
+    with Stubber(aws_client("iot", read_timeout=read_timeout)) as stub:
         yield stub
         stub.assert_no_pending_responses()
 
@@ -103,7 +103,7 @@ def courtesy(*, listed=((),), template=None):
 def requests_of(operation):
     """What is asked of ``operation``; works beside moto and beside a Stubber."""
     seen = []
-    events = aws.client("iot").meta.events
+    events = aws_client("iot").meta.events
     name = f"provide-client-params.iot.{operation}"
 
     def note(params, **_):

@@ -8,8 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from iotprov.models import CARegistration
-from pki.authorities.lifecycle import make_successor
-from pki.aws import clients as aws
+from pki.authorities.succeed import make_successor
+from pki.aws.clients import aws_client
 from pki.models import AuditEvent
 from tests.conftest import TESTER
 from tests.iotprov.authorities.registering import TARGETS, TEMPLATE, id_of, in_aws, register
@@ -52,7 +52,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(aws_cloud, device_ca
     assert not any("Register" in call or "Update" in call for call in calls)
     assert not CARegistration.objects.exists()
 
-    aws.client("iot").register_ca_certificate(
+    aws_client("iot").register_ca_certificate(
         caCertificate=device_ca.pem, certificateMode="SNI_ONLY"
     )
     assert run("--dry-run") == [
@@ -78,7 +78,9 @@ def test_a_failure_at_a_target_is_a_line_and_exit_code_3(
     assert first.startswith(
         "device-ca at default: failed: iot:DescribeCACertificate failed with AccessDeniedException"
     )
-    assert first.endswith("let the role or user that this runs as call iot:DescribeCACertificate")
+    assert first.endswith(
+        "Allow the role or user of this process to call iot:DescribeCACertificate."
+    )
     assert second.startswith("device-ca at us: ")
 
 

@@ -5,8 +5,8 @@ import pytest
 from iotprov.authorities.ca_registration import plan_registration
 from iotprov.authorities.iot_authorities import COURTESY_SECONDS
 from iotprov.models import CARegistration
-from pki.authorities.lifecycle import make_successor
-from pki.aws import clients as aws
+from pki.authorities.succeed import make_successor
+from pki.aws.clients import aws_client
 from pki.models import CertificateAuthority
 from tests.conftest import TESTER
 from tests.iotprov.authorities.registering import (
@@ -29,7 +29,7 @@ from tests.support.builders import make_ca
 
 
 def test_a_ca_that_somebody_registered_is_found_by_its_certificate(aws_cloud, device_ca):
-    aws.client("iot").register_ca_certificate(
+    aws_client("iot").register_ca_certificate(
         caCertificate=device_ca.pem, certificateMode="SNI_ONLY", setAsActive=True
     )
 
@@ -65,7 +65,7 @@ def test_an_id_on_record_is_tried_as_well(aws_cloud, device_ca):
 
 def test_an_id_on_record_that_is_another_cas_by_now_isnt_taken(aws_cloud, device_ca):
     stranger = make_ca("Stranger").certificate
-    strange_id = aws.client("iot").register_ca_certificate(
+    strange_id = aws_client("iot").register_ca_certificate(
         caCertificate=pem_of(stranger), certificateMode="SNI_ONLY"
     )["certificateId"]
     CARegistration.objects.create(ca=device_ca, target="default", certificate_id=strange_id)

@@ -1,7 +1,7 @@
 """AWS IoT takes ten CAs of one subject; the warning comes before the limit."""
 
 from iotprov.models import CARegistration
-from pki.authorities.lifecycle import import_authority
+from pki.authorities.import_ca import import_authority
 from pki.models import CertificateAuthority, IssuedCertificate
 from tests.conftest import TESTER
 from tests.iotprov.authorities.registering import (

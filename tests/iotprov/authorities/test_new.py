@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from iotprov.models import CARegistration
-from pki.authorities.lifecycle import import_authority
+from pki.authorities.import_ca import import_authority
 from pki.models import AuditEvent, CertificateAuthority
 from pki.operators.errors import OperatorError
 from tests.conftest import TESTER
@@ -153,8 +153,8 @@ def test_mode_default_is_refused_for_a_ca_whose_key_is_elsewhere(
 
     assert row.state == State.FAILED
     assert row.error == (
-        "the key of theirs isn't here: set Properties.iotCaCertificateMode to SNI_ONLY, which "
-        "takes no proof of it"
+        "This server does not have the key of theirs. Set Properties.iotCaCertificateMode to "
+        "SNI_ONLY, which takes no proof of it."
     )
     assert "iot:RegisterCACertificate" not in calls
 

@@ -6,7 +6,7 @@ import pytest
 
 from iotprov.authorities.ca_registration import register_everywhere
 from iotprov.models import CARegistration
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client, forget_clients
 from pki.models import AuditEvent
 from tests.conftest import TESTER
 from tests.iotprov.authorities.registering import (
@@ -37,7 +37,7 @@ def test_every_region_and_account_gets_the_ca_in_one_run(aws_cloud, device_ca, s
 
 
 def test_a_target_that_fails_is_on_record_and_doesnt_stop_the_others(aws_cloud, device_ca):
-    aws.forget_clients()
+    forget_clients()
     with failing("sts", "AssumeRole", Fault.ACCESS_DENIED) as fault:
         here, other, us = register_everywhere(
             device_ca, actor=TESTER, targets=(TARGETS[0], TARGETS[2], TARGETS[1])
@@ -83,7 +83,7 @@ def test_T20_a_fault_at_any_call_leaves_the_ca_registered_once_by_the_next_run(
 ):
     settings.IOT = replace(settings.IOT, ca_certificate_mode=mode)
     if is_known:
-        aws.client("iot").register_ca_certificate(
+        aws_client("iot").register_ca_certificate(
             caCertificate=device_ca.pem, certificateMode="SNI_ONLY"
         )
 

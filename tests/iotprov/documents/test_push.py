@@ -11,8 +11,7 @@ from iotprov.documents.push import diff, pending_targets, push, push_everywhere
 from iotprov.documents.versions import add_version, filled
 from iotprov.exceptions import DocumentError
 from iotprov.models import DocumentPush, DocumentVersion
-from pki.aws import clients as aws
-from pki.aws.clients import AWSLocation
+from pki.aws.clients import AWSLocation, aws_client
 from pki.models import AuditEvent
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.record.audit_trail import Actor
@@ -41,7 +40,7 @@ def target(settings):
 @pytest.fixture
 def iot(aws_edge):
     """AWS IoT, to arrange and to look."""
-    return aws.client("iot")
+    return aws_client("iot")
 
 
 @pytest.fixture
@@ -449,7 +448,7 @@ def test_each_target_gets_its_own_region(three_targets):
     push_everywhere(Kind.POLICY, actor=ALICE)
 
     for region in ("eu-west-1", "us-east-1", "ap-northeast-1"):
-        there = json.dumps(policy_there(aws.client("iot", AWSLocation(region))))
+        there = json.dumps(policy_there(aws_client("iot", AWSLocation(region))))
         assert f"arn:aws:iot:{region}:123456789012:client/" in there
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from iotprov.documents.role import DESCRIPTION, ensure_role, registration_policy_arn, trust_policy
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError, RemoteFailure
 from tests.iotprov.aws_edge import aws_edge
 
@@ -49,7 +49,7 @@ def target(settings):
 @pytest.fixture
 def iam(aws_edge):
     """IAM, to arrange and to look."""
-    return aws.client("iam")
+    return aws_client("iam")
 
 
 def attached(iam):

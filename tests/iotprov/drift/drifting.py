@@ -11,7 +11,7 @@ from iotprov.conf import IoTTarget
 from iotprov.documents.push import push
 from iotprov.drift import NotCompared, Repair, drift
 from iotprov.models import DocumentVersion
-from pki.authorities.lifecycle import import_authority
+from pki.authorities.import_ca import import_authority
 from pki.models import CertificateAuthority
 from tests.conftest import TESTER
 from tests.iotprov.aws_edge import listing_edge

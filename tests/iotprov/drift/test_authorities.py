@@ -12,8 +12,8 @@ from iotprov.conf import IoTTarget
 from iotprov.drift import Direction
 from iotprov.drift.authorities import ca_differences, foreign_ca_differences
 from iotprov.models import CARegistration
-from pki.authorities.lifecycle import make_successor
-from pki.aws import clients as aws
+from pki.authorities.succeed import make_successor
+from pki.aws.clients import aws_client
 from pki.models import CertificateAuthority
 from pki.operators.errors import RemoteFailure
 from tests.conftest import TESTER
@@ -59,7 +59,7 @@ def test_a_registration_that_isnt_on_record_is_in_aws_only(aws_cloud, device_ca)
 
 def test_what_was_changed_in_aws_is_named_and_register_ca_mends_it(aws_cloud, device_ca):
     register_ca(device_ca, HERE, actor=TESTER)
-    aws.client("iot").update_ca_certificate(certificateId=id_of(device_ca), newStatus="INACTIVE")
+    aws_client("iot").update_ca_certificate(certificateId=id_of(device_ca), newStatus="INACTIVE")
 
     assert differences() == [
         ("device-ca", Direction.DIFFERS, "status ACTIVE", "status INACTIVE"),
@@ -101,7 +101,7 @@ def test_a_ca_of_a_kind_that_aws_refuses_isnt_ours_to_mend(aws_cloud, device_ca)
 
 def test_a_ca_of_somebody_else_is_named_and_isnt_ours_to_mend(aws_cloud, device_ca):
     register_ca(device_ca, HERE, actor=TESTER)
-    stranger = aws.client("iot").register_ca_certificate(
+    stranger = aws_client("iot").register_ca_certificate(
         caCertificate=make_ca("Stranger").certificate.public_bytes(Encoding.PEM).decode(),
         certificateMode="SNI_ONLY",
         setAsActive=True,
@@ -121,7 +121,7 @@ def test_a_ca_of_somebody_else_is_named_and_isnt_ours_to_mend(aws_cloud, device_
 def test_a_retiring_ca_that_was_registered_still_counts(aws_cloud, device_ca):
     register_ca(device_ca, HERE, actor=TESTER)
     successor = make_successor(device_ca, actor=TESTER, reason="old")
-    aws.client("iot").update_ca_certificate(certificateId=id_of(device_ca), newStatus="INACTIVE")
+    aws_client("iot").update_ca_certificate(certificateId=id_of(device_ca), newStatus="INACTIVE")
 
     assert set(differences()) == {
         ("device-ca", Direction.DIFFERS, "status ACTIVE", "status INACTIVE"),

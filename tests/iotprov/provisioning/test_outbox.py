@@ -20,7 +20,7 @@ from iotprov.provisioning.retry_policy import (
     retry_advice,
 )
 from iotprov.provisioning.worker import FAILURES_TO_LEAVE, drain
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.models import AuditEvent
 from pki.operators.errors import OperatorError, RemoteFailure
 from tests.conftest import TESTER
@@ -93,7 +93,7 @@ def test_access_denied_is_shown_and_never_parked(waiting):
 
     row = Provisioning.objects.get()
     assert row.state == "pending"
-    assert "let the role or user that this runs as call iot:AttachPolicy" in row.error
+    assert "Allow the role or user of this process to call iot:AttachPolicy" in row.error
     assert settle_all() == 0
 
 
@@ -315,7 +315,7 @@ HELD = RemoteCertificate("a" * 64, "arn:aws:iot:eu-central-1:123456789012:cert/a
 @pytest.fixture
 def pages(aws_cloud):
     """Answers of AWS, checked against its own model, since moto has one page of everything."""
-    with Stubber(aws.client("iot")) as stub:
+    with Stubber(aws_client("iot")) as stub:
         yield stub
         stub.assert_no_pending_responses()
 

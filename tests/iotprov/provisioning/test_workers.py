@@ -14,7 +14,7 @@ from iotprov.models import Provisioning
 from iotprov.provisioning import outbox
 from iotprov.provisioning.worker import WORKER_PATIENCE, drain
 from pki.authorities.bootstrap import bootstrap_cas
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.denylist.entries import deny
 from pki.models import CertificateProfile
 from pki.record.profile_versions import change_profile
@@ -186,7 +186,7 @@ def _revoke(row):
 @contextmanager
 def _before(operation, act):
     """Have ``act`` done once, just before the worker's call of ``operation``."""
-    client = aws.client("iot", read_timeout=WORKER_PATIENCE)
+    client = aws_client("iot", read_timeout=WORKER_PATIENCE)
     todo = [act]
 
     def see(model, **_):

@@ -22,7 +22,8 @@ from cryptography.x509 import load_pem_x509_certificate
 from django.db import OperationalError, connection
 
 from estserver.config import PROJECT_ROOT
-from pki.authorities.bootstrap import bootstrap_cas, read_certificates, read_private_key
+from pki.authorities.bootstrap import bootstrap_cas
+from pki.authorities.pem_files import read_certificates, read_private_key
 from pki.conf import ClientCASettings, DeviceCASettings
 from pki.exceptions import Busy
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
@@ -221,7 +222,7 @@ def test_one_bad_certificate_in_a_truststore_stops_all_of_it(plan, tmp_path):
     path = write_pem(tmp_path / "t.pem", good.certificate, make_certificate(good))
     plan(client_ca=ClientCASettings(truststore_path=path))
 
-    with pytest.raises(OperatorError, match="CN=sensor-1 isn't a CA certificate"):
+    with pytest.raises(OperatorError, match="CN=sensor-1 is not a CA certificate"):
         bootstrap()
 
     assert not CertificateAuthority.objects.client().exists()
@@ -230,7 +231,7 @@ def test_one_bad_certificate_in_a_truststore_stops_all_of_it(plan, tmp_path):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (None, "can't read .*x.pem: No such file or directory"),
+        (None, "x.pem cannot be read: No such file or directory"),
         (b"", "holds no certificate that can be read"),
         (b"\x30\x82\x01", "holds no certificate that can be read"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "holds no certificate"),
@@ -247,16 +248,16 @@ def test_a_file_without_certificates_is_refused(tmp_path, content, complaint):
 
 def test_a_file_without_a_usable_key_is_refused(tmp_path):
     path = tmp_path / "ca.key"
-    with pytest.raises(OperatorError, match=r"can't read .*ca\.key: No such file"):
+    with pytest.raises(OperatorError, match=r"ca\.key cannot be read: No such file"):
         read_private_key(path)
     path.write_bytes(b"hello")
     with pytest.raises(OperatorError, match="holds no private key that can be read"):
         read_private_key(path)
     write_key(path, make_ca("X").key, BestAvailableEncryption(b"secret"))
-    with pytest.raises(OperatorError, match="is encrypted: decrypt it for the import"):
+    with pytest.raises(OperatorError, match=r"is encrypted\. Decrypt it for the import"):
         read_private_key(path)
     write_key(path, ed25519.Ed25519PrivateKey.generate())
-    with pytest.raises(OperatorError, match="wanted an EC or RSA key"):
+    with pytest.raises(OperatorError, match="Give an EC or RSA key"):
         read_private_key(path)
 
 
@@ -336,6 +337,6 @@ def test_the_external_sample_waits_for_its_ca_and_makes_none_of_its_own(manage_w
     said = manage("bootstrap_cas")
 
     assert said.returncode == 1
-    assert "generateIotCaCertificate is false" in said.stderr
-    assert "set DeploymentOptions.iotCoreCaCertificatePath" in said.stderr
+    assert "generateIotCaCertificate is false)" in said.stderr
+    assert "Set DeploymentOptions.iotCoreCaCertificatePath" in said.stderr
     assert said.stdout == ""

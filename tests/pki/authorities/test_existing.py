@@ -142,7 +142,7 @@ def test_a_chain_that_doesnt_hold_is_refused(plan):
     put(DEVICE_CERTIFICATE, pem(theirs.certificate) + pem(make_ca("Other").certificate))
     put(DEVICE_KEY, key_pem(theirs.key))
 
-    with pytest.raises(OperatorError, match="CN=Their CA isn't signed by CN=Other"):
+    with pytest.raises(OperatorError, match="CN=Their CA is not signed by CN=Other"):
         bootstrap()
 
 
@@ -202,7 +202,7 @@ def test_a_certificate_without_key_and_without_a_PKI_outside_is_refused(plan):
     put(DEVICE_CERTIFICATE, pem(make_sample_ca().certificate))
 
     with pytest.raises(
-        OperatorError, match=r"no secret holds its key: .* set Properties\.externalSignerClass"
+        OperatorError, match=r"no secret holds its key\. .* set Properties.externalSignerClass"
     ):
         bootstrap()
 
@@ -210,7 +210,7 @@ def test_a_certificate_without_key_and_without_a_PKI_outside_is_refused(plan):
 def test_a_client_CA_without_key_is_refused_with_what_to_do(plan):
     put(CLIENT_CA, json.dumps({"certificate": pem(make_sample_ca().certificate), "key": "NULL"}))
 
-    with pytest.raises(OperatorError, match=r"and no key: .*mTlsTruststoreCertificatesChainFile"):
+    with pytest.raises(OperatorError, match=r"and no key\. .*mTlsTruststoreCertificatesChainFile"):
         bootstrap()
 
 
@@ -219,7 +219,7 @@ def test_another_CAs_key_is_refused(plan):
     put(DEVICE_KEY, key_pem(make_key()))
 
     with pytest.raises(
-        OperatorError, match=r"the key in the secret deviceCaKey isn't that of .*CA"
+        OperatorError, match=r"The key in the secret deviceCaKey is not that of .*CA"
     ):
         bootstrap()
     assert not CertificateAuthority.objects.exists()
@@ -245,8 +245,8 @@ def encrypted_key():
         (b"\xff\xfe\x00" * 20, "holds something else"),
         ("{not really JSON}", "holds something else"),
         ('{"key": "a long text that is no PEM"}', "holds something else"),
-        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "can't be read: wanted"),
-        (encrypted_key(), "is encrypted: store it decrypted"),
+        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "cannot be read. Store"),
+        (encrypted_key(), "is encrypted. Store it decrypted"),
     ],
     ids=["text", "bytes", "braces", "pair", "broken", "encrypted"],
 )
@@ -261,7 +261,7 @@ def test_a_secret_of_another_format_is_refused(plan, content, complaint):
 def test_a_broken_certificate_is_refused(plan):
     put(DEVICE_CERTIFICATE, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----")
 
-    with pytest.raises(OperatorError, match="deviceCaCert holds a certificate that can't be read"):
+    with pytest.raises(OperatorError, match="deviceCaCert holds a certificate that cannot be read"):
         bootstrap()
 
 
@@ -471,7 +471,7 @@ def test_a_secret_scheduled_for_deletion_is_neither_used_nor_made_again(plan):
 
     with pytest.raises(
         OperatorError,
-        match=r"deviceCaKey is scheduled for deletion: restore it .*, or wait until it is gone",
+        match=r"deviceCaKey is scheduled for deletion. Restore it .*, or wait until it is gone",
     ):
         bootstrap()
 
@@ -488,7 +488,9 @@ def test_of_two_that_fill_a_placeholder_at_once_one_is_refused(plan, monkeypatch
 
     monkeypatch.setattr(BaseClient, "_make_api_call", somebody_is_faster)
 
-    with pytest.raises(OperatorError, match=r"deviceCaKey was filled by somebody else at this mom"):
+    with pytest.raises(
+        OperatorError, match=r"Another process filled the secret deviceCaKey at this mom"
+    ):
         bootstrap()
 
     assert get(DEVICE_KEY) == theirs

@@ -10,7 +10,8 @@ import pytest
 
 from pki.aws import secrets
 from pki.aws.clients import AWSLocation
-from pki.aws.secrets import SecretCache, use_secret
+from pki.aws.secret_cache import SecretCache
+from pki.aws.secrets import use_secret
 from tests.support.secrets_manager import put
 
 TOKEN = "session-token"

@@ -287,7 +287,7 @@ def test_bootstrap_of_a_bad_CA_ends_in_a_sentence_and_leaves_nothing(tmp_path):
     ca = make_ca("Their CA")
     expired = make_ca("Old CA", not_after=timezone.now() - datetime.timedelta(hours=1))
     bad = [
-        (make_certificate(ca), make_key(), "isn't a CA certificate"),
+        (make_certificate(ca), make_key(), "is not a CA certificate"),
         (ca.certificate, make_key(index=3), "the private key isn't that of CN=Their CA"),
         (expired.certificate, expired.key, "CN=Old CA expired on"),
     ]
@@ -311,7 +311,7 @@ def test_commands_end_in_a_sentence_without_tables_or_with_a_wrong_passphrase(tm
 
     wrong = manage(tmp_path, "crl", "device-ca", EST_KEY_PASSPHRASE="wrong")
 
-    assert_refused(wrong, "can't get at the key of device-ca (Incorrect password")
+    assert_refused(wrong, "cannot get at the key of device-ca (Incorrect password")
     assert manage(tmp_path, "audit_verify").returncode == 0
 
 

@@ -7,7 +7,7 @@ import pytest
 from cryptography import x509
 
 from pki.authorities.bootstrap import bootstrap_cas
-from pki.aws import clients as aws
+from pki.aws.clients import forget_clients
 from pki.conf import DeviceCASettings
 from pki.signers import get_signer
 from tests.conftest import TESTER
@@ -52,10 +52,10 @@ def private_ca(monkeypatch):
     root = make_ca("Their root")
     server = PrivateCA(make_ca("Their private CA", issuer=root), chain=[root.certificate])
     monkeypatch.setenv("AWS_ENDPOINT_URL_ACM_PCA", server.url)
-    aws.forget_clients()
+    forget_clients()
     yield server
     server.stop()
-    aws.forget_clients()
+    forget_clients()
 
 
 @dataclass(frozen=True)

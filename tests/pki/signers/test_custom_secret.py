@@ -6,8 +6,8 @@ import pytest
 from cryptography.x509 import load_der_x509_csr
 from django.utils import timezone
 
-from pki.aws import clients as aws
-from pki.aws import secrets
+from pki.aws import secret_cache
+from pki.aws.clients import forget_clients
 from pki.exceptions import SignerUnavailable
 from pki.signers import external as external_module
 from pki.signers.certificate_contents import SigningRequest
@@ -33,7 +33,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(secrets, "time", clock)
+    monkeypatch.setattr(secret_cache, "time", clock)
     monkeypatch.setattr(external_module, "time", clock)
     return clock
 
@@ -127,7 +127,7 @@ def test_nor_without_one_that_is_scheduled_for_deletion(ask):
     with pytest.raises(SignerUnavailable) as caught:
         ask()
 
-    assert "is scheduled for deletion: restore it" in str(caught.value.__cause__)
+    assert "is scheduled for deletion. Restore it" in str(caught.value.__cause__)
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -146,7 +146,7 @@ def test_where_there_is_no_AWS_there_is_no_secret_and_one_warning(
 ):
     with monkeypatch.context() as environment:
         environment.delenv(missing)
-        aws.forget_clients()
+        forget_clients()
 
         assert [ask() for _ in range(5)] == [None] * 5
         clock.now += 301
@@ -154,7 +154,7 @@ def test_where_there_is_no_AWS_there_is_no_secret_and_one_warning(
 
     (said,) = (record for record in caplog.records if record.levelname == "WARNING")
     assert "is asked without a custom secret: secretsmanager:" in said.getMessage()
-    aws.forget_clients()
+    forget_clients()
     put(NAME, "hunter2")
     clock.now += 301
     assert ask() == "hunter2"

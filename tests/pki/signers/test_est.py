@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.checks import check_signers
 from pki.exceptions import SignerUnavailable
 from pki.models import CertificateAuthority, IssuedCertificate
@@ -105,7 +105,7 @@ def test_a_client_certificate_that_upstream_refuses_is_the_operators_to_mend(
 def test_the_CA_of_another_upstream_fails_the_check(upstream):
     with pytest.raises(SignerUnavailable) as caught:
         ESTSigner(**upstream.options).check(issuer_of(make_ca("Somebody's")))
-    assert "doesn't publish the CA CN=Somebody's: correct the label" in str(caught.value.__cause__)
+    assert "The CA CN=Somebody's is not among those that" in str(caught.value.__cause__)
 
 
 # The hostile one
@@ -199,7 +199,7 @@ def another_name(request):
 
 
 UNAVAILABLE = {
-    "202": (replying(202, Retry_After="60"), "is thinking it over (202, Retry-After '60')"),
+    "202": (replying(202, Retry_After="60"), "answered 202 (Retry-After '60')"),
     "500": (replying(500, CANARY.encode()), f"answered HTTP 500: '{CANARY}'"),
     "503": (replying(503, Retry_After="5"), "answered HTTP 503"),
     "429": (replying(429), "answered HTTP 429"),
@@ -216,13 +216,13 @@ UNAVAILABLE = {
     "huge": (pkcs7(b"A" * (MAX_REPLY_BYTES + 1)), "failed with TooLarge: "),
     "html": (
         replying(200, b"<html>", Content_Type="text/html"),
-        "the reply is 'text/html', wanted",
+        "The reply is 'text/html', not",
     ),
-    "untyped": (replying(200, b"AAAA"), "the reply is '', wanted application/pkcs7-mime"),
-    "not-base64": (pkcs7(b"%%%%"), "the reply isn't base64"),
-    "empty": (pkcs7(b""), "the reply isn't a certs-only PKCS #7"),
-    "not-PKCS7": (pkcs7(base64.b64encode(b"\x30\x03\x02\x01\x00")), "isn't a certs-only PKCS #7"),
-    "a-CSR": (pkcs7(base64.b64encode(make_csr("x"))), "isn't a certs-only PKCS #7"),
+    "untyped": (replying(200, b"AAAA"), "The reply is '', not application/pkcs7-mime"),
+    "not-base64": (pkcs7(b"%%%%"), "The reply is not base64"),
+    "empty": (pkcs7(b""), "The reply is not a certs-only PKCS #7"),
+    "not-PKCS7": (pkcs7(base64.b64encode(b"\x30\x03\x02\x01\x00")), "is not a certs-only PKCS #7"),
+    "a-CSR": (pkcs7(base64.b64encode(make_csr("x"))), "is not a certs-only PKCS #7"),
     "somebody-elses": (somebody_elses, "answered with 1 certificates, none for the CSR's key"),
     "another-name": (another_name, "it is for the common name ['our-RA'], not 'sensor-1'"),
 }
@@ -293,7 +293,7 @@ def test_a_server_with_a_certificate_from_elsewhere_is_told_nothing(client, peer
     assert len(peer.requests) == asked_before
     cause = cause_in(caplog)
     assert cause.code == "CertificateRefused"
-    assert "see that trustAnchor is the server's CA, and serverName" in str(cause)
+    assert "Check that trustAnchor is the server's CA, and serverName" in str(cause)
 
 
 def cause_in(caplog):
@@ -366,8 +366,8 @@ def test_bootstrap_takes_the_issuing_CA_with_its_chain(peer, options, bootstrapp
 def test_of_several_CAs_the_operator_has_to_choose(peer, options):
     peer.behave = pkcs7(certs_only([make_ca("One").certificate, make_ca("Two").certificate]))
 
-    with pytest.raises(OperatorError, match="publishes 2 CAs that could be the issuing one: put"):
-        ESTSigner(**options).authority_certificates()
+    with pytest.raises(OperatorError, match=r"publishes, 2 could be the issuing one\. Put"):
+        ESTSigner(**options).existing_authority("device")
 
 
 @pytest.mark.parametrize(
@@ -375,16 +375,16 @@ def test_of_several_CAs_the_operator_has_to_choose(peer, options):
     [
         (
             replying(500, b"no"),
-            "^est:cacerts failed with HTTP 500: the EST server .* says 'no'; see",
+            "^est:cacerts failed with HTTP 500: the EST server .* says 'no'. Check",
         ),
-        (pkcs7(b"AAAA"), "^est:cacerts failed with Unreadable: .* isn't a certs-only PKCS #7"),
+        (pkcs7(b"AAAA"), "^est:cacerts failed with Unreadable: .* is not a certs-only PKCS #7"),
     ],
 )
 def test_cacerts_that_cant_be_had_are_a_remote_failure(peer, options, behaviour, complaint):
     peer.behave = behaviour
 
     with pytest.raises(RemoteFailure, match=complaint):
-        ESTSigner(**options).authority_certificates()
+        ESTSigner(**options).existing_authority("device")
     with pytest.raises(SignerUnavailable):
         ESTSigner(**options).check(issuer_of(peer.ca))
 
@@ -403,18 +403,18 @@ def test_cacerts_that_cant_be_had_are_a_remote_failure(peer, options, behaviour,
         ({"url": "https://est.example.com/.well-known/est?x=1"}, "OPTIONS.url: found"),
         ({"url": "https://est.example.com:99999"}, "OPTIONS.url: .* Port out of range"),
         ({"trustAnchor": None}, "OPTIONS.trustAnchor: missing, wanted the PEM file"),
-        ({"trustAnchor": "/nowhere.pem"}, "can't read /nowhere.pem: No such file"),
+        ({"trustAnchor": "/nowhere.pem"}, "/nowhere.pem cannot be read: No such file"),
         ({"trustAnchor": "ra.key"}, "OPTIONS.trustAnchor: .*ra.key holds no certificate"),
         ({"clientKey": None}, "OPTIONS.clientKey: missing, wanted clientCertificate and clientKey"),
         ({"clientCertificate": None}, "OPTIONS.clientCertificate: missing, wanted"),
-        ({"clientCertificate": "/nowhere.pem"}, "can't read /nowhere.pem: No such file"),
-        ({"clientCertificate": "ra.key"}, "the client certificate can't be read: wanted PEM"),
+        ({"clientCertificate": "/nowhere.pem"}, "/nowhere.pem cannot be read: No such file"),
+        ({"clientCertificate": "ra.key"}, "The client certificate cannot be read. Give it as PEM"),
         (
             {"clientCertificate": "anchor.pem"},
-            "the client key isn't that of the client certificate",
+            "The client key is not that of the client certificate",
         ),
-        ({"clientKey": "ra.pem"}, "the client key can't be read: wanted PEM"),
-        ({"clientKey": "locked.key"}, "the client key is encrypted, and nobody could type"),
+        ({"clientKey": "ra.pem"}, "The client key cannot be read. Give it as PEM"),
+        ({"clientKey": "locked.key"}, "The client key is encrypted, and this server has no"),
         ({"clientSecret": "ra"}, "OPTIONS.clientSecret: given beside clientCertificate"),
         ({"serverName": "a b"}, "OPTIONS.serverName: found 'a b', wanted a host name"),
         ({"timeoutSeconds": 60}, "OPTIONS.timeoutSeconds: found 60, wanted a whole number"),
@@ -456,7 +456,7 @@ def store_secret(options, **changes):
         "key": Path(options["clientKey"]).read_text(),
         **changes,
     }
-    aws.client("secretsmanager").create_secret(Name="est/ra", SecretString=json.dumps(said))
+    aws_client("secretsmanager").create_secret(Name="est/ra", SecretString=json.dumps(said))
 
 
 def test_the_client_certificate_can_be_in_secrets_manager(
@@ -493,9 +493,9 @@ def test_a_secret_that_cant_be_had_loses_nothing(
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"key": 5}, "isn't the JSON object"),
-        ({"key": CANARY}, "the client key can't be read"),
-        ({"certificate": CANARY}, "the client certificate can't be read"),
+        ({"key": 5}, "is not the JSON object"),
+        ({"key": CANARY}, "The client key cannot be read"),
+        ({"certificate": CANARY}, "The client certificate cannot be read"),
     ],
 )
 def test_T22_a_secret_that_isnt_fit_is_named_and_not_quoted(
@@ -505,7 +505,7 @@ def test_T22_a_secret_that_isnt_fit_is_named_and_not_quoted(
     signer = ESTSigner(**secret_options)
 
     with pytest.raises(OperatorError, match=f"ESTSigner: the secret est/ra.*{complaint}") as caught:
-        signer.authority_certificates()
+        signer.existing_authority("device")
 
     assert CANARY not in str(caught.value)
     assert "PRIVATE KEY" not in repr(vars(signer))

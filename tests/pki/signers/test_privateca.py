@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from django.utils import timezone
 
 from pki.authorities.bootstrap import bootstrap_cas
-from pki.authorities.lifecycle import import_authority
-from pki.aws import clients as aws
+from pki.authorities.import_ca import import_authority
+from pki.aws.clients import AWSLocation, aws_client, forget_clients
 from pki.checks import check_signers
 from pki.exceptions import SignerRefused, SignerUnavailable
 from pki.models import CertificateAuthority, IssuedCertificate
@@ -22,7 +22,7 @@ from pki.operators.errors import OperatorError, RemoteFailure
 from pki.record.snapshot import current_snapshot
 from pki.signers import get_signer
 from pki.signers.certificate_contents import Issuer, SigningRequest, authority_key_identifier
-from pki.signers.privateca import CALL_SECONDS, PrivateCASigner
+from pki.signers.privateca.signer import CALL_SECONDS, PrivateCASigner
 from tests.conftest import TESTER
 from tests.pki.signers.conftest import PRIVATE_CA, use_signer
 from tests.support.aws_faults import Fault, aws_calls, failing
@@ -151,10 +151,8 @@ def stubbed(arn, **constant):
     def sign(ca, **expected):
         signer = PrivateCASigner(certificateAuthorityArn=arn)
         request = request_for(make_csr("sensor-1"))
-        aws.forget_clients()
-        client = aws.client(
-            "acm-pca", aws.AWSLocation(arn.split(":")[3]), read_timeout=CALL_SECONDS
-        )
+        forget_clients()
+        client = aws_client("acm-pca", AWSLocation(arn.split(":")[3]), read_timeout=CALL_SECONDS)
         certificate_arn = f"{arn}/certificate/{0:032x}"
         with Stubber(client) as stub:
             stub.add_response(
@@ -180,7 +178,7 @@ def stubbed(arn, **constant):
             )
             assert signer.sign(request, issuer_of(ca)) == ca.certificate
             stub.assert_no_pending_responses()
-        aws.forget_clients()
+        forget_clients()
 
     return sign
 
@@ -234,8 +232,8 @@ def test_one_that_takes_longer_is_there_for_the_retry(private_ca):
 
 def refused_with(code, method="issue_certificate", *, status=400):
     signer = PrivateCASigner(certificateAuthorityArn=ARN)
-    aws.forget_clients()
-    client = aws.client("acm-pca", aws.AWSLocation("eu-central-1"), read_timeout=CALL_SECONDS)
+    forget_clients()
+    client = aws_client("acm-pca", AWSLocation("eu-central-1"), read_timeout=CALL_SECONDS)
     with Stubber(client) as stub:
         if method == "get_certificate":
             stub.add_response("issue_certificate", {"CertificateArn": f"{ARN}/certificate/1"})
@@ -279,7 +277,7 @@ def test_a_CA_with_a_key_of_another_kind_is_unavailable(signer, private_ca):
 
     with pytest.raises(SignerUnavailable) as caught:
         signer.sign(request_for(make_csr("sensor-1")), issuer)
-    assert "wanted an EC or RSA key" in str(caught.value.__cause__)
+    assert "not an EC or RSA key. Choose another" in str(caught.value.__cause__)
 
 
 # Doctor
@@ -290,13 +288,15 @@ def test_a_CA_that_isnt_active_fails_the_check(private_ca, signer):
 
     with pytest.raises(SignerUnavailable) as caught:
         signer.check(issuer_of(private_ca.ca))
-    assert f"{ARN} is DISABLED, wanted ACTIVE" in str(caught.value.__cause__)
+    assert f"{ARN} is DISABLED, not ACTIVE" in str(caught.value.__cause__)
 
 
 def test_another_CA_than_the_one_on_record_fails_the_check(private_ca, signer):
     with pytest.raises(SignerUnavailable) as caught:
         signer.check(issuer_of(make_ca("Somebody's")))
-    assert "isn't the one on record: correct certificateAuthorityArn" in str(caught.value.__cause__)
+    assert "is not the one on record. Correct certificateAuthorityArn" in str(
+        caught.value.__cause__
+    )
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -351,7 +351,7 @@ def test_T34_bad_options_are_said_in_a_sentence_at_start(data_dir, settings, opt
 
     assert problem.id == "pki.E001"
     assert re.search(complaint, problem.msg)
-    assert problem.msg.endswith("Correct it under Properties.signers")
+    assert problem.msg.endswith("Correct it under Properties.signers.")
 
 
 def test_calls_go_to_the_region_and_account_of_the_options(aws_cloud):
@@ -360,8 +360,8 @@ def test_calls_go_to_the_region_and_account_of_the_options(aws_cloud):
 
     client = signer._client()
 
-    assert client is aws.client(
-        "acm-pca", aws.AWSLocation("us-east-1", role), read_timeout=CALL_SECONDS
+    assert client is aws_client(
+        "acm-pca", AWSLocation("us-east-1", role), read_timeout=CALL_SECONDS
     )
     assert client.meta.region_name == "us-east-1"
 
@@ -460,7 +460,7 @@ def test_a_call_that_fails_loses_nothing_and_doubles_nothing(
 def test_a_role_that_cant_be_assumed_loses_nothing(bootstrapped, aws_cloud, private_ca, fault):
     role = "arn:aws:iam::210987654321:role/est"
     client = bootstrapped("pca", PRIVATE_CA, {"certificateAuthorityArn": ARN, "roleArn": role})
-    aws.forget_clients()
+    forget_clients()
     csr = make_csr("sensor-1")
 
     with failing("sts", "AssumeRole", fault, times=1) as fault_met:
@@ -488,7 +488,7 @@ def test_W26_a_renewal_keeps_the_subject_on_file(bootstrapped, private_ca):
 
 def test_moto_issues_what_can_be_checked_of_it(aws_cloud, db, data_dir, settings):
     """moto signs for a year whatever it is asked, so the intent has to allow that."""
-    admin = aws.client("acm-pca", aws.AWSLocation("eu-central-1"))
+    admin = aws_client("acm-pca", AWSLocation("eu-central-1"))
     arn = admin.create_certificate_authority(
         CertificateAuthorityConfiguration={
             "KeyAlgorithm": "RSA_2048",
@@ -510,7 +510,7 @@ def test_moto_issues_what_can_be_checked_of_it(aws_cloud, db, data_dir, settings
     import_authority(
         CertificateAuthority.Purpose.DEVICE,
         "device-ca",
-        signer.authority_certificates(),
+        list(signer.existing_authority("device").certificates),
         key=None,
         signer="pca",
         actor=TESTER,

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
 from pki.authorities.bootstrap import bootstrap_cas
-from pki.aws import clients as aws
+from pki.aws.clients import forget_clients
 from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError
 from pki.record import snapshot
@@ -95,7 +95,7 @@ def plant():
 
 def start_new_process():
     get_signer.cache_clear()
-    aws.forget_clients()
+    forget_clients()
     snapshot.forget()
 
 

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509 import load_pem_x509_certificate
 
 from pki.authorities.bootstrap import bootstrap_cas
-from pki.authorities.lifecycle import import_authority
-from pki.aws import secrets
+from pki.authorities.import_ca import import_authority
+from pki.aws import secret_cache
 from pki.exceptions import SignerUnavailable
 from pki.models import CertificateAuthority
 from pki.operators.errors import OperatorError
@@ -56,7 +56,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(secrets, "time", clock)
+    monkeypatch.setattr(secret_cache, "time", clock)
     return clock
 
 
@@ -180,7 +180,7 @@ def test_a_look_that_fails_leaves_the_key_in_memory_signing(
         for _ in range(5):
             assert is_key(signer.private_key(DEVICE_KEY))
 
-    (said,) = (record for record in caplog.records if record.name == "pki.aws.secrets")
+    (said,) = (record for record in caplog.records if record.name == "pki.aws.secret_cache")
     assert said.levelname == "WARNING"
     assert f"the secret {DEVICE_KEY} is used as it was: secretsmanager:{operation}" in (
         said.getMessage()
@@ -262,7 +262,7 @@ def test_an_RSA_key_that_is_spoilt_isnt_adopted(signer, db):
     put(DEVICE_CERTIFICATE, pem(ca.certificate))
     put(DEVICE_KEY, key_pem(spoilt(ca.key)))
 
-    with pytest.raises(OperatorError, match="deviceCaKey can't be read"):
+    with pytest.raises(OperatorError, match="deviceCaKey cannot be read"):
         bootstrap_cas(actor=TESTER)
 
 
@@ -299,12 +299,12 @@ def test_a_key_that_cant_sign_certificates_is_refused(signer):
 
     with pytest.raises(SignerUnavailable) as caught:
         signer.private_key("other")
-    assert "is a Ed25519PrivateKey: wanted an EC or RSA key" in str(caught.value.__cause__)
+    assert "is a Ed25519PrivateKey. Store an EC or RSA key" in str(caught.value.__cause__)
 
 
 @pytest.mark.parametrize("options", [{"regoin": "x"}, {"region": 1}, {"refreshSeconds": "10"}])
 def test_options_that_dont_do_are_refused(options):
-    with pytest.raises(OperatorError, match=f"no use for the option {next(iter(options))} as it"):
+    with pytest.raises(OperatorError, match=f"OPTIONS.{next(iter(options))}: (unknown|found)"):
         SecretsManagerSigner(**options)
 
 

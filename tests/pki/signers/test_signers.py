@@ -14,8 +14,9 @@ from django.test import RequestFactory
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
-from pki.authorities.lifecycle import create_authority, import_authority
-from pki.aws import clients as aws
+from pki.authorities.create import create_authority
+from pki.authorities.import_ca import import_authority
+from pki.aws.clients import forget_clients
 from pki.csr.public_keys import public_key_sha256
 from pki.exceptions import SignerRefused, SignerUnavailable
 from pki.issuance.verified_signing import sign
@@ -29,6 +30,7 @@ from pki.signers.certificate_contents import SigningRequest, random_serial_numbe
 from pki.signers.keyfile import PASSPHRASE_VARIABLE, KeyFileSigner
 from tests.conftest import TESTER
 from tests.pki.signers.conftest import EST, PRIVATE_CA, use_signer
+from tests.pki.signers.toy import TOY, toy_options
 from tests.support.aws_faults import Fault, failing
 from tests.support.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key, make_name
 from tests.support.plugins import ExternalPKI
@@ -46,6 +48,7 @@ SIGNERS = [
     "external",
     "privateca",
     "est",
+    "toy",
 ]
 
 
@@ -85,6 +88,9 @@ def custody(name, request):
         upstream = request.getfixturevalue("upstream")
         return Custody(name, EST, upstream.options, BuiltCA(upstream.device_ca, None))
     built = make_ca("Their CA", key=make_key(key_algorithm_of(name)))
+    if name == "toy":
+        directory = request.getfixturevalue("data_dir") / "keys"
+        return Custody(name, TOY, toy_options(directory, built), built)
     if name == "external":
         options = {"class": "tests.support.plugins.ExternalPKI"}
         return Custody(name, "pki.signers.external.ExternalSigner", options, built)
@@ -230,7 +236,7 @@ def test_a_signer_out_of_reach_is_unavailable(setup, data_dir, settings, monkeyp
         path.unlink()
     monkeypatch.setattr(ExternalPKI, "answer", staticmethod(lambda *_: 1 // 0))
     monkeypatch.setenv("AWS_ENDPOINT_URL_ACM_PCA", NOBODY)
-    aws.forget_clients()
+    forget_clients()
     for signer in settings.PKI.signers.values():
         if "url" in signer["OPTIONS"]:
             signer["OPTIONS"]["url"] = NOBODY.replace("http:", "https:")
@@ -336,9 +342,9 @@ def test_an_unfit_certificate_reaches_nobody(external, monkeypatch, caplog, retu
 @pytest.mark.parametrize(
     ("path", "complaint"),
     [
-        ("", "names no class: set Properties.externalSignerClass"),
-        ("nowhere.at.all", "can't import nowhere.at.all"),
-        ("tests.support.plugins.Missing", "can't import tests.support.plugins.Missing"),
+        ("", "names no class. Set Properties.externalSignerClass"),
+        ("nowhere.at.all", "nowhere.at.all cannot be imported"),
+        ("tests.support.plugins.Missing", "tests.support.plugins.Missing cannot be imported"),
         ("tests.support.plugins.WatchedSigner", "has no method sign_externally"),
     ],
 )
@@ -354,7 +360,7 @@ def test_a_class_that_cant_serve_is_refused_when_the_signer_is_made(
 
 
 def test_an_alias_that_isnt_configured_is_answered_with_those_that_are(data_dir):
-    with pytest.raises(OperatorError, match=r"signer 'hsm' isn't configured; .* has: keyfile"):
+    with pytest.raises(OperatorError, match=r"signer 'hsm' is not configured. .* has: keyfile"):
         get_signer("hsm")
 
 
@@ -426,14 +432,14 @@ def test_a_key_is_never_overwritten(keyfile, data_dir):
 def test_a_key_that_cant_be_stored_is_said_in_a_sentence(data_dir):
     (data_dir / "keys").write_bytes(b"a file where a directory should be")
 
-    with pytest.raises(OperatorError, match="the key can't be stored: "):
+    with pytest.raises(OperatorError, match="The key cannot be stored: "):
         KeyFileSigner().store("ca", make_key())
 
 
 def test_an_empty_passphrase_file_is_said_in_a_sentence(data_dir):
     (data_dir / "key-passphrase").write_bytes(b"\n")
 
-    with pytest.raises(OperatorError, match="the passphrase of the CA keys is unfit"):
+    with pytest.raises(OperatorError, match="The passphrase of the CA keys cannot be used"):
         KeyFileSigner().store("ca", make_key())
 
 

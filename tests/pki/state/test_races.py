@@ -10,7 +10,7 @@ from time import sleep
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from pki.authorities.lifecycle import make_successor
+from pki.authorities.succeed import make_successor
 from pki.csr.public_keys import public_key_sha256
 from pki.denylist.entries import allow, deny
 from pki.exceptions import Busy

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from pki.authorities.lifecycle import make_successor
+from pki.authorities.succeed import make_successor
 from pki.denylist.entries import allow, deny
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.record.profile_versions import change_profile

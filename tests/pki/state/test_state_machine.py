@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from pki.authorities.lifecycle import make_successor
+from pki.authorities.succeed import make_successor
 from pki.denylist.entries import allow, deny
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.record.intents import settle_intents

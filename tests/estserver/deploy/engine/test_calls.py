@@ -5,7 +5,7 @@ from botocore.stub import Stubber
 
 from estserver.deploy.engine.calls import PACES, Answer, Call, ask, ask_if_any
 from estserver.deploy.engine.compare import covers, same_policy
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.operators.errors import RemoteFailure
 
 
@@ -15,7 +15,7 @@ def stubbed(aws_cloud):
     made = []
 
     def stub(service):
-        stubber = Stubber(aws.client(service, read_timeout=60))
+        stubber = Stubber(aws_client(service, read_timeout=60))
         stubber.activate()
         made.append(stubber)
         return stubber
@@ -117,7 +117,7 @@ def test_a_role_that_nobody_knows_yet_is_waited_for(stubbed, performer, clock):
 def test_what_is_refused_for_good_is_raised_at_once(stubbed, performer, clock):
     stubbed("apigateway").add_client_error("update_domain_name", "AccessDeniedException")
 
-    with pytest.raises(RemoteFailure, match="let the role or user that this runs as call"):
+    with pytest.raises(RemoteFailure, match="Allow the role or user of this process to call"):
         performer.perform(domain_call("a.example"))
     assert clock.slept == []
 

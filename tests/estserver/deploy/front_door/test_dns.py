@@ -4,13 +4,13 @@ import pytest
 
 from estserver.deploy.engine.steps import StepFailed
 from estserver.deploy.front_door.dns import AliasRecords
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 
 
 @pytest.fixture
 def admin_domain(deployment):
     made = deployment.domains_of("admin")[0]
-    aws.client("apigateway").create_domain_name(
+    aws_client("apigateway").create_domain_name(
         domainName=made.name,
         regionalCertificateArn=made.certificate_arn,
         endpointConfiguration={"types": ["REGIONAL"]},
@@ -20,7 +20,7 @@ def admin_domain(deployment):
 
 
 def zone(name, caller="1", **config):
-    made = aws.client("route53").create_hosted_zone(Name=name, CallerReference=caller)
+    made = aws_client("route53").create_hosted_zone(Name=name, CallerReference=caller)
     return made["HostedZone"]["Id"].removeprefix("/hostedzone/")
 
 
@@ -54,7 +54,7 @@ def test_a_record_that_leads_elsewhere_is_not_changed_unasked(deployment, admin_
         "ResourceRecords": [{"Value": "192.0.2.1"}],
     }
     change = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
-    aws.client("route53").change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=change)
+    aws_client("route53").change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=change)
 
     with pytest.raises(StepFailed, match="leads to an address: delete it, or run with --adopt"):
         bring(AliasRecords(deployment, admin_domain))

@@ -6,7 +6,7 @@ from botocore.stub import Stubber
 from estserver.deploy.deployment import check_deployment
 from estserver.deploy.engine.steps import StepFailed, carry_out, intentions
 from estserver.deploy.front_door.domain import CustomDomain, RootMapping
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy import moto_gaps
 from tests.estserver.deploy.account import ACCOUNT, ACM, CONFIG, DOMAIN, REGION
@@ -34,12 +34,12 @@ HELD = {
 @pytest.fixture
 def gateway(deployment):
     """API Gateway, answer by answer; an object lies in the truststore's bucket."""
-    s3 = aws.client("s3")
+    s3 = aws_client("s3")
     location = {"LocationConstraint": REGION}
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     made = s3.put_object(Bucket=BUCKET, Key="truststore.pem", Body=b"")
-    stub = Stubber(aws.client("apigateway", read_timeout=60))
+    stub = Stubber(aws_client("apigateway", read_timeout=60))
     stub.version = made["VersionId"]
     with stub:
         yield stub
@@ -240,7 +240,7 @@ def test_the_admin_has_no_ipv6_address_when_only_ipv4_networks_may_reach_it(conf
 def test_the_root_leads_to_the_stage_wherever_it_led_before(deployment, bring, live):
     admin = deployment.domains_of("admin")[0]
     api_id = live(deployment, "admin")
-    gateway = aws.client("apigateway")
+    gateway = aws_client("apigateway")
     other = gateway.create_rest_api(name="other")["id"]
     gateway.create_domain_name(
         domainName=admin.name,
@@ -265,7 +265,7 @@ def test_the_root_leads_to_the_stage_wherever_it_led_before(deployment, bring, l
 def test_a_foreign_domain_is_never_unmapped_or_deleted(deployment, live):
     admin = deployment.domains_of("admin")[0]
     live(deployment, "admin")
-    aws.client("apigateway").create_domain_name(domainName=admin.name)
+    aws_client("apigateway").create_domain_name(domainName=admin.name)
     moto_gaps.set_domain_tags(admin.name, {"team": "other"})
     steps = [CustomDomain(deployment, admin), RootMapping(deployment, admin)]
 

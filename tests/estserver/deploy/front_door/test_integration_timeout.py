@@ -8,7 +8,7 @@ from estserver.deploy.engine.steps import StepFailed, carry_out, intentions
 from estserver.deploy.front_door.integration_timeout import IntegrationTimeout
 from estserver.deploy.front_door.lockdown import Lockdown
 from estserver.deploy.recipe import finishing
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import CONFIG
 from tests.support.aws_faults import Refusal, aws_calls, failing
 
@@ -19,7 +19,7 @@ TWENTY = CONFIG.replace("Properties:", "Properties:\n  apiGatewayIntegrationTime
 def api(deployment, live):
     """The API of est, with a method below its root as well, as Zappa makes it."""
     api_id = live(deployment, "est")
-    gateway = aws.client("apigateway")
+    gateway = aws_client("apigateway")
     (root,) = gateway.get_resources(restApiId=api_id)["items"]
     proxy = gateway.create_resource(restApiId=api_id, parentId=root["id"], pathPart="{proxy+}")
     method = {"restApiId": api_id, "resourceId": proxy["id"], "httpMethod": "ANY"}
@@ -42,7 +42,7 @@ def timeouts(api_id):
 
 def set_timeout(api_id, value):
     """As somebody would in the console."""
-    gateway = aws.client("apigateway")
+    gateway = aws_client("apigateway")
     for resource in gateway.get_resources(restApiId=api_id)["items"]:
         gateway.update_integration(
             restApiId=api_id,
@@ -142,7 +142,7 @@ def test_a_number_beyond_the_quota_names_the_quota_and_leaves_no_endpoint_open(
     assert str(caught.value).startswith("step 2 of 2, est: integration timeout: ")
     assert 'quota "Maximum integration timeout in milliseconds"' in str(caught.value)
     assert "or lower apiGatewayIntegrationTimeoutSeconds" in str(caught.value)
-    api_held = aws.client("apigateway").get_rest_api(restApiId=api)
+    api_held = aws_client("apigateway").get_rest_api(restApiId=api)
     assert api_held["disableExecuteApiEndpoint"] is True
     assert intentions([Lockdown(deployment, "est")]) == []
     assert bring(*steps(deployment)) == ["est: integration timeout"]
@@ -158,7 +158,7 @@ def test_methods_on_a_second_page_are_seen(deployment, live):
         return {"items": [found], **more}
 
     asked = {"restApiId": api_id, "embed": ["methods"]}
-    with Stubber(aws.client("apigateway", read_timeout=60)) as stub:
+    with Stubber(aws_client("apigateway", read_timeout=60)) as stub:
         stub.add_response("get_stage", {"stageName": "est"})
         stub.add_response("get_rest_api", {})
         stub.add_response("get_resources", page(1, position="next"), asked)

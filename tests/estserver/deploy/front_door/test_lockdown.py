@@ -8,7 +8,7 @@ from estserver.deploy.engine.calls import ask
 from estserver.deploy.engine.steps import StepFailed, carry_out, intentions
 from estserver.deploy.front_door.lockdown import Lockdown, Throttling
 from estserver.deploy.zappa.stage import AdminEndpoint
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import ACCOUNT, ACM, DOMAIN, REGION, rest_api, stage
 
 WITHOUT_ADMIN_DOMAIN = f"""
@@ -37,7 +37,7 @@ def test_T02_a_setting_that_was_never_deployed_is_deployed_by_the_next_run(deplo
     """Between the two calls a run can die: what is set and not deployed doesn't hold."""
     api_id = live(deployment, "est")
     change = {"op": "replace", "path": "/disableExecuteApiEndpoint", "value": "True"}
-    aws.client("apigateway").update_rest_api(restApiId=api_id, patchOperations=[change])
+    aws_client("apigateway").update_rest_api(restApiId=api_id, patchOperations=[change])
 
     [intended] = intentions([Lockdown(deployment, "est")])
 

@@ -1,7 +1,7 @@
 """The access list in front of both APIs."""
 
 from estserver.deploy.front_door.waf import COUNTED, WebAcl, WebAclAssociation, rules
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import CONFIG
 
 
@@ -30,7 +30,7 @@ def test_rules_that_somebody_made_to_count_only_block_again(deployment, bring):
     seen = WebAcl(deployment).look()
     weaker = rules(deployment)
     weaker[0]["OverrideAction"] = {"Count": {}}
-    aws.client("wafv2").update_web_acl(
+    aws_client("wafv2").update_web_acl(
         Name=deployment.web_acl,
         Scope="REGIONAL",
         Id=seen.acl_id,
@@ -46,7 +46,7 @@ def test_rules_that_somebody_made_to_count_only_block_again(deployment, bring):
 
 def test_an_access_list_of_somebody_else_stays_in_front(deployment, live, bring, said):
     api_id = live(deployment, "est")
-    waf = aws.client("wafv2")
+    waf = aws_client("wafv2")
     visibility = {
         "SampledRequestsEnabled": True,
         "CloudWatchMetricsEnabled": True,

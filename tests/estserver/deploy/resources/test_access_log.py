@@ -5,7 +5,7 @@ import json
 from estserver.deploy.engine.steps import intentions
 from estserver.deploy.resources.logs import AccessLog, LogGroup, access_log_format
 from estserver.deploy.resources.roles import GatewayAccount
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import CONFIG, stage
 
 
@@ -41,13 +41,13 @@ def test_requests_are_logged(deployment, live, bring):
 
 
 def test_log_groups_end_their_lines_and_a_longer_name_is_another_group(deployment, bring):
-    aws.client("logs").create_log_group(logGroupName="/aws/lambda/est-server-est-other")
+    aws_client("logs").create_log_group(logGroupName="/aws/lambda/est-server-est-other")
     step = LogGroup(deployment, "/aws/lambda/est-server-est", "est")
 
     assert bring(step) == [step.name]
 
     assert step.look().days == 90
-    aws.client("logs").delete_retention_policy(logGroupName=step.group)
+    aws_client("logs").delete_retention_policy(logGroupName=step.group)
     [intended] = intentions([step])
     assert intended.calls[0].reason == "its lines are kept for ever, not 90 days"
     assert (
@@ -59,7 +59,7 @@ def test_log_groups_end_their_lines_and_a_longer_name_is_another_group(deploymen
 def test_the_accounts_log_role_is_left_alone_when_there_is_one(deployment, bring):
     other = "arn:aws:iam::123456789012:role/other"
     change = {"op": "replace", "path": "/cloudwatchRoleArn", "value": other}
-    aws.client("apigateway").update_account(patchOperations=[change])
+    aws_client("apigateway").update_account(patchOperations=[change])
     step = GatewayAccount(deployment)
 
     assert bring(step) == []

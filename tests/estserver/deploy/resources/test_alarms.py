@@ -2,7 +2,7 @@
 
 from estserver.deploy.engine.steps import intentions
 from estserver.deploy.resources.alarms import Alarms, alarms
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import ACCOUNT, CONFIG, REGION
 
 
@@ -28,5 +28,5 @@ def test_alarms_report_to_the_topic(configured, aws_cloud, bring):
 
     bring(Alarms(deployment))
 
-    held = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    held = aws_client("cloudwatch").describe_alarms()["MetricAlarms"]
     assert {tuple(alarm["AlarmActions"]) for alarm in held} == {(topic,)}

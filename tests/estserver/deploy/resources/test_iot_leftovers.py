@@ -6,7 +6,7 @@ from botocore.stub import Stubber
 from estserver.deploy.engine.steps import intentions, take_away
 from estserver.deploy.recipe import removable
 from estserver.deploy.resources.iot_leftovers import IoTLeftovers
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import ACCOUNT, REGION
 
 IOT = f"arn:aws:iot:{REGION}:{ACCOUNT}"
@@ -17,7 +17,7 @@ DEVICE = f"{IOT}:cert/{'c' * 64}"
 
 @pytest.fixture
 def iot(deployment):
-    with Stubber(aws.client("iot", read_timeout=60)) as stub:
+    with Stubber(aws_client("iot", read_timeout=60)) as stub:
         yield stub
     stub.assert_no_pending_responses()
 

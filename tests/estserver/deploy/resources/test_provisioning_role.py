@@ -11,7 +11,7 @@ from estserver.deploy.rights.functions import function_policy, trust
 from estserver.deploy.rights.statements import allow, document
 from iotprov.conf import IoTTarget
 from iotprov.documents.role import ensure_role
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import CONFIG
 from tests.estserver.deploy.rights.test_deployer import REGISTRATION_POLICY, actions
 from tests.support.aws_faults import aws_calls
@@ -23,7 +23,7 @@ ELSEWHERE = "{name: us, region: us-east-1, roleArn: 'arn:aws:iam::210987654321:r
 
 
 def iam():
-    return aws.client("iam")
+    return aws_client("iam")
 
 
 def attached():

@@ -7,8 +7,13 @@ import pytest
 from estserver.config import database
 from estserver.deploy.rights.functions import FUNCTION_TRUST, function_policy, gateway_log_policy
 from tests.estserver.deploy.account import ACCOUNT, ACM, DOMAIN, golden
+from tests.pki.signers.toy import TOY
 
 KMS_KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1"
+PRIVATE_CA_ARN = (
+    f"arn:aws:acm-pca:eu-central-1:{ACCOUNT}:certificate-authority/"
+    "12345678-1234-1234-1234-123456789012"
+)
 REGISTERING = f"""
 Properties:
   apiCustomDomainName: {DOMAIN}
@@ -33,7 +38,7 @@ Properties:
   signers:
     privateca:
       BACKEND: pki.signers.privateca.PrivateCASigner
-      OPTIONS: {{arn: "arn:aws:acm-pca:eu-central-1:{ACCOUNT}:certificate-authority/1"}}
+      OPTIONS: {{certificateAuthorityArn: "{PRIVATE_CA_ARN}"}}
   iotTargets:
     - {{name: us, region: us-east-1, roleArn: "arn:aws:iam::210987654321:role/est"}}
 DeploymentOptions:
@@ -114,9 +119,7 @@ def test_a_key_is_named_or_carries_our_tag(configured):
         "StringEquals": {"aws:ResourceTag/est-server:made-by": "est-server"}
     }
     [issuing] = [s for s in named if "acm-pca:IssueCertificate" in s["Action"]]
-    assert issuing["Resource"] == [
-        f"arn:aws:acm-pca:eu-central-1:{ACCOUNT}:certificate-authority/1"
-    ]
+    assert issuing["Resource"] == [PRIVATE_CA_ARN]
 
 
 def test_a_key_that_the_signer_names_by_alias_is_the_only_one(configured):
@@ -140,6 +143,68 @@ def test_a_signer_in_another_account_is_reached_through_its_role_only(configured
     assert not [s for s in statements if "kms:Sign" in s["Action"]]
     [reaching] = [s for s in statements if "sts:AssumeRole" in s["Action"]]
     assert reaching["Resource"] == [role]
+
+
+def test_a_signer_of_ones_own_states_its_rights_and_that_it_has_a_CA(configured):
+    deployment = configured(f"""
+        Properties:
+          deviceCaSigner: company
+          signers:
+            company: {{BACKEND: {TOY}, OPTIONS: {{caFile: ca.pem, apiArn: "arn:aws:x:::api"}}}}
+        DeploymentOptions: {{generateIotCaCertificate: false}}
+    """)
+
+    for stage in ("est", "admin"):
+        statements = function_policy(deployment, stage)["Statement"]
+        assert {
+            "Sid": "SignWithToy",
+            "Effect": "Allow",
+            "Action": ["execute-api:Invoke"],
+            "Resource": ["arn:aws:x:::api"],
+        } in statements
+
+
+def test_the_rights_of_two_signers_of_a_kind_add_up(configured):
+    one, other = (f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/{number}" for number in (1, 2))
+    text = """
+        Properties:
+          deviceCaSigner: one
+          clientCaSigner: other
+          signers:
+            one: {{BACKEND: pki.signers.kms.KMSSigner, OPTIONS: {{key: "{}"}}}}
+            other: {{BACKEND: pki.signers.kms.KMSSigner, OPTIONS: {{key: "{}"}}}}
+    """
+
+    named = function_policy(configured(text.format(one, other)), "admin")["Statement"]
+    aliased = function_policy(configured(text.format("alias/1", "alias/2")), "admin")["Statement"]
+
+    [signing] = [s for s in named if "kms:Sign" in s["Action"]]
+    assert (signing["Sid"], signing["Resource"]) == ("SignWithKMSByName", [one, other])
+    assert {
+        s["Sid"]: s["Condition"]["ForAnyValue:StringEquals"]["kms:ResourceAliases"]
+        for s in aliased
+        if "kms:Sign" in s["Action"]
+    } == {"SignWithKMSByAlias": ["alias/1"], "SignWithKMSByAlias2": ["alias/2"]}
+    for statements in (named, aliased):
+        sids = [s["Sid"] for s in statements]
+        assert len(sids) == len(set(sids))
+
+
+def test_an_upstreams_client_certificate_in_a_secret_can_be_read(configured):
+    text = """
+        Properties:
+          deviceCaSigner: up
+          signers:
+            up: {BACKEND: pki.signers.est.ESTSigner, OPTIONS: {clientSecret: est/ra}}
+    """
+
+    statements = function_policy(configured(text), "est")["Statement"]
+
+    [reading] = [s for s in statements if s["Sid"] == "ReadSecrets"]
+    assert (
+        f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:est/ra-??????"
+        in (reading["Resource"])
+    )
 
 
 def test_other_accounts_are_reached_through_the_roles_that_are_named(configured):

@@ -5,7 +5,7 @@ import pytest
 from estserver.deploy import deploy
 from estserver.deploy.engine.steps import StepFailed, carry_out
 from estserver.deploy.recipe import finishing, preparation
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.operators.errors import remote_failure
 from tests.estserver.deploy.account import DOMAIN, zappa_deploy
 from tests.estserver.deploy.test_bad_inputs import AGAIN, QUIET, fails
@@ -29,7 +29,7 @@ def deny_each(steps, performer):
             text = fails(steps[:number], performer)
         assert text.startswith(f"step {number} of {number}, {step.name}: {call.name}")
         assert " failed with AccessDenied" in text
-        assert f"let the role or user that this runs as call {call.name}" in text
+        assert f"Allow the role or user of this process to call {call.name}" in text
         done = ", ".join(each.name for each in steps[: number - 1])
         assert (f"Done already: {done}." if done else "Nothing is done yet.") in text
         assert text.endswith(AGAIN)
@@ -50,7 +50,7 @@ def test_a_right_that_is_missing_while_finishing_is_named_at_every_step(
 ):
     live(deployment, "admin")
     live(deployment, "est")
-    aws.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
+    aws_client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
     carry_out(preparation(deployment), performer)
     steps = finishing(deployment, "est")
 

@@ -15,7 +15,7 @@ from estserver.deploy.truststore.record import as_json, from_json, last_activate
 from estserver.deploy.truststore.stored_object import OBJECT_KEY
 from estserver.deploy.zappa.admin_function import LAMBDA_MAXIMUM
 from estserver.models import TruststorePush
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.models import AuditEvent
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy.rights.test_deployer import action_of, actions
@@ -40,7 +40,7 @@ def truststore(deployment, **options):
 
 def function_prints(output):
     """The admin's function, which has a database of its own."""
-    stub = Stubber(aws.client("lambda", read_timeout=LAMBDA_MAXIMUM))
+    stub = Stubber(aws_client("lambda", read_timeout=LAMBDA_MAXIMUM))
     body = json.dumps({"exit_code": 0, "output": output}).encode()
     stub.add_response("invoke", {"Payload": StreamingBody(io.BytesIO(body), len(body))})
     return stub
@@ -179,7 +179,7 @@ def test_T27_only_what_the_domain_trusts_is_recorded_as_activated(guarded, new_c
 
 def test_a_refusal_there_is_a_refusal_here(guarded):
     named = {"Bucket": guarded.truststore_bucket, "Key": OBJECT_KEY}
-    s3 = aws.client("s3")
+    s3 = aws_client("s3")
     body = s3.get_object(**named)["Body"].read()
     by_somebody = s3.put_object(**named, Body=body)["VersionId"]
 
@@ -213,7 +213,7 @@ def test_when_aws_failed_there_the_exit_code_is_3_here_too(guarded, new_ca):
 
 
 def test_without_an_admins_function_it_is_refused_unless_the_record_is_here(guarded):
-    aws.client("lambda").delete_function(FunctionName="est-server-admin")
+    aws_client("lambda").delete_function(FunctionName="est-server-admin")
 
     with pytest.raises(CommandError, match="run zappa deploy admin, or add --here") as caught:
         run()

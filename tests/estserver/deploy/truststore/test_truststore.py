@@ -28,7 +28,7 @@ from estserver.deploy.truststore.pushes import (
 from estserver.deploy.truststore.record import last_activated, pushes_here
 from estserver.deploy.truststore.stored_object import latest_version, read_version
 from estserver.models import TruststorePush
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.encoding.certificates import fingerprint_of
 from pki.models import AuditEvent, CertificateAuthority
 from pki.operators.errors import OperatorError
@@ -218,7 +218,7 @@ def test_T27_a_version_that_nobody_pushed_is_not_activated(guarded, performer):
 
 def swap(deployment):
     """Somebody with rights in S3 puts a CA of theirs there."""
-    answer = aws.client("s3").put_object(
+    answer = aws_client("s3").put_object(
         Bucket=deployment.truststore_bucket,
         Key="truststore.pem",
         Body=bundle(make_ca("intruder")).pem,

@@ -17,7 +17,7 @@ from estserver.deploy.zappa.admin_function import (
     run_in_function,
 )
 from estserver.functions import admin
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError, RemoteFailure, remote_failure
 
 FUNCTION = "est-server-admin"
@@ -27,7 +27,7 @@ CALLER = "arn:aws:sts::123456789012:user/moto"
 @pytest.fixture
 def function(aws_cloud):
     """AWS Lambda, as far as its answers go."""
-    with Stubber(aws.client("lambda", read_timeout=LAMBDA_MAXIMUM)) as stubber:
+    with Stubber(aws_client("lambda", read_timeout=LAMBDA_MAXIMUM)) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
 

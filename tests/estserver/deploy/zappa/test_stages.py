@@ -9,7 +9,7 @@ from estserver.deploy.resources.ca_secrets import CAKeys, Secrets
 from estserver.deploy.resources.roles import function_role
 from estserver.deploy.resources.secrets_kms_key import SecretsKey
 from estserver.deploy.zappa.stage import ZappaStage
-from pki.aws import clients as aws
+from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy.account import CONFIG, DOMAIN, REGION
 
@@ -35,7 +35,7 @@ def test_what_zappa_left_half_done_is_named(deployment, live, monkeypatch):
 def test_schedules_go_with_their_function(deployment, live):
     live(deployment, "admin")
     arn = deployment.arn("lambda", "function:est-server-admin")
-    events = aws.client("events")
+    events = aws_client("events")
     events.put_rule(Name="outbox", ScheduleExpression="rate(1 minute)")
     events.put_targets(Rule="outbox", Targets=[{"Id": "1", "Arn": arn}])
     events.put_rule(Name="other", ScheduleExpression="rate(1 minute)")
@@ -55,7 +55,7 @@ def test_schedules_go_with_their_function(deployment, live):
 
 
 def test_a_role_of_somebody_else_is_not_taken(deployment, performer):
-    aws.client("iam").create_role(
+    aws_client("iam").create_role(
         RoleName=deployment.role("est"), AssumeRolePolicyDocument='{"Version": "2012-10-17"}'
     )
     step = function_role(deployment, "est")
@@ -67,7 +67,7 @@ def test_a_role_of_somebody_else_is_not_taken(deployment, performer):
 
 def test_a_bucket_that_was_there_is_left_as_it_is(aws_cloud, configured, bring, said):
     deployment = configured(CONFIG + "  truststoreBucket: company-truststores\n")
-    aws.client("s3").create_bucket(
+    aws_client("s3").create_bucket(
         Bucket="company-truststores", CreateBucketConfiguration={"LocationConstraint": REGION}
     )
     step = Bucket(deployment, deployment.truststore_bucket, "truststore", is_versioned=True)
@@ -79,7 +79,7 @@ def test_a_bucket_that_was_there_is_left_as_it_is(aws_cloud, configured, bring, 
 
 
 def test_a_secret_that_bootstrap_made_goes_and_can_come_back(deployment):
-    secrets = aws.client("secretsmanager")
+    secrets = aws_client("secretsmanager")
     secrets.create_secret(Name="estMtlsCaSecrets", SecretString="x", Tags=deployment.tag_list())
     secrets.create_secret(Name="estMtlsClientSecrets", SecretString="x")
 
@@ -94,7 +94,7 @@ def test_the_key_is_rotated_and_missed_when_it_is_to_be_deleted(deployment, brin
     assert bring(SecretsKey(deployment)) == ["KMS key for secrets"]
     seen = SecretsKey(deployment).look()
     assert seen.is_rotated
-    aws.client("kms").schedule_key_deletion(KeyId=seen.key_id, PendingWindowInDays=7)
+    aws_client("kms").schedule_key_deletion(KeyId=seen.key_id, PendingWindowInDays=7)
 
     with pytest.raises(StepFailed, match="cancel its deletion or enable it in the console"):
         carry_out([SecretsKey(deployment)], performer)
@@ -109,7 +109,7 @@ def test_names_of_a_second_installation_differ(configured):
 
 
 def test_ca_keys_that_bootstrap_made_go_and_can_come_back(deployment):
-    kms = aws.client("kms")
+    kms = aws_client("kms")
     tags = [{"TagKey": t["Key"], "TagValue": t["Value"]} for t in deployment.tag_list()]
     spec = {"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}
     ours = kms.create_key(**spec, Tags=tags)["KeyMetadata"]["KeyId"]

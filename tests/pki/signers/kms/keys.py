@@ -2,11 +2,11 @@
 
 import datetime
 
-from pki.authorities.lifecycle import create_authority, import_authority
-from pki.aws import clients as aws
-from pki.aws.clients import AWSLocation
+from pki.authorities.create import create_authority
+from pki.authorities.import_ca import import_authority
+from pki.aws.clients import DEFAULT_LOCATION, AWSLocation, aws_client
 from pki.models import CertificateAuthority
-from pki.record.snapshot import current
+from pki.record.snapshot import current_snapshot
 from pki.signers.kms.signer import KMSSigner
 from tests.conftest import TESTER
 from tests.support.builders import make_ca
@@ -29,8 +29,8 @@ def create(name="device-ca", algorithm="ec-p256", purpose=Purpose.DEVICE):
     )
 
 
-def make_kms_key(spec="ECC_NIST_P256", usage="SIGN_VERIFY", place=aws.DEFAULT_LOCATION):
-    made = aws.client("kms", place).create_key(KeySpec=spec, KeyUsage=usage)
+def make_kms_key(spec="ECC_NIST_P256", usage="SIGN_VERIFY", place=DEFAULT_LOCATION):
+    made = aws_client("kms", place).create_key(KeySpec=spec, KeyUsage=usage)
     return made["KeyMetadata"]["Arn"]
 
 
@@ -47,9 +47,9 @@ def self_signed_by(arn):
 
 
 def aliases():
-    listed = aws.client("kms").list_aliases()["Aliases"]
+    listed = aws_client("kms").list_aliases()["Aliases"]
     return [one["AliasName"] for one in listed if one["AliasName"].startswith("alias/est/")]
 
 
 def issuer_of(ca):
-    return next(one.issuer for one in current().authorities if one.row == ca)
+    return next(one.issuer for one in current_snapshot().authorities if one.row == ca)

@@ -7,8 +7,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.authorities.bootstrap import bootstrap_cas
-from pki.authorities.lifecycle import make_successor
-from pki.aws import clients as aws
+from pki.authorities.succeed import make_successor
+from pki.aws.clients import aws_client
 from pki.models import CertificateAuthority
 from pki.operators.errors import OperatorError
 from pki.revocation.crl import make_crl
@@ -23,7 +23,7 @@ from tests.support.builders import make_ca
 @pytest.mark.parametrize("by_alias", [False, True])
 def test_a_key_of_the_operators_becomes_the_CAs(configure, by_alias):
     arn = make_kms_key("RSA_2048")
-    aws.client("kms").create_alias(AliasName="alias/our-ca", TargetKeyId=arn)
+    aws_client("kms").create_alias(AliasName="alias/our-ca", TargetKeyId=arn)
     configure(key="alias/our-ca" if by_alias else arn)
 
     with aws_calls() as calls:
@@ -37,28 +37,28 @@ def test_a_key_of_the_operators_becomes_the_CAs(configure, by_alias):
 def test_a_key_of_another_kind_than_the_CA_is_to_have_is_refused(configure):
     configure(key=make_kms_key("RSA_2048"))
 
-    with pytest.raises(OperatorError, match="is RSA_2048, and the CA's is to be ECC_NIST_P256: "):
+    with pytest.raises(OperatorError, match=r"is RSA_2048, and the CA is to have ECC_NIST_P256\. "):
         create(algorithm="ec-p256")
 
 
 @pytest.mark.parametrize("state", ["Disabled", "PendingDeletion"])
 def test_a_key_that_wont_sign_is_refused(configure, state):
     arn = make_kms_key()
-    kms, key_id = aws.client("kms"), arn.rpartition("/")[2]  # moto takes no ARN here
+    kms, key_id = aws_client("kms"), arn.rpartition("/")[2]  # moto takes no ARN here
     if state == "Disabled":
         kms.disable_key(KeyId=key_id)
     else:
         kms.schedule_key_deletion(KeyId=key_id)
     configure(key=arn)
 
-    with pytest.raises(OperatorError, match=f"is for SIGN_VERIFY and {state}: wanted is one that"):
+    with pytest.raises(OperatorError, match=f"is for SIGN_VERIFY and {state}. Name one that"):
         create()
 
 
 def test_a_key_for_something_else_is_refused(configure):
     configure(key=make_kms_key("RSA_2048", "ENCRYPT_DECRYPT"))
 
-    with pytest.raises(OperatorError, match="is for ENCRYPT_DECRYPT and Enabled: wanted is one"):
+    with pytest.raises(OperatorError, match=r"is for ENCRYPT_DECRYPT and Enabled\. Name one"):
         create(algorithm="rsa-2048")
 
 
@@ -68,7 +68,7 @@ def test_a_key_is_adopted_by_one_CA_only(configure):
 
     with pytest.raises(
         OperatorError,
-        match="the signer 'kms' is set to one key, which device-ca has: name another in its "
+        match=r"The signer 'kms' is set to one key, which device-ca has\. Name another in its "
         "OPTIONS, or none, so that it makes one",
     ):
         create("client-ca", purpose=Purpose.CLIENT)
@@ -122,7 +122,7 @@ def test_a_key_that_isnt_the_certificates_is_refused(configure):
     configure(key=another)
 
     with pytest.raises(
-        OperatorError, match=f"the key in KMS {another} isn't that of CN=Theirs: name the key that"
+        OperatorError, match=f"The key in KMS {another} is not that of CN=Theirs. Name the key that"
     ):
         import_(certificate)
     assert not CertificateAuthority.objects.exists()
@@ -131,7 +131,7 @@ def test_a_key_that_isnt_the_certificates_is_refused(configure):
 def test_without_the_keys_name_it_is_asked_for(configure):
     with pytest.raises(
         OperatorError,
-        match=r"which key in KMS is that of CN=Theirs\? Name it in the signer's OPTIONS, as key",
+        match=r"Which key in KMS is that of CN=Theirs\? Name its ARN or alias in the signer's",
     ):
         import_(self_signed_by(make_kms_key()))
 
@@ -139,6 +139,9 @@ def test_without_the_keys_name_it_is_asked_for(configure):
 def test_a_key_from_a_file_is_refused(configure):
     built = make_ca("Theirs")
 
-    with aws_calls() as calls, pytest.raises(OperatorError, match="KMS keeps the keys that it m"):
+    with (
+        aws_calls() as calls,
+        pytest.raises(OperatorError, match="KMS signs with the keys that it m"),
+    ):
         import_(built.certificate, key=built.key)
     assert calls == []

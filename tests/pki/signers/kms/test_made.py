@@ -8,14 +8,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pki.authorities.lifecycle import make_successor
-from pki.aws import clients as aws
-from pki.aws.clients import AWSLocation
+from pki.authorities.succeed import make_successor
+from pki.aws.clients import AWSLocation, aws_client, forget_clients
 from pki.exceptions import SignerUnavailable
 from pki.issuance.client_certificates import sign_client_csr
 from pki.models import CertificateAuthority
 from pki.operators.errors import OperatorError
-from pki.record.snapshot import current
+from pki.record.snapshot import current_snapshot
 from pki.revocation.crl import make_crl
 from pki.signers import get_signer
 from pki.signers.kms.signer import KEY_SPECS, KMSSigner
@@ -43,7 +42,7 @@ def test_a_CA_of_each_algorithm_is_made_with_a_key_in_KMS(configure, tmp_path, a
 
     assert (ca.key_algorithm, ca.signer, ca.can_sign) == (algorithm, "kms", True)
     assert verifies(tmp_path, ca.certificate, anchor=ca.certificate)
-    described = aws.client("kms").describe_key(KeyId=ca.key_reference)["KeyMetadata"]
+    described = aws_client("kms").describe_key(KeyId=ca.key_reference)["KeyMetadata"]
     assert described["Arn"] == ca.key_reference
     assert (described["KeySpec"], described["KeyUsage"]) == (KEY_SPECS[algorithm], "SIGN_VERIFY")
 
@@ -53,7 +52,7 @@ def test_a_key_is_found_by_people_description_alias_and_tags(configure):
 
     ca = create()
 
-    kms = aws.client("kms")
+    kms = aws_client("kms")
     (alias,) = aliases()
     described = kms.describe_key(KeyId=alias)["KeyMetadata"]
     assert described["Arn"] == ca.key_reference
@@ -73,8 +72,8 @@ def test_an_algorithm_that_isnt_made_in_KMS_is_refused_before_any_call(configure
 
     assert calls == []
     assert str(caught.value) == (
-        f"CA keys in KMS aren't made of the kind {algorithm}: wanted ec-p256, ec-p384, rsa-2048, "
-        "rsa-3072, rsa-4096; choose one of these, or another signer"
+        f"KMS makes no CA keys of the kind {algorithm}. Choose one of ec-p256, ec-p384, rsa-2048, "
+        "rsa-3072, rsa-4096, or another signer."
     )
 
 
@@ -87,8 +86,8 @@ def test_a_crash_between_key_and_alias_isnt_in_the_way_of_the_next_try(configure
 
     assert failed.met == 1
     assert "kms:CreateAlias failed with AccessDeniedException" in str(caught.value)
-    (left,) = [key["KeyArn"] for key in aws.client("kms").list_keys()["Keys"]]
-    assert f"The key {left} was made before that and isn't used" in str(caught.value)
+    (left,) = [key["KeyArn"] for key in aws_client("kms").list_keys()["Keys"]]
+    assert f"The key {left} was made before that and is not used" in str(caught.value)
     assert not CertificateAuthority.objects.exists()
     ca = create()
     assert ca.key_reference != left
@@ -101,17 +100,19 @@ def test_an_alias_whose_answer_was_lost_is_as_good_as_one_that_was_answered(conf
 
     assert failed.met == 1
     (alias,) = aliases()
-    assert aws.client("kms").describe_key(KeyId=alias)["KeyMetadata"]["Arn"] == ca.key_reference
+    assert aws_client("kms").describe_key(KeyId=alias)["KeyMetadata"]["Arn"] == ca.key_reference
 
 
 def test_an_alias_that_is_another_keys_is_never_moved(configure):
     theirs = make_kms_key()
-    aws.client("kms").create_alias(AliasName="alias/est/mine", TargetKeyId=theirs)
+    aws_client("kms").create_alias(AliasName="alias/est/mine", TargetKeyId=theirs)
 
-    with pytest.raises(OperatorError, match=r"AlreadyExistsException: .* isn't used: schedule its"):
+    with pytest.raises(
+        OperatorError, match=r"AlreadyExistsException: .* is not used. Schedule its"
+    ):
         KMSSigner().create_key("mine", "ec-p256")
 
-    found = aws.client("kms").describe_key(KeyId="alias/est/mine")["KeyMetadata"]["Arn"]
+    found = aws_client("kms").describe_key(KeyId="alias/est/mine")["KeyMetadata"]["Arn"]
     assert found == theirs
 
 
@@ -138,10 +139,10 @@ def test_whatever_fails_while_a_CA_is_made_the_next_try_makes_it(configure, oper
 def test_cacerts_make_no_call_and_a_certificate_one(configure):
     create("client-ca", purpose=Purpose.CLIENT)
     get_signer.cache_clear()  # as in a process that has just started
-    aws.forget_clients()
+    forget_clients()
 
     with aws_calls() as calls:
-        assert current().authorities
+        assert current_snapshot().authorities
     assert calls == []
     for name in ("one", "two"):
         with aws_calls() as calls:
@@ -202,7 +203,7 @@ def test_the_check_notices_a_key_of_a_kind_that_no_CA_has(configure):
         .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     )
 
-    with Stubber(aws.client("kms", AWSLocation("eu-central-1"))) as stub:
+    with Stubber(aws_client("kms", AWSLocation("eu-central-1"))) as stub:
         stub.add_response("get_public_key", {"PublicKey": public_key}, {"KeyId": ARN})
         with pytest.raises(SignerUnavailable) as caught:
             get_signer("kms").check(issuer)
@@ -236,6 +237,6 @@ def test_an_option_that_is_unknown_or_no_text_is_refused(configure, options):
 
     with pytest.raises(
         OperatorError,
-        match=f"no use for the option '{name}': wanted are key, region, roleArn, each a text",
+        match=f"KMSSigner: OPTIONS.{name}: (unknown; the signer takes key, region, roleArn|found )",
     ):
         get_signer("kms")

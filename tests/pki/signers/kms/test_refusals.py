@@ -21,7 +21,7 @@ def test_an_operator_reads_call_code_and_advice(configure):
 
     sentence = str(caught.value)
     assert sentence.startswith("kms:Sign failed with AccessDeniedException: ")
-    assert sentence.endswith("let the role or user that this runs as call kms:Sign")
+    assert sentence.endswith("Allow the role or user of this process to call kms:Sign.")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,9 @@ def test_a_new_key_that_cant_be_looked_at_is_told_with_the_call_and_exits_3(conf
 
     with (
         failing("kms", "GetPublicKey", Fault.ACCESS_DENIED),
-        pytest.raises(CommandError, match=r"made a key, arn:aws:kms.*kms:GetPublicKey f") as caught,
+        pytest.raises(
+            CommandError, match=r"made the key arn:aws:kms.*kms:GetPublicKey f"
+        ) as caught,
     ):
         call_command("bootstrap_cas")
     assert caught.value.returncode == 3

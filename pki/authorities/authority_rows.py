@@ -1,0 +1,106 @@
+"""How a new CA is put on record."""
+
+from itertools import count
+
+from cryptography import x509
+
+from pki.csr.key_algorithms import KEY_ALGORITHMS
+from pki.csr.public_keys import check_public_key, public_key_sha256
+from pki.csr.subjects import name_text
+from pki.encoding.certificates import fingerprint_of, pem_of, serial_number_text
+from pki.exceptions import CSRRejected
+from pki.models import CertificateAuthority, CertificateProfile
+from pki.operators.errors import OperatorError
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor
+from pki.record.profile_versions import change_profile
+from pki.record.transactions import in_write_transaction
+
+Purpose = CertificateAuthority.Purpose
+Status = CertificateAuthority.Status
+
+
+def free_name(name: str) -> str:
+    """Return ``name``, or the next free one: ``device-ca``, ``device-ca-2``, ``device-ca-3``."""
+    taken = set(CertificateAuthority.objects.values_list("name", flat=True))
+    if name not in taken:
+        return name
+    base, _, number = name.rpartition("-")
+    base, start = (base, int(number)) if base and number.isdecimal() else (name, 1)
+    return next(free for n in count(start + 1) if (free := f"{base}-{n}") not in taken)
+
+
+def authority_row(
+    purpose: Purpose, name: str, certificate: x509.Certificate, *, signer: str, key_reference: str
+) -> CertificateAuthority:
+    """Return the row of a CA with that certificate, which is not saved yet."""
+    public_key = certificate.public_key()
+    return CertificateAuthority(
+        purpose=purpose,
+        name=name,
+        pem=pem_of(certificate),
+        subject=name_text(certificate.subject)[:500],
+        serial_number=serial_number_text(certificate.serial_number),
+        fingerprint_sha256=fingerprint_of(certificate),
+        key_sha256=public_key_sha256(public_key),
+        key_algorithm=_key_algorithm(certificate),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        signer=signer,
+        key_reference=key_reference,
+    )
+
+
+def _key_algorithm(certificate: x509.Certificate) -> str:
+    """Return the key algorithm's name; ``other`` for one of a truststore's CA that has no name."""
+    try:
+        return check_public_key(certificate.public_key(), frozenset(KEY_ALGORITHMS))
+    except CSRRejected:
+        return "other"
+
+
+def save_authority(
+    row: CertificateAuthority, *, action: str, actor: Actor, reason: str = ""
+) -> CertificateAuthority:
+    """Save a new CA. The CA that it succeeds retires, and the profiles in force issue from the new.
+
+    Raises ``OperatorError`` when that CA has a successor already.
+    """
+    old = row.successor_of
+
+    def save() -> CertificateAuthority:
+        # Conditional: of two successors that are made at once, one is refused.
+        if old is not None and not _retire(old):
+            raise OperatorError(f"{old} has a successor already. Look at the list of CAs.")
+        row.save(force_insert=True)
+        audit_trail.record(
+            action,
+            actor=actor,
+            target=f"ca:{row.name}",
+            reason=reason,
+            after={
+                "subject": row.subject,
+                "fingerprint": row.fingerprint_sha256,
+                "not_after": row.not_after.isoformat(),
+                "successor_of": row.successor_of.name if row.successor_of else None,
+            },
+        )
+        if old is not None:
+            for profile in CertificateProfile.objects.filter(ca=old).exclude(active_label=None):
+                change_profile(profile, {"ca": row}, actor=actor, reason=f"{row} succeeds {old}")
+        return row
+
+    saved = in_write_transaction(save)
+    if old is not None:
+        old.status = Status.RETIRING
+    return saved
+
+
+def _retire(ca: CertificateAuthority) -> bool:
+    """Return whether ``ca`` was active until now.
+
+    Only its status is written, because a CRL of the CA may be made at the same time. The row of its
+    successor, which is saved next, tells every process that the CAs have changed.
+    """
+    active = CertificateAuthority.objects.filter(pk=ca.pk, status=Status.ACTIVE)
+    return active.update(status=Status.RETIRING) == 1

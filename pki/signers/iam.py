@@ -1,0 +1,98 @@
+"""What a signer states of the AWS rights that it needs: Allow statements of IAM, as plain data.
+
+The deployment adds up the statements of the signers in use and writes them into the policy of a
+function's role. A signer that calls no AWS service states none.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+OTHER_ACCOUNTS = "ReachOtherAccounts"
+"""The Sid of the statement for the roles of other accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class IAMStatement:
+    """One Allow statement. Role policies here contain no Deny statements.
+
+    ``sid`` names the purpose. Statements that differ in nothing but ``resources`` become one
+    statement of the policy.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
+    """
+
+    sid: str
+    actions: tuple[str, ...]
+    resources: str | tuple[str, ...]
+    condition: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningFunction:
+    """The function that signs, as far as the names of what it may reach follow from it."""
+
+    partition: str
+    account: str
+    region: str
+    made_by: tuple[str, str]
+    """Name and value of the tag on everything that this installation makes."""
+    manages_authorities: bool
+    """Whether operators make CAs and revoke certificates in this function. If not, it only signs
+    what devices ask for.
+    """
+    device_ca_secrets: tuple[str, ...] = ()
+    """Names or ARNs of the secrets in Secrets Manager for the device CA."""
+
+    def arn_in_any_region(self, service: str, resource: str) -> str:
+        """Return an ARN in this account. A CA's key may be in another region than the function."""
+        return f"arn:{self.partition}:{service}:*:{self.account}:{resource}"
+
+    def secret_arn(self, name: str) -> str:
+        """Return the ARN of the secret with that name. An ARN stays as it is.
+
+        Secrets Manager adds a hyphen and six characters to a name.
+        https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_iam-permissions.html
+        """
+        if name.startswith("arn:"):
+            return name
+        location = f"{self.partition}:secretsmanager:{self.region}:{self.account}"
+        return f"arn:{location}:secret:{name}-??????"
+
+    def has_tag(self, of: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the condition that a thing was made by this installation.
+
+        ``of`` is ``ResourceTag`` for a thing that exists, ``RequestTag`` for one that is made.
+        """
+        name, value = self.made_by
+        return {"StringEquals": {f"aws:{of}/{name}": value}}
+
+    def through_secrets_manager(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return the condition that a KMS key made by this installation is used for a secret."""
+        name, value = self.made_by
+        return {
+            "StringEquals": {
+                "kms:ViaService": f"secretsmanager.{self.region}.amazonaws.com",
+                f"aws:ResourceTag/{name}": value,
+            }
+        }
+
+
+def assume_role(role_arn: str) -> Iterator[IAMStatement]:
+    """Yield the right to assume a role of another account, whose owner decides what it may do."""
+    yield IAMStatement(OTHER_ACCOUNTS, ("sts:AssumeRole",), (role_arn,))
+
+
+def read_secrets(function: SigningFunction, names: tuple[str, ...]) -> Iterator[IAMStatement]:
+    """Yield the right to read secrets, and to have them decrypted by the installation's own key."""
+    yield IAMStatement(
+        "ReadSecrets",
+        ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),
+        tuple(function.secret_arn(name) for name in names),
+    )
+    location = f"{function.partition}:kms:{function.region}:{function.account}"
+    yield IAMStatement(
+        "ReadSecretsDecrypted",
+        ("kms:Decrypt",),
+        f"arn:{location}:key/*",
+        function.through_secrets_manager(),
+    )
