@@ -13,19 +13,14 @@ from estserver.deploy.deployment import (
     check_deployment,
     current_deployment,
 )
-from estserver.deploy.engine.calls import Clock, Performer
-from estserver.deploy.engine.steps import (
-    AnyStep,
-    Intended,
-    Outcome,
-    as_a_step,
-    carry_out,
-    intentions,
-)
-from estserver.deploy.first_setup import FIRST_ACTIVATION, set_up
+from estserver.deploy.engine.performer import Clock, Performer
+from estserver.deploy.engine.runs import Intended, Outcome, as_a_step, carry_out, intentions
+from estserver.deploy.engine.steps import AnyStep
+from estserver.deploy.first_setup import set_up
+from estserver.deploy.front_door.truststore_object import latest_version
 from estserver.deploy.lambda_signers import defaulted_signers
 from estserver.deploy.recipe import finishing, guarding, preparation
-from estserver.deploy.truststore.stored_object import latest_version
+from estserver.deploy.truststore.record import FIRST_ACTIVATION
 from estserver.deploy.zappa.admin_function import run_in_function
 from estserver.deploy.zappa.stage import look_at_stage
 from pki.aws.clients import AWSLocation

@@ -18,6 +18,8 @@ STAGES: tuple[StageName, ...] = ("est", "admin")
 STAGE_TAG = "est-server:stage"
 ACM_ARN_REGION = 3
 """Where an ARN names the region: arn:partition:service:region:account:resource."""
+KEY_DELETION_DAYS = 30
+"""The longest that KMS waits. Until then a deletion can be cancelled, and secrets be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,13 @@ class Deployment:
     def key_alias(self) -> str:
         """The KMS key that secrets are encrypted with."""
         return key_alias(self.config)
+
+    @property
+    def has_provisioning_role(self) -> bool:
+        """Whether AWS IoT provisions devices in this account; targets with a role are in others."""
+        targets = self.config.properties.iot_targets
+        is_here = not targets or any(not target.role_arn for target in targets)
+        return self.config.deployment.configure_jitp and is_here
 
     @property
     def web_acl(self) -> str:

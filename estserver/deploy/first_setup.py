@@ -4,13 +4,9 @@ from collections.abc import Callable
 
 from estserver.config import Config
 from estserver.deploy.deployment import Deployment
-from estserver.deploy.engine.steps import as_a_step
-from estserver.deploy.truststore.record import COMMAND
+from estserver.deploy.engine.runs import as_a_step
 from estserver.deploy.zappa.admin_function import run_aloud, running
 from pki.choices import IoTProvisioning
-
-FIRST_PUSH = (*COMMAND, "--push", "--no-activate", "--reason", "first deployment")
-FIRST_ACTIVATION = (*COMMAND, "--record-first-activation")
 
 
 def commands(config: Config) -> list[tuple[str, ...]]:

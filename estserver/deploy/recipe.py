@@ -20,7 +20,6 @@ from estserver.deploy.resources.roles import (
     ProvisioningRole,
     function_role,
     gateway_log_role,
-    has_provisioning_role,
     provisioning_role,
 )
 from estserver.deploy.resources.secrets_kms_key import SecretsKey
@@ -30,7 +29,7 @@ from estserver.deploy.zappa.stage import AdminEndpoint, ZappaStage
 
 def preparation(deployment: Deployment) -> list[AnyStep]:
     """What `zappa deploy` needs: it uploads into the bucket and hands out the roles."""
-    for_iot = [provisioning_role(deployment)] if has_provisioning_role(deployment) else []
+    for_iot = [provisioning_role(deployment)] if deployment.has_provisioning_role else []
     return [
         *buckets(deployment),
         SecretsKey(deployment),

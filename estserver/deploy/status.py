@@ -10,9 +10,10 @@ from django.utils import timezone
 from estserver.deploy.deployment import ACM_ARN_REGION, Deployment
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.engine.steps import AnyStep, Blocked
+from estserver.deploy.front_door.truststore_object import latest_version
 from estserver.deploy.truststore.pushes import active_version
 from estserver.deploy.truststore.record import last_activated, pushes_on_record
-from estserver.deploy.truststore.stored_object import latest_version, read_version
+from estserver.deploy.truststore.versions import read_version
 from estserver.models import TruststorePush
 from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError, RemoteFailure

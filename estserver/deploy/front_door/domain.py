@@ -7,7 +7,7 @@ from typing import Any
 from estserver.deploy.deployment import Deployment, Domain
 from estserver.deploy.engine.calls import Answer, Call, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
-from estserver.deploy.truststore.stored_object import OBJECT_KEY, latest_version
+from estserver.deploy.front_door.truststore_object import latest_version, object_uri
 from estserver.deploy.zappa.stage import api_id_of
 from pki.operators.errors import OperatorError
 
@@ -124,10 +124,6 @@ class CustomDomain(Step[SeenDomain]):
         return Plan((Call("apigateway", "DeleteDomainName", reason, parameters),))
 
     @property
-    def _truststore_uri(self) -> str:
-        return f"s3://{self.deployment.truststore_bucket}/{OBJECT_KEY}"
-
-    @property
     def _address_type(self) -> str:
         return "dualstack" if self.domain.is_dualstack else "ipv4"
 
@@ -144,7 +140,7 @@ class CustomDomain(Step[SeenDomain]):
         }
         if self.domain.is_mutual_tls:
             parameters["mutualTlsAuthentication"] = {
-                "truststoreUri": self._truststore_uri,
+                "truststoreUri": object_uri(self.deployment),
                 "truststoreVersion": self._first_version(seen),
             }
         if self.domain.ownership_certificate_arn:
@@ -185,8 +181,8 @@ class CustomDomain(Step[SeenDomain]):
             if held.get("truststoreUri"):
                 yield {"path": f"{path}/truststoreUri", "value": ""}
             return
-        if held.get("truststoreUri") != self._truststore_uri:
-            yield {"path": f"{path}/truststoreUri", "value": self._truststore_uri}
+        if held.get("truststoreUri") != object_uri(self.deployment):
+            yield {"path": f"{path}/truststoreUri", "value": object_uri(self.deployment)}
             yield {"path": f"{path}/truststoreVersion", "value": self._first_version(seen)}
         elif not held.get("truststoreVersion"):
             # Not pinned: the next change of the domain would take whatever lies there then.

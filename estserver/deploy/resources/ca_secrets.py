@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from estserver.deploy.deployment import Deployment, tags_from
+from estserver.deploy.deployment import KEY_DELETION_DAYS, Deployment, tags_from
 from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Plan, Step
-from estserver.deploy.resources.secrets_kms_key import DELETION_DAYS
 from pki.signers.kms.signer import ALIAS_PREFIX
 
 RECOVERY_DAYS = 30
@@ -95,8 +94,8 @@ class CAKeys(Step[Mapping[str, str]]):
                     "kms",
                     "ScheduleKeyDeletion",
                     f"the CA key {alias} was made by bootstrap_cas; its deletion can be cancelled "
-                    f"for {DELETION_DAYS} days",
-                    {"KeyId": key_id, "PendingWindowInDays": DELETION_DAYS},
+                    f"for {KEY_DELETION_DAYS} days",
+                    {"KeyId": key_id, "PendingWindowInDays": KEY_DELETION_DAYS},
                 )
                 for alias, key_id in seen.items()
             )

@@ -203,13 +203,6 @@ def provisioning_role(deployment: Deployment) -> ProvisioningRole:
     )
 
 
-def has_provisioning_role(deployment: Deployment) -> bool:
-    """Whether AWS IoT provisions devices in this account; targets with a role are in others."""
-    targets = deployment.config.properties.iot_targets
-    is_here = not targets or any(not target.role_arn for target in targets)
-    return deployment.config.deployment.configure_jitp and is_here
-
-
 @dataclass(frozen=True)
 class GatewayAccount(Step[str]):
     """The account's one setting for API Gateway's logs; somebody else's is left as it is."""

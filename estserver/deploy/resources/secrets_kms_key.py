@@ -4,13 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from estserver.deploy.deployment import Deployment
+from estserver.deploy.deployment import KEY_DELETION_DAYS, Deployment
 from estserver.deploy.engine.calls import Answer, Call, ask, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from pki.operators.errors import OperatorError
-
-DELETION_DAYS = 30
-"""The longest that KMS waits; until then a deletion can be cancelled, and secrets be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +77,9 @@ class SecretsKey(Step[SeenKey]):
                 Call(
                     "kms",
                     "ScheduleKeyDeletion",
-                    f"the key was made by aws_deploy; KMS keeps it for {DELETION_DAYS} days more",
-                    {"KeyId": seen.key_id, "PendingWindowInDays": DELETION_DAYS},
+                    f"the key was made by aws_deploy; KMS keeps it for {KEY_DELETION_DAYS} days "
+                    "more",
+                    {"KeyId": seen.key_id, "PendingWindowInDays": KEY_DELETION_DAYS},
                 ),
                 Call("kms", "DeleteAlias", f"its name {alias}", {"AliasName": alias}),
             )

@@ -6,7 +6,6 @@ Where a resource is ``*``, AWS knows no narrower one for that action, or names i
 from collections.abc import Iterator
 
 from estserver.deploy.deployment import STAGES, Deployment
-from estserver.deploy.resources.roles import has_provisioning_role
 from estserver.deploy.rights.statements import Document, Statement, allow, document, our_tag
 from iotprov.documents.role import registration_policy_arn
 
@@ -137,7 +136,7 @@ def _roles(deployment: Deployment) -> Iterator[Statement]:
         ],
         _all_roles(deployment),
     )
-    if has_provisioning_role(deployment):
+    if deployment.has_provisioning_role:
         # A policy of AWS's, and no other.
         yield allow(
             "LetIoTRegister",

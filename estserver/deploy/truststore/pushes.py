@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from estserver.deploy.deployment import Deployment, Domain
-from estserver.deploy.engine.calls import Performer
-from estserver.deploy.engine.steps import carry_out
+from estserver.deploy.engine.performer import Performer
+from estserver.deploy.engine.runs import carry_out
 from estserver.deploy.front_door.domain import look_at_domain
+from estserver.deploy.front_door.truststore_object import latest_version, object_uri
 from estserver.deploy.truststore.bundle import (
     Bundle,
     bundle_from_database,
@@ -19,12 +20,7 @@ from estserver.deploy.truststore.bundle import (
 )
 from estserver.deploy.truststore.record import last_activated, pushes_here
 from estserver.deploy.truststore.steps import Activation
-from estserver.deploy.truststore.stored_object import (
-    latest_version,
-    object_uri,
-    put_call,
-    read_version,
-)
+from estserver.deploy.truststore.versions import put_call, read_version
 from estserver.models import TruststorePush
 from pki.conf import pki_settings
 from pki.operators.errors import OperatorError

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core import serializers
 
 from estserver.deploy.deployment import Deployment
-from estserver.deploy.truststore.stored_object import object_uri
+from estserver.deploy.front_door.truststore_object import object_uri
 from estserver.deploy.zappa.admin_function import run_in_function
 from estserver.deploy.zappa.stage import look_at_stage
 from estserver.models import TruststorePush
@@ -18,6 +18,8 @@ from pki.operators.errors import OperatorError
 
 COMMAND = ("aws_truststore", "--here")
 """What is run in the admin's function, for which "here" is there."""
+FIRST_PUSH = (*COMMAND, "--push", "--no-activate", "--reason", "first deployment")
+FIRST_ACTIVATION = (*COMMAND, "--record-first-activation")
 
 
 def record_keeper(deployment: Deployment, *, is_here: bool) -> str:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from estserver.deploy.deployment import Deployment, Domain
-from estserver.deploy.engine.calls import Call, Performer
+from estserver.deploy.engine.calls import Call
+from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
-from estserver.deploy.first_setup import FIRST_PUSH
 from estserver.deploy.front_door.domain import CustomDomain, SeenDomain, look_at_domain
-from estserver.deploy.truststore.stored_object import latest_version
+from estserver.deploy.front_door.truststore_object import latest_version
+from estserver.deploy.truststore.record import FIRST_PUSH
 from estserver.deploy.zappa.admin_function import invocation, run_in_function
 from estserver.deploy.zappa.stage import look_at_stage
 from pki.operators.errors import OperatorError

@@ -8,8 +8,8 @@ from django.core.management.base import CommandParser
 from estserver.deploy import deploy
 from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import current_deployment
-from estserver.deploy.engine.calls import Performer
-from estserver.deploy.engine.steps import intentions, take_away
+from estserver.deploy.engine.performer import Performer
+from estserver.deploy.engine.runs import intentions, take_away
 from estserver.deploy.recipe import removable
 from estserver.deploy.rights.deployer import remover_policies
 

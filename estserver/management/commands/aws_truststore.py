@@ -8,8 +8,9 @@ from django.core.management.base import CommandParser
 from estserver.deploy.command import DeployCommand
 from estserver.deploy.deploy import print_calls
 from estserver.deploy.deployment import Deployment, current_deployment
-from estserver.deploy.engine.calls import Performer
-from estserver.deploy.engine.steps import Intended
+from estserver.deploy.engine.performer import Performer
+from estserver.deploy.engine.runs import Intended
+from estserver.deploy.front_door.truststore_object import latest_version
 from estserver.deploy.truststore.bundle import Bundle, compare, describe
 from estserver.deploy.truststore.pushes import (
     activate,
@@ -29,12 +30,7 @@ from estserver.deploy.truststore.record import (
     pushes_on_record,
     record_keeper,
 )
-from estserver.deploy.truststore.stored_object import (
-    latest_version,
-    put_call,
-    read_version,
-    versions,
-)
+from estserver.deploy.truststore.versions import put_call, read_version, versions
 from estserver.deploy.zappa.admin_function import run_aloud
 from pki.operators.command import command_actor
 from pki.operators.errors import OperatorError

@@ -4,8 +4,8 @@ import pytest
 
 from estserver.config import load_config
 from estserver.deploy.deployment import Deployment
-from estserver.deploy.engine.calls import Performer
-from estserver.deploy.engine.steps import carry_out
+from estserver.deploy.engine.performer import Performer
+from estserver.deploy.engine.runs import carry_out
 from estserver.deploy.front_door.domain import CustomDomain
 from estserver.deploy.resources.buckets import buckets
 from estserver.deploy.resources.roles import function_role

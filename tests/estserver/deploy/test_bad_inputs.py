@@ -10,8 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from estserver.deploy import deploy
-from estserver.deploy.engine.calls import Performer
-from estserver.deploy.engine.steps import StepFailed, carry_out, intentions, take_away
+from estserver.deploy.engine.performer import Performer
+from estserver.deploy.engine.runs import StepFailed, carry_out, intentions, take_away
 from estserver.deploy.front_door.domain import CustomDomain
 from estserver.deploy.recipe import finishing, preparation, removable
 from estserver.deploy.status import status

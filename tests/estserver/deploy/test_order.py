@@ -4,7 +4,7 @@ import pytest
 
 from estserver.deploy import deploy, first_setup
 from estserver.deploy.engine.calls import ask
-from estserver.deploy.engine.steps import intentions
+from estserver.deploy.engine.runs import intentions
 from estserver.deploy.lambda_signers import defaulted_signers, for_lambda
 from estserver.deploy.resources.function_environment import FunctionEnvironment
 from estserver.deploy.truststore.pushes import active_version

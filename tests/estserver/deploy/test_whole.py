@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from estserver.deploy.engine.calls import Performer
-from estserver.deploy.engine.steps import StepFailed, carry_out, intentions, take_away
+from estserver.deploy.engine.performer import Performer
+from estserver.deploy.engine.runs import StepFailed, carry_out, intentions, take_away
 from estserver.deploy.recipe import everything, finishing, preparation, removable
 from estserver.deploy.resources.roles import provisioning_role
 from estserver.deploy.status import exit_code, status

@@ -3,8 +3,9 @@
 import pytest
 from botocore.stub import Stubber
 
-from estserver.deploy.engine.calls import PACES, Answer, Call, ask, ask_if_any
+from estserver.deploy.engine.calls import Answer, Call, ask, ask_if_any
 from estserver.deploy.engine.compare import covers, same_policy
+from estserver.deploy.engine.performer import PACES
 from pki.aws.clients import aws_client
 from pki.operators.errors import RemoteFailure
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from estserver.deploy.engine.steps import StepFailed
+from estserver.deploy.engine.runs import StepFailed
 from estserver.deploy.front_door.dns import AliasRecords
 from pki.aws.clients import aws_client
 

@@ -4,7 +4,7 @@ import pytest
 from botocore.stub import Stubber
 
 from estserver.deploy.deployment import check_deployment
-from estserver.deploy.engine.steps import StepFailed, carry_out, intentions
+from estserver.deploy.engine.runs import StepFailed, carry_out, intentions
 from estserver.deploy.front_door.domain import CustomDomain, RootMapping
 from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError

@@ -4,7 +4,7 @@ import pytest
 from botocore.stub import Stubber
 
 from estserver.deploy.engine.calls import ask_all
-from estserver.deploy.engine.steps import StepFailed, carry_out, intentions
+from estserver.deploy.engine.runs import StepFailed, carry_out, intentions
 from estserver.deploy.front_door.integration_timeout import IntegrationTimeout
 from estserver.deploy.front_door.lockdown import Lockdown
 from estserver.deploy.recipe import finishing

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from estserver.deploy.engine.calls import ask
-from estserver.deploy.engine.steps import StepFailed, carry_out, intentions
+from estserver.deploy.engine.runs import StepFailed, carry_out, intentions
 from estserver.deploy.front_door.lockdown import Lockdown, Throttling
 from estserver.deploy.zappa.stage import AdminEndpoint
 from pki.aws.clients import aws_client

@@ -2,7 +2,7 @@
 
 import json
 
-from estserver.deploy.engine.steps import intentions
+from estserver.deploy.engine.runs import intentions
 from estserver.deploy.resources.logs import AccessLog, LogGroup, access_log_format
 from estserver.deploy.resources.roles import GatewayAccount
 from pki.aws.clients import aws_client

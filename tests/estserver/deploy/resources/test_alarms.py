@@ -1,6 +1,6 @@
 """Who is told when something is wrong."""
 
-from estserver.deploy.engine.steps import intentions
+from estserver.deploy.engine.runs import intentions
 from estserver.deploy.resources.alarms import Alarms, alarms
 from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import ACCOUNT, CONFIG, REGION

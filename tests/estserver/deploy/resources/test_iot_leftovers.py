@@ -3,7 +3,7 @@
 import pytest
 from botocore.stub import Stubber
 
-from estserver.deploy.engine.steps import intentions, take_away
+from estserver.deploy.engine.runs import intentions, take_away
 from estserver.deploy.recipe import removable
 from estserver.deploy.resources.iot_leftovers import IoTLeftovers
 from pki.aws.clients import aws_client

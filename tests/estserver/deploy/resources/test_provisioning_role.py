@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from estserver.deploy.engine.steps import take_away
+from estserver.deploy.engine.runs import take_away
 from estserver.deploy.recipe import preparation, removable
 from estserver.deploy.resources.roles import provisioning_role
 from estserver.deploy.rights.functions import function_policy, trust

@@ -3,7 +3,7 @@
 import pytest
 
 from estserver.deploy import deploy
-from estserver.deploy.engine.steps import StepFailed, carry_out
+from estserver.deploy.engine.runs import StepFailed, carry_out
 from estserver.deploy.recipe import finishing, preparation
 from pki.aws.clients import aws_client
 from pki.operators.errors import remote_failure

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from estserver.deploy.front_door.truststore_object import latest_version
 from estserver.deploy.status import status
 from estserver.deploy.truststore.bundle import (
     MAX_CERTIFICATES,
@@ -26,7 +27,7 @@ from estserver.deploy.truststore.pushes import (
     push,
 )
 from estserver.deploy.truststore.record import last_activated, pushes_here
-from estserver.deploy.truststore.stored_object import latest_version, read_version
+from estserver.deploy.truststore.versions import read_version
 from estserver.models import TruststorePush
 from pki.aws.clients import aws_client
 from pki.encoding.certificates import fingerprint_of

@@ -8,7 +8,7 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from django.core.management import call_command
 
-from estserver.deploy.engine.steps import StepFailed
+from estserver.deploy.engine.runs import StepFailed
 from estserver.deploy.first_setup import set_up
 from estserver.deploy.zappa.admin_function import (
     CALLER_KEY,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from estserver.deploy.engine.steps import Blocked, StepFailed, carry_out, intentions
+from estserver.deploy.engine.runs import StepFailed, carry_out, intentions
+from estserver.deploy.engine.steps import Blocked
 from estserver.deploy.front_door.domain import CustomDomain
 from estserver.deploy.resources.buckets import Bucket
 from estserver.deploy.resources.ca_secrets import CAKeys, Secrets

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from estserver.deploy.deployment import Deployment
-from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
+from estserver.deploy.engine.calls import Call, ask, ask_all
+from estserver.deploy.front_door.truststore_object import OBJECT_KEY
 from estserver.deploy.truststore.bundle import Bundle, bundle_from_pem
 from pki.aws.clients import as_remote_failure
 from pki.operators.errors import OperatorError, RemoteFailure
 
-OBJECT_KEY = "truststore.pem"
 _NO_SUCH_VERSION = ("400", "404", "InvalidArgument", "NoSuchVersion", "NoSuchKey")
 
 
@@ -20,17 +20,6 @@ class Version:
     version_id: str
     made_at: datetime
     is_latest: bool
-
-
-def object_uri(deployment: Deployment) -> str:
-    """Where API Gateway reads it."""
-    return f"s3://{deployment.truststore_bucket}/{OBJECT_KEY}"
-
-
-def latest_version(deployment: Deployment) -> str:
-    """The version id of what lies there now; "" when there is nothing."""
-    answer = ask_if_any("s3", "HeadObject", Bucket=deployment.truststore_bucket, Key=OBJECT_KEY)
-    return "" if answer is None else str(answer.get("VersionId") or "")
 
 
 def versions(deployment: Deployment) -> list[Version]:
