@@ -1,66 +1,79 @@
-"""Which steps there are, and in which order: each needs those before it."""
+"""The list of everything that is deployed: its steps in their order, and the rights to it.
+
+A new resource is a module with its steps and its ``rights``, and its lines in this one.
+"""
 
 from collections.abc import Iterable, Sequence
 
 from estserver.deploy.deployment import STAGES, Deployment, StageName
 from estserver.deploy.engine.steps import AnyStep
-from estserver.deploy.front_door.dns import AliasRecords
-from estserver.deploy.front_door.domain import CustomDomain, RootMapping
-from estserver.deploy.front_door.integration_timeout import IntegrationTimeout
-from estserver.deploy.front_door.lockdown import Lockdown, Throttling
-from estserver.deploy.front_door.waf import WebAcl, WebAclAssociation
-from estserver.deploy.resources.alarms import Alarms
-from estserver.deploy.resources.buckets import buckets
-from estserver.deploy.resources.ca_secrets import CAKeys, Secrets
-from estserver.deploy.resources.function_environment import FunctionEnvironment
-from estserver.deploy.resources.iot_leftovers import IoTLeftovers
-from estserver.deploy.resources.logs import AccessLog, log_groups
-from estserver.deploy.resources.roles import (
-    GatewayAccount,
-    ProvisioningRole,
-    function_role,
-    gateway_log_role,
-    provisioning_role,
+from estserver.deploy.front_door import (
+    dns,
+    domain,
+    integration_timeout,
+    lockdown,
+    root_mapping,
+    waf,
 )
-from estserver.deploy.resources.secrets_kms_key import SecretsKey
+from estserver.deploy.resources import (
+    alarms,
+    ca_secrets,
+    function_environment,
+    gateway_account,
+    iot_leftovers,
+    logs,
+    secrets_kms_key,
+)
+from estserver.deploy.resources.buckets import deployment_buckets
+from estserver.deploy.resources.roles import deployment_roles
+from estserver.deploy.resources.roles.role import Role
+from estserver.deploy.rights import deployer, functions
+from estserver.deploy.rights.statements import Document, ResourceRights
 from estserver.deploy.truststore.steps import FirstTruststore
-from estserver.deploy.zappa.stage import AdminEndpoint, ZappaStage
+from estserver.deploy.truststore.steps import rights as truststore_rights
+from estserver.deploy.zappa.admin_endpoint import AdminEndpoint
+from estserver.deploy.zappa.stage import ZappaStage
+from estserver.deploy.zappa.stage import rights as zappa_rights
+
+# Steps
 
 
 def preparation(deployment: Deployment) -> list[AnyStep]:
-    """What `zappa deploy` needs: it uploads into the bucket and hands out the roles."""
-    for_iot = [provisioning_role(deployment)] if deployment.has_provisioning_role else []
+    """Return the steps before `zappa deploy`, which uploads into a bucket and hands out roles."""
+    for_iot = (
+        [deployment_roles.provisioning_role(deployment)] if deployment.has_provisioning_role else []
+    )
     return [
-        *buckets(deployment),
-        SecretsKey(deployment),
+        *deployment_buckets.buckets(deployment),
+        secrets_kms_key.SecretsKey(deployment),
         *(function_role(deployment, stage) for stage in STAGES),
-        gateway_log_role(deployment),
+        deployment_roles.gateway_log_role(deployment),
         *for_iot,
-        GatewayAccount(deployment),
-        *(group for stage in STAGES for group in log_groups(deployment, stage)),
+        gateway_account.GatewayAccount(deployment),
+        *(group for stage in STAGES for group in logs.log_groups(deployment, stage)),
     ]
 
 
 def guarding(deployment: Deployment, stage: StageName) -> list[AnyStep]:
-    """What comes after `zappa deploy` and before anybody is led to the stage."""
+    """Return the steps after `zappa deploy` that need no domain."""
     return [
         ZappaStage(deployment, stage),
-        FunctionEnvironment(deployment, stage),
-        WebAcl(deployment),
+        function_environment.FunctionEnvironment(deployment, stage),
+        waf.WebAcl(deployment),
         *_guards(deployment, stage),
     ]
 
 
 def finishing(deployment: Deployment, stage: StageName, *, adopts: bool = False) -> list[AnyStep]:
-    """What comes after `zappa deploy` or `zappa update` of a stage.
+    """Return the steps after `zappa deploy` or `zappa update` of a stage.
 
-    The default endpoint is closed first and DNS is set last: nobody is led to a door that isn't
-    guarded yet.
+    The default endpoint is closed first and DNS is set last, so that DNS leads no client to a
+    stage without its guards.
     """
     return [
         *guarding(deployment, stage),
         *_doors(deployment, stage, adopts=adopts),
-        Alarms(deployment),
+        alarms.Alarms(deployment),
     ]
 
 
@@ -71,14 +84,16 @@ def everything(
     stages: Sequence[StageName] = STAGES,
     also: Iterable[AnyStep] = (),
 ) -> list[AnyStep]:
-    """All steps, each once; those that other apps look after (``also``) last, so that a removal
+    """Return all steps, each once.
+
+    The steps in ``also`` are for resources that other apps make. They come last, so that a removal
     begins with them.
     """
     return [
         *preparation(deployment),
-        WebAcl(deployment),
+        waf.WebAcl(deployment),
         *(step for stage in stages for step in _of_stage(deployment, stage, adopts=adopts)),
-        Alarms(deployment),
+        alarms.Alarms(deployment),
         *also,
     ]
 
@@ -86,24 +101,29 @@ def everything(
 def removable(
     deployment: Deployment, *, with_secrets: bool = True, with_iot: bool = False
 ) -> list[AnyStep]:
-    """What a removal looks at, the last one first.
+    """Return the steps that a removal undoes, in the order of deploying; it begins with the last.
 
-    Secrets go before the key that they are encrypted with, AWS IoT before the role it uses. That
-    role stays as long as there may be a template that works with it.
+    Secrets go before the key that they are encrypted with, and AWS IoT's resources before the role
+    that it uses. Without ``with_iot`` that role stays, because a template may work with it.
     """
     also: list[AnyStep] = []
     if with_secrets:
-        also += [Secrets(deployment), CAKeys(deployment)]
+        also += [ca_secrets.Secrets(deployment), ca_secrets.CAKeys(deployment)]
     if with_iot:
-        also += [provisioning_role(deployment), IoTLeftovers(deployment)]
-    kept = (ProvisioningRole,) if with_secrets else (ProvisioningRole, SecretsKey)
+        also += [
+            deployment_roles.provisioning_role(deployment),
+            iot_leftovers.IoTLeftovers(deployment),
+        ]
+    kept: tuple[type[AnyStep], ...] = (deployment_roles.ProvisioningRole,)
+    if not with_secrets:
+        kept += (secrets_kms_key.SecretsKey,)
     return [*(step for step in everything(deployment) if not isinstance(step, kept)), *also]
 
 
 def _of_stage(deployment: Deployment, stage: StageName, *, adopts: bool) -> list[AnyStep]:
     return [
         ZappaStage(deployment, stage),
-        FunctionEnvironment(deployment, stage),
+        function_environment.FunctionEnvironment(deployment, stage),
         *_guards(deployment, stage),
         *_doors(deployment, stage, adopts=adopts),
     ]
@@ -111,11 +131,11 @@ def _of_stage(deployment: Deployment, stage: StageName, *, adopts: bool) -> list
 
 def _guards(deployment: Deployment, stage: StageName) -> list[AnyStep]:
     return [
-        Lockdown(deployment, stage),
-        IntegrationTimeout(deployment, stage),
-        Throttling(deployment, stage),
-        AccessLog(deployment, stage),
-        WebAclAssociation(deployment, stage),
+        lockdown.Lockdown(deployment, stage),
+        integration_timeout.IntegrationTimeout(deployment, stage),
+        lockdown.Throttling(deployment, stage),
+        logs.AccessLog(deployment, stage),
+        waf.WebAclAssociation(deployment, stage),
     ]
 
 
@@ -124,7 +144,50 @@ def _doors(deployment: Deployment, stage: StageName, *, adopts: bool) -> list[An
     before: AnyStep = FirstTruststore(deployment) if stage == "est" else AdminEndpoint(deployment)
     return [
         before,
-        *(CustomDomain(deployment, domain, adopts) for domain in domains),
-        *(RootMapping(deployment, domain) for domain in domains),
-        *(AliasRecords(deployment, domain, adopts) for domain in domains),
+        *(domain.CustomDomain(deployment, each, adopts) for each in domains),
+        *(root_mapping.RootMapping(deployment, each) for each in domains),
+        *(dns.AliasRecords(deployment, each, adopts) for each in domains),
+    ]
+
+
+# Rights
+
+
+def function_role(deployment: Deployment, stage: StageName) -> Role:
+    """Return the role of a stage's function, with all that the function may do."""
+    policy = function_policy(deployment, stage)
+    return deployment_roles.function_role(deployment, stage, policy)
+
+
+def function_policy(deployment: Deployment, stage: StageName) -> Document:
+    """Return what a stage's function may do."""
+    return functions.policy_of_function(deployment, stage, _rights(deployment))
+
+
+def deployer_policies(deployment: Deployment) -> dict[str, Document]:
+    """Return what the person who deploys may do, but for `aws_destroy`, by the policies' names."""
+    return deployer.policies_to_deploy(deployment, _rights(deployment))
+
+
+def remover_policies(deployment: Deployment) -> dict[str, Document]:
+    """Return what `aws_destroy` takes besides, by the policy's name."""
+    return deployer.policies_to_remove(deployment, _rights(deployment))
+
+
+def _rights(deployment: Deployment) -> list[ResourceRights]:
+    """What each module of steps says about the rights to its resource."""
+    return [
+        deployment_buckets.rights(deployment),
+        deployment_roles.rights(deployment),
+        gateway_account.rights(deployment),
+        domain.rights(deployment),
+        zappa_rights(deployment),
+        waf.rights(deployment),
+        dns.rights(deployment),
+        logs.rights(deployment),
+        alarms.rights(deployment),
+        secrets_kms_key.rights(deployment),
+        ca_secrets.rights(deployment),
+        iot_leftovers.rights(deployment),
+        truststore_rights(deployment),
     ]

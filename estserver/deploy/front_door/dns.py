@@ -8,6 +8,7 @@ from estserver.deploy.deployment import Deployment, Domain
 from estserver.deploy.engine.calls import Call, ask, ask_all
 from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
 from estserver.deploy.front_door.domain import look_at_domain
+from estserver.deploy.rights.statements import ResourceRights, allow
 from pki.operators.errors import OperatorError
 
 
@@ -162,3 +163,18 @@ class AliasRecords(Step[SeenRecords]):
 
 def _plain(name: str) -> str:
     return name.rstrip(".").lower()
+
+
+def rights(deployment: Deployment) -> ResourceRights:
+    """Return the rights to the records of the zone; to those of any zone when it is not named."""
+    zone = deployment.config.deployment.hosted_zone_id or "*"
+    return ResourceRights(
+        look=["route53:ListHostedZones"],
+        deploy=[
+            allow(
+                "Names",
+                ["route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets"],
+                f"arn:{deployment.partition}:route53:::hostedzone/{zone}",
+            )
+        ],
+    )

@@ -8,6 +8,7 @@ from estserver.deploy.deployment import Deployment, StageName, tags_from
 from estserver.deploy.engine.calls import Answer, Call, ask, ask_if_any
 from estserver.deploy.engine.compare import covers
 from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.rights.statements import ResourceRights, allow
 from estserver.deploy.zappa.stage import api_id_of
 from pki.operators.errors import OperatorError
 
@@ -195,3 +196,32 @@ class WebAclAssociation(Step[SeenGuard]):
             return DONE
         parameters = {"ResourceArn": seen.stage_arn}
         return Plan((Call("wafv2", "DisassociateWebACL", reason, parameters),))
+
+
+def rights(deployment: Deployment) -> ResourceRights:
+    """Return the rights to the access list, and to put it in front of a stage."""
+    access_list = deployment.arn("wafv2", f"regional/webacl/{deployment.web_acl}/*")
+    return ResourceRights(
+        look=["wafv2:ListWebACLs"],
+        deploy=[
+            allow(
+                "Firewall",
+                [
+                    "wafv2:AssociateWebACL",
+                    "wafv2:CreateWebACL",
+                    "wafv2:DisassociateWebACL",
+                    "wafv2:GetWebACL",
+                    "wafv2:GetWebACLForResource",
+                    "wafv2:ListTagsForResource",
+                    "wafv2:TagResource",
+                    "wafv2:UpdateWebACL",
+                ],
+                [
+                    access_list,
+                    deployment.arn("wafv2", "regional/managedruleset/*/*"),
+                    deployment.gateway_arn("/restapis/*/stages/*"),
+                ],
+            )
+        ],
+        remove=[allow("RemoveFirewall", ["wafv2:DeleteWebACL"], access_list)],
+    )

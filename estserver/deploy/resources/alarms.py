@@ -7,6 +7,7 @@ from typing import Any
 from estserver.deploy.deployment import STAGES, Deployment, tags_from
 from estserver.deploy.engine.calls import Call, ask, ask_all
 from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.rights.statements import ResourceRights, allow
 from estserver.operations.metrics import CA_DAYS, NAMESPACE, OUTBOX_AGE
 
 PERIOD = 300  # seconds
@@ -214,3 +215,17 @@ class Alarms(Step[SeenAlarms]):
             "OKActions": [topic] if topic else [],
             "Tags": self.deployment.tag_list(),
         }
+
+
+def rights(deployment: Deployment) -> ResourceRights:
+    """Return the rights to the alarms; deploying also deletes those that are wanted no more."""
+    return ResourceRights(
+        look=["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"],
+        deploy=[
+            allow(
+                "Alarms",
+                ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
+                deployment.arn("cloudwatch", f"alarm:{deployment.project}-*"),
+            )
+        ],
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from estserver.deploy.deployment import KEY_DELETION_DAYS, Deployment, tags_from
 from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.rights.statements import ResourceRights, allow, our_tag
 from pki.signers.kms.signer import ALIAS_PREFIX
 
 RECOVERY_DAYS = 30
@@ -100,3 +101,23 @@ class CAKeys(Step[Mapping[str, str]]):
                 for alias, key_id in seen.items()
             )
         )
+
+
+def rights(deployment: Deployment) -> ResourceRights:
+    """Return the rights to remove what carries the installation's tag.
+
+    Any key or secret is looked at, to find out whether it does.
+    """
+    looking = ["kms:DescribeKey", "kms:ListResourceTags", "secretsmanager:DescribeSecret"]
+    secrets = deployment.arn("secretsmanager", "secret:*")
+    tagged = our_tag(deployment, "aws:ResourceTag")
+    return ResourceRights(
+        look=["kms:ListAliases"],
+        remove=[
+            allow("LookAtSecrets", looking, "*"),
+            allow(
+                "RemoveSecrets", ["kms:ScheduleKeyDeletion"], deployment.arn("kms", "key/*"), tagged
+            ),
+            allow("RemoveSecrets", ["secretsmanager:DeleteSecret"], secrets, tagged),
+        ],
+    )

@@ -11,6 +11,7 @@ from typing import Any
 from estserver.deploy.deployment import Deployment, tags_from
 from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.rights.statements import ResourceRights, allow
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +105,38 @@ class IoTLeftovers(Step[SeenIoT]):
             yield Call("iot", "DeletePolicyVersion", reason, {**named, "policyVersionId": version})
         reason = f"the policy {seen.policy} was made by sync_policy"
         yield Call("iot", "DeletePolicy", reason, named)
+
+
+def rights(deployment: Deployment) -> ResourceRights:
+    """Return the rights for `aws_destroy --with-iot`.
+
+    Everything else in AWS IoT is done by the admin's function.
+    """
+    values = deployment.config.properties
+    return ResourceRights(
+        remove=[
+            allow("LookAtIoT", ["iot:ListCACertificates"], "*"),
+            allow(
+                "RemoveFromIoT",
+                [
+                    "iot:DeleteCACertificate",
+                    "iot:DeletePolicy",
+                    "iot:DeletePolicyVersion",
+                    "iot:DeleteProvisioningTemplate",
+                    "iot:DescribeProvisioningTemplate",
+                    "iot:DetachPolicy",
+                    "iot:GetPolicy",
+                    "iot:ListPolicyVersions",
+                    "iot:ListTagsForResource",
+                    "iot:ListTargetsForPolicy",
+                    "iot:UpdateCACertificate",
+                ],
+                [
+                    deployment.arn("iot", "cacert/*"),
+                    deployment.arn("iot", "cert/*"),
+                    deployment.arn("iot", f"policy/{values.iot_policy_name}"),
+                    deployment.arn("iot", f"provisioningtemplate/{values.iot_template_name}"),
+                ],
+            ),
+        ]
+    )

@@ -8,6 +8,7 @@ from typing import Any
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.engine.calls import Call, ask, ask_all
 from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.rights.statements import ResourceRights, allow
 from estserver.deploy.zappa.stage import api_id_of
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
@@ -160,3 +161,29 @@ class AccessLog(Step[tuple[str, Mapping[str, str]]]):
                 ),
             )
         )
+
+
+def rights(deployment: Deployment) -> ResourceRights:
+    """Return the rights to the log groups; `zappa tail` reads them."""
+    groups = [
+        deployment.arn("logs", f"log-group:{prefix}/{deployment.project}-*")
+        for prefix in ("/aws/lambda", "/aws/apigateway")
+    ]
+    return ResourceRights(
+        look=["logs:DescribeLogGroups"],
+        deploy=[
+            allow(
+                "Logs",
+                [
+                    "logs:CreateLogGroup",
+                    "logs:DescribeLogStreams",
+                    "logs:FilterLogEvents",
+                    "logs:ListTagsForResource",
+                    "logs:PutRetentionPolicy",
+                    "logs:TagResource",
+                ],
+                groups,
+            )
+        ],
+        remove=[allow("RemoveLogs", ["logs:DeleteLogGroup"], groups)],
+    )

@@ -7,6 +7,7 @@ from typing import Any
 from estserver.deploy.deployment import KEY_DELETION_DAYS, Deployment
 from estserver.deploy.engine.calls import Answer, Call, ask, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.rights.statements import ResourceRights, allow, our_tag
 from pki.operators.errors import OperatorError
 
 
@@ -92,3 +93,37 @@ class SecretsKey(Step[SeenKey]):
 
     def _rotate(self, key_id: Any) -> Call:
         return Call("kms", "EnableKeyRotation", "it isn't rotated", {"KeyId": key_id})
+
+
+def rights(deployment: Deployment) -> ResourceRights:
+    """Return the rights to the key; the secrets are the admin's function's to make."""
+    keys = deployment.arn("kms", "key/*")
+    tagged = our_tag(deployment, "aws:ResourceTag")
+    return ResourceRights(
+        deploy=[
+            allow(
+                "MakeKey",
+                ["kms:CreateKey", "kms:TagResource"],
+                "*",
+                our_tag(deployment, "aws:RequestTag"),
+            ),
+            allow(
+                "KeepKeys",
+                [
+                    "kms:CreateAlias",
+                    "kms:DescribeKey",
+                    "kms:EnableKeyRotation",
+                    "kms:GetKeyRotationStatus",
+                    "kms:ListResourceTags",
+                ],
+                keys,
+                tagged,
+            ),
+            allow("NameKey", ["kms:CreateAlias"], deployment.arn("kms", deployment.key_alias)),
+        ],
+        remove=[
+            allow("LookAtSecrets", ["kms:DescribeKey", "kms:ListResourceTags"], "*"),
+            allow("RemoveNames", ["kms:DeleteAlias"], deployment.arn("kms", "alias/*")),
+            allow("RemoveSecrets", ["kms:DeleteAlias", "kms:ScheduleKeyDeletion"], keys, tagged),
+        ],
+    )

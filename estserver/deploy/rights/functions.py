@@ -1,12 +1,12 @@
 """The rights of the two functions and of API Gateway, as data: no action has a wildcard."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.rights.iot import provisioning, registering
 from estserver.deploy.rights.signing import making_cas, other_accounts, signing
-from estserver.deploy.rights.statements import Document, Statement, allow, document
+from estserver.deploy.rights.statements import Document, ResourceRights, Statement, allow, document
 
 
 def trust(*services: str) -> Document:
@@ -40,8 +40,10 @@ def gateway_log_policy() -> Document:
     return document([allow("WriteLogs", [f"logs:{verb}" for verb in (*verbs, *more)], "*")])
 
 
-def function_policy(deployment: Deployment, stage: StageName) -> Document:
-    """What a stage's function may do."""
+def policy_of_function(
+    deployment: Deployment, stage: StageName, rights: Sequence[ResourceRights]
+) -> Document:
+    """Return what a stage's function may do."""
     statements = [
         *_running(deployment, stage),
         *_connecting(deployment),
@@ -53,8 +55,9 @@ def function_policy(deployment: Deployment, stage: StageName) -> Document:
         statements += [
             *making_cas(deployment),
             *provisioning(deployment),
-            *_truststore(deployment),
         ]
+    for each in rights:
+        statements += each.functions.get(stage, ())
     statements += other_accounts(deployment, stage)
     return document(statements)
 
@@ -91,21 +94,3 @@ def _connecting(deployment: Deployment) -> Iterator[Statement]:
         action = "dsql:DbConnectAdmin" if parts.username == "admin" else "dsql:DbConnect"
         cluster = (parts.hostname or "").partition(".")[0]
         yield allow("ConnectToDatabase", [action], deployment.arn("dsql", f"cluster/{cluster}"))
-
-
-def _truststore(deployment: Deployment) -> Iterator[Statement]:
-    """`aws_truststore` in the admin's function; its object and the EST domain, nothing else."""
-    bucket = f"arn:{deployment.partition}:s3:::{deployment.truststore_bucket}"
-    yield allow(
-        "KeepTruststore",
-        ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
-        f"{bucket}/truststore.pem",
-    )
-    yield allow("ListTruststore", ["s3:ListBucket", "s3:ListBucketVersions"], bucket)
-    guarded = [domain.name for domain in deployment.domains if domain.is_mutual_tls]
-    if guarded:
-        yield allow(
-            "ActivateTruststore",
-            ["apigateway:GET", "apigateway:PATCH"],
-            [deployment.gateway_arn(f"/domainnames/{name}") for name in guarded],
-        )

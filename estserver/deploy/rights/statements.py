@@ -1,17 +1,34 @@
-"""Statements of IAM policies."""
+"""Statements of IAM policies, and what a resource says about the rights to it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from estserver.config import MADE_BY
-from estserver.deploy.deployment import Deployment
+from estserver.deploy.deployment import Deployment, StageName
 
 Statement = dict[str, Any]
 Document = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class ResourceRights:
+    """The rights that one kind of resource takes; its module says them, ``recipe`` lists them.
+
+    The person who deploys gets ``look`` and ``deploy``, and gets ``remove`` for `aws_destroy`.
+    Statements of several resources with the same Sid become one: see ``deployer``.
+    """
+
+    look: Sequence[str] = ()
+    """Actions that only read, for which IAM knows no narrower resource than ``*``."""
+    deploy: Sequence[Statement] = ()
+    remove: Sequence[Statement] = ()
+    functions: Mapping[StageName, Sequence[Statement]] = field(default_factory=dict)
+    """What the function of a stage does with the resource while it runs."""
+
+
 def document(statements: list[Statement]) -> Document:
-    """A policy."""
+    """Return a policy of these statements."""
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -21,7 +38,7 @@ def allow(
     resources: str | list[str],
     condition: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Statement:
-    """A permission; there are no others."""
+    """Return one Allow statement. The policies here contain no Deny statements."""
     statement: Statement = {
         "Sid": sid,
         "Effect": "Allow",
@@ -34,5 +51,8 @@ def allow(
 
 
 def our_tag(deployment: Deployment, where: str) -> dict[str, dict[str, Any]]:
-    """The condition that something carries our tag (``where``: ResourceTag or RequestTag)."""
+    """Return the condition that a resource carries the installation's tag.
+
+    ``where`` is ``aws:ResourceTag``, or ``aws:RequestTag`` for a resource that is being made.
+    """
     return {"StringEquals": {f"{where}/{MADE_BY}": deployment.project}}

@@ -7,7 +7,8 @@ from estserver.deploy.engine.calls import Call
 from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
 from estserver.deploy.front_door.domain import CustomDomain, SeenDomain, look_at_domain
-from estserver.deploy.front_door.truststore_object import latest_version
+from estserver.deploy.front_door.truststore_object import OBJECT_KEY, latest_version
+from estserver.deploy.rights.statements import ResourceRights, allow
 from estserver.deploy.truststore.record import FIRST_PUSH
 from estserver.deploy.zappa.admin_function import invocation, run_in_function
 from estserver.deploy.zappa.stage import look_at_stage
@@ -81,3 +82,26 @@ class Activation(Step[SeenDomain]):
         parameters = {"domainName": self.domain.name, "patchOperations": [change]}
         reason = f"{self.domain.name} trusts another version"
         return Plan((Call("apigateway", "UpdateDomainName", reason, parameters),))
+
+
+def rights(deployment: Deployment) -> ResourceRights:
+    """Return the rights of `aws_truststore` in the admin's function: the object and the domain."""
+    bucket = f"arn:{deployment.partition}:s3:::{deployment.truststore_bucket}"
+    domains = [domain.name for domain in deployment.domains if domain.is_mutual_tls]
+    statements = [
+        allow(
+            "KeepTruststore",
+            ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
+            f"{bucket}/{OBJECT_KEY}",
+        ),
+        allow("ListTruststore", ["s3:ListBucket", "s3:ListBucketVersions"], bucket),
+    ]
+    if domains:
+        statements.append(
+            allow(
+                "ActivateTruststore",
+                ["apigateway:GET", "apigateway:PATCH"],
+                [deployment.gateway_arn(f"/domainnames/{name}") for name in domains],
+            )
+        )
+    return ResourceRights(functions={"admin": statements})

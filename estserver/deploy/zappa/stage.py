@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from estserver.deploy.deployment import Deployment, StageName
+from estserver.deploy.deployment import STAGES, Deployment, StageName
 from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
+from estserver.deploy.rights.gateway import control_plane
+from estserver.deploy.rights.statements import ResourceRights, allow
 from pki.operators.errors import OperatorError, RemoteFailure
 
 _NO_STACK = "ValidationError"
@@ -145,53 +147,69 @@ class ZappaStage(Step[SeenStage]):
         return calls
 
 
-@dataclass(frozen=True)
-class AdminEndpoint(Step[tuple[Mapping[str, Any], str]]):
-    """Without a domain of its own, the admin answers at its API's default endpoint.
-
-    The function learns that name from its environment: Django answers to names it knows only.
-    """
-
-    deployment: Deployment
-    name = "admin: default endpoint"
-    VARIABLE = "EST_ADMIN_ENDPOINT"
-
-    def look(self) -> tuple[Mapping[str, Any], str]:
-        """The function's environment, and the endpoint's host name."""
-        seen = look_at_stage(self.deployment, "admin")
-        if not seen.is_deployed:
-            raise Blocked("the stage admin isn't deployed; run zappa deploy admin")
-        suffix = "amazonaws.com.cn" if self.deployment.partition == "aws-cn" else "amazonaws.com"
-        host = f"{seen.api_id}.execute-api.{self.deployment.region}.{suffix}"
-        return seen.function, host
-
-    def plan(self, seen: tuple[Mapping[str, Any], str]) -> Plan:
-        """Tell the function its name; say where people find it."""
-        function, host = seen
-        if function.get("LastUpdateStatus") == "InProgress":
-            return Plan(waiting="Lambda is updating the function")
-        known = function.get("Environment", {}).get("Variables", {})
-        has_domain = bool(self.deployment.domains_of("admin"))
-        wanted = dict(known)
-        if has_domain:
-            wanted.pop(self.VARIABLE, None)
-        else:
-            wanted[self.VARIABLE] = host
-        notes = (
-            ()
-            if has_domain
-            else (f"adminDomainName isn't set; the admin is at https://{host}/admin/",)
-        )
-        if known == wanted:
-            return Plan(notes=notes)
-        call = Call(
-            "lambda",
-            "UpdateFunctionConfiguration",
-            "the function doesn't know its name",
-            {
-                "FunctionName": self.deployment.function("admin"),
-                "Environment": {"Variables": wanted},
-            },
-            secret=frozenset({"Environment"}),
-        )
-        return Plan((call,), notes=notes)
+def rights(deployment: Deployment) -> ResourceRights:
+    """Return the rights that Zappa takes; the admin's function is asked to run commands, too."""
+    names = [deployment.function(stage) for stage in STAGES]
+    functions = [deployment.arn("lambda", f"function:{name}") for name in names]
+    stacks = [deployment.arn("cloudformation", f"stack/{name}/*") for name in names]
+    network = ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"]
+    has_network = bool(deployment.config.deployment.vpc_subnet_ids)
+    return ResourceRights(
+        look=["events:ListRuleNamesByTarget", *(network if has_network else [])],
+        deploy=[
+            allow(
+                "Functions",
+                [
+                    "lambda:AddPermission",
+                    "lambda:CreateFunction",
+                    "lambda:DeleteFunctionConcurrency",
+                    "lambda:GetFunction",
+                    "lambda:GetFunctionConfiguration",
+                    "lambda:GetPolicy",
+                    "lambda:InvokeFunction",
+                    "lambda:ListFunctionUrlConfigs",
+                    "lambda:ListTags",
+                    "lambda:ListVersionsByFunction",
+                    "lambda:PublishVersion",
+                    "lambda:PutFunctionConcurrency",
+                    "lambda:RemovePermission",
+                    "lambda:TagResource",
+                    "lambda:UpdateFunctionCode",
+                    "lambda:UpdateFunctionConfiguration",
+                ],
+                [*functions, *(f"{function}:*" for function in functions)],
+            ),
+            allow(
+                "Stacks",
+                [
+                    "cloudformation:CreateStack",
+                    "cloudformation:DescribeStackResource",
+                    "cloudformation:DescribeStacks",
+                    "cloudformation:ListStackResources",
+                    "cloudformation:TagResource",
+                    "cloudformation:UpdateStack",
+                ],
+                stacks,
+            ),
+            allow(
+                "Schedules",
+                [
+                    "events:DeleteRule",
+                    "events:DescribeRule",
+                    "events:ListTargetsByRule",
+                    "events:PutRule",
+                    "events:PutTargets",
+                    "events:RemoveTargets",
+                ],
+                deployment.arn("events", f"rule/{deployment.project}-*"),
+            ),
+            control_plane(deployment, "/restapis*", "/tags/*"),
+        ],
+        remove=[
+            allow(
+                "RemoveFunctions",
+                ["cloudformation:DeleteStack", "lambda:DeleteFunction"],
+                [*stacks, *functions],
+            )
+        ],
+    )

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from estserver.deploy import deploy
 from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import STAGES, current_deployment
-from estserver.deploy.rights.deployer import deployer_policies
+from estserver.deploy.recipe import deployer_policies
 
 
 class Command(DeployCommand):

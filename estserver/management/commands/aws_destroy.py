@@ -10,8 +10,7 @@ from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import current_deployment
 from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.runs import intentions, take_away
-from estserver.deploy.recipe import removable
-from estserver.deploy.rights.deployer import remover_policies
+from estserver.deploy.recipe import removable, remover_policies
 
 
 class Command(DeployCommand):

@@ -7,8 +7,8 @@ from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.runs import carry_out
 from estserver.deploy.front_door.domain import CustomDomain
-from estserver.deploy.resources.buckets import buckets
-from estserver.deploy.resources.roles import function_role
+from estserver.deploy.recipe import function_role
+from estserver.deploy.resources.buckets.deployment_buckets import buckets
 from estserver.deploy.truststore.pushes import record_first_activation
 from estserver.deploy.truststore.steps import FirstTruststore
 from pki.authorities.import_ca import import_authority

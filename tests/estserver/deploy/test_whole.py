@@ -7,7 +7,7 @@ import pytest
 from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions, take_away
 from estserver.deploy.recipe import everything, finishing, preparation, removable
-from estserver.deploy.resources.roles import provisioning_role
+from estserver.deploy.resources.roles.deployment_roles import provisioning_role
 from estserver.deploy.status import exit_code, status
 from estserver.deploy.truststore.pushes import record_first_activation
 from pki.aws.clients import aws_client

@@ -5,7 +5,8 @@ from botocore.stub import Stubber
 
 from estserver.deploy.deployment import check_deployment
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions
-from estserver.deploy.front_door.domain import CustomDomain, RootMapping
+from estserver.deploy.front_door.domain import CustomDomain
+from estserver.deploy.front_door.root_mapping import RootMapping
 from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy import moto_gaps

@@ -7,7 +7,7 @@ import pytest
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions
 from estserver.deploy.front_door.lockdown import Lockdown, Throttling
-from estserver.deploy.zappa.stage import AdminEndpoint
+from estserver.deploy.zappa.admin_endpoint import AdminEndpoint
 from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import ACCOUNT, ACM, DOMAIN, REGION, rest_api, stage
 

@@ -3,8 +3,8 @@
 import json
 
 from estserver.deploy.engine.runs import intentions
+from estserver.deploy.resources.gateway_account import GatewayAccount
 from estserver.deploy.resources.logs import AccessLog, LogGroup, access_log_format
-from estserver.deploy.resources.roles import GatewayAccount
 from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import CONFIG, stage
 

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from estserver.deploy.engine.runs import take_away
-from estserver.deploy.recipe import preparation, removable
-from estserver.deploy.resources.roles import provisioning_role
-from estserver.deploy.rights.functions import function_policy, trust
+from estserver.deploy.recipe import function_policy, preparation, removable
+from estserver.deploy.resources.roles.deployment_roles import provisioning_role
+from estserver.deploy.rights.functions import trust
 from estserver.deploy.rights.statements import allow, document
 from iotprov.conf import IoTTarget
 from iotprov.documents.role import ensure_role

@@ -15,12 +15,10 @@ from botocore import xform_name
 from django.core.management import call_command
 
 from estserver import deploy
-from estserver.deploy.rights.deployer import (
-    MANAGED_POLICY_CHARACTERS,
-    deployer_policies,
-    remover_policies,
-)
-from tests.estserver.deploy.account import CONFIG
+from estserver.deploy.recipe import deployer_policies, remover_policies
+from estserver.deploy.rights.deployer import MANAGED_POLICY_CHARACTERS, policies_to_remove
+from estserver.deploy.rights.statements import ResourceRights, allow
+from tests.estserver.deploy.account import CONFIG, golden
 
 # Where an action has another name than the call. API Gateway's actions are HTTP's methods.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
@@ -61,9 +59,9 @@ def steps_calls():
                 if service in services and re.fullmatch(r"[A-Z]\w+", operation):
                     found.add(f"{service}:{operation}")
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if name in ("put", "_setting") and path.name == "buckets.py":
+            if name in ("put", "_setting") and path.name == "bucket.py":
                 found.add(f"s3:{texts[0]}")
-            if name == "_call" and path.name == "roles.py":
+            if name == "_call" and path.name == "role.py":
                 found.add(f"iam:{texts[0]}")
     return found
 
@@ -110,6 +108,37 @@ def statements_of(policies):
 
 def actions(policy):
     return {action for statement in policy["Statement"] for action in statement["Action"]}
+
+
+@pytest.mark.parametrize("policies", [deployer_policies, remover_policies])
+def test_rights_of_whoever_deploys_are_the_reviewed_ones(configured, policies):
+    """To review a change: tests/estserver/deploy/golden/, and say in the commit why."""
+    name = policies.__name__.removesuffix("_policies")
+
+    assert policies(configured()) == golden(f"{name}.json")
+
+
+def test_resources_share_a_statement_only_if_that_allows_no_more_than_each_says(configured):
+    def together(*statements):
+        rights = [ResourceRights(remove=[statement]) for statement in statements]
+        (policy,) = policies_to_remove(configured(), rights).values()
+        return policy["Statement"]
+
+    key, alias, secret = (f"arn:aws:{each}" for each in ("kms::1:key", "kms::1:alias", "sm::1:s"))
+    deleting = allow("Remove", ["kms:DeleteAlias"], key)
+
+    assert together(deleting, allow("Remove", ["kms:DeleteAlias"], alias)) == [
+        allow("Remove", ["kms:DeleteAlias"], [key, alias])
+    ]
+    assert together(deleting, allow("Remove", ["sm:DeleteSecret"], secret)) == [
+        allow("Remove", ["kms:DeleteAlias", "sm:DeleteSecret"], [key, secret])
+    ]
+    for other in (
+        allow("Remove", ["kms:CreateAlias"], alias),
+        allow("Remove", ["kms:DeleteAlias"], alias, {"Bool": {"aws:SecureTransport": "true"}}),
+    ):
+        with pytest.raises(AssertionError, match="state Remove with different rights"):
+            together(deleting, other)
 
 
 @pytest.mark.parametrize("calls", [steps_calls, zappas_calls])

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from estserver.config import database
-from estserver.deploy.rights.functions import FUNCTION_TRUST, function_policy, gateway_log_policy
+from estserver.deploy.recipe import function_policy
+from estserver.deploy.rights.functions import FUNCTION_TRUST, gateway_log_policy
 from tests.estserver.deploy.account import ACCOUNT, ACM, DOMAIN, golden
 from tests.pki.signers.toy import TOY
 

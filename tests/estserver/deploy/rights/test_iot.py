@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import iotprov
-from estserver.deploy.rights.functions import function_policy
+from estserver.deploy.recipe import function_policy
 from tests.estserver.deploy.rights.test_deployer import action_of, actions
 from tests.estserver.deploy.rights.test_functions import MODES
 

@@ -5,9 +5,9 @@ import pytest
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions
 from estserver.deploy.engine.steps import Blocked
 from estserver.deploy.front_door.domain import CustomDomain
-from estserver.deploy.resources.buckets import Bucket
+from estserver.deploy.recipe import function_role
+from estserver.deploy.resources.buckets.bucket import Bucket
 from estserver.deploy.resources.ca_secrets import CAKeys, Secrets
-from estserver.deploy.resources.roles import function_role
 from estserver.deploy.resources.secrets_kms_key import SecretsKey
 from estserver.deploy.zappa.stage import ZappaStage
 from pki.aws.clients import aws_client

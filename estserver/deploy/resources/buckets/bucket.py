@@ -1,4 +1,4 @@
-"""S3 buckets: the truststore's, the packages', and the log of who used them."""
+"""A private, encrypted S3 bucket that is reached by TLS only."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -248,25 +248,3 @@ def _algorithm(encryption: Any) -> Any:
     """What matters of an encryption setting; S3 adds fields of its own to what it is given."""
     rules = (encryption or {}).get("Rules") or [{}]
     return rules[0].get("ApplyServerSideEncryptionByDefault")
-
-
-def buckets(deployment: Deployment) -> list[Bucket]:
-    """The buckets, in the order in which they need each other."""
-    logs = deployment.log_bucket
-    return [
-        Bucket(
-            deployment,
-            logs,
-            "S3 log",
-            keeps_days=deployment.config.deployment.log_retention_days,
-            takes_logs=True,
-        ),
-        Bucket(
-            deployment,
-            deployment.truststore_bucket,
-            "truststore",
-            is_versioned=True,
-            logs_to=logs,
-        ),
-        Bucket(deployment, deployment.package_bucket, "package", logs_to=logs, keeps_days=30),
-    ]

@@ -1,4 +1,4 @@
-"""The functions' roles, the one that API Gateway writes logs with, and AWS IoT's."""
+"""An IAM role with its policy, inline or one of AWS's, and nothing besides."""
 
 import json
 from collections.abc import Mapping
@@ -8,14 +8,7 @@ from typing import Any
 from estserver.deploy.deployment import Deployment, StageName, tags_from
 from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Plan, Step
-from estserver.deploy.rights.functions import (
-    FUNCTION_TRUST,
-    GATEWAY_LOG_TRUST,
-    function_policy,
-    gateway_log_policy,
-)
 from estserver.deploy.rights.statements import Document
-from iotprov.documents import role as iot_role
 from pki.operators.errors import OperatorError
 
 POLICY_NAME = "est-server"
@@ -151,86 +144,6 @@ class Role(Step[SeenRole]):
 
     def _tag_list(self) -> list[dict[str, str]]:
         return self.deployment.tag_list(self.stage or "shared")
-
-
-def function_role(deployment: Deployment, stage: StageName) -> Role:
-    """The role that a stage's function runs with."""
-    side = "devices" if stage == "est" else "people"
-    return Role(
-        deployment,
-        deployment.role(stage),
-        f"EST server: the function for {side}",
-        FUNCTION_TRUST,
-        function_policy(deployment, stage),
-        stage=stage,
-    )
-
-
-def gateway_log_role(deployment: Deployment) -> Role:
-    """The role that API Gateway writes to CloudWatch with."""
-    return Role(
-        deployment,
-        deployment.gateway_log_role,
-        "API Gateway writes access logs",
-        GATEWAY_LOG_TRUST,
-        gateway_log_policy(),
-    )
-
-
-@dataclass(frozen=True)
-class ProvisioningRole(Role):
-    """AWS IoT's role. One that is there already, as the CDK sample's, is used as it is."""
-
-    def plan(self, seen: SeenRole) -> Plan:
-        """Make it, or mend ours; `sync_template` says what it thinks of another's."""
-        if seen.arn and not self.deployment.is_ours(seen.tags):
-            return DONE
-        return super().plan(seen)
-
-
-def provisioning_role(deployment: Deployment) -> ProvisioningRole:
-    """The role that AWS IoT provisions devices with.
-
-    `sync_template` would make it too; the admin's function, where that runs, may make no roles.
-    """
-    return ProvisioningRole(
-        deployment,
-        deployment.config.properties.iot_provisioning_role_name,
-        iot_role.DESCRIPTION,
-        iot_role.trust_policy(deployment.account),
-        None,
-        managed_policy=iot_role.registration_policy_arn(deployment.partition),
-    )
-
-
-@dataclass(frozen=True)
-class GatewayAccount(Step[str]):
-    """The account's one setting for API Gateway's logs; somebody else's is left as it is."""
-
-    deployment: Deployment
-    name = "API Gateway's log role"
-
-    @property
-    def _wanted(self) -> str:
-        return self.deployment.role_arn(self.deployment.gateway_log_role)
-
-    def look(self) -> str:
-        """The ARN of the role that is set; "" for none."""
-        return str(ask("apigateway", "GetAccount").get("cloudwatchRoleArn") or "")
-
-    def plan(self, seen: str) -> Plan:
-        """Set ours where none is."""
-        return DONE if seen else Plan((self._set(self._wanted, "the account has none"),))
-
-    def undo(self, seen: str) -> Plan:
-        """Take ours back."""
-        if seen != self._wanted:
-            return DONE
-        return Plan((self._set("", "it is the role that aws_deploy made"),))
-
-    def _set(self, arn: str, reason: str) -> Call:
-        operation = {"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}
-        return Call("apigateway", "UpdateAccount", reason, {"patchOperations": [operation]})
 
 
 def _json(document: Document) -> str:

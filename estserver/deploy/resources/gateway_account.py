@@ -1,0 +1,44 @@
+"""The role with which API Gateway writes logs for the whole account: one setting an account."""
+
+from dataclasses import dataclass
+
+from estserver.deploy.deployment import Deployment
+from estserver.deploy.engine.calls import Call, ask
+from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.rights.gateway import control_plane
+from estserver.deploy.rights.statements import ResourceRights
+
+
+@dataclass(frozen=True)
+class GatewayAccount(Step[str]):
+    """The account's one setting for API Gateway's logs; somebody else's is left as it is."""
+
+    deployment: Deployment
+    name = "API Gateway's log role"
+
+    @property
+    def _wanted(self) -> str:
+        return self.deployment.role_arn(self.deployment.gateway_log_role)
+
+    def look(self) -> str:
+        """The ARN of the role that is set; "" for none."""
+        return str(ask("apigateway", "GetAccount").get("cloudwatchRoleArn") or "")
+
+    def plan(self, seen: str) -> Plan:
+        """Set ours where none is."""
+        return DONE if seen else Plan((self._set(self._wanted, "the account has none"),))
+
+    def undo(self, seen: str) -> Plan:
+        """Take ours back."""
+        if seen != self._wanted:
+            return DONE
+        return Plan((self._set("", "it is the role that aws_deploy made"),))
+
+    def _set(self, arn: str, reason: str) -> Call:
+        operation = {"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}
+        return Call("apigateway", "UpdateAccount", reason, {"patchOperations": [operation]})
+
+
+def rights(deployment: Deployment) -> ResourceRights:
+    """Return the rights to the account's settings of API Gateway."""
+    return ResourceRights(deploy=[control_plane(deployment, "/account")])

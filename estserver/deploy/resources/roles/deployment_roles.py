@@ -1,0 +1,106 @@
+"""Which roles a deployment has, and the rights to them."""
+
+from dataclasses import dataclass
+
+from estserver.deploy.deployment import STAGES, Deployment, StageName
+from estserver.deploy.engine.steps import DONE, Plan
+from estserver.deploy.resources.roles.role import Role, SeenRole
+from estserver.deploy.rights.functions import FUNCTION_TRUST, GATEWAY_LOG_TRUST, gateway_log_policy
+from estserver.deploy.rights.statements import Document, ResourceRights, Statement, allow
+from iotprov.documents import role as iot_role
+
+
+def function_role(deployment: Deployment, stage: StageName, policy: Document) -> Role:
+    """Return the role that a stage's function runs with; ``policy`` is what it may do."""
+    side = "devices" if stage == "est" else "people"
+    return Role(
+        deployment,
+        deployment.role(stage),
+        f"EST server: the function for {side}",
+        FUNCTION_TRUST,
+        policy,
+        stage=stage,
+    )
+
+
+def gateway_log_role(deployment: Deployment) -> Role:
+    """Return the role that API Gateway writes to CloudWatch with."""
+    return Role(
+        deployment,
+        deployment.gateway_log_role,
+        "API Gateway writes access logs",
+        GATEWAY_LOG_TRUST,
+        gateway_log_policy(),
+    )
+
+
+@dataclass(frozen=True)
+class ProvisioningRole(Role):
+    """AWS IoT's role. One that is there already, as the CDK sample's, is used as it is."""
+
+    def plan(self, seen: SeenRole) -> Plan:
+        """Make it, or mend ours; `sync_template` says what it thinks of another's."""
+        if seen.arn and not self.deployment.is_ours(seen.tags):
+            return DONE
+        return super().plan(seen)
+
+
+def provisioning_role(deployment: Deployment) -> ProvisioningRole:
+    """The role that AWS IoT provisions devices with.
+
+    `sync_template` would make it too; the admin's function, where that runs, may make no roles.
+    """
+    return ProvisioningRole(
+        deployment,
+        deployment.config.properties.iot_provisioning_role_name,
+        iot_role.DESCRIPTION,
+        iot_role.trust_policy(deployment.account),
+        None,
+        managed_policy=iot_role.registration_policy_arn(deployment.partition),
+    )
+
+
+def rights(deployment: Deployment) -> ResourceRights:
+    """Return the rights to the roles, and to hand each to the service that takes it."""
+    ours = [*(deployment.role(stage) for stage in STAGES), deployment.gateway_log_role]
+    our_arns = [deployment.role_arn(name) for name in ours]
+    iot_arn = deployment.role_arn(deployment.config.properties.iot_provisioning_role_name)
+    services = ["apigateway.amazonaws.com", "lambda.amazonaws.com"]
+    return ResourceRights(
+        deploy=[
+            allow(
+                "Roles",
+                [
+                    "iam:CreateRole",
+                    "iam:DeleteRolePolicy",
+                    "iam:DetachRolePolicy",
+                    "iam:GetRole",
+                    "iam:GetRolePolicy",
+                    "iam:ListAttachedRolePolicies",
+                    "iam:ListRolePolicies",
+                    "iam:ListRoleTags",
+                    "iam:PutRolePolicy",
+                    "iam:TagRole",
+                    "iam:UpdateAssumeRolePolicy",
+                ],
+                [*our_arns, iot_arn],
+            ),
+            *_attaching(deployment, iot_arn),
+            allow(
+                "HandOutRoles",
+                ["iam:PassRole"],
+                our_arns,
+                {"StringEquals": {"iam:PassedToService": services}},
+            ),
+        ],
+        remove=[allow("RemoveRoles", ["iam:DeleteRole"], [*our_arns, iot_arn])],
+    )
+
+
+def _attaching(deployment: Deployment, iot_arn: str) -> list[Statement]:
+    """Attaching a policy to AWS IoT's role: one of AWS's policies, and no other."""
+    if not deployment.has_provisioning_role:
+        return []
+    policy_arn = iot_role.registration_policy_arn(deployment.partition)
+    only_that = {"ArnEquals": {"iam:PolicyARN": policy_arn}}
+    return [allow("LetIoTRegister", ["iam:AttachRolePolicy"], iot_arn, only_that)]
