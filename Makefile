@@ -13,6 +13,8 @@ export EST_DATA_DIR := $(abspath $(DATA_DIR))
 # What goes to AWS is config/config.yaml, unless another file is named; never the laptop's default.
 PACKAGE_CONFIG := $(if $(filter file,$(origin CONFIG)),env -u EST_CONFIG)
 
+COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
 .PHONY: help run check check-fast test test-deploy proof demo-aws package deploy bench lock clean
 
 help:  ## list the targets
@@ -59,10 +61,11 @@ bench: $(VENV)/.dev  ## measure; prints tables
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m bench.cold_start
 
 lock:  ## compile requirements/*.in (needs uv)
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header requirements/main.in -o requirements.txt
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) requirements/main.in -o requirements.txt
+	$(COMPILE) requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) -c requirements.txt requirements/est.in -o requirements/est.txt
+	$(COMPILE) -c requirements.txt requirements/admin.in -o requirements/admin.txt
+	$(COMPILE) -c requirements.txt --no-deps requirements/zappa.in -o requirements/zappa.txt
 
 clean:  ## remove the virtual environment; the data directory stays
 	rm -rf $(VENV)

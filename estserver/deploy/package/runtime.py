@@ -38,18 +38,22 @@ class Runtime:
         return (2, 26) if self.python <= (3, 11) else (2, 34)
 
     @property
+    def machine(self) -> str:
+        """The kernel's and pip's word for the processor, where Lambda says ``arm64``."""
+        return {"x86_64": "x86_64", "arm64": "aarch64"}[self.architecture]
+
+    @property
     def platforms(self) -> tuple[str, ...]:
         """pip's names for what wheels are built for, the one to be preferred first.
 
         That is the one that AWS advises, and runs on all. Then each that the C library allows:
         pip takes none of them to include another, and some wheels have only one of them.
         """
-        machine = {"x86_64": "x86_64", "arm64": "aarch64"}[self.architecture]
         major, newest = self.glibc
         minors = range(_OLDEST_GLIBC_MINOR, newest + 1)
         return (
-            f"manylinux2014_{machine}",
-            *(f"manylinux_{major}_{minor}_{machine}" for minor in minors),
+            f"manylinux2014_{self.machine}",
+            *(f"manylinux_{major}_{minor}_{self.machine}" for minor in minors),
         )
 
     @property

@@ -39,8 +39,8 @@ def check_that_it_starts(stage: str, python: Path, config: Config, directory: Pa
     """
     run(
         [str(python), "-I", "-S", "-B", "-c", _start(stage, directory, *_classes(config))],
-        "the package doesn't start; what is missing has to be in requirements/main.in and in "
-        "requirements.txt (make lock), or in a package of its own beside estserver/",
+        "the package doesn't start; what is missing has to be in requirements/functions.in and "
+        "in the locks (make lock), or in a package of its own beside estserver/",
         environ=lambda_environment(stage, directory),
         cwd=directory,
     )

@@ -14,10 +14,16 @@ from estserver.config import PROJECT_ROOT, Config
 from estserver.config.packaged import FILE as PACKAGED_CONFIG
 from estserver.config.packaged import as_json
 from estserver.deploy.package.config import PackagedConfig, package_config
-from estserver.deploy.package.lock import stage_requirements
 from estserver.deploy.package.process import run
 from estserver.deploy.package.runtime import Runtime, find_python
 from estserver.deploy.package.start import check_that_it_starts, lambda_environment
+
+_LOCKS: Mapping[str, tuple[str, ...]] = {
+    "est": ("est.txt",),
+    # Zappa's requirements are those of its command line; what its handler needs is in admin.in.
+    "admin": ("admin.txt", "zappa.txt"),
+}
+"""The files in requirements/ that `make lock` compiles for a stage."""
 
 LAMBDA_ROOT = "/var/task"
 """Where Lambda unpacks a package; what tracebacks name."""
@@ -81,10 +87,14 @@ def lay_out(stage: str, config: Config, directory: Path) -> PackagedConfig:
     return packaged
 
 
+def stage_locks(stage: str) -> list[Path]:
+    """Return the files that lock what travels with ``stage``, with hashes."""
+    return [PROJECT_ROOT / "requirements" / name for name in _LOCKS[stage]]
+
+
 def _install(stage: str, runtime: Runtime, python: Path, directory: Path) -> None:
-    lock = (PROJECT_ROOT / "requirements.txt").read_text()
     requirements = directory / "requirements.txt"
-    requirements.write_text(stage_requirements(lock, stage))
+    requirements.write_text("".join(lock.read_text() for lock in stage_locks(stage)))
     # Run by the runtime's Python, because pip judges markers by the Python that it runs in.
     pip = [sys.executable, "-m", "pip", f"--python={python}", "install"]
     run(

@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
+from estserver.deploy.deployment import STAGES
 from estserver.deploy.package.build import Package, make_package
 from estserver.deploy.package.config import package_config
-from estserver.deploy.package.lock import STAGES
 from pki.operators.command import OperatorCommand
 
 LARGEST = 10

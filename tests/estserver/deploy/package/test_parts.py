@@ -1,4 +1,4 @@
-"""How a package comes about: the part of the lock, and the Python that compiles."""
+"""How a package comes about: the wheels, and the Python that compiles."""
 
 import os
 import sys
@@ -8,65 +8,11 @@ import pytest
 
 from estserver.config import load_config
 from estserver.deploy.package import runtime as runtimes
-from estserver.deploy.package.lock import read_lock, stage_requirements
 from estserver.deploy.package.runtime import Runtime, find_python
 from estserver.deploy.package.tree import lay_out
 from estserver.deploy.zappa_hooks import _check_settings
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy.packages import ROOT, RUNTIME
-
-LOCK = """\
-django==5.2 \\
-    --hash=sha256:00
-    # via -r requirements/main.in
-requests==2.34 \\
-    --hash=sha256:11 \\
-    --hash=sha256:12
-    # via zappa
-idna==3 ; python_version < '3.14' \\
-    --hash=sha256:22
-    # via requests
-zappa==0.63 \\
-    --hash=sha256:33
-    # via -r requirements/main.in
-werkzeug==3 \\
-    --hash=sha256:44
-    # via zappa
-gunicorn==27 \\
-    --hash=sha256:55
-    # via -r requirements/main.in
-"""
-
-
-def names(lock, stage):
-    return set(read_lock(stage_requirements(lock, stage)))
-
-
-def test_a_stage_takes_its_part_of_the_lock():
-    assert names(LOCK, "est") == {"django"}
-    assert names(LOCK, "admin") == {"django", "zappa", "werkzeug"}
-
-
-def test_what_an_operator_adds_travels_with_all_it_needs():
-    lock = LOCK.replace("# via zappa", "# via\n    #   -r requirements/main.in\n    #   zappa", 1)
-
-    assert names(lock, "est") == {"django", "requests", "idna"}
-
-
-def test_hashes_and_markers_are_kept():
-    lock = LOCK.replace("# via zappa", "# via django", 1)
-
-    text = stage_requirements(lock, "est")
-
-    assert "idna==3 ; python_version < '3.14' \\\n    --hash=sha256:22" in text
-    assert "--hash=sha256:11 \\\n    --hash=sha256:12\n" in text
-
-
-@pytest.mark.parametrize("stage", ["est", "admin"])
-def test_boto3_is_packaged_with_all_it_needs_or_not_at_all(stage):
-    lock = (ROOT / "requirements.txt").read_text()
-
-    assert {"boto3", "botocore", "s3transfer", "jmespath", "urllib3"} <= names(lock, stage)
 
 
 @pytest.mark.parametrize(

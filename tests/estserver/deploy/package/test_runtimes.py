@@ -13,14 +13,12 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from bench.load import make_csr
 from estserver.config.types import LambdaRuntime
-from estserver.deploy.package.elf import MAGIC, SharedObject
 from estserver.deploy.package.runtime import Runtime, find_python
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy.functions import admin_answers, first_answer, get
+from tests.estserver.deploy.package.shared_objects import is_shared_object, needs
 from tests.estserver.deploy.packages import RUNTIME, unpacked_package
 from tests.interop.server import Installation
-
-ARM_MACHINE = "aarch64"
 
 
 def _is_here(name):
@@ -74,22 +72,19 @@ def test_our_own_python_is_found_among_lambdas():
 def test_all_that_is_compiled_is_for_the_runtime_and_its_processor(runtime, stage, packaged):
     package = packaged(runtime, stage)
     magic = _magic_number(package.python)
-    machine = ARM_MACHINE if runtime.architecture == "arm64" else "x86_64"
 
-    extensions = [
-        path for path in package.root.rglob("*.so*") if path.read_bytes().startswith(MAGIC)
-    ]
+    extensions = [path for path in package.root.rglob("*.so*") if is_shared_object(path)]
     byte_code = list(package.root.rglob("*.pyc"))
 
     assert len(extensions) > 10
     assert len(byte_code) > 1000
     for path in extensions:
-        shared = SharedObject(path.read_bytes())
-        assert (shared.machine, path) == (runtime.architecture, path)
-        assert shared.needed_glibc() <= runtime.glibc, path
+        architecture, glibc = needs(path)
+        assert (architecture, path) == (runtime.architecture, path)
+        assert glibc <= runtime.glibc, path
         if ".cpython-" in path.name:
             tag = "".join(map(str, runtime.python))
-            assert path.name.endswith(f".cpython-{tag}-{machine}-linux-gnu.so"), path
+            assert path.name.endswith(f".cpython-{tag}-{runtime.machine}-linux-gnu.so"), path
     for path in byte_code:
         assert (path.read_bytes()[:4], path) == (magic, path)
 
