@@ -1,6 +1,8 @@
 """What is deployed: two stages of one code base, with nothing that shows secrets or code."""
 
 import json
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -8,7 +10,8 @@ import pytest
 
 from estserver.config.keys import Properties
 
-STAGES = json.loads((Path(__file__).parent.parent / "zappa_settings.json").read_text())
+ROOT = Path(__file__).parent.parent
+STAGES = json.loads((ROOT / "zappa_settings.json").read_text())
 
 
 @pytest.fixture(params=["est", "admin"])
@@ -50,6 +53,32 @@ def test_zappa_collects_nothing_itself_and_our_callback_fills_the_zip(stage):
 
     assert stage["exclude"] == ["*"]
     assert callable(getattr(import_module(module), name))
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        *STAGES["common"]["callbacks"].values(),
+        "estserver.deploy.zappa_hooks.fill_zip",  # as earlier files name it
+    ],
+)
+def test_zappa_finds_a_callback_by_the_path_of_its_file_alone(callback):
+    """As Zappa loads it: under the file's name, in a process that does not know the project."""
+    module, _, name = callback.rpartition(".")
+    path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    program = (
+        "from importlib.util import module_from_spec, spec_from_file_location as spec_of\n"
+        f"spec = spec_of({path.stem!r}, {str(path)!r})\n"
+        "module = module_from_spec(spec)\n"
+        "spec.loader.exec_module(module)\n"
+        f"print(callable(module.{name}))\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], cwd="/", capture_output=True, text=True
+    )
+
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_runtime_and_architecture_are_the_configurations_defaults(stage):

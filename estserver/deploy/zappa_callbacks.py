@@ -1,8 +1,8 @@
-"""What Zappa calls before it begins and when it has deployed, so that nobody has to remember us.
+"""What Zappa calls on its way, by the names in ``callbacks`` of ``zappa_settings.json``.
 
-Its hook points are ``settings`` (the settings were read; for every command), ``zip`` (the package
-was made, before its upload; that one is the package's own affair) and ``post`` (the end of
-``deploy`` and ``update``).
+Its hook points are ``settings`` (the settings were read; for every command), ``zip`` (the zip was
+begun, and is uploaded next) and ``post`` (the end of ``deploy`` and ``update``). So a person who
+runs `zappa deploy` needs no other command.
 
 Zappa loads this file by its path, under the name ``zappa_callbacks``, in a process that knows
 neither the project nor Django. It prints a ``ClickException`` as one sentence and ends with 1.
@@ -25,7 +25,7 @@ WITHOUT_AWS = ("package", "template", "save-python-settings-file")
 
 def before_anything(cli: Any) -> None:
     """Hand the configuration's values to Zappa; before a deployment, make what it needs."""
-    with _in_our_words():
+    with _refusals_as_sentences():
         from django.conf import settings as django_settings
 
         from estserver.deploy import deploy
@@ -33,33 +33,61 @@ def before_anything(cli: Any) -> None:
         from estserver.deploy.zappa import settings as zappa_settings
         from pki.operators.errors import RemoteFailure
 
+        # Step 1: make buckets and roles, which Zappa itself would look for.
         if cli.command in DEPLOYING:
             deploy.prepare(say=_say)
+        # Step 2: fill in what differs from one installation to the next.
         committed = zappa_settings.read_settings()
         try:
             settings = zappa_settings.rendered(committed, current_deployment())
         except RemoteFailure as error:
             if cli.command not in WITHOUT_AWS:
                 raise
-            _say(f"without an AWS account, roles and buckets aren't named ({error.code})")
+            _say(f"Without an AWS account, roles and buckets have no names ({error.code}).")
             settings = zappa_settings.rendered_without_account(committed, django_settings.CONFIG)
+        # Step 3: have Zappa read the result in place of the committed file.
         path = django_settings.CONFIG.data_dir / "zappa_settings.json"
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(zappa_settings.as_text(settings), encoding="utf-8")
         cli.load_settings(str(path))
 
 
+def fill_zip(zappa: Any) -> None:
+    """Put the stage's package into the zip that Zappa has begun.
+
+    Zappa would pack the whole virtual environment and working directory, with byte code that
+    Lambda finds stale. Its ``exclude`` therefore leaves everything out, and the zip holds Zappa's
+    handler and settings only. ``zappa package``, ``deploy`` and ``update`` all upload the same.
+
+    Raises ClickException, which ends Zappa before anything is uploaded.
+    """
+    from click import ClickException
+
+    from estserver.config import ConfigError, load_config
+    from estserver.deploy.package.build import check_zappas_settings, fill
+    from pki.operators.errors import OperatorError
+
+    zip_path = Path(zappa.zip_path)
+    try:
+        config = load_config()
+        check_zappas_settings(zappa.runtime, zappa.architecture, config.properties)
+        fill(zip_path, zappa.api_stage, config)
+    except (ConfigError, OperatorError) as error:
+        zip_path.unlink(missing_ok=True)
+        raise ClickException(f"The package of {zappa.api_stage} was not made. {error}") from error
+
+
 def after_deployment(cli: Any) -> None:
-    """Domain, lockdown, logs and the rest of the stage that was deployed."""
-    with _in_our_words(f"{cli.api_stage} is deployed, and not finished. "):
+    """Finish the stage that was deployed: its domain, lockdown, logs and the rest."""
+    with _refusals_as_sentences(f"{cli.api_stage} is deployed, but not finished. "):
         from estserver.deploy import deploy
 
         deploy.finish(deploy.stage_named(cli.api_stage), say=_say)
 
 
 @contextmanager
-def _in_our_words(beginning: str = "") -> Iterator[None]:
-    """Django set up, and refusals as one sentence, where Zappa would print a traceback."""
+def _refusals_as_sentences(beginning: str = "") -> Iterator[None]:
+    """Set Django up, and turn a refusal into one sentence where Zappa would print a traceback."""
     from click import ClickException
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "estserver.settings.admin"
@@ -69,7 +97,7 @@ def _in_our_words(beginning: str = "") -> Iterator[None]:
         import django
         from django.conf import settings
 
-        settings.LOGGING_CONFIG = None  # Zappa's own logging is set up, and stays
+        settings.LOGGING_CONFIG = None  # Zappa has configured logging, and keeps that
         django.setup()
         from pki.exceptions import PKIError
         from pki.operators.errors import OperatorError

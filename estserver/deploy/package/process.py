@@ -1,4 +1,4 @@
-"""Programs that take part in making a package."""
+"""Run a program that takes part in making a package."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ def run(
 ) -> None:
     """Run a program.
 
-    Raises OperatorError with ``failure`` and what the program said.
+    Raises OperatorError with ``failure`` and the end of the program's output when it fails.
     """
-    done = subprocess.run(  # noqa: S603 - Python, with arguments of ours
+    done = subprocess.run(  # noqa: S603 - Python, with fixed arguments
         command, env=environ, cwd=cwd, capture_output=True, text=True, timeout=10 * MINUTES
     )
     if done.returncode != 0:

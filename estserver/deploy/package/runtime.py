@@ -1,4 +1,4 @@
-"""The Lambda runtimes: what they can load, and the Python that compiles for them."""
+"""The Lambda runtimes: what they can load, and which Python on this machine compiles for them."""
 
 import os
 import platform
@@ -18,19 +18,19 @@ _OLDEST_GLIBC_MINOR = 17  # manylinux2014's
 
 @dataclass(frozen=True)
 class Runtime:
-    """One runtime and architecture. Raises KeyError for names that aren't in the tables."""
+    """One runtime and architecture, by Lambda's names such as ``python3.13`` and ``arm64``."""
 
     name: str
     architecture: str
 
     @property
     def python(self) -> Version:
-        """Its Python's version, such as ``(3, 13)``."""
+        """The version of its Python, such as ``(3, 13)``."""
         return tuple(map(int, self.name.removeprefix("python").split(".")))
 
     @property
     def glibc(self) -> Version:
-        """The newest symbols of the C library that an extension module may need.
+        """The version of its C library: the newest symbols that an extension module may need.
 
         https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html: Amazon Linux 2 up to
         Python 3.11, then Amazon Linux 2023.
@@ -44,10 +44,11 @@ class Runtime:
 
     @property
     def platforms(self) -> tuple[str, ...]:
-        """pip's names for what wheels are built for, the one to be preferred first.
+        """The platforms whose wheels it can load, by pip's names, the preferred one first.
 
-        That is the one that AWS advises, and runs on all. Then each that the C library allows:
-        pip takes none of them to include another, and some wheels have only one of them.
+        AWS advises manylinux2014, which runs on all runtimes. Each platform that the C library
+        allows follows, because pip takes none of them to include another and some wheels name
+        only one of them. So pip chooses no wheel that needs a newer C library.
         """
         major, newest = self.glibc
         minors = range(_OLDEST_GLIBC_MINOR, newest + 1)
@@ -64,19 +65,19 @@ class Runtime:
 
 
 def find_python(runtime: Runtime) -> Path:
-    """An interpreter of the runtime's version.
+    """Return an interpreter of the runtime's version on this machine.
 
-    Byte code of another version is ignored, and every module would be compiled at every cold
-    start. Raises OperatorError when there is none here.
+    Lambda ignores byte code of another version, and would compile every module at every cold
+    start. Raises OperatorError when no such interpreter is found.
     """
     for candidate in _candidates(runtime.python):
         if _version_of(candidate) == runtime.python:
             return candidate
     wanted = ".".join(map(str, runtime.python))
     raise OperatorError(
-        f"packages for {runtime.name} are compiled by Python {wanted}, which isn't installed here; "
-        "install it (uv python install, pyenv install, or your system's package), or set "
-        "Properties.lambdaRuntime to a version that is"
+        f"Packages for {runtime.name} are compiled by Python {wanted}, which is not installed "
+        "here. Install it (uv python install, pyenv install, or your system's package), or set "
+        "Properties.lambdaRuntime to a version that is."
     )
 
 
@@ -86,7 +87,7 @@ def _candidates(version: Version) -> Iterator[Path]:
     for directory in os.get_exec_path():
         if found := shutil.which(name, path=directory):
             yield Path(found)
-    # Their programs on the PATH run only the versions that are switched on.
+    # pyenv's and uv's programs on the PATH run only the versions that are switched on.
     home = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     yield from sorted(home.glob(f"versions/{version[0]}.{version[1]}.*/bin/{name}"))
     uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local/share/uv/python")
@@ -94,10 +95,10 @@ def _candidates(version: Version) -> Iterator[Path]:
 
 
 def _version_of(python: Path) -> Version | None:
-    """The version of an interpreter; ``None`` when it doesn't run (pyenv's shims may not)."""
+    """Return an interpreter's version; ``None`` when it does not run, as pyenv's shims may not."""
     program = "import sys; print(*sys.version_info[:2])"
     try:
-        done = subprocess.run(  # noqa: S603 - an interpreter that we looked for
+        done = subprocess.run(  # noqa: S603 - an interpreter that was looked for
             [python, "-I", "-S", "-c", program], capture_output=True, text=True, timeout=30
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""A package's start, tried before it is uploaded."""
+"""Try a package's start before it is uploaded."""
 
 import os
 import secrets
@@ -17,11 +17,11 @@ _FIRST_REQUESTS: Mapping[str, tuple[str, ...]] = {
     ),
     "admin": (),
 }
-"""What isn't loaded by the start itself, but by the first request for it."""
+"""What the first request loads, and the start itself does not."""
 
 
 def lambda_environment(stage: str, directory: Path) -> dict[str, str]:
-    """As on Lambda, with a database that nobody asks and a key that nothing is signed with."""
+    """Return the environment of a function on Lambda, with a database and a key for no use."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "AWS_LAMBDA_FUNCTION_NAME": "package",
@@ -35,12 +35,12 @@ def lambda_environment(stage: str, directory: Path) -> dict[str, str]:
 def check_that_it_starts(stage: str, python: Path, config: Config, directory: Path) -> None:
     """Import what Lambda will import, and the classes that the configuration names.
 
-    Raises OperatorError.
+    Raises OperatorError with the traceback when an import fails.
     """
     run(
         [str(python), "-I", "-S", "-B", "-c", _start(stage, directory, *_classes(config))],
-        "the package doesn't start; what is missing has to be in requirements/functions.in and "
-        "in the locks (make lock), or in a package of its own beside estserver/",
+        "The package does not start. What is missing has to be in requirements/functions.in and in "
+        "the locks (make lock), or in a package of its own beside estserver/",
         environ=lambda_environment(stage, directory),
         cwd=directory,
     )

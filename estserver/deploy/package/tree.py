@@ -1,7 +1,7 @@
-"""The contents of a package, laid out in a directory of their own: what Lambda finds in /var/task.
+"""Lay out the contents of a package in a directory, as Lambda finds them in /var/task.
 
-Everything comes from the lock, never from the environment that we run in: so no test tool and no
-leftover gets in, and wheels are those of the runtime, not of this machine.
+Every library comes from the locks and none from the environment that runs this. So no test tool
+and no leftover is packaged, and wheels are those of the runtime, not of this machine.
 """
 
 import os
@@ -32,7 +32,7 @@ _NOT_PACKAGED = frozenset({"bench", "demo", "docs", "tests", "var"})
 """Directories of the project that no function needs."""
 
 _LEFT_OUT_OF_STAGE: Mapping[str, tuple[str, ...]] = {
-    # What only people use. What isn't there can't be reached by a device, whatever it finds.
+    # What only people use. A device cannot reach what is not there, whatever flaw it finds.
     "est": (
         "django/contrib",
         "estserver/admin.py",
@@ -65,22 +65,25 @@ _LEFT_OUT_OF_LIBRARIES = (
 
 
 def lay_out(stage: str, config: Config, directory: Path) -> PackagedConfig:
-    """Fill ``directory`` with the package of ``stage``; returns the configuration as packaged.
+    """Fill ``directory`` with the package of ``stage``, and return its configuration.
 
-    Takes about half a minute. Raises OperatorError or ConfigError for what the operator can mend.
+    Raises OperatorError or ConfigError for what the operator can mend.
     """
     runtime = Runtime(config.properties.lambda_runtime, config.properties.lambda_architecture)
     python = find_python(runtime)
     packaged = package_config(config)
+    # Step 1: libraries of the runtime, the project, and the files that the configuration names.
     _install(stage, runtime, python, directory)
     _copy_project(directory)
     for place, source in packaged.files.items():
         (directory / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, directory / place)
     (directory / PACKAGED_CONFIG).write_text(as_json(packaged.config))
+    # Step 2: what the stage needs besides, and nothing that it does not use.
     if stage == "admin":
         _collect_static(directory)
     _leave_out(_LEFT_OUT_OF_STAGE[stage], directory)
+    # Step 3: byte code, and a first start.
     _compile(python, directory)
     if runtime.runs_here:
         check_that_it_starts(stage, python, packaged.config, directory)
@@ -107,15 +110,15 @@ def _install(stage: str, runtime: Runtime, python: Path, directory: Path) -> Non
             f"--python-version={'.'.join(map(str, runtime.python))}",
             *(f"--target={directory}", f"--requirement={requirements}"),
         ],
-        f"the libraries can't be installed for {runtime.name} on {runtime.architecture} (GLIBC "
-        f"{'.'.join(map(str, runtime.glibc))}); where no wheel fits, choose another "
+        f"The libraries cannot be installed for {runtime.name} on {runtime.architecture} (GLIBC "
+        f"{'.'.join(map(str, runtime.glibc))}). Where no wheel fits, choose another "
         "Properties.lambdaRuntime or lambdaArchitecture",
     )
     _leave_out(_LEFT_OUT_OF_LIBRARIES, directory)
 
 
 def _copy_project(directory: Path) -> None:
-    """Our packages, and those that an operator put beside them for a hook or a signer."""
+    """Copy the project's packages, and those that an operator put beside them for a hook."""
     shutil.copytree(PROJECT_ROOT / "templates", directory / "templates")
     for source in _own_packages():
         if source.is_dir():
@@ -144,10 +147,10 @@ def _leave_out(patterns: tuple[str, ...], directory: Path) -> None:
 
 
 def _collect_static(directory: Path) -> None:
-    """The admin's files under hashed names, each compressed once (WhiteNoise's manifest).
+    """Collect the admin's files under hashed names, each compressed (WhiteNoise's manifest).
 
-    By the Python that we run in and its libraries, of the same lock: those of the package may be
-    for another processor.
+    The Python that runs this does it with its own libraries of the same lock, because those of
+    the package may be for another processor.
     """
     program = (
         f"import sys; sys.path.append({str(directory)!r})\n"
@@ -156,17 +159,17 @@ def _collect_static(directory: Path) -> None:
     )
     run(
         [sys.executable, "-P", "-B", "-c", program],
-        "the admin's static files can't be collected",
+        "The admin's static files cannot be collected",
         environ=lambda_environment("admin", directory),
         cwd=directory,
     )
 
 
 def _compile(python: Path, directory: Path) -> None:
-    """Byte code that is taken as it is.
+    """Compile everything to byte code that Python takes without a look at the source (PEP 552).
 
-    By default it holds its source's time, which a zip doesn't keep: Lambda would find all of it
-    stale, and couldn't write any, as its directory is read-only.
+    By default byte code holds the time of its source, which a zip does not keep. Lambda would find
+    all of it stale, and could not write any, because its directory is read-only.
     """
     run(
         [
@@ -174,5 +177,5 @@ def _compile(python: Path, directory: Path) -> None:
             *("--invalidation-mode", "unchecked-hash"),
             *("-s", str(directory), "-p", LAMBDA_ROOT, str(directory)),
         ],
-        "the package's Python can't be compiled",
+        "The package's Python cannot be compiled",
     )

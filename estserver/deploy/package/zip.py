@@ -1,4 +1,4 @@
-"""The zip that is uploaded: written, and looked at once more as Lambda will find it."""
+"""Write the zip that is uploaded, and check it as Lambda will find it."""
 
 import re
 import struct
@@ -13,20 +13,20 @@ from estserver.deploy.package.runtime import Runtime
 from pki.operators.errors import OperatorError
 
 LIMIT = 120 * 1000 * 1000
-"""Bytes unzipped. Lambda takes 250 MB, layers included; ours leaves room, and loads faster."""
+"""Bytes unzipped. Lambda takes 250 MB with all layers; a smaller package loads faster."""
 
 _UNCHECKED_HASH = 0b01
-"""The flags of byte code that is taken as it is (PEP 552)."""
+"""The flags of byte code that Python takes without a look at the source (PEP 552)."""
 
 _EXTENSION = re.compile(r"\.cpython-(?P<tag>\d+)-(?P<machine>\w+)-linux-gnu\.so$", re.ASCII)
 """How an extension module of one Python version is named; those of the stable ABI name none."""
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same package gives the same zip
-_FOR_NOBODY = frozenset(
+_NO_FUNCTION_NEEDS = frozenset(
     {"pip", "setuptools", "wheel", "pytest", "moto", "mypy", "ruff", "hypothesis", "coverage"}
     | {"troposphere", "tests", "bench"}
 )
-"""What no function needs: tests, tools, and what only Zappa's command line uses.
+"""Tests, tools, and what only Zappa's command line uses.
 
 The locks in requirements/ decide what is packaged. This is a net below them.
 """
@@ -54,9 +54,9 @@ def add_tree(zip_path: Path, tree: Path) -> None:
 
 
 def check_package(zip_path: Path, config: Config) -> None:
-    """Refuse what Lambda couldn't load, or would have to compile at every cold start.
+    """Refuse what Lambda could not load, or would have to compile at every cold start.
 
-    Raises OperatorError with all that is wrong.
+    Raises OperatorError with every problem, a line each.
     """
     runtime = Runtime(config.properties.lambda_runtime, config.properties.lambda_architecture)
     with zipfile.ZipFile(zip_path) as archive:
@@ -68,14 +68,15 @@ def check_package(zip_path: Path, config: Config) -> None:
     total = sum(part.size for part in parts(zip_path))
     if total > LIMIT:
         problems.append(
-            f"{total / 1e6:.0f} MB unzipped is more than {LIMIT / 1e6:.0f}; see the largest parts"
+            f"The package has {total / 1e6:.0f} MB unzipped, and may have {LIMIT / 1e6:.0f}. "
+            "Look at its largest parts (aws_package)."
         )
     if problems:
         raise OperatorError("\n".join(problems))
 
 
 def parts(zip_path: Path) -> Sequence[Part]:
-    """What the package consists of, the largest first."""
+    """Return the top-level parts of a package, the largest first."""
     sizes: Counter[str] = Counter()
     with zipfile.ZipFile(zip_path) as archive:
         for entry in archive.infolist():
@@ -85,8 +86,8 @@ def parts(zip_path: Path) -> Sequence[Part]:
 
 def _strangers(archive: zipfile.ZipFile) -> Iterator[str]:
     top_level = {name.partition("/")[0] for name in archive.namelist()}
-    for name in sorted(top_level & _FOR_NOBODY):
-        yield f"{name} is in the package and has no use there"
+    for name in sorted(top_level & _NO_FUNCTION_NEEDS):
+        yield f"{name} is in the package and has no use there."
 
 
 def _unloadable(archive: zipfile.ZipFile, runtime: Runtime) -> Iterator[str]:
@@ -99,22 +100,22 @@ def _unloadable(archive: zipfile.ZipFile, runtime: Runtime) -> Iterator[str]:
     for name in archive.namelist():
         named = _EXTENSION.search(name)
         if named and (named["tag"], named["machine"]) != (tag, machine):
-            yield f"{name} cannot be loaded by {runtime.name} on {runtime.architecture}"
+            yield f"{name} cannot be loaded by {runtime.name} on {runtime.architecture}."
 
 
 def _stale(archive: zipfile.ZipFile, runtime: Runtime) -> Iterator[str]:
-    """Byte code that isn't taken as it is, and modules without any."""
+    """Byte code that Lambda would compare with its source, and modules without byte code."""
     names = set(archive.namelist())
     tag = "cpython-" + "".join(map(str, runtime.python))
     for name in sorted(names):
         if name.endswith(".pyc"):
             (flags,) = struct.unpack_from("<4xI", archive.read(name))
             if flags != _UNCHECKED_HASH:
-                yield f"{name} would be found stale"
+                yield f"{name} would be found stale."
     for name in sorted(names):
         directory, _, file_name = name.rpartition("/")
         if not directory or not file_name.endswith(".py"):
             continue  # at the top Zappa leaves its handler and settings: small, and source
         compiled = f"{directory}/__pycache__/{file_name.removesuffix('.py')}.{tag}.pyc"
         if compiled not in names:
-            yield f"{name} isn't compiled"
+            yield f"{name} is not compiled."

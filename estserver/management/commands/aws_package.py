@@ -1,4 +1,4 @@
-"""Make the packages that Zappa deploys, and list what is in them."""
+"""Make the packages that Zappa deploys, and list their largest parts."""
 
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ class Command(OperatorCommand):
     help = "Make the Lambda packages of both stages, as zappa deploy would, and list their parts."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which stages, and where to."""
+        """Take the stages to package and the directory for the packages."""
         parser.add_argument("stages", nargs="*", metavar="STAGE", help="est, admin; else both")
         parser.add_argument("--out", type=Path, default=Path("var", "package"), metavar="DIRECTORY")
 
     def handle(self, *args: Any, stages: list[str], out: Path, **options: Any) -> None:
-        """What the operator should know, then a table of the largest parts for each stage."""
+        """Print notes for the operator, then the largest parts of each stage's package."""
         for note in package_config(settings.CONFIG).notes:
             self.stdout.write(note)
         for stage in stages or STAGES:

@@ -160,7 +160,7 @@ def test_byte_code_with_a_time_is_refused(zip_of, config):
 
 
 def test_a_module_that_isnt_compiled_is_refused(zip_of, config):
-    with pytest.raises(OperatorError, match=r"package/m\.py isn't compiled"):
+    with pytest.raises(OperatorError, match=r"package/m\.py is not compiled"):
         check_package(zip_of("package/m.py", b""), config)
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from estserver.config import load_config
+from estserver.config.keys import Properties
 from estserver.deploy.package import runtime as runtimes
+from estserver.deploy.package.build import check_zappas_settings
 from estserver.deploy.package.runtime import Runtime, find_python
 from estserver.deploy.package.tree import lay_out
-from estserver.deploy.zappa_hooks import _check_settings
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy.packages import ROOT, RUNTIME
 
@@ -54,7 +55,7 @@ def test_without_the_runtimes_python_nothing_is_made(monkeypatch, tmp_path):
     shim.write_text("#!/bin/sh\nexit 127\n")
     shim.chmod(0o755)
 
-    with pytest.raises(OperatorError, match=r"compiled by Python 3\.99, which isn't installed"):
+    with pytest.raises(OperatorError, match=r"compiled by Python 3\.99, which is not installed"):
         find_python(Runtime("python3.99", "x86_64"))
 
 
@@ -70,19 +71,14 @@ def test_a_python_beside_the_path_is_found(monkeypatch, tmp_path):
     assert runtimes._version_of(tmp_path / "nothing") is None
 
 
-class Zappa:
-    runtime = "python3.12"
-    architecture = "x86_64"
-
-
-class Chosen:
-    lambda_runtime = "python3.13"
-    lambda_architecture = "x86_64"
-
-
 def test_zappa_and_the_configuration_have_to_agree():
+    properties = Properties(lambda_runtime="python3.13", lambda_architecture="x86_64")
+
+    check_zappas_settings("python3.13", "x86_64", properties)
     with pytest.raises(OperatorError, match=r"has the runtime python3\.12, and .*lambdaRuntime is"):
-        _check_settings(Zappa, Chosen)
+        check_zappas_settings("python3.12", "x86_64", properties)
+    with pytest.raises(OperatorError, match=r"has the architecture arm64, and .*Architecture is"):
+        check_zappas_settings("python3.13", "arm64", properties)
 
 
 @pytest.mark.deploy
@@ -92,5 +88,5 @@ def test_a_class_that_doesnt_travel_is_found_before_anything_is_uploaded(tmp_pat
         config.properties, lambda_runtime=RUNTIME, enrollment_hook_class="our_hooks.Hook"
     )
 
-    with pytest.raises(OperatorError, match=r"doesn't start; .*(?s:.*)our_hooks"):
+    with pytest.raises(OperatorError, match=r"does not start. .*(?s:.*)our_hooks"):
         lay_out("est", replace(config, properties=properties), tmp_path)
