@@ -1,12 +1,12 @@
-"""What the aws_ commands share."""
+"""The base class of the aws_ commands."""
 
 from pki.operators.command import OperatorCommand
 
 
 class DeployCommand(OperatorCommand):
-    """Prints as it goes. A step that AWS refused ends with 3, as any remote failure."""
+    """A command that prints as it goes. A step that AWS refused ends with exit code 3."""
 
     def say(self, line: str) -> None:
-        """One line, at once: some calls take minutes."""
+        """Print one line at once, because some calls take minutes."""
         self.stdout.write(line)
         self.stdout.flush()

@@ -1,4 +1,4 @@
-"""Deploying as one reads it: prepare, Zappa, finish."""
+"""Deploy: prepare before Zappa, and finish after it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -32,21 +32,21 @@ Say = Callable[[str], None]
 def deploy(
     steps: Sequence[AnyStep], *, say: Say, is_dry_run: bool = False, clock: Clock | None = None
 ) -> Outcome:
-    """Carry the steps out, or say which calls they would make.
+    """Carry the steps out, or print the calls that they would make.
 
-    Raises ``StepFailed``; run again, it goes on from there.
+    Raises ``StepFailed``. Another run goes on from there.
     """
     if not is_dry_run:
         return carry_out(steps, Performer(say, clock))
     intended = intentions(steps)
     print_calls(intended, say)
     if not intended:
-        say("nothing to do: AWS holds what the configuration asks for")
+        say("Nothing to do. AWS holds what the configuration asks for.")
     return Outcome((), ())
 
 
 def print_calls(intended: Iterable[Intended], say: Say) -> None:
-    """Each step with its calls, parameters included; secret ones aren't shown."""
+    """Print each step with its calls and their parameters, but for secret ones."""
     for each in intended:
         say(f"{each.step}: {each.reason}" if each.reason else each.step)
         for call in each.calls:
@@ -55,26 +55,31 @@ def print_calls(intended: Iterable[Intended], say: Say) -> None:
 
 
 def prepare(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -> Outcome:
-    """What `zappa deploy` needs: buckets, roles, key, logs. Raises ``OperatorError``."""
+    """Make what `zappa deploy` needs: buckets, roles, key, logs. Raises ``OperatorError``."""
     deployment = current_deployment()
     check_deployment(deployment)
     if keys := defaulted_signers(settings.CONFIG):
+        are = "is" if len(keys) == 1 else "are"
         say(
-            f"{' and '.join(keys)} not set: on Lambda the CAs' keys are kept in Secrets Manager "
-            "(secretsmanager)"
+            f"{' and '.join(keys)} {are} not set, so the CAs' keys are in Secrets Manager on "
+            "Lambda (secretsmanager)."
         )
     steps = preparation(deployment)
     outcome = deploy(steps, say=say, is_dry_run=is_dry_run, clock=clock)
-    if is_dry_run:
-        return outcome
+    if not is_dry_run:
+        _make_session_key(deployment, say, done=[step.name for step in steps])
+    return outcome
+
+
+def _make_session_key(deployment: Deployment, say: Say, *, done: Sequence[str]) -> None:
+    """Make the secret that signs the admin's sessions, if there is none."""
     name = deployment.config.properties.secret_key_secret_name
-    with as_a_step(f"secret {name}", done=[step.name for step in steps]):
+    with as_a_step(f"secret {name}", done=done):
         is_new = ensure_secret_key(
             name, place=AWSLocation(deployment.region), kms_key_id=deployment.key_alias
         )
     if is_new:
-        say(f"the secret {name} was made: it signs the admin's sessions")
-    return outcome
+        say(f"The secret {name} was made. It signs the admin's sessions.")
 
 
 def finish(
@@ -85,32 +90,35 @@ def finish(
     adopts: bool = False,
     clock: Clock | None = None,
 ) -> Outcome:
-    """What comes after `zappa deploy` or `zappa update`, whichever stage was first.
+    """Do what comes after `zappa deploy` or `zappa update`, whichever stage was first.
 
-    The admin's function makes schema and CAs; est has to wait for them, and is finished with the
-    admin's if it did. Raises ``OperatorError``; run again, it goes on from there.
+    The setup in the admin's function makes schema and CAs. est waits for them: deployed first, it
+    is finished together with admin. Raises ``OperatorError``. Another run goes on from there.
     """
     deployment = current_deployment()
     check_deployment(deployment)
-    go = partial(deploy, say=say, is_dry_run=is_dry_run, clock=clock)
+    run = partial(deploy, say=say, is_dry_run=is_dry_run, clock=clock)
     deployed = deployed_stages(deployment)
-    is_waiting = not latest_version(deployment)
-    if stage == "est" and is_waiting and "admin" not in deployed:
-        outcome = go(guarding(deployment, "est"))
+    has_truststore = bool(latest_version(deployment))
+    # Step 1: without a client CA there is no truststore, and without that no domain of est.
+    if stage == "est" and not has_truststore and "admin" not in deployed:
+        outcome = run(guarding(deployment, "est"))
         say(
-            "what is missing: est has no domain before there is a client CA; zappa deploy admin "
-            "makes it, and then finishes est"
+            "What is missing: est has no domain before there is a client CA. zappa deploy admin "
+            "makes it, and then finishes est."
         )
         return outcome
-    outcome = go(finishing(deployment, stage, adopts=adopts))
+    # Step 2: the stage itself; after admin's setup also est, if it waited for the client CA.
+    outcome = run(finishing(deployment, stage, adopts=adopts))
     changed, notes = outcome.changed, outcome.notes
     if stage == "admin":
         set_up(deployment, say=say, is_dry_run=is_dry_run)
-        if is_waiting and "est" in deployed:
-            outcome = go(finishing(deployment, "est", adopts=adopts))
+        if "est" not in deployed:
+            say("What is missing: the stage for devices. Run zappa deploy est.")
+        elif not has_truststore:
+            outcome = run(finishing(deployment, "est", adopts=adopts))
             changed, notes = changed + outcome.changed, notes + outcome.notes
-        elif "est" not in deployed:
-            say("what is missing: the devices' side; zappa deploy est")
+    # Step 3: the domain trusts its first version now, which the record has to say.
     if "est" in deployed and not is_dry_run:
         with as_a_step("record of the truststore", done=[f"everything else of {stage}"]):
             run_in_function(deployment.function("admin"), *FIRST_ACTIVATION)
@@ -118,13 +126,13 @@ def finish(
 
 
 def deployed_stages(deployment: Deployment) -> list[StageName]:
-    """The stages that Zappa has deployed. Raises ``RemoteFailure``."""
+    """Return the stages that Zappa has deployed. Raises ``RemoteFailure``."""
     return [stage for stage in STAGES if look_at_stage(deployment, stage).is_deployed]
 
 
 def stage_named(name: str) -> StageName:
-    """``est`` or ``admin``. Raises ``OperatorError``."""
+    """Return the stage of that name: ``est`` or ``admin``. Raises ``OperatorError``."""
     for stage in STAGES:
         if stage == name:
             return stage
-    raise OperatorError(f"found the stage {name!r}, wanted one of {', '.join(STAGES)}")
+    raise OperatorError(f"There is no stage {name!r}. The stages are {' and '.join(STAGES)}.")

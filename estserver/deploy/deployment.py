@@ -1,6 +1,6 @@
-"""What is to be deployed: the configuration, the account, and the names of everything."""
+"""What is to be deployed: the configuration, the account, and the name of each resource."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,7 +30,7 @@ class Domain:
     stage: StageName
     certificate_arn: str
     certificate_key: str
-    """The configuration's key for that ARN."""
+    """The configuration's key for the certificate's ARN."""
     is_mutual_tls: bool = False
     ownership_certificate_arn: str = ""
     is_dualstack: bool = True
@@ -48,7 +48,7 @@ class Deployment:
 
     @property
     def project(self) -> str:
-        """What every name begins with."""
+        """The beginning of every name."""
         return self.config.deployment.project_name
 
     @property
@@ -76,29 +76,27 @@ class Deployment:
                 "admin",
                 values.admin_certificate_arn,
                 "adminCertificateArn",
-                # Whoever lists IPv4 networks alone would be shut out when calling over IPv6.
+                # A person of an allowed IPv4 network would be shut out when calling over IPv6.
                 is_dualstack=not networks or any(":" in network for network in networks),
             ),
         )
         return tuple(domain for domain in wanted if domain.name)
 
     def domains_of(self, stage: StageName) -> tuple[Domain, ...]:
-        """The domains that a stage answers on."""
+        """Return the domains on which a stage answers."""
         return tuple(domain for domain in self.domains if domain.stage == stage)
 
     def function(self, stage: StageName) -> str:
-        """The Lambda function, which Zappa names; its API and CloudFormation stack have the same
-        name.
-        """
+        """Return the name that Zappa gives a function, its API and its CloudFormation stack."""
         return f"{self.project}-{stage}"
 
     def role(self, stage: StageName) -> str:
-        """The function's role."""
+        """Return the name of a function's role."""
         return f"{self.project}-{stage}-{self.region}"
 
     @property
     def gateway_log_role(self) -> str:
-        """The role that API Gateway writes logs with, if the account has none."""
+        """The role with which API Gateway writes logs, unless the account has one."""
         return f"{self.project}-gateway-logs-{self.region}"
 
     @property
@@ -117,7 +115,7 @@ class Deployment:
         return self._bucket("s3-logs")
 
     def _bucket(self, purpose: str) -> str:
-        # Names of buckets are one list for all of AWS; the account's number makes them ours.
+        # All accounts share one list of bucket names. The account's number makes them unique.
         return f"{self.project}-{purpose}-{self.account}-{self.region}"
 
     @property
@@ -138,49 +136,49 @@ class Deployment:
         return self.project
 
     def function_log_group(self, stage: StageName) -> str:
-        """Where Lambda writes what the function prints."""
+        """Return the log group to which Lambda writes a function's output."""
         return f"/aws/lambda/{self.function(stage)}"
 
     def access_log_group(self, stage: StageName) -> str:
-        """Where API Gateway writes a line for each request."""
+        """Return the log group to which API Gateway writes a line for each request."""
         return f"/aws/apigateway/{self.function(stage)}/access"
 
     def arn(self, service: str, resource: str) -> str:
-        """An ARN of this account and region."""
+        """Return an ARN of this account and region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def role_arn(self, role: str) -> str:
-        """A role's ARN; IAM has no regions."""
+        """Return a role's ARN, which has no region."""
         return f"arn:{self.partition}:iam::{self.account}:role/{role}"
 
     def gateway_arn(self, resource: str) -> str:
-        """An ARN of API Gateway's control plane, which has no account in it."""
+        """Return an ARN of API Gateway's control plane, which has no account."""
         return f"arn:{self.partition}:apigateway:{self.region}::{resource}"
 
     def stage_arn(self, api_id: str, stage: StageName) -> str:
-        """The ARN of an API's stage."""
+        """Return the ARN of an API's stage."""
         return self.gateway_arn(f"/restapis/{api_id}/stages/{stage}")
 
     def tags(self, stage: StageName | Literal["shared"] = "shared") -> dict[str, str]:
-        """What everything that we make carries."""
+        """Return the tags of each resource that this tool makes."""
         return {**dict(self.config.resource_tags), STAGE_TAG: stage}
 
     def tag_list(self, stage: StageName | Literal["shared"] = "shared") -> list[dict[str, str]]:
-        """The tags in the shape that most services take."""
+        """Return the tags in the shape that most services take."""
         return [{"Key": key, "Value": value} for key, value in self.tags(stage).items()]
 
     def is_ours(self, tags: Mapping[str, str]) -> bool:
-        """Whether something with these tags was made by this tool, for this installation."""
+        """Whether this tool made a resource with these tags, for this installation."""
         return tags.get(MADE_BY) == self.project
 
 
 def tags_from(listed: list[Mapping[str, str]]) -> dict[str, str]:
-    """Tags in the shape that most services answer with, as a mapping."""
+    """Return tags, in the shape in which most services answer them, as a mapping."""
     return {tag["Key"]: tag["Value"] for tag in listed}
 
 
 def current_deployment() -> Deployment:
-    """What the configuration asks for, in the account of the credentials at hand.
+    """Return what the configuration asks for, in the account of the credentials at hand.
 
     Raises ``RemoteFailure`` without credentials or region.
     """
@@ -195,20 +193,27 @@ def current_deployment() -> Deployment:
 
 
 def check_deployment(deployment: Deployment) -> None:
-    """Refuse what can't be deployed, before anything is.
+    """Refuse a configuration that cannot be deployed, before anything is.
 
-    Raises ``OperatorError`` with all that is wrong.
+    Raises ``OperatorError`` with every problem.
     """
-    values = deployment.config.properties
-    problems = []
-    if not values.api_custom_domain_name:
-        problems.append(
-            "apiCustomDomainName isn't set: mutual TLS takes place on a domain of yours only"
+    problems = [*_certificate_problems(deployment), *_signer_problems(deployment)]
+    if not deployment.config.properties.api_custom_domain_name:
+        problems.insert(
+            0, "apiCustomDomainName is not set, and API Gateway has mutual TLS on such domains only"
         )
+    if problems:
+        raise OperatorError(
+            f"This cannot be deployed: {'; '.join(problems)}. Nothing is done yet. Correct the "
+            "configuration and run the command again."
+        )
+
+
+def _certificate_problems(deployment: Deployment) -> Iterator[str]:
     for domain in deployment.domains:
         key = domain.certificate_key
         if not domain.certificate_arn:
-            problems.append(f"{key} isn't set: {domain.name} needs a server certificate in ACM")
+            yield f"{key} is not set, and {domain.name} needs a server certificate in ACM"
             continue
         arns = {key: domain.certificate_arn}
         if domain.ownership_certificate_arn:
@@ -216,21 +221,20 @@ def check_deployment(deployment: Deployment) -> None:
         for name, arn in arns.items():
             region = arn.split(":")[ACM_ARN_REGION]
             if region != deployment.region:
-                problems.append(
-                    f"{name} is a certificate in {region}, and the deployment is in "
-                    f"{deployment.region}: a regional domain takes one of its own region"
+                yield (
+                    f"{name} is a certificate in {region}, and the deployment in "
+                    f"{deployment.region} takes one of its own region"
                 )
-    problems += [
-        f"{key} is keyfile: Lambda has no disk that lasts; choose secretsmanager (the default "
-        "there), kms, privateca or a signer of yours"
-        for key, signer in (
-            ("deviceCaSigner", values.device_ca_signer),
-            ("clientCaSigner", values.client_ca_signer),
-        )
-        if signer == KEYFILE
-    ]
-    if problems:
-        raise OperatorError(
-            f"this can't be deployed: {'; '.join(problems)}. Nothing is done yet: correct the "
-            "configuration and run the command again"
-        )
+
+
+def _signer_problems(deployment: Deployment) -> Iterator[str]:
+    values = deployment.config.properties
+    for key, signer in (
+        ("deviceCaSigner", values.device_ca_signer),
+        ("clientCaSigner", values.client_ca_signer),
+    ):
+        if signer == KEYFILE:
+            yield (
+                f"{key} is keyfile, and Lambda has no disk that lasts (choose secretsmanager, the "
+                "default there, kms, privateca or a signer of yours)"
+            )

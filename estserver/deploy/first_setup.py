@@ -1,4 +1,4 @@
-"""What runs inside the admin's function once it is there: the schema, the CAs, AWS IoT."""
+"""The setup inside the admin's function once it is deployed: the schema, the CAs, AWS IoT."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from pki.choices import IoTProvisioning
 
 
 def commands(config: Config) -> list[tuple[str, ...]]:
-    """The commands in their order; each leaves alone what is there already."""
+    """Return the commands in their order. Each changes nothing that exists already."""
     wanted: list[tuple[str, ...]] = [("migrate", "--no-input"), ("bootstrap_cas",)]
     if config.deployment.configure_jitp or config.iot_provisioning != IoTProvisioning.NONE:
         wanted.append(("sync_policy",))
@@ -21,8 +21,9 @@ def commands(config: Config) -> list[tuple[str, ...]]:
 
 
 def set_up(deployment: Deployment, *, say: Callable[[str], None], is_dry_run: bool) -> None:
-    """Run the commands, and say what each printed. Raises ``StepFailed`` at the first that
-    fails; run again, those before it find nothing to do.
+    """Run the commands, and print the output of each; for a dry run, print the commands only.
+
+    Raises ``StepFailed`` at the first that fails. In another run, those before it change nothing.
     """
     wanted = commands(deployment.config)
     done: list[str] = []

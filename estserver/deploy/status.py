@@ -1,4 +1,4 @@
-"""One table of everything that is deployed: what is as it should be, what isn't, what to do."""
+"""A table of everything that is deployed: what is as it should be, what is not, what to do."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from pki.operators.errors import OperatorError, RemoteFailure
 
 Level = Literal["OK", "WARN", "FAIL"]
 EXPIRY_DAYS = 30
-"""A certificate that lives no longer is worth a warning."""
+"""A certificate that expires within these days gets a warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table."""
+    """One line of the table. ``finding`` is a phrase or sentences, ``advice`` is a sentence."""
 
     name: str
     level: Level
@@ -34,15 +34,15 @@ class Row:
 
 
 def exit_code(rows: Sequence[Row]) -> int:
-    """0 when all is well, 1 when something fails; warnings alone fail nothing."""
+    """Return 1 when a row fails, and 0 otherwise, also with warnings."""
     return int(any(row.level == "FAIL" for row in rows))
 
 
 def status(deployment: Deployment, steps: Sequence[AnyStep], *, is_here: bool = False) -> list[Row]:
-    """A row for each step, each certificate and the truststore; changes nothing.
+    """Return a row for each step, each certificate and the truststore, without any change.
 
-    ``is_here`` as in `truststore_record`: whether the database here has the truststore's record.
-    What can't be looked at is a row too, so that one missing right hides nothing else.
+    ``is_here`` says that the database at hand has the truststore's record (`truststore.record`).
+    What cannot be read is a row too, so that one missing right hides nothing else.
     """
     rows = [row for step in steps for row in _rows_of(step)]
     rows += _certificates(deployment)
@@ -64,10 +64,10 @@ def _rows_of(step: AnyStep) -> Iterator[Row]:
         yield Row(step.name, step.severity, str(error))
         return
     if plan.waiting:
-        yield Row(step.name, "WARN", plan.waiting, "look again in some minutes")
+        yield Row(step.name, "WARN", plan.waiting, "Look again in some minutes.")
     elif plan.calls:
         differences = "; ".join(call.reason for call in plan.calls)
-        yield Row(step.name, step.severity, differences, "run aws_deploy, which mends it")
+        yield Row(step.name, step.severity, differences, "Run aws_deploy, which mends it.")
     elif not plan.notes:
         yield Row(step.name, "OK", "as it should be")
     for note in plan.notes:
@@ -75,17 +75,17 @@ def _rows_of(step: AnyStep) -> Iterator[Row]:
 
 
 def _certificates(deployment: Deployment) -> Iterator[Row]:
-    """The certificates in ACM: issued, and for how long."""
+    """A row for each certificate in ACM: whether it is issued, and for how long."""
     arns = {domain.certificate_key: domain.certificate_arn for domain in deployment.domains}
     for domain in deployment.domains:
         if domain.ownership_certificate_arn:
             arns["apiOwnershipVerificationCertificateArn"] = domain.ownership_certificate_arn
     for key, arn in arns.items():
         if not arn:
-            yield Row(key, "FAIL", "not set", f"set Properties.{key}")
+            yield Row(key, "FAIL", "not set", f"Set Properties.{key}.")
             continue
         if arn.split(":")[ACM_ARN_REGION] != deployment.region:
-            yield Row(key, "FAIL", "a certificate of another region", f"set Properties.{key}")
+            yield Row(key, "FAIL", "a certificate of another region", f"Set Properties.{key}.")
             continue
         try:
             held = ask("acm", "DescribeCertificate", CertificateArn=arn)["Certificate"]
@@ -97,25 +97,26 @@ def _certificates(deployment: Deployment) -> Iterator[Row]:
 
 def _certificate(key: str, held: Mapping[str, Any]) -> Row:
     if held["Status"] != "ISSUED":
-        return Row(key, "FAIL", f"it is {held['Status']}", "see it in ACM")
+        return Row(key, "FAIL", f"it is {held['Status']}", "Look at it in ACM.")
     days = (held["NotAfter"] - timezone.now()).days
     if days < EXPIRY_DAYS:
         level: Level = "WARN" if days >= 0 else "FAIL"
-        return Row(key, level, f"it expires in {days} days", "renew it in ACM, under the same ARN")
+        return Row(key, level, f"it expires in {days} days", "Renew it in ACM, under the same ARN.")
     return Row(key, "OK", f"issued, for {days} days more")
 
 
 def _truststore(deployment: Deployment, *, is_here: bool) -> Iterator[Row]:
-    """Whether the domain trusts what somebody here decided (threat T27)."""
+    """Rows about whether the domain trusts what is on record as pushed (threat T27)."""
     name = "truststore"
     if not any(domain.is_mutual_tls for domain in deployment.domains):
         return
     try:
         pushes = pushes_on_record(deployment, is_here=is_here)
     except (DatabaseError, InterfaceError, OperatorError) as error:
-        text = f"its record can't be read: {str(error).strip()}"
+        text = f"its record cannot be read: {str(error).strip()}"
         where = "the database here" if is_here else "the admin's function, and its log"
-        yield Row(name, "FAIL", text, f"see {where}; until then nobody knows who chose these CAs")
+        advice = f"Look at {where}. Until then it is not known who chose these CAs."
+        yield Row(name, "FAIL", text, advice)
         return
     try:
         yield _pinned(deployment, name, pushes)
@@ -127,24 +128,24 @@ def _truststore(deployment: Deployment, *, is_here: bool) -> Iterator[Row]:
 def _pinned(deployment: Deployment, name: str, pushes: Sequence[TruststorePush]) -> Row:
     active = active_version(deployment)
     if not active:
-        return Row(name, "FAIL", "no domain trusts one yet", "run aws_deploy --finish est")
+        return Row(name, "FAIL", "no domain trusts one yet", "Run aws_deploy --finish est.")
     recorded = last_activated(pushes)
     if recorded is None:
         text = f"the domain trusts version {active}, and nothing is on record as activated"
-        return Row(name, "FAIL", text, "run aws_deploy --finish est, which records the first one")
+        return Row(name, "FAIL", text, "Run aws_deploy --finish est, which records the first one.")
     if recorded.version_id != active:
         wanted = recorded.version_id
         return Row(
             name,
             "FAIL",
             f"the domain trusts version {active}, and version {wanted} is on record as activated",
-            "if an aws_truststore was cut off, run it again; else find out who changed it, and run "
-            f"aws_truststore --to {wanted}",
+            "If an aws_truststore was cut off, run it again. Otherwise find out who changed it, "
+            f"and run aws_truststore --to {wanted}.",
         )
     held = read_version(deployment, active)
     if held.sha256 != recorded.sha256:
-        text = f"version {active} isn't what was pushed (SHA-256 {held.sha256})"
-        return Row(name, "FAIL", text, "find out who changed it; aws_truststore --push")
+        text = f"version {active} is not what was pushed (SHA-256 {held.sha256})"
+        return Row(name, "FAIL", text, "Find out who changed it, and run aws_truststore --push.")
     soon = [
         each.subject.rfc4514_string()
         for each in held.certificates
@@ -152,7 +153,7 @@ def _pinned(deployment: Deployment, name: str, pushes: Sequence[TruststorePush])
     ]
     if soon:
         text = f"CAs in it expire within {EXPIRY_DAYS} days: {', '.join(soon)}"
-        return Row(name, "WARN", text, "push a truststore with their successors")
+        return Row(name, "WARN", text, "Push a truststore with their successors.")
     return Row(name, "OK", f"version {active}, {len(held.certificates)} CAs, as pushed")
 
 
@@ -162,6 +163,6 @@ def _swapped(deployment: Deployment, name: str, pushes: Sequence[TruststorePush]
         yield Row(
             name,
             "FAIL",
-            f"the newest version of the object, {latest}, wasn't pushed by this tool",
-            "find out who put it there, and run aws_truststore --push",
+            f"the newest version of the object, {latest}, was not pushed by this tool",
+            "Find out who put it there, and run aws_truststore --push.",
         )

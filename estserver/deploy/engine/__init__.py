@@ -1,1 +1,1 @@
-"""How steps are planned and carried out. The engine knows no AWS resource by name."""
+"""How steps are planned and carried out. The engine imports no module of a resource."""

@@ -1,4 +1,4 @@
-"""Calls to AWS as data: named, printed without secrets."""
+"""Calls to AWS: those that read are made at once, those that change are data until performed."""
 
 import json
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ from typing import Any
 from pki.aws.clients import as_remote_failure, aws_client
 from pki.operators.errors import RemoteFailure
 
-PATIENCE = 60
-"""Seconds; what an operator waits for may take longer than what a device waits for."""
+READ_TIMEOUT = 60
+"""Seconds. A call for an operator may take longer than one for a device that waits."""
 
 _MISSING = frozenset(
     {
@@ -34,7 +34,7 @@ _MISSING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Stands in parameters for what an earlier call will answer: ``KeyMetadata.KeyId``."""
+    """A parameter's value that an earlier call will answer, such as ``KeyMetadata.KeyId``."""
 
     call: str
     path: str
@@ -45,14 +45,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One change: ``apigateway``, ``CreateDomainName``, its parameters, and why it is needed."""
+    """One change: ``apigateway``, ``CreateDomainName``, its parameters, and why it is needed.
+
+    ``reason`` is a phrase, which the plan shows above the call.
+    """
 
     service: str
     operation: str
     reason: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     secret: frozenset[str] = frozenset()
-    """Parameters that are never shown."""
+    """Names of parameters that are never printed."""
 
     @property
     def name(self) -> str:
@@ -80,13 +83,13 @@ def _readable(value: Any) -> Any:
 
 
 def ask(service: str, operation: str, **parameters: Any) -> Any:
-    """What a call that changes nothing answers. Raises ``RemoteFailure``."""
+    """Make a call that changes nothing, and return its answer. Raises ``RemoteFailure``."""
     with as_remote_failure(f"{service}:{operation}"):
         return send(service, operation, parameters)
 
 
 def ask_if_any(service: str, operation: str, **parameters: Any) -> Any:
-    """As ``ask``; ``None`` when AWS says that there is no such thing."""
+    """Do as ``ask`` does, and return ``None`` when AWS answers that there is no such resource."""
     try:
         return ask(service, operation, **parameters)
     except RemoteFailure as error:
@@ -96,19 +99,20 @@ def ask_if_any(service: str, operation: str, **parameters: Any) -> Any:
 
 
 def ask_all(service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
-    """The items under ``key`` of every page. Raises ``RemoteFailure``."""
+    """Return the items under ``key`` of every page. Raises ``RemoteFailure``."""
     with as_remote_failure(f"{service}:{operation}"):
-        client = aws_client(service, read_timeout=PATIENCE)
+        client = aws_client(service, read_timeout=READ_TIMEOUT)
         pages = client.get_paginator(_method(client, operation))
         return [item for page in pages.paginate(**parameters) for item in page.get(key, [])]
 
 
 def send(service: str, operation: str, parameters: Mapping[str, Any]) -> Any:
-    client = aws_client(service, read_timeout=PATIENCE)
+    """Send a call through boto3, whose exceptions it raises."""
+    client = aws_client(service, read_timeout=READ_TIMEOUT)
     return getattr(client, _method(client, operation))(**parameters)
 
 
 def _method(client: Any, operation: str) -> str:
-    """How boto3 spells ``CreateWebACL``: ``create_web_acl``."""
+    """Return boto3's name of an operation: ``create_web_acl`` for ``CreateWebACL``."""
     spelled: Mapping[str, str] = client.meta.method_to_api_mapping
     return next(method for method, name in spelled.items() if name == operation)

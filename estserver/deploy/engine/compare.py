@@ -1,4 +1,4 @@
-"""Whether AWS holds what we asked for, though it answers in words of its own."""
+"""Compare what AWS answers with what was set, although AWS adds fields and reformats."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def covers(seen: Any, wanted: Any) -> bool:
-    """Whether ``seen`` says all that ``wanted`` does; AWS adds fields that we never set."""
+    """Whether ``seen`` holds all of ``wanted``. Fields that AWS adds are ignored."""
     if isinstance(wanted, Mapping):
         return isinstance(seen, Mapping) and all(
             key in seen and covers(seen[key], value) for key, value in wanted.items()
@@ -21,7 +21,7 @@ def covers(seen: Any, wanted: Any) -> bool:
 
 
 def policy_from(text: str | None) -> Any:
-    """An API's resource policy. API Gateway gives it back with its quotes escaped once more."""
+    """Return an API's resource policy. API Gateway answers it with its quotes escaped once more."""
     if not text:
         return None
     try:
@@ -31,12 +31,12 @@ def policy_from(text: str | None) -> Any:
 
 
 def same_policy(text: str | None, wanted: Mapping[str, Any] | None) -> bool:
-    """Whether a policy, as AWS gives it back, is the one that we set."""
+    """Whether a policy, as AWS answers it, is the wanted one."""
     return bool(policy_from(text) == (_normal(wanted) if wanted else None))
 
 
 def _normal(value: Any) -> Any:
-    """One spelling: AWS writes a list of one as the one."""
+    """Return one spelling, because AWS writes a list of one element as the element."""
     if isinstance(value, Mapping):
         return {key: _normal(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

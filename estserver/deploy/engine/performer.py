@@ -1,4 +1,4 @@
-"""Carry calls out: at the pace that AWS takes them, and again while AWS still settles."""
+"""Carry calls out at the pace that AWS allows, and again while earlier changes settle."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,42 +16,42 @@ PACES: Mapping[str, float] = {
     "apigateway:UpdateAccount": 20,
     "apigateway:DeleteRestApi": 30,
 }
-"""Seconds that API Gateway wants between two calls of a kind, for the whole account; fixed.
+"""Seconds between two calls of a kind in one account. These quotas of API Gateway are fixed.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 """
 
 THROTTLED_ATTEMPTS = 5
 SETTLING_ATTEMPTS = 6
-"""What was just made takes some seconds until every service knows it."""
+"""A new resource takes some seconds until every service knows it."""
 _SETTLING_PAUSE = 5.0
 _SETTLING_CODES = ("WAFUnavailableEntityException",)
 _SETTLING_WORDS = ("cannot be assumed", "does not have required permissions", "invalid role")
 
 
 class Clock(Protocol):
-    """Time, so that tests needn't wait for it."""
+    """A source of time, which tests replace."""
 
     def now(self) -> float:
-        """Seconds since some moment; never goes back."""
+        """Return seconds since a fixed moment; the value never decreases."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait that many seconds."""
 
 
 class SystemClock:
-    """The real one."""
+    """The clock of this machine."""
 
     def now(self) -> float:
-        """Seconds since some moment."""
+        """Return seconds since a fixed moment."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait that many seconds."""
         time.sleep(seconds)
 
 
 class Performer:
-    """Carries calls out, no faster than API Gateway takes them."""
+    """Carries calls out, no faster than ``PACES``, and prints each wait through ``say``."""
 
     def __init__(self, say: Callable[[str], None], clock: Clock | None = None) -> None:
         self.say = say
@@ -60,7 +60,7 @@ class Performer:
         self._next_at: dict[str, float] = {}
 
     def perform(self, call: Call) -> Any:
-        """Carry out one call; returns what AWS answers. Raises ``RemoteFailure``."""
+        """Carry out one call, and return AWS's answer. Raises ``RemoteFailure``."""
         parameters = self._filled(call.parameters)
         for attempt in range(1, SETTLING_ATTEMPTS + 1):
             self._keep_pace(call)
@@ -78,7 +78,7 @@ class Performer:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def wait(self, seconds: float, why: str) -> None:
-        """Wait, and say for what."""
+        """Wait, and print for what."""
         self._wait(seconds, why)
 
     def _keep_pace(self, call: Call) -> None:
@@ -92,9 +92,9 @@ class Performer:
         self._next_at[call.name] = self.clock.now() + pace
 
     def _pause_after(self, error: RemoteFailure, call: Call, attempt: int) -> float:
-        """Seconds after which the call may work; 0 when it won't."""
+        """Return the seconds after which the call may work; 0 when it is refused for good."""
         if error.is_throttled and attempt < THROTTLED_ATTEMPTS:
-            # Somebody else in the account, or our own last run, has just made the same call.
+            # Another client in the account, or an earlier run, has just made the same call.
             return PACES.get(call.name, 2.0 * attempt)
         is_settling = error.code in _SETTLING_CODES or any(
             words in str(error).lower() for words in _SETTLING_WORDS

@@ -1,4 +1,4 @@
-"""Runs of steps: carry them out, say what they would do, take away what they made."""
+"""Run steps: carry them out, list what they would do, or take away what they made."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from estserver.deploy.engine.steps import AnyStep, Blocked, Plan
 from pki.operators.errors import OperatorError, RemoteFailure
 
 ROUNDS = 5
-"""How often a step may find something to do. More often, AWS doesn't keep what it is given."""
+"""How often a step may find something to do. More rounds mean that AWS does not keep a change."""
 REMOVAL_ROUNDS = 1000
 """A bucket is emptied a thousand objects at a time."""
 WAIT_SECONDS = 10.0
@@ -19,12 +19,12 @@ WAITS = 120
 
 
 class StepFailed(OperatorError):
-    """A step couldn't be carried out; says why, what to do, and what is done already."""
+    """A step failed. The message has the cause, what to do, and what is done already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did."""
+    """What a run changed, and the notes of its steps."""
 
     changed: tuple[str, ...]
     """Names of the steps that changed something."""
@@ -32,9 +32,9 @@ class Outcome:
 
 
 def carry_out(steps: Sequence[AnyStep], performer: Performer) -> Outcome:
-    """Bring AWS to what the steps want; returns what was changed.
+    """Bring AWS to the desired state of the steps, in their order; return what was changed.
 
-    Raises ``StepFailed`` at the first step that fails; run again, it goes on from there.
+    Raises ``StepFailed`` at the first step that fails. Another run goes on from there.
     """
     changed: list[str] = []
     notes: list[str] = []
@@ -56,14 +56,17 @@ def carry_out(steps: Sequence[AnyStep], performer: Performer) -> Outcome:
 
 
 def _settle(step: AnyStep, performer: Performer, number: int, count: int) -> tuple[int, Plan]:
-    """Look, plan and apply until there is nothing to do; returns the rounds that changed things."""
+    """Look, plan and apply until there is nothing to do.
+
+    Returns the number of rounds that changed something, and the last plan.
+    """
     rounds = waits = 0
     while True:
         plan = step.plan(step.look())
         if plan.waiting:
             waits += 1
             if waits > WAITS:
-                raise OperatorError(f"{plan.waiting} for {WAITS * WAIT_SECONDS / 60:.0f} minutes")
+                raise OperatorError(f"{plan.waiting} for {WAITS * WAIT_SECONDS / 60:.0f} minutes.")
             performer.wait(WAIT_SECONDS, plan.waiting)
             continue
         if not plan.calls:
@@ -72,7 +75,7 @@ def _settle(step: AnyStep, performer: Performer, number: int, count: int) -> tup
             performer.say(f"[{number}/{count}] {step.name}")
         if rounds == ROUNDS:
             left = "; ".join(call.reason for call in plan.calls)
-            raise OperatorError(f"AWS took every call, and still: {left}. See the console")
+            raise OperatorError(f"AWS took every call, and still: {left}. Look at the console.")
         rounds += 1
         step.apply(plan, performer)
 
@@ -89,10 +92,10 @@ def _in_words_of_a_step(
 ) -> StepFailed:
     already = ", ".join(done)
     sentences = [
-        f"step {number} of {count}, {name}: {str(error).rstrip('.')}.",
-        f"{advice}." if advice else "",
+        f"Step {number} of {count}, {name}: {str(error).rstrip('.')}.",
+        advice,
         f"Done already: {already}." if already else "Nothing is done yet.",
-        "Mend that and run the command again: it goes on from here.",
+        "Mend that, and run the command again. It goes on from here.",
     ]
     return StepFailed(" ".join(filter(None, sentences)))
 
@@ -101,7 +104,7 @@ def _in_words_of_a_step(
 def as_a_step(
     name: str, number: int = 1, count: int = 1, *, done: Iterable[str] = ()
 ) -> Iterator[None]:
-    """Let work that is no ``Step`` fail in the words of one. Raises ``StepFailed``."""
+    """Report a failure of work that is no ``Step`` as that of a step. Raises ``StepFailed``."""
     try:
         yield
     except OperatorError as error:
@@ -110,16 +113,16 @@ def as_a_step(
 
 @dataclass(frozen=True, slots=True)
 class Intended:
-    """What a step would do, for a dry run or the list before a removal."""
+    """What a step would do, as a dry run and the list before a removal show it."""
 
     step: str
     calls: tuple[Call, ...] = ()
     reason: str = ""
-    """Why it can't be told yet or can't be done, or what AWS is busy with."""
+    """Why the calls are not known yet or cannot be made, or what AWS is busy with."""
 
 
 def intentions(steps: Iterable[AnyStep], *, removing: bool = False) -> list[Intended]:
-    """What each step would do now; changes nothing. Raises ``RemoteFailure``."""
+    """Return what each step would do now, without a change. Raises ``RemoteFailure``."""
     found = []
     for step in steps:
         try:
@@ -129,7 +132,7 @@ def intentions(steps: Iterable[AnyStep], *, removing: bool = False) -> list[Inte
             raise
         except OperatorError as error:
             if not removing:
-                why = f"can't be told yet: {error}" if isinstance(error, Blocked) else str(error)
+                why = f"not known yet: {error}" if isinstance(error, Blocked) else str(error)
                 found.append(Intended(step.name, reason=why))
             continue
         if plan.calls or plan.waiting:
@@ -138,9 +141,9 @@ def intentions(steps: Iterable[AnyStep], *, removing: bool = False) -> list[Inte
 
 
 def take_away(steps: Sequence[AnyStep], performer: Performer) -> tuple[str, ...]:
-    """Remove what the steps made, the last one first; returns the names of what went.
+    """Remove what the steps made, the last one first; return the names of what was removed.
 
-    Raises ``StepFailed``; run again, it goes on from there.
+    Raises ``StepFailed``. Another run goes on from there.
     """
     gone: list[str] = []
     backwards = list(reversed(steps))
@@ -163,7 +166,7 @@ def _remove(step: AnyStep, performer: Performer) -> bool:
         if plan.waiting:
             waits += 1
             if waits > WAITS:
-                raise OperatorError(f"{plan.waiting} for {WAITS * WAIT_SECONDS / 60:.0f} minutes")
+                raise OperatorError(f"{plan.waiting} for {WAITS * WAIT_SECONDS / 60:.0f} minutes.")
             performer.wait(WAIT_SECONDS, plan.waiting)
             continue
         if not plan.calls:
@@ -174,4 +177,4 @@ def _remove(step: AnyStep, performer: Performer) -> bool:
         for call in plan.calls:
             performer.say(f"  {call.reason}")
             performer.perform(call)
-    raise OperatorError("it isn't empty after a thousand rounds: something is filling it")
+    raise OperatorError(f"After {REMOVAL_ROUNDS} rounds it is not empty. Stop what writes to it.")

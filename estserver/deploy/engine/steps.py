@@ -1,8 +1,8 @@
-"""A step: what AWS holds of one thing, and the calls that make it what we want, or take it away.
+"""A step: one resource in AWS, the calls that bring it to the desired state, or take it away.
 
-A step is carried out by looking, planning, applying, and looking again, until there is nothing
-left to plan. So a second run changes nothing, a run after a failure goes on where that one
-stopped, and what a step says is done was read from AWS afterwards.
+A step is carried out by looking, planning, applying, and looking again, until nothing is left to
+plan. So a second run changes nothing, a run after a failure goes on where that one stopped, and
+a step is reported as done only after AWS has been read again.
 """
 
 from abc import ABC, abstractmethod
@@ -19,50 +19,53 @@ Severity = Literal["WARN", "FAIL"]
 
 
 class Blocked(OperatorError):
-    """A step can't look yet: what it belongs to isn't there."""
+    """The step's parent resource does not exist yet, so its state cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a step would do next. Empty when AWS holds what we want."""
+    """What a step would do next. It is empty when AWS holds the desired state."""
 
     calls: tuple[Call, ...] = ()
     waiting: str = ""
-    """What AWS is busy with; nothing can be done before it has finished."""
+    """What AWS is busy with, as a phrase. No call can be made before AWS has finished."""
     notes: tuple[str, ...] = ()
-    """What isn't as it should be and no call of ours can mend: what it is, and what to do."""
+    """What differs and no planned call can mend, in sentences: what was found, and what to do."""
 
 
 DONE = Plan()
 
 
 class Step(ABC, Generic[S]):
-    """One thing in AWS that this package looks after."""
+    """One resource in AWS that this package looks after."""
 
     severity: ClassVar[Severity] = "FAIL"
-    """What its absence or a change means for ``aws_status``."""
+    """The level in ``aws_status`` when the resource is missing or differs."""
     advice: ClassVar[Mapping[str, str]] = {}
-    """What to do, by AWS's error code."""
+    """What to do, in sentences, by AWS's error code."""
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """As it is shown."""
+        """The step's name in plans, messages and ``aws_status``."""
 
     @abstractmethod
     def look(self) -> S:
-        """What AWS holds; changes nothing. Raises ``Blocked`` and ``RemoteFailure``."""
+        """Read what AWS holds. Raises ``Blocked`` and ``RemoteFailure``."""
 
     @abstractmethod
     def plan(self, seen: S) -> Plan:
-        """What would bring ``seen`` to what we want."""
+        """Return what brings ``seen`` to the desired state.
+
+        Raises ``OperatorError`` when only a person can do that.
+        """
 
     def undo(self, seen: S) -> Plan:
-        """What would take away what this tool made, and nothing else."""
+        """Return what takes away what this tool made, and nothing else."""
         return DONE
 
     def apply(self, plan: Plan, performer: Performer) -> None:
-        """Carry out a plan."""
+        """Carry out the calls of a plan. Raises ``RemoteFailure``."""
         for call in plan.calls:
             performer.say(f"  {call.reason}")
             performer.perform(call)

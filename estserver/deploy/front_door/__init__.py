@@ -1,1 +1,1 @@
-"""What stands in front of the functions: domains, DNS, lockdown, WAF, API settings."""
+"""What stands in front of the functions: domains, DNS, lockdown, WAF, settings of the APIs."""

@@ -1,7 +1,8 @@
-"""Settings of a REST API that hold once it was deployed after them: what is set, what is deployed.
+"""Settings of a REST API that take effect only when the API is deployed after them.
 
-AWS doesn't tell what a deployment holds. So the description of each of ours says it: a digest of
-the lockdown, and how long API Gateway waits. A stage that runs another one is deployed again.
+AWS does not answer which settings a deployment holds. So the description of each deployment that
+this tool makes says it: a digest of the lockdown, and how long API Gateway waits. A stage that
+runs another deployment is deployed again.
 """
 
 import re
@@ -14,14 +15,14 @@ from estserver.deploy.engine.calls import Call, ask, ask_all
 from estserver.deploy.zappa.stage import api_id_of
 
 DEFAULT_TIMEOUT = 29_000
-"""Milliseconds that API Gateway waits when it isn't told otherwise."""
+"""Milliseconds that API Gateway waits by default."""
 
-_OURS = re.compile(r"aws_deploy (?P<lockdown>\w+) waits (?P<timeouts>\S*) ms")
+_DESCRIPTION = re.compile(r"aws_deploy (?P<lockdown>\w+) waits (?P<timeouts>\S*) ms")
 
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """What a method leads to: here always the function."""
+    """What API Gateway calls for a method; Zappa makes the function the target of each."""
 
     resource_id: str
     method: str
@@ -39,17 +40,20 @@ class SeenApi:
     policy: str
     integrations: tuple[Integration, ...]
     deployed_lockdown: str
-    """The digest that the stage's deployment names; "" when it isn't ours."""
+    """The digest that the stage's deployment names; "" when this tool did not make it."""
     deployed_timeouts: str
 
     @property
     def timeouts(self) -> str:
-        """The integrations' timeouts, each once, as descriptions name them."""
+        """The integrations' timeouts in milliseconds, each once, as descriptions name them."""
         return _listed(each.timeout for each in self.integrations)
 
 
 def look_at_api(deployment: Deployment, stage: StageName) -> SeenApi:
-    """The API's settings and the stage's deployment. Raises ``Blocked`` and ``RemoteFailure``."""
+    """Read the API's settings and the stage's deployment.
+
+    Raises ``Blocked`` and ``RemoteFailure``.
+    """
     api_id = api_id_of(deployment, stage)
     api = ask("apigateway", "GetRestApi", restApiId=api_id)
     resources = ask_all("apigateway", "GetResources", "items", restApiId=api_id, embed=["methods"])
@@ -57,7 +61,7 @@ def look_at_api(deployment: Deployment, stage: StageName) -> SeenApi:
     deployed = ask(
         "apigateway", "GetDeployment", restApiId=api_id, deploymentId=live["deploymentId"]
     )
-    said = _OURS.fullmatch(str(deployed.get("description") or ""))
+    said = _DESCRIPTION.fullmatch(str(deployed.get("description") or ""))
     return SeenApi(
         api_id,
         bool(api.get("disableExecuteApiEndpoint")),
@@ -78,11 +82,11 @@ def _timeout_of(method: dict[str, Any]) -> int:
 
 
 def deploy_call(api_id: str, stage: StageName, *, lockdown: str, timeouts: str) -> Call:
-    """The call after which the API's settings hold."""
+    """Return the call after which the API's settings take effect."""
     return Call(
         "apigateway",
         "CreateDeployment",
-        "what is set doesn't hold before the API is deployed",
+        "settings take effect when the API is deployed",
         {
             "restApiId": api_id,
             "stageName": stage,

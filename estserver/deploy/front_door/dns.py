@@ -1,4 +1,4 @@
-"""Route 53: alias records for the domains, where the zone is ours."""
+"""Route 53: alias records for the domains, where a zone of the account holds them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,15 +6,15 @@ from typing import Any
 
 from estserver.deploy.deployment import Deployment, Domain
 from estserver.deploy.engine.calls import Call, ask, ask_all
-from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
-from estserver.deploy.front_door.domain import look_at_domain
+from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.front_door.domain import look_at_domain, no_domain
 from estserver.deploy.rights.statements import ResourceRights, allow
 from pki.operators.errors import OperatorError
 
 
 @dataclass(frozen=True, slots=True)
 class SeenRecords:
-    """Where a name leads, and where it should."""
+    """A name's records, and the host name that they should lead to."""
 
     target: str
     """The regional host name that API Gateway gave the domain."""
@@ -35,19 +35,19 @@ class AliasRecords(Step[SeenRecords]):
     severity = "WARN"
 
     advice = {
-        "NoSuchHostedZone": "See DeploymentOptions.hostedZoneId",
+        "NoSuchHostedZone": "Correct DeploymentOptions.hostedZoneId.",
     }
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """The step's name, as plans and messages show it."""
         return f"{self.domain.stage}: DNS of {self.domain.name}"
 
     def look(self) -> SeenRecords:
-        """The zone and the name's records in it."""
+        """Read the zone and the name's records in it."""
         held = look_at_domain(self.domain.name)
         if not held.get("regionalDomainName"):
-            raise Blocked(f"there is no domain {self.domain.name} yet")
+            raise no_domain(self.domain.name)
         seen = SeenRecords(
             str(held["regionalDomainName"]),
             str(held.get("regionalHostedZoneId", "")),
@@ -56,7 +56,7 @@ class AliasRecords(Step[SeenRecords]):
         zone_id = self.deployment.config.deployment.hosted_zone_id or self._find_zone()
         if not zone_id:
             return seen
-        # Records are listed by name, so ours come first.
+        # Records are listed by name from StartRecordName on, so the name's own come first.
         page = ask(
             "route53",
             "ListResourceRecordSets",
@@ -73,7 +73,7 @@ class AliasRecords(Step[SeenRecords]):
         return SeenRecords(seen.target, seen.target_zone, seen.is_domain_ours, zone_id, records)
 
     def _find_zone(self) -> str:
-        """The public zone that holds the name, the longest one first; "" for none."""
+        """Return the id of the public zone with the longest name that holds the domain, or ""."""
         zones = ask_all("route53", "ListHostedZones", "HostedZones")
         holding = [
             (len(zone["Name"]), str(zone["Id"]).removeprefix("/hostedzone/"))
@@ -84,12 +84,15 @@ class AliasRecords(Step[SeenRecords]):
         return max(holding, default=(0, ""))[1]
 
     def plan(self, seen: SeenRecords) -> Plan:
-        """Set what is missing. A record that leads elsewhere is somebody's: it takes --adopt."""
+        """Set records that are missing.
+
+        Raises ``OperatorError`` for a record that leads elsewhere, unless ``adopts`` is set.
+        """
         if not seen.zone_id:
             return Plan(
                 notes=(
-                    f"no zone of this account holds {self.domain.name}: in your DNS, set "
-                    f"{self.domain.name} CNAME {seen.target}",
+                    f"No zone of this account holds {self.domain.name}. In your DNS, set "
+                    f"{self.domain.name} CNAME {seen.target}.",
                 )
             )
         if "CNAME" in seen.records:
@@ -97,7 +100,8 @@ class AliasRecords(Step[SeenRecords]):
             if _plain(aliased) == _plain(seen.target):
                 return DONE
             raise OperatorError(
-                f"{self.domain.name} is a CNAME of {aliased}: delete that record and run again"
+                f"{self.domain.name} is a CNAME of {aliased}. Delete that record and run the "
+                "command again."
             )
         missing = []
         for kind in self._kinds():
@@ -106,17 +110,20 @@ class AliasRecords(Step[SeenRecords]):
                 continue
             if kind in seen.records and not self.adopts:
                 raise OperatorError(
-                    f"the {kind} record of {self.domain.name} leads to "
-                    f"{leads_to or 'an address'}: delete it, or run with --adopt to have it changed"
+                    f"The {kind} record of {self.domain.name} leads to "
+                    f"{leads_to or 'an address'}. Delete it, or run with --adopt to have it "
+                    "changed."
                 )
             missing.append(kind)
         if not missing:
             return DONE
-        reason = f"{self.domain.name} has no {' and no '.join(missing)} record of ours"
+        reason = (
+            f"{self.domain.name} has no {' and no '.join(missing)} record that leads to API Gateway"
+        )
         return Plan((self._change(seen, "UPSERT", missing, reason),))
 
     def undo(self, seen: SeenRecords) -> Plan:
-        """Delete the records that lead to a domain of ours."""
+        """Delete the records that lead to a domain that this tool made."""
         ours = [kind for kind in seen.records if self._target_of(seen, kind) == _plain(seen.target)]
         ours = [kind for kind in ours if kind != "CNAME"]
         if not seen.is_domain_ours or not ours:
@@ -156,7 +163,7 @@ class AliasRecords(Step[SeenRecords]):
                 "Type": kind,
                 "AliasTarget": alias,
             }
-            if action == "DELETE":  # Route 53 wants it letter by letter
+            if action == "DELETE":  # Route 53 deletes only an exact copy
                 record = seen.records[kind]
             yield {"Action": action, "ResourceRecordSet": record}
 

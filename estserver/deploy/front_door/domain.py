@@ -1,4 +1,4 @@
-"""Custom domains: the one with mutual TLS, the ones without, and what each leads to."""
+"""Custom domains of API Gateway: the one with mutual TLS, and those without."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,43 +6,51 @@ from typing import Any
 
 from estserver.deploy.deployment import Deployment, Domain
 from estserver.deploy.engine.calls import Answer, Call, ask_if_any
-from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
 from estserver.deploy.front_door.truststore_object import latest_version, object_uri
 from estserver.deploy.rights.gateway import control_plane
 from estserver.deploy.rights.statements import ResourceRights
 from pki.operators.errors import OperatorError
 
 SECURITY_POLICY = "TLS_1_2"
-"""TLS 1.2 and 1.3; the newer, named policies exclude mutual TLS.
+"""TLS 1.2 and 1.3. The newer policies with longer names exclude mutual TLS.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-custom-domain-tls-version.html
 """
 ADOPTED = "est-server:adopted"
-"""Marks a domain that was there before us: changed by this tool, and never deleted by it."""
+"""The tag of a domain that existed before: this tool changes it, and never deletes it."""
 
 _BUSY = {"UPDATING", "PENDING"}
 _STUCK = {
-    "PENDING_CERTIFICATE_REIMPORT": "import the server certificate into ACM again, from the same "
-    "issuer and under the same ARN",
-    "PENDING_OWNERSHIP_VERIFICATION": "set apiOwnershipVerificationCertificateArn to a public ACM "
-    "certificate that is issued for this name",
-    "FAILED": "see what it says, mend that, delete the domain in the console",
+    "PENDING_CERTIFICATE_REIMPORT": "Import the server certificate into ACM again, from the same "
+    "issuer and under the same ARN.",
+    "PENDING_OWNERSHIP_VERIFICATION": "Set apiOwnershipVerificationCertificateArn to a public ACM "
+    "certificate that is issued for this name.",
+    "FAILED": "Mend what the message says, and delete the domain in the console.",
 }
 
 
 def look_at_domain(name: str) -> Mapping[str, Any]:
-    """A custom domain as API Gateway holds it; empty when there is none."""
+    """Read a custom domain; return an empty mapping when there is none.
+
+    Raises ``RemoteFailure``.
+    """
     return ask_if_any("apigateway", "GetDomainName", domainName=name) or {}
 
 
+def no_domain(name: str) -> Blocked:
+    """Return the refusal of a step whose domain is not made yet."""
+    return Blocked(f"The domain {name} does not exist yet. Run aws_deploy --finish est.")
+
+
 def is_managed(deployment: Deployment, seen: Mapping[str, Any]) -> bool:
-    """Whether a domain is ours to change: made or adopted by this tool."""
+    """Whether this tool may change a domain, because it made or adopted it."""
     tags = seen.get("tags") or {}
     return deployment.is_ours(tags) or tags.get(ADOPTED) == deployment.project
 
 
 @dataclass(frozen=True, slots=True)
 class SeenDomain:
-    """A custom domain, and the truststore's version that it could be pinned to."""
+    """A custom domain, and the truststore's newest version, to which it could be pinned."""
 
     held: Mapping[str, Any] = field(default_factory=dict)
     latest_truststore: str = ""
@@ -50,42 +58,45 @@ class SeenDomain:
 
 @dataclass(frozen=True)
 class CustomDomain(Step[SeenDomain]):
-    """A regional domain. Its truststore's version is set once; then it is `aws_truststore`'s."""
+    """A regional domain. It is made with a truststore version, which `aws_truststore` changes."""
 
     deployment: Deployment
     domain: Domain
     adopts: bool = False
-    """Whether a domain that somebody else made may be taken over."""
+    """Whether a domain that this tool did not make may be taken over."""
 
     advice = {
-        "ConflictException": "The name is in use, perhaps in another account of yours: delete it "
-        "there, or choose another one",
-        "BadRequestException": "See that the certificate in ACM is issued, is for this name and "
-        "in this region, and that whoever deploys may read the truststore's object",
-        "AccessDeniedException": "API Gateway reads the truststore with the rights of whoever "
-        "deploys: s3:GetObject and s3:GetObjectVersion on it",
+        "ConflictException": "The name is in use, perhaps in another account of yours. Delete it "
+        "there, or choose another one.",
+        "BadRequestException": "Check that the certificate in ACM is issued, for this name and in "
+        "this region, and that you may read the truststore's object.",
+        "AccessDeniedException": "API Gateway reads the truststore with the rights of the person "
+        "who deploys. Allow s3:GetObject and s3:GetObjectVersion on it.",
     }
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """The step's name, as plans and messages show it."""
         return f"{self.domain.stage}: domain {self.domain.name}"
 
     def look(self) -> SeenDomain:
-        """The domain; for one with mutual TLS, the truststore's newest version."""
+        """Read the domain and, for one with mutual TLS, the truststore's newest version."""
         latest = latest_version(self.deployment) if self.domain.is_mutual_tls else ""
         return SeenDomain(look_at_domain(self.domain.name), latest)
 
     def plan(self, seen: SeenDomain) -> Plan:
-        """Make it, or change what differs."""
+        """Make the domain, or change what differs.
+
+        Raises ``OperatorError`` for a domain that only a person can change.
+        """
         held = seen.held
         if not held:
             return Plan((self._create(seen),))
         if not is_managed(self.deployment, held):
             if not self.adopts:
                 raise OperatorError(
-                    f"the domain {self.domain.name} is there and wasn't made by this tool; delete "
-                    "it, or run with --adopt to let this tool change it"
+                    f"The domain {self.domain.name} exists and was not made by this tool. Delete "
+                    "it, or run with --adopt to let this tool change it."
                 )
             return Plan((self._adopt(held),))
         status = held.get("domainNameStatus", "AVAILABLE")
@@ -93,16 +104,16 @@ class CustomDomain(Step[SeenDomain]):
             return Plan(waiting=f"API Gateway is changing {self.domain.name} ({status})")
         if status in _STUCK:
             said = str(held.get("domainNameStatusMessage") or "no message").rstrip(".")
-            raise OperatorError(f"{self.domain.name} is {status} ({said}): {_STUCK[status]}")
+            raise OperatorError(f"{self.domain.name} is {status} ({said}). {_STUCK[status]}")
         if (held.get("endpointConfiguration") or {}).get("types") != ["REGIONAL"]:
             raise OperatorError(
-                f"{self.domain.name} isn't a regional domain, and mutual TLS takes one: delete it "
-                "in the console and run again"
+                f"{self.domain.name} is not a regional domain, and mutual TLS takes one. Delete it "
+                "in the console and run the command again."
             )
         changes = [{"op": "replace", **change} for change in self._changes(seen)]
         mutual_tls = held.get("mutualTlsAuthentication") or {}
         warnings = tuple(
-            f"{self.domain.name}: API Gateway warns of the truststore: {warning}"
+            f"API Gateway warns of the truststore of {self.domain.name}: {warning.rstrip('.')}."
             for warning in mutual_tls.get("truststoreWarnings") or ()
         )
         if not changes:
@@ -113,7 +124,7 @@ class CustomDomain(Step[SeenDomain]):
         return Plan((Call("apigateway", "UpdateDomainName", reason, parameters),), notes=warnings)
 
     def undo(self, seen: SeenDomain) -> Plan:
-        """Delete it, if this tool made it."""
+        """Delete the domain, if this tool made it."""
         if not self.deployment.is_ours(seen.held.get("tags") or {}):
             return DONE
         if seen.held.get("domainNameStatus") in _BUSY:
@@ -184,7 +195,7 @@ class CustomDomain(Step[SeenDomain]):
             yield {"path": f"{path}/truststoreUri", "value": object_uri(self.deployment)}
             yield {"path": f"{path}/truststoreVersion", "value": self._first_version(seen)}
         elif not held.get("truststoreVersion"):
-            # Not pinned: the next change of the domain would take whatever lies there then.
+            # Not pinned, so the next change of the domain would take the version of that moment.
             yield {"path": f"{path}/truststoreVersion", "value": self._first_version(seen)}
 
 

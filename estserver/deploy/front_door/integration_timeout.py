@@ -1,4 +1,4 @@
-"""How long API Gateway waits for the function."""
+"""The time that API Gateway waits for the function."""
 
 from dataclasses import dataclass
 
@@ -10,28 +10,28 @@ from estserver.deploy.front_door.api_settings import SeenApi, deploy_call, look_
 
 @dataclass(frozen=True)
 class IntegrationTimeout(Step[SeenApi]):
-    """Each method of the API waits ``apiGatewayIntegrationTimeoutSeconds``.
+    """The timeout of each method: ``apiGatewayIntegrationTimeoutSeconds``.
 
-    It comes after the lockdown, whose deployment it repeats with other timeouts: a number that AWS
-    doesn't take leaves no endpoint open.
+    The step comes after the lockdown, whose deployment it repeats with other timeouts. So a number
+    that AWS refuses leaves no endpoint open.
     """
 
     deployment: Deployment
     stage: StageName
     severity = "WARN"
     advice = {
-        "BadRequestException": 'For more than 29 s have the quota "Maximum integration timeout in '
+        "BadRequestException": 'For more than 29 s, have the quota "Maximum integration timeout in '
         'milliseconds" of API Gateway raised in Service Quotas, where AWS may take it from the '
-        "account's throttling quota; or lower apiGatewayIntegrationTimeoutSeconds",
+        "account's throttling quota. Or lower apiGatewayIntegrationTimeoutSeconds.",
     }
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """The step's name, as plans and messages show it."""
         return f"{self.stage}: integration timeout"
 
     def look(self) -> SeenApi:
-        """The methods' timeouts, and those that are deployed."""
+        """Read the methods' timeouts, and those that are deployed."""
         return look_at_api(self.deployment, self.stage)
 
     def plan(self, seen: SeenApi) -> Plan:
@@ -54,7 +54,8 @@ class IntegrationTimeout(Step[SeenApi]):
             for each in seen.integrations
             if each.timeout != wanted
         ]
-        # A deployment that isn't ours is the lockdown's to replace, with the timeouts of then.
+        # A deployment that this tool did not make is replaced by the lockdown's step, with the
+        # timeouts of that moment.
         if calls or (seen.deployed_lockdown and seen.deployed_timeouts != str(wanted)):
             calls.append(
                 deploy_call(

@@ -1,4 +1,4 @@
-"""No way round the domain: the default endpoint, source networks, and how much gets through."""
+"""The default endpoint, the networks that may call, and how many requests get through."""
 
 import hashlib
 import json
@@ -13,14 +13,14 @@ from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.front_door.api_settings import SeenApi, deploy_call, look_at_api
 from estserver.deploy.zappa.stage import api_id_of
 
-OUR_STATEMENT = "OnlyFromTheseNetworks"
+NETWORKS_STATEMENT = "OnlyFromTheseNetworks"
 
 
 @dataclass(frozen=True)
 class Lockdown(Step[SeenApi]):
-    """The API can be called on its domain only, the admin's from some networks only.
+    """The API answers on its domain only, and the admin's answers some networks only.
 
-    Such a setting holds once the API was deployed after it: see `api_settings`.
+    These settings take effect when the API is deployed after them: see `api_settings`.
     """
 
     deployment: Deployment
@@ -28,11 +28,11 @@ class Lockdown(Step[SeenApi]):
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """The step's name, as plans and messages show it."""
         return f"{self.stage}: lockdown"
 
     def look(self) -> SeenApi:
-        """The API's settings and the stage's deployment."""
+        """Read the API's settings and the stage's deployment."""
         return look_at_api(self.deployment, self.stage)
 
     def plan(self, seen: SeenApi) -> Plan:
@@ -55,7 +55,7 @@ class Lockdown(Step[SeenApi]):
         if not same_policy(seen.policy, wanted) and (wanted or _is_ours(seen.policy)):
             value = json.dumps(wanted) if wanted else ""
             changes.append({"op": "replace", "path": "/policy", "value": value})
-            reasons.append("adminAllowedNetworks says something else")
+            reasons.append("the policy differs from adminAllowedNetworks")
         calls = []
         if changes:
             reason = " and ".join(reasons)
@@ -87,7 +87,7 @@ class Lockdown(Step[SeenApi]):
             "Version": "2012-10-17",
             "Statement": [
                 {"Effect": "Allow", **call},
-                {"Sid": OUR_STATEMENT, "Effect": "Deny", **call, "Condition": elsewhere},
+                {"Sid": NETWORKS_STATEMENT, "Effect": "Deny", **call, "Condition": elsewhere},
             ],
         }
 
@@ -99,23 +99,23 @@ class Lockdown(Step[SeenApi]):
 def _is_ours(policy: str) -> bool:
     statements = (policy_from(policy) or {}).get("Statement", [])
     listed = statements if isinstance(statements, list) else [statements]
-    return any(statement.get("Sid") == OUR_STATEMENT for statement in listed)
+    return any(statement.get("Sid") == NETWORKS_STATEMENT for statement in listed)
 
 
 @dataclass(frozen=True)
 class Throttling(Step[tuple[str, Mapping[str, Any]]]):
-    """How many requests a stage lets through."""
+    """The limits of requests to a stage: rate and burst."""
 
     deployment: Deployment
     stage: StageName
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """The step's name, as plans and messages show it."""
         return f"{self.stage}: throttling"
 
     def look(self) -> tuple[str, Mapping[str, Any]]:
-        """The API, and the settings that hold for all its methods."""
+        """Read the API's id, and the settings for all its methods."""
         api_id = api_id_of(self.deployment, self.stage)
         stage = ask("apigateway", "GetStage", restApiId=api_id, stageName=self.stage)
         return api_id, (stage.get("methodSettings") or {}).get("*/*", {})
@@ -136,7 +136,5 @@ class Throttling(Step[tuple[str, Mapping[str, Any]]]):
         if not changes:
             return DONE
         parameters = {"restApiId": api_id, "stageName": self.stage, "patchOperations": changes}
-        reason = "it lets through as many requests as the account does"
-        if held:
-            reason = "it lets through another number of requests"
+        reason = "its limits differ" if held else "it has no limits but the account's"
         return Plan((Call("apigateway", "UpdateStage", reason, parameters),))

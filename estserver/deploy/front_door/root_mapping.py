@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from estserver.deploy.deployment import Deployment, Domain
 from estserver.deploy.engine.calls import Call, ask_all
-from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
-from estserver.deploy.front_door.domain import is_managed, look_at_domain
+from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.front_door.domain import is_managed, look_at_domain, no_domain
 from estserver.deploy.zappa.stage import api_id_of
 
 ROOT = "(none)"
@@ -15,33 +15,36 @@ ROOT = "(none)"
 
 @dataclass(frozen=True, slots=True)
 class SeenMapping:
-    """What a domain leads to."""
+    """The APIs and stages that a domain leads to."""
 
     api_id: str
     """The API that it should lead to."""
     is_managed: bool
     by_path: Mapping[str, tuple[str, str]]
-    """Base path to API and stage."""
+    """API and stage of each base path."""
 
 
 @dataclass(frozen=True)
 class RootMapping(Step[SeenMapping]):
-    """The domain's root leads to the stage: EST's paths are absolute (RFC 7030 3.2.2)."""
+    """The mapping of the domain's root to the stage, because EST's paths are absolute.
+
+    RFC 7030, section 3.2.2.
+    """
 
     deployment: Deployment
     domain: Domain
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """The step's name, as plans and messages show it."""
         return f"{self.domain.stage}: mapping of {self.domain.name}"
 
     def look(self) -> SeenMapping:
-        """The domain's mappings."""
+        """Read the domain's mappings."""
         api_id = api_id_of(self.deployment, self.domain.stage)
         held = look_at_domain(self.domain.name)
         if not held:
-            raise Blocked(f"there is no domain {self.domain.name} yet")
+            raise no_domain(self.domain.name)
         found = ask_all("apigateway", "GetBasePathMappings", "items", domainName=self.domain.name)
         by_path = {
             each.get("basePath") or ROOT: (each["restApiId"], each.get("stage", ""))
@@ -50,10 +53,10 @@ class RootMapping(Step[SeenMapping]):
         return SeenMapping(api_id, is_managed(self.deployment, held), by_path)
 
     def plan(self, seen: SeenMapping) -> Plan:
-        """Map the root; say what else is mapped."""
+        """Map the root, and note which other paths are mapped."""
         others = sorted(path for path in seen.by_path if path != ROOT)
         notes = tuple(
-            f"{self.domain.name}/{path} leads elsewhere; delete that mapping if it isn't yours"
+            f"{self.domain.name}/{path} leads elsewhere. Delete that mapping if it is not wanted."
             for path in others
         )
         wanted = (seen.api_id, self.domain.stage)
@@ -80,7 +83,7 @@ class RootMapping(Step[SeenMapping]):
         return Plan((call,), notes=notes)
 
     def undo(self, seen: SeenMapping) -> Plan:
-        """Unmap the root, where it leads to our stage: else the API couldn't be deleted."""
+        """Unmap the root where it leads to the stage, because AWS deletes no API with a mapping."""
         if not seen.is_managed or seen.by_path.get(ROOT) != (seen.api_id, self.domain.stage):
             return DONE
         parameters = {"domainName": self.domain.name, "basePath": ROOT}

@@ -1,4 +1,4 @@
-"""AWS's common rules in front of both APIs, without the two that turn honest devices away."""
+"""AWS's common rules in front of both APIs, without the two that turn proper devices away."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,15 +15,15 @@ from pki.operators.errors import OperatorError
 RULE_SET = "AWSManagedRulesCommonRuleSet"
 COUNTED: Mapping[str, str] = {
     "NoUserAgent_HEADER": "embedded EST clients send no User-Agent",
-    "SizeRestrictions_BODY": "it stops at 8 KB, and a denylist CSV is larger; we bound bodies "
-    "ourselves",
+    "SizeRestrictions_BODY": "it blocks bodies over 8 KB, and a denylist CSV is larger; the "
+    "server has limits of its own",
 }
-"""Rules that count and don't block, with the reason."""
+"""Rules that count and do not block, with the reason."""
 _PAGE = 100
 
 
 def rules(deployment: Deployment) -> list[dict[str, Any]]:
-    """The access list's rules."""
+    """Return the access list's rules."""
     return [
         {
             "Name": "common",
@@ -63,7 +63,7 @@ class SeenAcl:
 
 
 def find_acl(name: str) -> SeenAcl:
-    """The regional access list of that name."""
+    """Find the regional access list of that name. Raises ``RemoteFailure``."""
     marker: dict[str, str] = {}
     while True:
         page = ask("wafv2", "ListWebACLs", Scope="REGIONAL", Limit=_PAGE, **marker)
@@ -92,16 +92,16 @@ class WebAcl(Step[SeenAcl]):
     name = "WAF"
 
     def look(self) -> SeenAcl:
-        """The access list."""
+        """Read the access list."""
         return find_acl(self.deployment.web_acl)
 
     def plan(self, seen: SeenAcl) -> Plan:
-        """Make it, or mend its rules; nothing when wafEnabled is false."""
+        """Make the access list, or set its rules; return nothing when wafEnabled is false."""
         if not self.deployment.config.deployment.waf_enabled:
             if not seen.acl_id:
                 return DONE
-            note = f"wafEnabled is false and the access list {self.deployment.web_acl} is still "
-            return Plan(notes=(f"{note}there; delete it in the console to save its price",))
+            note = f"wafEnabled is false, and the access list {self.deployment.web_acl} still "
+            return Plan(notes=(f"{note}exists. Delete it in the console to save its price.",))
         wanted = {
             "Scope": "REGIONAL",
             "DefaultAction": {"Allow": {}},
@@ -115,17 +115,18 @@ class WebAcl(Step[SeenAcl]):
             return Plan((Call("wafv2", "CreateWebACL", reason, parameters),))
         if not self.deployment.is_ours(seen.tags):
             raise OperatorError(
-                f"the access list {self.deployment.web_acl} is there and wasn't made by this "
-                "tool; delete it, set DeploymentOptions.projectName, or wafEnabled to false"
+                f"The access list {self.deployment.web_acl} exists and was not made by this "
+                "tool. Delete it, set another DeploymentOptions.projectName, or set wafEnabled to "
+                "false."
             )
         held = {key: value for key, value in wanted.items() if key != "Scope"}
         if covers(seen.held, held):
             return DONE
         parameters = {**named, **wanted, "Id": seen.acl_id, "LockToken": seen.lock_token}
-        return Plan((Call("wafv2", "UpdateWebACL", "its rules were changed", parameters),))
+        return Plan((Call("wafv2", "UpdateWebACL", "its rules differ", parameters),))
 
     def undo(self, seen: SeenAcl) -> Plan:
-        """Delete it."""
+        """Delete the access list, if this tool made it."""
         if not self.deployment.is_ours(seen.tags):
             return DONE
         parameters = {
@@ -144,9 +145,9 @@ class SeenGuard:
 
     stage_arn: str
     guarded_by: str
-    """The ARN of the access list; "" for none."""
-    ours: str
-    """The ARN of ours; "" when there is none."""
+    """The ARN of the access list in front of it; "" for none."""
+    own: str
+    """The ARN of the deployment's own access list; "" when there is none."""
 
 
 @dataclass(frozen=True)
@@ -158,11 +159,11 @@ class WebAclAssociation(Step[SeenGuard]):
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """The step's name, as plans and messages show it."""
         return f"{self.stage}: WAF"
 
     def look(self) -> SeenGuard:
-        """What guards the stage."""
+        """Read which access list is in front of the stage."""
         api_id = api_id_of(self.deployment, self.stage)
         arn = self.deployment.stage_arn(api_id, self.stage)
         answer = ask_if_any("wafv2", "GetWebACLForResource", ResourceArn=arn) or {}
@@ -170,29 +171,29 @@ class WebAclAssociation(Step[SeenGuard]):
         return SeenGuard(arn, guarded_by, find_acl(self.deployment.web_acl).arn)
 
     def plan(self, seen: SeenGuard) -> Plan:
-        """Put ours in front; or take ours away when wafEnabled is false."""
+        """Put the deployment's access list in front, or take it away without wafEnabled."""
         if not self.deployment.config.deployment.waf_enabled:
             return self._without(seen, "wafEnabled is false")
-        if seen.guarded_by and seen.guarded_by == seen.ours:
+        if seen.guarded_by and seen.guarded_by == seen.own:
             return DONE
         if seen.guarded_by:
             return Plan(
                 notes=(
-                    f"another access list guards {self.stage} ({seen.guarded_by}), and stays: see "
-                    f"that it counts {' and '.join(COUNTED)}",
+                    f"Another access list guards {self.stage} ({seen.guarded_by}), and stays. "
+                    f"Check that it only counts {' and '.join(COUNTED)}.",
                 )
             )
-        arn: Any = seen.ours or Answer("wafv2:CreateWebACL", "Summary.ARN")
+        arn: Any = seen.own or Answer("wafv2:CreateWebACL", "Summary.ARN")
         parameters = {"WebACLArn": arn, "ResourceArn": seen.stage_arn}
         reason = f"nothing guards the stage {self.stage}"
         return Plan((Call("wafv2", "AssociateWebACL", reason, parameters),))
 
     def undo(self, seen: SeenGuard) -> Plan:
-        """Take ours away."""
-        return self._without(seen, f"ours guards the stage {self.stage}")
+        """Take the deployment's access list away."""
+        return self._without(seen, f"the access list guards the stage {self.stage}")
 
     def _without(self, seen: SeenGuard, reason: str) -> Plan:
-        if not seen.guarded_by or seen.guarded_by != seen.ours:
+        if not seen.guarded_by or seen.guarded_by != seen.own:
             return DONE
         parameters = {"ResourceArn": seen.stage_arn}
         return Plan((Call("wafv2", "DisassociateWebACL", reason, parameters),))

@@ -1,1 +1,4 @@
-"""AWS resources that the deployment makes, a module a kind. They do not import each other."""
+"""AWS resources that the deployment makes, a module or folder for each kind.
+
+They do not import each other.
+"""

@@ -1,4 +1,4 @@
-"""CloudWatch alarms, as data."""
+"""The CloudWatch alarms, as data, and the step that sets them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ DAY = 86_400  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """One alarm; ``meaning`` is what a person reads at night."""
+    """One alarm. ``meaning`` is what a person reads at night: what is wrong, and what to do."""
 
     name: str
     meaning: str
@@ -36,7 +36,7 @@ LESS = "LessThanThreshold"
 
 
 def alarms(deployment: Deployment) -> list[Alarm]:
-    """What is watched."""
+    """Return every alarm of a deployment, by name."""
     watched = [
         *_of_stages(deployment),
         *_of_certificates(deployment),
@@ -52,7 +52,7 @@ def _of_stages(deployment: Deployment) -> Iterator[Alarm]:
         runs = {"FunctionName": function}
         yield Alarm(
             f"{function}-5xx",
-            "Requests fail on our side: see the function's log for errors.",
+            "Requests fail on the server's side. Look for errors in the function's log.",
             "AWS/ApiGateway",
             "5XXError",
             api,
@@ -62,7 +62,7 @@ def _of_stages(deployment: Deployment) -> Iterator[Alarm]:
         )
         yield Alarm(
             f"{function}-errors",
-            "The function ends with an error or runs out of time: see its log.",
+            "The function ends with an error or runs out of time. Look at its log.",
             "AWS/Lambda",
             "Errors",
             runs,
@@ -72,7 +72,8 @@ def _of_stages(deployment: Deployment) -> Iterator[Alarm]:
         )
         yield Alarm(
             f"{function}-throttles",
-            "Lambda turns requests away: the account's or the function's concurrency is used up.",
+            "Lambda turns requests away, because the account's or the function's concurrency is "
+            "used up.",
             "AWS/Lambda",
             "Throttles",
             runs,
@@ -83,7 +84,7 @@ def _of_stages(deployment: Deployment) -> Iterator[Alarm]:
 
 
 def _of_certificates(deployment: Deployment) -> Iterator[Alarm]:
-    """ACM counts the days itself, once a day, for certificates of any origin."""
+    """Alarms before certificates expire. ACM counts the days itself, once a day, whoever issued."""
     arns = {domain.certificate_key: domain.certificate_arn for domain in deployment.domains}
     for domain in deployment.domains:
         if domain.ownership_certificate_arn:
@@ -92,7 +93,7 @@ def _of_certificates(deployment: Deployment) -> Iterator[Alarm]:
         if arn:
             yield Alarm(
                 f"{deployment.project}-{key}",
-                f"The certificate of {key} expires soon: renew it in ACM, with the same ARN. An "
+                f"The certificate of {key} expires soon. Renew it in ACM, with the same ARN. An "
                 "expired ownership certificate locks the domain, its truststore too.",
                 "AWS/CertificateManager",
                 "DaysToExpiry",
@@ -109,8 +110,8 @@ def _of_the_database(deployment: Deployment) -> Iterator[Alarm]:
     own = {"Project": deployment.project}
     yield Alarm(
         f"{deployment.project}-outbox-age",
-        "AWS IoT hasn't been told of certificates for a quarter of an hour: see the outbox in the "
-        "admin.",
+        "For a quarter of an hour, certificates have not reached AWS IoT. Look at the outbox in "
+        "the admin.",
         NAMESPACE,
         OUTBOX_AGE,
         own,
@@ -120,7 +121,7 @@ def _of_the_database(deployment: Deployment) -> Iterator[Alarm]:
     )
     yield Alarm(
         f"{deployment.project}-ca-days",
-        "A CA expires within three months: begin its rollover (ca_successor).",
+        "A CA expires within three months. Begin its rollover (ca_successor).",
         NAMESPACE,
         CA_DAYS,
         own,
@@ -133,7 +134,7 @@ def _of_the_database(deployment: Deployment) -> Iterator[Alarm]:
 
 @dataclass(frozen=True, slots=True)
 class SeenAlarms:
-    """Alarms with our prefix, by name, and the tags of each."""
+    """The alarms whose names begin with the project's, by name, and the tags of each."""
 
     by_name: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -141,14 +142,14 @@ class SeenAlarms:
 
 @dataclass(frozen=True)
 class Alarms(Step[SeenAlarms]):
-    """Every alarm that the data asks for, and none of ours besides."""
+    """Every alarm of the list, and no other one that this tool made."""
 
     deployment: Deployment
     severity = "WARN"
     name = "alarms"
 
     def look(self) -> SeenAlarms:
-        """The alarms whose names begin with the project's."""
+        """Read the alarms whose names begin with the project's."""
         found = ask_all(
             "cloudwatch",
             "DescribeAlarms",
@@ -166,33 +167,33 @@ class Alarms(Step[SeenAlarms]):
         )
 
     def plan(self, seen: SeenAlarms) -> Plan:
-        """Put what is missing or different; delete what isn't wanted any more."""
+        """Put alarms that are missing or differ, and delete those that left the list."""
         calls = []
         wanted = {alarm.name: self._parameters(alarm) for alarm in alarms(self.deployment)}
         for name, parameters in wanted.items():
             there = seen.by_name.get(name)
             if there is None:
-                reason = f"nobody watches {name}"
+                reason = f"there is no alarm {name}"
             elif any(there.get(key) != value for key, value in parameters.items() if key != "Tags"):
                 reason = f"the alarm {name} was changed"
             else:
                 continue
             calls.append(Call("cloudwatch", "PutMetricAlarm", reason, parameters))
-        leftover = [name for name in self._ours(seen) if name not in wanted]
+        leftover = [name for name in self._made_here(seen) if name not in wanted]
         if leftover:
-            reason = f"nothing is watched by {', '.join(leftover)} any more"
+            reason = f"no longer wanted: {', '.join(leftover)}"
             calls.append(Call("cloudwatch", "DeleteAlarms", reason, {"AlarmNames": leftover}))
         return Plan(tuple(calls))
 
     def undo(self, seen: SeenAlarms) -> Plan:
-        """Delete ours."""
-        names = self._ours(seen)
+        """Delete the alarms that this tool made."""
+        names = self._made_here(seen)
         if not names:
             return DONE
         reason = f"{len(names)} alarms were made by aws_deploy"
         return Plan((Call("cloudwatch", "DeleteAlarms", reason, {"AlarmNames": names}),))
 
-    def _ours(self, seen: SeenAlarms) -> list[str]:
+    def _made_here(self, seen: SeenAlarms) -> list[str]:
         return sorted(name for name, tags in seen.tags.items() if self.deployment.is_ours(tags))
 
     def _parameters(self, alarm: Alarm) -> dict[str, Any]:

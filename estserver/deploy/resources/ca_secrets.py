@@ -1,4 +1,4 @@
-"""Secrets and keys of the CAs and the admin's: never made here, and taken away with the rest."""
+"""The secrets and the CAs' keys in KMS, which the functions make and a removal takes away."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from estserver.deploy.rights.statements import ResourceRights, allow, our_tag
 from pki.signers.kms.signer import ALIAS_PREFIX
 
 RECOVERY_DAYS = 30
-"""The longest that Secrets Manager waits; until then `restore-secret` brings a secret back."""
+"""The longest that Secrets Manager waits. Until then `restore-secret` brings a secret back."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Secrets(Step[Mapping[str, bool]]):
     name = "secrets"
 
     def look(self) -> Mapping[str, bool]:
-        """The secrets that are there, and whether each is ours."""
+        """Read which secrets exist, and whether each carries the installation's tag."""
         values = self.deployment.config.properties
         names = (
             values.est_mtls_ca_secrets_name,
@@ -40,11 +40,11 @@ class Secrets(Step[Mapping[str, bool]]):
         return seen
 
     def plan(self, seen: Mapping[str, bool]) -> Plan:
-        """Nothing: `bootstrap_cas` makes them."""
+        """Return nothing, because `bootstrap_cas` makes them."""
         return DONE
 
     def undo(self, seen: Mapping[str, bool]) -> Plan:
-        """Delete ours; Secrets Manager keeps them for a month more."""
+        """Delete the tagged ones, which can be restored for ``RECOVERY_DAYS``."""
         return Plan(
             tuple(
                 Call(
@@ -62,14 +62,14 @@ class Secrets(Step[Mapping[str, bool]]):
 
 @dataclass(frozen=True)
 class CAKeys(Step[Mapping[str, str]]):
-    """The CAs' keys in KMS that `bootstrap_cas` made."""
+    """The CAs' keys in KMS that `bootstrap_cas` made and tagged."""
 
     deployment: Deployment
     severity = "WARN"
     name = "CA keys in KMS"
 
     def look(self) -> Mapping[str, str]:
-        """Alias and id of each key that is ours and usable."""
+        """Read alias and id of each tagged key whose deletion is not scheduled."""
         aliases = {
             str(each["AliasName"]): str(each["TargetKeyId"])
             for each in ask_all("kms", "ListAliases", "Aliases")
@@ -84,11 +84,11 @@ class CAKeys(Step[Mapping[str, str]]):
         return state != "PendingDeletion" and self.deployment.is_ours(named)
 
     def plan(self, seen: Mapping[str, str]) -> Plan:
-        """Nothing: `bootstrap_cas` makes them."""
+        """Return nothing, because `bootstrap_cas` makes them."""
         return DONE
 
     def undo(self, seen: Mapping[str, str]) -> Plan:
-        """Have KMS delete them when the waiting time is over. The aliases go with them."""
+        """Schedule their deletion. KMS deletes the aliases with the keys."""
         return Plan(
             tuple(
                 Call(

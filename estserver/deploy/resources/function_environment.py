@@ -1,4 +1,4 @@
-"""What a function has to know and no package may hold: its database's URL, password and all."""
+"""The database's URL with its password, which a function needs and no package may hold."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any
 from estserver.config.database import has_password
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.engine.calls import Call
-from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
-from estserver.deploy.zappa.stage import look_at_stage
+from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.zappa.stage import look_at_stage, not_deployed
 from pki.operators.errors import OperatorError
 
 DATABASE_URL = "DATABASE_URL"
@@ -16,10 +16,10 @@ DATABASE_URL = "DATABASE_URL"
 
 @dataclass(frozen=True)
 class FunctionEnvironment(Step[Mapping[str, Any]]):
-    """The function's environment, which Lambda encrypts. What else is in it stays.
+    """The function's environment, which Lambda encrypts. Other variables in it stay.
 
-    The database's URL is the one that the configuration or our own environment has, when there is
-    a password in it. With ``databaseSecretName`` the function reads it itself, and is told nothing.
+    The URL comes from the configuration or from the environment of the person who deploys, and is
+    set when it has a password. With ``databaseSecretName`` the function reads the secret itself.
     """
 
     deployment: Deployment
@@ -27,18 +27,18 @@ class FunctionEnvironment(Step[Mapping[str, Any]]):
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """The step's name, as plans and messages show it."""
         return f"{self.stage}: environment"
 
     def look(self) -> Mapping[str, Any]:
-        """The function's configuration."""
+        """Read the function's configuration."""
         seen = look_at_stage(self.deployment, self.stage)
         if not seen.is_deployed:
-            raise Blocked(f"the stage {self.stage} isn't deployed; run zappa deploy {self.stage}")
+            raise not_deployed(self.stage)
         return seen.function
 
     def plan(self, seen: Mapping[str, Any]) -> Plan:
-        """Set what is missing or another. Raises ``OperatorError`` without a database."""
+        """Set a URL that is missing or differs. Raises ``OperatorError`` without a database."""
         if seen.get("LastUpdateStatus") == "InProgress":
             return Plan(waiting="Lambda is updating the function")
         known: Mapping[str, str] = seen.get("Environment", {}).get("Variables", {})
@@ -50,16 +50,16 @@ class FunctionEnvironment(Step[Mapping[str, Any]]):
         is_named = properties.database_secret_name or (url and not url.startswith("sqlite:"))
         if DATABASE_URL not in wanted and not is_named:
             raise OperatorError(
-                f"the function {self.deployment.function(self.stage)} has no database: set "
+                f"The function {self.deployment.function(self.stage)} has no database. Set "
                 "databaseSecretName to a secret that holds a PostgreSQL URL, or DATABASE_URL "
-                "(postgresql://user:password@host/name) where you deploy, or databaseUrl"
+                "(postgresql://user:password@host/name) where you deploy, or databaseUrl."
             )
         if wanted == known:
             return DONE
         call = Call(
             "lambda",
             "UpdateFunctionConfiguration",
-            "the function doesn't know its database",
+            "the function has no URL of its database, or another one",
             {
                 "FunctionName": self.deployment.function(self.stage),
                 "Environment": {"Variables": wanted},

@@ -11,7 +11,7 @@ from estserver.deploy.rights.statements import ResourceRights
 
 @dataclass(frozen=True)
 class GatewayAccount(Step[str]):
-    """The account's one setting for API Gateway's logs; somebody else's is left as it is."""
+    """The account's one setting for API Gateway's logs. A role that is set already stays."""
 
     deployment: Deployment
     name = "API Gateway's log role"
@@ -21,15 +21,15 @@ class GatewayAccount(Step[str]):
         return self.deployment.role_arn(self.deployment.gateway_log_role)
 
     def look(self) -> str:
-        """The ARN of the role that is set; "" for none."""
+        """Read the ARN of the role that is set; "" for none."""
         return str(ask("apigateway", "GetAccount").get("cloudwatchRoleArn") or "")
 
     def plan(self, seen: str) -> Plan:
-        """Set ours where none is."""
+        """Set the deployment's role where none is set."""
         return DONE if seen else Plan((self._set(self._wanted, "the account has none"),))
 
     def undo(self, seen: str) -> Plan:
-        """Take ours back."""
+        """Take the deployment's role out again."""
         if seen != self._wanted:
             return DONE
         return Plan((self._set("", "it is the role that aws_deploy made"),))

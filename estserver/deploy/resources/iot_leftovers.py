@@ -1,7 +1,7 @@
-"""What stays in AWS IoT when everything else is gone, for whoever wants that away too.
+"""What `aws_destroy --with-iot` removes from AWS IoT: registered CAs, template and policy.
 
-Template, policy and registered CAs are made and kept by `iotprov`; here they are only taken away.
-Things and device certificates are the fleet's: nothing here touches them.
+`iotprov` makes and updates them; this step only removes them. It never touches things and device
+certificates, which are the fleet's.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from estserver.deploy.rights.statements import ResourceRights, allow
 
 @dataclass(frozen=True, slots=True)
 class SeenIoT:
-    """What of ours AWS IoT holds."""
+    """What AWS IoT holds with the installation's tag."""
 
     authorities: Mapping[str, bool]
     """Ids of registered CAs, and whether each is active."""
@@ -29,13 +29,13 @@ class SeenIoT:
 
 @dataclass(frozen=True)
 class IoTLeftovers(Step[SeenIoT]):
-    """Registered CAs, provisioning template and policy, where they carry our tag."""
+    """Registered CAs, provisioning template and policy that carry the installation's tag."""
 
     deployment: Deployment
     name = "AWS IoT"
 
     def look(self) -> SeenIoT:
-        """What is there."""
+        """Read what AWS IoT holds."""
         values = self.deployment.config.properties
         authorities = {
             str(each["certificateId"]): each["status"] == "ACTIVE"
@@ -63,11 +63,11 @@ class IoTLeftovers(Step[SeenIoT]):
         return self.deployment.is_ours(tags_from(tags))
 
     def plan(self, seen: SeenIoT) -> Plan:
-        """Nothing: iotprov keeps these."""
+        """Return nothing, because iotprov makes these."""
         return DONE
 
     def undo(self, seen: SeenIoT) -> Plan:
-        """Deregister CAs, delete the template, detach the policy from everybody and delete it."""
+        """Deregister CAs, delete the template, detach the policy everywhere and delete it."""
         return Plan((*self._authorities(seen), *self._template(seen), *self._policy(seen)))
 
     def _authorities(self, seen: SeenIoT) -> Iterator[Call]:
@@ -78,7 +78,7 @@ class IoTLeftovers(Step[SeenIoT]):
                 yield Call(
                     "iot",
                     "UpdateCACertificate",
-                    f"{reason}, and an active one can't be deleted",
+                    f"{reason}, and an active CA cannot be deleted",
                     {**named, "newStatus": "INACTIVE", "newAutoRegistrationStatus": "DISABLE"},
                 )
             yield Call("iot", "DeleteCACertificate", reason, named)

@@ -1,4 +1,4 @@
-"""Log groups with an end, and API Gateway's access log."""
+"""Log groups whose lines are deleted after a time, and API Gateway's access log."""
 
 import json
 from collections.abc import Mapping
@@ -45,13 +45,13 @@ class SeenGroup:
 
     arn: str = ""
     days: int = 0
-    """How long lines are kept; 0 for ever."""
+    """After how many days lines are deleted; 0 for never."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class LogGroup(Step[SeenGroup]):
-    """A log group whose lines end."""
+    """A log group whose lines are deleted after ``logRetentionDays``."""
 
     deployment: Deployment
     group: str
@@ -60,22 +60,22 @@ class LogGroup(Step[SeenGroup]):
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """The step's name, as plans and messages show it."""
         return f"{self.stage}: log {self.group}"
 
     def look(self) -> SeenGroup:
-        """The group, if it is there."""
+        """Read the group, if there is one of exactly this name."""
         groups = ask_all("logs", "DescribeLogGroups", "logGroups", logGroupNamePrefix=self.group)
         for group in groups:
             if group["logGroupName"] == self.group:
-                # AWS adds ":*", which its other calls don't want.
+                # AWS adds ":*", which its other calls do not take.
                 arn = str(group["arn"]).removesuffix(":*")
                 tags = ask("logs", "ListTagsForResource", resourceArn=arn)["tags"]
                 return SeenGroup(arn, int(group.get("retentionInDays", 0)), tags)
         return SeenGroup()
 
     def plan(self, seen: SeenGroup) -> Plan:
-        """Make it, and set how long its lines are kept."""
+        """Make the group, and set how long its lines are kept."""
         calls = []
         named: dict[str, Any] = {"logGroupName": self.group}
         if not seen.arn:
@@ -90,7 +90,7 @@ class LogGroup(Step[SeenGroup]):
         return Plan(tuple(calls))
 
     def undo(self, seen: SeenGroup) -> Plan:
-        """Delete it with its lines."""
+        """Delete the group with its lines, if this tool made it."""
         if not self.deployment.is_ours(seen.tags):
             return DONE
         reason = f"the log group {self.group} was made by aws_deploy"
@@ -98,7 +98,7 @@ class LogGroup(Step[SeenGroup]):
 
 
 def log_groups(deployment: Deployment, stage: StageName) -> list[LogGroup]:
-    """A stage's two: the function's and API Gateway's."""
+    """Return a stage's two log groups: the function's and API Gateway's."""
     return [
         LogGroup(deployment, deployment.function_log_group(stage), stage),
         LogGroup(deployment, deployment.access_log_group(stage), stage),
@@ -106,7 +106,10 @@ def log_groups(deployment: Deployment, stage: StageName) -> list[LogGroup]:
 
 
 def access_log_format(deployment: Deployment) -> str:
-    """One JSON object a request. A client that mutual TLS turned away is here and nowhere else."""
+    """Return the format: one JSON object a request.
+
+    It is the only record of a client that mutual TLS turned away.
+    """
     fields = dict(ACCESS_LOG_FIELDS)
     if deployment.config.deployment.log_client_certificate_body:
         fields |= CERTIFICATE_FIELD
@@ -115,29 +118,29 @@ def access_log_format(deployment: Deployment) -> str:
 
 @dataclass(frozen=True)
 class AccessLog(Step[tuple[str, Mapping[str, str]]]):
-    """A line for each request, whoever sent it and however it ended."""
+    """A line for each request to a stage, also for those that never reach the function."""
 
     deployment: Deployment
     stage: StageName
 
     advice = {
-        "BadRequestException": "API Gateway may not know the account's log role yet: wait a "
-        "minute. See also whether that role may write to CloudWatch (aws_status)",
+        "BadRequestException": "API Gateway may not know the account's log role yet. Wait a "
+        "minute. Check also that the role may write to CloudWatch (aws_status).",
     }
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """The step's name, as plans and messages show it."""
         return f"{self.stage}: access log"
 
     def look(self) -> tuple[str, Mapping[str, str]]:
-        """The API, and what its stage logs."""
+        """Read the API's id, and what its stage logs."""
         api_id = api_id_of(self.deployment, self.stage)
         answer = ask("apigateway", "GetStage", restApiId=api_id, stageName=self.stage)
         return api_id, answer.get("accessLogSettings") or {}
 
     def plan(self, seen: tuple[str, Mapping[str, str]]) -> Plan:
-        """Have every request logged, in our fields."""
+        """Have every request logged, with the fields above."""
         api_id, logged = seen
         group = self.deployment.arn(
             "logs", f"log-group:{self.deployment.access_log_group(self.stage)}"
@@ -150,7 +153,7 @@ class AccessLog(Step[tuple[str, Mapping[str, str]]]):
         ]
         if not changes:
             return DONE
-        reason = "requests aren't logged" if not logged else "requests are logged in another way"
+        reason = "requests are logged in another way" if logged else "requests are not logged"
         return Plan(
             (
                 Call(

@@ -23,13 +23,13 @@ class SeenKey:
 
 @dataclass(frozen=True)
 class SecretsKey(Step[SeenKey]):
-    """One symmetric key, renewed by KMS every year."""
+    """One symmetric key, whose material KMS renews every year."""
 
     deployment: Deployment
     name = "KMS key for secrets"
 
     def look(self) -> SeenKey:
-        """The key, by its alias."""
+        """Read the key, by its alias."""
         answer = ask_if_any("kms", "DescribeKey", KeyId=self.deployment.key_alias)
         if answer is None:
             return SeenKey()
@@ -45,7 +45,10 @@ class SecretsKey(Step[SeenKey]):
         )
 
     def plan(self, seen: SeenKey) -> Plan:
-        """Make key and alias; have it rotated."""
+        """Make key and alias, and switch rotation on.
+
+        Raises ``OperatorError`` for a key that is disabled or about to be deleted.
+        """
         if not seen.key_id:
             made: Any = Answer("kms:CreateKey", "KeyMetadata.KeyId")
             alias = self.deployment.key_alias
@@ -63,13 +66,13 @@ class SecretsKey(Step[SeenKey]):
             )
         if seen.state != "Enabled":
             raise OperatorError(
-                f"the key {self.deployment.key_alias} is {seen.state}: cancel its deletion or "
-                "enable it in the console (the secrets can't be read without it)"
+                f"The key {self.deployment.key_alias} is {seen.state}, and the secrets cannot be "
+                "read without it. Cancel its deletion or enable it in the console."
             )
         return DONE if seen.is_rotated else Plan((self._rotate(seen.key_id),))
 
     def undo(self, seen: SeenKey) -> Plan:
-        """Give up the name, and have KMS delete the key when the waiting time is over."""
+        """Delete the alias, and schedule the key's deletion, if this tool made it."""
         if not self.deployment.is_ours(seen.tags):
             return DONE
         alias = self.deployment.key_alias
@@ -92,7 +95,7 @@ class SecretsKey(Step[SeenKey]):
         return Call("kms", "CreateKey", "there is no key for secrets", parameters)
 
     def _rotate(self, key_id: Any) -> Call:
-        return Call("kms", "EnableKeyRotation", "it isn't rotated", {"KeyId": key_id})
+        return Call("kms", "EnableKeyRotation", "it is not rotated", {"KeyId": key_id})
 
 
 def rights(deployment: Deployment) -> ResourceRights:

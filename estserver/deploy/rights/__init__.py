@@ -1,1 +1,1 @@
-"""IAM rights, as data: of the functions, and of the person who deploys."""
+"""IAM rights as data: of the functions, and of the person who deploys."""

@@ -1,4 +1,4 @@
-"""The rights of the two functions and of API Gateway, as data: no action has a wildcard."""
+"""The policies of the two functions' roles and of API Gateway's. No action has a wildcard."""
 
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from estserver.deploy.rights.statements import Document, ResourceRights, Stateme
 
 
 def trust(*services: str) -> Document:
-    """A trust policy: these services may take the role."""
+    """Return a trust policy that lets these services take the role."""
     return document(
         [
             {
@@ -30,9 +30,9 @@ GATEWAY_LOG_TRUST = trust("apigateway.amazonaws.com")
 
 
 def gateway_log_policy() -> Document:
-    """What API Gateway's log role may do: the account has one, for the logs of every API.
+    """Return what API Gateway's log role may do for the logs of every API in the account.
 
-    The actions are those that API Gateway looks for before it takes the role:
+    The actions are those that API Gateway checks before it takes the role:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
     """
     verbs = ("CreateLogGroup", "CreateLogStream", "DescribeLogGroups", "DescribeLogStreams")
@@ -85,7 +85,7 @@ def _running(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
 
 
 def _connecting(deployment: Deployment) -> Iterator[Statement]:
-    """Aurora DSQL, whose passwords are tokens of IAM's; its cluster's id begins the host name.
+    """Aurora DSQL, whose passwords are IAM's tokens. The cluster's id begins the host name.
 
     https://docs.aws.amazon.com/aurora-dsql/latest/userguide/authentication-authorization.html
     """

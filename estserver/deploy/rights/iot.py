@@ -1,4 +1,6 @@
-"""Rights in AWS IoT. Where a resource is ``*``, AWS knows no narrower one for that action.
+"""The functions' rights in AWS IoT.
+
+Where a resource is ``*``, IAM knows no narrower one for that action:
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html
 """
@@ -11,9 +13,9 @@ from pki.choices import IoTProvisioning
 
 
 def registering(deployment: Deployment) -> Iterator[Statement]:
-    """What an enrollment or a renewal does within the request, and no more.
+    """Return what the function est does in AWS IoT within a request.
 
-    With `jitp` it is renewals: their things are there, so it makes none.
+    With `jitp` these are renewals only. Their things exist, so it may make none.
     """
     mode = deployment.config.iot_provisioning
     if mode == "none":
@@ -36,7 +38,7 @@ def registering(deployment: Deployment) -> Iterator[Statement]:
 
 
 def provisioning(deployment: Deployment) -> Iterator[Statement]:
-    """Template, policy, CA registration and the outbox."""
+    """Return what the function admin does: template, policy, CA registration and the outbox."""
     config = deployment.config
     if config.iot_provisioning == IoTProvisioning.NONE and not config.deployment.configure_jitp:
         return

@@ -1,1 +1,1 @@
-"""The CAs that API Gateway trusts in mutual TLS: bundle, stored object, pushes, record."""
+"""The CAs that API Gateway trusts in mutual TLS: bundle, stored versions, pushes, record."""

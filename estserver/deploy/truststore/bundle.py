@@ -1,4 +1,4 @@
-"""The CAs that API Gateway is to trust: put together, checked against its rules, compared."""
+"""Collect the CAs that API Gateway is to trust, check them by its rules, and compare them."""
 
 import hashlib
 from collections.abc import Iterable
@@ -33,18 +33,18 @@ class Bundle:
 
     @property
     def pem(self) -> bytes:
-        """The object's contents."""
+        """The contents of the stored object."""
         return pem_of(*self.certificates).encode()
 
     @property
     def sha256(self) -> str:
-        """Of the contents, lower-case hex."""
+        """SHA-256 of the contents, lower-case hex."""
         return hashlib.sha256(self.pem).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two bundles beside each other, by certificate."""
+    """The difference between two bundles, by certificate."""
 
     added: tuple[x509.Certificate, ...]
     removed: tuple[x509.Certificate, ...]
@@ -57,37 +57,39 @@ class Difference:
 
 
 def describe(certificate: x509.Certificate) -> str:
-    """A CA in one line: subject, expiry, beginning of its SHA-256."""
+    """Return a CA in one line: subject, expiry, beginning of its SHA-256."""
     subject = certificate.subject.rfc4514_string()
     until = certificate.not_valid_after_utc.date().isoformat()
     return f"{subject}, until {until}, {fingerprint_of(certificate)[:16]}"
 
 
 def bundle_from_database() -> Bundle:
-    """The client CAs on record with their chains, and the device CAs: devices renew with their own
-    certificates.
+    """Return the client CAs and the device CAs on record, with their chains.
 
-    Raises ``OperatorError`` when there is no client CA.
+    Device CAs are trusted because devices renew with their own certificates. Raises
+    ``OperatorError`` when there is no client CA.
     """
     trusted = list(CertificateAuthority.objects.trusted().order_by("purpose", "name"))
     if not any(ca.purpose == CertificateAuthority.Purpose.CLIENT for ca in trusted):
         raise OperatorError(
-            "there is no client CA on record: run manage.py bootstrap_cas, or name a file of CAs "
-            "in mTlsTruststoreCertificatesChainFile"
+            "There is no client CA on record. Run manage.py bootstrap_cas, or name a file of CAs "
+            "in mTlsTruststoreCertificatesChainFile."
         )
     return _bundle(certificate for ca in trusted for certificate in (ca.certificate, *ca.chain))
 
 
 def bundle_from_file(path: Path) -> Bundle:
-    """The CAs of a PEM file. Raises ``OperatorError``."""
+    """Return the CAs of a PEM file. Raises ``OperatorError``."""
     try:
         return bundle_from_pem(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise OperatorError(f"{path} can't be read as CA certificates in PEM: {error}") from error
+        raise OperatorError(
+            f"{path} cannot be read as CA certificates in PEM: {str(error).rstrip('.')}."
+        ) from error
 
 
 def bundle_from_pem(pem: bytes) -> Bundle:
-    """The CAs of a PEM text. Raises ``ValueError``."""
+    """Return the CAs of a PEM text. Raises ``ValueError``."""
     return _bundle(x509.load_pem_x509_certificates(pem))
 
 
@@ -98,7 +100,7 @@ def _bundle(certificates: Iterable[x509.Certificate]) -> Bundle:
 
 
 def compare(old: Bundle, new: Bundle) -> Difference:
-    """What ``new`` adds, removes and keeps."""
+    """Return what ``new`` adds, removes and keeps."""
     before = {fingerprint_of(each): each for each in old.certificates}
     after = {fingerprint_of(each): each for each in new.certificates}
     return Difference(
@@ -109,9 +111,9 @@ def compare(old: Bundle, new: Bundle) -> Difference:
 
 
 def check_bundle(bundle: Bundle) -> None:
-    """Refuse what API Gateway would refuse, or would take and then turn clients away for.
+    """Refuse a bundle that API Gateway would refuse, or with which it would turn clients away.
 
-    Raises ``OperatorError`` with all that is wrong.
+    Raises ``OperatorError`` with every problem.
     """
     problems = []
     count = len(bundle.certificates)
@@ -128,7 +130,7 @@ def check_bundle(bundle: Bundle) -> None:
         found = [*_algorithm_problems(certificate), *_path_problems(certificate, by_subject)]
         problems += [f"{describe(certificate)}: {problem}" for problem in found]
     if problems:
-        raise OperatorError(f"API Gateway can't use this truststore: {'; '.join(problems)}")
+        raise OperatorError(f"API Gateway cannot use this truststore: {'; '.join(problems)}.")
 
 
 def _algorithm_problems(certificate: x509.Certificate) -> list[str]:
@@ -149,7 +151,7 @@ def _algorithm_problems(certificate: x509.Certificate) -> list[str]:
             problems.append(f"RSA with {key.key_size} bits, wanted {MIN_RSA_BITS} or more")
     elif not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in CURVES:
         kind = key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else "its key"
-        problems.append(f"{kind} isn't RSA, P-256 or P-384")
+        problems.append(f"{kind} is not RSA, P-256 or P-384")
     return problems
 
 
@@ -157,7 +159,7 @@ def _path_problems(
     certificate: x509.Certificate, by_subject: dict[bytes, list[x509.Certificate]]
 ) -> list[str]:
     if not is_ca(certificate):
-        return ["no CA certificate (basicConstraints CA)"]
+        return ["not a CA certificate (basicConstraints CA)"]
     if certificate.not_valid_after_utc <= timezone.now():
         return ["expired"]
     levels = 2  # a client's certificate and this one
@@ -170,7 +172,7 @@ def _path_problems(
         ]
         if not above:
             missing = at.issuer.rfc4514_string()
-            return [f"its path ends at {missing}, which isn't in it: add the CAs up to the root"]
+            return [f"its path ends at {missing}, which is missing: add the CAs up to the root"]
         at = above[0]
         levels += 1
         if levels > MAX_LEVELS:
@@ -180,13 +182,13 @@ def _path_problems(
 
 @dataclass(frozen=True, slots=True)
 class LostClients:
-    """What the removal of a CA shuts out."""
+    """The clients that the removal of a CA shuts out."""
 
     certificate: x509.Certificate
     live: int
-    """Certificates of this CA on record that still verify."""
+    """How many certificates of this CA on record are live."""
     has_unrecorded: bool
-    """Whether it signed certificates elsewhere, which nobody here can count."""
+    """Whether the CA signed certificates that are not on record, so that none can count them."""
 
     def __str__(self) -> str:
         more = " and those signed elsewhere" if self.has_unrecorded else ""
@@ -194,7 +196,7 @@ class LostClients:
 
 
 def lost_clients(removed: Iterable[x509.Certificate]) -> list[LostClients]:
-    """The removed CAs whose clients are still about: known ones, or ones that can't be counted."""
+    """Return the removed CAs that have live certificates, or may have some off the record."""
     lost = []
     now = timezone.now()
     for certificate in removed:

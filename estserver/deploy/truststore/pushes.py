@@ -1,4 +1,4 @@
-"""Pushing, activating and taking back a truststore; each push and activation is on record."""
+"""Push a truststore, and let the domain trust a version; each of both goes on record."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,9 +30,10 @@ from pki.record.transactions import in_write_transaction
 
 
 def wanted_bundle() -> Bundle:
-    """The CAs on record; before there are any, those of mTlsTruststoreCertificatesChainFile.
+    """Return the CAs on record, or before there are any, those of the configured file.
 
-    Raises ``OperatorError`` when there are neither, or when API Gateway couldn't use them.
+    The file is mTlsTruststoreCertificatesChainFile. Raises ``OperatorError`` when there are
+    neither, or when API Gateway could not use them.
     """
     path = pki_settings().client_ca.truststore_path
     try:
@@ -46,20 +47,20 @@ def wanted_bundle() -> Bundle:
 
 
 def mutual_tls_domain(deployment: Deployment) -> Domain:
-    """The domain that the truststore is for. Raises ``OperatorError`` when none is configured."""
+    """Return the domain with mutual TLS. Raises ``OperatorError`` when none is configured."""
     for domain in deployment.domains:
         if domain.is_mutual_tls:
             return domain
-    raise OperatorError("apiCustomDomainName isn't set: no domain has a truststore")
+    raise OperatorError("No domain has a truststore. Set Properties.apiCustomDomainName.")
 
 
 def push(
     deployment: Deployment, bundle: Bundle, *, actor: Actor, reason: str, performer: Performer
 ) -> TruststorePush:
-    """Put ``bundle`` into S3 as a new version, and record it. Nothing trusts it before
-    ``activate``.
+    """Put ``bundle`` into S3 as a new version, and record it; return the row.
 
-    What lies there already isn't put again. Raises ``OperatorError`` and ``RemoteFailure``.
+    No domain trusts it before ``activate``. A newest version with the same CAs is not put again.
+    Raises ``OperatorError`` and ``RemoteFailure``.
     """
     check_bundle(bundle)
     latest = latest_version(deployment)
@@ -67,9 +68,9 @@ def push(
     if known is not None and known.sha256 == bundle.sha256:
         return known
     if latest and read_version(deployment, latest).sha256 == bundle.sha256:
-        version_id = latest  # a run that stopped before it could record what it had put there
+        version_id = latest  # of a run that was cut off before it recorded the version
     else:
-        answer = performer.perform(put_call(deployment, bundle, "the CAs are others now"))
+        answer = performer.perform(put_call(deployment, bundle, "the CAs differ"))
         version_id = _version_of(deployment, answer)
     return _record(deployment, bundle, version_id, actor=actor, reason=reason)
 
@@ -77,10 +78,9 @@ def push(
 def activate(
     deployment: Deployment, version_id: str, *, actor: Actor, reason: str, performer: Performer
 ) -> tuple[str, ...]:
-    """Let the domain trust a version, wait until it does, and record that in the database here;
-    returns API Gateway's warnings.
+    """Let the domain trust a version, wait until it does, and record that at hand.
 
-    Raises as ``let_trust`` does.
+    Returns API Gateway's warnings. Raises as ``let_trust`` does.
     """
     outcome = let_trust(deployment, version_id, pushes_here(deployment), performer)
     if outcome.is_news:
@@ -90,10 +90,10 @@ def activate(
 
 @dataclass(frozen=True, slots=True)
 class Activated:
-    """What the domain trusts now."""
+    """The result of ``let_trust``."""
 
     is_news: bool
-    """Whether that is still to be recorded."""
+    """Whether the activation is not on record yet."""
     notes: tuple[str, ...]
 
 
@@ -105,8 +105,9 @@ def let_trust(
 ) -> Activated:
     """Let the domain trust a version of the record ``pushes``, and wait until it does.
 
-    A run that was cut off here, or before it could record what it did, is made good by the next.
-    Raises ``OperatorError``: no such domain or version, or not what somebody here pushed.
+    When a run is cut off here, or before the activation is recorded, the next one completes it.
+    Raises ``OperatorError`` when there is no such domain or version, or when the version's contents
+    are not those on record.
     """
     check_is_as_pushed(deployment, version_id, pushes)
     outcome = carry_out(
@@ -120,18 +121,18 @@ def let_trust(
 def check_is_as_pushed(
     deployment: Deployment, version_id: str, pushes: Iterable[TruststorePush]
 ) -> TruststorePush:
-    """The row of a version that is as it was pushed. Raises ``OperatorError`` for any other."""
+    """Return the row of a version that is as it was pushed; else raise ``OperatorError``."""
     pushed = next((each for each in pushes if each.version_id == version_id), None)
     if pushed is None:
         raise OperatorError(
-            f"version {version_id} of the truststore wasn't pushed by this tool; push what it "
-            "should hold, and activate that"
+            f"Version {version_id} of the truststore was not pushed by this tool. Push the CAs "
+            "that it should hold, and activate that version."
         )
     held = read_version(deployment, version_id)
     if held.sha256 != pushed.sha256:
         raise OperatorError(
-            f"version {version_id} of the truststore isn't what was pushed (SHA-256 {held.sha256}, "
-            f"on record {pushed.sha256}): find out who changed it, and push again"
+            f"Version {version_id} of the truststore is not what was pushed (SHA-256 "
+            f"{held.sha256}, on record {pushed.sha256}). Find out who changed it, and push again."
         )
     return pushed
 
@@ -139,15 +140,15 @@ def check_is_as_pushed(
 def record_activation(
     deployment: Deployment, version_id: str, *, actor: Actor, reason: str
 ) -> None:
-    """Write down in the database here that the domain trusts a version now.
+    """Record in the database at hand that the domain trusts a version now.
 
-    Raises ``OperatorError`` when it doesn't, or when nobody here pushed that.
+    Raises ``OperatorError`` when it does not, or when the version is not on record.
     """
     active = active_version(deployment)
     if active != version_id:
         raise OperatorError(
-            f"the domain trusts version {active or 'none'} of the truststore, not {version_id}: "
-            "nothing was written down"
+            f"The domain trusts version {active or 'none'} of the truststore, not {version_id}. "
+            "Nothing was recorded."
         )
     pushed = check_is_as_pushed(deployment, version_id, pushes_here(deployment))
     _record_activation(pushed, actor=actor, reason=reason)
@@ -168,7 +169,7 @@ def _record_activation(pushed: TruststorePush, *, actor: Actor, reason: str) -> 
 
 
 def record_first_activation(deployment: Deployment, *, actor: Actor) -> None:
-    """Write down what a domain that has just been made was made to trust."""
+    """Record the version with which a new domain was made, if no activation is on record."""
     version_id = active_version(deployment)
     pushed = _pushed(deployment, version_id)
     if pushed is not None and last_activated(pushes_here(deployment)) is None:
@@ -176,18 +177,18 @@ def record_first_activation(deployment: Deployment, *, actor: Actor) -> None:
 
 
 def check_removals(old: Bundle, new: Bundle) -> None:
-    """Refuse to shut clients out unasked. Raises ``OperatorError``, which names the CAs."""
+    """Refuse a change that shuts clients out. Raises ``OperatorError``, which names the CAs."""
     lost = lost_clients(compare(old, new).removed)
     if lost:
         raise OperatorError(
-            "CAs that clients still need would go: "
+            "CAs that clients still need would be removed: "
             + "; ".join(map(str, lost))
-            + ". Add --yes if these clients are to be turned away"
+            + ". Add --yes if these clients are to be turned away."
         )
 
 
 def active_version(deployment: Deployment) -> str:
-    """The version that the domain trusts; "" before there is a domain."""
+    """Return the id of the version that the domain trusts; "" before there is a domain."""
     held = look_at_domain(mutual_tls_domain(deployment).name)
     return str((held.get("mutualTlsAuthentication") or {}).get("truststoreVersion") or "")
 
@@ -200,8 +201,8 @@ def _version_of(deployment: Deployment, answer: dict[str, str]) -> str:
     version_id = answer.get("VersionId", "")
     if not version_id:
         raise OperatorError(
-            f"the bucket {deployment.truststore_bucket} keeps no versions; run aws_deploy "
-            "--prepare, or switch versioning on"
+            f"The bucket {deployment.truststore_bucket} keeps no versions. Run aws_deploy "
+            "--prepare, or switch versioning on."
         )
     return version_id
 

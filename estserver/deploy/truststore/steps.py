@@ -1,4 +1,4 @@
-"""The truststore's steps: its object before there is a domain, its version afterwards."""
+"""The truststore's steps: the object with which a domain is made, and the version it trusts."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from estserver.deploy.deployment import Deployment, Domain
 from estserver.deploy.engine.calls import Call
 from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
-from estserver.deploy.front_door.domain import CustomDomain, SeenDomain, look_at_domain
+from estserver.deploy.front_door.domain import CustomDomain, SeenDomain, look_at_domain, no_domain
 from estserver.deploy.front_door.truststore_object import OBJECT_KEY, latest_version
 from estserver.deploy.rights.statements import ResourceRights, allow
 from estserver.deploy.truststore.record import FIRST_PUSH
@@ -17,39 +17,39 @@ from pki.operators.errors import OperatorError
 
 @dataclass(frozen=True)
 class FirstTruststore(Step[str]):
-    """The object that the domain is made with; afterwards it is `aws_truststore`'s.
+    """The first version of the object, with which the domain is made.
 
-    The admin's function puts it there: it has the database with the CAs and the record. The one
-    that we would find here may be a laptop's own.
+    The admin's function puts it, because its database has the CAs and the record. Later versions
+    are put by `aws_truststore`.
     """
 
     deployment: Deployment
     name = "est: truststore"
 
     def look(self) -> str:
-        """The newest version."""
+        """Read the newest version's id."""
         return latest_version(self.deployment)
 
     def plan(self, seen: str) -> Plan:
-        """Have the CAs on record put there, if nothing lies there."""
+        """Have the CAs on record put, if there is no version yet."""
         if seen:
             return DONE
         if not look_at_stage(self.deployment, "admin").is_deployed:
             raise Blocked(
-                "there is no client CA yet: zappa deploy admin makes it, and then finishes est"
+                "There is no client CA yet. zappa deploy admin makes it, and then finishes est."
             )
         reason = "there is no truststore yet"
         return Plan((invocation(self.deployment.function("admin"), *FIRST_PUSH, reason=reason),))
 
     def apply(self, plan: Plan, performer: Performer) -> None:
-        """Put it and record that, where the database is."""
+        """Have the admin's function put the version and record that."""
         performer.say(f"  {plan.calls[0].reason}")
         run_in_function(self.deployment.function("admin"), *FIRST_PUSH)
 
 
 @dataclass(frozen=True)
 class Activation(Step[SeenDomain]):
-    """The domain's truststore, pinned to a version."""
+    """The version of the truststore that the domain trusts."""
 
     deployment: Deployment
     domain: Domain
@@ -58,18 +58,22 @@ class Activation(Step[SeenDomain]):
     advice = CustomDomain.advice
 
     def look(self) -> SeenDomain:
-        """The domain."""
+        """Read the domain."""
         held = look_at_domain(self.domain.name)
         if not held:
-            raise Blocked(f"there is no domain {self.domain.name}; run aws_deploy --finish est")
+            raise no_domain(self.domain.name)
         return SeenDomain(held)
 
     def plan(self, seen: SeenDomain) -> Plan:
-        """Pin the version, when everything else about the domain is as it should be."""
+        """Pin the version.
+
+        Raises ``OperatorError`` when anything else about the domain differs.
+        """
         rest = CustomDomain(self.deployment, self.domain).plan(seen)
         if rest.calls:
             raise OperatorError(
-                f"{rest.calls[0].reason}: run aws_deploy --finish est first, which mends that"
+                f"The domain is not as configured: {rest.calls[0].reason}. Run aws_deploy --finish "
+                "est first, which mends that."
             )
         mutual_tls = seen.held.get("mutualTlsAuthentication") or {}
         if rest.waiting or mutual_tls.get("truststoreVersion") == self.version_id:

@@ -1,4 +1,4 @@
-"""The truststore's object in S3: one key, every version kept."""
+"""The versions of the truststore's object in S3: list them, read one, put a new one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ class Version:
 
 
 def versions(deployment: Deployment) -> list[Version]:
-    """All versions, the newest first."""
+    """Return all versions, the newest first. Raises ``RemoteFailure``."""
     found = ask_all(
         "s3",
         "ListObjectVersions",
@@ -39,7 +39,7 @@ def versions(deployment: Deployment) -> list[Version]:
 
 
 def read_version(deployment: Deployment, version_id: str) -> Bundle:
-    """What a version holds. Raises ``OperatorError`` when there is no such version."""
+    """Return the CAs of a version. Raises ``OperatorError`` when there is no such version."""
     try:
         answer = ask(
             "s3",
@@ -52,8 +52,8 @@ def read_version(deployment: Deployment, version_id: str) -> Bundle:
         if error.code not in _NO_SUCH_VERSION:
             raise
         raise OperatorError(
-            f"there is no version {version_id} of the truststore; manage.py aws_truststore lists "
-            "those there are"
+            f"There is no version {version_id} of the truststore. manage.py aws_truststore lists "
+            "all versions."
         ) from error
     with as_remote_failure("s3:GetObject"):
         pem = answer["Body"].read()
@@ -61,12 +61,13 @@ def read_version(deployment: Deployment, version_id: str) -> Bundle:
         return bundle_from_pem(pem)
     except ValueError as error:
         raise OperatorError(
-            f"version {version_id} of the truststore holds something else than certificates"
+            f"Version {version_id} of the truststore holds something else than certificates. Push "
+            "a new one: manage.py aws_truststore --push."
         ) from error
 
 
 def put_call(deployment: Deployment, bundle: Bundle, reason: str) -> Call:
-    """The call that makes a new version."""
+    """Return the call that makes a new version."""
     return Call(
         "s3",
         "PutObject",

@@ -1,1 +1,1 @@
-"""Zappa as seen from here: its settings, its stage, commands inside its admin function."""
+"""Zappa's side of a deployment: its settings, its stages, commands in its admin function."""

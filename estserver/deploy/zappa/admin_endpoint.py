@@ -6,15 +6,16 @@ from typing import Any
 
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import Call
-from estserver.deploy.engine.steps import Blocked, Plan, Step
-from estserver.deploy.zappa.stage import look_at_stage
+from estserver.deploy.engine.steps import Plan, Step
+from estserver.deploy.zappa.stage import look_at_stage, not_deployed
 
 
 @dataclass(frozen=True)
 class AdminEndpoint(Step[tuple[Mapping[str, Any], str]]):
-    """Without a domain of its own, the admin answers at its API's default endpoint.
+    """The variable that tells the admin's function its host name.
 
-    The function learns that name from its environment: Django answers to names it knows only.
+    Without a domain of its own, the admin answers at its API's default endpoint. Django answers
+    requests for known host names only (ALLOWED_HOSTS).
     """
 
     deployment: Deployment
@@ -22,16 +23,16 @@ class AdminEndpoint(Step[tuple[Mapping[str, Any], str]]):
     VARIABLE = "EST_ADMIN_ENDPOINT"
 
     def look(self) -> tuple[Mapping[str, Any], str]:
-        """The function's environment, and the endpoint's host name."""
+        """Read the function's configuration, and return it with the endpoint's host name."""
         seen = look_at_stage(self.deployment, "admin")
         if not seen.is_deployed:
-            raise Blocked("the stage admin isn't deployed; run zappa deploy admin")
+            raise not_deployed("admin")
         suffix = "amazonaws.com.cn" if self.deployment.partition == "aws-cn" else "amazonaws.com"
         host = f"{seen.api_id}.execute-api.{self.deployment.region}.{suffix}"
         return seen.function, host
 
     def plan(self, seen: tuple[Mapping[str, Any], str]) -> Plan:
-        """Tell the function its name; say where people find it."""
+        """Set or remove the variable, and note where people find the admin."""
         function, host = seen
         if function.get("LastUpdateStatus") == "InProgress":
             return Plan(waiting="Lambda is updating the function")
@@ -45,14 +46,14 @@ class AdminEndpoint(Step[tuple[Mapping[str, Any], str]]):
         notes = (
             ()
             if has_domain
-            else (f"adminDomainName isn't set; the admin is at https://{host}/admin/",)
+            else (f"adminDomainName is not set, so the admin is at https://{host}/admin/.",)
         )
         if known == wanted:
             return Plan(notes=notes)
         call = Call(
             "lambda",
             "UpdateFunctionConfiguration",
-            "the function doesn't know its name",
+            "the function does not know its host name",
             {
                 "FunctionName": self.deployment.function("admin"),
                 "Environment": {"Variables": wanted},

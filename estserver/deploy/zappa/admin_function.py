@@ -1,4 +1,4 @@
-"""Management commands inside the admin's function, where the database can be reached."""
+"""Run management commands inside the admin's function, where the database can be reached."""
 
 import json
 import shlex
@@ -11,14 +11,14 @@ from pki.operators.command import REMOTE_FAILURE
 from pki.operators.errors import OperatorError, RemoteFailure
 
 COMMAND_KEY, CALLER_KEY = "est_command", "est_caller"
-"""As in `estserver.lambda_admin`, which only the function itself can import."""
+"""The event's keys, as in `estserver.functions.admin`, which only the function can import."""
 
 LAMBDA_MAXIMUM = 900
-"""Seconds that a function may run; a migration may take some of them."""
+"""Seconds that a function may run. A migration of a large table may take minutes."""
 
 
 def invocation(function: str, *command: str, reason: str) -> Call:
-    """The call that `run_in_function` makes, to be shown."""
+    """Return the call that `run_in_function` makes, for a plan."""
     return Call(
         "lambda",
         "Invoke",
@@ -28,11 +28,11 @@ def invocation(function: str, *command: str, reason: str) -> Call:
 
 
 def run_in_function(function: str, *command: str, place: AWSLocation = DEFAULT_LOCATION) -> str:
-    """Run a management command in the function named; returns what it printed.
+    """Run a management command in the named function, and return its output.
 
-    ``command`` is one of `estserver.lambda_admin.COMMANDS` with its arguments. The audit trail
+    ``command`` is one of `estserver.functions.admin.COMMANDS` with its arguments. The audit trail
     there names the identity of the credentials here. Raises OperatorError with the command's own
-    words when it fails, RemoteFailure when AWS does.
+    message when it fails, and RemoteFailure when AWS does.
     """
     with as_remote_failure("sts:GetCallerIdentity"):
         caller = aws_client("sts", place).get_caller_identity()["Arn"]
@@ -45,24 +45,25 @@ def run_in_function(function: str, *command: str, place: AWSLocation = DEFAULT_L
         said: Any = json.loads(answer["Payload"].read())
     if answer.get("FunctionError"):
         reason = said.get("errorMessage", "no message") if isinstance(said, dict) else said
-        raise OperatorError(f"{function} couldn't run {command[0]}: {reason}; see its log")
+        sentence = str(reason).rstrip(".")
+        raise OperatorError(f"{function} could not run {command[0]}: {sentence}. See its log.")
     exit_code, output = said["exit_code"], str(said["output"])
     if exit_code:
         sentence = f"{command[0]} in {function} ended with exit code {exit_code}: {output.strip()}"
         cause = None
-        if exit_code == REMOTE_FAILURE:  # ends our command in the same way
+        if exit_code == REMOTE_FAILURE:  # so that the command here ends with the same code
             cause = RemoteFailure(command[0], "exit code 3", output.strip(), f"Look at {function}.")
         raise OperatorError(sentence) from cause
     return output
 
 
 def run_aloud(function: str, *command: str, say: Callable[[str], None]) -> None:
-    """As `run_in_function`; says what is run, and what it printed."""
+    """Do as `run_in_function` does, and print what is run with its output."""
     say(running(command))
     for line in run_in_function(function, *command).splitlines():
         say(f"  {line}")
 
 
 def running(command: tuple[str, ...]) -> str:
-    """What is said of a command that runs there."""
+    """Return the line that announces a command there."""
     return f"in the admin's function: {shlex.join(command)}"

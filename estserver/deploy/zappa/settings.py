@@ -1,8 +1,8 @@
-"""``zappa_settings.json`` as the configuration wants it.
+"""Zappa's settings, as the configuration asks for them.
 
-The committed file holds what is the same for everybody, with names that are nobody's. What differs
-per customer comes from ``config.yaml``: Zappa's `settings` callback hands it over at each run, and
-``manage.py zappa_settings --write`` puts it into the file for whoever wants to see it there.
+The committed ``zappa_settings.json`` holds what is the same for all installations, with example
+names. What differs comes from ``config.yaml``. Zappa's `settings` callback hands it over at each
+run, and ``manage.py zappa_settings --write`` puts it into the file for a person or another tool.
 """
 
 import copy
@@ -19,19 +19,24 @@ COMMON = "common"
 
 
 def read_settings(path: Path = SETTINGS_FILE) -> dict[str, Any]:
-    """The file. Raises ``OperatorError``."""
+    """Return the file's settings. Raises ``OperatorError`` when it is unreadable or incomplete."""
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise OperatorError(f"{path.name} can't be read: {error}") from error
+        raise OperatorError(
+            f"{path.name} cannot be read: {error}. Restore it from the repository."
+        ) from error
     missing = {COMMON, *STAGES} - settings.keys()
     if missing:
-        raise OperatorError(f"{path.name} has no stage {', '.join(sorted(missing))}; restore it")
+        raise OperatorError(
+            f"{path.name} has no stage {', '.join(sorted(missing))}. Restore it from the "
+            "repository."
+        )
     return dict(settings)
 
 
 def rendered(settings: dict[str, Any], deployment: Deployment) -> dict[str, Any]:
-    """``settings`` with everything that the configuration decides."""
+    """Return ``settings`` with everything that the configuration decides."""
     result = rendered_without_account(settings, deployment.config)
     options = deployment.config.deployment
     result[COMMON] |= {
@@ -54,7 +59,7 @@ def rendered(settings: dict[str, Any], deployment: Deployment) -> dict[str, Any]
         }
         domains = deployment.domains_of(stage)
         if domains:
-            # Zappa's handler takes it for the host where a request has no Host header, and
+            # Zappa's handler takes it for the host of a request without a Host header, and
             # `zappa undeploy` unmaps it.
             result[stage]["domain"] = domains[0].name
         else:
@@ -63,7 +68,7 @@ def rendered(settings: dict[str, Any], deployment: Deployment) -> dict[str, Any]
 
 
 def rendered_without_account(settings: dict[str, Any], config: Config) -> dict[str, Any]:
-    """``settings`` with what a package needs; the rest follows from an account and a region."""
+    """Return ``settings`` with what a package needs, without names of an account and region."""
     result = copy.deepcopy(settings)
     values = config.properties
     result[COMMON] |= {
@@ -76,7 +81,7 @@ def rendered_without_account(settings: dict[str, Any], config: Config) -> dict[s
 
 
 def differences(settings: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
-    """What differs, as ``stage.key``."""
+    """Return the keys that differ, as ``stage.key``."""
     return sorted(
         f"{stage}.{key}"
         for stage in wanted
@@ -86,5 +91,5 @@ def differences(settings: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
 
 
 def as_text(settings: dict[str, Any]) -> str:
-    """The file's text."""
+    """Return the text of a settings file."""
     return json.dumps(settings, indent=2, ensure_ascii=False) + "\n"

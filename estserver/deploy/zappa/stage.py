@@ -1,6 +1,6 @@
-"""What Zappa makes: a function, a CloudFormation stack with the API, schedules. Seen, and removed.
+"""Read and remove what Zappa makes: a function, a CloudFormation stack with the API, schedules.
 
-Zappa deploys; this package never makes any of it.
+Only Zappa makes them.
 """
 
 import re
@@ -18,12 +18,12 @@ from pki.operators.errors import OperatorError, RemoteFailure
 _NO_STACK = "ValidationError"
 _BROKEN = re.compile(r"ROLLBACK|FAILED")
 _MENDED = "UPDATE_ROLLBACK_COMPLETE"
-"""An update that failed and was taken back: the stack before it still works."""
+"""An update failed and was rolled back, so the stack works as before the update."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeenStage:
-    """A stage as Zappa left it."""
+    """What there is of a stage."""
 
     stack: str = ""
     """CloudFormation's status; "" when there is no stack."""
@@ -34,12 +34,12 @@ class SeenStage:
 
     @property
     def is_deployed(self) -> bool:
-        """Whether everything is there that the other steps need."""
+        """Whether the function and the API's stage exist, which the other steps need."""
         return bool(self.api_id and self.has_stage and self.function)
 
 
 def look_at_stage(deployment: Deployment, stage: StageName) -> SeenStage:
-    """What there is of a stage. Raises ``RemoteFailure``."""
+    """Read what there is of a stage. Raises ``RemoteFailure``."""
     name = deployment.function(stage)
     function = ask_if_any("lambda", "GetFunctionConfiguration", FunctionName=name) or {}
     try:
@@ -65,55 +65,64 @@ def look_at_stage(deployment: Deployment, stage: StageName) -> SeenStage:
     return SeenStage(stacks[0]["StackStatus"], api_id, bool(is_live), function)
 
 
+def not_deployed(stage: StageName) -> Blocked:
+    """Return the refusal of a step whose stage is not deployed."""
+    return Blocked(f"The stage {stage} is not deployed. Run zappa deploy {stage}.")
+
+
 def api_id_of(deployment: Deployment, stage: StageName) -> str:
-    """The API that Zappa made. Raises ``Blocked`` when the stage isn't deployed."""
+    """Return the id of the API that Zappa made. Raises ``Blocked`` before that."""
     seen = look_at_stage(deployment, stage)
     if not seen.is_deployed:
-        raise Blocked(f"the stage {stage} isn't deployed; run zappa deploy {stage}")
+        raise not_deployed(stage)
     return seen.api_id
 
 
 @dataclass(frozen=True)
 class ZappaStage(Step[SeenStage]):
-    """Function, API and schedules: looked at before anything is built on them."""
+    """Function, API and schedules of a stage, checked before other steps build on them."""
 
     deployment: Deployment
     stage: StageName
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """The step's name, as plans and messages show it."""
         return f"{self.stage}: function and API"
 
     def look(self) -> SeenStage:
-        """What there is of the stage."""
+        """Read what there is of the stage."""
         return look_at_stage(self.deployment, self.stage)
 
     def plan(self, seen: SeenStage) -> Plan:
-        """Nothing: Zappa does this. Raises ``Blocked`` or ``OperatorError`` when it hasn't."""
+        """Return no calls, because Zappa makes all of it.
+
+        Raises ``Blocked`` before Zappa has, and ``OperatorError`` when that failed halfway.
+        """
         if not seen.stack and not seen.function:
-            raise Blocked(f"the stage {self.stage} isn't deployed; run zappa deploy {self.stage}")
+            raise not_deployed(self.stage)
         if seen.stack.endswith("IN_PROGRESS"):
             return Plan(waiting=f"CloudFormation is at work ({seen.stack})")
         name = self.deployment.function(self.stage)
         if _BROKEN.search(seen.stack) and seen.stack != _MENDED:
             raise OperatorError(
-                f"the stack {name} is in {seen.stack}: see its events in the CloudFormation "
-                f"console, run zappa undeploy {self.stage}, then zappa deploy {self.stage}"
+                f"The stack {name} is in {seen.stack}. Look at its events in the CloudFormation "
+                f"console, run zappa undeploy {self.stage}, then zappa deploy {self.stage}."
             )
         if not seen.is_deployed:
             raise OperatorError(
-                f"{name} is there in part: run zappa undeploy {self.stage}, then zappa deploy "
-                f"{self.stage}"
+                f"Only a part of {name} exists. Run zappa undeploy {self.stage}, then zappa deploy "
+                f"{self.stage}."
             )
         notes = []
         state = seen.function.get("State", "Active")
         if state != "Active":
-            notes.append(f"the function {name} is {state}: {seen.function.get('StateReason', '')}")
+            reason = str(seen.function.get("StateReason", "")).rstrip(".")
+            notes.append(f"The function {name} is {state}: {reason}.")
         if seen.function.get("Role") != self.deployment.role_arn(self.deployment.role(self.stage)):
             notes.append(
-                f"the function {name} runs with another role than ours: run zappa update "
-                f"{self.stage}"
+                f"The function {name} runs with another role than the deployment's. Run zappa "
+                f"update {self.stage}."
             )
         return Plan(notes=tuple(notes))
 

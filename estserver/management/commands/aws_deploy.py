@@ -1,4 +1,4 @@
-"""Set up in AWS what Zappa doesn't."""
+"""Set up in AWS what Zappa does not."""
 
 import json
 from typing import Any
@@ -15,21 +15,21 @@ class Command(DeployCommand):
     """See ``help``."""
 
     help = (
-        "Set up in AWS what Zappa doesn't: buckets, roles, key, logs (--prepare), domains, "
-        "truststore, lockdown, WAF, DNS, alarms (--finish). Zappa's callbacks run it; alone, it "
+        "Set up in AWS what Zappa does not: buckets, roles, key, logs (--prepare), domains, "
+        "truststore, lockdown, WAF, DNS, alarms (--finish). Zappa's callbacks run it. Alone, it "
         "prepares, and finishes each stage that is deployed. What is as it should be stays as it "
         "is, so it can be run at any time, and again after a failure."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which part, and whether for show."""
+        """Take the part to carry out, and whether to print the calls only."""
         part = parser.add_mutually_exclusive_group()
         part.add_argument("--prepare", action="store_true", help="what zappa deploy needs, only")
         part.add_argument("--finish", choices=STAGES, help="what comes after zappa deploy, only")
         part.add_argument(
             "--permissions",
             action="store_true",
-            help="print the policies that whoever deploys needs, by name, and do nothing",
+            help="print the policies of the person who deploys, by name, and do nothing",
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="print each call with its parameters, make none"
@@ -50,7 +50,7 @@ class Command(DeployCommand):
         adopt: bool,
         **options: Any,
     ) -> None:
-        """A line for each step, and one at the end."""
+        """Print a line for each step, and one at the end."""
         if options["permissions"]:
             self.say(json.dumps(deployer_policies(current_deployment()), indent=2))
             return
@@ -73,5 +73,5 @@ class Command(DeployCommand):
         stages = deploy.deployed_stages(current_deployment())
         for stage in STAGES:
             if stage not in stages:
-                self.say(f"the stage {stage} isn't deployed yet; zappa deploy {stage} does that")
-        return stages[::-1]  # the admin's makes the CAs that est needs
+                self.say(f"The stage {stage} is not deployed yet. Run zappa deploy {stage}.")
+        return stages[::-1]  # admin makes the CAs that est needs

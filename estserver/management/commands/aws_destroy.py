@@ -17,20 +17,20 @@ class Command(DeployCommand):
     """See ``help``."""
 
     help = (
-        "Take away from AWS what zappa deploy and aws_deploy made, and nothing else: what doesn't "
-        "carry our tag stays. --plan lists it, --yes does it. Things and device certificates in "
-        "AWS IoT stay in any case; revoke what nobody should use any more."
+        "Take away from AWS what zappa deploy and aws_deploy made, and nothing else: what does not "
+        "carry the installation's tag stays. --plan lists it, --yes does it. Things and device "
+        "certificates in AWS IoT stay in any case. Revoke those that should not be used any more."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Show or do."""
+        """Take whether to list or to remove, and what stays."""
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument("--plan", action="store_true", help="list the calls, make none")
         what.add_argument("--yes", action="store_true", help="list them, then make them")
         what.add_argument(
             "--permissions",
             action="store_true",
-            help="print the policy that this needs beside the one of aws_deploy --permissions",
+            help="print the policy that this needs beside those of aws_deploy --permissions",
         )
         parser.add_argument(
             "--keep-secrets",
@@ -48,7 +48,7 @@ class Command(DeployCommand):
     def handle(
         self, *args: Any, yes: bool, keep_secrets: bool, with_iot: bool, **options: Any
     ) -> None:
-        """The list; with --yes, the deed."""
+        """Print the calls; with --yes, make them."""
         deployment = current_deployment()
         if options["permissions"]:
             self.say(json.dumps(remover_policies(deployment), indent=2))

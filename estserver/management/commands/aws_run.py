@@ -1,4 +1,4 @@
-"""Run a management command where the database is."""
+"""Run a management command inside the admin's function, where the database is."""
 
 import argparse
 from typing import Any
@@ -20,12 +20,12 @@ class Command(DeployCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The command, with everything that follows it."""
+        """Take the command, with everything that follows it."""
         parser.add_argument("name", metavar="COMMAND")
         parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its own arguments")
 
     def handle(self, *args: Any, name: str, arguments: list[str], **options: Any) -> None:
-        """What it printed there."""
+        """Print the command's output."""
         deployment = current_deployment()
         self.stdout.write(
             run_in_function(deployment.function("admin"), name, *arguments), ending=""

@@ -1,4 +1,4 @@
-"""Everything that is deployed, in one table."""
+"""Print the state of everything that is deployed, in one table."""
 
 import json
 from dataclasses import asdict
@@ -16,14 +16,13 @@ class Command(DeployCommand):
     """See ``help``."""
 
     help = (
-        "Look at everything that is deployed: OK, WARN or FAIL, what was changed behind our back, "
+        "Look at everything that is deployed: OK, WARN or FAIL, what was changed by other means, "
         "and what to do. Exit code 1 when something fails. Changes nothing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """For people or programs."""
+        """Take the output's form, and which database has the truststore's record."""
         parser.add_argument("--json", action="store_true", help="a list of objects")
-
         parser.add_argument(
             "--here",
             action="store_true",
@@ -32,7 +31,7 @@ class Command(DeployCommand):
         )
 
     def handle(self, *args: Any, here: bool, **options: Any) -> None:
-        """The table."""
+        """Print the table. Raises ``CommandError`` when a row fails."""
         deployment = current_deployment()
         rows = status(deployment, everything(deployment), is_here=here)
         if options["json"]:
@@ -40,8 +39,8 @@ class Command(DeployCommand):
         else:
             width = max(len(row.name) for row in rows)
             for row in rows:
-                finding = f"{row.finding}; {row.advice}" if row.advice else row.finding
+                finding = f"{row.finding.rstrip('.')}. {row.advice}" if row.advice else row.finding
                 self.say(f"{row.level:<4}  {row.name:<{width}}  {finding}")
         failed = sum(row.level == "FAIL" for row in rows)
         if exit_code(rows):
-            raise CommandError(f"{failed} of {len(rows)} aren't as they should be", returncode=1)
+            raise CommandError(f"{failed} of {len(rows)} are not as they should be.", returncode=1)

@@ -1,4 +1,4 @@
-"""The CAs that API Gateway trusts."""
+"""Show, push and activate the CAs that API Gateway trusts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,7 +36,7 @@ from pki.operators.command import command_actor
 from pki.operators.errors import OperatorError
 
 EMPTY = Bundle(())
-_HANDED_ON = (
+_PASSED_ON = (
     *("push", "to", "record_first_activation", "record_activation"),
     *("no_activate", "yes", "dry_run", "reason"),
 )
@@ -48,25 +48,25 @@ class Command(DeployCommand):
 
     help = (
         "Compare the CAs that API Gateway trusts with those on record. --push puts them into S3 "
-        "as a new version and lets the domain trust it; --to goes back to an earlier version. "
+        "as a new version and lets the domain trust it. --to goes back to an earlier version. "
         "Without either, shows the difference and the versions. CAs and record are those of the "
         "admin's function, in which the command runs what needs them."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """What to do, and why."""
+        """Take what to do, and why."""
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--push", action="store_true", help="push the CAs on record, activate")
         what.add_argument("--to", metavar="VERSION", help="go back, or on, to a version")
         what.add_argument(
             "--record-first-activation",
             action="store_true",
-            help="write down what a domain that aws_deploy has just made was made to trust",
+            help="record the version with which aws_deploy has made a domain",
         )
         what.add_argument(
             "--record-activation",
             metavar="VERSION",
-            help="write down that the domain trusts a version now",
+            help="record that the domain trusts a version now",
         )
         what.add_argument(
             "--pushes", action="store_true", help="print the record of pushes, as JSON"
@@ -74,7 +74,7 @@ class Command(DeployCommand):
         parser.add_argument(
             "--no-activate",
             action="store_true",
-            help="with --push: let nothing trust it yet; with --to: see only whether it may be",
+            help="with --push: let no domain trust it yet; with --to: only check the version",
         )
         parser.add_argument("--reason", default="", help="for the audit trail")
         parser.add_argument(
@@ -85,29 +85,29 @@ class Command(DeployCommand):
             "--here",
             action="store_true",
             help="CAs and record are in the database that this machine is configured for, as where "
-            "the admin is a container; not in that of the admin's function",
+            "the admin is a container, and not in that of the admin's function",
         )
 
     def handle(self, *args: Any, here: bool, **options: Any) -> None:
-        """Where the record is; what needs none is done where the command was typed."""
+        """Do the work in the function that has the record, or here."""
         deployment = current_deployment()
         if options["pushes"]:
             self.say(as_json(pushes_on_record(deployment, is_here=here)))
             return
         keeper = record_keeper(deployment, is_here=here)
         if keeper:
-            self._there(keeper, deployment, options)
+            self._in_function(keeper, deployment, options)
         else:
             self._here(deployment, **options)
 
-    def _there(self, keeper: str, deployment: Deployment, options: dict[str, Any]) -> None:
-        """Compare, push and record in the function ``keeper``; activate from here.
+    def _in_function(self, keeper: str, deployment: Deployment, options: dict[str, Any]) -> None:
+        """Compare, push and record in the function ``keeper``, and activate from here.
 
         An activation may take API Gateway longer than a function may run.
         """
         is_change = bool(options["push"] or options["to"])
         if is_change and not options["dry_run"]:
-            _given(options["reason"])
+            _checked_reason(options["reason"])
         there = {**options, "no_activate": is_change}
         run_aloud(keeper, *COMMAND, *_arguments(there), say=self.say)
         if not is_change or options["no_activate"] or options["dry_run"]:
@@ -131,14 +131,14 @@ class Command(DeployCommand):
         dry_run: bool,
         **options: Any,
     ) -> None:
-        """The difference, then what was done about it."""
+        """Show the difference, then push, activate or record with the database at hand."""
         actor = command_actor()
         if options["record_first_activation"]:
             record_first_activation(deployment, actor=actor)
             return
         if options["record_activation"]:
             version_id = options["record_activation"]
-            record_activation(deployment, version_id, actor=actor, reason=_given(reason))
+            record_activation(deployment, version_id, actor=actor, reason=_checked_reason(reason))
             return
         active = active_version(deployment)
         old = read_version(deployment, active) if active else EMPTY
@@ -148,14 +148,14 @@ class Command(DeployCommand):
             self._show_versions(deployment, active)
             return
         if not dry_run:
-            _given(reason)
+            _checked_reason(reason)
         if to:
             check_is_as_pushed(deployment, to, pushes_here(deployment))
         if not yes:
             check_removals(old, new)
         if dry_run:
             if not is_same and not to:
-                call = put_call(deployment, new, "the CAs are others now")
+                call = put_call(deployment, new, "the CAs differ")
                 print_calls([Intended("truststore", (call,))], self.say)
             return
         performer = Performer(self.say)
@@ -166,13 +166,13 @@ class Command(DeployCommand):
             self.say(f"pushed: version {version_id}, {pushed.certificate_count} CAs")
         if no_activate:
             if version_id != active:
-                self.say(f"nothing trusts it yet; aws_truststore --to {version_id} activates it")
+                self.say(f"No domain trusts it yet. aws_truststore --to {version_id} activates it.")
             return
         activate(deployment, version_id, actor=actor, reason=reason, performer=performer)
         self.say(f"active: version {version_id}")
 
     def _show(self, old: Bundle, new: Bundle) -> bool:
-        """Each CA with what happens to it; returns whether nothing does."""
+        """Print each CA with what happens to it; return whether none is added or removed."""
         difference = compare(old, new)
         for sign, certificates in (
             ("+", difference.added),
@@ -194,9 +194,9 @@ class Command(DeployCommand):
 
 
 def _arguments(options: Mapping[str, Any]) -> list[str]:
-    """Options as one types them."""
+    """Return the options as a person types them."""
     typed = []
-    for name in _HANDED_ON:
+    for name in _PASSED_ON:
         value = options.get(name)
         if value:
             option = f"--{name.replace('_', '-')}"
@@ -204,7 +204,7 @@ def _arguments(options: Mapping[str, Any]) -> list[str]:
     return typed
 
 
-def _given(reason: str) -> str:
+def _checked_reason(reason: str) -> str:
     if not reason:
-        raise OperatorError("say why with --reason: it goes into the audit trail")
+        raise OperatorError("Say why with --reason. The reason is kept on the audit trail.")
     return reason

@@ -1,4 +1,4 @@
-"""``zappa_settings.json`` beside the configuration."""
+"""Compare ``zappa_settings.json`` with the configuration, or write it."""
 
 from typing import Any
 
@@ -15,18 +15,18 @@ class Command(DeployCommand):
 
     help = (
         "Compare zappa_settings.json with the configuration (--check), or write the "
-        "configuration's values into it (--write). Neither is needed for zappa deploy, which is "
-        "handed these values each time; it is for reading them, or for another tool."
+        "configuration's values into it (--write). zappa deploy needs neither, because it is "
+        "handed these values each time. They are for people to read, or for another tool."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Look or write."""
+        """Take whether to compare or to write."""
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument("--check", action="store_true", help="exit code 1 when they differ")
         what.add_argument("--write", action="store_true")
 
     def handle(self, *args: Any, write: bool, **options: Any) -> None:
-        """One line, or the keys that differ."""
+        """Print one line; with --check, refuse a file that differs and name the keys."""
         settings = zappa_settings.read_settings()
         wanted = zappa_settings.rendered(settings, current_deployment())
         different = zappa_settings.differences(settings, wanted)
@@ -36,6 +36,6 @@ class Command(DeployCommand):
             return
         if not write:
             keys = ", ".join(different)
-            refuse(f"{name} differs in {keys}; manage.py zappa_settings --write sets them")
+            refuse(f"{name} differs in {keys}. manage.py zappa_settings --write sets them.")
         zappa_settings.SETTINGS_FILE.write_text(zappa_settings.as_text(wanted), encoding="utf-8")
         self.say(f"{name}: wrote {', '.join(different)}")

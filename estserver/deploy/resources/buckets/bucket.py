@@ -23,7 +23,7 @@ _FORBIDDEN = "403"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a bucket has, each in the shape that its ``Put`` call takes; ``None`` for nothing."""
+    """What a bucket has, each in the shape that its ``Put`` call takes; ``None`` if not set."""
 
     is_there: bool = False
     is_foreign: bool = False
@@ -46,28 +46,28 @@ class Bucket(Step[Settings]):
     purpose: str
     is_versioned: bool = False
     logs_to: str = ""
-    """The bucket in which S3 writes who used this one."""
+    """The bucket to which S3 writes a log of the requests to this one."""
     keeps_days: int = 0
-    """When objects are deleted; 0 for never."""
+    """After how many days objects are deleted; 0 for never."""
     takes_logs: bool = False
-    """Whether S3 itself writes to it."""
+    """Whether S3 writes its logs to this bucket."""
 
     advice = {
-        "BucketAlreadyExists": "Somebody else has a bucket of that name: choose one in "
-        "DeploymentOptions (truststoreBucket, packageBucket)",
-        "BucketAlreadyOwnedByYou": "It was made a moment ago, perhaps by another run",
+        "BucketAlreadyExists": "Another account has a bucket of that name. Choose another name in "
+        "DeploymentOptions (truststoreBucket, packageBucket).",
+        "BucketAlreadyOwnedByYou": "It was made a moment ago, perhaps by another run.",
         "BucketNotEmpty": "S3 has written to it meanwhile, as it does to a log bucket for some "
-        "hours: run the command again",
-        "OperationAborted": "S3 is still deleting a bucket of that name: wait some minutes",
+        "hours. Run the command again.",
+        "OperationAborted": "S3 is still deleting a bucket of that name. Wait some minutes.",
     }
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """The step's name, as plans and messages show it."""
         return f"{self.purpose} bucket"
 
     def look(self) -> Settings:
-        """What the bucket has."""
+        """Read the bucket's settings."""
         try:
             there = ask_if_any("s3", "HeadBucket", Bucket=self.bucket)
         except RemoteFailure as error:
@@ -99,13 +99,16 @@ class Bucket(Step[Settings]):
         return None if answer is None else answer.get(key)
 
     def plan(self, seen: Settings) -> Plan:
-        """Make it, and set what isn't as it should be. Raises ``OperatorError`` when we may not."""
+        """Make the bucket, and set what differs.
+
+        Raises ``OperatorError`` for a bucket of another account.
+        """
         if seen.is_foreign:
-            # Never a mere note: the truststore would be in somebody else's hands.
+            # Not a mere note, because the truststore would be in the hands of another account.
             raise OperatorError(
-                f"the bucket {self.bucket} belongs to another account, or you may not see it: "
-                "choose another name in DeploymentOptions (truststoreBucket, packageBucket), or "
-                "let the role or user that this runs as call s3:ListBucket"
+                f"The bucket {self.bucket} belongs to another account, or you may not see it. "
+                "Choose another name in DeploymentOptions (truststoreBucket, packageBucket), or "
+                "let the role or user that this runs as call s3:ListBucket."
             )
         if not seen.is_there:
             return Plan((self._create(), *self._changes(Settings())))
@@ -113,18 +116,17 @@ class Bucket(Step[Settings]):
         if self._is_ours(seen) or not changes:
             return Plan(changes)
         differences = "; ".join(call.reason for call in changes)
-        return Plan(notes=(f"{self.bucket} was there before, and is left as it is: {differences}",))
+        note = f"The bucket {self.bucket} was there before, and is left as it is: {differences}."
+        return Plan(notes=(note,))
 
     def _is_ours(self, seen: Settings) -> bool:
-        """Tagged, or named by us a moment before a crash."""
-        is_named_by_us = self.bucket.endswith(
-            f"-{self.deployment.account}-{self.deployment.region}"
-        )
-        return self.deployment.is_ours(seen.tags) or (is_named_by_us and not seen.tags)
+        """Whether it carries the tag, or is an untagged one of a run that was cut off."""
+        has_our_name = self.bucket.endswith(f"-{self.deployment.account}-{self.deployment.region}")
+        return self.deployment.is_ours(seen.tags) or (has_our_name and not seen.tags)
 
     def _create(self) -> Call:
         parameters: dict[str, Any] = {"Bucket": self.bucket}
-        if self.deployment.region != "us-east-1":  # where S3 refuses to be told the region
+        if self.deployment.region != "us-east-1":  # S3 refuses this region's name
             parameters["CreateBucketConfiguration"] = {"LocationConstraint": self.deployment.region}
         return Call("s3", "CreateBucket", f"there is no bucket {self.bucket}", parameters)
 
@@ -139,7 +141,7 @@ class Bucket(Step[Settings]):
         if seen.public_access != NOT_PUBLIC:
             yield put(
                 "PutPublicAccessBlock",
-                "public access isn't blocked",
+                "public access is not blocked",
                 "PublicAccessBlockConfiguration",
                 NOT_PUBLIC,
             )
@@ -153,20 +155,20 @@ class Bucket(Step[Settings]):
         if seen.encryption != _algorithm(ENCRYPTION):
             yield put(
                 "PutBucketEncryption",
-                "it isn't encrypted as we want it",
+                "its encryption differs",
                 "ServerSideEncryptionConfiguration",
                 ENCRYPTION,
             )
         if self.is_versioned and seen.versioning != "Enabled":
             yield put(
                 "PutBucketVersioning",
-                "versions aren't kept",
+                "old versions are not kept",
                 "VersioningConfiguration",
                 {"Status": "Enabled"},
             )
         policy = self.policy()
         if seen.policy != policy:
-            yield put("PutBucketPolicy", "its policy isn't ours", "Policy", json.dumps(policy))
+            yield put("PutBucketPolicy", "its policy differs", "Policy", json.dumps(policy))
         yield from self._logs_and_lifecycle(seen, put)
 
     def _logs_and_lifecycle(
@@ -176,7 +178,7 @@ class Bucket(Step[Settings]):
             target = {"TargetBucket": self.logs_to, "TargetPrefix": f"{self.bucket}/"}
             yield put(
                 "PutBucketLogging",
-                "nobody writes down who uses it",
+                "requests to it are not logged",
                 "BucketLoggingStatus",
                 {"LoggingEnabled": target},
             )
@@ -191,13 +193,13 @@ class Bucket(Step[Settings]):
             }
             yield put(
                 "PutBucketLifecycleConfiguration",
-                f"objects aren't deleted after {self.keeps_days} days",
+                f"objects are not deleted after {self.keeps_days} days",
                 "LifecycleConfiguration",
                 {"Rules": [expiry]},
             )
 
     def policy(self) -> dict[str, Any]:
-        """TLS for everybody, and for S3's log delivery the right to write."""
+        """Return its policy: TLS for all clients, and the right to write for S3's log delivery."""
         arn = f"arn:{self.deployment.partition}:s3:::{self.bucket}"
         statements: list[dict[str, Any]] = [
             {
@@ -223,7 +225,7 @@ class Bucket(Step[Settings]):
         return {"Version": "2012-10-17", "Statement": statements}
 
     def undo(self, seen: Settings) -> Plan:
-        """Empty it, all versions, then delete it."""
+        """Delete all versions of its objects, a thousand a round, then the bucket."""
         if not seen.is_there or seen.is_foreign or not self._is_ours(seen):
             return DONE
         listed = ask("s3", "ListObjectVersions", Bucket=self.bucket, MaxKeys=1000)
@@ -245,6 +247,6 @@ class Bucket(Step[Settings]):
 
 
 def _algorithm(encryption: Any) -> Any:
-    """What matters of an encryption setting; S3 adds fields of its own to what it is given."""
+    """Return the part of an encryption setting that is set here; S3 adds fields of its own."""
     rules = (encryption or {}).get("Rules") or [{}]
     return rules[0].get("ApplyServerSideEncryptionByDefault")

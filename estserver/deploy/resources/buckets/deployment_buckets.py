@@ -18,7 +18,7 @@ _SETTINGS = (
 
 
 def buckets(deployment: Deployment) -> list[Bucket]:
-    """The buckets, in the order in which they need each other."""
+    """Return the buckets, the one for the others' logs first."""
     logs = deployment.log_bucket
     return [
         Bucket(

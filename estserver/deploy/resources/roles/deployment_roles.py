@@ -36,19 +36,22 @@ def gateway_log_role(deployment: Deployment) -> Role:
 
 @dataclass(frozen=True)
 class ProvisioningRole(Role):
-    """AWS IoT's role. One that is there already, as the CDK sample's, is used as it is."""
+    """AWS IoT's role. An existing one, as the CDK sample makes it, is used as it is."""
 
     def plan(self, seen: SeenRole) -> Plan:
-        """Make it, or mend ours; `sync_template` says what it thinks of another's."""
+        """Make the role, or set what differs in one that this tool made.
+
+        `sync_template` warns of flaws in another one.
+        """
         if seen.arn and not self.deployment.is_ours(seen.tags):
             return DONE
         return super().plan(seen)
 
 
 def provisioning_role(deployment: Deployment) -> ProvisioningRole:
-    """The role that AWS IoT provisions devices with.
+    """Return the role that AWS IoT provisions devices with.
 
-    `sync_template` would make it too; the admin's function, where that runs, may make no roles.
+    `sync_template` could make it, but runs in the admin's function, which may make no roles.
     """
     return ProvisioningRole(
         deployment,

@@ -27,7 +27,7 @@ class SeenRole:
 
 @dataclass(frozen=True)
 class Role(Step[SeenRole]):
-    """A role with its policy, inline or one of AWS's, and nothing besides."""
+    """A role with its trust and one policy. Any other policy is taken from it."""
 
     deployment: Deployment
     role: str
@@ -36,19 +36,20 @@ class Role(Step[SeenRole]):
     policy: Document | None
     stage: StageName | None = None
     managed_policy: str = ""
-    """ARN of a policy of AWS's that it has attached."""
+    """ARN of a policy of AWS's that it has attached; "" for none."""
 
     advice = {
-        "MalformedPolicyDocument": "This is a bug of ours: report it with the dry run's output",
+        "MalformedPolicyDocument": "This is a bug of the EST server. Report it with the dry run's "
+        "output.",
     }
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """The step's name, as plans and messages show it."""
         return f"role {self.role}"
 
     def look(self) -> SeenRole:
-        """The role with its policies."""
+        """Read the role with its policies."""
         answer = ask_if_any("iam", "GetRole", RoleName=self.role)
         if answer is None:
             return SeenRole()
@@ -71,11 +72,14 @@ class Role(Step[SeenRole]):
         )
 
     def plan(self, seen: SeenRole) -> Plan:
-        """Make it, and set what differs: rights that somebody added by hand go, too."""
+        """Make the role, and set what differs. Rights that were added by hand are taken away.
+
+        Raises ``OperatorError`` for a role that this tool did not make.
+        """
         if seen.arn and not self.deployment.is_ours(seen.tags):
             raise OperatorError(
-                f"the role {self.role} is there and wasn't made by this tool; delete it, or set "
-                "DeploymentOptions.projectName"
+                f"The role {self.role} exists and was not made by this tool. Delete it, or set "
+                "another DeploymentOptions.projectName."
             )
         calls = []
         if not seen.arn:
@@ -84,7 +88,7 @@ class Role(Step[SeenRole]):
             calls.append(
                 self._call(
                     "UpdateAssumeRolePolicy",
-                    "others may take the role",
+                    "its trust policy differs",
                     PolicyDocument=_json(self.trust),
                 )
             )
@@ -95,7 +99,7 @@ class Role(Step[SeenRole]):
             calls.append(
                 self._call(
                     "PutRolePolicy",
-                    "its rights aren't ours",
+                    "its policy differs",
                     PolicyName=POLICY_NAME,
                     PolicyDocument=_json(self.policy),
                 )
@@ -105,7 +109,7 @@ class Role(Step[SeenRole]):
             reason = f"the policy {name} gives it more rights"
             calls.append(self._call("DeleteRolePolicy", reason, PolicyName=name))
         if self.managed_policy and self.managed_policy not in seen.attached:
-            reason = "it may not do its work"
+            reason = f"it has no policy {self.managed_policy}"
             calls.append(self._call("AttachRolePolicy", reason, PolicyArn=self.managed_policy))
         for arn in sorted(seen.attached - {self.managed_policy}):
             reason = f"{arn} gives it more rights"
@@ -113,7 +117,7 @@ class Role(Step[SeenRole]):
         return Plan(tuple(calls))
 
     def undo(self, seen: SeenRole) -> Plan:
-        """Delete it with its policies."""
+        """Delete the role with its policies, if this tool made it."""
         if not self.deployment.is_ours(seen.tags):
             return DONE
         calls = [
