@@ -49,7 +49,8 @@ def run_in_function(function: str, *command: str, place: AWSLocation = DEFAULT_L
         raise OperatorError(f"{function} could not run {command[0]}: {sentence}. See its log.")
     exit_code, output = said["exit_code"], str(said["output"])
     if exit_code:
-        sentence = f"{command[0]} in {function} ended with exit code {exit_code}: {output.strip()}"
+        said_there = output.strip().rstrip(".")
+        sentence = f"{command[0]} in {function} ended with exit code {exit_code}: {said_there}."
         cause = None
         if exit_code == REMOTE_FAILURE:  # so that the command here ends with the same code
             cause = RemoteFailure(command[0], "exit code 3", output.strip(), f"Look at {function}.")

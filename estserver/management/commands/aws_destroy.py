@@ -60,7 +60,7 @@ class Command(DeployCommand):
             return
         deploy.print_calls(intended, self.say)
         if not yes:
-            self.say("nothing was removed; --yes does it")
+            self.say("Nothing was removed. Add --yes to remove all of this.")
             return
         gone = take_away(steps, Performer(self.say))
         self.say(f"removed: {', '.join(gone)}")

@@ -23,7 +23,7 @@ from tests.support.aws_faults import Refusal, aws_calls, failing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-AGAIN = "run the command again: it goes on from here."
+AGAIN = "run the command again. It goes on from here."
 ELSEWHERE = "arn:aws:acm:us-east-1:123456789012:certificate/1"
 QUIET = CONFIG.replace("DeploymentOptions:", "  iotProvisioning: none\nDeploymentOptions:").replace(
     "  tags:", "  configureJITP: false\n  tags:"
@@ -47,9 +47,9 @@ def fails(steps, performer):
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        (f"  apiCertificateArn: {ACM}/est\n", "", "apiCertificateArn isn't set"),
+        (f"  apiCertificateArn: {ACM}/est\n", "", "apiCertificateArn is not set"),
         (f"{ACM}/est", ELSEWHERE, "apiCertificateArn is a certificate in us-east-1"),
-        (f"  adminCertificateArn: {ACM}/admin\n", "", "adminCertificateArn isn't set"),
+        (f"  adminCertificateArn: {ACM}/admin\n", "", "adminCertificateArn is not set"),
     ],
 )
 def test_a_certificate_that_is_missing_or_elsewhere_stops_before_anything_is_made(
@@ -62,7 +62,7 @@ def test_a_certificate_that_is_missing_or_elsewhere_stops_before_anything_is_mad
 
     assert caught.value.returncode == 1
     assert str(caught.value).endswith(
-        "Nothing is done yet: correct the configuration and run the command again"
+        "Nothing is done yet. Correct the configuration and run the command again."
     )
     assert buckets() == []
     configured()
@@ -79,7 +79,7 @@ def test_status_names_a_certificate_that_is_missing_or_elsewhere(aws_cloud, conf
     est, admin = rows["apiCertificateArn"], rows["adminCertificateArn"]
     assert (est.level, est.finding) == ("FAIL", "a certificate of another region")
     assert (admin.level, admin.finding) == ("FAIL", "not set")
-    assert admin.advice == "set Properties.adminCertificateArn"
+    assert admin.advice == "Set Properties.adminCertificateArn."
 
 
 # Names that somebody else has
@@ -95,7 +95,7 @@ def test_a_domain_that_is_taken_says_so_and_what_is_done(deployment, installatio
         text = fails(steps, performer)
 
     assert f", est: domain {DOMAIN}: apigateway:CreateDomainName failed with Conflict" in text
-    assert "in use, perhaps in another account of yours: delete it there, or choose" in text
+    assert "in use, perhaps in another account of yours. Delete it there, or choose" in text
     assert "Done already: est: function and API, est: environment, WAF, est: lockdown" in text
     assert text.endswith(AGAIN)
     changed = carry_out(steps, performer).changed
@@ -108,8 +108,8 @@ def test_a_bucket_of_another_account_is_no_place_for_a_truststore(deployment, pe
     with failing("s3", "HeadBucket", Refusal("403", 403)), aws_calls() as calls:
         text = fails(steps, performer)
 
-    assert text.startswith("step 1 of 13, S3 log bucket: the bucket est-server-s3-logs-")
-    assert "belongs to another account, or you may not see it: choose another name" in text
+    assert text.startswith("Step 1 of 13, S3 log bucket: The bucket est-server-s3-logs-")
+    assert "belongs to another account, or you may not see it. Choose another name" in text
     assert "Nothing is done yet." in text
     assert text.endswith(AGAIN)
     assert {*calls} == {"s3:HeadBucket"}
@@ -119,7 +119,10 @@ def test_a_bucket_of_another_account_is_no_place_for_a_truststore(deployment, pe
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
-        ("BucketAlreadyExists", "Somebody else has a bucket of that name: choose one in"),
+        (
+            "BucketAlreadyExists",
+            "Another account has a bucket of that name. Choose another name in",
+        ),
         ("BucketAlreadyOwnedByYou", "It was made a moment ago, perhaps by another run."),
     ],
 )
@@ -145,7 +148,7 @@ def test_a_stack_that_was_rolled_back_is_named_with_the_way_out(
     text = fails(finishing(deployment, "est"), Performer(said, clock))
 
     assert text.startswith(
-        "step 1 of 13, est: function and API: the stack est-server-est is in ROLLBACK_COMPLETE"
+        "Step 1 of 13, est: function and API: The stack est-server-est is in ROLLBACK_COMPLETE"
     )
     assert "run zappa undeploy est, then zappa deploy est. Nothing is done yet." in text
     rows = status(deployment, finishing(deployment, "est")[:1])

@@ -45,8 +45,8 @@ def test_a_dry_run_prints_each_call_and_makes_none(deployment):
 def test_without_a_stage_the_command_says_how_to_deploy_one(deployment):
     shown = run("aws_deploy")
 
-    assert "the stage est isn't deployed yet; zappa deploy est does that" in shown
-    with pytest.raises(CommandError, match="run zappa deploy est") as caught:
+    assert "The stage est is not deployed yet. Run zappa deploy est." in shown
+    with pytest.raises(CommandError, match="Run zappa deploy est") as caught:
         run("aws_deploy", "--finish", "est")
     assert caught.value.returncode == 1
 
@@ -54,7 +54,7 @@ def test_without_a_stage_the_command_says_how_to_deploy_one(deployment):
 def test_a_configuration_that_cant_be_deployed_is_refused_at_once(aws_cloud, configured):
     configured("Properties: {}")
 
-    with pytest.raises(CommandError, match="apiCustomDomainName isn't set") as caught:
+    with pytest.raises(CommandError, match="apiCustomDomainName is not set") as caught:
         run("aws_deploy", "--prepare")
     assert caught.value.returncode == 1
     assert aws_client("s3").list_buckets()["Buckets"] == []
@@ -71,7 +71,7 @@ def test_a_step_that_aws_refuses_ends_with_3(deployment, monkeypatch):
 
 
 def test_status_is_for_people_and_programs(deployment, installation):
-    with pytest.raises(CommandError, match="aren't as they should be") as caught:
+    with pytest.raises(CommandError, match="are not as they should be") as caught:
         run("aws_status")
     assert caught.value.returncode == 1
     out = StringIO()
@@ -79,7 +79,7 @@ def test_status_is_for_people_and_programs(deployment, installation):
         call_command("aws_status", "--json", stdout=out)
     rows = json.loads(out.getvalue())
     assert {"name": "truststore bucket", "level": "FAIL"}.items() <= rows[1].items()
-    assert rows[1]["advice"] == "run aws_deploy, which mends it"
+    assert rows[1]["advice"] == "Run aws_deploy, which mends it."
 
 
 def test_destroy_lists_before_it_removes(deployment):
@@ -87,7 +87,7 @@ def test_destroy_lists_before_it_removes(deployment):
 
     planned = run("aws_destroy", "--plan")
     assert "iam:DeleteRole" in planned
-    assert planned.endswith("nothing was removed; --yes does it\n")
+    assert planned.endswith("Nothing was removed. Add --yes to remove all of this.\n")
     assert len(aws_client("s3").list_buckets()["Buckets"]) == 3
 
     done = run("aws_destroy", "--yes")
@@ -202,7 +202,7 @@ def test_zappa_says_in_one_sentence_what_cant_be_deployed(zappa, configured):
     ended = zappa("deploy", "est")
 
     assert ended.returncode == 1
-    assert "this can't be deployed: apiCustomDomainName isn't set" in ended.stdout + ended.stderr
+    assert "This cannot be deployed: apiCustomDomainName is not set" in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stdout + ended.stderr
 
 

@@ -69,14 +69,14 @@ def device_ca(cloud, printed):
 
 
 def test_one_command_for_each_stage_deploys_from_a_sample(printed):
-    assert "the CAs' keys are kept in Secrets Manager" in printed["admin"]
+    assert "the CAs' keys are in Secrets Manager" in printed["admin"]
     for line in (
         *("migrate --no-input", "bootstrap_cas"),
         *("sync_policy", "sync_template", "register_ca"),
     ):
         assert f"in the admin's function: {line}" in printed["admin"]
-    assert "what is missing: the devices' side; zappa deploy est" in printed["admin"]
-    assert "what is missing" not in printed["est"]
+    assert "What is missing: the stage for devices. Run zappa deploy est." in printed["admin"]
+    assert "What is missing" not in printed["est"]
 
 
 def test_the_truststore_holds_the_cas_of_the_functions_database(cloud, printed, client, device_ca):

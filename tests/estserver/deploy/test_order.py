@@ -40,8 +40,8 @@ def test_est_first_is_guarded_and_waits_for_the_admin(prepared, said, clock):
     assert api["disableExecuteApiEndpoint"] is True
     assert domains() == []
     assert said.lines[-1] == (
-        "what is missing: est has no domain before there is a client CA; zappa deploy admin "
-        "makes it, and then finishes est"
+        "What is missing: est has no domain before there is a client CA. zappa deploy admin "
+        "makes it, and then finishes est."
     )
 
     zappa_deploy(prepared, "admin")
@@ -60,7 +60,7 @@ def test_a_dry_run_names_the_commands_and_runs_none(prepared, said, clock):
 
     assert "in the admin's function: migrate --no-input" in said.lines
     assert "in the admin's function: bootstrap_cas" in said.lines
-    assert "what is missing: the devices' side; zappa deploy est" in said.lines
+    assert "What is missing: the stage for devices. Run zappa deploy est." in said.lines
     assert domains() == []
 
 
@@ -131,7 +131,7 @@ def test_a_function_without_a_database_is_refused_in_a_sentence(deployment, live
         FunctionName="est-server-admin", Environment={"Variables": {}}
     )
 
-    with pytest.raises(OperatorError, match="admin has no database: set databaseSecretName"):
+    with pytest.raises(OperatorError, match=r"admin has no database\. Set databaseSecretName"):
         bring(FunctionEnvironment(deployment, "admin"))
 
 

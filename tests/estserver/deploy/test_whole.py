@@ -75,9 +75,9 @@ def test_a_failure_in_the_middle_says_what_is_done_and_the_next_run_goes_on(
 
     assert remote_failure(caught.value)
     assert str(caught.value) == (
-        "step 4 of 13, KMS key for secrets: kms:CreateAlias failed with AccessDeniedException: no. "
+        "Step 4 of 13, KMS key for secrets: kms:CreateAlias failed with AccessDeniedException: no. "
         "ask for the right. Done already: S3 log bucket, truststore bucket, package bucket. "
-        "Mend that and run the command again: it goes on from here."
+        "Mend that, and run the command again. It goes on from here."
     )
     outcome = carry_out(steps, Performer(said, clock))
     assert outcome.changed[0] == "KMS key for secrets"
@@ -129,7 +129,7 @@ def test_status_names_what_somebody_changed(deployed):
     rows = {row.name: row for row in status(deployed, everything(deployed))}
 
     assert rows["truststore bucket"].level == "FAIL"
-    assert rows["truststore bucket"].finding == "public access isn't blocked"
+    assert rows["truststore bucket"].finding == "public access is not blocked"
     role = rows[f"role {deployed.role('est')}"]
     assert role.finding == "the policy by-hand gives it more rights"
     assert exit_code(list(rows.values())) == 1

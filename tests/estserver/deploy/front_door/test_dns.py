@@ -56,7 +56,7 @@ def test_a_record_that_leads_elsewhere_is_not_changed_unasked(deployment, admin_
     change = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
     aws_client("route53").change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=change)
 
-    with pytest.raises(StepFailed, match="leads to an address: delete it, or run with --adopt"):
+    with pytest.raises(StepFailed, match=r"leads to an address\. Delete it, or run with --adopt"):
         bring(AliasRecords(deployment, admin_domain))
     adopting = AliasRecords(deployment, admin_domain, adopts=True)
     assert bring(adopting) == [adopting.name]

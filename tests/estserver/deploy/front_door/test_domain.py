@@ -155,17 +155,17 @@ def test_T27_mutual_tls_that_was_switched_off_unpinned_or_moved_is_set_right(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"tags": {}}, r"wasn't made by this tool; delete it, or run with --adopt"),
-        ({"tags": {"est-server:made-by": "another"}}, "wasn't made by this tool"),
+        ({"tags": {}}, r"was not made by this tool\. Delete it, or run with --adopt"),
+        ({"tags": {"est-server:made-by": "another"}}, "was not made by this tool"),
         (
             {"domainNameStatus": "PENDING_OWNERSHIP_VERIFICATION"},
-            "set apiOwnershipVerificationCertificateArn to a public ACM certificate",
+            "Set apiOwnershipVerificationCertificateArn to a public ACM certificate",
         ),
         (
             {"domainNameStatus": "FAILED", "domainNameStatusMessage": "no such object"},
             r"is FAILED \(no such object\)",
         ),
-        ({"endpointConfiguration": {"types": ["EDGE"]}}, "isn't a regional domain"),
+        ({"endpointConfiguration": {"types": ["EDGE"]}}, "is not a regional domain"),
     ],
 )
 def test_a_domain_that_cant_be_used_is_refused_with_what_to_do(
@@ -183,7 +183,7 @@ def test_a_dry_run_names_what_cant_be_done_and_goes_on(deployment, gateway):
     [intended] = intentions([domain(deployment)])
 
     assert intended.calls == ()
-    assert "wasn't made by this tool" in intended.reason
+    assert "was not made by this tool" in intended.reason
 
 
 def test_a_name_that_is_taken_elsewhere_says_so(deployment, gateway, performer):
@@ -279,18 +279,18 @@ def test_a_foreign_domain_is_never_unmapped_or_deleted(deployment, live):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Properties: {}", "apiCustomDomainName isn't set: mutual TLS"),
+        ("Properties: {}", "apiCustomDomainName is not set, and API Gateway has mutual TLS"),
         (
             f"Properties: {{apiCustomDomainName: {DOMAIN}}}",
-            f"apiCertificateArn isn't set: {DOMAIN} needs a server certificate in ACM",
+            f"apiCertificateArn is not set, and {DOMAIN} needs a server certificate in ACM",
         ),
         (
             CONFIG.replace(f"{ACM}/est", "arn:aws:acm:us-east-1:123456789012:certificate/1"),
-            "apiCertificateArn is a certificate in us-east-1, and the deployment is in eu-cent",
+            "apiCertificateArn is a certificate in us-east-1, and the deployment in eu-central-1",
         ),
         (
             "Properties: {deviceCaSigner: keyfile}",
-            "deviceCaSigner is keyfile: Lambda has no disk that lasts",
+            "deviceCaSigner is keyfile, and Lambda has no disk that lasts",
         ),
     ],
 )

@@ -139,9 +139,9 @@ def test_a_number_beyond_the_quota_names_the_quota_and_leaves_no_endpoint_open(
     ):
         carry_out(steps(deployment), performer)
 
-    assert str(caught.value).startswith("step 2 of 2, est: integration timeout: ")
+    assert str(caught.value).startswith("Step 2 of 2, est: integration timeout: ")
     assert 'quota "Maximum integration timeout in milliseconds"' in str(caught.value)
-    assert "or lower apiGatewayIntegrationTimeoutSeconds" in str(caught.value)
+    assert "Or lower apiGatewayIntegrationTimeoutSeconds" in str(caught.value)
     api_held = aws_client("apigateway").get_rest_api(restApiId=api)
     assert api_held["disableExecuteApiEndpoint"] is True
     assert intentions([Lockdown(deployment, "est")]) == []

@@ -58,7 +58,7 @@ def test_an_access_list_of_somebody_else_stays_in_front(deployment, live, bring,
     waf.associate_web_acl(WebACLArn=other, ResourceArn=deployment.stage_arn(api_id, "est"))
 
     assert bring(WebAcl(deployment), WebAclAssociation(deployment, "est")) == ["WAF"]
-    assert "another access list guards est" in said.text
+    assert "Another access list guards est" in said.text
 
 
 def test_waf_can_be_switched_off(deployment, configured, live, bring):

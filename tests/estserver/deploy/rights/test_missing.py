@@ -27,7 +27,7 @@ def deny_each(steps, performer):
         call = plan.calls[0]
         with failing(call.service, call.operation, Fault.ACCESS_DENIED):
             text = fails(steps[:number], performer)
-        assert text.startswith(f"step {number} of {number}, {step.name}: {call.name}")
+        assert text.startswith(f"Step {number} of {number}, {step.name}: {call.name}")
         assert " failed with AccessDenied" in text
         assert f"Allow the role or user of this process to call {call.name}" in text
         done = ", ".join(each.name for each in steps[: number - 1])
@@ -75,7 +75,7 @@ def test_a_command_in_the_admins_function_fails_in_the_words_of_a_step(
 
     text = str(caught.value)
     assert remote_failure(caught.value)
-    assert text.startswith("step 1 of 2, setup of the admin, migrate: lambda:Invoke est-server-adm")
+    assert text.startswith("Step 1 of 2, setup of the admin, migrate: lambda:Invoke est-server-adm")
     assert "call lambda:Invoke. Nothing is done yet." in text
     assert text.endswith(AGAIN)
     deploy.finish("admin", say=said, clock=clock)
@@ -92,4 +92,4 @@ def test_a_secret_that_may_not_be_made_fails_in_the_words_of_a_step(deployment, 
     assert "secret est/secret-key: secretsmanager:CreateSecret failed" in str(caught.value)
     assert "Done already: S3 log bucket, truststore bucket" in str(caught.value)
     assert deploy.prepare(say=said, clock=clock).changed == ()
-    assert said.lines[-1].startswith("the secret est/secret-key was made")
+    assert said.lines[-1].startswith("The secret est/secret-key was made")

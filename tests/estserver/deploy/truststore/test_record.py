@@ -80,13 +80,13 @@ def test_a_record_that_cant_be_read_fails_and_says_what_to_do(guarded):
         ((level, finding, advice),) = truststore(guarded)
 
     assert level == "FAIL"
-    assert finding.startswith("its record can't be read: lambda:Invoke")
+    assert finding.startswith("its record cannot be read: lambda:Invoke")
     assert "call lambda:Invoke" in finding
-    assert advice.startswith("see the admin's function, and its log")
+    assert advice.startswith("Look at the admin's function, and its log")
 
 
 def test_a_record_in_other_words_is_an_older_functions():
-    with pytest.raises(OperatorError, match="run zappa update admin"):
+    with pytest.raises(OperatorError, match="Run zappa update admin"):
         from_json('[{"model": "estserver.truststorepush", "fields": {"colour": 1}}]')
 
 
@@ -132,7 +132,7 @@ def test_a_push_that_nothing_is_to_trust_yet_is_only_pushed(guarded, new_ca):
 
     shown = run("--push", "--no-activate", "--reason", "soon")
 
-    assert "nothing trusts it yet; aws_truststore --to " in shown
+    assert "No domain trusts it yet. aws_truststore --to " in shown
     assert active_version(guarded) == before
     assert TruststorePush.objects.count() == 2
 
@@ -171,7 +171,7 @@ def test_T27_only_what_the_domain_trusts_is_recorded_as_activated(guarded, new_c
     run("--push", "--no-activate", "--reason", "soon")
     pushed = TruststorePush.objects.first()
 
-    with pytest.raises(CommandError, match=f"not {pushed.version_id}: nothing was written down"):
+    with pytest.raises(CommandError, match=rf"not {pushed.version_id}\. Nothing was recorded"):
         run("--here", "--record-activation", pushed.version_id, "--reason", "x")
 
     assert last_activated(pushes_here(guarded)) != pushed
@@ -184,7 +184,7 @@ def test_a_refusal_there_is_a_refusal_here(guarded):
     by_somebody = s3.put_object(**named, Body=body)["VersionId"]
 
     with pytest.raises(
-        CommandError, match=r"(?s)in est-server-admin ended .*wasn't pushed"
+        CommandError, match=r"(?s)in est-server-admin ended .*was not pushed"
     ) as caught:
         run("--to", by_somebody, "--reason", "x")
 
@@ -195,7 +195,7 @@ def test_a_refusal_there_is_a_refusal_here(guarded):
 def test_a_change_without_a_reason_is_refused_before_the_function_is_asked(guarded, change):
     with (
         failing("lambda", "Invoke", Fault.ACCESS_DENIED),
-        pytest.raises(CommandError, match=r"^say why with --reason") as caught,
+        pytest.raises(CommandError, match=r"^Say why with --reason") as caught,
     ):
         run(*change)
 
@@ -215,12 +215,12 @@ def test_when_aws_failed_there_the_exit_code_is_3_here_too(guarded, new_ca):
 def test_without_an_admins_function_it_is_refused_unless_the_record_is_here(guarded):
     aws_client("lambda").delete_function(FunctionName="est-server-admin")
 
-    with pytest.raises(CommandError, match="run zappa deploy admin, or add --here") as caught:
+    with pytest.raises(CommandError, match="Run zappa deploy admin, or add --here") as caught:
         run()
     assert caught.value.returncode == 1
     assert f"{active_version(guarded)}" in run("--here")
     ((level, finding, _),) = truststore(guarded)
-    assert (level, "isn't deployed: run zappa deploy admin" in finding) == ("FAIL", True)
+    assert (level, "is not deployed. Run zappa deploy admin" in finding) == ("FAIL", True)
 
 
 @pytest.mark.parametrize("where", ["on Lambda", "--here"])

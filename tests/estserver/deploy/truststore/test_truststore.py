@@ -82,7 +82,7 @@ def test_more_levels_than_four_are_refused():
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        (lambda: ec.generate_private_key(ec.SECP521R1()), "secp521r1 isn't RSA, P-256 or P-384"),
+        (lambda: ec.generate_private_key(ec.SECP521R1()), "secp521r1 is not RSA, P-256 or P-384"),
         (lambda: rsa.generate_private_key(65537, 1024), "RSA with 1024 bits, wanted 2048 or more"),
     ],
 )
@@ -114,7 +114,7 @@ def test_a_leaf_is_no_ca():
     from tests.support.builders import make_certificate
 
     ca = make_ca("root")
-    with pytest.raises(OperatorError, match="no CA certificate"):
+    with pytest.raises(OperatorError, match="not a CA certificate"):
         check_bundle(Bundle((ca.certificate, make_certificate(ca))))
 
 
@@ -139,7 +139,7 @@ def test_a_revoked_ca_is_not_in_it(installation, device_ca):
 
 
 def test_without_a_client_ca_it_says_what_to_do(db):
-    with pytest.raises(OperatorError, match=r"run manage\.py bootstrap_cas"):
+    with pytest.raises(OperatorError, match=r"Run manage\.py bootstrap_cas"):
         bundle_from_database()
 
 
@@ -147,7 +147,7 @@ def test_a_file_that_holds_no_certificates_is_named(tmp_path):
     path = tmp_path / "cas.pem"
     path.write_text("nothing")
 
-    with pytest.raises(OperatorError, match=r"cas.pem can't be read as CA certificates"):
+    with pytest.raises(OperatorError, match=r"cas.pem cannot be read as CA certificates"):
         bundle_from_file(path)
 
 
@@ -213,7 +213,7 @@ def test_a_push_whose_record_was_lost_is_recorded_by_the_next(guarded, performer
 def test_T27_a_version_that_nobody_pushed_is_not_activated(guarded, performer):
     swapped = swap(guarded)
 
-    with pytest.raises(OperatorError, match="wasn't pushed by this tool"):
+    with pytest.raises(OperatorError, match="was not pushed by this tool"):
         activate(guarded, swapped, actor=TESTER, reason="x", performer=performer)
 
 
@@ -258,7 +258,7 @@ def test_warnings_of_api_gateway_are_passed_on(guarded, performer):
         guarded, active_version(guarded), actor=TESTER, reason="x", performer=performer
     )
 
-    assert notes == (f"{DOMAIN}: API Gateway warns of the truststore: CN=x expires soon",)
+    assert notes == (f"API Gateway warns of the truststore of {DOMAIN}: CN=x expires soon.",)
 
 
 # The command
@@ -313,12 +313,12 @@ def test_a_dry_run_shows_the_call_and_makes_none(guarded, new_ca):
 
 
 def test_a_change_needs_a_reason(guarded):
-    with pytest.raises(CommandError, match="say why with --reason"):
+    with pytest.raises(CommandError, match="Say why with --reason"):
         run("--push")
 
 
 def test_an_unknown_version_is_named(guarded):
-    with pytest.raises(CommandError, match="there is no version nonsense"):
+    with pytest.raises(CommandError, match="There is no version nonsense"):
         run("--to", "nonsense", "--reason", "x")
 
 

@@ -51,7 +51,7 @@ def test_what_the_command_printed_comes_back(function):
 def test_a_command_that_fails_says_so_in_its_own_words(function):
     answers(function, {"exit_code": 3, "output": "kms:Sign: AccessDenied\n"}, ["bootstrap_cas"])
 
-    with pytest.raises(OperatorError, match=r"exit code 3: kms:Sign: AccessDenied$") as caught:
+    with pytest.raises(OperatorError, match=r"exit code 3: kms:Sign: AccessDenied\.$") as caught:
         run_in_function(FUNCTION, "bootstrap_cas")
     assert remote_failure(caught.value)
 
@@ -59,7 +59,7 @@ def test_a_command_that_fails_says_so_in_its_own_words(function):
 def test_a_command_that_refuses_is_no_failure_of_awss(function):
     answers(function, {"exit_code": 1, "output": "no such device\n"}, ["deny"])
 
-    with pytest.raises(OperatorError, match=r"exit code 1: no such device$") as caught:
+    with pytest.raises(OperatorError, match=r"exit code 1: no such device\.$") as caught:
         run_in_function(FUNCTION, "deny")
     assert remote_failure(caught.value) is None
 
@@ -68,7 +68,7 @@ def test_a_function_that_breaks_is_a_failure_too(function):
     payload = {"errorType": "EventRefused", "errorMessage": "'shell' isn't among the commands"}
     answers(function, payload, ["shell"], FunctionError="Unhandled")
 
-    with pytest.raises(OperatorError, match="couldn't run shell: 'shell' isn't among"):
+    with pytest.raises(OperatorError, match="could not run shell: 'shell' isn't among"):
         run_in_function(FUNCTION, "shell")
 
 
@@ -92,9 +92,9 @@ def test_a_setup_that_stops_says_which_commands_are_done(function, configured, s
 
     assert remote_failure(caught.value)
     assert str(caught.value) == (
-        "step 2 of 5, setup of the admin, bootstrap_cas: bootstrap_cas in est-server-admin ended "
-        "with exit code 3: kms:Sign: AccessDenied. Done already: migrate. Mend that and run the "
-        "command again: it goes on from here."
+        "Step 2 of 5, setup of the admin, bootstrap_cas: bootstrap_cas in est-server-admin ended "
+        "with exit code 3: kms:Sign: AccessDenied. Done already: migrate. Mend that, and run the "
+        "command again. It goes on from here."
     )
 
 

@@ -18,18 +18,18 @@ from tests.estserver.deploy.account import CONFIG, DOMAIN, REGION
 
 
 def test_what_zappa_left_half_done_is_named(deployment, live, monkeypatch):
-    with pytest.raises(Blocked, match="the stage est isn't deployed; run zappa deploy est"):
+    with pytest.raises(Blocked, match=r"The stage est is not deployed\. Run zappa deploy est"):
         ZappaStage(deployment, "est").plan(ZappaStage(deployment, "est").look())
     live(deployment, "est")
     step = ZappaStage(deployment, "est")
     seen = step.look()
     from dataclasses import replace
 
-    with pytest.raises(OperatorError, match="is in ROLLBACK_COMPLETE: see its events"):
+    with pytest.raises(OperatorError, match=r"is in ROLLBACK_COMPLETE\. Look at its events"):
         step.plan(replace(seen, stack="ROLLBACK_COMPLETE"))
     assert step.plan(replace(seen, stack="UPDATE_IN_PROGRESS")).waiting
     assert step.plan(replace(seen, stack="UPDATE_ROLLBACK_COMPLETE")).calls == ()
-    with pytest.raises(OperatorError, match="there in part"):
+    with pytest.raises(OperatorError, match="Only a part of"):
         step.plan(replace(seen, api_id=""))
 
 
@@ -61,7 +61,7 @@ def test_a_role_of_somebody_else_is_not_taken(deployment, performer):
     )
     step = function_role(deployment, "est")
 
-    with pytest.raises(StepFailed, match="is there and wasn't made by this tool"):
+    with pytest.raises(StepFailed, match="exists and was not made by this tool"):
         carry_out([step], performer)
     assert intentions([step], removing=True) == []
 
@@ -75,7 +75,7 @@ def test_a_bucket_that_was_there_is_left_as_it_is(aws_cloud, configured, bring, 
 
     assert bring(step) == []
     assert "was there before, and is left as it is" in said.text
-    assert "versions aren't kept" in said.text
+    assert "old versions are not kept" in said.text
     assert intentions([step], removing=True) == []
 
 
@@ -97,7 +97,7 @@ def test_the_key_is_rotated_and_missed_when_it_is_to_be_deleted(deployment, brin
     assert seen.is_rotated
     aws_client("kms").schedule_key_deletion(KeyId=seen.key_id, PendingWindowInDays=7)
 
-    with pytest.raises(StepFailed, match="cancel its deletion or enable it in the console"):
+    with pytest.raises(StepFailed, match="Cancel its deletion or enable it in the console"):
         carry_out([SecretsKey(deployment)], performer)
 
 
