@@ -36,11 +36,6 @@ def _check_network(value: str) -> str:
     return value
 
 
-# The days that CloudWatch Logs takes:
-# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
-_RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
-
-
 def _one_of(*allowed: int | str) -> Any:
     """Return the constraint that a value is one of ``allowed``."""
 
@@ -54,7 +49,8 @@ def _one_of(*allowed: int | str) -> Any:
 
 def _naming(*allowed: str) -> Expectation:
     """Return the words of `_one_of`."""
-    return Expectation(f"one of {', '.join(allowed)}")
+    words = [each or '""' for each in allowed]
+    return Expectation(f"one of {', '.join(words)}")
 
 
 # A pattern that ends in "|" takes "" as well.
@@ -199,6 +195,9 @@ HostedZoneId = Annotated[
 RequestRate = Annotated[
     int, Field(ge=1, le=10_000), Expectation("a whole number of requests from 1 to 10000")
 ]
+# The days that CloudWatch Logs takes:
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+_RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
 RetentionDays = Annotated[
     int,
     _one_of(*_RETENTIONS),

@@ -25,6 +25,10 @@ def refusal(load):
         with pytest.raises(ConfigError) as caught:
             load(text, **environ)
         assert str(caught.value) == "\n".join(caught.value.problems)
+        for problem in caught.value.problems:
+            _, _, sentence = problem.partition(": ")
+            assert not sentence[0].islower()
+            assert sentence.endswith((".", "?"))
         return list(caught.value.problems)
 
     return refusal_of
