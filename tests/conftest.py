@@ -1,4 +1,4 @@
-"""What every test may ask for: an installation with its CAs, and an EST client to talk to it."""
+"""Fixtures of all tests: an installation with its CAs, and EST clients that talk to it."""
 
 from dataclasses import replace
 
@@ -14,15 +14,35 @@ from pki.record.transactions import in_write_transaction
 from pki.signers import get_signer
 from tests.support.aws import aws_cloud, moto_server
 from tests.support.est_client import ESTClient
+from tests.support.slow import is_slow
 
 __all__ = ["aws_cloud", "moto_server"]
 
 TESTER = Actor("test")
+DEPLOY_SECONDS = 900
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
+def pytest_collection_modifyitems(items):
+    """Mark what is slow, and give tests that make packages the time that a loaded machine needs."""
+    for item in items:
+        if is_slow(item.nodeid):
+            item.add_marker("slow")
+        if item.get_closest_marker("deploy") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(DEPLOY_SECONDS))
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_xdist_make_scheduler(config, log):
+    """Return the scheduler of `pytest -n`, unless the command line names another with --dist."""
+    from tests.support.distribution import SlowFirst  # without -n, xdist need not be installed
+
+    return SlowFirst(config, log) if config.option.dist == "load" else None
 
 
 @pytest.fixture(autouse=True)
 def _fresh_process_state():
-    """What a process remembers must not outlive the database it was read from."""
+    """Empty the caches of the process, because they outlive the database that filled them."""
     yield
     snapshot.forget()
     audit_trail.start_new_chain()
@@ -32,7 +52,7 @@ def _fresh_process_state():
 
 @pytest.fixture
 def data_dir(tmp_path, settings):
-    """A data directory of this test's own."""
+    """Return a data directory of this test alone, which the settings name."""
     settings.PKI = replace(settings.PKI, data_dir=tmp_path)
     settings.EST_DATA_DIR = tmp_path
     return tmp_path
@@ -40,26 +60,29 @@ def data_dir(tmp_path, settings):
 
 @pytest.fixture
 def installation(db, data_dir):
-    """CAs, default profile and test client, as `bootstrap_cas` makes them."""
+    """Make CAs, default profile and test client with `bootstrap_cas`; return the data directory."""
     bootstrap_cas(actor=TESTER)
     return data_dir
 
 
 @pytest.fixture
 def device_ca(installation):
-    """The device CA's row."""
+    """Return the device CA's row."""
     return CertificateAuthority.objects.device().get()
 
 
 @pytest.fixture
 def client_ca(installation):
-    """The client CA's row."""
+    """Return the client CA's row."""
     return CertificateAuthority.objects.client().get()
 
 
 @pytest.fixture
 def change_default_profile(installation):
-    """Put a new version of the default profile in force, with what is given by keyword."""
+    """Return a function that puts a new version of the default profile in force.
+
+    Its keyword arguments are the settings that change.
+    """
 
     def change(**changes):
         profile = CertificateProfile.objects.get(active_label="")
@@ -72,11 +95,11 @@ def change_default_profile(installation):
 
 @pytest.fixture
 def est_client(installation):
-    """An EST client behind API Gateway, with the test client certificate."""
+    """Return an EST client behind API Gateway that presents the test client's certificate."""
     return ESTClient.from_files(installation / "test-client.pem")
 
 
 @pytest.fixture
 def stranger(installation):
-    """An EST client without a certificate."""
+    """Return an EST client behind API Gateway that presents no certificate."""
     return ESTClient()

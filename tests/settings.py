@@ -13,7 +13,7 @@ os.environ.pop("EST_CONFIG", None)
 
 from estserver.config.database import database_settings
 from estserver.settings.admin import *  # noqa: F403
-from estserver.settings.admin import EST_DATA_DIR, PKI
+from estserver.settings.admin import EST_DATA_DIR, IOT, PKI
 
 atexit.register(shutil.rmtree, _directory, ignore_errors=True)
 
@@ -37,6 +37,8 @@ PKI = replace(
     profile=replace(PKI.profile, iot_provisioning="none"),
     custom_secret_name="",
 )
+# A device waits for a few seconds only. A loaded machine may need longer for the same calls.
+IOT = replace(IOT, request_seconds=60)
 # A test that reaches for AWS finds a moto server (tests/support/aws.py), never an account.
 for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
     os.environ.pop(_name, None)

@@ -1,6 +1,8 @@
 """Secrets as the CDK sample writes them, put into moto and read back from there."""
 
 import json
+import os
+from functools import cache
 
 import boto3
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -28,8 +30,14 @@ SIGNERS = {
 
 
 def secrets_manager():
-    """A client of the test's own."""
-    return boto3.client("secretsmanager")
+    """Return a client of the test's own for the moto server that the test uses."""
+    return _client(os.environ.get("AWS_ENDPOINT_URL"), os.environ.get("AWS_DEFAULT_REGION"))
+
+
+@cache
+def _client(endpoint, region):
+    """Return one client for each address: making one takes longer than most calls."""
+    return boto3.client("secretsmanager", endpoint_url=endpoint, region_name=region)
 
 
 def put(name, content):

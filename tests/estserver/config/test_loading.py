@@ -221,7 +221,7 @@ def test_without_a_file_everything_has_its_default(monkeypatch, tmp_path):
 
 def test_without_est_config_it_is_config_yaml(monkeypatch, tmp_path):
     monkeypatch.setattr("estserver.config.loader.PROJECT_ROOT", tmp_path)
-    monkeypatch.setattr("estserver.config.PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr("estserver.config.values.PROJECT_ROOT", tmp_path)
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.yaml").write_text("Properties: {iotPolicyName: usual}")
 

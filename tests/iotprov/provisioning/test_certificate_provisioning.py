@@ -537,8 +537,8 @@ from pki.authorities.bootstrap import bootstrap_cas
 from pki.models import CertificateProfile
 from pki.record.profile_versions import change_profile
 from pki.record.transactions import in_write_transaction
-from tests.builders import make_csr
-from tests.est_client import ESTClient
+from tests.support.builders import make_csr
+from tests.support.est_client import ESTClient
 from django.conf import settings
 from pki.record.audit_trail import Actor
 TESTER = Actor("test")

@@ -123,6 +123,7 @@ def modulus_with_factor(prime):
         (make_key("rsa-2048").private_numbers().p ** 2, "close to each other"),
         (math.prod(roca_primes()), "ROCA"),
     ],
+    ids=["3", "751", "4999", "neighbours", "close", "square", "roca"],
 )
 def test_T10_breakable_rsa_key_is_refused(modulus, weakness):
     with pytest.raises(CSRRejected) as refusal:

@@ -1,0 +1,30 @@
+"""Which tests are slow: `make quick` leaves them out, and workers start a whole run with them."""
+
+SLOW = (
+    "tests/test_on_postgresql.py",
+    "tests/estserver/deploy/",
+    "tests/iotprov/",
+    "tests/interop/",
+    "tests/estserver/console/",
+    "tests/pki/state/",
+    "tests/test_bench.py",
+    "tests/test_demo.py",
+    "tests/test_container.py",
+    "tests/pki/authorities/",
+    "tests/pki/signers/",
+    "tests/pki/management/",
+    "tests/pki/admin/",
+    "tests/estserver/local_server/",
+)
+"""Files and folders, in the order in which workers start them: what takes longest comes first."""
+
+
+def is_slow(test_id: str) -> bool:
+    """Return whether the test with this pytest id is in a slow file or folder."""
+    return test_id.startswith(SLOW)
+
+
+def place_in_line(test_id: str) -> int:
+    """Return how early a test with this id starts in a whole run. A smaller number is earlier."""
+    places = [place for place, path in enumerate(SLOW) if test_id.startswith(path)]
+    return min(places, default=len(SLOW))
