@@ -131,8 +131,8 @@ class Consistency:
                 "It is set without iotCoreCaCertificatePath. Name the certificate of this key too."
             )
             yield self._at(deployment, "iotCoreCaPrivateKeyPath", text)
-        has_ca = self._signer_has_own_ca()
-        if not deployment.values.generate_iot_ca_certificate and not has_ca:
+        # The signer's class is imported only if its answer matters, because that takes a while.
+        if not deployment.values.generate_iot_ca_certificate and not self._signer_has_own_ca():
             text = (
                 "It is false, and iotCoreCaCertificatePath is not set. Set that path, or set this "
                 "to true."

@@ -1,4 +1,4 @@
-"""Who signs on Lambda when the configuration doesn't say: Secrets Manager, as in the CDK sample."""
+"""The signers on Lambda. By default it is Secrets Manager, as in the CDK sample."""
 
 from dataclasses import replace
 
@@ -9,11 +9,11 @@ SECRETS_MANAGER = "secretsmanager"
 
 
 def for_lambda(config: Config) -> Config:
-    """``config`` with Secrets Manager for each CA whose signer isn't named.
+    """Return ``config`` with Secrets Manager for each CA whose signer the file does not name.
 
     By default keys are files, and Lambda has no disk that lasts. The secrets are encrypted with
-    the deployment's own KMS key, unless ``signers`` says otherwise. A signer that the file names
-    stays, even one that `check_deployment` refuses.
+    the deployment's own KMS key, unless ``signers`` configures the signer in another way. A signer
+    that the file names stays, even one that `check_deployment` refuses.
     """
     keys = defaulted_signers(config)
     if not keys:
@@ -34,7 +34,7 @@ def for_lambda(config: Config) -> Config:
 
 
 def defaulted_signers(config: Config) -> tuple[str, ...]:
-    """The keys that `for_lambda` gives another value than a laptop's."""
+    """Return the keys to which `for_lambda` gives another value than a laptop's."""
     return tuple(
         key
         for key, signer in (
@@ -46,5 +46,5 @@ def defaulted_signers(config: Config) -> tuple[str, ...]:
 
 
 def key_alias(config: Config) -> str:
-    """The KMS key that secrets are encrypted with."""
+    """Return the alias of the KMS key that encrypts the secrets."""
     return f"alias/{config.deployment.project_name}-secrets"

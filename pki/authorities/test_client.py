@@ -28,11 +28,12 @@ from django.views.decorators.debug import sensitive_variables
 from pki.conf import ClientCASettings, pki_settings
 from pki.csr.key_algorithms import KeyAlgorithm
 from pki.csr.public_keys import generate_private_key
+from pki.encoding.certificates import pem_of
 from pki.issuance.client_certificates import sign_client_csr
 from pki.operators.files import replace_file
 from pki.record.audit_trail import Actor
 from pki.signers import get_signer
-from pki.signers.secretsmanager.secret_format import certificate_pem, key_pem, load_key, pair
+from pki.signers.secretsmanager.secret_format import key_pem, load_key, pair
 from pki.signers.secretsmanager.signer import SecretsManagerSigner
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _make_in_files(
     password = secrets.token_urlsafe(18)
     contents = {
         "key": key_pem(client.key).encode(),
-        "pem": certificate_pem(client.certificates[0]).encode(),
+        "pem": pem_of(client.certificates[0]).encode(),
         "p12-password": password.encode() + b"\n",
         "p12": client.pkcs12(BestAvailableEncryption(password.encode())),
     }
@@ -114,7 +115,7 @@ def _make_in_secrets(
             _complete(signer, stem, name, pfx_name)
             return f"test client in the secret {name}: there, left as it is"
     client = _sign(stem, settings, actor)
-    certificate = certificate_pem(client.certificates[0])
+    certificate = pem_of(client.certificates[0])
     signer.fill(name, pair(certificate, key_pem(client.key)), PAIR_DESCRIPTION)
     signer.fill(pfx_name, client.pkcs12(NoEncryption()), PFX_DESCRIPTION)
     return f"test client {stem}: made, in the secrets {name} and {pfx_name} (without password)"

@@ -24,7 +24,6 @@ from cryptography.hazmat.primitives.serialization import (
 from django.views.decorators.debug import sensitive_variables
 
 from pki.aws.secrets import SecretValue, is_placeholder
-from pki.encoding.certificates import pem_of
 from pki.operators.errors import OperatorError
 
 _KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
@@ -90,11 +89,6 @@ def load_key(name: str, pem: str, *, is_checked: bool = False) -> CertificateIss
 def key_pem(key: CertificateIssuerPrivateKeyTypes) -> str:
     """Return the key as PKCS #8, not encrypted."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-
-
-def certificate_pem(certificate: x509.Certificate) -> str:
-    """Return the certificate as PEM."""
-    return pem_of(certificate)
 
 
 @sensitive_variables()

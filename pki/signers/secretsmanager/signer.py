@@ -22,6 +22,7 @@ from pki.aws.secrets import SecretValue, read_secret, write_secret
 from pki.conf import pki_settings
 from pki.csr.public_keys import public_keys_equal
 from pki.csr.subjects import name_text
+from pki.encoding.certificates import pem_of
 from pki.exceptions import SignerUnavailable
 from pki.operators.errors import OperatorError
 from pki.reasons import Reason
@@ -30,7 +31,6 @@ from pki.signers.base import ExistingAuthority, KeySigner
 from pki.signers.iam import IAMStatement, SigningFunction, assume_role, read_secrets
 from pki.signers.secretsmanager.secret_format import (
     SecretContent,
-    certificate_pem,
     is_free,
     key_pem,
     load_key,
@@ -114,7 +114,7 @@ class SecretsManagerSigner(KeySigner):
         value, content = self._read(name)
         if certificate in content.certificates[:1]:
             return
-        pem = certificate_pem(certificate)
+        pem = pem_of(certificate)
         if name != key_reference:
             self._fill(name, value, pem, _CERTIFICATE_DESCRIPTION)
         elif content.certificates:

@@ -174,6 +174,6 @@ def test_refused_by_iam_is_one_sentence(aws_edge, target):
     aws_edge.fail("GetRole", "AccessDenied", status=403)
 
     with pytest.raises(
-        RemoteFailure, match=r"iam:GetRole failed with AccessDenied: .*let the role"
+        RemoteFailure, match=r"iam:GetRole failed with AccessDenied: .*Allow the role"
     ):
         ensure_role(target)

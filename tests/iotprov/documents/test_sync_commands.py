@@ -84,9 +84,9 @@ class TestSync:
     @pytest.mark.parametrize(
         ("fault", "told"),
         [
-            ({"code": "AccessDeniedException", "status": 403}, "let the role or user"),
+            ({"code": "AccessDeniedException", "status": 403}, "Allow the role or user"),
             ({"code": "ThrottlingException", "status": 429}, "have the account's quota raised"),
-            ({"code": TIMEOUT}, "the endpoint didn't answer in time"),
+            ({"code": TIMEOUT}, "the endpoint did not answer in time"),
         ],
     )
     def test_failure_of_aws_is_one_sentence_with_exit_code_3(self, aws_edge, fault, told):

@@ -189,7 +189,7 @@ def test_an_unregistered_ca_is_named_with_what_to_do(cloud, in_mode, enroll):
         enroll()
 
     (row,) = rows()
-    assert "doesn't take a certificate of this CA at the target default" in row.error
+    assert "does not take a certificate of this CA at the target default" in row.error
     assert "run register_ca" in row.error
     assert row.state == "pending"
 
@@ -200,7 +200,7 @@ def test_a_policy_that_does_not_exist_is_named_with_what_to_do(cloud, in_mode, e
 
     enroll()
 
-    assert f"the policy {POLICY} doesn't exist there; run sync_policy" in rows()[0].error
+    assert f"the policy {POLICY} does not exist there. Run sync_policy" in rows()[0].error
 
 
 # Profiles that need no row
@@ -509,7 +509,7 @@ def test_each_target_has_a_row_and_fails_for_itself(cloud, in_mode, enroll, sett
         "eu": "settled",
         "us": "pending",
     }
-    assert f"the policy {POLICY} doesn't exist there" in by_target["us"].error
+    assert f"the policy {POLICY} does not exist there" in by_target["us"].error
     other = Cloud.prepared("us-east-1")
     settle_all()
     other.check_agreement({certificate: active("sensor-1")})

@@ -288,7 +288,7 @@ def test_bootstrap_of_a_bad_CA_ends_in_a_sentence_and_leaves_nothing(tmp_path):
     expired = make_ca("Old CA", not_after=timezone.now() - datetime.timedelta(hours=1))
     bad = [
         (make_certificate(ca), make_key(), "is not a CA certificate"),
-        (ca.certificate, make_key(index=3), "the private key isn't that of CN=Their CA"),
+        (ca.certificate, make_key(index=3), "The private key is not that of CN=Their CA"),
         (expired.certificate, expired.key, "CN=Old CA expired on"),
     ]
     assert manage(tmp_path, "migrate", "-v0").returncode == 0

@@ -289,7 +289,7 @@ def test_a_new_version_is_checked(signer, clock):
 
     with pytest.raises(SignerUnavailable) as caught:
         signer.private_key(DEVICE_KEY)
-    assert "can't be read" in str(caught.value.__cause__)
+    assert "cannot be read" in str(caught.value.__cause__)
 
 
 def test_a_key_that_cant_sign_certificates_is_refused(signer):
