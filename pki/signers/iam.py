@@ -1,4 +1,4 @@
-"""What a signer states of the AWS rights that it needs: Allow statements of IAM, as plain data.
+"""The AWS rights that a signer states it needs: Allow statements of IAM, as plain data.
 
 The deployment adds up the statements of the signers in use and writes them into the policy of a
 function's role. A signer that calls no AWS service states none.
@@ -29,7 +29,7 @@ class IAMStatement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningFunction:
-    """The function that signs, as far as the names of what it may reach follow from it."""
+    """The Lambda function that signs: what the ARNs and conditions of its rights are made of."""
 
     partition: str
     account: str

@@ -1,9 +1,9 @@
-"""AWS Private CA as its documentation has it, on a port of loopback.
+"""AWS Private CA as its documentation describes it, on a port of loopback.
 
-moto has the service, but each certificate of its is valid for a year, without the extensions of
-most templates, and a repeated request gets another one: nothing to hold a signer to. This one
-knows the four operations that a signer calls, by AWS's JSON protocol, so botocore checks every
-parameter against the service's model and the faults of tests/support/aws_faults.py apply.
+moto has the service too, but moto's certificates are valid for a year and lack the extensions of
+most templates, and a repeated request gets another certificate. A signer cannot be tested with
+that. This server answers the four operations that a signer calls, by AWS's JSON protocol, so that
+botocore checks every parameter against the service's model, and tests/support/aws_faults.py works.
 """
 
 import base64
@@ -32,17 +32,17 @@ _USAGES = {
 
 
 class Refusal(Exception):
-    """An error of the service's: its code and text."""
+    """An error of the service, with its code and text."""
 
 
 @dataclass
 class Issued:
-    """A certificate, and what it was asked for with."""
+    """A certificate, and the parameters of the call that asked for it."""
 
     certificate: x509.Certificate
     asked: dict
     looks: int = 0
-    """How often somebody asked for it."""
+    """How often GetCertificate asked for it."""
 
 
 class PrivateCA:
@@ -83,16 +83,16 @@ class PrivateCA:
         threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True).start()
 
     def stop(self):
-        """Let go of the port."""
+        """Close the port."""
         self._server.shutdown()
         self._server.server_close()
 
     def forget_tokens(self):
-        """Five minutes later."""
+        """Forget the idempotency tokens, as AWS does after five minutes."""
         self._by_token.clear()
 
     def answer(self, operation, parameters):
-        """What the service answers; raises ``Refusal``."""
+        """Return the service's answer; raises ``Refusal``."""
         if parameters["CertificateAuthorityArn"] != ARN:
             raise Refusal("ResourceNotFoundException", "Could not find Certificate Authority.")
         if operation == "DescribeCertificateAuthority":
