@@ -118,7 +118,7 @@ print(sorted(loaded & {"boto3", "botocore", "s3transfer", "zappa"}))
 """
 
 
-@pytest.mark.parametrize("module", ["estserver.wsgi_est", "estserver.lambda_est"])
+@pytest.mark.parametrize("module", ["estserver.wsgi_est", "estserver.functions.est"])
 def test_the_device_side_answers_cacerts_and_signs_without_loading_aws(tmp_path, module):
     environment = {
         "PATH": os.environ["PATH"],
@@ -126,7 +126,7 @@ def test_the_device_side_answers_cacerts_and_signs_without_loading_aws(tmp_path,
         "DJANGO_SETTINGS_MODULE": "estserver.settings.est",
     }
     script = SCRIPT.replace("estserver.wsgi_est", module)
-    if module.endswith("lambda_est"):
+    if module.endswith("functions.est"):
         script = script.replace("import application", "import application, handler")
     done = subprocess.run(
         [sys.executable, "-c", script],
