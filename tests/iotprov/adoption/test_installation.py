@@ -311,7 +311,7 @@ def test_a_key_that_isnt_the_certificates_is_a_line_and_the_rest_goes_on(
     lines = import_now()
 
     assert lines["device CA"].state == State.DIFFERS
-    assert f"the key in the secret {KEY_SECRET} isn't that of" in lines["device CA"].text
+    assert f"The key in the secret {KEY_SECRET} is not that of" in lines["device CA"].text
     assert "BEGIN" not in lines["device CA"].text
     assert lines["IoT policy at default"].state == State.ADOPTED
 
