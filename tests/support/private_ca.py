@@ -1,9 +1,9 @@
-"""AWS Private CA as its documentation has it, on a port of loopback.
+"""AWS Private CA as its documentation describes it, on a port of loopback.
 
-moto has the service, but each certificate of its is valid for a year, without the extensions of
-most templates, and a repeated request gets another one: nothing to hold a signer to. This one
-knows the four operations that a signer calls, by AWS's JSON protocol, so botocore checks every
-parameter against the service's model and the faults of tests/support/aws_faults.py apply.
+moto's own cannot test a signer. Each of its certificates is valid for a year and has no extensions
+of most templates, and a repeated request gets another certificate. This one has the four
+operations that a signer calls, by AWS's JSON protocol. botocore checks every parameter against the
+service's model, and the faults of tests/support/aws_faults.py apply.
 """
 
 import base64
@@ -32,28 +32,28 @@ _USAGES = {
 
 
 class Refusal(Exception):
-    """An error of the service's: its code and text."""
+    """An error of the service, with its code and text."""
 
 
 @dataclass
 class Issued:
-    """A certificate, and what it was asked for with."""
+    """A certificate, with the parameters of its request."""
 
     certificate: x509.Certificate
     asked: dict
     looks: int = 0
-    """How often somebody asked for it."""
+    """How often the signer has asked for the certificate."""
 
 
 class PrivateCA:
-    """One private CA, its state, and what it issued, by ARN."""
+    """One private CA, its state, and its certificates by ARN."""
 
     def __init__(self, ca: BuiltCA, *, chain=()):
         self.ca = ca
         self.chain = list(chain)
         self.status = "ACTIVE"
         self.slowness = 0
-        """How often a new certificate is still in progress when it is asked for."""
+        """How often a request for a new certificate is answered with "in progress"."""
         self.issued: dict[str, Issued] = {}
         self._by_token: dict[str, str] = {}
         self._numbers = itertools.count()
@@ -83,16 +83,16 @@ class PrivateCA:
         threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True).start()
 
     def stop(self):
-        """Let go of the port."""
+        """Stop the server, and free its port."""
         self._server.shutdown()
         self._server.server_close()
 
     def forget_tokens(self):
-        """Five minutes later."""
+        """Forget the idempotency tokens, as AWS does after five minutes."""
         self._by_token.clear()
 
     def answer(self, operation, parameters):
-        """What the service answers; raises ``Refusal``."""
+        """Return the service's answer. Raises ``Refusal`` for an error."""
         if parameters["CertificateAuthorityArn"] != ARN:
             raise Refusal("ResourceNotFoundException", "Could not find Certificate Authority.")
         if operation == "DescribeCertificateAuthority":
