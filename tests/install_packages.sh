@@ -1,17 +1,17 @@
 #!/bin/sh
-# Installs the Debian packages that some tests need, where it may: as root, or with a sudo that
-# asks no password. What can't be installed is named, and never fails the run by itself: the tests
-# that need it are skipped with the reason, or fail when CI=true (tests/support/programs.py).
+# Installs the Debian packages that some tests need, as root or with a sudo that asks for no
+# password. It names the packages that it cannot install, and never fails. Tests that need them are
+# skipped with the reason, or fail with CI=true (tests/support/programs.py).
 set -u
 
 missing=""
 
-# need PACKAGE PROGRAM-OR-PATH...: the package is missing when none of the others is there.
+# need PACKAGE PROGRAM-OR-PATH...: the package is missing if none of the programs and paths exists.
 need() {
     package=$1
     shift
     for wanted in "$@"; do
-        # The shell has expanded any pattern; one that matches nothing stands for itself.
+        # The shell has expanded every pattern. One that matches nothing is left as it is.
         command -v "$wanted" >/dev/null 2>&1 && return
         case $wanted in /*) [ -e "$wanted" ] && return ;; esac
     done
@@ -19,7 +19,7 @@ need() {
 }
 
 if ! command -v apt-get >/dev/null 2>&1; then
-    echo "test packages: this isn't Debian (no apt-get); tests that need other programs look for them"
+    echo "Test packages: this is not Debian (no apt-get). Tests look for the programs that they need."
     exit 0
 fi
 
@@ -41,24 +41,24 @@ if [ "$(id -u)" -eq 0 ]; then
 elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
     as_root="sudo -n env"
 else
-    echo "test packages: can't install$missing (neither root nor sudo without a password);" \
-        "the tests that need them are skipped"
+    echo "Test packages: cannot install$missing (neither root nor sudo without a password)." \
+        "The tests that need them are skipped."
     exit 0
 fi
 
-echo "test packages: installing$missing"
+echo "Test packages: installing$missing"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 install() {
-    # shellcheck disable=SC2086 # words of our own, to be split
+    # shellcheck disable=SC2086 # $missing is a list of words
     $as_root DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
         -o DPkg::Lock::Timeout=120 "$@" >>"$log" 2>&1
 }
-$as_root apt-get update -qq >>"$log" 2>&1 || true # what is cached may do
+$as_root apt-get update -qq >>"$log" 2>&1 || true # the lists of an earlier update may be enough
 # shellcheck disable=SC2086
 if ! install $missing; then
-    for package in $missing; do # one that isn't to be had must not keep the others away
-        install "$package" || echo "test packages: can't install $package: $(grep '^E:' "$log" | tail -1)"
+    for package in $missing; do # a package that does not exist must not prevent the others
+        install "$package" || echo "Test packages: cannot install $package: $(grep '^E:' "$log" | tail -1)"
     done
 fi
 exit 0

@@ -1,4 +1,4 @@
-"""Settings of the tests: every app, both doors' URLs by name, a database that threads can share."""
+"""Settings of the tests: every app, the URLs of both sides, a database that threads can share."""
 
 import atexit
 import os
@@ -22,15 +22,15 @@ EST_DOMAIN_NAMES = frozenset({EST_DOMAIN})
 EST_BOOTSTRAP_DOMAIN_NAME = ""
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver", EST_DOMAIN]
 
-# CI runs the CA's tests on PostgreSQL as well (tests/support/postgresql.py starts it).
+# tests/test_on_postgresql.py runs some of the tests again with this variable.
 DATABASES = {
     "default": database_settings(os.environ.get("TEST_DATABASE_URL", ""), data_dir=EST_DATA_DIR)
 }
 if "sqlite" in DATABASES["default"]["ENGINE"]:
-    # A file, not memory: threads and child processes share it, as they do in real life.
+    # Threads and child processes share a file, which they could not do with a database in memory.
     DATABASES["default"]["TEST"] = {"NAME": str(EST_DATA_DIR / "test.sqlite3")}
 
-# AWS IoT is told of nothing, unless a test asks for it.
+# AWS IoT learns of no certificate, unless a test asks for it.
 PKI = replace(
     PKI,
     data_dir=EST_DATA_DIR,
@@ -39,7 +39,7 @@ PKI = replace(
 )
 # A device waits for a few seconds only. A loaded machine may need longer for the same calls.
 IOT = replace(IOT, request_seconds=60)
-# A test that reaches for AWS finds a moto server (tests/support/aws.py), never an account.
+# A test that calls AWS reaches a moto server (tests/support/aws.py), and never an account.
 for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
     os.environ.pop(_name, None)
 os.environ |= {
@@ -49,7 +49,7 @@ os.environ |= {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # discard: nobody answers there
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # the discard port, on which no server listens
 }
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STATIC_ROOT = Path(EST_DATA_DIR) / "static"

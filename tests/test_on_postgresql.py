@@ -1,6 +1,6 @@
-"""Issuance, denylist and the rest of the CA on PostgreSQL: the same tests, in a run of their own.
+"""Tests of the CA and the outbox, run again on PostgreSQL.
 
-A database is chosen when Django starts, so the second one needs a second process.
+Django chooses its database when it starts, so that another database needs another process.
 """
 
 import os
@@ -15,7 +15,7 @@ from tests.support.postgresql import DIRECTORY_VARIABLE, private_server
 
 ROOT = Path(__file__).parent.parent
 LEAST = 60
-"""Fewer tests than this, and the run has missed its purpose."""
+"""The least number of tests in a run. A smaller number means that the selection is broken."""
 
 
 READS_SQLITES_PLAN = "tests/pki/admin/test_search.py::test_no_search_walks_the_table"
@@ -23,13 +23,13 @@ READS_SQLITES_PLAN = "tests/pki/admin/test_search.py::test_no_search_walks_the_t
 
 @pytest.fixture(scope="module")
 def server():
-    """A PostgreSQL server for this module."""
+    """Start a PostgreSQL server for the tests of this module."""
     with private_server() as server:
         yield server
 
 
 def run_tests(server, tmp_path, *arguments, **environment):
-    """Run pytest on ``server``; returns how many tests passed, and fails with its output."""
+    """Run pytest on ``server``; return the number of tests. Fails with its output if one fails."""
     report = tmp_path / "report.xml"
     done = subprocess.run(
         [
@@ -64,7 +64,7 @@ def test_T16_the_ca_on_postgresql(server, tmp_path):
         for path in sorted((ROOT / "tests/pki").rglob("test_*.py"))
         if not {"signers", "state"} & {*path.parts}
         if "db" in path.read_text() or "est_client" in path.read_text()
-        if "aws_cloud" not in path.read_text()  # what AWS is asked is the same on any database
+        if "aws_cloud" not in path.read_text()  # calls of AWS are the same on any database
     ]
     assert run_tests(server, tmp_path, "tests/pki/state", *files) >= LEAST
 
@@ -83,7 +83,7 @@ def test_T19_T20_the_outbox_on_postgresql(server, tmp_path):
 @pytest.mark.postgresql
 @pytest.mark.timeout(1200)
 def test_I4_races_where_every_transaction_is_serializable(server, tmp_path):
-    """Databases such as Aurora DSQL and CockroachDB know no weaker level: writers start over."""
+    """Aurora DSQL and CockroachDB have no weaker isolation level. Writers start over there."""
     server.execute("ALTER SYSTEM SET default_transaction_isolation = 'serializable'")
     server.execute("SELECT pg_reload_conf()")
     try:

@@ -3,18 +3,16 @@
 import itertools
 import json
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
@@ -33,7 +31,7 @@ class Installation:
     @classmethod
     def at(cls, data_dir: Path) -> "Installation":
         """An installation that will serve on ports that are free now."""
-        one, other = itertools.islice(_free_ports(), 2)
+        one, other = itertools.islice(free_ports(), 2)
         return cls(data_dir, one, other)
 
     @property
@@ -148,17 +146,6 @@ class RunningServer:
         """Ask the server to stop; returns its exit code."""
         self.process.send_signal(by)
         return self.process.wait(timeout=STOP_SECONDS)
-
-
-def _free_ports() -> Iterator[int]:
-    """Ports on loopback that nobody listens on.
-
-    Not those that the kernel hands out: while the server is down, a client that tries to connect
-    to such a port can be given that very port as its own, and then it isn't free any more.
-    """
-    for port in random.sample(range(20_000, 30_000), 10_000):
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            yield port
 
 
 def _children(pid: int) -> list[int]:

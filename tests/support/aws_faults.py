@@ -1,4 +1,4 @@
-"""Faults at the AWS edge, for every client that boto3 makes; and which calls were made.
+"""Faults of AWS, for every client that boto3 makes, and a record of the calls.
 
     with failing("kms", "Sign", Fault.THROTTLE, times=1) as fault:
         ...
@@ -10,7 +10,7 @@
 
 Services and operations are named as boto3 and the service model name them (``secretsmanager``,
 ``GetSecretValue``). botocore's own retries run as they do in real life, without their pauses. A
-client with a Stubber sends nothing, so it meets no fault; its calls are seen.
+client with a Stubber sends nothing, so that it meets no fault. Its calls are recorded.
 """
 
 import json
@@ -32,12 +32,12 @@ EVERY_ATTEMPT = 10**9
 
 
 class Fault(Enum):
-    """What goes wrong with a call."""
+    """A way in which a call fails."""
 
     TIMEOUT = "timeout"
-    """AWS never gets the request."""
+    """AWS does not get the request, and the client waits in vain."""
     SUCCESS_THEN_TIMEOUT = "success-then-timeout"
-    """AWS does what was asked, each time, and the answer is lost."""
+    """AWS does what the request asks for, at each attempt, and its answer is lost."""
     THROTTLE = "throttle"
     SERVER_ERROR = "server-error"
     ACCESS_DENIED = "access-denied"
@@ -45,7 +45,7 @@ class Fault(Enum):
 
 @dataclass(frozen=True)
 class Refusal:
-    """A fault of a service's own: the code that AWS answers with, and the HTTP status."""
+    """An error that one service answers with: its code and its HTTP status."""
 
     code: str
     status: int = 400
@@ -61,18 +61,18 @@ _XML = frozenset({"cloudformation", "iam", "rds", "route-53", "s3", "sts"})
 
 @dataclass
 class Failing:
-    """One operation that fails: the next ``times`` calls of it, each ``attempts`` times."""
+    """An operation whose next ``times`` calls fail, each of them at ``attempts`` attempts."""
 
     operation: str
     fault: Fault | Refusal
     times: int
     attempts: int
     met: int = 0
-    """How many calls it has hit."""
+    """How many calls have failed so far."""
     _attempts_by_call: dict[str, int] = field(default_factory=dict)
 
     def hits(self, call: str) -> bool:
-        """Whether this attempt at ``call`` (the same for botocore's own retries) fails."""
+        """Return whether this attempt fails. botocore's retries have the same ``call``."""
         attempts = self._attempts_by_call.get(call)
         if attempts is None:
             if self.met == self.times:
@@ -89,9 +89,9 @@ _recorders: list[list[str]] = []
 
 @contextmanager
 def failing(service, operation, fault, *, times=ALWAYS, attempts=EVERY_ATTEMPT):
-    """Let calls of ``operation`` fail; yields a ``Failing``, which counts in ``met``.
+    """Let calls of ``operation`` fail. Yields a ``Failing``, which counts them in ``met``.
 
-    ``fault`` is a ``Fault``, or a ``Refusal`` for what only this service answers.
+    ``fault`` is a ``Fault``, or a ``Refusal`` for an error of this service alone.
 
     ``times`` counts calls as our code makes them, so that ``times=1`` is one call that failed for
     good, with all of botocore's attempts. With ``attempts=1`` only the first attempt of each such
@@ -110,7 +110,7 @@ def failing(service, operation, fault, *, times=ALWAYS, attempts=EVERY_ATTEMPT):
 
 @contextmanager
 def aws_calls():
-    """Yields a list that fills with the calls made, as ``kms:Sign``; a retry isn't a call."""
+    """Yield a list to which each call is added, as ``kms:Sign``. A retry is not a call."""
     calls = []
     _recorders.append(calls)
     try:
@@ -131,7 +131,7 @@ def _note(event_name, **_):
 
 
 def _inject(event_name, request, **_):
-    """What botocore gets in place of an answer; ``None`` lets the request through."""
+    """Return what botocore gets in place of an answer, or ``None`` to send the request."""
     operation = event_name.partition(".")[2]
     call = _text(request.headers["amz-sdk-invocation-id"])
     with _lock:
@@ -148,7 +148,7 @@ def _inject(event_name, request, **_):
 
 
 def _answer(url, operation, refusal):
-    """An error in JSON or, for services that speak XML, in that."""
+    """Return an error in the format of the service, XML or JSON."""
     code, message = refusal.code, "a fault of the tests"
     if operation.partition(".")[0] in _XML:
         body = (
@@ -165,7 +165,7 @@ def _text(value):
 
 
 class _Raw:
-    """As much of urllib3's response as botocore reads."""
+    """The part of urllib3's response that botocore reads."""
 
     def __init__(self, body):
         self._body = body
@@ -179,4 +179,4 @@ def _watch(session):
     session.register("before-call", _note)
 
 
-botocore.register_initializer(_watch)  # every session made from here on, and its clients
+botocore.register_initializer(_watch)  # for every session from here on

@@ -1,7 +1,7 @@
-"""Builders of X.509 objects: good defaults, so that a test states only what is particular to it.
+"""Builders of X.509 objects, with defaults, so that a test states only what it is about.
 
-Keys are made once per process: RSA keys take long, and no test cares which key it gets, only
-whether two are the same.
+A process makes each key once, because RSA keys take long to make. Which key a test gets makes no
+difference, only whether two keys are the same.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class BuiltCA:
 
 @cache
 def make_key(algorithm: str = "ec-p256", index: int = 0) -> PrivateKey:
-    """Return the ``index``-th key of this algorithm (pki.csr.public_keys); cached."""
+    """Return the key number ``index`` of this algorithm (pki.csr.key_algorithms); cached."""
     return generate_private_key(algorithm)
 
 
@@ -43,7 +43,7 @@ def make_name(
     organization: str | None = None,
     country: str | None = None,
 ) -> x509.Name:
-    """Return a subject in the order most tools write: C, O, CN, serialNumber."""
+    """Return a subject in the order of most tools: C, O, CN, serialNumber."""
     attributes = (
         (NameOID.COUNTRY_NAME, country),
         (NameOID.ORGANIZATION_NAME, organization),
@@ -88,7 +88,7 @@ def make_ca(
     not_after: datetime | None = None,
     path_length: int | None = None,
 ) -> BuiltCA:
-    """Return a CA, self-signed unless ``issuer`` is given; valid from yesterday for ten years.
+    """Return a CA that is valid from yesterday for ten years, and self-signed without ``issuer``.
 
     Without ``key``, the CA has a key of its own for each ``common_name``.
     """
@@ -123,10 +123,10 @@ def make_certificate(
     extensions: Iterable[tuple[x509.ExtensionType, bool]] | None = None,
     hash_algorithm: hashes.HashAlgorithm | None = None,
 ) -> x509.Certificate:
-    """Return a TLS client certificate signed by ``issuer``; valid from yesterday for a year.
+    """Return a TLS client certificate of ``issuer`` that is valid from yesterday for a year.
 
     ``extensions`` (each with its critical flag) takes the place of those of a client
-    certificate; SAN and the key identifiers are added in any case.
+    certificate. SAN and the key identifiers are added in any case.
     """
     start = not_before or _yesterday()
     extensions = list(_client_extensions() if extensions is None else extensions)
@@ -157,7 +157,7 @@ def _sign(
     certificate_serial: int | None = None,
     hash_algorithm: hashes.HashAlgorithm | None = None,
 ) -> x509.Certificate:
-    """Sign a certificate; without ``issuer_name`` it is its own issuer."""
+    """Sign a certificate. Without ``issuer_name`` its issuer is its own subject."""
     issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     builder = (
         x509.CertificateBuilder()
@@ -209,7 +209,7 @@ def _yesterday() -> datetime:
 def make_sample_ca(
     common_name: str = "AWS IoT EST CA", *, key: PrivateKey | None = None
 ) -> BuiltCA:
-    """A self-signed CA as the CDK sample makes it: RSA-4096, no path length, no AKI."""
+    """Return a self-signed CA as the CDK sample makes it: RSA-4096, no path length, no AKI."""
     key = key or make_key("rsa-4096")
     subject = x509.Name(
         [

@@ -1,4 +1,4 @@
-"""A test's own child process, which is spoken to line by line."""
+"""Child processes of a test, which talks to them line by line."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def running(module, **environment):
-    """``python -m module`` with pipes to its input and output; it is killed with the block."""
+    """Run ``python -m module`` with pipes to its input and output, and kill it with the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", module],
         stdin=subprocess.PIPE,

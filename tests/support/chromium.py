@@ -16,11 +16,11 @@ import pytest
 
 from tests.support.programs import require_program
 
-_PATIENCE = 30.0  # seconds for one answer; a test's own time limit is longer
+_PATIENCE = 30.0  # seconds for one answer, less than the time limit of a test
 
 
 class Chromium:
-    """One tab. ``complaints`` holds what the pages led the browser to report."""
+    """A browser with one tab. ``complaints`` holds the errors and warnings that it reported."""
 
     def __init__(self, program, profile):
         to_browser, self._to = os.pipe()
@@ -59,32 +59,33 @@ class Chromium:
             self._call(f"{domain}.enable")
 
     def set_cookie(self, url, name, value):
-        """As if the site had set it."""
+        """Set a cookie, as the site would."""
         self._call("Network.setCookie", url=url, name=name, value=value)
 
     def open(self, url):
-        """Go there, and wait until everything is loaded."""
+        """Open a page, and wait until it is loaded."""
         self._is_loaded = False
         self._call("Page.navigate", url=url)
         self._wait_for_page()
 
     def run(self, script):
-        """The value of a JavaScript expression, by the protocol: no page's policy applies."""
+        """Return the value of a JavaScript expression. The page's policy does not apply to it."""
         found = self._call("Runtime.evaluate", expression=script, returnByValue=True)
         return found["result"].get("value")
 
     def submit(self, selector):
-        """Click on a button that leads to another page."""
+        """Click on a button that leads to another page, and wait until that is loaded."""
         self._is_loaded = False
         self.run(f"document.querySelector({json.dumps(selector)}).click()")
         self._wait_for_page()
 
     def screenshot(self, path):
-        """The whole page as PNG."""
+        """Write the whole page to a PNG file."""
         shot = self._call("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def close(self):
+        """End the browser."""
         with suppress(OSError):
             os.close(self._to)
         self._process.terminate()
@@ -118,22 +119,22 @@ class Chromium:
         self._note(said.get("method"), said.get("params"))
         return said
 
-    def _note(self, event, told):
+    def _note(self, event, given):
         if event == "Page.loadEventFired":
             self._is_loaded = True
         elif event == "Page.javascriptDialogOpening":
-            self.complaints.append(f"dialog: {told['message']}")
+            self.complaints.append(f"dialog: {given['message']}")
         elif event == "Runtime.exceptionThrown":
-            self.complaints.append(f"exception: {told['exceptionDetails']['text']}")
-        elif event == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning"):
-            self.complaints.append(f"console: {told['args']}")
-        elif event == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
-            self.complaints.append(f"{told['entry']['source']}: {told['entry']['text']}")
+            self.complaints.append(f"exception: {given['exceptionDetails']['text']}")
+        elif event == "Runtime.consoleAPICalled" and given["type"] in ("error", "warning"):
+            self.complaints.append(f"console: {given['args']}")
+        elif event == "Log.entryAdded" and given["entry"]["level"] in ("error", "warning"):
+            self.complaints.append(f"{given['entry']['source']}: {given['entry']['text']}")
 
 
 @pytest.fixture
 def chromium(tmp_path):
-    """A browser."""
+    """Return a browser, which ends with the test."""
     program = require_program("chromium", package="chromium")
     browser = Chromium(program, tmp_path / "chromium")
     yield browser

@@ -1,4 +1,4 @@
-"""An EST client that speaks through API Gateway events to the packaged Lambda handler."""
+"""An EST client that sends API Gateway events to the Lambda handler of the EST side."""
 
 import base64
 from dataclasses import dataclass, field, replace
@@ -13,12 +13,12 @@ from tests.support.transports import response_of, through_lambda
 BASE = "/.well-known/est"
 DOMAIN = "est.example.com"
 
-_response = response_of  # its name before it moved; the state tests use it
+_response = response_of  # the state tests use this name
 
 
 @dataclass(frozen=True)
 class ESTClient:
-    """Sends REST API events (or HTTP API events, with ``version="2.0"``)."""
+    """A client that sends REST API events, or HTTP API events with ``version="2.0"``."""
 
     certificate: x509.Certificate | None = None
     label: str = ""
@@ -31,11 +31,11 @@ class ESTClient:
         return cls(x509.load_pem_x509_certificate(path.read_bytes()))
 
     def using(self, certificate):
-        """The same client with another certificate."""
+        """Return the same client with another certificate."""
         return replace(self, certificate=certificate)
 
     def at(self, label):
-        """The same client at another label."""
+        """Return the same client at another label."""
         return replace(self, label=label)
 
     def url(self, operation):
@@ -62,11 +62,11 @@ class ESTClient:
         )
 
     def request(self, method, url, body=b"", headers=None, *, is_base64=True):
-        """Send one request through the handler."""
+        """Send one request through the handler; return its response."""
         return through_lambda(self.event(method, url, body, headers, is_base64=is_base64))
 
     def event(self, method, url, body=b"", headers=None, *, is_base64=True):
-        """The event that API Gateway would send."""
+        """Return the event that API Gateway would send."""
         parts = urlsplit(url)
         headers = {"Host": self.domain, **self.headers, **(headers or {})}
         text = base64.b64encode(body).decode() if is_base64 else body.decode()

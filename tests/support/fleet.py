@@ -1,4 +1,4 @@
-"""Certificates for the server's tests: a root, an intermediate, a device, and strangers."""
+"""Certificates for tests of the server: a root, an intermediate, a device, and a stranger."""
 
 import datetime as dt
 import ssl
@@ -15,7 +15,7 @@ VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
 class Party:
-    """A certificate with its key, able to issue others."""
+    """A certificate with its key, which can issue others."""
 
     def __init__(self, name, issuer=None, *, ca=False, not_after=NOW + dt.timedelta(days=9)):
         self.key = ec.generate_private_key(ec.SECP256R1())
@@ -43,7 +43,7 @@ class Party:
         return self.certificate.public_bytes(Encoding.DER)
 
     def save(self, directory, *chain):
-        """A file with key, certificate and ``chain``, as `ssl` loads it."""
+        """Write key, certificate and ``chain`` to a file that `ssl` loads; return its path."""
         key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         path = directory / f"{self.certificate.serial_number}.pem"
         path.write_text(key.decode() + self.pem + "".join(party.pem for party in chain))
@@ -51,7 +51,7 @@ class Party:
 
 
 class Fleet:
-    """A PKI and a server certificate, issued once for many tests, none of which changes it."""
+    """A PKI and a server certificate, which many tests share and none changes."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -65,7 +65,7 @@ class Fleet:
         self.server = ensure_server_certificate(directory / "server")
 
     def client_context(self, party=None, *chain, version=None):
-        """What a client connects with: as ``party``, sending ``chain`` along."""
+        """Return the TLS settings of a client that presents ``party`` and sends ``chain``."""
         context = ssl.create_default_context(cafile=str(self.server.ca))
         if version:
             context.minimum_version = context.maximum_version = version

@@ -1,4 +1,4 @@
-"""The openssl program, as a second opinion on what we sign."""
+"""The openssl program, as a second opinion on certificates."""
 
 import subprocess
 from pathlib import Path
@@ -7,19 +7,19 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 
 def openssl(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run openssl; what it said is in ``stdout`` and ``stderr``."""
+    """Run openssl; return the finished process, with its output as text."""
     command = ["openssl", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
 
 
 def write_pem(path: Path, *certificates) -> Path:
-    """Write certificates (or a CRL) into a PEM file, in this order."""
+    """Write certificates (or a CRL) to a PEM file, in this order; return its path."""
     path.write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in certificates))
     return path
 
 
 def verifies(directory: Path, leaf, *, anchor, untrusted=()) -> bool:
-    """Whether ``openssl verify`` finds a path from ``leaf`` to the one trust anchor."""
+    """Return whether ``openssl verify`` finds a path from ``leaf`` to ``anchor``."""
     result = openssl(
         "verify",
         "-no-CApath",

@@ -1,10 +1,10 @@
-"""Classes that an installation would name in its configuration, for the tests to plug in."""
+"""Classes that tests name in a configuration, as an installation names its own."""
 
 from pki.signers.keyfile import KeyFileSigner
 
 
 class WatchedSigner(KeyFileSigner):
-    """Signs as ever; counts its signatures, and lets a test act just before each."""
+    """The keyfile signer. It counts its signatures, and lets a test act before each."""
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -18,7 +18,7 @@ class WatchedSigner(KeyFileSigner):
 
 
 class ExternalPKI:
-    """A company's PKI with the CDK sample's contract; ``answer`` decides what it returns."""
+    """A company's PKI with the CDK sample's interface. A test replaces ``answer``."""
 
     answer = staticmethod(lambda *arguments: None)
     calls = []

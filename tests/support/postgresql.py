@@ -1,9 +1,12 @@
-"""A private PostgreSQL server for the tests: made, started and stopped here, on loopback only."""
+"""A private PostgreSQL server, which the tests make, start and stop. It listens on loopback only.
+
+Each module has a server of its own. Tests stop theirs and change its settings, while other workers
+use theirs. Making one takes a second.
+"""
 
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,16 +16,18 @@ from pathlib import Path
 
 import psycopg
 
+from tests.support.ports import free_ports
 from tests.support.programs import require_program
 
 DIRECTORY_VARIABLE = "TEST_POSTGRESQL_DIRECTORY"
+"""Names the server's directory to the tests that run on it, so that they can stop and start it."""
+
 BINARIES = "/usr/lib/postgresql/*/bin"
-"""Tells tests that run on a private server where it is, so that they may stop and start it."""
 
 USER = "est"
 
-# Small, for a machine that does other things too. Without fsync a power cut loses data; these
-# tests kill processes, and what a process wrote before it was killed stays.
+# The server is small, because the machine runs other tests beside it. Without fsync a power cut
+# loses data. These tests only kill processes, and what a process has written stays.
 _SETTINGS = """
 fsync = off
 shared_buffers = 32MB
@@ -35,17 +40,17 @@ log_min_messages = fatal
 
 @dataclass(frozen=True)
 class PostgreSQLServer:
-    """A server whose data, socket, log and password are in one directory."""
+    """A server. Its data, socket, log and password are in ``directory``."""
 
     directory: Path
 
     @property
     def port(self) -> int:
-        """The TCP port on 127.0.0.1."""
+        """Return the TCP port on 127.0.0.1."""
         return int((self.directory / "port").read_text())
 
     def url(self, database: str = "postgres") -> str:
-        """The server's address as TEST_DATABASE_URL takes it."""
+        """Return the server's URL, with its password, for TEST_DATABASE_URL."""
         password = (self.directory / "password").read_text()
         return f"postgresql://{USER}:{password}@127.0.0.1:{self.port}/{database}"
 
@@ -55,11 +60,11 @@ class PostgreSQLServer:
         self._pg_ctl("start", "-l", str(self.directory / "log"), "-o", options)
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop the server; mode ``immediate`` is a crash: nothing is finished or written out."""
+        """Stop the server. The mode ``immediate`` is a crash, which finishes and writes nothing."""
         self._pg_ctl("stop", "-m", mode)
 
     def execute(self, statement: str) -> None:
-        """Run a statement as superuser, on a connection of its own."""
+        """Run a statement as superuser, on a new connection."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[arg-type]  # built by tests
 
@@ -70,7 +75,7 @@ class PostgreSQLServer:
 
 @contextmanager
 def private_server() -> Iterator[PostgreSQLServer]:
-    """A new server with an empty database, gone without a trace at the end."""
+    """Make and start a server with an empty database; stop and delete it with the block."""
     require_program("initdb", package="postgresql", beside=BINARIES)
     directory = Path(tempfile.mkdtemp(prefix="est-postgresql-"))
     server = PostgreSQLServer(directory)
@@ -89,7 +94,7 @@ def _make(server: PostgreSQLServer) -> None:
     directory = server.directory
     password = directory / "password"
     password.write_text(secrets.token_urlsafe(18))
-    (directory / "port").write_text(str(_free_port()))
+    (directory / "port").write_text(str(next(free_ports())))
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         shutil.chown(directory, "postgres", "postgres")
         shutil.chown(password, "postgres", "postgres")
@@ -106,7 +111,7 @@ def _run(program: str, *arguments: str) -> None:
     identity = {}
     if os.geteuid() == 0:
         identity = {"user": "postgres", "group": "postgres", "extra_groups": []}
-    # Output goes to a file: the server inherits it, and a pipe would never end.
+    # The server inherits where its output goes. A pipe would end only with the server.
     with tempfile.TemporaryFile() as output:
         done = subprocess.run(
             [require_program(program, package="postgresql", beside=BINARIES), *arguments],
@@ -118,9 +123,3 @@ def _run(program: str, *arguments: str) -> None:
         )
         output.seek(0)
         assert done.returncode == 0, f"{program} failed:\n{output.read().decode()}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

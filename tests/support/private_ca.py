@@ -46,14 +46,14 @@ class Issued:
 
 
 class PrivateCA:
-    """One private CA, its state, and what it issued, by ARN."""
+    """One private CA, its state, and its certificates by ARN."""
 
     def __init__(self, ca: BuiltCA, *, chain=()):
         self.ca = ca
         self.chain = list(chain)
         self.status = "ACTIVE"
         self.slowness = 0
-        """How often a new certificate is still in progress when it is asked for."""
+        """How often a request for a new certificate is answered with "in progress"."""
         self.issued: dict[str, Issued] = {}
         self._by_token: dict[str, str] = {}
         self._numbers = itertools.count()

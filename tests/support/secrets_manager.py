@@ -1,4 +1,4 @@
-"""Secrets as the CDK sample writes them, put into moto and read back from there."""
+"""Secrets as the CDK sample writes them, put into moto and read from there."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def _client(endpoint, region):
 
 
 def put(name, content):
-    """Create a secret, or give it a new version; returns the version's id."""
+    """Create a secret, or give it a new version; return the version's ID."""
     value = {"SecretBinary" if isinstance(content, bytes) else "SecretString": content}
     client = secrets_manager()
     try:
@@ -51,7 +51,7 @@ def put(name, content):
 
 
 def get(name):
-    """What a secret says; ``None`` when there is none."""
+    """Return the content of a secret, or ``None`` if there is no such secret."""
     client = secrets_manager()
     try:
         answer = client.get_secret_value(SecretId=name)
@@ -61,7 +61,7 @@ def get(name):
 
 
 def names():
-    """Every secret there is."""
+    """Return the names of all secrets."""
     return {secret["Name"] for secret in secrets_manager().list_secrets()["SecretList"]}
 
 
@@ -74,5 +74,5 @@ def key_pem(key, form=PrivateFormat.PKCS8):
 
 
 def pair(ca):
-    """Certificate and key in one, as the sample keeps its client CA."""
+    """Return certificate and key in one, as the sample stores its client CA."""
     return json.dumps({"certificate": pem(ca.certificate), "key": key_pem(ca.key)})

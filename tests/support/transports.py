@@ -1,4 +1,4 @@
-"""The ways a request can come in: the Lambda handler, Zappa's WSGI path, a TLS socket."""
+"""The ways in which a request arrives: the Lambda handler, Zappa's WSGI path, a TLS socket."""
 
 import base64
 import json
@@ -29,10 +29,10 @@ _EST_SIDE = {
 
 
 class _DeviceSide:
-    """The device side's settings, with the test's own transaction left open after a request.
+    """The settings of the EST side, without its closing of connections after a request.
 
-    Settings belong to the whole process, so of several threads the first one in puts them in
-    force, and the last one out takes them back.
+    The test's own transaction stays open that way. Settings belong to the whole process. Of several
+    threads, the first one applies them, and the last one takes them back.
     """
 
     def __init__(self):
@@ -65,7 +65,7 @@ _device_side = _DeviceSide()
 
 @dataclass(frozen=True)
 class ESTResponse:
-    """What came back, with the gateway's base64 undone."""
+    """A response, decoded from the gateway's base64."""
 
     status_code: int
     headers: dict[str, str]
@@ -80,31 +80,31 @@ class ESTResponse:
 
     @property
     def reason(self):
-        """The reason code of a refusal."""
+        """Return the reason code of a refusal."""
         return self.text.partition(":")[0]
 
     @property
     def certificates(self):
-        """The certificates of a certs-only reply."""
+        """Return the certificates of a certs-only reply."""
         return pkcs7.load_der_pkcs7_certificates(base64.b64decode(self.body))
 
     @property
     def certificate(self):
-        """The one certificate of an enrollment."""
+        """Return the one certificate of an enrollment."""
         assert self.status_code == 200, self.text
         (certificate,) = self.certificates
         return certificate
 
 
 def through_lambda(event):
-    """Send a Lambda event through the handler that is deployed."""
+    """Send a Lambda event through the handler that a deployment runs; return its response."""
     with _device_side.entered() as application:
         answer = make_lambda_handler(application, binary_support=True)(event, None)
     return response_of(answer)
 
 
 def response_of(answer):
-    """What the client gets of a Lambda handler's answer."""
+    """Return the response that API Gateway makes of a Lambda handler's answer."""
     json.dumps(answer)  # Lambda sends it as JSON
     body = answer.get("body") or ""
     raw = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
@@ -119,7 +119,7 @@ def _header_lists(answer):
 
 
 def through_zappa(event, **options):
-    """Send a Lambda event the way Zappa's own handler does (``_create_lambda_wsgi_environ``)."""
+    """Send a Lambda event as Zappa's own handler does (``_create_lambda_wsgi_environ``)."""
     from zappa.wsgi import create_wsgi_request  # slow to import, and few tests need it
 
     environ = create_wsgi_request(event, binary_support=True, **options)
@@ -128,7 +128,7 @@ def through_zappa(event, **options):
 
 
 class FakeTLSSocket:
-    """What gunicorn's worker puts beside the request: as much of an SSLSocket as is asked for."""
+    """The part of an SSLSocket that the code reads from what gunicorn puts beside a request."""
 
     def __init__(self, certificate):
         self._der = certificate and certificate.public_bytes(Encoding.DER)
@@ -139,7 +139,7 @@ class FakeTLSSocket:
 
 
 def through_socket(method, url, *, certificate=None, headers=None, body=b"", length=None):
-    """Send a request as gunicorn hands it over; ``body`` may be a stream, ``length`` a lie."""
+    """Send a request as gunicorn does. ``body`` may be a stream, and ``length`` may be wrong."""
     parts = urlsplit(url)
     environ = {
         "REQUEST_METHOD": method,
@@ -164,7 +164,7 @@ def through_socket(method, url, *, certificate=None, headers=None, body=b"", len
 
 
 def through_wsgi(environ):
-    """Call the WSGI application."""
+    """Call the WSGI application of the EST side; return its response."""
     head = []
     with _device_side.entered() as application:
         result = application(environ, lambda status, headers: head.extend((status, headers)))

@@ -17,7 +17,7 @@ from estserver.deploy.package.runtime import Runtime, find_python
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy.functions import admin_answers, first_answer, get
 from tests.estserver.deploy.package.shared_objects import is_shared_object, needs
-from tests.estserver.deploy.packages import RUNTIME, unpacked_package
+from tests.estserver.deploy.packages import OWN, RUNTIME, unpacked_package
 from tests.interop.server import Installation
 
 
@@ -50,11 +50,16 @@ def _each(runtimes, *stages):
 
 
 @pytest.fixture(scope="module")
-def packaged(tmp_path_factory):
-    """The unpacked package for a runtime and stage; each is made once."""
+def packaged(tmp_path_factory, request):
+    """Return a function that returns the unpacked package for a runtime and stage.
+
+    Each package is made once. The other modules have those of this Python already.
+    """
     made = {}
 
     def get_package(runtime, stage):
+        if runtime == OWN:
+            return request.getfixturevalue(f"{stage}_package")
         key = (runtime, stage)
         if key not in made:
             directory = tmp_path_factory.mktemp(f"{runtime.name}-{runtime.architecture}-{stage}")
