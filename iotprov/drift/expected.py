@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from iotprov.drift.listing import CHUNK
 from iotprov.models import CARegistration, Provisioning
-from iotprov.provisioning.desired_state import DesiredState, Facts, Goal, Mode, wanted
+from iotprov.provisioning.desired_state import DesiredState, Facts, Goal, Mode, desired_state
 from iotprov.provisioning.iot_certificates import ACTIVE, INACTIVE, PENDING_ACTIVATION, REVOKED
 from pki.denylist.kinds import RequestIdentifiers
 from pki.models import DenylistEntry, IssuedCertificate
@@ -140,7 +140,7 @@ class Record:
                 is_denied=not denied.isdisjoint(names[one.pk]),
                 can_be_provisioned_by_aws=one.ca_id in self._jitp_ca_ids or _is_of_jitp(one),
             )
-            yield Expected(one, wanted(facts, self._at), rows.get(one.pk))
+            yield Expected(one, desired_state(facts, self._at), rows.get(one.pk))
 
 
 def _is_of_jitp(certificate: IssuedCertificate) -> bool:
