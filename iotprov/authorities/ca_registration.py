@@ -231,7 +231,7 @@ def _note(plan: Plan, registered: RegisteredCA) -> str:
     if registered.mode and registered.mode != plan.desired.mode:
         notes.append(
             f"Its certificate mode is {registered.mode} and the configuration says "
-            f"{plan.desired.mode}. AWS cannot change the mode."
+            f"{plan.desired.mode}. AWS cannot change the mode, so it stays."
         )
     count = len(plan.namesakes - {registered.certificate_id}) + 1
     notes.append(limit_note(plan.ca, plan.target, count))

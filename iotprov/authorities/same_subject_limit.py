@@ -73,6 +73,6 @@ def _deletion_advice(ca: CertificateAuthority, target: IoTTarget) -> str:
             "None of those on record can be deleted yet. Delete one that is not on record, or wait."
         )
     return (
-        f"{', '.join(free)} can be deleted (retired, without a live certificate). Set it INACTIVE "
-        "in AWS IoT and delete it there."
+        f"{', '.join(free)} can be deleted (retired, without a live certificate). Set one "
+        "INACTIVE in AWS IoT and delete it there."
     )

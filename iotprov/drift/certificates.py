@@ -126,9 +126,7 @@ class _Comparison:
     def _unknown(self, listed: Listed) -> Difference:
         ca = self._cas[listed.ca_certificate_id]
         is_alarming = listed.status in _CAN_CONNECT and ca.is_every_certificate_recorded
-        advice = (
-            "Find out who registered it. Unless it is there on purpose, set it INACTIVE in AWS IoT."
-        )
+        advice = "Unless it is there on purpose, set it INACTIVE in AWS IoT."
         if is_alarming:
             advice = (
                 f"Every certificate of {ca} is on record, and this one is not. Find out who signed "
@@ -211,7 +209,8 @@ class _Comparison:
                 ours,
                 theirs,
                 is_ours=False,
-                advice="AWS has it as revoked for good. Revoke it here, or enroll the device anew.",
+                advice="This server never undoes a revocation. Revoke it here too, or enroll the "
+                "device anew.",
             )
         elif expected.is_under_way(read_at):
             advice = "The outbox works on it."
@@ -295,4 +294,4 @@ def _find(certificate_id: str, registry: Registry) -> RemoteCertificate | None:
 def _advice(row: Provisioning | None) -> str:
     if row is None or not row.error:
         return MENDED_BY_REPAIR
-    return f"The outbox failed at it: {row.error} Correct the cause. {MENDED_BY_REPAIR}"
+    return f"The outbox failed at it: {row.error.rstrip('.')}. Correct that. {MENDED_BY_REPAIR}"

@@ -32,11 +32,11 @@ def drift(target: IoTTarget, *, deep: bool = False) -> Iterator[Difference]:
     first ``RemoteFailure``, if any, as its cause. An iteration that ends without it is complete.
     """
     parts: dict[str, Callable[[], Iterator[Difference]]] = {
-        "the IoT policy": lambda: policy_differences(target),
-        "the provisioning template and its role": lambda: template_differences(target),
-        "the CAs on record": lambda: ca_differences(target),
-        "the CAs that only AWS has": lambda: foreign_ca_differences(target),
-        "the certificates": lambda: certificate_differences(target, deep=deep),
+        "IoT policy": lambda: policy_differences(target),
+        "provisioning template and its role": lambda: template_differences(target),
+        "CAs on record": lambda: ca_differences(target),
+        "CAs that only AWS has": lambda: foreign_ca_differences(target),
+        "certificates": lambda: certificate_differences(target, deep=deep),
     }
     missed: dict[str, OperatorError] = {}
     for part, differences in parts.items():

@@ -96,7 +96,10 @@ def test_samples_documents_have_no_errors():
         (template(thing={"ThingGroups": "all"}), "This is a list"),
         (template(thing={"AttributePayload": []}), "AttributePayload is an object"),
         (template(thing={"AttributePayload": {"a b": "x"}}), "'a b' cannot be an attribute's name"),
-        (template(thing={"AttributePayload": {"a": "x y"}}), "'x y' cannot be an attribute's value"),
+        (
+            template(thing={"AttributePayload": {"a": "x y"}}),
+            "'x y' cannot be an attribute's value",
+        ),
         (template(thing={"AttributePayload": {"a": "x" * 801}}), "cannot be an attribute's value"),
         (template(thing={"AttributePayload": {"a": 1}}), "A value is text in quotes"),
         (
@@ -331,7 +334,9 @@ def test_client_id_in_a_topic_is_warned_of_where_the_device_may_choose_it():
     free = {**PINNED, "Resource": f"{OWN}:client/*"}
 
     assert policy_problems(policy(PINNED, topic)) == []
-    assert any("which may be '+'" in problem.message for problem in policy_problems(policy(free, topic)))
+    assert any(
+        "which may be '+'" in problem.message for problem in policy_problems(policy(free, topic))
+    )
 
 
 @pytest.mark.parametrize(
