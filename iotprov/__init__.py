@@ -1,1 +1,1 @@
-"""AWS IoT Core: what happens to a certificate there. It knows nothing of HTTP."""
+"""AWS IoT Core: certificates, things, policies and CAs there. It imports nothing of HTTP."""

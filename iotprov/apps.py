@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class IoTProvConfig(AppConfig):
-    """What AWS IoT makes of a certificate."""
+    """The app ``iotprov``: it registers system checks and the writer of the outbox."""
 
     name = "iotprov"
     verbose_name = "AWS IoT"

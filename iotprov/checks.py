@@ -1,7 +1,7 @@
-"""System checks: what `manage.py check` says of the provisioning template.
+"""System checks of the provisioning template, for `manage.py check`.
 
-Registered in every process and run by commands alone, so each imports what it needs itself: a cold
-start, which registers them too, shouldn't pay for readers of templates and policies.
+Every process registers them, and only commands run them. Each check therefore imports what it needs
+by itself, so that the cold start of a Lambda function does not load readers of templates.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from iotprov.conf import iot_settings
 
 @register()
 def check_template(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """iotprov.E001: the template's file can be read, and nothing about its structure is wrong."""
+    """Check iotprov.E001: the template's file can be read and has no structural error."""
     from iotprov.exceptions import DocumentError
     from iotprov.template.jitp import read_file
     from iotprov.template.reader import read_template
@@ -31,7 +31,9 @@ def check_template(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     except DocumentError as error:
         return [Error(str(error), id="iotprov.E001")]
     return [
-        Error(f"{path}: {problem}", id="iotprov.E001") for problem in problems if problem.is_error
+        Error(f"{path} cannot be used. {problem}", id="iotprov.E001")
+        for problem in problems
+        if problem.is_error
     ]
 
 
@@ -39,8 +41,8 @@ def check_template(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 def check_profiles(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """iotprov.W001: every profile in force allows what the template takes from the subject."""
-    from iotprov.documents.validation import profiles_with_mode
+    """Check iotprov.W001: every profile in force allows what the template takes of the subject."""
+    from iotprov.documents.validation import provisioned_profiles
     from iotprov.documents.versions import body_in_force
     from iotprov.exceptions import DocumentError
     from iotprov.models import DocumentVersion
@@ -52,15 +54,15 @@ def check_profiles(
         return []
     try:
         template, _ = read_template(body_in_force(DocumentVersion.Kind.TEMPLATE))
-        profiles = profiles_with_mode()
+        profiles = provisioned_profiles()
     except DocumentError:
-        return []  # E001 says so
+        return []  # E001 reports it
     except DatabaseError:
-        return []  # `migrate` checks too, before it has made the tables
+        return []  # `migrate` runs checks before it makes the tables
     return [
         checks.Warning(
-            f"{profile} lets no certificate hold what the provisioning template asks for: "
-            f"{', '.join(sorted(unfilled))}",
+            f"{profile} does not allow attributes that the provisioning template takes from the "
+            f"subject: {', '.join(sorted(unfilled))}.",
             hint=(
                 "Devices would enroll and be refused at their first connection to AWS IoT. "
                 "Add the attributes to the profile, or take them out of the template."

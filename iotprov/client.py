@@ -1,4 +1,4 @@
-"""AWS IoT's clients, by target; the only module here that reaches AWS.
+"""Clients of AWS IoT, by target. No other module of this package reaches AWS.
 
 Every call goes through ``calling``, which puts AWS's errors into words::
 
@@ -20,7 +20,7 @@ from pki.operators.errors import RemoteFailure
 def calling(
     target: IoTTarget, service: str, operation: str, *, read_timeout: int = READ_TIMEOUT
 ) -> Iterator[Any]:
-    """The boto3 client for one call; raises ``RemoteFailure`` with call, code and what to do.
+    """Give the boto3 client for one call; raises ``RemoteFailure`` with call, code and advice.
 
     ``read_timeout`` is the read timeout in seconds.
     """
@@ -32,18 +32,18 @@ def calling(
 
 
 def is_code(error: RemoteFailure, *codes: str) -> bool:
-    """Whether AWS's code is one of ``codes``: ``ResourceNotFoundException`` and the like."""
+    """Return whether AWS's code is one of ``codes``, such as ``ResourceNotFoundException``."""
     return error.code in codes
 
 
 def region_of(target: IoTTarget) -> str:
-    """The region whose registry the target is. Raises ``RemoteFailure`` when none is set."""
+    """Return the target's region. Raises ``RemoteFailure`` when none is set."""
     with as_remote_failure("iot:client"):
         return str(aws_client("iot", target.place).meta.region_name)
 
 
 def account_of(target: IoTTarget, *, read_timeout: int = READ_TIMEOUT) -> str:
-    """The number of the target's account. Raises ``RemoteFailure`` without credentials.
+    """Return the number of the target's account. Raises ``RemoteFailure`` without credentials.
 
     ``read_timeout`` is the read timeout in seconds; AWS is asked once a process.
     """
@@ -59,6 +59,6 @@ def _account(place: AWSLocation, read_timeout: int) -> str:
 
 
 def partition_of(target: IoTTarget) -> str:
-    """``aws``, ``aws-cn`` or ``aws-us-gov``: the beginning of every ARN of the region."""
+    """Return ``aws``, ``aws-cn`` or ``aws-us-gov``: the partition in every ARN of the region."""
     with as_remote_failure("iot:client"):
         return str(aws_client("iot", target.place).meta.partition)

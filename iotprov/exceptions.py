@@ -1,11 +1,11 @@
-"""What can be wrong with a provisioning template or an AWS IoT policy."""
+"""Errors about provisioning templates and AWS IoT policies."""
 
 from pki.operators.errors import OperatorError
 
 
 class DocumentError(OperatorError):
-    """A provisioning template or IoT policy can't be used; says what is wrong with it."""
+    """A provisioning template or IoT policy cannot be used. The text says why."""
 
 
 class TemplateError(DocumentError):
-    """The provisioning template can't be carried out, or not for this certificate."""
+    """The provisioning template cannot be carried out, or not for this certificate."""

@@ -22,7 +22,7 @@ from iotprov.admin.provisioning_operations import (
 from iotprov.conf import iot_settings
 from iotprov.models import Provisioning
 from iotprov.provisioning.backlog import Backlog, backlogs
-from iotprov.provisioning.desired_state import DesiredState, wanted
+from iotprov.provisioning.desired_state import DesiredState, desired_state
 from iotprov.provisioning.record_facts import read_facts
 from pki.admin import FactAdmin, IssuedCertificateAdmin
 from pki.admin.display import (
@@ -107,7 +107,7 @@ def _failing() -> Q:
 
 def _wanted_of(row: Provisioning) -> DesiredState:
     now = timezone.now()
-    return wanted(read_facts(row.certificate_id, row.target, now), now)
+    return desired_state(read_facts(row.certificate_id, row.target, now), now)
 
 
 @admin.register(Provisioning)

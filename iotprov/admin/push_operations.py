@@ -100,7 +100,7 @@ class PushThis(Push):
 
 
 def _in_words(outcome: Outcome) -> str:
-    return f"{outcome.target}: {'; '.join([outcome.line, *outcome.notes])}."
+    return f"{outcome.target}: {' '.join([outcome.line, *outcome.notes])}"
 
 
 class Compare(Question):

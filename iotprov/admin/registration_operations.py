@@ -56,8 +56,8 @@ def _register(pairs: Iterable[tuple[CertificateAuthority, IoTTarget]], actor: Ac
         if row.state == State.FAILED:
             failures.append(f"{row}: {row.error}")
         else:
-            note = f" ({row.note})" if row.note else ""
-            registered.append(f"{row} is registered, {row.status}{note}.")
+            note = f" {row.note}" if row.note else ""
+            registered.append(f"{row} is registered, {row.status}.{note}")
     failures += [
         f"{ca} at {target.name}: There was no time left. Register it again."
         for ca, target in pairs[len(registered) + len(failures) :]

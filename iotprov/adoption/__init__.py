@@ -1,1 +1,1 @@
-"""Putting an installation of the CDK sample on record."""
+"""Taking over an existing installation of the CDK sample."""

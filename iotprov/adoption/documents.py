@@ -1,4 +1,4 @@
-"""Template and policy of an existing installation: what AWS IoT holds becomes the first version."""
+"""Template and policy of an existing installation, recorded as the first version."""
 
 import json
 from typing import Any
@@ -21,35 +21,35 @@ _COMMAND = {Kind.POLICY: "sync_policy", Kind.TEMPLATE: "sync_template"}
 
 
 def adopt_document(kind: Kind, target: IoTTarget, *, actor: Actor, is_dry_run: bool) -> list[Line]:
-    """Compare what the target holds with what is on record; without a record, make it the first.
+    """Compare the target's document with the one on record, or record it as the first version.
 
-    A template brings a second line, about its role.
+    A template has a second line, about its role.
     """
     what, name = f"{Kind(kind).label} at {target.name}", versions.name_of(kind)
     try:
-        held = (read_policy if kind == Kind.POLICY else read_provisioning_template)(target, name)
-        if held is None:
-            say = f"AWS IoT has none of that name: run {_COMMAND[kind]}, which makes it"
-            return [Line(what, name, State.MISSING, say)]
-        state, text = _adopt(kind, held, target, actor=actor, is_dry_run=is_dry_run)
+        found = (read_policy if kind == Kind.POLICY else read_provisioning_template)(target, name)
+        if found is None:
+            text = f"AWS IoT has none of that name. Run {_COMMAND[kind]}, which makes it."
+            return [Line(what, name, State.MISSING, text)]
+        state, text = _adopt(kind, found, target, actor=actor, is_dry_run=is_dry_run)
     except RemoteFailure as failure:
         return [Line(what, name, State.FAILED, str(failure))]
     except OperatorError as error:
-        say = f"{error}. Mend it in the database or the file, then run {_COMMAND[kind]}"
-        return [Line(what, name, State.DIFFERS, say)]
+        text = f"{error} Correct it in the database or the file, then run {_COMMAND[kind]}."
+        return [Line(what, name, State.DIFFERS, text)]
     lines = [Line(what, name, state, text)]
-    if held.role_arn:
-        lines.append(_role_line(held.role_arn, target))
+    if found.role_arn:
+        lines.append(_role_line(found.role_arn, target))
     return lines
 
 
 def _adopt(
-    kind: Kind, held: DefaultVersion, target: IoTTarget, *, actor: Actor, is_dry_run: bool
+    kind: Kind, found: DefaultVersion, target: IoTTarget, *, actor: Actor, is_dry_run: bool
 ) -> tuple[State, str]:
     try:
-        data = read_json(held.body).data
+        data = read_json(found.body).data
     except NotJSON as error:
-        raise DocumentError(f"AWS IoT holds something that can't be read: {error}") from error
+        raise DocumentError(f"The text in AWS IoT cannot be read. {error}") from error
     place = {
         "account": client.account_of(target),
         "region": client.region_of(target),
@@ -58,33 +58,34 @@ def _adopt(
     known = versions.current(kind)
     if known is not None:
         if versions.filled(kind, known.body, **place) == data:
-            return State.FOUND, f"version {held.version} in AWS is {known}"
+            return State.FOUND, f"Version {found.version} in AWS is {known}."
         return State.DIFFERS, (
-            f"version {held.version} in AWS isn't {known}: run {_COMMAND[kind]} --dry-run to see "
-            f"the difference, and {_COMMAND[kind]} to put {known} there"
+            f"Version {found.version} in AWS is not {known}. Run {_COMMAND[kind]} --dry-run to see "
+            f"the difference, and {_COMMAND[kind]} to put {known} there."
         )
     body = _body_to_record(kind, data, place)
     check_document(kind, body)
     if is_dry_run:
-        return State.FOUND, f"version {held.version} in AWS would be recorded as the first version"
+        text = f"Version {found.version} in AWS would be recorded as the first version."
+        return State.FOUND, text
     version = versions.add_version(
         kind, body, actor=actor, reason=f"import_aws: as {target.name} holds it"
     )
-    return State.ADOPTED, f"version {held.version} in AWS is {version} here"
+    return State.ADOPTED, f"Version {found.version} in AWS is {version} here."
 
 
 def _body_to_record(kind: Kind, data: Any, place: dict[str, str]) -> str:
-    """A text that gives ``data`` when it is filled for the place that it comes from.
+    """Return a text that gives ``data`` once it is filled for the place that it comes from.
 
-    The configured file's, if it does; else with placeholders for region and account, so that it
-    fits other targets too; else as it is.
+    That is the configured file's text if it does so. Otherwise it is ``data`` with placeholders
+    for region and account, so that it fits other targets too, or as a last resort ``data``.
     """
     try:
         in_file = versions.body_of_file(kind)
         if versions.filled(kind, in_file, **place) == data:
             return in_file
     except DocumentError:
-        pass  # no file, or another one
+        pass  # the file is missing or invalid, so it is not the text in AWS
     general = json.dumps(_with_placeholders(data, place), indent=2, ensure_ascii=False)
     if versions.filled(kind, general, **place) == data:
         return general
@@ -104,14 +105,14 @@ def _with_placeholders(data: Any, place: dict[str, str]) -> Any:
 
 def _role_line(arn: str, target: IoTTarget) -> Line:
     what, name = f"JITP role at {target.name}", arn.rpartition("/")[2]
-    ours = iot_settings().provisioning_role_name
-    if name == ours:
+    configured = iot_settings().provisioning_role_name
+    if name == configured:
         return Line(what, name, State.FOUND, arn)
     return Line(
         what,
         name,
         State.DIFFERS,
-        f"the configuration says {ours}: to go on with this one, set "
-        f"{setting_name('provisioning_role_name')} to {name}; else sync_template gives the "
-        "template the other",
+        f"The configuration says {configured}. To continue with this role, set "
+        f"{setting_name('provisioning_role_name')} to {name}. Otherwise sync_template gives the "
+        "template the configured one.",
     )

@@ -1,14 +1,14 @@
-"""Taking over an installation of the CDK sample, by the names in its own configuration file.
+"""Taking over an installation of the CDK sample, by the names in its configuration file.
 
-Nothing is changed in AWS. What its secrets and AWS IoT hold is put on record here, so that the
-same CAs go on signing; what is to be changed there is said, and done by other commands.
+Nothing is changed in AWS. The contents of its secrets and of AWS IoT are recorded here, so that the
+same CAs continue to sign. The report says what has to change in AWS, which other commands do.
 """
 
 from cryptography import x509
 
 from iotprov.adoption.documents import Kind, adopt_document
 from iotprov.adoption.lines import Line, State
-from iotprov.authorities import iot_authorities as ca_registry
+from iotprov.authorities import iot_authorities
 from iotprov.authorities.ca_registration import desired_registration, record_registration
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.models import CARegistration
@@ -27,15 +27,16 @@ from pki.signers.secretsmanager.signer import SecretsManagerSigner
 Purpose = CertificateAuthority.Purpose
 
 SECRETS_MANAGER = "secretsmanager"
-"""The alias where the configuration, as the sample's, names no signer for Secrets Manager."""
+"""The signer's alias if the configuration, like the sample's, names none of its own."""
 
 
 def import_installation(*, actor: Actor, is_dry_run: bool) -> list[Line]:
-    """Put on record what is there; returns a line for each part of the installation.
+    """Record the installation, and return a line for each part of it.
 
     A second run finds the same and adopts nothing twice. With ``is_dry_run`` nothing is written.
-    What fails is a line, and the rest goes on.
+    A failure is a line, and does not stop the rest.
     """
+    # Step 1: the CAs in Secrets Manager.
     settings = pki_settings()
     device, device_line = _adopt_authority(
         Purpose.DEVICE, settings.device_ca.signer, actor=actor, is_dry_run=is_dry_run
@@ -52,9 +53,11 @@ def import_installation(*, actor: Actor, is_dry_run: bool) -> list[Line]:
                 "client CA",
                 settings.client_ca.truststore_path.name,
                 State.MANUAL,
-                "the configuration names a truststore: bootstrap_cas takes every CA from it",
+                "The configuration names a truststore. bootstrap_cas takes every CA from it.",
             )
         )
+
+    # Step 2: the other secrets, and what AWS IoT has at each target.
     lines += _other_secrets()
     for target in iot_settings().targets:
         if device is not None:
@@ -69,9 +72,9 @@ _MANUAL = (
         "API and truststore",
         "the sample's stack",
         State.MANUAL,
-        "its domain, truststore bucket and functions serve the devices until this server is "
-        "deployed; delete the stack only when nothing uses it, and keep it from deleting the "
-        "secrets, for the CAs go on living in them",
+        "Its domain, truststore bucket and functions serve the devices until this server is "
+        "deployed. Delete the stack only when nothing uses it, and make sure that it does not "
+        "delete the secrets, because the keys of the CAs stay in them.",
     ),
 )
 
@@ -79,7 +82,8 @@ _MANUAL = (
 def _adopt_authority(
     purpose: Purpose, configured_signer: str, *, actor: Actor, is_dry_run: bool
 ) -> tuple[x509.Certificate | None, Line]:
-    """The CA certificate in the secrets, if there is one, and what became of it."""
+    """Adopt the CA in the secrets. Return its certificate, if there is one, and the line."""
+    # Step 1: the names of the secret and of the setting.
     settings = pki_settings()
     what = f"{purpose} CA"
     name, setting = (
@@ -87,52 +91,56 @@ def _adopt_authority(
         if purpose == Purpose.DEVICE
         else (settings.client_ca.secret_name, setting_name("client_ca.signer"))
     )
+
+    # Step 2: the CA in the secrets, compared with the record.
     try:
         alias = _alias(configured_signer)
-        kept = existing_authority(purpose, alias)
-        if kept is None or not kept.certificates:
+        stored = existing_authority(purpose, alias)
+        if stored is None or not stored.certificates:
             return None, Line(
                 what,
                 name,
                 State.MISSING,
-                "there is no CA in it (no secret, or a placeholder): bootstrap_cas makes or "
-                "imports one, as the configuration says",
+                "There is no CA in it (no secret, or a placeholder). bootstrap_cas makes or "
+                "imports one, as the configuration says.",
             )
-        certificate = kept.certificates[0]
-        said = (
+        certificate = stored.certificates[0]
+        summary = (
             f"{name_text(certificate.subject)}, {key_algorithm_name(certificate.public_key())}, "
             f"until {certificate.not_valid_after_utc:%Y-%m-%d}"
         )
         known = authority_with_certificate(certificate)
         if known is not None:
-            return certificate, Line(what, name, State.FOUND, f"{said}, on record as {known}")
+            return certificate, Line(what, name, State.FOUND, f"{summary}, on record as {known}.")
         existing = CertificateAuthority.objects.issuing().filter(purpose=purpose).first()
         if existing is not None:
             return certificate, Line(
                 what,
                 name,
                 State.DIFFERS,
-                f"{said}; on record is another, {existing}: set {setting} to {alias} and run "
-                "bootstrap_cas --force, to let this one succeed it",
+                f"{summary}. Another CA is on record, {existing}. Set {setting} to {alias} and run "
+                "bootstrap_cas --force, so that this CA succeeds it.",
             )
         if is_dry_run:
-            return certificate, Line(what, name, State.FOUND, f"{said}, would be adopted")
-        done = adopt(purpose, kept, alias, None, actor=actor, force=False)
+            return certificate, Line(what, name, State.FOUND, f"{summary}, would be adopted.")
+
+        # Step 3: record it.
+        done = adopt(purpose, stored, alias, None, actor=actor, force=False)
     except RemoteFailure as failure:
         return None, Line(what, name, State.FAILED, str(failure))
     except OperatorError as error:
         return None, Line(what, name, State.DIFFERS, str(error))
-    return certificate, Line(what, name, State.ADOPTED, f"{said}, as {done}")
+    return certificate, Line(what, name, State.ADOPTED, f"{summary}, as {done}.")
 
 
 def _alias(configured: str) -> str:
-    """The signer for the sample's secrets. Raises ``OperatorError`` when there is none."""
-    is_theirs = isinstance(get_signer(configured), SecretsManagerSigner)
-    return configured if is_theirs else SECRETS_MANAGER
+    """Return the alias of the signer for the secrets. Raises ``OperatorError`` if there is none."""
+    is_secrets_manager = isinstance(get_signer(configured), SecretsManagerSigner)
+    return configured if is_secrets_manager else SECRETS_MANAGER
 
 
 def _other_secrets() -> list[Line]:
-    """Secrets that stay where they are; nothing is taken from them."""
+    """Return lines for the secrets that are not read into the record."""
     settings = pki_settings()
     return [
         _secret_line(what, name)
@@ -154,8 +162,10 @@ def _secret_line(what: str, name: str) -> Line:
     except OperatorError as error:
         return Line(what, name, State.DIFFERS, str(error))
     if is_free:
-        return Line(what, name, State.MISSING, "no secret, or a placeholder: nothing needs it")
-    return Line(what, name, State.FOUND, "stays as it is, and is read by its name")
+        return Line(
+            what, name, State.MISSING, "There is no secret, or a placeholder. Nothing needs it."
+        )
+    return Line(what, name, State.FOUND, "It stays as it is, and is read by its name.")
 
 
 def _adopt_registration(
@@ -166,40 +176,40 @@ def _adopt_registration(
     row = CARegistration.objects.filter(ca=ca, target=target.name).first() if ca else None
     known_id = row.certificate_id if row else ""
     try:
-        held = ca_registry.find_registered(certificate, target, known_id=known_id).found
+        registered = iot_authorities.find_registered(certificate, target, known_id=known_id).found
     except RemoteFailure as failure:
         return Line(what, name, State.FAILED, str(failure))
-    if held is None:
-        return Line(what, name, State.MISSING, "AWS IoT doesn't know it: run register_ca")
-    state, said = State.FOUND, f"id {held.certificate_id}, {held.status}"
+    if registered is None:
+        return Line(what, name, State.MISSING, "AWS IoT does not know it. Run register_ca.")
+    state, summary = State.FOUND, f"Id {registered.certificate_id}, {registered.status}."
     if ca is not None and not is_dry_run:
-        record_registration(ca, target, held, note=row.note if row else "", actor=actor)
-        state = State.FOUND if known_id == held.certificate_id else State.ADOPTED
-    changes = ca_registry.differences(held, desired_registration(ca))
+        record_registration(ca, target, registered, note=row.note if row else "", actor=actor)
+        state = State.FOUND if known_id == registered.certificate_id else State.ADOPTED
+    changes = iot_authorities.differences(registered, desired_registration(ca))
     if changes:
         would = ", ".join(map(str, changes))
-        return Line(what, name, State.DIFFERS, f"{said}: register_ca would change {would}")
-    return Line(what, name, state, said)
+        return Line(what, name, State.DIFFERS, f"{summary} register_ca would change {would}.")
+    return Line(what, name, state, summary)
 
 
 def _names_line() -> Line:
-    """Whether devices from before can renew under their names."""
+    """Return the line on whether devices of the old installation can renew under their names."""
     profile = CertificateProfile.objects.filter(active_label="").first()
     plan = pki_settings().profile
     rule = profile.identity_rule if profile else plan.identity_rule
     can_adopt = profile.can_adopt_names if profile else plan.can_adopt_names
     what, name = "devices' names", f"identity rule {rule}"
     if can_adopt or rule != IdentityRule.FIRST_USE:
-        return Line(what, name, State.FOUND, "devices from before can renew")
-    how = (
-        "run profile_set default can_adopt_names=true --reason migration"
+        return Line(what, name, State.FOUND, "Devices of the old installation can renew.")
+    advice = (
+        "Run profile_set default can_adopt_names=true --reason migration."
         if profile
-        else f"set {setting_name('profile.can_adopt_names')} to true before bootstrap_cas"
+        else f"Set {setting_name('profile.can_adopt_names')} to true before bootstrap_cas."
     )
     return Line(
         what,
         name,
         State.MANUAL,
-        f"names from before are bound to nobody, so their devices couldn't renew: {how}; switch "
-        "it off when the fleet has renewed once",
+        "Names of the old installation have no owner on record, so their devices cannot renew. "
+        f"{advice} Set it to false when the fleet has renewed once.",
     )

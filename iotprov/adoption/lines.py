@@ -1,11 +1,11 @@
-"""What an existing installation has, line by line, and what is to be done about it."""
+"""The report on an existing installation: a line for each part, and what to do about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """How one part of the installation stands."""
+    """The state of one part of the installation."""
 
     FOUND = "found"
     ADOPTED = "adopted"
@@ -17,7 +17,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One part: what it is, its name in AWS, how it stands, and what to do."""
+    """One part: what it is, its name in AWS, its state, and a sentence on what to do."""
 
     what: str
     name: str
@@ -26,7 +26,7 @@ class Line:
 
 
 def table(lines: list[Line]) -> str:
-    """The lines in columns; the last one is as long as it is."""
+    """Return the lines in columns. The last column is not padded."""
     widths = [
         max(map(len, column))
         for column in zip(*((line.what, line.name, line.state) for line in lines), strict=True)

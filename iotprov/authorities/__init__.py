@@ -1,1 +1,1 @@
-"""Device CAs in AWS IoT: registered once at every target."""
+"""Registration of device CAs in AWS IoT, at every target."""

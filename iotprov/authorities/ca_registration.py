@@ -1,9 +1,9 @@
-"""Registering device CAs in AWS IoT: the one way in, for the command and for the admin.
+"""Registration of device CAs in AWS IoT, for the command and for the admin site.
 
-What is wanted follows the CA's status. A retiring CA stays registered, and auto registration stays
-on: devices that enrolled just before its successor came may yet have to connect for the first time,
-and the CA signs nothing new. A revoked CA becomes INACTIVE, which takes in no further device;
-devices that AWS knows already are cut off one by one, when their certificates are revoked.
+The desired registration follows from the CA's status. A retiring CA stays registered, with auto
+registration on, because devices that enrolled just before its successor came may not have connected
+yet. A revoked CA becomes INACTIVE, so that AWS IoT accepts no new device of it. Devices that AWS
+IoT knows already lose access one by one, as their certificates are revoked.
 """
 
 import logging
@@ -15,9 +15,9 @@ from cryptography import x509
 from cryptography.x509.oid import SignatureAlgorithmOID
 from django.utils import timezone
 
-from iotprov.authorities import iot_authorities as ca_registry
+from iotprov.authorities import iot_authorities
 from iotprov.authorities.iot_authorities import DesiredRegistration, Difference, RegisteredCA
-from iotprov.authorities.same_subject_limit import little_room, namesakes_on_record, no_room
+from iotprov.authorities.same_subject_limit import limit_error, limit_note, namesakes_on_record
 from iotprov.authorities.verification import verification_certificate
 from iotprov.client import is_code
 from iotprov.conf import IoTTarget, iot_settings
@@ -63,19 +63,19 @@ _FACTS = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What registering a CA at a target would do."""
+    """The changes that registering a CA at a target would make."""
 
     ca: CertificateAuthority
     target: IoTTarget
-    wanted: DesiredRegistration
+    desired: DesiredRegistration
     found: RegisteredCA | None
     changes: tuple[Difference, ...]
     namesakes: frozenset[str]
-    """The ids of other CAs with the same subject there, on record or seen."""
+    """The ids of other CAs with the same subject there, by the record or by AWS."""
 
     def __str__(self) -> str:
         if self.found is None:
-            return f"would be registered, {_manner(self.wanted)}"
+            return f"would be registered, {_as_text(self.desired)}"
         if self.changes:
             return f"would be changed: {', '.join(map(str, self.changes))}"
         return f"is registered as it should be ({self.found.certificate_id})"
@@ -84,50 +84,49 @@ class Plan:
 def register_everywhere(
     ca: CertificateAuthority, *, actor: Actor, targets: Iterable[IoTTarget] | None = None
 ) -> list[CARegistration]:
-    """Register ``ca`` at each target; by default, at all that are configured.
+    """Register ``ca`` at each target, by default at all of the configuration.
 
-    A failure stays with its target's row, and the others go on. Raises ``OperatorError`` for a CA
-    that AWS IoT doesn't take anywhere.
+    A failure is recorded in its target's row and stops no other target. Raises ``OperatorError``
+    for a CA that AWS IoT takes nowhere.
     """
     chosen = iot_settings().targets if targets is None else targets
     return [register_ca(ca, target, actor=actor) for target in chosen]
 
 
 def register_ca(ca: CertificateAuthority, target: IoTTarget, *, actor: Actor) -> CARegistration:
-    """Make AWS IoT at ``target`` hold ``ca`` as it should; one that is there is found and reused.
+    """Register ``ca`` at ``target``, or make the existing registration as desired.
 
-    Doing it again changes nothing. What fails at the target is on record in the row that is
-    returned: state ``failed`` and a sentence. Raises ``OperatorError`` for a CA that AWS IoT
-    doesn't take.
+    A repetition changes nothing. After a failure at the target the returned row has the state
+    ``failed`` and the error. Raises ``OperatorError`` for a CA that AWS IoT does not take.
     """
     check_registrable(ca)
     try:
         plan = plan_registration(ca, target)
-        held = _carry_out(plan)
+        registered = _carry_out(plan)
     except OperatorError as error:
         logger.warning("registering %s at %s failed: %s", ca, target.name, error)
         return _record_failure(ca, target, str(error))
-    return record_registration(ca, target, held, note=_note(plan, held), actor=actor)
+    return record_registration(ca, target, registered, note=_note(plan, registered), actor=actor)
 
 
 def plan_registration(ca: CertificateAuthority, target: IoTTarget) -> Plan:
-    """What ``register_ca`` would do. Changes nothing; raises ``OperatorError``."""
+    """Return what ``register_ca`` would do. Changes nothing. Raises ``OperatorError``."""
     check_registrable(ca)
-    wanted = desired_registration(ca)
+    desired = desired_registration(ca)
     row = _row(ca, target)
-    search = ca_registry.find_registered(ca.certificate, target, known_id=row.certificate_id)
+    search = iot_authorities.find_registered(ca.certificate, target, known_id=row.certificate_id)
     found = search.found
-    changes = ca_registry.differences(found, wanted) if found is not None else ()
-    if wanted.is_jitp_on and (found is None or changes):
-        ca_registry.check_template(wanted.template_name, target)
+    changes = iot_authorities.differences(found, desired) if found is not None else ()
+    if desired.is_jitp_on and (found is None or changes):
+        iot_authorities.check_template(desired.template_name, target)
     on_record = namesakes_on_record(ca, target).values_list("certificate_id", flat=True)
-    return Plan(ca, target, wanted, found, changes, search.namesakes.union(on_record))
+    return Plan(ca, target, desired, found, changes, search.namesakes.union(on_record))
 
 
 def desired_registration(ca: CertificateAuthority | None) -> DesiredRegistration:
-    """What every target should hold of ``ca``, by its status and the configuration.
+    """Return how ``ca`` should be registered, by its status and the configuration.
 
-    ``None`` is an active CA that isn't on record yet.
+    ``None`` stands for an active CA that is not on record yet.
     """
     chosen = iot_settings()
     is_trusted = ca is None or ca.status != CertificateAuthority.Status.REVOKED
@@ -140,11 +139,11 @@ def desired_registration(ca: CertificateAuthority | None) -> DesiredRegistration
 
 
 def check_registrable(ca: CertificateAuthority) -> None:
-    """Raise ``OperatorError`` for a CA that isn't for devices, or whose kind AWS IoT refuses."""
+    """Raise ``OperatorError`` for a CA that is not for devices, or that AWS IoT does not take."""
     if ca.purpose != CertificateAuthority.Purpose.DEVICE:
         raise OperatorError(
-            f"{ca} says who may enroll here (client CA): register a device CA in AWS IoT, "
-            "which signs what devices connect with"
+            f"{ca} is a client CA, whose certificates authenticate clients of this server. "
+            "Register a device CA, which signs the certificates that devices connect with."
         )
     certificate = ca.certificate
     check_ca_certificate(certificate)
@@ -154,37 +153,42 @@ def check_registrable(ca: CertificateAuthority) -> None:
     )
     if not is_strong_rsa and algorithm not in _CURVES:
         raise OperatorError(
-            f"the key of {ca} is {algorithm}, which AWS IoT doesn't take: use a CA with an RSA key "
-            f"of {_RSA_BITS} bits or more, or an EC key on P-256, P-384 or P-521"
+            f"The key of {ca} is {algorithm}, which AWS IoT does not take. Use a CA with an RSA "
+            f"key of {_RSA_BITS} bits or more, or an EC key on P-256, P-384 or P-521."
         )
     if certificate.version is not x509.Version.v3:
         raise OperatorError(
-            f"the certificate of {ca} is of X.509 {certificate.version.name}, and AWS IoT takes "
-            "v3: have it issued again"
+            f"The certificate of {ca} is of X.509 {certificate.version.name}, and AWS IoT takes "
+            "v3. Have it issued again."
         )
     if certificate.signature_algorithm_oid not in _SIGNATURES:
         raise OperatorError(
-            f"the certificate of {ca} is signed in a way that AWS IoT doesn't take "
-            f"({certificate.signature_algorithm_oid.dotted_string}): have it signed with RSA or "
-            "ECDSA, and SHA-256, SHA-384 or SHA-512"
+            f"The certificate of {ca} is signed in a way that AWS IoT does not take "
+            f"({certificate.signature_algorithm_oid.dotted_string}). Have it signed with RSA or "
+            "ECDSA, and SHA-256, SHA-384 or SHA-512."
         )
 
 
 def record_registration(
-    ca: CertificateAuthority, target: IoTTarget, held: RegisteredCA, *, note: str, actor: Actor
+    ca: CertificateAuthority,
+    target: IoTTarget,
+    registered: RegisteredCA,
+    *,
+    note: str,
+    actor: Actor,
 ) -> CARegistration:
-    """Put on record what ``target`` holds of ``ca``, with an audit row when that is news."""
+    """Record how ``ca`` is registered at ``target``, with an audit row if that is new."""
 
     def save() -> CARegistration:
         row = _row(ca, target)
         before = _facts(row)
         row.state = State.REGISTERED
-        row.certificate_id = held.certificate_id
-        row.arn = held.arn
-        row.status = held.status
-        row.mode = held.mode or row.mode
-        row.is_auto_registration_on = held.is_auto_registration_on
-        row.template_name = held.template_name
+        row.certificate_id = registered.certificate_id
+        row.arn = registered.arn
+        row.status = registered.status
+        row.mode = registered.mode or row.mode
+        row.is_auto_registration_on = registered.is_auto_registration_on
+        row.template_name = registered.template_name
         row.error = ""
         row.note = note[:1000]
         row.checked_at = timezone.now()
@@ -200,42 +204,42 @@ def record_registration(
 
 
 def _carry_out(plan: Plan) -> RegisteredCA:
-    ca, target, wanted = plan.ca, plan.target, plan.wanted
+    ca, target, desired = plan.ca, plan.target, plan.desired
     if plan.found is not None:
-        return ca_registry.update(plan.found, wanted, target)
-    if wanted.status != "ACTIVE":
-        raise OperatorError(f"{ca} is revoked, and {target.name} doesn't know it: leave it so")
+        return iot_authorities.update(plan.found, desired, target)
+    if desired.status != "ACTIVE":
+        raise OperatorError(f"{ca} is revoked, and {target.name} does not know it. Leave it so.")
     verification = None
-    if wanted.mode == "DEFAULT":
-        code = ca_registry.registration_code(target)
+    if desired.mode == "DEFAULT":
+        code = iot_authorities.registration_code(target)
         verification = verification_certificate(ca, code)
     try:
-        held = ca_registry.register(
-            ca.certificate, wanted, target, verification=verification, tags=iot_settings().tags
+        registered = iot_authorities.register(
+            ca.certificate, desired, target, verification=verification, tags=iot_settings().tags
         )
     except RemoteFailure as failure:
         if is_code(failure, "LimitExceededException"):
-            raise OperatorError(f"{failure.call} failed: {no_room(ca, target)}") from failure
+            raise OperatorError(f"{failure.call} failed. {limit_error(ca, target)}") from failure
         raise
-    # One that was there already, after an answer that got lost, may have been made otherwise.
-    return ca_registry.update(held, wanted, target)
+    # After a lost answer, AWS may have the CA already, with other properties.
+    return iot_authorities.update(registered, desired, target)
 
 
-def _note(plan: Plan, held: RegisteredCA) -> str:
-    """What the operator should know of a CA that is registered."""
+def _note(plan: Plan, registered: RegisteredCA) -> str:
+    """Return what the operator should know about the registration, or ""."""
     notes = []
-    if held.mode and held.mode != plan.wanted.mode:
+    if registered.mode and registered.mode != plan.desired.mode:
         notes.append(
-            f"its certificate mode is {held.mode} and the configuration says {plan.wanted.mode}: "
-            "AWS can't change that, so it stays"
+            f"Its certificate mode is {registered.mode} and the configuration says "
+            f"{plan.desired.mode}. AWS cannot change the mode, so it stays."
         )
-    count = len(plan.namesakes - {held.certificate_id}) + 1
-    notes.append(little_room(plan.ca, plan.target, count))
-    return "; ".join(filter(None, notes))
+    count = len(plan.namesakes - {registered.certificate_id}) + 1
+    notes.append(limit_note(plan.ca, plan.target, count))
+    return " ".join(filter(None, notes))
 
 
 def _record_failure(ca: CertificateAuthority, target: IoTTarget, sentence: str) -> CARegistration:
-    """What is known of earlier stays: the CA may well be registered."""
+    """Record the failure. The other fields stay, because the CA may be registered all the same."""
 
     def save() -> CARegistration:
         row = _row(ca, target)
@@ -257,5 +261,7 @@ def _facts(row: CARegistration) -> dict[str, Any]:
     return {"target": row.target} | {name: getattr(row, name) for name in _FACTS}
 
 
-def _manner(wanted: DesiredRegistration) -> str:
-    return f"{wanted.mode}, {f'JITP by {wanted.template_name}' if wanted.is_jitp_on else 'no JITP'}"
+def _as_text(desired: DesiredRegistration) -> str:
+    return (
+        f"{desired.mode}, {f'JITP by {desired.template_name}' if desired.is_jitp_on else 'no JITP'}"
+    )

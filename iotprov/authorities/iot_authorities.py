@@ -1,4 +1,4 @@
-"""CAs as AWS IoT holds them: found, compared, registered, changed. Keeps no record of ours.
+"""CAs in AWS IoT: find, compare, register, change. This module does not touch the database.
 
 https://docs.aws.amazon.com/iot/latest/apireference/API_RegisterCACertificate.html
 """
@@ -19,104 +19,107 @@ from pki.operators.errors import OperatorError, RemoteFailure
 logger = logging.getLogger(__name__)
 
 COURTESY_SECONDS = READ_TIMEOUT - 1
-"""The read timeout of calls that we can do without; below the usual, nothing is repeated."""
+"""Read timeout of calls that may fail, in seconds. Below the usual one, no call is repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredCA:
-    """A CA as AWS IoT describes it."""
+    """A CA by AWS IoT's description."""
 
     certificate_id: str
     arn: str
     status: str
     """``ACTIVE`` or ``INACTIVE``."""
     mode: str
-    """``DEFAULT`` or ``SNI_ONLY``; "" when AWS didn't say."""
+    """``DEFAULT`` or ``SNI_ONLY``, or "" if AWS named none."""
     is_auto_registration_on: bool
     template_name: str
     certificate: x509.Certificate | None
-    """``None`` for one that can't be read."""
+    """``None`` if it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredRegistration:
-    """What AWS IoT should hold of a CA."""
+    """How a CA should be registered in AWS IoT."""
 
     status: str
     mode: str
     template_name: str
-    """Our provisioning template, whether or not it is in use."""
+    """The installation's provisioning template, whether or not it is in use."""
     is_jitp_on: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that AWS holds otherwise than it should."""
+    """A property of a registration that is not as desired."""
 
     what: str
     found: str
-    wanted: str
+    desired: str
 
     def __str__(self) -> str:
-        return f"{self.what} {self.found} -> {self.wanted}"
+        return f"{self.what} {self.found} -> {self.desired}"
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What became of looking for a CA."""
+    """The result of a search for a CA."""
 
     found: RegisteredCA | None
     namesakes: frozenset[str] = frozenset()
-    """The ids of other CAs with its subject, as far as AWS let us see them."""
+    """The ids of other CAs with its subject, as far as AWS allowed them to be read."""
 
 
 def find_registered(
     certificate: x509.Certificate, target: IoTTarget, *, known_id: str = ""
 ) -> Search:
-    """Look for the CA by its certificate: by the id on record, by AWS's rule for ids, in the list.
+    """Find the CA by its certificate: by the id on record, by AWS's usual id, then in AWS's list.
 
-    AWS's id of a CA is the SHA-256 of its DER. The list is for what follows no rule; being refused
-    it is no failure, since AWS itself registers no CA twice. Raises ``RemoteFailure``.
+    AWS's usual id of a CA is the SHA-256 of its DER. If AWS refuses the list, the CA counts as not
+    found, which is safe because AWS registers no CA twice. Raises ``RemoteFailure``.
     """
-    held = find_by_id(certificate, target, known_id=known_id)
-    if held is not None:
-        return Search(held)
+    registered = find_by_id(certificate, target, known_id=known_id)
+    if registered is not None:
+        return Search(registered)
     namesakes: set[str] = set()
     try:
-        for held in list_registered(target):
-            if held.certificate == certificate:
-                return Search(held, frozenset(namesakes))
-            if held.certificate is not None and held.certificate.subject == certificate.subject:
-                namesakes.add(held.certificate_id)
+        for registered in list_registered(target):
+            if registered.certificate == certificate:
+                return Search(registered, frozenset(namesakes))
+            if (
+                registered.certificate is not None
+                and registered.certificate.subject == certificate.subject
+            ):
+                namesakes.add(registered.certificate_id)
     except RemoteFailure as failure:
-        logger.info("the registered CAs weren't all looked at: %s", failure)
+        logger.info("not all registered CAs were read: %s", failure)
     return Search(None, frozenset(namesakes))
 
 
 def find_by_id(
     certificate: x509.Certificate, target: IoTTarget, *, known_id: str = ""
 ) -> RegisteredCA | None:
-    """The CA of this certificate, under ``known_id`` or AWS's id for it.
+    """Return the CA of this certificate under ``known_id`` or AWS's usual id, or ``None``.
 
     Raises ``RemoteFailure``.
     """
     for certificate_id in filter(None, dict.fromkeys((known_id, fingerprint_of(certificate)))):
-        held = describe(certificate_id, target)
-        if held is not None and held.certificate == certificate:
-            return held
+        registered = describe(certificate_id, target)
+        if registered is not None and registered.certificate == certificate:
+            return registered
     return None
 
 
 def list_registered(target: IoTTarget) -> Iterator[RegisteredCA]:
-    """Every CA that the target holds, ours or not, page by page. Raises ``RemoteFailure``."""
+    """Yield every CA at the target, on record or not. Raises ``RemoteFailure``."""
     for certificate_id in _listed_ids(target):
-        held = describe(certificate_id, target)
-        if held is not None:  # deleted meanwhile
-            yield held
+        registered = describe(certificate_id, target)
+        if registered is not None:  # else deleted meanwhile
+            yield registered
 
 
 def describe(certificate_id: str, target: IoTTarget) -> RegisteredCA | None:
-    """The CA of that id; ``None`` when there is none. Raises ``RemoteFailure``."""
+    """Return the CA of that id, or ``None``. Raises ``RemoteFailure``."""
     try:
         with calling(target, "iot", "DescribeCACertificate") as iot:
             answer = iot.describe_ca_certificate(certificateId=certificate_id)
@@ -126,7 +129,7 @@ def describe(certificate_id: str, target: IoTTarget) -> RegisteredCA | None:
         raise
     description = answer["certificateDescription"]
     template_name = (answer.get("registrationConfig") or {}).get("templateName", "")
-    # Where it isn't said, a template speaks for it: it is there for nothing else.
+    # If AWS does not name the status, a template means that it is on: it has no other use.
     auto_registration = description.get("autoRegistrationStatus") or (
         "ENABLE" if template_name else "DISABLE"
     )
@@ -141,116 +144,131 @@ def describe(certificate_id: str, target: IoTTarget) -> RegisteredCA | None:
     )
 
 
-def differences(held: RegisteredCA, wanted: DesiredRegistration) -> tuple[Difference, ...]:
-    """What an update has to change.
+def differences(registered: RegisteredCA, desired: DesiredRegistration) -> tuple[Difference, ...]:
+    """Return what an update has to change.
 
-    Without JITP, auto registration is somebody else's (JITR has uses of its own) and left alone,
-    unless it works with our template, or the CA is no longer to be trusted.
+    If JITP is off in the configuration, auto registration may serve another purpose, such as JITR.
+    It is left alone, unless it uses the installation's template or the CA is revoked.
     """
     found = []
-    if held.status != wanted.status:
-        found.append(Difference("status", held.status, wanted.status))
-    is_ours = held.template_name == wanted.template_name
-    if wanted.is_jitp_on:
-        if not held.is_auto_registration_on:
+    if registered.status != desired.status:
+        found.append(Difference("status", registered.status, desired.status))
+    is_own_template = registered.template_name == desired.template_name
+    if desired.is_jitp_on:
+        if not registered.is_auto_registration_on:
             found.append(Difference("auto registration", "off", "on"))
-        if not is_ours:
-            found.append(Difference("template", held.template_name or "none", wanted.template_name))
-    elif held.is_auto_registration_on and (is_ours or wanted.status != "ACTIVE"):
+        if not is_own_template:
+            found.append(
+                Difference("template", registered.template_name or "none", desired.template_name)
+            )
+    elif registered.is_auto_registration_on and (is_own_template or desired.status != "ACTIVE"):
         found.append(Difference("auto registration", "on", "off"))
     return tuple(found)
 
 
-def update(held: RegisteredCA, wanted: DesiredRegistration, target: IoTTarget) -> RegisteredCA:
-    """Bring a registered CA to what is wanted; its mode can't be changed. Raises ``OperatorError``.
+def update(
+    registered: RegisteredCA, desired: DesiredRegistration, target: IoTTarget
+) -> RegisteredCA:
+    """Make a registered CA as desired, except for its mode, which AWS cannot change.
 
-    Returns what AWS holds then. Nothing is called when nothing differs.
+    Returns the CA as AWS has it then. AWS is not called if nothing differs. Raises
+    ``OperatorError``.
     """
-    changing = {difference.what for difference in differences(held, wanted)}
+    changing = {difference.what for difference in differences(registered, desired)}
     if not changing:
-        return held
+        return registered
     parameters: dict[str, Any] = {}
-    after = held
+    after = registered
     if "status" in changing:
-        parameters["newStatus"] = wanted.status
-        after = replace(after, status=wanted.status)
+        parameters["newStatus"] = desired.status
+        after = replace(after, status=desired.status)
     if changing & {"auto registration", "template"}:
-        if wanted.is_jitp_on:
+        if desired.is_jitp_on:
             parameters["newAutoRegistrationStatus"] = "ENABLE"
-            parameters["registrationConfig"] = {"templateName": wanted.template_name}
+            parameters["registrationConfig"] = {"templateName": desired.template_name}
         else:
             parameters["newAutoRegistrationStatus"] = "DISABLE"
             parameters["removeAutoRegistration"] = True
         after = replace(
             after,
-            is_auto_registration_on=wanted.is_jitp_on,
-            template_name=wanted.template_name if wanted.is_jitp_on else "",
+            is_auto_registration_on=desired.is_jitp_on,
+            template_name=desired.template_name if desired.is_jitp_on else "",
         )
     with calling(target, "iot", "UpdateCACertificate") as iot:
-        iot.update_ca_certificate(certificateId=held.certificate_id, **parameters)
+        iot.update_ca_certificate(certificateId=registered.certificate_id, **parameters)
     return after
 
 
 def register(
     certificate: x509.Certificate,
-    wanted: DesiredRegistration,
+    desired: DesiredRegistration,
     target: IoTTarget,
     *,
     verification: x509.Certificate | None,
     tags: tuple[tuple[str, str], ...],
 ) -> RegisteredCA:
-    """Register a CA that wasn't found; returns what AWS holds then.
+    """Register a CA that was not found; returns the CA as AWS has it then.
 
-    ``verification`` proves, in mode DEFAULT, that the CA's key is ours. When AWS says that the CA
-    is there already, which it does after an answer that got lost, the one it names is compared
-    and taken. Raises ``RemoteFailure``, or ``OperatorError`` when the template is missing.
+    ``verification`` proves possession of the CA's key in the mode DEFAULT. After a lost answer AWS
+    reports that the CA exists. Then the CA that AWS names is compared and returned. Raises
+    ``RemoteFailure``, or ``OperatorError`` if the template is missing.
     """
+    # Step 1: the parameters. AWS's own default for the mode is DEFAULT.
     parameters: dict[str, Any] = {
         "caCertificate": pem_of(certificate),
-        "setAsActive": wanted.status == "ACTIVE",
-        "certificateMode": wanted.mode,  # AWS would take DEFAULT
+        "setAsActive": desired.status == "ACTIVE",
+        "certificateMode": desired.mode,
     }
     if verification is not None:
         parameters["verificationCertificate"] = pem_of(verification)
-    if wanted.is_jitp_on:
+    if desired.is_jitp_on:
         parameters["allowAutoRegistration"] = True
-        parameters["registrationConfig"] = {"templateName": wanted.template_name}
+        parameters["registrationConfig"] = {"templateName": desired.template_name}
     if tags:
         parameters["tags"] = [{"Key": key, "Value": value} for key, value in tags]
+
+    # Step 2: the call. What AWS has already is taken if it is the same certificate.
     try:
         with calling(target, "iot", "RegisterCACertificate") as iot:
             answer = iot.register_ca_certificate(**parameters)
     except RemoteFailure as failure:
-        if is_code(failure, "ResourceNotFoundException") and wanted.is_jitp_on:
-            raise _template_missing(wanted.template_name, target) from failure
+        if is_code(failure, "ResourceNotFoundException") and desired.is_jitp_on:
+            raise _template_missing(desired.template_name, target) from failure
         if not is_code(failure, "ResourceAlreadyExistsException"):
             raise
-        held = describe(failure.details.get("resourceId") or fingerprint_of(certificate), target)
-        if held is None or held.certificate != certificate:
+        registered = describe(
+            failure.details.get("resourceId") or fingerprint_of(certificate), target
+        )
+        if registered is None or registered.certificate != certificate:
             raise
-        return held
+        return registered
+
+    # Step 3: AWS's answer has the ids only. The rest is as the parameters asked.
     return RegisteredCA(
         certificate_id=answer["certificateId"],
         arn=answer["certificateArn"],
-        status=wanted.status,
-        mode=wanted.mode,
-        is_auto_registration_on=wanted.is_jitp_on,
-        template_name=wanted.template_name if wanted.is_jitp_on else "",
+        status=desired.status,
+        mode=desired.mode,
+        is_auto_registration_on=desired.is_jitp_on,
+        template_name=desired.template_name if desired.is_jitp_on else "",
         certificate=certificate,
     )
 
 
 def registration_code(target: IoTTarget) -> str:
-    """What the common name of a verification certificate has to be. Raises ``RemoteFailure``."""
+    """Return AWS's code for the common name of a verification certificate.
+
+    Raises ``RemoteFailure``.
+    """
     with calling(target, "iot", "GetRegistrationCode") as iot:
         return str(iot.get_registration_code()["registrationCode"])
 
 
 def check_template(name: str, target: IoTTarget) -> None:
-    """Raise ``OperatorError`` when the target hasn't the provisioning template, or of another type.
+    """Raise ``OperatorError`` if the target has no such provisioning template for JITP.
 
-    Who may register CAs needn't be allowed to look at templates: what can't be seen is left to
-    AWS, which looks for the template itself.
+    A role that may register CAs need not be allowed to read templates. If AWS refuses to describe
+    the template, nothing is raised, because AWS checks for the template at registration.
     """
     try:
         with calling(
@@ -260,21 +278,21 @@ def check_template(name: str, target: IoTTarget) -> None:
     except RemoteFailure as failure:
         if is_code(failure, "ResourceNotFoundException"):
             raise _template_missing(name, target) from failure
-        logger.info("the provisioning template wasn't looked at: %s", failure)
+        logger.info("the provisioning template was not read: %s", failure)
         return
     kind = template.get("type", "JITP")
     if kind != "JITP":
         raise OperatorError(
-            f"the provisioning template {name} at {target.name} is of type {kind}, and JITP takes "
-            f"one of type JITP: choose another {setting_name('template_name')}, and run "
-            "sync_template"
+            f"The provisioning template {name} at {target.name} is of type {kind}, and JITP takes "
+            f"one of type JITP. Choose another {setting_name('template_name')}, and run "
+            "sync_template."
         )
 
 
 def _template_missing(name: str, target: IoTTarget) -> OperatorError:
     return OperatorError(
-        f"{target.name} has no provisioning template {name}: run sync_policy, sync_template and "
-        "register_ca, in this order"
+        f"{target.name} has no provisioning template {name}. Run sync_policy, sync_template and "
+        "register_ca, in this order."
     )
 
 

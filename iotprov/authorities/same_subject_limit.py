@@ -1,6 +1,6 @@
-"""Room for one more CA: AWS IoT takes ten with the same subject in an account and region.
+"""AWS IoT's limit of ten CAs with the same subject in an account and region.
 
-A rollover takes one place each time, since the successor has the subject of the CA before it.
+Each rollover uses one of the ten, because the successor has the subject of the CA before it.
 """
 
 from django.db.models import QuerySet
@@ -15,11 +15,11 @@ SAME_SUBJECT_LIMIT = 10
 """https://docs.aws.amazon.com/iot/latest/apireference/API_RegisterCACertificate.html"""
 
 SAME_SUBJECT_WARNING = 8
-"""From this many on, the room that is left is spoken of."""
+"""From this number on, a registration has a note about the limit."""
 
 
 def namesakes_on_record(ca: CertificateAuthority, target: IoTTarget) -> QuerySet[CARegistration]:
-    """Registrations at ``target`` of other CAs with the subject of ``ca``."""
+    """Return the registrations at ``target`` of other CAs with the subject of ``ca``."""
     return (
         CARegistration.objects.filter(target=target.name, ca__subject=ca.subject)
         .exclude(ca=ca)
@@ -28,30 +28,30 @@ def namesakes_on_record(ca: CertificateAuthority, target: IoTTarget) -> QuerySet
     )
 
 
-def little_room(ca: CertificateAuthority, target: IoTTarget, count: int) -> str:
-    """A sentence when ``count`` CAs of the subject, this one included, are many; else ""."""
+def limit_note(ca: CertificateAuthority, target: IoTTarget, count: int) -> str:
+    """Return a note if ``count`` CAs with the subject, this one included, are many, or ""."""
     if count < SAME_SUBJECT_WARNING:
         return ""
     return (
         f"{count} CAs with the subject {name_text(ca.certificate.subject)} are registered, and AWS "
-        f"takes {SAME_SUBJECT_LIMIT}: {_what_could_go(ca, target)}"
+        f"takes {SAME_SUBJECT_LIMIT}. {_deletion_advice(ca, target)}"
     )
 
 
-def no_room(ca: CertificateAuthority, target: IoTTarget) -> str:
-    """What to do after AWS refused one CA too many."""
+def limit_error(ca: CertificateAuthority, target: IoTTarget) -> str:
+    """Return the message for a registration that AWS refused because of the limit."""
     return (
         f"AWS takes {SAME_SUBJECT_LIMIT} CAs with the subject "
-        f"{name_text(ca.certificate.subject)}, and {target.name} has them: "
-        f"{_what_could_go(ca, target)}"
+        f"{name_text(ca.certificate.subject)}, and {target.name} has them. "
+        f"{_deletion_advice(ca, target)}"
     )
 
 
-def _what_could_go(ca: CertificateAuthority, target: IoTTarget) -> str:
-    """Which CAs of ours nobody needs any more: retired, and no certificate of theirs is live.
+def _deletion_advice(ca: CertificateAuthority, target: IoTTarget) -> str:
+    """Return which CAs on record can be deleted: retired ones without a live certificate.
 
-    A CA that signed certificates elsewhere too may have some that aren't on record: it can go when
-    it has expired.
+    A CA that signed certificates elsewhere too may have live ones that are not on record. It can
+    be deleted once it has expired.
     """
     now = timezone.now()
     retired = (
@@ -69,8 +69,10 @@ def _what_could_go(ca: CertificateAuthority, target: IoTTarget) -> str:
         )
     ]
     if not free:
-        return "none of those on record can go yet, so delete one that isn't ours, or wait"
+        return (
+            "None of those on record can be deleted yet. Delete one that is not on record, or wait."
+        )
     return (
-        f"{', '.join(free)} could go (retired, and none of its certificates is live): set it "
-        "INACTIVE in AWS IoT and delete it there"
+        f"{', '.join(free)} can be deleted (retired, without a live certificate). Set one "
+        "INACTIVE in AWS IoT and delete it there."
     )

@@ -1,4 +1,4 @@
-"""The proof that a CA's key is ours, which AWS IoT asks for in the certificate mode DEFAULT.
+"""The proof of possession of a CA's key, for the certificate mode DEFAULT of AWS IoT.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/register-CA-cert.html
 """
@@ -20,16 +20,16 @@ VALIDITY = datetime.timedelta(days=1)
 
 
 def verification_certificate(ca: CertificateAuthority, code: str) -> x509.Certificate:
-    """A certificate whose common name is AWS's registration ``code``, signed by the CA.
+    """Return a certificate whose common name is AWS's registration ``code``, signed by the CA.
 
-    It isn't one of the CA's issued certificates: its private key is forgotten here and now, so
-    that nobody can ever authenticate with it. Raises ``OperatorError`` when the CA's key isn't
-    within reach.
+    It is not on record as an issued certificate. Its private key is discarded at once, so it can
+    never authenticate a client. Raises ``OperatorError`` if this server cannot sign with the CA's
+    key.
     """
     key = authority_key(
         ca,
-        otherwise=f"Set {setting_name('ca_certificate_mode')} to SNI_ONLY, which takes no proof of "
-        "it.",
+        otherwise=f"Set {setting_name('ca_certificate_mode')} to SNI_ONLY, which needs no proof of "
+        "possession.",
     )
     issuer = ca.certificate
     now = timezone.now().replace(microsecond=0)

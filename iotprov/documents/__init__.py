@@ -1,1 +1,1 @@
-"""Template and policy on record and in AWS IoT: versions, pushes, states, previews."""
+"""Provisioning template and IoT policy: versions on record, pushes to AWS IoT, previews."""

@@ -1,7 +1,7 @@
-"""A document as AWS IoT holds it: read its default version, and write another.
+"""Policies and provisioning templates in AWS IoT: read the default version, write another.
 
-Policies and provisioning templates have five versions each at most; when a sixth is written, the
-oldest that isn't in force is deleted first.
+A document has five versions at most. Before a sixth is written, the oldest version that is not the
+default one is deleted.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ TEMPLATE_DESCRIPTION = "Made by the EST server: provisions devices that enrolled
 
 @dataclass(frozen=True, slots=True)
 class DefaultVersion:
-    """The version of a document that is in force at a target. The rest is of templates alone."""
+    """The default version of a document at a target. Only templates have the last three fields."""
 
     body: str
     version: str
@@ -29,14 +29,14 @@ class DefaultVersion:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The version that was written, and the one that had to go for it ("": none)."""
+    """The version that was written, and the one that was deleted for it ("" for none)."""
 
     version: str
     removed: str = ""
 
 
 def read_policy(target: IoTTarget, name: str) -> DefaultVersion | None:
-    """The policy at ``target``; ``None`` when there is none. Raises ``RemoteFailure``."""
+    """Return the policy at ``target``, or ``None``. Raises ``RemoteFailure``."""
     try:
         with calling(target, "iot", "GetPolicy") as iot:
             found = iot.get_policy(policyName=name)
@@ -54,15 +54,15 @@ def create_policy(target: IoTTarget, name: str, body: str) -> Written:
     return Written(str(made["policyVersionId"]))
 
 
-def superfluous_policy_version(target: IoTTarget, name: str) -> str:
-    """The version that has to go before the policy can have another; "" when there is room."""
+def policy_version_to_delete(target: IoTTarget, name: str) -> str:
+    """Return the policy version to delete before another is written, or ""."""
     with calling(target, "iot", "ListPolicyVersions") as iot:
-        return _superfluous(iot.list_policy_versions(policyName=name)["policyVersions"])
+        return _version_to_delete(iot.list_policy_versions(policyName=name)["policyVersions"])
 
 
 def replace_policy(target: IoTTarget, name: str, body: str) -> Written:
-    """Put another version of the policy in force. Raises ``RemoteFailure``."""
-    removed = superfluous_policy_version(target, name)
+    """Write a version of the policy and make it the default. Raises ``RemoteFailure``."""
+    removed = policy_version_to_delete(target, name)
     if removed:
         with calling(target, "iot", "DeletePolicyVersion") as iot:
             iot.delete_policy_version(policyName=name, policyVersionId=removed)
@@ -72,7 +72,7 @@ def replace_policy(target: IoTTarget, name: str, body: str) -> Written:
 
 
 def read_provisioning_template(target: IoTTarget, name: str) -> DefaultVersion | None:
-    """The template at ``target``; ``None`` when there is none. Raises ``RemoteFailure``."""
+    """Return the template at ``target``, or ``None``. Raises ``RemoteFailure``."""
     try:
         with calling(target, "iot", "DescribeProvisioningTemplate") as iot:
             found = iot.describe_provisioning_template(templateName=name)
@@ -85,12 +85,12 @@ def read_provisioning_template(target: IoTTarget, name: str) -> DefaultVersion |
         str(found["defaultVersionId"]),
         role_arn=found.get("provisioningRoleArn", ""),
         is_enabled=found.get("enabled", False),
-        template_type=found.get("type", "FLEET_PROVISIONING"),  # as AWS: what it was at first
+        template_type=found.get("type", "FLEET_PROVISIONING"),  # AWS's default
     )
 
 
 def create_template(target: IoTTarget, name: str, body: str, role_arn: str) -> Written:
-    """Make the template for JITP, enabled, with the configuration's tags.
+    """Make the template for JITP, enabled, with the tags of the configuration.
 
     Raises ``RemoteFailure``.
     """
@@ -107,19 +107,19 @@ def create_template(target: IoTTarget, name: str, body: str, role_arn: str) -> W
     return Written(str(made["defaultVersionId"]))
 
 
-def superfluous_template_version(target: IoTTarget, name: str) -> str:
-    """The version that has to go before the template can have another; "" when there is room."""
+def template_version_to_delete(target: IoTTarget, name: str) -> str:
+    """Return the template version to delete before another is written, or ""."""
     versions: list[dict[str, Any]] = []
     with calling(target, "iot", "ListProvisioningTemplateVersions") as iot:
         pages = iot.get_paginator("list_provisioning_template_versions")
         for page in pages.paginate(templateName=name):
             versions += page["versions"]
-    return _superfluous(versions)
+    return _version_to_delete(versions)
 
 
 def replace_template(target: IoTTarget, name: str, body: str) -> Written:
-    """Put another version of the template in force. Raises ``RemoteFailure``."""
-    removed = superfluous_template_version(target, name)
+    """Write a version of the template and make it the default. Raises ``RemoteFailure``."""
+    removed = template_version_to_delete(target, name)
     if removed:
         with calling(target, "iot", "DeleteProvisioningTemplateVersion") as iot:
             iot.delete_provisioning_template_version(templateName=name, versionId=int(removed))
@@ -131,15 +131,15 @@ def replace_template(target: IoTTarget, name: str, body: str) -> Written:
 
 
 def update_template(target: IoTTarget, name: str, role_arn: str) -> None:
-    """Enable the template, with this role. Raises ``RemoteFailure``."""
+    """Enable the template and give it this role. Raises ``RemoteFailure``."""
     with calling(target, "iot", "UpdateProvisioningTemplate") as iot:
         iot.update_provisioning_template(
             templateName=name, enabled=True, provisioningRoleArn=role_arn
         )
 
 
-def _superfluous(versions: list[dict[str, Any]]) -> str:
-    """The oldest version that isn't in force, when there is no room for another."""
+def _version_to_delete(versions: list[dict[str, Any]]) -> str:
+    """Return the oldest version that is not the default, if there is no room for another."""
     if len(versions) < MAX_VERSIONS:
         return ""
     unused = [int(one["versionId"]) for one in versions if not one["isDefaultVersion"]]

@@ -1,4 +1,4 @@
-"""What a certificate would become in AWS IoT: the thing, and the policy as it works for it."""
+"""Preview of a certificate in AWS IoT: its thing, and the policy as it applies to that thing."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -25,19 +25,19 @@ Source = x509.Certificate | x509.CertificateSigningRequest
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What just-in-time provisioning would make of a certificate."""
+    """The thing and the policy that just-in-time provisioning would give a certificate."""
 
     subject: str
     certificate_id: str
-    """"" for a CSR: there is no certificate yet."""
+    """Empty for a CSR, which has no certificate yet."""
     thing: PlannedThing
     policy: Mapping[str, Any]
-    """The policy with its variables resolved for that thing, whose name is the client ID."""
+    """The policy with its variables resolved for that thing. Its name is the client ID."""
     unresolved: tuple[str, ...]
-    """Variables that only a connection gives a value, or that this thing has none for."""
+    """Variables whose value only a connection has, or that this thing has no value for."""
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, as JSON values."""
+        """Return everything as JSON values."""
         thing = {name: getattr(self.thing, name) for name in self.thing.__slots__}
         return {
             "subject": self.subject,
@@ -54,7 +54,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class _Identity:
-    """What is known of a certificate before or after it is signed."""
+    """The names and the ID of a certificate, which may not be signed yet."""
 
     subject: x509.Name
     issuer: x509.Name
@@ -62,7 +62,7 @@ class _Identity:
 
 
 def parse_source(content: bytes, name: str) -> Source:
-    """A certificate or CSR, PEM or DER. Raises ``OperatorError``; ``name`` says what isn't one."""
+    """Read a certificate or CSR, PEM or DER. Raises ``OperatorError``, which names ``name``."""
     loaders: tuple[Callable[[bytes], Source], ...] = (
         x509.load_pem_x509_certificate,
         x509.load_pem_x509_csr,
@@ -72,7 +72,7 @@ def parse_source(content: bytes, name: str) -> Source:
     for load in loaders:
         with suppress(ValueError):
             return load(content)
-    raise OperatorError(f"{name} holds neither a certificate nor a CSR, in PEM or DER")
+    raise OperatorError(f"{name} is neither a certificate nor a CSR. Give one in PEM or DER.")
 
 
 def preview(
@@ -84,17 +84,19 @@ def preview(
     region: str = "",
     partition: str = "aws",
 ) -> Preview:
-    """What JITP would make of a certificate, or of the certificate that a CSR would get.
+    """Return what JITP would make of a certificate, or of the certificate that a CSR would get.
 
-    A CSR is judged by the default profile. Without ``account`` and ``region`` the placeholders
-    stay as they stand. Raises ``TemplateError`` when AWS IoT would refuse the device,
-    ``DocumentError`` for a policy that can't be read, and ``CSRRejected`` or
-    ``AuthorityUnavailable`` for a CSR that wouldn't be signed.
+    A CSR is checked by the default profile. Without ``account`` and ``region`` the placeholders
+    are not filled. Raises ``TemplateError`` if AWS IoT would refuse the device,
+    ``DocumentError`` for a policy that cannot be read, and ``CSRRejected`` or
+    ``AuthorityUnavailable`` for a CSR that would not be signed.
     """
+    # Step 1: the thing, by the template.
     identity = _identify(certificate_or_csr)
     thing = plan_for_subject(
         template_body, identity.subject, lambda: identity.certificate_id or "0" * 64
     )
+    # Step 2: the policy, with placeholders and variables replaced.
     policy = _parsed_policy(policy_body)
     if account and region:
         policy = fill(policy, account=account, region=region, partition=partition)
@@ -126,11 +128,11 @@ def _parsed_policy(body: str) -> Any:
     try:
         return read_json(body).data
     except NotJSON as error:
-        raise DocumentError(f"the {Kind.POLICY.noun} can't be used: {error}") from error
+        raise DocumentError(f"The {Kind.POLICY.noun} cannot be used. {error}") from error
 
 
 def _values(identity: _Identity, thing: PlannedThing) -> Callable[[str], str | None]:
-    """The variables' values, when the device connects with its thing's name as client ID."""
+    """Return the values of variables for a device whose client ID is its thing's name."""
     known: dict[str, str] = {
         CLIENT_ID: thing.thing_name,
         "iot:Connection.Thing.ThingName": thing.thing_name,
@@ -142,13 +144,13 @@ def _values(identity: _Identity, thing: PlannedThing) -> Callable[[str], str | N
         known["iot:CertificateId"] = identity.certificate_id
     for name, value in thing.attributes.items():
         known[f"iot:Connection.Thing.Attributes[{name}]"] = value
-    for who, subject in (("Subject", identity.subject), ("Issuer", identity.issuer)):
+    for part, subject in (("Subject", identity.subject), ("Issuer", identity.issuer)):
         for name, oid in NAME_ATTRIBUTES.items():
             found = subject.get_attributes_for_oid(x509.ObjectIdentifier(oid))
             for index, attribute in enumerate(found[:5]):
-                known[f"iot:Certificate.{who}.{name}.{index}"] = str(attribute.value)
+                known[f"iot:Certificate.{part}.{name}.{index}"] = str(attribute.value)
             if found:
-                known[f"iot:Certificate.{who}.{name}"] = str(found[0].value)
+                known[f"iot:Certificate.{part}.{name}"] = str(found[0].value)
     return known.get
 
 
@@ -168,7 +170,7 @@ def _texts(data: Any) -> list[str]:
 
 
 def as_text(found: Preview) -> str:
-    """The preview for a person, some lines of it."""
+    """Return the preview as lines of text."""
     thing = found.thing
     pairs = [
         ("subject", found.subject),
@@ -180,7 +182,7 @@ def as_text(found: Preview) -> str:
         ("billing group", thing.billing_group),
         ("certificate", " ".join((thing.certificate_status, thing.principal_type)).strip()),
         ("policies", ", ".join(thing.policy_names)),
-        ("left as they are", ", ".join(f"${{{name}}}" for name in found.unresolved)),
+        ("not replaced", ", ".join(f"${{{name}}}" for name in found.unresolved)),
     ]
     lines = [f"{label}: {value}" for label, value in pairs if value]
     return "\n".join([*lines, json.dumps(found.policy, indent=2, ensure_ascii=False)])

@@ -1,40 +1,34 @@
-"""Taking template and policy to the targets: what differs, pushing it, and what is on record of it.
+"""Pushing the provisioning template and the IoT policy to the targets.
 
-A push compares first and changes nothing when AWS holds the document already, so it may be
-repeated at any time; a call that timed out after it worked is found to have worked.
+A push compares first, and changes nothing if AWS has the document already. It can therefore be
+repeated at any time, also after a call that timed out and took effect all the same.
 """
 
-import difflib
-import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
-
-from django.utils import timezone
 
 from iotprov.client import is_code
 from iotprov.conf import IoTTarget, iot_settings, setting_name
 from iotprov.documents import aws_documents
 from iotprov.documents.aws_documents import DefaultVersion, Written
+from iotprov.documents.comparison import is_same_json, unified_diff
+from iotprov.documents.push_record import record_failed_push, record_push
 from iotprov.documents.role import ProvisioningRole, ensure_role
 from iotprov.documents.validation import check_document
 from iotprov.documents.versions import Kind, body_for, body_in_force, current, name_of
-from iotprov.models import DocumentPush, DocumentVersion
-from iotprov.models.documents import sha256_of
+from iotprov.models import DocumentPush
 from iotprov.template.reader import parse_template
 from pki.operators.errors import OperatorError, RemoteFailure
-from pki.record import audit_trail
 from pki.record.audit_trail import Actor
-from pki.record.transactions import in_write_transaction
 
 PAUSES_FOR_A_NEW_ROLE = (3, 6, 12)
-"""Seconds between tries. IAM takes a while until AWS IoT can assume a role that was just made."""
+"""Seconds between attempts. AWS IoT can assume a role only some time after IAM has made it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a push to one target, in a line; ``notes`` are further ones."""
+    """The result of a push to one target: a sentence, and further ones in ``notes``."""
 
     target: str
     line: str
@@ -42,40 +36,48 @@ class Outcome:
     aws_version: str = ""
     notes: tuple[str, ...] = ()
     diff: str = ""
-    """Filled by a dry run: what a push would change."""
+    """In a dry run, what a push would change."""
     failure: OperatorError | None = None
 
 
 def diff(kind: str, target: IoTTarget) -> str:
-    """What a push would change, as a unified diff from what AWS holds to what is in force.
+    """Return what a push would change, as a unified diff from AWS's text to the text in force.
 
-    Both as indented JSON with sorted keys, placeholders filled; "" when they are the same. Raises
-    ``DocumentError`` for a document that can't be used, ``RemoteFailure``.
+    Both are indented JSON with sorted keys and placeholders filled. "" says that they are equal.
+    Raises ``DocumentError`` for a document that cannot be used, and ``RemoteFailure``.
     """
-    return _difference(kind, target, _held(kind, target), body_for(kind, target))
+    return unified_diff(kind, target, _default_version(kind, target), body_for(kind, target))
 
 
 def push(kind: str, target: IoTTarget, *, actor: Actor, dry_run: bool = False) -> Outcome:
-    """Make ``target`` hold the document that is in force; a dry run only says what would change.
+    """Make ``target`` have the document in force. A dry run only returns what would change.
 
-    The template takes its role along (``iotprov.documents.role``), and its policy must be at the
-    target already. Raises ``DocumentError`` for a document with errors, ``OperatorError``, and
-    ``RemoteFailure``; what went wrong is on record too (``DocumentPush.error``).
+    A push of the template makes its role too (``iotprov.documents.role``), and needs the policy at
+    the target. Raises ``DocumentError`` for a document with errors, ``OperatorError``, and
+    ``RemoteFailure``. The failure is on record too (``DocumentPush.error``).
     """
     version = current(kind)
     body = version.body if version else body_in_force(kind)
     check_document(kind, body)
     try:
         text = body_for(kind, target, body)
-        check_document(kind, text)  # what was filled may have made it too long
-        pushing = _push_policy if kind == Kind.POLICY else _push_template
-        outcome = pushing(target, text, dry_run)
+        check_document(kind, text)  # filled placeholders may make it too long
+        push_kind = _push_policy if kind == Kind.POLICY else _push_template
+        outcome = push_kind(target, text, dry_run)
     except OperatorError as error:
         if not dry_run:
-            _record_failure(kind, target, error)
+            record_failed_push(kind, target, error)
         raise
     if not dry_run:
-        _record_success(kind, target, version, body, outcome, actor)
+        record_push(
+            kind,
+            target,
+            version,
+            body,
+            aws_version=outcome.aws_version,
+            changes=outcome.notes if outcome.is_changed else None,
+            actor=actor,
+        )
     return outcome
 
 
@@ -86,9 +88,9 @@ def push_everywhere(
     targets: Iterable[IoTTarget] | None = None,
     dry_run: bool = False,
 ) -> list[Outcome]:
-    """``push`` to each target, or to ``targets``; one that fails keeps no other waiting.
+    """Push to each target, by default all. The failure of one stops no other.
 
-    Raises ``DocumentError`` at once when the document can't be used anywhere.
+    Raises ``DocumentError`` before any push if the document has errors.
     """
     check_document(kind, body_in_force(kind))
     outcomes = []
@@ -101,15 +103,15 @@ def push_everywhere(
 
 
 def pending_targets(kind: str) -> tuple[str, ...]:
-    """The targets that don't hold what is in force, as far as we know; AWS isn't asked.
+    """Return the targets that lack the document in force, by the record. AWS is not asked.
 
-    Raises ``DocumentError`` when there is no version and the file can't be read.
+    Raises ``DocumentError`` if there is no version and the file cannot be read.
     """
     body = body_in_force(kind)
     rows = DocumentPush.objects.filter(kind=kind, name=name_of(kind))
-    held_there = {row.target for row in rows if not row.is_pending(body)}
+    in_sync = {row.target for row in rows if not row.is_pending(body)}
     names = (target.name for target in iot_settings().targets)
-    return tuple(name for name in names if name not in held_there)
+    return tuple(name for name in names if name not in in_sync)
 
 
 # Policy
@@ -127,7 +129,7 @@ def _push_policy(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
         calls=_Calls(
             create=lambda: aws_documents.create_policy(target, name, text),
             replace=lambda: aws_documents.replace_policy(target, name, text),
-            superfluous=lambda: aws_documents.superfluous_policy_version(target, name),
+            version_to_delete=lambda: aws_documents.policy_version_to_delete(target, name),
         ),
     )
 
@@ -136,24 +138,30 @@ def _push_policy(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
 
 
 def _push_template(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
+    # Step 1: what has to be at the target before the template.
     name = name_of(Kind.TEMPLATE)
     found = aws_documents.read_provisioning_template(target, name)
     if found is not None and found.template_type != "JITP":
         raise OperatorError(
-            f"{name} at {target.name} is a {found.template_type} template, and AWS IoT can't "
-            f"change that: choose another {setting_name('template_name')}"
+            f"{name} at {target.name} is a {found.template_type} template, and AWS IoT cannot "
+            f"change that. Choose another {setting_name('template_name')}."
         )
     missing = _missing_policy(target, text)
     if missing and not dry_run:
         raise OperatorError(
-            f"the template attaches the policy {missing}, which {target.name} doesn't hold: run "
-            "manage.py sync_policy first"
+            f"The template attaches the policy {missing}, which {target.name} does not have. Run "
+            "manage.py sync_policy first."
         )
+
+    # Step 2: the role that AWS IoT carries out the template with.
     role = ensure_role(target, dry_run=dry_run)
-    notes = [*((f"would be done: {one}" for one in role.done) if dry_run else role.done)]
+    change = "A push would {}." if dry_run else "This was done: {}."
+    notes = [change.format(one) for one in role.changes]
     notes += role.warnings
     if missing:
-        notes.append(f"the policy {missing} isn't there: manage.py sync_policy comes first")
+        notes.append(f"The policy {missing} is not there. Run manage.py sync_policy first.")
+
+    # Step 3: the text.
     outcome = _write(
         Kind.TEMPLATE,
         target,
@@ -163,16 +171,18 @@ def _push_template(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
         calls=_Calls(
             create=lambda: _create_template(target, name, text, role),
             replace=lambda: aws_documents.replace_template(target, name, text),
-            superfluous=lambda: aws_documents.superfluous_template_version(target, name),
+            version_to_delete=lambda: aws_documents.template_version_to_delete(target, name),
         ),
     )
     notes = [*notes, *outcome.notes]
-    is_changed = outcome.is_changed or bool(role.done)
+    is_changed = outcome.is_changed or bool(role.changes)
+
+    # Step 4: a template that existed is enabled, and gets the role.
     if found is not None and (found.role_arn != role.arn or not found.is_enabled):
-        what = f"enabled, with the role {role.arn}"
         if not dry_run:
             aws_documents.update_template(target, name, role.arn)
-        notes.append(f"it would be {what}" if dry_run else f"it is {what} now")
+        verb = "would be" if dry_run else "was"
+        notes.append(f"The template {verb} enabled, with the role {role.arn}.")
         is_changed = True
     return Outcome(
         target.name, outcome.line, is_changed, outcome.aws_version, tuple(notes), outcome.diff
@@ -202,11 +212,11 @@ def _create_template(target: IoTTarget, name: str, text: str, role: Provisioning
 
 @dataclass(frozen=True, slots=True)
 class _Calls:
-    """How a document gets to a target."""
+    """The calls that write a document of one kind to a target."""
 
     create: Callable[[], Written]
     replace: Callable[[], Written]
-    superfluous: Callable[[], str]
+    version_to_delete: Callable[[], str]
 
 
 def _write(
@@ -218,114 +228,54 @@ def _write(
     dry_run: bool,
     calls: _Calls,
 ) -> Outcome:
+    # Step 1: compare. Layout does not count.
     name = name_of(kind)
-    if found is not None and _same(found.body, text):
-        return Outcome(
-            target.name, f"{name} is up to date (version {found.version})", False, found.version
-        )
+    if found is not None and is_same_json(found.body, text):
+        line = f"{name} is up to date (version {found.version})."
+        return Outcome(target.name, line, False, found.version)
+
+    # Step 2: a dry run ends here.
     if dry_run:
         verb = "be made" if found is None else f"change (version {found.version} now)"
-        removed = calls.superfluous() if found else ""
-        difference = _difference(kind, target, found, text)
-        notes = _removal(removed, "would be")
-        return Outcome(target.name, f"{name} would {verb}", True, notes=notes, diff=difference)
+        deleted = calls.version_to_delete() if found else ""
+        return Outcome(
+            target.name,
+            f"{name} would {verb}.",
+            True,
+            notes=_deletion_notes(deleted, "would be"),
+            diff=unified_diff(kind, target, found, text),
+        )
+
+    # Step 3: write.
     try:
         written = calls.create() if found is None else calls.replace()
     except RemoteFailure as error:
-        # A repetition of botocore's own, after a timeout, meets what the first try made.
-        again = _held(kind, target) if is_code(error, "ResourceAlreadyExistsException") else None
-        if again is None or not _same(again.body, text):
+        # After a timeout botocore repeats the call, which then meets what the first one made.
+        if not is_code(error, "ResourceAlreadyExistsException"):
             raise
-        written = Written(again.version)
+        existing = _default_version(kind, target)
+        if existing is None or not is_same_json(existing.body, text):
+            raise
+        written = Written(existing.version)
     verb = "made" if found is None else "changed"
-    line = f"{name} was {verb} (version {written.version})"
-    return Outcome(target.name, line, True, written.version, _removal(written.removed, "was"))
+    line = f"{name} was {verb} (version {written.version})."
+    notes = _deletion_notes(written.removed, "was")
+    return Outcome(target.name, line, True, written.version, notes)
 
 
-def _removal(version: str, tense: str) -> tuple[str, ...]:
+def _deletion_notes(version: str, verb: str) -> tuple[str, ...]:
     if not version:
         return ()
     return (
-        f"AWS keeps {aws_documents.MAX_VERSIONS} versions: the oldest, {version}, {tense} deleted",
+        f"AWS keeps {aws_documents.MAX_VERSIONS} versions. "
+        f"The oldest, version {version}, {verb} deleted.",
     )
 
 
-def _held(kind: str, target: IoTTarget) -> DefaultVersion | None:
+def _default_version(kind: str, target: IoTTarget) -> DefaultVersion | None:
     read = (
         aws_documents.read_policy
         if kind == Kind.POLICY
         else aws_documents.read_provisioning_template
     )
     return read(target, name_of(kind))
-
-
-def _difference(kind: str, target: IoTTarget, found: DefaultVersion | None, text: str) -> str:
-    name = name_of(kind)
-    there = "nothing" if found is None else f"version {found.version}"
-    lines = difflib.unified_diff(
-        _pretty(found.body) if found else [],
-        _pretty(text),
-        f"{name} at {target.name} ({there})",
-        f"{name} here",
-        lineterm="",
-    )
-    return "\n".join(lines)
-
-
-def _same(one: str, other: str) -> bool:
-    return _pretty(one) == _pretty(other)
-
-
-def _pretty(body: str) -> list[str]:
-    try:
-        data = json.loads(body)
-    except ValueError:  # not from us; shown as it is
-        return body.splitlines()
-    return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False).splitlines()
-
-
-# On record
-
-
-def _record_success(
-    kind: str,
-    target: IoTTarget,
-    version: DocumentVersion | None,
-    body: str,
-    outcome: Outcome,
-    actor: Actor,
-) -> None:
-    def write() -> None:
-        _record(
-            kind,
-            target,
-            version=version,
-            body_sha256=sha256_of(body),
-            aws_version=outcome.aws_version,
-            error="",
-            pushed_at=timezone.now(),
-        )
-        if outcome.is_changed:
-            audit_trail.record(
-                f"push-iot-{kind}",
-                actor=actor,
-                target=f"iot-{kind}:{name_of(kind)}@{target.name}",
-                after={
-                    "number": version.number if version else None,
-                    "aws_version": outcome.aws_version,
-                    "notes": list(outcome.notes),
-                },
-            )
-
-    in_write_transaction(write)
-
-
-def _record_failure(kind: str, target: IoTTarget, error: OperatorError) -> None:
-    in_write_transaction(lambda: _record(kind, target, error=str(error)[:1000]))
-
-
-def _record(kind: str, target: IoTTarget, **values: Any) -> None:
-    """Update the target's row, or write it; whoever comes second finds it (``in_write_...``)."""
-    where = {"kind": kind, "name": name_of(kind), "target": target.name}
-    if not DocumentPush.objects.filter(**where).update(**values):
-        DocumentPush.objects.create(**where, **values)

@@ -1,8 +1,8 @@
 """The role with which AWS IoT provisions devices (JITP), in each target's account.
 
-Whoever may change this role, or have AWS IoT carry out a template with it, can give devices any
-policy. So it trusts AWS IoT alone, on behalf of this account alone, and may register things and
-nothing else: https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
+A person who may change this role, or who may have AWS IoT carry out a template with it, can give
+devices any policy. The role therefore trusts only AWS IoT, only on behalf of this account, and may
+only register things: https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 """
 
 import json
@@ -14,23 +14,27 @@ from iotprov.conf import IoTTarget, iot_settings, setting_name
 from pki.operators.errors import OperatorError, RemoteFailure
 
 DESCRIPTION = "Made by the EST server: AWS IoT provisions devices with it (JITP)."
-"""Also how we know a role of ours again: one that somebody else made is never changed."""
+"""Marks the roles that this server made. A role with another description is never changed."""
 
 SERVICE = "iot.amazonaws.com"
 
 
 @dataclass(frozen=True, slots=True)
 class ProvisioningRole:
-    """The role at a target: what was done to it, and what a person should look at."""
+    """The role at a target, with the changes to it and warnings for the operator."""
 
     arn: str
-    done: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    """What was changed, or in a dry run would be: ``attach POLICY to the role NAME``."""
     warnings: tuple[str, ...] = ()
     is_new: bool = False
 
 
 def trust_policy(account: str) -> dict[str, Any]:
-    """Who may assume the role: AWS IoT, for ``account`` (no confused deputy)."""
+    """Return the trust policy: AWS IoT may assume the role, only for ``account``.
+
+    The condition prevents the confused deputy problem.
+    """
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -45,54 +49,56 @@ def trust_policy(account: str) -> dict[str, Any]:
 
 
 def registration_policy_arn(partition: str) -> str:
-    """The managed policy that lets AWS IoT register things, certificates and policies."""
+    """Return the ARN of the managed policy for registering things, certificates and policies."""
     return f"arn:{partition}:iam::aws:policy/service-role/AWSIoTThingsRegistration"
 
 
 def ensure_role(target: IoTTarget, *, dry_run: bool = False) -> ProvisioningRole:
-    """Make the role when it is missing, and mend it when it is ours.
+    """Make the role if it is missing, and repair it if this server made it.
 
-    A role that was there before us, as the CDK sample's, is used as it is, for others may rely on
-    it; what is too wide about it is said. With ``dry_run`` nothing is changed, and ``done`` says
-    what would be. Raises ``OperatorError`` for a role that AWS
-    IoT can't assume, and ``RemoteFailure``.
+    A role from elsewhere, such as the CDK sample's, is used as it is, since others may rely on it.
+    Warnings say what is too wide about it. With ``dry_run`` nothing is changed. Raises
+    ``OperatorError`` for a role that AWS IoT cannot assume, and ``RemoteFailure``.
     """
+    # Step 1: a missing role is made.
     name = iot_settings().provisioning_role_name
     account, partition = account_of(target), partition_of(target)
+    expected_policy, expected_trust = registration_policy_arn(partition), trust_policy(account)
     found = _find(target, name)
     if found is None:
         if dry_run:
             arn = f"arn:{partition}:iam::{account}:role/{name}"
-            return ProvisioningRole(arn, (f"made the role {name}",), is_new=True)
-        arn = _create(target, name, account)
-        _attach(target, name, registration_policy_arn(partition))
-        return ProvisioningRole(arn, (f"made the role {name}",), is_new=True)
+        else:
+            arn = _create(target, name, account)
+            _attach(target, name, expected_policy)
+        return ProvisioningRole(arn, (f"make the role {name}",), is_new=True)
+
+    # Step 2: what an existing one may do, and who may assume it.
     is_ours = found.get("Description") == DESCRIPTION
     attached = _attached(target, name)
-    wanted_policy, wanted_trust = registration_policy_arn(partition), trust_policy(account)
     warnings = [
-        f"the role {name} has {arn} attached as well: AWS IoT needs only {wanted_policy}"
+        f"The role {name} has {arn} attached as well. AWS IoT needs only {expected_policy}."
         for arn in attached
-        if arn != wanted_policy
+        if arn != expected_policy
     ]
-    done = []
+    changes = []
     if is_ours:
-        if found["AssumeRolePolicyDocument"] != wanted_trust:
-            done.append(f"set the trust of the role {name} back: AWS IoT, for this account, alone")
+        if found["AssumeRolePolicyDocument"] != expected_trust:
+            changes.append(f"let only AWS IoT, and only for this account, assume the role {name}")
             if not dry_run:
-                _set_trust(target, name, wanted_trust)
-        if wanted_policy not in attached:
-            done.append(f"attached {wanted_policy} to the role {name}")
+                _set_trust(target, name, expected_trust)
+        if expected_policy not in attached:
+            changes.append(f"attach {expected_policy} to the role {name}")
             if not dry_run:
-                _attach(target, name, wanted_policy)
+                _attach(target, name, expected_policy)
     else:
-        warnings += _trust_warnings(name, found["AssumeRolePolicyDocument"], wanted_trust)
-        if wanted_policy not in attached:
+        warnings += _trust_warnings(name, found["AssumeRolePolicyDocument"], expected_trust)
+        if expected_policy not in attached:
             warnings.append(
-                f"the role {name} isn't ours, and lacks {wanted_policy}: attach it, unless "
-                "policies of the role's own do the same"
+                f"The role {name} was not made by this server, and lacks {expected_policy}. Attach "
+                "that policy, unless the role has other policies that allow the same."
             )
-    return ProvisioningRole(str(found["Arn"]), tuple(done), tuple(warnings))
+    return ProvisioningRole(str(found["Arn"]), tuple(changes), tuple(warnings))
 
 
 def _find(target: IoTTarget, name: str) -> dict[str, Any] | None:
@@ -129,36 +135,37 @@ def _set_trust(target: IoTTarget, name: str, trust: dict[str, Any]) -> None:
 
 
 def _attached(target: IoTTarget, name: str) -> list[str]:
-    """The ARNs of the managed policies attached to the role."""
+    """Return the ARNs of the managed policies attached to the role."""
     with calling(target, "iam", "ListAttachedRolePolicies") as iam:
         pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=name)
         return [one["PolicyArn"] for page in pages for one in page["AttachedPolicies"]]
 
 
-def _trust_warnings(name: str, trust: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
-    """What is too wide about the trust of a role that somebody else made."""
+def _trust_warnings(name: str, trust: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    """Return what is too wide about the trust of a role that this server did not make."""
     statements = trust.get("Statement", [])
     allowing = [
         one
         for one in (statements if isinstance(statements, list) else [statements])
         if one.get("Effect") == "Allow"
     ]
-    trusted = {who for one in allowing for who in _principals(one)}
+    trusted = {principal for one in allowing for principal in _principals(one)}
     if SERVICE not in trusted:
         raise OperatorError(
-            f"the role {name} doesn't trust {SERVICE}, so AWS IoT can't provision with it: choose "
-            f"another {setting_name('provisioning_role_name')}, and it is made for you"
+            f"The role {name} does not trust {SERVICE}, so AWS IoT cannot provision with it. "
+            f"Choose another {setting_name('provisioning_role_name')}, and this server makes it."
         )
     warnings = []
     if others := sorted(trusted - {SERVICE}):
         warnings.append(
-            f"the role {name} isn't ours, and trusts {', '.join(others)} as well: take them out"
+            f"The role {name} was not made by this server, and trusts {', '.join(others)} as well. "
+            "Take them out of its trust policy."
         )
-    condition = wanted["Statement"][0]["Condition"]
+    condition = expected["Statement"][0]["Condition"]
     if not all("aws:SourceAccount" in json.dumps(one.get("Condition", {})) for one in allowing):
         warnings.append(
-            f"the role {name} isn't ours, and its trust isn't narrowed to this account: add the "
-            f"condition {json.dumps(condition)} in IAM"
+            f"The role {name} was not made by this server, and its trust is not limited to this "
+            f"account. Add the condition {json.dumps(condition)} in IAM."
         )
     return warnings
 
@@ -166,4 +173,6 @@ def _trust_warnings(name: str, trust: dict[str, Any], wanted: dict[str, Any]) ->
 def _principals(statement: dict[str, Any]) -> list[str]:
     principal = statement.get("Principal")
     named = principal.values() if isinstance(principal, dict) else [principal]
-    return [str(who) for one in named for who in (one if isinstance(one, list) else [one]) if who]
+    return [
+        str(name) for one in named for name in (one if isinstance(one, list) else [one]) if name
+    ]

@@ -1,4 +1,4 @@
-"""How the targets stand to a document that is in force, as far as is on record."""
+"""Whether each target has the document in force, by the pushes on record. AWS is not asked."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -9,7 +9,7 @@ from iotprov.models import DocumentPush
 
 
 class Agreement(Enum):
-    """Whether a target holds what is in force."""
+    """Whether a target has the document in force."""
 
     IN_SYNC = "In sync"
     BEHIND = "Behind"
@@ -20,7 +20,7 @@ class Agreement(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """One target; ``push`` is what is on record of it, if anything is."""
+    """The state of one target. ``push`` is its row on record, or ``None``."""
 
     target: str
     agreement: Agreement
@@ -28,14 +28,14 @@ class TargetState:
 
     @property
     def holds(self) -> str:
-        """What the target holds as far as we pushed it, in words."""
+        """Return in words what was pushed to the target last."""
         if self.push is None or not self.push.body_sha256:
-            return "nothing of ours"
+            return "nothing from here"
         return f"v{self.push.version.number}" if self.push.version else "the configured file"
 
 
 def target_states(kind: str, body: str) -> list[TargetState]:
-    """One for each target of the configuration, in its order, then those only rows still name.
+    """Return one for each target: those of the configuration, then those that only rows name.
 
     ``body`` is the text in force.
     """

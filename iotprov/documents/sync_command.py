@@ -1,4 +1,4 @@
-"""What `sync_template` and `sync_policy` share."""
+"""The command that `sync_template` and `sync_policy` are."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from pki.operators.errors import RemoteFailure
 
 
 class SyncCommand(OperatorCommand):
-    """Pushes the document of ``kind`` to the targets; a line for each."""
+    """Pushes the document of ``kind`` to the targets, and prints a line for each."""
 
     kind: Kind
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Where to, and whether really."""
+        """Add the target, the dry run, and the file to take first."""
         parser.add_argument("--target", metavar="NAME", help="this one only; default: all of them")
         parser.add_argument(
             "--dry-run", action="store_true", help="show what would change, and change nothing"
@@ -26,9 +26,11 @@ class SyncCommand(OperatorCommand):
         parser.add_argument(
             "--from-file",
             action="store_true",
-            help="first put the configured file in force, as a new version, where it differs",
+            help="first put the configured file in force, as a new version, if it differs",
         )
-        parser.add_argument("--reason", default="", help="for --from-file: why it changes")
+        parser.add_argument(
+            "--reason", default="", help="for --from-file: the reason of the change"
+        )
 
     def handle(
         self,
@@ -39,20 +41,23 @@ class SyncCommand(OperatorCommand):
         reason: str,
         **options: Any,
     ) -> None:
-        """Exit code 3 when AWS failed at a target, 1 when one was refused for another reason."""
+        """Push, and exit with code 3 if AWS failed at a target, with 1 if a push was refused."""
+        # Step 1: the text in force, which may come from the file first.
         targets = _targets(target)
         if from_file:
             self._take_file(reason, dry_run=dry_run)
         for problem in problems_of(self.kind, body_in_force(self.kind)):
-            if not problem.is_error:  # errors are raised when it is pushed
-                self.stderr.write(f"warning: {problem}")
+            if not problem.is_error:  # the push raises errors
+                self.stderr.write(f"Warning: {problem}")
+
+        # Step 2: each target, and a line about it. A failure stops no other target.
         outcomes = push_everywhere(
             self.kind, actor=command_actor(), targets=targets, dry_run=dry_run
         )
         failed = [outcome for outcome in outcomes if outcome.failure]
         for outcome in outcomes:
             if not outcome.failure:
-                self._tell(outcome)
+                self._print(outcome)
         if failed:
             is_remote = any(isinstance(outcome.failure, RemoteFailure) for outcome in failed)
             raise CommandError(
@@ -60,7 +65,7 @@ class SyncCommand(OperatorCommand):
                 returncode=REMOTE_FAILURE if is_remote else REFUSED,
             )
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _print(self, outcome: Outcome) -> None:
         self.stdout.write(f"{outcome.target}: {outcome.line}")
         for note in outcome.notes:
             self.stdout.write(f"  {note}")
@@ -72,9 +77,9 @@ class SyncCommand(OperatorCommand):
         if version is not None and version.body == body:
             self.stdout.write(f"the file is the same as {version}")
         elif dry_run:
-            refuse("--from-file changes what is in force: leave out --dry-run, or --from-file")
+            refuse("--from-file changes the text in force. Leave out --dry-run, or --from-file.")
         elif not reason.strip():
-            refuse("say why the document changes: --reason")
+            refuse("A new version needs a reason. Give one with --reason.")
         else:
             made = add_version(self.kind, body, actor=command_actor(), reason=reason)
             self.stdout.write(f"{made} is in force, from the file")
@@ -86,5 +91,5 @@ def _targets(name: str | None) -> tuple[IoTTarget, ...]:
     target = find_target(name)
     if target is None:
         known = ", ".join(target.name for target in iot_settings().targets)
-        refuse(f"there is no target {name!r} in {setting_name('targets')}: choose one of {known}")
+        refuse(f"There is no target {name!r} in {setting_name('targets')}. Choose one of {known}.")
     return (target,)

@@ -1,4 +1,4 @@
-"""What is wrong with a template or a policy, before AWS IoT gets to see it."""
+"""Problems of a template or policy, found before it is pushed to AWS IoT."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ Kind = DocumentVersion.Kind
 
 
 def problems_of(kind: str, body: str) -> list[Problem]:
-    """Everything that is wrong with a document, errors and warnings, in the order of the text.
+    """Return all errors and warnings of a document, in the order of the text.
 
     Errors keep it from being pushed.
     """
@@ -25,23 +25,23 @@ def problems_of(kind: str, body: str) -> list[Problem]:
 
 
 def check_document(kind: str, body: str) -> list[Problem]:
-    """The document's warnings. Raises ``DocumentError`` naming every error."""
+    """Return the document's warnings. Raises ``DocumentError``, which names every error."""
     problems = problems_of(kind, body)
     errors = [problem for problem in problems if problem.is_error]
     if errors:
-        told = "; ".join(str(problem) for problem in errors)
-        raise DocumentError(f"the {Kind(kind).noun} can't be used: {told}")
+        sentences = " ".join(str(problem) for problem in errors)
+        raise DocumentError(f"The {Kind(kind).noun} cannot be used. {sentences}")
     return problems
 
 
 def template_problems(body: str) -> list[Problem]:
-    """What is wrong with a template: in itself, and against policy and profiles of ours."""
+    """Return the problems of a template, in itself and with the policy and the profiles."""
     template, problems = read_template(body)
     return sorted([*problems, *_policy_problems(template), *_profile_problems(template)])
 
 
-def profiles_with_mode() -> list[CertificateProfile]:
-    """The profiles in force whose certificates AWS IoT is to know."""
+def provisioned_profiles() -> list[CertificateProfile]:
+    """Return the profiles in force whose certificates are provisioned in AWS IoT."""
     return list(
         CertificateProfile.objects.exclude(active_label=None).exclude(
             iot_provisioning=IoTProvisioning.NONE
@@ -50,50 +50,52 @@ def profiles_with_mode() -> list[CertificateProfile]:
 
 
 def _policy_problems(template: Template) -> Iterable[Problem]:
-    ours = iot_settings().policy_name
+    policy_name = iot_settings().policy_name
     for policy in template.policies:
-        if policy.name not in ("", ours):
+        if policy.name not in ("", policy_name):
             yield Problem(
                 policy.place,
                 Severity.ERROR,
-                f"{policy.name[:64]!a} isn't a policy that this server keeps: give {ours!r}, "
-                'or "", which is the same',
+                f"{policy.name[:64]!a} is not this server's policy. Give {policy_name!r}, or "
+                '"", which means the same.',
             )
 
 
 def _profile_problems(template: Template) -> Iterable[Problem]:
-    """Parameters that certificates of ours don't hold.
+    """Yield the parameters that certificates of a profile in force do not fill.
 
-    A parameter that a profile never lets in is an error: each of its devices would enroll, and
-    then never connect. One that it lets in and doesn't ask for is a warning.
+    A parameter whose attribute a profile does not allow is an error: each of its devices would
+    enroll and never connect. One that the profile allows and does not require is a warning.
     """
-    for profile in profiles_with_mode():
-        held = profile.subject_attributes
-        unfilled = unfilled_parameters(template.parameters, held)
+    for profile in provisioned_profiles():
+        unfilled = unfilled_parameters(template.parameters, profile.subject_attributes)
         for name, parameter in template.parameters.items():
             if name in ("Id", "CommonName"):
                 continue
             attribute = ATTRIBUTE_BY_PARAMETER[name]
+            # Case 1: no certificate of the profile can have the attribute.
             if name in unfilled and parameter.default is None:
                 yield Problem(
                     parameter.place,
                     Severity.ERROR,
-                    f"{PREFIX}{name} is declared, and {profile} lets no certificate hold "
-                    f"{attribute}: devices would enroll and be refused at their first connection; "
-                    "take it out, add the attribute to the profile, or set the profile's "
-                    "iot_provisioning to none",
+                    f"{PREFIX}{name} is declared, and {profile} allows no {attribute} in a "
+                    "certificate. Devices would enroll and be refused at their first connection. "
+                    "Take the parameter out, add the attribute to the profile, or set the "
+                    "profile's iot_provisioning to none.",
                 )
+            # Case 2: AWS documents Default, and contradicts it for JITP.
             elif parameter.default is not None:
                 yield Problem(
                     parameter.place,
                     Severity.WARNING,
                     f"{PREFIX}{name} has a Default, and AWS's page on JITP says that the "
-                    "certificate must hold every parameter: don't count on it",
+                    "certificate must have every parameter. Do not rely on the Default.",
                 )
+            # Case 3: a certificate may lack the attribute.
             elif not (attribute == "serialNumber" and profile.is_serial_number_required):
                 yield Problem(
                     parameter.place,
                     Severity.WARNING,
-                    f"{profile} doesn't ask for {attribute}: AWS IoT refuses a device whose "
-                    "subject lacks it",
+                    f"{profile} does not require {attribute}. AWS IoT refuses a device whose "
+                    "subject lacks it.",
                 )

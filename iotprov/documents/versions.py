@@ -1,7 +1,7 @@
 """The provisioning template and the IoT policy: versions on record, and the text for a target.
 
-What an operator edits is a new version; the newest is in force. Before there is any, the files of
-the configuration are.
+Each edit is a new version, and the newest is in force. While there is none, the file that the
+configuration names is in force.
 """
 
 import json
@@ -17,7 +17,7 @@ from iotprov.json_text.located import NotJSON, read_json
 from iotprov.json_text.placeholders import fill
 from iotprov.models import DocumentVersion
 from iotprov.template.jitp import read_file
-from iotprov.template.reader import POLICY
+from iotprov.template.resources import POLICY
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
@@ -27,39 +27,39 @@ Kind = DocumentVersion.Kind
 
 
 def name_of(kind: str) -> str:
-    """The document's name in AWS IoT, as the configuration has it."""
+    """Return the document's name in AWS IoT, by the configuration."""
     chosen = iot_settings()
     return chosen.policy_name if kind == Kind.POLICY else chosen.template_name
 
 
 def current(kind: str) -> DocumentVersion | None:
-    """The newest version on record; ``None`` while the file is in force."""
+    """Return the newest version on record, or ``None`` while the file is in force."""
     return DocumentVersion.objects.filter(kind=kind, name=name_of(kind)).order_by("-number").first()
 
 
 def body_of_file(kind: str) -> str:
-    """The text of the configured file. Raises ``DocumentError`` when it can't be read."""
+    """Return the text of the configured file. Raises ``DocumentError`` if it cannot be read."""
     chosen = iot_settings()
     return read_file(chosen.policy_path if kind == Kind.POLICY else chosen.template_path)
 
 
 def body_in_force(kind: str) -> str:
-    """What AWS should hold, placeholders unfilled: the newest version's text, or the file's.
+    """Return the text in force, placeholders not filled: the newest version's, or the file's.
 
-    Raises ``DocumentError`` when there is no version and the file can't be read.
+    Raises ``DocumentError`` if there is no version and the file cannot be read.
     """
     version = current(kind)
     return version.body if version else body_of_file(kind)
 
 
 def add_version(kind: str, body: str, *, actor: Actor, reason: str) -> DocumentVersion:
-    """Put a new version in force. Nothing is pushed yet.
+    """Put a new version in force. It is not pushed.
 
-    Raises ``DocumentError`` naming each error (``iotprov.documents.validation``), and
-    ``OperatorError`` without a reason, or when the text is the one in force.
+    Raises ``DocumentError``, which names each error (``iotprov.documents.validation``), and
+    ``OperatorError`` without a reason, or if the text is the one in force.
     """
     if not reason.strip():
-        raise OperatorError("say why the document changes: a reason is kept with each version")
+        raise OperatorError("A new version needs a reason (--reason). The reason is kept with it.")
     check_document(kind, body)
     return in_write_transaction(lambda: _write_version(kind, body, actor, reason.strip()))
 
@@ -67,11 +67,11 @@ def add_version(kind: str, body: str, *, actor: Actor, reason: str) -> DocumentV
 def roll_back(kind: str, number: int, *, actor: Actor, reason: str) -> DocumentVersion:
     """Put an old version's text in force again, as a new version.
 
-    Raises ``OperatorError`` when there is no such version, and what ``add_version`` raises.
+    Raises ``OperatorError`` if there is no such version, and what ``add_version`` raises.
     """
     found = DocumentVersion.objects.filter(kind=kind, name=name_of(kind), number=number).first()
     if found is None:
-        raise OperatorError(f"{name_of(kind)} has no version {number}")
+        raise OperatorError(f"{name_of(kind)} has no version {number}. Choose one on record.")
     reason = f"{reason.strip()} (back to v{number})" if reason.strip() else ""
     return add_version(kind, found.body, actor=actor, reason=reason)
 
@@ -80,7 +80,7 @@ def _write_version(kind: str, body: str, actor: Actor, reason: str) -> DocumentV
     name = name_of(kind)
     before = current(kind)
     if before is not None and before.body == body:
-        raise OperatorError(f"{before} has this very text already: there is nothing to change")
+        raise OperatorError(f"{before} has this very text already. There is nothing to change.")
     newest = DocumentVersion.objects.filter(kind=kind, name=name).aggregate(Max("number"))
     version = DocumentVersion.objects.create(
         kind=kind,
@@ -102,18 +102,18 @@ def _write_version(kind: str, body: str, actor: Actor, reason: str) -> DocumentV
 
 
 def filled(kind: str, body: str, *, account: str, region: str, partition: str) -> dict[str, Any]:
-    """The document for one account and region, as data.
+    """Return the document for one account and region, as data.
 
-    ``<ACCOUNT_ID>`` and ``<REGION>`` are filled inside of string values, an empty PolicyName of a
-    template becomes our policy's name. Raises ``DocumentError`` for what isn't a JSON object, or
-    a value that isn't an account number, a region or a partition.
+    ``<ACCOUNT_ID>`` and ``<REGION>`` are filled inside of string values. An empty PolicyName of a
+    template becomes the name of the installation's policy. Raises ``DocumentError`` for a text
+    that is not a JSON object, or a value that is not an account number, a region or a partition.
     """
     try:
         document = fill(read_json(body).data, account=account, region=region, partition=partition)
     except NotJSON as error:
-        raise DocumentError(f"the {Kind(kind).noun} can't be used: {error}") from error
+        raise DocumentError(f"The {Kind(kind).noun} cannot be used. {error}") from error
     if not isinstance(document, dict):
-        raise DocumentError(f"the {Kind(kind).noun} can't be used: it is no JSON object")
+        raise DocumentError(f"The {Kind(kind).noun} cannot be used. It is not a JSON object.")
     if kind == Kind.TEMPLATE:
         _name_policies(document)
     return document
@@ -130,10 +130,10 @@ def _name_policies(template: dict[str, Any]) -> None:
 
 
 def body_for(kind: str, target: IoTTarget, body: str | None = None) -> str:
-    """The text that ``target`` gets: of ``body``, or of what is in force.
+    """Return the text for ``target``: of ``body``, or by default of the text in force.
 
-    Raises ``DocumentError`` as ``filled`` does, and ``RemoteFailure`` when account or region of
-    the target can't be had.
+    Raises ``DocumentError`` as ``filled`` does, and ``RemoteFailure`` if AWS does not give the
+    target's account or region.
     """
     document = filled(
         kind,

@@ -1,7 +1,7 @@
-"""Where AWS IoT and the record disagree, in which direction, and making AWS IoT agree again.
+"""Drift: differences between AWS IoT and the record, and their repair.
 
-The outbox makes AWS IoT follow the record. Here is looked for what it can't know: what somebody
-changed in AWS's console, or what got lost on one side.
+The outbox makes AWS IoT follow the record. Drift is what the outbox cannot know of, such as a
+change in AWS's console, or data that was lost on one side.
 """
 
 from iotprov.drift.comparison import NotCompared, drift

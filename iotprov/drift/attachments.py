@@ -1,4 +1,4 @@
-"""What a certificate is attached to in AWS IoT: its thing, its policies."""
+"""Comparison of a certificate's thing and policies in AWS IoT with the record."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,8 +12,10 @@ from iotprov.provisioning.iot_certificates import ACTIVE, RemoteCertificate
 from iotprov.template.planned_thing import PlannedThing
 from pki.models import IssuedCertificate
 
-_STOPPED = frozenset({Goal.REVOKED, Goal.DETACHED})
-_WORKING = frozenset({Goal.PROVISIONED, Goal.RENEWED, Goal.LEFT_TO_JITP})
+_UNATTACHED_GOALS = frozenset({Goal.REVOKED, Goal.DETACHED})
+_ATTACHED_GOALS = frozenset({Goal.PROVISIONED, Goal.RENEWED, Goal.LEFT_TO_JITP})
+
+_DETACH = "Detach it in AWS IoT, unless it is there on purpose."
 
 Plan = Callable[[IssuedCertificate], PlannedThing]
 
@@ -21,29 +23,33 @@ Plan = Callable[[IssuedCertificate], PlannedThing]
 def attachment_differences(
     target_name: str, expected: Expected, listed: Listed, paced: PacedRegistry, plan: Plan
 ) -> Iterator[Difference]:
-    """Compare what one certificate is attached to; two calls. Raises ``RemoteFailure``.
+    """Compare the things and policies of one certificate, by two calls. Raises ``RemoteFailure``.
 
-    One that was stopped is attached to nothing. One that works has the thing on record, or the
-    template's, and the template's policies; a renewed one has what its predecessor had, so of its
-    policies it is only seen that there are any. What somebody attached besides isn't ours to
-    detach.
+    A revoked or detached certificate has no attachments. An ACTIVE one has the thing on record, or
+    else the template's, and the template's policies. A renewed one has its predecessor's policies,
+    so it is only checked that it has any. A repair never detaches what another party attached.
     """
-    goal = expected.wanted.goal
-    is_working = goal in _WORKING and listed.status == ACTIVE
-    if not is_working and goal not in _STOPPED:
+    # Step 1: whether the goal says anything about attachments.
+    goal = expected.desired.goal
+    is_attached = goal in _ATTACHED_GOALS and listed.status == ACTIVE
+    if not is_attached and goal not in _UNATTACHED_GOALS:
         return
-    held = RemoteCertificate(listed.certificate_id, listed.arn, listed.status, "")
-    things = {thing.name for thing in paced.ask(lambda registry: registry.things_of(held))}
-    policies = set(paced.ask(lambda registry: registry.policies_of(held)))
+
+    # Step 2: AWS's side.
+    remote = RemoteCertificate(listed.certificate_id, listed.arn, listed.status, "")
+    things = {thing.name for thing in paced.ask(lambda registry: registry.things_of(remote))}
+    policies = set(paced.ask(lambda registry: registry.policies_of(remote)))
     comparison = _Attachments(target_name, expected)
-    if not is_working:
+    if not is_attached:
         yield from comparison.attached_to_nothing(things, policies)
         return
+
+    # Step 3: the template's side, and the comparison.
     try:
         planned = plan(expected.certificate)
     except TemplateError as error:
         yield comparison.difference(
-            "what the template makes of it", _said(things, policies), False, str(error)
+            "what the template makes of it", _in_words(things, policies), False, str(error)
         )
         return
     yield from comparison.thing(things, planned)
@@ -51,53 +57,49 @@ def attachment_differences(
 
 
 class _Attachments:
-    """One certificate's."""
+    """The comparison for one certificate."""
 
     def __init__(self, target_name: str, expected: Expected) -> None:
         self._target_name = target_name
         self._expected = expected
-        self._goal = expected.wanted.goal
+        self._goal = expected.desired.goal
 
     def attached_to_nothing(self, things: set[str], policies: set[str]) -> Iterator[Difference]:
         if things or policies:
-            yield self.difference("", _said(things, policies), True, MENDED_BY_REPAIR)
+            yield self.difference("", _in_words(things, policies), True, MENDED_BY_REPAIR)
 
     def thing(self, things: set[str], planned: PlannedThing) -> Iterator[Difference]:
         row = self._expected.row
         name = (row.thing_name if row else "") or planned.thing_name
         if name not in things:
             is_ours, advice = self._is_mended(is_planned=name == planned.thing_name)
-            yield self.difference(f"thing {name}", _said(things, set()), is_ours, advice)
+            yield self.difference(f"thing {name}", _in_words(things, set()), is_ours, advice)
         if self._goal is not Goal.RENEWED and (others := things - {name}):
-            yield self.difference(
-                "", _said(others, set()), False, "detach it in AWS IoT, if nobody means it"
-            )
+            yield self.difference("", _in_words(others, set()), False, _DETACH)
 
     def policies(self, policies: set[str], planned: PlannedThing) -> Iterator[Difference]:
-        wanted = set(planned.policy_names)
+        expected = set(planned.policy_names)
         if self._goal is Goal.RENEWED and policies:
             return
-        if missing := wanted - policies:
+        if missing := expected - policies:
             is_ours, advice = self._is_mended(is_planned=True)
-            yield self.difference(_said(set(), missing), "", is_ours, advice)
-        if others := policies - wanted:
-            yield self.difference(
-                "", _said(set(), others), False, "detach it in AWS IoT, if nobody means it"
-            )
+            yield self.difference(_in_words(set(), missing), "", is_ours, advice)
+        if others := policies - expected:
+            yield self.difference("", _in_words(set(), others), False, _DETACH)
 
     def _is_mended(self, *, is_planned: bool) -> tuple[bool, str]:
-        """Whether a repair attaches what is missing, and what to do."""
+        """Return whether a repair attaches what is missing, and the advice."""
         if self._goal is Goal.LEFT_TO_JITP:
             return False, (
-                "AWS IoT made its thing, not we: delete the certificate there, and JITP does so "
-                "again when the device connects"
+                "JITP attached it, and not this server. Delete the certificate in AWS IoT. JITP "
+                "registers it again when the device connects."
             )
         if not is_planned and self._goal is Goal.PROVISIONED:
-            return False, "the template would give it another one now: attach it in AWS IoT"
+            return False, "The template would give it another thing now. Attach it in AWS IoT."
         return True, MENDED_BY_REPAIR
 
     def difference(self, ours: str, theirs: str, is_ours: bool, advice: str) -> Difference:
-        """``ours`` and ``theirs`` are what it is attached to; "" for nothing."""
+        """Return a difference. ``ours`` and ``theirs`` are attachments in words, "" for none."""
         direction = Direction.DIFFERS
         if not theirs:
             direction = Direction.HERE_ONLY
@@ -116,6 +118,6 @@ class _Attachments:
         )
 
 
-def _said(things: set[str], policies: set[str]) -> str:
-    said = [f"thing {name}" for name in sorted(things)]
-    return ", ".join([*said, *(f"policy {name}" for name in sorted(policies))])
+def _in_words(things: set[str], policies: set[str]) -> str:
+    words = [f"thing {name}" for name in sorted(things)]
+    return ", ".join([*words, *(f"policy {name}" for name in sorted(policies))])

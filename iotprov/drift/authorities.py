@@ -1,8 +1,8 @@
-"""Device CAs: those that a target should hold, and those that only it has."""
+"""Comparison of device CAs: those that a target should have, and those that only it has."""
 
 from collections.abc import Iterator
 
-from iotprov.authorities import iot_authorities as ca_registry
+from iotprov.authorities import iot_authorities
 from iotprov.authorities.ca_registration import check_registrable, desired_registration
 from iotprov.authorities.iot_authorities import RegisteredCA
 from iotprov.conf import IoTTarget
@@ -14,9 +14,9 @@ from pki.operators.errors import OperatorError
 
 
 def ca_differences(target: IoTTarget) -> Iterator[Difference]:
-    """Compare the CAs that ``target`` should hold: the active, and those registered once.
+    """Compare the CAs that ``target`` should have: active ones, and those registered before.
 
-    Raises ``RemoteFailure`` when one can't be looked at.
+    Raises ``RemoteFailure`` if AWS does not describe one.
     """
     rows = _rows(target)
     for ca in CertificateAuthority.objects.device():
@@ -24,15 +24,15 @@ def ca_differences(target: IoTTarget) -> Iterator[Difference]:
         known_id = row.certificate_id if row else ""
         if ca.status != CertificateAuthority.Status.ACTIVE and not known_id:
             continue
-        found = ca_registry.find_by_id(ca.certificate, target, known_id=known_id)
+        found = iot_authorities.find_by_id(ca.certificate, target, known_id=known_id)
         yield from _compare(ca, row, found, target)
 
 
 def foreign_ca_differences(target: IoTTarget) -> Iterator[Difference]:
-    """The CAs that only ``target`` has, which are nobody's here. Raises ``RemoteFailure``."""
-    ours = {ca.certificate for ca in CertificateAuthority.objects.device()}
-    for found in ca_registry.list_registered(target):
-        if found.certificate not in ours:
+    """Yield the CAs at ``target`` that are not on record. Raises ``RemoteFailure``."""
+    on_record = {ca.certificate for ca in CertificateAuthority.objects.device()}
+    for found in iot_authorities.list_registered(target):
+        if found.certificate not in on_record:
             yield _foreign(found, target)
 
 
@@ -66,6 +66,7 @@ def _compare(
             is_alarming=is_alarming,
         )
 
+    # Step 1: whether it is registered, under the ID on record.
     is_revoked = ca.status == CertificateAuthority.Status.REVOKED
     if found is None:
         if not is_revoked:
@@ -73,9 +74,11 @@ def _compare(
         return
     if row is None or row.certificate_id != found.certificate_id:
         yield difference("", f"registered as {found.certificate_id}", Direction.AWS_ONLY)
-    for one in ca_registry.differences(found, desired_registration(ca)):
+
+    # Step 2: how it is registered. A revoked CA that is still ACTIVE is an alarm.
+    for one in iot_authorities.differences(found, desired_registration(ca)):
         yield difference(
-            f"{one.what} {one.wanted}",
+            f"{one.what} {one.desired}",
             f"{one.what} {one.found}",
             Direction.DIFFERS,
             is_alarming=is_revoked,
@@ -83,18 +86,16 @@ def _compare(
 
 
 def _foreign(found: RegisteredCA, target: IoTTarget) -> Difference:
-    subject = (
-        name_text(found.certificate.subject) if found.certificate else "a CA that can't be read"
-    )
-    enters = "devices of it can register themselves" if found.is_auto_registration_on else "no JITP"
+    subject = name_text(found.certificate.subject) if found.certificate else "an unreadable CA"
+    jitp = "its devices can register themselves" if found.is_auto_registration_on else "no JITP"
     return Difference(
         target.name,
         Kind.CA,
         found.certificate_id,
         "",
-        f"{subject}, {found.status}, {enters}",
+        f"{subject}, {found.status}, {jitp}",
         Direction.AWS_ONLY,
         is_ours=False,
-        advice="it is no device CA of this server: if nobody means it, set it INACTIVE in AWS IoT "
-        "and delete it there",
+        advice="It is not a device CA of this server. Unless it is there on purpose, set it "
+        "INACTIVE in AWS IoT and delete it there.",
     )

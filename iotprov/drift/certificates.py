@@ -1,4 +1,4 @@
-"""Device certificates: what AWS IoT lists of our CAs, against the record."""
+"""Comparison of device certificates: AWS IoT's list for the CAs on record, and the record."""
 
 import datetime
 from collections.abc import Iterator
@@ -11,12 +11,16 @@ from django.utils import timezone
 from iotprov.conf import IoTTarget
 from iotprov.documents.versions import body_for, body_in_force
 from iotprov.drift.attachments import attachment_differences
+from iotprov.drift.certificate_queries import (
+    certificates_with_ids,
+    ids_on_record,
+    revoked_or_unknown,
+)
 from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction, Kind
 from iotprov.drift.expected import ABSENT, Expected, Record
-from iotprov.drift.listing import CHUNK, Listed, Listing, listed_pages, new_listing
+from iotprov.drift.listing import Listed, Listing, listed_pages, new_listing
 from iotprov.drift.paced import PacedRegistry
 from iotprov.models import CARegistration, DocumentVersion, Provisioning
-from iotprov.provisioning.desired_state import Mode
 from iotprov.provisioning.iot_certificates import (
     ACTIVE,
     PENDING_ACTIVATION,
@@ -27,23 +31,23 @@ from iotprov.provisioning.iot_certificates import (
 from iotprov.template.planned_thing import PlannedThing, plan_thing
 from iotprov.template.reader import parse_template
 from pki.models import CertificateAuthority, IssuedCertificate
-from pki.models.certificate import IssuedCertificateQuerySet
 from pki.operators.errors import RemoteFailure
 
 State = IssuedCertificate.State
 
-_GETS_IN = frozenset({ACTIVE, PENDING_ACTIVATION})
+_CAN_CONNECT = frozenset({ACTIVE, PENDING_ACTIVATION})
+"""The statuses with which a device can connect."""
 
 
 def certificate_differences(target: IoTTarget, *, deep: bool = False) -> Iterator[Difference]:
-    """Compare the certificates of our device CAs; the alarming differences come first.
+    """Compare the certificates of the device CAs on record. Alarming differences come first.
 
-    AWS's list says which there are, and their statuses, 250 a call. Only with ``deep`` is each
-    asked for its things and policies: two calls a certificate, about eight certificates a second.
-    One that should be there and isn't listed is asked for by itself before anything is claimed.
+    AWS lists the certificates and their statuses, 250 a call. With ``deep`` the things and policies
+    of each are read too, by two calls a certificate: about eight certificates a second. One that
+    should be there and is not listed is read by a call of its own before it counts as a difference.
 
-    Raises ``RemoteFailure`` when something couldn't be looked at, after all that could;
-    ``DocumentError`` when the template in force is needed and can't be used.
+    Raises ``RemoteFailure`` if AWS refused something, after everything else was compared, and
+    ``DocumentError`` if the template in force is needed and cannot be used.
     """
     comparison = _Comparison(target, deep, Record(target.name, timezone.now()))
     with new_listing() as listing:
@@ -59,22 +63,31 @@ class _Comparison:
     record: Record
 
     def run(self, listing: Listing) -> Iterator[Difference]:
+        # Step 1: AWS's list, as far as AWS gives it.
         started = timezone.now()
         failure = self._fill(listing)
-        for status in sorted(_GETS_IN):
+
+        # Step 2: alarming certificates, which can only be revoked or unknown ones.
+        for status in sorted(_CAN_CONNECT):
             for chunk in listing.chunks(status=status):
-                unfit = _revoked_or_unknown(chunk)
-                yield from (one for one in self._compare_listed(unfit) if one.is_alarming)
+                suspects = revoked_or_unknown(chunk)
+                yield from (one for one in self._compare_listed(suspects) if one.is_alarming)
+
+        # Step 3: the other certificates of the list.
         for chunk in listing.chunks():
             for one in self._compare_listed(chunk):
                 if not one.is_alarming:
                     yield one
-        if failure is not None:  # who isn't listed may be on a page that we didn't get
+
+        # Step 4: those on record that are not listed. An incomplete list proves nothing of them.
+        if failure is not None:
             raise failure
         yield from self._compare_unlisted(listing, started)
+
+        # Step 5: things and policies.
         if self.deep:
             for chunk in listing.chunks():
-                yield from self._look_deeper(chunk)
+                yield from self._compare_attachments(chunk)
 
     def _fill(self, listing: Listing) -> RemoteFailure | None:
         try:
@@ -97,26 +110,28 @@ class _Comparison:
             yield from self._compare(expected, listed.status, listed.listed_at)
             yield from self._compare_ca(expected, listed)
 
-    def _look_deeper(self, chunk: list[Listed]) -> Iterator[Difference]:
+    def _compare_attachments(self, chunk: list[Listed]) -> Iterator[Difference]:
         listed_by_id = {one.certificate_id: one for one in chunk}
         for expected in self._expected(chunk):
             listed = listed_by_id[expected.certificate.fingerprint_sha256 or ""]
-            if expected.is_told and not expected.is_under_way(listed.listed_at):
+            if expected.is_managed and not expected.is_under_way(listed.listed_at):
                 yield from attachment_differences(
                     self.target.name, expected, listed, self._paced, self._plan
                 )
 
     def _expected(self, chunk: list[Listed]) -> Iterator[Expected]:
         ids = [one.certificate_id for one in chunk]
-        found = _with_profiles(IssuedCertificate.objects.filter(fingerprint_sha256__in=ids))
-        return self.record.expected(list(found))
+        return self.record.expected(list(certificates_with_ids(ids)))
 
     def _unknown(self, listed: Listed) -> Difference:
         ca = self._cas[listed.ca_certificate_id]
-        is_alarming = listed.status in _GETS_IN and ca.is_every_certificate_recorded
-        advice = "find out whose it is; if nobody means it, set it INACTIVE in AWS IoT"
+        is_alarming = listed.status in _CAN_CONNECT and ca.is_every_certificate_recorded
+        advice = "Unless it is there on purpose, set it INACTIVE in AWS IoT."
         if is_alarming:
-            advice = f"every certificate of {ca} is on record, so who signed this one? {advice}"
+            advice = (
+                f"Every certificate of {ca} is on record, and this one is not. Find out who signed "
+                f"it. {advice}"
+            )
         return Difference(
             self.target.name,
             Kind.CERTIFICATE,
@@ -140,7 +155,7 @@ class _Comparison:
                 f"registered under {there}",
                 Direction.DIFFERS,
                 is_ours=False,
-                advice="AWS IoT can't change that: delete it there, and it is registered anew",
+                advice="AWS IoT cannot change that. Delete it there, and it is registered anew.",
                 certificate_id=certificate.pk,
             )
 
@@ -149,29 +164,29 @@ class _Comparison:
     def _compare_unlisted(
         self, listing: Listing, started: datetime.datetime
     ) -> Iterator[Difference]:
-        for ids in _ids_on_record(started):
+        for ids in ids_on_record(started):
             missing = listing.missing(ids)
             if not missing:
                 continue
-            found = _with_profiles(IssuedCertificate.objects.filter(fingerprint_sha256__in=missing))
-            for expected in self.record.expected(list(found)):
+            for expected in self.record.expected(list(certificates_with_ids(missing))):
                 if ABSENT not in expected.statuses(self._template_status):
-                    yield from self._compare(expected, self._ask(expected), started)
+                    yield from self._compare(expected, self._status_of(expected), started)
 
-    def _ask(self, expected: Expected) -> str:
-        """The status of one that isn't listed: a list may lag, or it is under another CA."""
+    def _status_of(self, expected: Expected) -> str:
+        """Read the status of one that is not listed. The list may lag, or have another CA."""
         certificate_id = expected.certificate.fingerprint_sha256 or ""
-        held = self._paced.ask(partial(_find, certificate_id))
-        return held.status if held else ABSENT
+        remote = self._paced.ask(partial(_find, certificate_id))
+        return remote.status if remote else ABSENT
 
     # Both
 
     def _compare(
-        self, expected: Expected, theirs: str, looked_at: datetime.datetime
+        self, expected: Expected, theirs: str, read_at: datetime.datetime
     ) -> Iterator[Difference]:
+        # Step 1: a certificate that this server does not manage, unless a device may abuse it.
         certificate = expected.certificate
-        is_alarming = certificate.state == State.REVOKED and theirs in _GETS_IN
-        if not expected.is_told:
+        is_alarming = certificate.state == State.REVOKED and theirs in _CAN_CONNECT
+        if not expected.is_managed:
             if is_alarming:
                 yield self._difference(
                     expected,
@@ -179,28 +194,32 @@ class _Comparison:
                     theirs,
                     is_ours=False,
                     is_alarming=True,
-                    advice="its profile says that AWS IoT isn't told: revoke it there yourself",
+                    advice="Its profile excludes it from AWS IoT. Revoke it there yourself.",
                 )
             return
-        fit = expected.statuses(self._template_status)
-        if theirs in fit:
+
+        # Step 2: the status, and which side has to change.
+        agreeing = expected.statuses(self._template_status)
+        ours = agreeing[0]
+        if theirs in agreeing:
             return
-        if theirs == REVOKED and fit != (ABSENT,):
+        if theirs == REVOKED and agreeing != (ABSENT,):
             yield self._difference(
                 expected,
-                fit[0],
+                ours,
                 theirs,
                 is_ours=False,
-                advice="we never undo that: revoke it here too, or enroll the device anew",
+                advice="This server never undoes a revocation. Revoke it here too, or enroll the "
+                "device anew.",
             )
-        elif expected.is_under_way(looked_at):
-            advice = "the outbox is at it"
+        elif expected.is_under_way(read_at):
+            advice = "The outbox works on it."
             yield self._difference(
-                expected, fit[0], theirs, advice=advice, is_alarming=is_alarming, is_under_way=True
+                expected, ours, theirs, advice=advice, is_alarming=is_alarming, is_under_way=True
             )
         else:
             advice = _advice(expected.row)
-            yield self._difference(expected, fit[0], theirs, advice=advice, is_alarming=is_alarming)
+            yield self._difference(expected, ours, theirs, advice=advice, is_alarming=is_alarming)
 
     def _difference(
         self,
@@ -239,7 +258,7 @@ class _Comparison:
 
     @cached_property
     def _cas(self) -> dict[str, CertificateAuthority]:
-        """Our device CAs, by the ids that AWS IoT may have for them."""
+        """Return the device CAs on record, by the ids that AWS IoT may have for them."""
         known: dict[UUID, str] = dict(
             CARegistration.objects.filter(target=self.target.name).values_list(
                 "ca_id", "certificate_id"
@@ -272,41 +291,7 @@ def _find(certificate_id: str, registry: Registry) -> RemoteCertificate | None:
     return registry.find(certificate_id)
 
 
-def _revoked_or_unknown(chunk: list[Listed]) -> list[Listed]:
-    ids = [one.certificate_id for one in chunk]
-    fit = (
-        IssuedCertificate.objects.filter(fingerprint_sha256__in=ids)
-        .exclude(state=State.REVOKED)
-        .values_list("fingerprint_sha256", flat=True)
-    )
-    known = set(fit)
-    return [one for one in chunk if one.certificate_id not in known]
-
-
-def _ids_on_record(started: datetime.datetime) -> Iterator[list[str]]:
-    """The certificates that AWS IoT may have to know, ``CHUNK`` at a time."""
-    signed = (State.ISSUED, State.SUPERSEDED, State.REVOKED)
-    certificates = (
-        IssuedCertificate.objects.filter(
-            state__in=signed, not_after__gt=started, issued_at__lte=started
-        )
-        .exclude(fingerprint_sha256=None)
-        .exclude(profile=None)
-        .exclude(profile__iot_provisioning=Mode.NONE)
-        .order_by("pk")
-        .values_list("pk", "fingerprint_sha256")
-    )
-    after = certificates
-    while rows := list(after[:CHUNK]):
-        yield [fingerprint for _, fingerprint in rows if fingerprint]
-        after = certificates.filter(pk__gt=rows[-1][0])
-
-
-def _with_profiles(certificates: IssuedCertificateQuerySet) -> IssuedCertificateQuerySet:
-    return certificates.select_related("profile").defer("csr_der")
-
-
 def _advice(row: Provisioning | None) -> str:
     if row is None or not row.error:
         return MENDED_BY_REPAIR
-    return f"the outbox has failed at it ({row.error}): mend that, and {MENDED_BY_REPAIR}"
+    return f"The outbox failed at it: {row.error.rstrip('.')}. Correct that. {MENDED_BY_REPAIR}"

@@ -1,4 +1,4 @@
-"""Comparing a target with the record, part by part."""
+"""Comparison of a target with the record, part by part."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,29 +11,30 @@ from pki.operators.errors import OperatorError, remote_failure
 
 
 class NotCompared(OperatorError):
-    """Parts of a target couldn't be looked at, so nothing is said of them."""
+    """Parts of a target could not be compared completely. ``parts`` names them."""
 
     def __init__(self, target_name: str, missed: dict[str, OperatorError]) -> None:
         self.parts = tuple(missed)
-        said = "; ".join(f"{part} ({error})" for part, error in missed.items())
-        super().__init__(f"{target_name}: not compared, or not to the end: {said}")
+        reasons = " ".join(
+            f"{part[:1].upper()}{part[1:]}: {error}" for part, error in missed.items()
+        )
+        super().__init__(f"{target_name}: Not everything could be compared. {reasons}")
 
 
 def drift(target: IoTTarget, *, deep: bool = False) -> Iterator[Difference]:
-    """Every difference between ``target`` and the record, as it is found; changes nothing.
+    """Yield every difference between ``target`` and the record. Changes nothing.
 
-    In the order in which they are mended: policy, template and role, CAs, certificates, of which
-    the alarming come first. ``deep`` looks at each certificate's thing and policies too, which
-    costs two calls each.
+    The order is that of a repair: policy, template and role, CAs, certificates. Alarming
+    certificates come first. With ``deep`` the thing and policies of each certificate are compared
+    too, which takes two calls a certificate.
 
-    Whoever reaches the end without ``NotCompared`` has seen everything: what fails at one part
-    keeps no other from being compared, and is raised after the last. Its cause is the first
-    ``RemoteFailure``, where there was one.
+    The failure of one part stops no other. ``NotCompared`` is raised after the last part, with the
+    first ``RemoteFailure``, if any, as its cause. An iteration that ends without it is complete.
     """
     parts: dict[str, Callable[[], Iterator[Difference]]] = {
-        "the IoT policy": lambda: policy_differences(target),
-        "the provisioning template and its role": lambda: template_differences(target),
-        "our CAs": lambda: ca_differences(target),
+        "IoT policy": lambda: policy_differences(target),
+        "provisioning template and its role": lambda: template_differences(target),
+        "CAs on record": lambda: ca_differences(target),
         "CAs that only AWS has": lambda: foreign_ca_differences(target),
         "certificates": lambda: certificate_differences(target, deep=deep),
     }

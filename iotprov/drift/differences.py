@@ -1,15 +1,15 @@
-"""A disagreement between AWS IoT and the record, as a value."""
+"""A difference between AWS IoT and the record, as a value."""
 
 import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-MENDED_BY_REPAIR = "drift --repair mends it"
+MENDED_BY_REPAIR = "Run drift --repair to mend it."
 
 
 class Kind(StrEnum):
-    """What it is about."""
+    """The kind of thing that differs."""
 
     POLICY = "IoT policy"
     TEMPLATE = "provisioning template"
@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 
 class Direction(StrEnum):
-    """Who has something that the other hasn't."""
+    """Which side has something that the other lacks."""
 
     HERE_ONLY = "here only"
     AWS_ONLY = "AWS only"
@@ -29,36 +29,37 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One disagreement at one target."""
+    """One difference at one target."""
 
     target: str
     kind: Kind
     name: str
-    """Of the document, role or CA; of a certificate, common name and serial number, or its ID."""
+    """The name of the document, role or CA. For a certificate its common name and serial number, or
+    its ID."""
     ours: str
-    """What the record says that AWS should hold; "" for nothing."""
+    """What AWS should have by the record, or "" for nothing."""
     theirs: str
-    """What AWS holds; "" for nothing."""
+    """What AWS has, or "" for nothing."""
     direction: Direction
     is_ours: bool
-    """Whether a repair mends it; what isn't ours is never touched."""
+    """Whether a repair mends it. It never touches anything else."""
     advice: str
     certificate_id: uuid.UUID | None = None
-    """Primary key of the certificate on record, when it is about one."""
+    """Primary key of the certificate on record, if there is one."""
     is_alarming: bool = False
-    """A device may be getting in that mustn't."""
+    """Whether a device may be able to connect that must not."""
     is_under_way: bool = False
-    """The outbox has been at it for a moment only: nothing is wrong, so far."""
+    """Whether the outbox has begun with it recently, so that nothing is wrong yet."""
 
     def __str__(self) -> str:
         alarm = "ALARM: " if self.is_alarming and not self.is_under_way else ""
         return (
             f"{self.target}: {alarm}{self.kind} {self.name}: {self.ours or 'nothing'} here -> "
-            f"{self.theirs or 'nothing'} in AWS ({self.direction}); {self.advice}"
+            f"{self.theirs or 'nothing'} in AWS ({self.direction}). {self.advice}"
         )
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the difference as JSON values."""
         return {
             "target": self.target,
             "kind": self.kind.name.lower(),

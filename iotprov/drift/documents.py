@@ -1,13 +1,13 @@
-"""The IoT policy, the provisioning template and its role: what a target holds of them."""
+"""Comparison of the IoT policy, the provisioning template and its role with the record."""
 
-import json
 from collections.abc import Iterator
 
 from iotprov.conf import IoTTarget, iot_settings, setting_name
 from iotprov.documents import aws_documents
 from iotprov.documents.aws_documents import DefaultVersion
+from iotprov.documents.comparison import is_same_json
 from iotprov.documents.role import ensure_role
-from iotprov.documents.validation import profiles_with_mode
+from iotprov.documents.validation import provisioned_profiles
 from iotprov.documents.versions import body_for, current, name_of
 from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction
 from iotprov.drift.differences import Kind as What
@@ -20,16 +20,16 @@ _JITP = "JITP"
 
 
 def policy_differences(target: IoTTarget) -> Iterator[Difference]:
-    """Compare the IoT policy. Raises ``RemoteFailure``, or ``DocumentError`` for ours."""
+    """Compare the IoT policy. Raises ``RemoteFailure``, or ``DocumentError`` for the record's."""
     if _is_expected(Kind.POLICY, target):
         found = aws_documents.read_policy(target, name_of(Kind.POLICY))
         yield from _text_differences(Kind.POLICY, target, found)
 
 
 def template_differences(target: IoTTarget) -> Iterator[Difference]:
-    """Compare the provisioning template, then the role that it works with.
+    """Compare the provisioning template, then its role.
 
-    Raises ``RemoteFailure``, or ``DocumentError`` for ours.
+    Raises ``RemoteFailure``, or ``DocumentError`` for the record's template.
     """
     if not _is_expected(Kind.TEMPLATE, target):
         return
@@ -44,7 +44,7 @@ def template_differences(target: IoTTarget) -> Iterator[Difference]:
             f"type {found.template_type}",
             Direction.DIFFERS,
             is_ours=False,
-            advice=f"AWS IoT can't change that: choose another {setting_name('template_name')}",
+            advice=f"AWS IoT cannot change that. Choose another {setting_name('template_name')}.",
         )
         return
     yield from _text_differences(Kind.TEMPLATE, target, found)
@@ -52,8 +52,8 @@ def template_differences(target: IoTTarget) -> Iterator[Difference]:
 
 
 def _is_expected(kind: Kind, target: IoTTarget) -> bool:
-    """Whether AWS should hold the document: it is in use, or was pushed there once."""
-    if iot_settings().configure_jitp or (kind == Kind.POLICY and profiles_with_mode()):
+    """Return whether AWS should have the document: it is in use, or was pushed before."""
+    if iot_settings().configure_jitp or (kind == Kind.POLICY and provisioned_profiles()):
         return True
     pushed = DocumentPush.objects.filter(kind=kind, name=name_of(kind), target=target.name)
     return pushed.exclude(pushed_at=None).exists()
@@ -62,6 +62,7 @@ def _is_expected(kind: Kind, target: IoTTarget) -> bool:
 def _text_differences(
     kind: Kind, target: IoTTarget, found: DefaultVersion | None
 ) -> Iterator[Difference]:
+    # Step 1: the text in force, and the version that was pushed last.
     text, name = body_for(kind, target), name_of(kind)
     version = current(kind)
     here = str(version) if version else "the configured file"
@@ -72,22 +73,23 @@ def _text_differences(
         what = What.POLICY if kind == Kind.POLICY else What.TEMPLATE
         return Difference(target.name, what, name, ours, theirs, direction, True, advice)
 
+    # Step 2: a missing document, another text, or the same text written by another party.
     if found is None:
         yield difference(here, "", Direction.HERE_ONLY, MENDED_BY_REPAIR)
         return
     is_other_version = pushed not in ("", found.version)
-    if not _is_same(found.body, text):
-        told = f"another text, version {found.version}"
+    if not is_same_json(found.body, text):
+        there = f"another text, version {found.version}"
         if is_other_version:
-            told += f" (we had put version {pushed} in force)"
-        advice = f"sync_{kind} --dry-run shows what differs; {MENDED_BY_REPAIR}"
-        yield difference(here, told, Direction.DIFFERS, advice)
+            there += f" (version {pushed} was pushed last)"
+        advice = f"sync_{kind} --dry-run shows the difference. {MENDED_BY_REPAIR}"
+        yield difference(here, there, Direction.DIFFERS, advice)
     elif is_other_version:
         yield difference(
             f"version {pushed}",
             f"version {found.version}, of the same text",
             Direction.DIFFERS,
-            f"somebody wrote it or put it in force: {MENDED_BY_REPAIR}, on record",
+            f"It was written or put in force by another party. {MENDED_BY_REPAIR}",
         )
 
 
@@ -101,6 +103,7 @@ def _role_differences(target: IoTTarget, found: DefaultVersion | None) -> Iterat
         direction = Direction.DIFFERS if theirs else Direction.HERE_ONLY
         return Difference(target.name, what, name, ours, theirs, direction, is_ours, advice)
 
+    # Step 1: the role by itself.
     try:
         role = ensure_role(target, dry_run=True)
     except RemoteFailure:
@@ -112,14 +115,15 @@ def _role_differences(target: IoTTarget, found: DefaultVersion | None) -> Iterat
     if role.is_new:
         yield difference(What.ROLE, "a role for JITP", "")
     else:
-        for done in role.done:
-            yield difference(
-                What.ROLE, "as we made it", "changed", advice=f"drift --repair: {done}"
-            )
+        for change in role.changes:
+            advice = f"Run drift --repair, which would {change}."
+            yield difference(What.ROLE, "as this server made it", "changed", advice=advice)
     for warning in role.warnings:
         yield difference(
             What.ROLE, "no more than JITP needs", "more, or less", advice=warning, is_ours=False
         )
+
+    # Step 2: the template works with the role, and is enabled.
     if found is None:
         return
     if found.role_arn != role.arn:
@@ -127,11 +131,3 @@ def _role_differences(target: IoTTarget, found: DefaultVersion | None) -> Iterat
         yield difference(What.TEMPLATE, f"works with {role.arn}", theirs)
     if not found.is_enabled:
         yield difference(What.TEMPLATE, "enabled", "disabled")
-
-
-def _is_same(one: str, other: str) -> bool:
-    """Whether two texts are the same JSON, however it is laid out."""
-    try:
-        return bool(json.loads(one) == json.loads(other))
-    except ValueError:  # not from us
-        return one == other

@@ -1,7 +1,7 @@
-"""What AWS IoT should hold of many certificates at once: a few statements for all of them.
+"""The desired state of many certificates at once, by a few SQL statements for all of them.
 
-The same that ``iotprov.provisioning.record_facts`` and ``iotprov.provisioning.desired_state`` say
-of one, as far as a status goes.
+The result is the same that ``iotprov.provisioning.record_facts`` and
+``iotprov.provisioning.desired_state`` give for a single certificate.
 """
 
 import datetime
@@ -12,16 +12,16 @@ from django.utils import timezone
 
 from iotprov.drift.listing import CHUNK
 from iotprov.models import CARegistration, Provisioning
-from iotprov.provisioning.desired_state import DesiredState, Facts, Goal, Mode, wanted
+from iotprov.provisioning.desired_state import DesiredState, Facts, Goal, Mode, desired_state
 from iotprov.provisioning.iot_certificates import ACTIVE, INACTIVE, PENDING_ACTIVATION, REVOKED
 from pki.denylist.kinds import RequestIdentifiers
 from pki.models import DenylistEntry, IssuedCertificate
 
 ABSENT = ""
-"""The status of a certificate that AWS IoT doesn't know."""
+"""The status of a certificate that AWS IoT does not know."""
 
-PATIENCE = datetime.timedelta(minutes=5)
-"""How long the outbox may be at something before it counts as a difference."""
+OUTBOX_GRACE = datetime.timedelta(minutes=5)
+"""How long the outbox may work on a certificate before the difference counts."""
 
 Named = tuple[str, str]
 """Kind and value of an entry of the denylist."""
@@ -29,26 +29,24 @@ Named = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A certificate on record, and what AWS IoT should hold of it."""
+    """A certificate on record, its desired state in AWS IoT, and its row of the outbox."""
 
-    certificate: IssuedCertificate
-    """With its profile."""
-    wanted: DesiredState
+    certificate: IssuedCertificate  # read with its profile
+    desired: DesiredState
     row: Provisioning | None
-    """Of the outbox."""
 
     @property
-    def is_told(self) -> bool:
-        """Whether the record has a say in what AWS IoT holds of it."""
-        return self.wanted.goal is not Goal.NOTHING
+    def is_managed(self) -> bool:
+        """Return whether this server manages the certificate in AWS IoT."""
+        return self.desired.goal is not Goal.NOTHING
 
     def statuses(self, template_status: str) -> tuple[str, ...]:
-        """The statuses that are as they should be, the one to speak of first.
+        """Return the statuses that agree with the record. Messages name the first of them.
 
-        ``template_status`` is the one that the template gives certificates.
+        ``template_status`` is the status that the template gives certificates.
         """
-        unknown = () if self.wanted.is_registered_if_unknown else (ABSENT,)
-        match self.wanted.goal:
+        unknown = () if self.desired.is_registered_if_unknown else (ABSENT,)
+        match self.desired.goal:
             case Goal.PROVISIONED:
                 return (template_status,)
             case Goal.RENEWED:
@@ -56,7 +54,7 @@ class Expected:
             case Goal.LEFT_TO_JITP:
                 return (ACTIVE, PENDING_ACTIVATION, ABSENT)
             case Goal.SUSPENDED:
-                # Revoked by somebody else it stays so, and is as dead as it should be.
+                # A certificate that another party revoked stays revoked, which suspends it too.
                 return (
                     INACTIVE,
                     REVOKED,
@@ -74,7 +72,7 @@ class Expected:
 
     @property
     def _is_left_to_jitp(self) -> bool:
-        """Renewed before the device ever connected, so that there was nothing to follow."""
+        """Return whether it was renewed before the device connected, so that JITP comes later."""
         profile = self.certificate.profile
         return (
             profile is not None
@@ -86,7 +84,7 @@ class Expected:
 
     @property
     def _is_waiting_for_successor(self) -> bool:
-        """Make before break: settled as ACTIVE since it was to be stopped, and looked at again."""
+        """Return whether it stays ACTIVE until its successor is ready (make before break)."""
         row = self.row
         return (
             row is not None
@@ -96,23 +94,23 @@ class Expected:
             and row.next_attempt_at > timezone.now()
         )
 
-    def is_under_way(self, looked_at: datetime.datetime) -> bool:
-        """Whether the outbox has just begun with it, or done it since AWS was looked at."""
+    def is_under_way(self, read_at: datetime.datetime) -> bool:
+        """Return whether the outbox has just begun with it, or settled it after AWS was read."""
         row = self.row
         if row is None:
             return False
-        if row.settled_at is not None and row.settled_at >= looked_at:
+        if row.settled_at is not None and row.settled_at >= read_at:
             return True
         since = {
             Provisioning.State.PENDING: row.pending_since,
             Provisioning.State.SETTLED: row.next_attempt_at,
         }.get(Provisioning.State(row.state))
         now = timezone.now()
-        return since is not None and now - PATIENCE < since <= now
+        return since is not None and now - OUTBOX_GRACE < since <= now
 
 
 class Record:
-    """Our side of a target, read in chunks."""
+    """Reads the record for one target, chunk by chunk."""
 
     def __init__(self, target_name: str, at: datetime.datetime) -> None:
         self._target_name = target_name
@@ -123,7 +121,7 @@ class Record:
         )
 
     def expected(self, certificates: Sequence[IssuedCertificate]) -> Iterator[Expected]:
-        """What is wanted of ``certificates``, at most ``CHUNK``, read with their profiles."""
+        """Yield the desired state of ``certificates``, at most ``CHUNK``, read with profiles."""
         names = {
             one.pk: RequestIdentifiers.of_device(one).matching_entries() for one in certificates
         }
@@ -140,7 +138,7 @@ class Record:
                 is_denied=not denied.isdisjoint(names[one.pk]),
                 can_be_provisioned_by_aws=one.ca_id in self._jitp_ca_ids or _is_of_jitp(one),
             )
-            yield Expected(one, wanted(facts, self._at), rows.get(one.pk))
+            yield Expected(one, desired_state(facts, self._at), rows.get(one.pk))
 
 
 def _is_of_jitp(certificate: IssuedCertificate) -> bool:

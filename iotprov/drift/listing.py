@@ -1,7 +1,7 @@
-"""Every certificate that AWS IoT lists of our CAs, put down to be compared: on disk, not in memory.
+"""The certificates that AWS IoT lists for the CAs on record, stored on disk for the comparison.
 
-AWS lists them in no order that ours could be read in as well, so the two can't be read side by
-side; and a fleet's IDs don't belong in the memory of a Lambda function.
+AWS lists them in no order that the database could be read in too, so the two cannot be read side by
+side. The IDs of a whole fleet would not fit into the memory of a Lambda function.
 """
 
 import datetime
@@ -20,10 +20,10 @@ from iotprov.provisioning.iot_certificates import NOT_FOUND, Registry
 from pki.operators.errors import RemoteFailure
 
 PAGE = 250
-"""The most that AWS gives at a time."""
+"""The largest page that AWS gives."""
 
 CHUNK = 500
-"""How many certificates are compared at a time: values of an IN, rows in memory."""
+"""How many certificates are compared at a time. Bounds the values of an IN and the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Listed:
     ca_certificate_id: str
     """The ID of the CA that it was listed under."""
     listed_at: datetime.datetime
-    """When AWS was asked: what changed since then isn't in it."""
+    """When AWS was asked. Later changes are not in the list."""
 
 
 class Listing:
-    """What AWS listed; see ``new_listing``."""
+    """A table of what AWS listed. ``new_listing`` makes one."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -50,7 +50,7 @@ class Listing:
         )
 
     def add(self, page: Iterable[Listed]) -> None:
-        """Put down a page. What changed place between two pages, and so is in both, counts once."""
+        """Add a page. A certificate that is in two pages counts once."""
         rows = [
             (one.certificate_id, one.arn, one.status, one.ca_certificate_id, one.listed_at)
             for one in page
@@ -61,7 +61,7 @@ class Listing:
         )
 
     def chunks(self, *, status: str = "") -> Iterator[list[Listed]]:
-        """Everything, or what has ``status``, by ID, ``CHUNK`` at a time."""
+        """Yield everything, or what has ``status``, by ID, ``CHUNK`` at a time."""
         last = ""
         while True:
             rows = self._connection.execute(
@@ -75,7 +75,7 @@ class Listing:
             last = rows[-1][0]
 
     def missing(self, certificate_ids: Collection[str]) -> set[str]:
-        """Those of ``certificate_ids``, at most ``CHUNK``, that AWS didn't list."""
+        """Return those of ``certificate_ids``, at most ``CHUNK``, that AWS did not list."""
         places = ", ".join("?" * len(certificate_ids))
         found = self._connection.execute(
             f"SELECT id FROM listed WHERE id IN ({places})",  # noqa: S608  # only question marks
@@ -86,15 +86,15 @@ class Listing:
 
 @contextmanager
 def new_listing() -> Iterator[Listing]:
-    """An empty listing. SQLite moves it to a file as soon as it grows, and deletes that."""
+    """Give an empty listing. SQLite moves it to a file as it grows, and deletes the file."""
     with closing(sqlite3.connect("", isolation_level=None)) as connection:
         yield Listing(connection)
 
 
 def listed_pages(paced: PacedRegistry, ca_certificate_id: str) -> Iterator[list[Listed]]:
-    """AWS's list of the certificates of a CA, page by page. Raises ``RemoteFailure``.
+    """Yield AWS's list of the certificates of a CA, page by page. Raises ``RemoteFailure``.
 
-    AWS lists those that were registered under the CA; a CA that it doesn't know has none.
+    AWS lists those that were registered under the CA. A CA that AWS does not know has none.
     https://docs.aws.amazon.com/iot/latest/apireference/API_ListCertificatesByCA.html
     """
     marker = ""

@@ -1,4 +1,4 @@
-"""Questions to one target's registry, no faster than AWS allows."""
+"""Reading calls to one target, no faster than AWS allows."""
 
 import time
 from collections.abc import Callable
@@ -10,20 +10,20 @@ from iotprov.provisioning.pacing import Pace
 from pki.operators.errors import RemoteFailure
 
 TRIES = 5
-"""How often a question is asked that AWS throttles."""
+"""How often a call is made that AWS throttles."""
 
 T = TypeVar("T")
 
 
 class PacedRegistry:
-    """A registry that is only asked; enrollments under way have the same quotas, and come first."""
+    """A registry for reading. It goes slowly, because enrollments share its quotas."""
 
     def __init__(self, target: IoTTarget) -> None:
         self._pace = Pace()
         self._registry = Registry(target, before_call=self._wait)
 
     def ask(self, question: Callable[[Registry], T]) -> T:
-        """The answer to ``question``. Raises ``RemoteFailure``, also after throttles in a row."""
+        """Return the answer. Raises ``RemoteFailure``, also if AWS throttles ``TRIES`` times."""
         for _ in range(TRIES - 1):
             try:
                 answer = question(self._registry)

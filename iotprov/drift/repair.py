@@ -1,4 +1,4 @@
-"""Mending what drift found and is ours, by the services that made it in the first place."""
+"""Repair of differences, by the services that made the resources in the first place."""
 
 from iotprov.authorities.ca_registration import register_ca
 from iotprov.conf import IoTTarget
@@ -14,34 +14,37 @@ from pki.record.audit_trail import Actor
 from pki.record.transactions import in_write_transaction
 
 BATCH = 100
-"""Certificates whose rows of the outbox are written in a transaction."""
+"""How many certificates' outbox rows are written in one transaction."""
 
 _DOCUMENTS = {
     Kind.POLICY: DocumentVersion.Kind.POLICY,
     Kind.TEMPLATE: DocumentVersion.Kind.TEMPLATE,
-    Kind.ROLE: DocumentVersion.Kind.TEMPLATE,  # takes its role along
+    Kind.ROLE: DocumentVersion.Kind.TEMPLATE,  # a push of the template makes the role too
 }
 
 
 class Repair:
-    """Mends a target, difference by difference; ``finish`` carries out the certificates.
+    """Repairs a target, difference by difference. ``finish`` carries out the certificates.
 
-    What isn't ours is left alone, and so is what the outbox has just begun with. Each difference
-    has a row on the audit trail, with the reason, beside those of the services that mend it.
+    A difference that is not this server's to repair is left alone, and so is one that the outbox
+    has just begun with. Each repair has a row on the audit trail, with the reason, beside the rows
+    of the services that carry it out.
     """
 
     def __init__(self, target: IoTTarget, *, actor: Actor, reason: str) -> None:
         if not reason.strip():
-            raise OperatorError("say why AWS IoT is mended: a reason is kept on the audit trail")
+            raise OperatorError(
+                "A repair needs a reason (--reason). The reason is kept on the audit trail."
+            )
         self._target = target
         self._actor = actor
         self._reason = reason.strip()
         self._waiting: list[Difference] = []
 
     def mend(self, difference: Difference) -> bool:
-        """Mend a difference, or put it down for ``finish``; returns whether it is ours to mend.
+        """Repair a difference, or keep it for ``finish``; returns whether it can be repaired.
 
-        Raises ``OperatorError``, ``RemoteFailure`` among them, with the difference as it was.
+        Raises ``OperatorError``, of which ``RemoteFailure`` is one. The difference then remains.
         """
         if not difference.is_ours or difference.is_under_way:
             return False
@@ -58,7 +61,7 @@ class Repair:
         return True
 
     def finish(self) -> Drained:
-        """Let the outbox carry out what was put down, and whatever else is due at the target."""
+        """Give the kept differences to the outbox, and work on every row due at the target."""
         self._enqueue()
         return drain(target=self._target.name)
 

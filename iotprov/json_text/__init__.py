@@ -1,1 +1,1 @@
-"""JSON documents as people write them: positions, problems by line and column, placeholders."""
+"""JSON documents: positions of values, problems by line and column, placeholders."""

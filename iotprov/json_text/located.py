@@ -1,4 +1,4 @@
-"""JSON that remembers where each value was written, so that a complaint can point at it."""
+"""JSON whose values carry their line and column, so that a message can point at them."""
 
 import json
 import re
@@ -9,18 +9,18 @@ from enum import StrEnum
 from typing import Any, NamedTuple, NoReturn
 
 MAX_DEPTH = 32
-"""How deep a document may be nested; a provisioning template needs seven levels."""
+"""How deep a document may be nested. A provisioning template needs seven levels."""
 
 
 class Severity(StrEnum):
-    """Whether a document with this problem may be pushed."""
+    """Whether a document with this problem may be pushed: only without an error."""
 
     ERROR = "error"
     WARNING = "warning"
 
 
 class Place(NamedTuple):
-    """A line and a column, both from 1."""
+    """A line and a column, both counted from 1."""
 
     line: int
     column: int
@@ -31,7 +31,7 @@ START = Place(1, 1)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """What is wrong with a document, and where."""
+    """A fault of a document: where it is, how severe it is, and a sentence about it."""
 
     place: Place
     severity: Severity
@@ -39,15 +39,15 @@ class Problem:
 
     @property
     def is_error(self) -> bool:
-        """Whether it keeps the document from being pushed."""
+        """Return whether it keeps the document from being pushed."""
         return self.severity is Severity.ERROR
 
     def __str__(self) -> str:
-        return f"line {self.place.line}, column {self.place.column}: {self.message}"
+        return f"Line {self.place.line}, column {self.place.column}: {self.message}"
 
 
 class NotJSON(ValueError):
-    """The text isn't JSON, or no JSON that AWS would read as we do."""
+    """The text is not JSON, or is JSON that two parsers may read differently."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -56,7 +56,7 @@ class NotJSON(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A JSON value with its place; ``key_place`` is that of the key it stands under."""
+    """A JSON value with its place. ``key_place`` is the place of the key above the value."""
 
     data: Any
     place: Place
@@ -65,7 +65,7 @@ class Node:
     items: tuple["Node", ...] = ()
 
     def texts(self) -> "Iterator[Node]":
-        """Every string value in it, itself included; keys aren't values."""
+        """Return every string value in it, itself included. Keys are not values."""
         if isinstance(self.data, str):
             yield self
         for inner in (*self.members.values(), *self.items):
@@ -73,25 +73,27 @@ class Node:
 
 
 def read_json(text: str) -> Node:
-    """Read a document. Raises ``NotJSON`` for what isn't JSON, or not one that all read alike.
+    """Read a document. Raises ``NotJSON`` for a text that every parser refuses, or that some do.
 
-    The latter are duplicate keys (RFC 8259 4), ``NaN``, lone surrogates, and nesting without end.
+    Parsers differ on duplicate keys (RFC 8259 4), ``NaN``, lone surrogates and deep nesting.
     """
     try:
         json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        raise _not_json(Place(error.lineno, error.colno), f"this isn't JSON: {error.msg}") from None
+        raise _not_json(
+            Place(error.lineno, error.colno), f"This is not JSON: {error.msg}."
+        ) from None
     except RecursionError:
         raise _too_deep(START) from None
     except NotJSON:
         raise
     except ValueError as error:  # a number with thousands of digits
-        raise _not_json(START, f"this isn't JSON that AWS reads: {error}") from None
+        raise _not_json(START, f"AWS does not read this JSON: {error}.") from None
     return _Reader(text).document()
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise _not_json(START, f"{name} isn't JSON: write a number or a string")
+    raise _not_json(START, f"{name} is not JSON. Write a number or a string.")
 
 
 def _not_json(place: Place, message: str) -> NotJSON:
@@ -99,14 +101,14 @@ def _not_json(place: Place, message: str) -> NotJSON:
 
 
 def _too_deep(place: Place) -> NotJSON:
-    return _not_json(place, f"it is nested more than {MAX_DEPTH} levels deep")
+    return _not_json(place, f"The document is nested deeper than {MAX_DEPTH} levels.")
 
 
 _WORD = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 
 
 class _Reader:
-    """Puts places to a text that is known to be JSON, so the grammar needs no second look."""
+    """Finds the places in a text that is known to be JSON, so it does not check the grammar."""
 
     def __init__(self, text: str) -> None:
         self._words = _WORD.finditer(text)
@@ -141,7 +143,9 @@ class _Reader:
                 key = _scalar(word, place)
                 if key in members:
                     first = members[key].key_place.line
-                    raise _not_json(place, f"the key {key!r} is in line {first} already")
+                    raise _not_json(
+                        place, f"The key {key!r} is in line {first} already. Remove one."
+                    )
                 self._next()  # the colon
                 members[key] = self._value(*self._next(), place, depth + 1)
             word, place = self._next()
@@ -161,5 +165,7 @@ def _scalar(word: str, place: Place) -> Any:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise _not_json(place, "it holds half of a surrogate pair, which is no text") from None
+            raise _not_json(
+                place, "The string has half of a surrogate pair, which is not text."
+            ) from None
     return value

@@ -1,7 +1,7 @@
-"""``<ACCOUNT_ID>`` and ``<REGION>`` in a document, filled as data for each target.
+"""The placeholders ``<ACCOUNT_ID>`` and ``<REGION>``, which are filled for each target.
 
-Only string values of the parsed JSON are touched, so no value, however it is spelled, can become
-a key, a list or another string.
+They are filled inside of string values of the parsed JSON. No value can therefore become a key, a
+list or another string, whatever it contains.
 """
 
 import re
@@ -21,11 +21,11 @@ _EXAMPLE = {"account_id": "123456789012", "region": "ap-southeast-1"}
 
 
 def fill(data: Any, *, account: str, region: str, partition: str) -> Any:
-    """A copy of JSON ``data`` with the placeholders filled, in whatever letter case.
+    """Return a copy of JSON ``data`` with the placeholders filled. Their letter case is ignored.
 
-    ARNs that begin with ``arn:aws:``, as the ones of the CDK sample do, get the ``partition`` of
-    the target (``aws-cn``, ``aws-us-gov``). Raises ``DocumentError`` for a value that isn't an
-    account number, a region or a partition.
+    ARNs that begin with ``arn:aws:``, as those of the CDK sample do, get the target's ``partition``
+    (``aws-cn``, ``aws-us-gov``). Raises ``DocumentError`` for a value that is not an account
+    number, a region or a partition.
     """
     for what, value, form in (
         ("an account number", account, _ACCOUNT),
@@ -34,7 +34,7 @@ def fill(data: Any, *, account: str, region: str, partition: str) -> Any:
     ):
         if not form.fullmatch(value):
             raise DocumentError(
-                f"{value[:40]!a} isn't {what}: look at the target's region and credentials"
+                f"{value[:40]!a} is not {what}. Check the target's region and credentials."
             )
     return _filled(data, {"account_id": account, "region": region}, f"arn:{partition}:")
 
@@ -51,17 +51,17 @@ def _filled(data: Any, values: dict[str, str], arn: str) -> Any:
 
 
 def has_placeholder(text: str) -> bool:
-    """Whether ``fill`` would have anything to fill in, or an ARN to move to another partition."""
+    """Return whether ``fill`` may change the text: a placeholder, or an ARN's partition."""
     return _PLACEHOLDER.search(text) is not None or _DEFAULT_ARN in text
 
 
 def with_examples(text: str) -> str:
-    """``text`` as it may look when it is filled, for rules about lengths and alphabets."""
+    """Return ``text`` filled with example values, for rules about lengths and alphabets."""
     return _PLACEHOLDER.sub(lambda match: _EXAMPLE[match[1].lower()], text)
 
 
 def unknown_placeholder(text: str) -> str:
-    """What looks like a placeholder and isn't one of ours; "" when there is none."""
+    """Return the first text that looks like a placeholder and is none, or ""."""
     for match in _LIKE_ONE.finditer(text):
         if not _PLACEHOLDER.fullmatch(match[0]):
             return match[0]

@@ -1,4 +1,4 @@
-"""What is on record of AWS IoT: documents, registered CAs, and each certificate's provisioning."""
+"""The record of AWS IoT: documents, registered CAs, and each certificate's provisioning."""
 
 from iotprov.models.documents import (
     DocumentPush,

@@ -1,4 +1,4 @@
-"""The provisioning template and the IoT policy, version by version, and what AWS holds of them."""
+"""Versions of the provisioning template and the IoT policy, and their pushes to AWS."""
 
 import hashlib
 
@@ -11,19 +11,19 @@ from pki.models.fields import IdentifierField, Sha256Field
 class DocumentVersion(models.Model):
     """One version of a document as an operator wrote it. A row is never edited.
 
-    The body keeps ``<ACCOUNT_ID>`` and ``<REGION>``; they are filled for each target when it is
-    pushed. The newest version is what AWS should hold.
+    The body has ``<ACCOUNT_ID>`` and ``<REGION>`` as placeholders, which a push fills for each
+    target. The newest version is in force.
     """
 
     class Kind(models.TextChoices):
-        """What AWS calls it."""
+        """The kind of document, by AWS's name."""
 
         TEMPLATE = "template", "Provisioning template"
         POLICY = "policy", "IoT policy"
 
         @property
         def noun(self) -> str:
-            """How it is called in the middle of a sentence."""
+            """Return the kind's name in the middle of a sentence."""
             return "IoT policy" if self == self.POLICY else "provisioning template"
 
     id = IdentifierField()
@@ -46,7 +46,7 @@ class DocumentVersion(models.Model):
 
 
 class TemplateVersion(DocumentVersion):
-    """A version of the provisioning template: pages and permissions of its own in the admin."""
+    """A version of the provisioning template, with its own pages and permissions in the admin."""
 
     class Meta:
         proxy = True
@@ -54,7 +54,7 @@ class TemplateVersion(DocumentVersion):
 
 
 class PolicyVersion(DocumentVersion):
-    """A version of the IoT policy: pages and permissions of its own in the admin."""
+    """A version of the IoT policy, with its own pages and permissions in the admin."""
 
     class Meta:
         proxy = True
@@ -62,10 +62,9 @@ class PolicyVersion(DocumentVersion):
 
 
 class DocumentPush(models.Model):
-    """What one target holds of a document, as far as we pushed it.
+    """The last push of a document to one target.
 
-    A failed push leaves everything but ``error`` as it was. Without ``version`` it was the
-    configured file that was pushed.
+    A failed push changes only ``error``. ``version`` is null if the configured file was pushed.
     """
 
     id = IdentifierField()
@@ -92,10 +91,10 @@ class DocumentPush(models.Model):
         return f"{self.name} at {self.target}"
 
     def is_pending(self, body: str) -> bool:
-        """Whether the target doesn't hold ``body`` yet, as far as we know."""
+        """Return whether ``body`` still has to be pushed to the target, by the record."""
         return bool(self.error) or self.body_sha256 != sha256_of(body)
 
 
 def sha256_of(body: str) -> str:
-    """The SHA-256 of a document's text, in lower-case hex."""
+    """Return the SHA-256 of a document's text, in lower-case hex."""
     return hashlib.sha256(body.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The outbox: what AWS IoT should hold of each certificate, what it holds, and when to act next."""
+"""The outbox: one row for a certificate at a target, with the result and the next attempt."""
 
 import datetime
 
@@ -11,29 +11,29 @@ from pki.models.fields import IdentifierField
 
 
 class ProvisioningQuerySet(models.QuerySet["Provisioning"]):
-    """Questions that are asked about the outbox."""
+    """Queries on the outbox."""
 
     def due(self, at: datetime.datetime | None = None) -> "ProvisioningQuerySet":
-        """Rows to be worked on at ``at`` (default: now) and that nobody works on."""
+        """Return rows that are due at ``at`` (default: now) and that no worker has leased."""
         at = at or timezone.now()
         return self.filter(Q(lease=None) | Q(leased_until__lte=at), next_attempt_at__lte=at)
 
     def pending(self) -> "ProvisioningQuerySet":
-        """Rows of which it isn't known that AWS IoT agrees, and that will be tried again."""
+        """Return rows that wait for an attempt."""
         return self.filter(state=Provisioning.State.PENDING)
 
     def parked(self) -> "ProvisioningQuerySet":
-        """Rows that wait for a person."""
+        """Return rows that wait for an operator."""
         return self.filter(state=Provisioning.State.PARKED)
 
 
 class Provisioning(models.Model):
     """One certificate at one target. Written in the transaction that records the change.
 
-    A row doesn't say what to call: it says that AWS IoT may not agree with the record yet. Whoever
-    holds its lease compares the two and makes AWS agree, so that doing it again is harmless.
-    ``revision`` counts the changes of what is wanted; a row is settled only if it hasn't grown
-    since the work began.
+    A row does not say what to call. It says that AWS IoT may not agree with the record yet. The
+    worker that holds its lease compares the two and makes AWS agree, so that doing it again is
+    harmless. ``revision`` counts the changes of the desired state. A row is settled only if it has
+    not grown since the work began.
     """
 
     class State(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Device CAs in AWS IoT."""
+"""The record of device CAs in AWS IoT."""
 
 from django.db import models
 
@@ -7,10 +7,10 @@ from pki.models.fields import IdentifierField
 
 
 class CARegistration(models.Model):
-    """What is known of a device CA at one target."""
+    """The registration of a device CA at one target, as AWS described it last."""
 
     class State(models.TextChoices):
-        """How far it got."""
+        """Whether the last attempt to register it worked."""
 
         PENDING = "pending", "Pending"
         REGISTERED = "registered", "Registered"

@@ -1,1 +1,1 @@
-"""AWS IoT policies: what is wrong with one, and the variables it may use."""
+"""AWS IoT policies: checks, and the variables that they may use."""

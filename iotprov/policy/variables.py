@@ -1,7 +1,7 @@
-"""The variables that an AWS IoT policy may use: a closed set, unlike IAM's.
+"""The variables that an AWS IoT policy may use. Unlike IAM's, they are a closed set.
 
-AWS leaves a variable that it doesn't know as it stands, so a misspelt one matches nothing (or, in
-a ``Deny``, denies nothing) and nobody is told.
+AWS does not replace a variable that it does not know, and does not report it. A misspelt one
+matches nothing, and in a ``Deny`` statement denies nothing.
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-policy-variables.html
 """
 
@@ -28,7 +28,7 @@ NAME_ATTRIBUTES = {
     "Surname": "2.5.4.4",
     "Title": "2.5.4.12",
 }
-"""Parts of a certificate's names that policies can use, with their OIDs (X.520)."""
+"""The name attributes that policies can use, with their OIDs (X.520)."""
 
 _ALTERNATIVE_NAMES = (
     "RFC822Name",
@@ -57,7 +57,7 @@ KNOWN = (
     ),
 )
 
-_LITERALS = frozenset("*?$")  # ${*} is an asterisk that is no wildcard
+_LITERALS = frozenset("*?$")  # ${*} is an asterisk, and not a wildcard
 _ATTRIBUTE = re.compile(r"iot:Connection\.Thing\.Attributes\[[a-zA-Z0-9_.,@/:#-]{1,128}\]")
 _INDEXED = re.compile(r"(?P<name>iot:Certificate\.(?:Subject|Issuer)\..+?)\.(?:[0-4]|List)")
 _VARIABLE = re.compile(r"\$\{([^{}]*)(\}?)")
@@ -65,39 +65,39 @@ _VARIABLE = re.compile(r"\$\{([^{}]*)(\}?)")
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One ``${...}``. It isn't closed when the brace at its end is missing."""
+    """One ``${...}``. It is not closed if the brace at its end is missing."""
 
     name: str
     is_closed: bool
 
     @property
     def is_literal(self) -> bool:
-        """Whether it is a character that would otherwise mean something: ``${*}``."""
+        """Return whether it stands for a character with a special meaning, as ``${*}`` does."""
         return self.name in _LITERALS
 
     @property
     def is_known(self) -> bool:
-        """Whether AWS IoT puts a value in its place."""
+        """Return whether AWS IoT puts a value in its place."""
         return self.is_closed and (self.is_literal or is_known_key(self.name))
 
 
 def is_known_key(name: str) -> bool:
-    """Whether AWS IoT knows a value of that name, as a variable or a condition's key."""
+    """Return whether AWS IoT has a variable or condition key of that name."""
     indexed = _INDEXED.fullmatch(name)
     plain = indexed["name"] if indexed else name
     return plain in KNOWN or _ATTRIBUTE.fullmatch(name) is not None
 
 
 def variables_in(text: str) -> Iterator[Variable]:
-    """Every ``${...}`` of a string."""
+    """Return every ``${...}`` of a string."""
     for match in _VARIABLE.finditer(text):
         yield Variable(match[1], bool(match[2]))
 
 
 def resolved(text: str, value_of: Callable[[str], str | None]) -> str:
-    """``text`` as the policy's evaluation sees it.
+    """Return ``text`` with the variables replaced, as AWS IoT evaluates a policy.
 
-    A variable without a value stays as it stands, and so does one whose value holds a wildcard:
+    A variable without a value is not replaced, nor is one whose value has a wildcard:
     https://docs.aws.amazon.com/iot/latest/developerguide/cert-policy-variables.html
     """
 

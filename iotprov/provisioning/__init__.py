@@ -1,1 +1,1 @@
-"""What becomes of a certificate in AWS IoT: the outbox, and whoever makes AWS agree."""
+"""Certificates in AWS IoT: the desired state, the outbox, and the worker that makes AWS agree."""

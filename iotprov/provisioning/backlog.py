@@ -1,4 +1,4 @@
-"""How far each target agrees with the record: for the dashboard, commands and alarms."""
+"""How many outbox rows wait at each target, for pages, commands and alarms."""
 
 import datetime
 from dataclasses import dataclass
@@ -22,20 +22,20 @@ class Backlog:
     settled: int
     due: int
     pending_since: datetime.datetime | None
-    """Since when the oldest pending row waits. Its age is what to raise an alarm on."""
+    """Since when the oldest pending row waits. Alarms go by its age."""
     error: str
-    """Of the pending or parked row that waits longest and has failed; "" when none has."""
+    """The error of the pending or parked row that has waited longest, or ""."""
 
     @property
     def age(self) -> datetime.timedelta:
-        """How long the oldest pending row has waited."""
+        """Return how long the oldest pending row has waited."""
         if self.pending_since is None:
             return datetime.timedelta()
         return max(timezone.now() - self.pending_since, datetime.timedelta())
 
 
 def backlogs() -> list[Backlog]:
-    """One for each target: the configuration's, in its order, then those only rows still name."""
+    """Return one for each target: those of the configuration, then those that only rows name."""
     now = timezone.now()
     rows = (
         Provisioning.objects.order_by()

@@ -1,7 +1,7 @@
-"""Making AWS IoT agree: for each goal, the calls that lead there from wherever it is.
+"""Making AWS IoT agree with the record: for each goal, the calls that lead there.
 
-The order within each is chosen so that a crash between any two calls leaves a device no worse
-off, and the same calls again lead to the same end.
+The order of calls is chosen so that a crash between any two leaves a device no worse off, and so
+that the same calls, made again, lead to the same end.
 """
 
 import datetime
@@ -26,29 +26,29 @@ from iotprov.provisioning.things import find_thing, make_thing
 from iotprov.template.planned_thing import PlannedThing
 
 WAIT_FOR_SUCCESSOR = datetime.timedelta(hours=1)
-"""How often it is asked whether the successor is ready, before the predecessor is stopped."""
+"""How long to wait for a successor to be ready before the predecessor is deactivated."""
 
 WAIT_FOR_JITP = datetime.timedelta(minutes=1)
-"""JITP, once it has begun, may still write ACTIVE over what we wrote."""
+"""How long to wait for JITP, which may still overwrite a status with ACTIVE once it has begun."""
 
 
 @dataclass(frozen=True, slots=True)
-class Registration:
-    """One certificate at one target, with what it takes to register it."""
+class CertificateProvisioning:
+    """One certificate at one target, with everything that provisioning it takes."""
 
     facts: Facts
-    wanted: DesiredState
+    desired: DesiredState
     registry: Registry
     plan: Callable[[x509.Certificate], PlannedThing]
-    """What the template makes of a certificate. Raises ``DocumentError``."""
+    """Returns the thing that the template makes of a certificate. Raises ``DocumentError``."""
     remember_thing: Callable[[str], None]
-    """Puts on record, for good, that the thing about to be made is ours."""
+    """Commits to the record that this server is about to make the thing of that name."""
     is_thing_ours: bool = False
 
     def carry_out(self) -> Outcome:
-        """Make AWS IoT hold what is wanted; returns what it holds.
+        """Make AWS IoT hold the desired state; returns what it holds.
 
-        Raises ``RemoteFailure`` or ``DocumentError``, with the work done as far as it got.
+        Raises ``RemoteFailure`` or ``DocumentError``. Calls made before that keep their effect.
         """
         steps = {
             Goal.NOTHING: self._nothing,
@@ -60,49 +60,49 @@ class Registration:
             Goal.REVOKED: self._revoke,
             Goal.REMOVED: self._remove,
         }
-        return steps[self.wanted.goal]()
+        return steps[self.desired.goal]()
 
     # Goals
 
     def _nothing(self) -> Outcome:
-        return Outcome(note="its profile says that AWS IoT isn't told")
+        return Outcome(note="The profile says that AWS IoT is not told of it.")
 
     def _provision(self) -> Outcome:
-        """Register, policies, thing: a device has no rights before the last of them."""
+        """Register it, attach policies, then the thing. A device has no rights before the end."""
         plan = self.plan(self._certificate)
-        held = self._registered(plan.certificate_status)
-        if held.status == REVOKED:
-            return self._told(held)
+        remote = self._registered(plan.certificate_status)
+        if remote.status == REVOKED:
+            return self._outcome(remote)
         for name in plan.policy_names:
-            self.registry.attach_policy(name, held)
+            self.registry.attach_policy(name, remote)
         make_thing(
             self.registry,
             plan,
             is_ours=self.is_thing_ours,
             before_making=self.remember_thing,
         )
-        self.registry.attach_thing(RemoteThing(plan.thing_name, plan.principal_type), held)
-        held = self.registry.set_status(held, plan.certificate_status)
-        return self._told(held, thing_name=plan.thing_name)
+        self.registry.attach_thing(RemoteThing(plan.thing_name, plan.principal_type), remote)
+        remote = self.registry.set_status(remote, plan.certificate_status)
+        return self._outcome(remote, thing_name=plan.thing_name)
 
     def _renew(self) -> Outcome:
-        """As its predecessor is: found first, so that nothing is registered to no purpose."""
+        """Attach it as its predecessor is, which is found before anything is registered."""
         source = self._find_source()
         if source is None:
             return self._without_predecessor()
         things, policies = source
-        held = self._registered(ACTIVE)
-        if held.status == REVOKED:
-            return self._told(held)
+        remote = self._registered(ACTIVE)
+        if remote.status == REVOKED:
+            return self._outcome(remote)
         for name in policies or self.plan(self._certificate).policy_names:
-            self.registry.attach_policy(name, held)
+            self.registry.attach_policy(name, remote)
         for thing in things:
-            self.registry.attach_thing(thing, held)
-        held = self.registry.set_status(held, ACTIVE)
-        return self._told(held, thing_name=things[0].name)
+            self.registry.attach_thing(thing, remote)
+        remote = self.registry.set_status(remote, ACTIVE)
+        return self._outcome(remote, thing_name=things[0].name)
 
     def _find_source(self) -> tuple[tuple[RemoteThing, ...], tuple[str, ...]] | None:
-        """Things and policies of the newest earlier certificate that is attached to any thing."""
+        """Return things and policies of the newest earlier certificate that has a thing."""
         for certificate_id in self.facts.predecessors:
             earlier = self.registry.find(certificate_id)
             if earlier is None:
@@ -113,54 +113,58 @@ class Registration:
         return None
 
     def _without_predecessor(self) -> Outcome:
-        """No earlier certificate has a thing here: never connected, or from another system.
+        """Provision a renewal none of whose earlier certificates has a thing at this target.
 
-        A thing of the name that the template gives is the device's, whoever made it.
+        The device never connected, or was enrolled by another system. An existing thing of the
+        name that the template gives is taken for the device's.
         """
         plan = self.plan(self._certificate)
         if self._mode == Mode.REGISTER or find_thing(self.registry, plan.thing_name) is not None:
             return self._provision()
-        # Registered without a thing, it would be refused, and JITP wouldn't touch it.
+        # Registered without a thing it would be refused, and JITP would not take it.
         outcome = self._leave_to_jitp()
         return replace(
             outcome,
             note=f"AWS IoT has no thing {plan.thing_name} here, nor its earlier certificate: "
-            "JITP makes the thing when the device connects",
+            "JITP makes the thing when the device connects.",
         )
 
     def _leave_to_jitp(self) -> Outcome:
-        """Undo what stopped it, if it was stopped: a denylist entry that is gone, say."""
-        held = self._find()
-        if held is None:
-            return self._told(None)
-        if held.status == INACTIVE:
-            if not self.registry.things_of(held):
-                # Registered by us before it ever connected: JITP takes only what isn't known.
-                self.registry.detach(held)
-                self.registry.delete(held)
-                return self._told(None)
-            held = self.registry.set_status(held, ACTIVE)
-        return self._told(held)
+        """Leave it to JITP, and reactivate it if it was stopped by an entry since lifted."""
+        remote = self._find()
+        if remote is None:
+            return self._outcome(None)
+        if remote.status == INACTIVE:
+            if not self.registry.things_of(remote):
+                # Registered here before it ever connected: JITP takes only unknown certificates.
+                self.registry.detach(remote)
+                self.registry.delete(remote)
+                return self._outcome(None)
+            remote = self.registry.set_status(remote, ACTIVE)
+        return self._outcome(remote)
 
     def _suspend(self) -> Outcome:
-        held = self._found_or_registered(INACTIVE)
-        if held is None:
-            return self._told(None)
-        if held.status == ACTIVE and self.wanted.successor and not self._is_successor_ready():
+        remote = self._found_or_registered(INACTIVE)
+        if remote is None:
+            return self._outcome(None)
+        if remote.status == ACTIVE and self.desired.successor and not self._is_successor_ready():
             return replace(
-                self._told(held, note="still ACTIVE: its successor isn't ACTIVE with a thing yet"),
-                next_attempt_at=self._sooner(self._patience_with_successor()),
+                self._outcome(
+                    remote,
+                    note="Still ACTIVE: its successor is not ACTIVE with a thing yet.",
+                ),
+                next_attempt_at=self._sooner(self._pause_for_successor()),
             )
-        return self._told(self.registry.set_status(held, INACTIVE), before=held)
+        return self._outcome(self.registry.set_status(remote, INACTIVE), before=remote)
 
-    def _patience_with_successor(self) -> datetime.timedelta:
-        """Longer the longer it has taken: a device that is gone mustn't cost calls each hour."""
+    def _pause_for_successor(self) -> datetime.timedelta:
+        """Return a pause that grows with the wait, so that a lost device costs few calls."""
         superseded_at = self.facts.certificate.superseded_at or timezone.now()
         return max(WAIT_FOR_SUCCESSOR, (timezone.now() - superseded_at) / 8)
 
     def _is_successor_ready(self) -> bool:
-        """Make before break: whether the device can already connect with its new certificate."""
-        successor = self.registry.find(self.wanted.successor)
+        """Return whether the device can connect with its new certificate (make before break)."""
+        successor = self.registry.find(self.desired.successor)
         return (
             successor is not None
             and successor.status == ACTIVE
@@ -174,21 +178,21 @@ class Registration:
         return self._stop_and_detach(REVOKED)
 
     def _stop_and_detach(self, status: str) -> Outcome:
-        """Status first: that is what disconnects the device."""
-        held = self._found_or_registered(status)
-        if held is None:
-            return self._told(None, thing_name="")
-        stopped = self.registry.set_status(held, status)
+        """Set the status first, because the status is what disconnects the device."""
+        remote = self._found_or_registered(status)
+        if remote is None:
+            return self._outcome(None, thing_name="")
+        stopped = self.registry.set_status(remote, status)
         self.registry.detach(stopped)
-        return self._told(stopped, before=held, thing_name="")
+        return self._outcome(stopped, before=remote, thing_name="")
 
     def _remove(self) -> Outcome:
-        held = self._find()
-        if held is not None:
-            stopped = self.registry.set_status(held, INACTIVE)
+        remote = self._find()
+        if remote is not None:
+            stopped = self.registry.set_status(remote, INACTIVE)
             self.registry.detach(stopped)
             self.registry.delete(stopped)
-        return self._told(None, thing_name="")
+        return self._outcome(None, thing_name="")
 
     # Steps
 
@@ -202,7 +206,7 @@ class Registration:
         return profile.iot_provisioning if profile else Mode.NONE
 
     def _find(self) -> RemoteCertificate | None:
-        """The certificate as AWS IoT has it; its ID there is the SHA-256 of its DER."""
+        """Return the certificate as AWS IoT has it. Its ID there is the SHA-256 of its DER."""
         return self.registry.find(self.facts.certificate.fingerprint_sha256 or "")
 
     def _registered(self, status: str) -> RemoteCertificate:
@@ -211,32 +215,32 @@ class Registration:
         )
 
     def _found_or_registered(self, status: str) -> RemoteCertificate | None:
-        """The certificate, made known as stopped where JITP would bring an unknown one to life."""
-        held = self._find()
-        if held is None and self.wanted.is_registered_if_unknown:
+        """Return the certificate; register it as stopped where JITP would activate it."""
+        remote = self._find()
+        if remote is None and self.desired.is_registered_if_unknown:
             return self._registered(status)
-        return held
+        return remote
 
-    def _told(
+    def _outcome(
         self,
-        held: RemoteCertificate | None,
+        remote: RemoteCertificate | None,
         *,
         thing_name: str | None = None,
         note: str = "",
         before: RemoteCertificate | None = None,
     ) -> Outcome:
-        """What AWS IoT holds now. ``before`` is what it held, where JITP may be at work."""
-        until = self.wanted.until
+        """Return what AWS IoT holds now; ``before`` is what it held, where JITP may be at work."""
+        until = self.desired.until
         if before is not None and before.status == PENDING_ACTIVATION:
             until = self._sooner(WAIT_FOR_JITP)
-        if held is None:
+        if remote is None:
             return Outcome(thing_name=thing_name, note=note, next_attempt_at=until)
-        is_revoked_elsewhere = held.status == REVOKED and self.wanted.goal is not Goal.REVOKED
+        is_revoked_elsewhere = remote.status == REVOKED and self.desired.goal is not Goal.REVOKED
         if is_revoked_elsewhere and not note:
-            note = "AWS IoT has it REVOKED, which we never undo: enroll the device anew"
+            note = "AWS IoT has it REVOKED, which this server never undoes. Enroll the device anew."
         return Outcome(
-            aws_certificate_id=held.certificate_id,
-            aws_status=held.status,
+            aws_certificate_id=remote.certificate_id,
+            aws_status=remote.status,
             thing_name=thing_name,
             note=note,
             next_attempt_at=until,
@@ -244,4 +248,4 @@ class Registration:
 
     def _sooner(self, pause: datetime.timedelta) -> datetime.datetime:
         soon = timezone.now() + pause
-        return min(soon, self.wanted.until) if self.wanted.until else soon
+        return min(soon, self.desired.until) if self.desired.until else soon

@@ -1,7 +1,7 @@
-"""What AWS IoT should hold of a certificate, by the record and the clock alone.
+"""The state that AWS IoT should hold of a certificate, from the record and the clock alone.
 
-Nothing here calls or reads anything, and an answer depends on nothing that happened before, so a
-row of the outbox can be worked on any number of times, in any order.
+This module calls nothing and reads nothing, and an answer does not depend on what happened before.
+So a row of the outbox can be worked on any number of times, in any order.
 """
 
 import datetime
@@ -17,9 +17,9 @@ Operation = IssuedCertificate.Operation
 
 
 class Goal(Enum):
-    """How AWS IoT and the record agree."""
+    """The states in which AWS IoT agrees with the record."""
 
-    NOTHING = "AWS IoT isn't told of it"
+    NOTHING = "AWS IoT is not told of it"
     LEFT_TO_JITP = "AWS IoT makes the thing at the first connection"
     PROVISIONED = "ACTIVE, attached to the thing and policy of the template"
     RENEWED = "ACTIVE, attached to the thing and policies of its predecessor"
@@ -31,56 +31,60 @@ class Goal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the record says of a certificate, as far as AWS IoT is concerned."""
+    """What the record says of a certificate, as far as it matters to AWS IoT."""
 
     certificate: IssuedCertificate
-    """With its profile."""
+    """The row, with its profile loaded."""
     is_denied: bool = False
-    """An entry in force on the denylist names it."""
+    """Whether an entry in force on the denylist matches it."""
     denied_until: datetime.datetime | None = None
-    """When the first of those entries ends; ``None``: not by itself."""
+    """When the first of those entries expires; ``None`` if none expires by itself."""
     can_be_provisioned_by_aws: bool = False
-    """Whether AWS IoT would make an unknown certificate of this CA a device (JITP)."""
+    """Whether AWS IoT would provision an unknown certificate of this CA by itself (JITP)."""
     predecessors: tuple[str, ...] = ()
-    """IDs of the device's earlier certificates, likeliest first."""
+    """AWS IoT's IDs of the device's earlier certificates, the renewed one first."""
     successor: str = ""
-    """ID of the current certificate that took its place, when one should be ACTIVE."""
+    """AWS IoT's ID of the current certificate that replaced it, if that one should be ACTIVE."""
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """A goal, and when to look again."""
+    """A goal, and when it next changes by itself."""
 
     goal: Goal
     until: datetime.datetime | None = None
-    """From then on something else is wanted, if nothing else changes; ``None``: for good."""
+    """When the goal next changes unless another event changes it first; ``None`` if it is final."""
     is_registered_if_unknown: bool = False
-    """AWS IoT must learn of it, lest its first connection bring it to life (JITP)."""
+    """Whether AWS IoT must be told of it, because its first connection would activate it (JITP)."""
     successor: str = ""
-    """ID of the certificate that must be ACTIVE and attached before this one is stopped."""
+    """ID of the certificate that must be ACTIVE and attached before this one is deactivated."""
 
 
 def needs_provisioning_at_issue(operation: str, mode: str) -> bool:
-    """Whether AWS IoT must be told of a certificate when it is issued; costs no statement."""
+    """Return whether AWS IoT must be told of a certificate when it is issued. Runs no statement."""
     return mode == Mode.REGISTER or (mode == Mode.JITP and operation == Operation.REENROLL)
 
 
-def wanted(facts: Facts, at: datetime.datetime) -> DesiredState:
-    """What AWS IoT should hold of ``facts.certificate`` at the time ``at``."""
+def desired_state(facts: Facts, at: datetime.datetime) -> DesiredState:
+    """Return what AWS IoT should hold of ``facts.certificate`` at the time ``at``."""
+    # Step 1: certificates that AWS IoT has nothing to do with.
     certificate, profile = facts.certificate, facts.certificate.profile
     if profile is None or profile.iot_provisioning == Mode.NONE or certificate.der is None:
         return DesiredState(Goal.NOTHING)
-    kept = datetime.timedelta(days=profile.iot_removal_days)
+    retention = datetime.timedelta(days=profile.iot_removal_days)
     is_expired = certificate.not_after <= at
+
+    # Step 2: a revoked certificate stays REVOKED until it is removed.
     if certificate.state == State.REVOKED:
-        removal = certificate.not_after + kept
+        removal = certificate.not_after + retention
         if removal <= at:
             return DesiredState(Goal.REMOVED)
         return DesiredState(Goal.REVOKED, removal, is_registered_if_unknown=not is_expired)
 
+    # Step 3: a certificate whose use is over is deactivated, later removed.
     end = end_of_use(certificate)
-    removal = end + kept
-    # AWS IoT would take a certificate that it doesn't know for a new device until it expires.
+    removal = end + retention
+    # Until it expires, AWS IoT would take a certificate that it does not know for a new device.
     can_come_back = facts.can_be_provisioned_by_aws and not is_expired
     if removal <= at:
         if can_come_back:
@@ -89,6 +93,8 @@ def wanted(facts: Facts, at: datetime.datetime) -> DesiredState:
     if end <= at:
         successor = "" if is_expired or facts.is_denied else facts.successor
         return DesiredState(Goal.SUSPENDED, removal, can_come_back, successor)
+
+    # Step 4: a certificate in use, unless the denylist matches it.
     if facts.is_denied:
         until = min(end, facts.denied_until or end)
         return DesiredState(Goal.SUSPENDED, until, is_registered_if_unknown=True)
@@ -100,7 +106,7 @@ def wanted(facts: Facts, at: datetime.datetime) -> DesiredState:
 
 
 def end_of_use(certificate: IssuedCertificate) -> datetime.datetime:
-    """When the device has no business with it any more: replaced and overlapped, or expired."""
+    """Return when the device stops using it: at the end of its overlap, or when it expires."""
     if certificate.superseded_at is None or certificate.profile is None:
         return certificate.not_after
     overlap = datetime.timedelta(days=certificate.profile.overlap_days)

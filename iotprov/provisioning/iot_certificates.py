@@ -1,7 +1,7 @@
-"""AWS IoT's registry at one target, call by call: certificates and what they are attached to.
+"""Certificates in AWS IoT at one target, call by call, and what they are attached to.
 
-Every call here may be made twice: what is there already, or gone already, is success. What AWS
-says of each call: https://docs.aws.amazon.com/iot/latest/apireference/.
+Every call here may be made twice: a resource that exists already, or is gone already, counts as
+success. Source of each call: https://docs.aws.amazon.com/iot/latest/apireference/.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ ACTIVE = "ACTIVE"
 INACTIVE = "INACTIVE"
 REVOKED = "REVOKED"
 PENDING_ACTIVATION = "PENDING_ACTIVATION"
-"""JITP is at work on it: the device has just made its first connection."""
+"""JITP is at work on the certificate, after the device's first connection."""
 
 NOT_FOUND = "ResourceNotFoundException"
 EXISTS = "ResourceAlreadyExistsException"
@@ -40,28 +40,28 @@ class RemoteCertificate:
 
 @dataclass(frozen=True, slots=True)
 class RemoteThing:
-    """A thing that a certificate is attached to, and how: exclusively or not ("" unsaid)."""
+    """A thing that a certificate is attached to, and its principal type ("" if AWS names none)."""
 
     name: str
     principal_type: str = ""
 
 
-def _go_on(operation: str) -> None:
-    """Nothing speaks against the next call."""
+def _no_wait(operation: str) -> None:
+    """Let the next call be made at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """One target's registry. Every method raises ``RemoteFailure``."""
+    """The registry of one target. Every method raises ``RemoteFailure``."""
 
     target: IoTTarget
     read_timeout: int = READ_TIMEOUT
-    """Read timeout of each call, seconds."""
-    before_call: Callable[[str], None] = _go_on
-    """Called with the operation's name before each call: waits for its turn, or raises."""
+    """Read timeout of each call, in seconds."""
+    before_call: Callable[[str], None] = _no_wait
+    """Called with the operation's name before each call; it waits for its turn, or raises."""
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """One call; ``method`` is boto3's name of it."""
+        """Make one call; ``method`` is boto3's name of it."""
         operation = _operation(method)
         self.before_call(operation)
         with calling(self.target, "iot", operation, read_timeout=self.read_timeout) as iot:
@@ -69,7 +69,7 @@ class Registry:
         return answer
 
     def list_all(self, method: str, items: str, **parameters: Any) -> list[Any]:
-        """The items of every page."""
+        """Return the items of every page."""
         operation = _operation(method)
         found: list[Any] = []
         self.before_call(operation)
@@ -83,7 +83,7 @@ class Registry:
     # Certificates
 
     def find(self, certificate_id: str) -> RemoteCertificate | None:
-        """The certificate of that ID; ``None`` when AWS IoT doesn't know it."""
+        """Return the certificate of that ID, or ``None`` when AWS IoT does not know it."""
         try:
             answer = self.call("describe_certificate", certificateId=certificate_id)
         except RemoteFailure as error:
@@ -98,9 +98,9 @@ class Registry:
     def register(
         self, certificate: x509.Certificate, ca: x509.Certificate, *, status: str
     ) -> RemoteCertificate:
-        """Make the certificate known; returns what AWS IoT has, which may have been there before.
+        """Register the certificate; returns what AWS IoT has, which may have been there before.
 
-        The CA goes along: AWS IoT may have several of one subject.
+        The CA certificate is sent with it, because AWS IoT may have several of one subject.
         """
         try:
             answer = self.call(
@@ -118,82 +118,86 @@ class Registry:
         return RemoteCertificate(answer["certificateId"], answer["certificateArn"], status, "")
 
     def _compared(self, certificate: x509.Certificate, error: RemoteFailure) -> RemoteCertificate:
-        """What AWS IoT says is there already, if it is the same certificate."""
-        held = self.find(error.details.get("resourceId") or certificate_id(certificate))
-        if held is None:  # their one side doesn't know yet what the other does
+        """Return the certificate that AWS IoT has already, if it is the same one."""
+        remote = self.find(error.details.get("resourceId") or certificate_id(certificate))
+        if remote is None:  # AWS IoT is eventually consistent
             raise RemoteFailure(
-                error.call, error.code, "it exists, and cannot be found", "Wait.", is_transient=True
+                error.call,
+                error.code,
+                "The certificate exists and cannot be found.",
+                "Wait.",
+                is_transient=True,
             )
-        if x509.load_pem_x509_certificate(held.pem.encode()) != certificate:
+        if x509.load_pem_x509_certificate(remote.pem.encode()) != certificate:
             raise RemoteFailure(
                 error.call,
                 "DifferentCertificate",
-                f"{held.certificate_id} is the ID of another certificate there",
-                "Look at both in the account's console.",
+                f"{remote.certificate_id} is the ID of another certificate there.",
+                "Compare both in the account's console.",
             )
-        return held
+        return remote
 
-    def set_status(self, held: RemoteCertificate, status: str) -> RemoteCertificate:
-        """Give the certificate ``status``, unless it has it.
+    def set_status(self, remote: RemoteCertificate, status: str) -> RemoteCertificate:
+        """Set the certificate's status, unless it has that status already.
 
-        One that is REVOKED stays so, whoever revoked it: AWS IoT would let it come back.
+        A REVOKED certificate stays REVOKED, whoever revoked it. AWS IoT would allow a change.
         """
-        if held.status in (status, REVOKED):
-            return held
-        self.call("update_certificate", certificateId=held.certificate_id, newStatus=status)
-        return replace(held, status=status)
+        if remote.status in (status, REVOKED):
+            return remote
+        self.call("update_certificate", certificateId=remote.certificate_id, newStatus=status)
+        return replace(remote, status=status)
 
-    def delete(self, held: RemoteCertificate) -> None:
-        """Remove a certificate that isn't ACTIVE and is attached to nothing."""
+    def delete(self, remote: RemoteCertificate) -> None:
+        """Delete a certificate that is not ACTIVE and is attached to nothing."""
         with _gone_is_fine():
-            self.call("delete_certificate", certificateId=held.certificate_id)
+            self.call("delete_certificate", certificateId=remote.certificate_id)
 
     # What it is attached to
 
-    def policies_of(self, held: RemoteCertificate) -> tuple[str, ...]:
-        """The names of the policies attached to the certificate."""
-        policies = self.list_all("list_attached_policies", "policies", target=held.arn)
+    def policies_of(self, remote: RemoteCertificate) -> tuple[str, ...]:
+        """Return the names of the policies attached to the certificate."""
+        policies = self.list_all("list_attached_policies", "policies", target=remote.arn)
         return tuple(policy["policyName"] for policy in policies)
 
-    def things_of(self, held: RemoteCertificate) -> tuple[RemoteThing, ...]:
-        """The things that the certificate is attached to."""
+    def things_of(self, remote: RemoteCertificate) -> tuple[RemoteThing, ...]:
+        """Return the things that the certificate is attached to."""
         things = self.list_all(
-            "list_principal_things_v2", "principalThingObjects", principal=held.arn
+            "list_principal_things_v2", "principalThingObjects", principal=remote.arn
         )
         return tuple(
             RemoteThing(thing["thingName"], thing.get("thingPrincipalType", "")) for thing in things
         )
 
-    def attach_policy(self, name: str, held: RemoteCertificate) -> None:
+    def attach_policy(self, name: str, remote: RemoteCertificate) -> None:
         """Attach a policy. Attaching again changes nothing."""
         try:
-            self.call("attach_policy", policyName=name, target=held.arn)
+            self.call("attach_policy", policyName=name, target=remote.arn)
         except RemoteFailure as error:
             if is_code(error, NOT_FOUND):
-                raise missing(error, f"the policy {name}", "Run sync_policy.") from error
+                raise missing(error, f"The policy {name}", "Run sync_policy.") from error
             raise
 
-    def attach_thing(self, thing: RemoteThing, held: RemoteCertificate) -> None:
+    def attach_thing(self, thing: RemoteThing, remote: RemoteCertificate) -> None:
         """Attach the certificate to a thing. Attaching again changes nothing."""
         kind = {"thingPrincipalType": thing.principal_type} if thing.principal_type else {}
-        self.call("attach_thing_principal", thingName=thing.name, principal=held.arn, **kind)
+        self.call("attach_thing_principal", thingName=thing.name, principal=remote.arn, **kind)
 
-    def detach(self, held: RemoteCertificate) -> None:
+    def detach(self, remote: RemoteCertificate) -> None:
         """Detach the certificate from all its policies and things.
 
-        Policies first: then the device can do nothing, whatever comes between.
+        Policies go first. From then on the device can do nothing, even if a later call fails.
         """
-        for policy in self.policies_of(held):
+        for policy in self.policies_of(remote):
             with _gone_is_fine():
-                self.call("detach_policy", policyName=policy, target=held.arn)
-        for thing in self.things_of(held):
+                self.call("detach_policy", policyName=policy, target=remote.arn)
+        for thing in self.things_of(remote):
             with _gone_is_fine():
-                self.call("detach_thing_principal", thingName=thing.name, principal=held.arn)
+                self.call("detach_thing_principal", thingName=thing.name, principal=remote.arn)
 
 
 @contextmanager
 def _gone_is_fine() -> Iterator[None]:
-    """For removals: what isn't there any more needs none."""
+    """Ignore that a resource to be removed is gone already."""
     try:
         yield
     except RemoteFailure as error:
@@ -202,7 +206,7 @@ def _gone_is_fine() -> Iterator[None]:
 
 
 def _operation(method: str) -> str:
-    """``DescribeThing`` for ``describe_thing``."""
+    """Return ``DescribeThing`` for ``describe_thing``."""
     return method.title().replace("_", "")
 
 
@@ -210,11 +214,11 @@ def _unregistered_ca(error: RemoteFailure, target: IoTTarget) -> RemoteFailure:
     return RemoteFailure(
         error.call,
         error.code,
-        f"AWS IoT does not take a certificate of this CA at the target {target.name}",
-        f"Run register_ca, if that CA is not registered and ACTIVE there. (AWS: {error})",
+        f"AWS IoT does not take a certificate of this CA at the target {target.name}.",
+        f"Run register_ca if that CA is not registered and ACTIVE there. AWS's answer: {error}",
     )
 
 
 def missing(error: RemoteFailure, what: str, advice: str) -> RemoteFailure:
-    """The sentence for what a call named and AWS IoT doesn't have."""
-    return RemoteFailure(error.call, error.code, f"{what} does not exist there", advice)
+    """Return the failure of a call that named a resource which AWS IoT does not have."""
+    return RemoteFailure(error.call, error.code, f"{what} does not exist there.", advice)

@@ -1,4 +1,4 @@
-"""Writes the outbox's rows, in the transaction that records the change."""
+"""The observer that writes outbox rows, in the transaction that records a change."""
 
 import uuid
 
@@ -10,14 +10,13 @@ from pki.record.observers import CertificateObserver
 
 
 class OutboxWriter(CertificateObserver):
-    """Says of each change that AWS IoT may not agree any more.
+    """Records of each change that AWS IoT may no longer agree with the record.
 
-    The first enrollment of a device that AWS IoT will make a thing of by itself (JITP) writes
-    nothing, and costs nothing.
+    The first enrollment of a device that AWS IoT provisions by itself (JITP) writes no row.
     """
 
     def issued(self, certificate: IssuedCertificate, replaced: uuid.UUID | None) -> None:
-        """The new certificate has to be registered, the replaced one to be stopped in time."""
+        """Enqueue the new certificate's registration, and the end of the one it replaces."""
         profile = certificate.profile
         if profile is None or profile.iot_provisioning == Mode.NONE:
             return
@@ -30,13 +29,13 @@ class OutboxWriter(CertificateObserver):
             )
 
     def revoked(self, certificate: IssuedCertificate) -> None:
-        """Whether AWS IoT knows it or not: unknown, it would come to life by JITP."""
+        """Enqueue it even if AWS IoT does not know it, because JITP would activate it."""
         profile = certificate.profile
         if profile is not None and profile.iot_provisioning != Mode.NONE:
             outbox.enqueue([certificate.pk], is_urgent=True)
 
     def denylist_changed(self, kind: str, value: str) -> None:
-        """What an entry names has to stop, or may go on."""
+        """Enqueue the live certificates that the changed entry matches."""
         named = certificates_named(kind, value).live().exclude(profile=None)
         named = named.exclude(profile__iot_provisioning=Mode.NONE)
         outbox.enqueue(list(named.values_list("pk", flat=True)), is_urgent=True)

@@ -1,9 +1,9 @@
-"""The outbox's rows: written with the change they stand for, leased, settled, postponed, parked.
+"""The rows of the outbox: written with the change they stand for, leased, settled, or parked.
 
-Two workers never hold one row: a lease is a conditional UPDATE. A lease that ran out is taken
-over, and whoever comes back too late writes nothing: results count only while lease and revision
-are what they were. AWS knows no leases, so what a latecomer did there can't be undone by a
-condition; it makes the row due again instead, and the next pass puts right what is wrong.
+Two workers never hold one row, because a lease is a conditional UPDATE. A lease that ran out is
+taken over. A worker whose lease ran out writes no result: results count only while lease and
+revision are unchanged. AWS knows no leases, so a condition cannot undo what a late worker did
+there. The late worker makes the row due again instead, and the next pass corrects AWS IoT.
 """
 
 import datetime
@@ -35,11 +35,11 @@ from pki.record.transactions import in_write_transaction
 logger = logging.getLogger(__name__)
 
 LEASE = datetime.timedelta(seconds=120)
-"""Longer than anybody works on a row (``provisioning.ROW_SECONDS``), the last call included."""
+"""Longer than a worker takes for a row (``worker.ROW_SECONDS``), the last call included."""
 
 SWEEP = 500  # rows
 SWEEP_BACK = datetime.timedelta(days=30)
-"""How far back expired certificates are looked for: longer than any schedule stands still."""
+"""How far back expired certificates are looked for: longer than a schedule is ever stopped."""
 
 _LONGEST_ERROR = 1000  # characters, as the column has them
 
@@ -57,17 +57,17 @@ class Job:
     revision: int
     attempts: int
     is_thing_ours: bool
-    """And perhaps not finished: the row has never been settled."""
+    """Whether this server made the thing, perhaps incompletely: the row was never settled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What AWS IoT holds now, and when to look again."""
+    """What AWS IoT holds after an attempt, and when to look again."""
 
     aws_certificate_id: str = ""
     aws_status: str = ""
     thing_name: str | None = None
-    """``None``: whatever it was before."""
+    """``None`` leaves the name on record unchanged."""
     note: str = ""
     next_attempt_at: datetime.datetime | None = None
 
@@ -76,7 +76,7 @@ class Outcome:
 
 
 def enqueue_new(certificate_id: uuid.UUID) -> None:
-    """Say at each target that AWS IoT must be told of a certificate issued in this transaction."""
+    """Write a row at each target for a certificate that this transaction issues."""
     for target in iot_settings().targets:
         hot_path_sql.insert(Provisioning(certificate_id=certificate_id, target=target.name))
 
@@ -84,17 +84,17 @@ def enqueue_new(certificate_id: uuid.UUID) -> None:
 def enqueue(
     certificate_ids: Collection[uuid.UUID], *, is_urgent: bool, targets: Collection[str] = ()
 ) -> None:
-    """Say, in the caller's transaction, that AWS IoT may not agree any more.
+    """Record, in the caller's transaction, that AWS IoT may no longer agree with the record.
 
-    At every target of the configuration, or at ``targets``. A row that exists counts up its
-    revision, so that whoever works on it won't settle it.
+    This holds for every target of the configuration, or for ``targets``. An existing row counts
+    up its revision, so that a worker that is under way does not settle it.
     """
     now = timezone.now()
     names = targets or [target.name for target in iot_settings().targets]
     for certificate_id in certificate_ids:
         for name in names:
             row = Provisioning.objects.filter(certificate_id=certificate_id, target=name)
-            changes = _grown(now) | ({"is_urgent": True} if is_urgent else {})
+            changes = _due_again(now) | ({"is_urgent": True} if is_urgent else {})
             if not row.update(**changes):
                 hot_path_sql.insert(
                     Provisioning(certificate_id=certificate_id, target=name, is_urgent=is_urgent)
@@ -102,10 +102,10 @@ def enqueue(
 
 
 def schedule(certificate_id: uuid.UUID, at: datetime.datetime) -> None:
-    """Say, in the caller's transaction, that something else will be wanted from ``at`` on.
+    """Record, in the caller's transaction, that the desired state changes at ``at``.
 
-    Nothing has to be done before, so a row that is settled stays so; one that is pending finds out
-    by itself. A certificate that AWS IoT was never told of gets its row now.
+    Nothing has to be done before that time. So a settled row stays settled, and a pending row is
+    worked on in any case. A certificate that AWS IoT was never told of gets its row now.
     """
     sooner = Case(
         When(next_attempt_at__lt=at, then=F("next_attempt_at")),
@@ -117,7 +117,7 @@ def schedule(certificate_id: uuid.UUID, at: datetime.datetime) -> None:
         if settled.update(revision=F("revision") + 1, next_attempt_at=sooner):
             continue
         parked = row.filter(state=State.PARKED)
-        if parked.update(**_grown(timezone.now()) | {"next_attempt_at": at}) or row.exists():
+        if parked.update(**_due_again(timezone.now()) | {"next_attempt_at": at}) or row.exists():
             continue
         hot_path_sql.insert(
             Provisioning(
@@ -131,9 +131,9 @@ def schedule(certificate_id: uuid.UUID, at: datetime.datetime) -> None:
 
 
 def hurry(target: str = "") -> int:
-    """Make rows due that failed and wait for their next attempt; returns how many there are.
+    """Make pending rows that wait for their next attempt due now; returns how many there are.
 
-    For whoever has just mended what made them fail. ``target`` is the name of the only one meant.
+    An operator calls it after mending the cause. ``target`` limits it to the target of that name.
     """
     waiting = Provisioning.objects.pending()
     if target:
@@ -141,7 +141,7 @@ def hurry(target: str = "") -> int:
     return in_write_transaction(lambda: waiting.update(next_attempt_at=timezone.now()))
 
 
-def _grown(now: datetime.datetime) -> dict[str, Any]:
+def _due_again(now: datetime.datetime) -> dict[str, Any]:
     return {
         "revision": F("revision") + 1,
         "state": State.PENDING,
@@ -153,10 +153,10 @@ def _grown(now: datetime.datetime) -> dict[str, Any]:
 
 
 def enqueue_expired() -> int:
-    """Write rows for expired certificates that have none, so that they are removed from AWS IoT.
+    """Write rows for expired certificates without one, so that they are removed from AWS IoT.
 
-    Those of JITP's devices that were never renewed: all others have a row since something was
-    wanted of AWS IoT. Returns how many there were, at most ``SWEEP`` at a time.
+    Only first certificates of JITP's devices lack a row; every other certificate got one when it
+    was issued or changed. Returns how many there were, at most ``SWEEP`` at a time.
     """
     now = timezone.now()
     expired = IssuedCertificate.objects.filter(
@@ -179,9 +179,9 @@ def enqueue_expired() -> int:
 
 
 def lease(row_id: uuid.UUID) -> Job | None:
-    """Take a due row for ``LEASE``; ``None`` when it isn't due, or somebody else has it.
+    """Lease a due row for ``LEASE``; ``None`` when it is not due or another worker has it.
 
-    Raises ``Busy`` like everything here that writes.
+    Raises ``Busy``, as every function here that writes does.
     """
     token, now = uuid.uuid4(), timezone.now()
 
@@ -189,7 +189,7 @@ def lease(row_id: uuid.UUID) -> Job | None:
         due = Provisioning.objects.due(now).filter(pk=row_id)
         if not due.update(lease=token, leased_until=now + LEASE):
             return None
-        # After the UPDATE: whoever changes what is wanted from here on makes the revision grow.
+        # Read after the UPDATE: a change of the desired state from here on raises the revision.
         return Provisioning.objects.get(pk=row_id)
 
     row = in_write_transaction(take)
@@ -207,17 +207,17 @@ def lease(row_id: uuid.UUID) -> Job | None:
 
 
 def remember_thing(job: Job, thing_name: str) -> None:
-    """Put on record that the thing about to be made is ours, before it is made.
+    """Record that this server is about to make the thing, before it is made.
 
-    Whoever takes over after a crash so knows that it didn't exist before.
+    After a crash, the next worker then knows that the thing did not exist before.
     """
-    in_write_transaction(lambda: _held(job).update(thing_name=thing_name, is_thing_ours=True))
+    in_write_transaction(lambda: _leased_row(job).update(thing_name=thing_name, is_thing_ours=True))
 
 
 def settle(job: Job, outcome: Outcome) -> bool:
-    """Record that AWS IoT agrees; returns ``False`` when something else is wanted meanwhile.
+    """Record that AWS IoT agrees; returns ``False`` if the desired state changed meanwhile.
 
-    The row is due at once then, and whoever asks next gets its lease.
+    In that case the row stays due, and the next worker can lease it at once.
     """
     learned: dict[str, Any] = {
         "aws_certificate_id": outcome.aws_certificate_id,
@@ -231,7 +231,7 @@ def settle(job: Job, outcome: Outcome) -> bool:
 
     def write() -> bool:
         settled = (
-            _held(job)
+            _leased_row(job)
             .filter(revision=job.revision)
             .update(
                 **learned,
@@ -246,7 +246,7 @@ def settle(job: Job, outcome: Outcome) -> bool:
         )
         if settled:
             return True
-        if not _held(job).update(**learned):
+        if not _leased_row(job).update(**learned):
             _start_over(job)
         return False
 
@@ -254,22 +254,21 @@ def settle(job: Job, outcome: Outcome) -> bool:
 
 
 def release(job: Job) -> None:
-    """Give the lease back with nothing said: there was no time, and the row is due as before."""
+    """Give the lease back unused. The row stays due as it was."""
 
     def write() -> None:
-        if not _held(job).update(lease=None, leased_until=None):
+        if not _leased_row(job).update(lease=None, leased_until=None):
             _start_over(job)
 
     in_write_transaction(write)
 
 
 def postpone(job: Job, error: Exception) -> bool:
-    """Record a failure and when to try again; what no repetition mends is parked in the end.
+    """Record a failure and when to try again; returns whether the row is parked instead.
 
-    Returns whether it is. What isn't an ``OperatorError`` is a bug of ours: its text stays in the
-    log, for it may quote anything.
-
-    A throttled attempt doesn't count: nothing is wrong with the row.
+    A row is parked after ``MOST_ATTEMPTS`` failures that no repetition can mend. A throttled
+    attempt is not counted, because nothing is wrong with the row. An exception other than
+    ``OperatorError`` is a bug: its text stays in the log, because it may quote anything.
     """
     advice = retry_advice(error) if isinstance(error, OperatorError) else RetryAdvice.PERMANENT
     failures = job.attempts + (advice is not RetryAdvice.THROTTLED)
@@ -286,7 +285,7 @@ def postpone(job: Job, error: Exception) -> bool:
             "leased_until": None,
         }
         failed = (
-            _held(job)
+            _leased_row(job)
             .filter(revision=job.revision)
             .update(
                 **changes,
@@ -296,7 +295,7 @@ def postpone(job: Job, error: Exception) -> bool:
                 pending_since=Coalesce("pending_since", now),
             )
         )
-        if not failed and not _held(job).update(**changes):
+        if not failed and not _leased_row(job).update(**changes):
             _start_over(job)
 
     in_write_transaction(write)
@@ -305,31 +304,31 @@ def postpone(job: Job, error: Exception) -> bool:
     return is_parked
 
 
-def _held(job: Job) -> Any:
+def _leased_row(job: Job) -> Any:
     return Provisioning.objects.filter(pk=job.row_id, lease=job.lease)
 
 
 def _start_over(job: Job) -> None:
-    """Our lease ran out and another took the row, so what we did at AWS may have undone theirs."""
+    """Make the row due again: the lease was lost, so these calls may have undone another's."""
     logger.warning("the lease of %s at %s was lost", job.certificate_id, job.target)
-    Provisioning.objects.filter(pk=job.row_id).update(**_grown(timezone.now()))
+    Provisioning.objects.filter(pk=job.row_id).update(**_due_again(timezone.now()))
 
 
 # What an operator decides
 
 
 def retry(row: Provisioning, *, actor: Actor, reason: str = "") -> None:
-    """Make a row due now, parked or not."""
-    _decide(row, "provisioning-retry", _grown(timezone.now()), actor=actor, reason=reason)
+    """Make a row due now, whether it is parked or not."""
+    _decide(row, "provisioning-retry", _due_again(timezone.now()), actor=actor, reason=reason)
 
 
 def park(row: Provisioning, *, actor: Actor, reason: str) -> None:
-    """Leave a row alone until somebody retries it, or something else is wanted.
+    """Park a row until an operator retries it or its desired state changes.
 
-    Raises ``OperatorError`` without a reason: whoever finds it parked will ask.
+    Raises ``OperatorError`` without a reason.
     """
     if not reason.strip():
-        raise OperatorError("parking needs a reason: whoever finds the row will ask")
+        raise OperatorError("Parking needs a reason. It is kept on the audit trail.")
     said = {"state": State.PARKED, "next_attempt_at": None, "revision": F("revision") + 1}
     _decide(
         row,

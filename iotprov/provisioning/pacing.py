@@ -1,4 +1,4 @@
-"""How fast AWS IoT may be called, and when to stop calling it.
+"""How fast AWS IoT may be called, and when to stop calling a target.
 
 The control plane's quotas count calls a second, for each operation, account and region:
 https://docs.aws.amazon.com/general/latest/gr/iot-core.html#limits_iot
@@ -18,13 +18,13 @@ RATES = {
     "DetachPolicy": 15.0,
     "DetachThingPrincipal": 50.0,
 }
-"""Calls a second by default; of two figures the smaller regions'. Not all is ours to use up."""
+"""AWS's default quotas in calls a second; of two figures, the one of the smaller regions."""
 
 SHARE = 0.8
-"""Of a quota: the rest is for enrollments under way, and for JITP, which has the same quotas."""
+"""The part of a quota that is used. The rest is for requests and JITP, which share the quotas."""
 
 BURST = 1.0
-"""Seconds of a quota that may be used up at once, as AWS lets anybody who has been quiet."""
+"""Seconds of a quota that may be used at once after a pause, as AWS allows."""
 
 _FIRST_PAUSE = 1.0  # seconds, doubled at each throttle, up to
 _LONGEST_PAUSE = 30.0
@@ -35,20 +35,20 @@ _RECOVERY = 1.05  # times the rate, for each row that went well
 class Pace:
     """The calls to one target by one worker: a token bucket for each operation.
 
-    A throttle pauses all of them, empties the buckets and halves the rates: other processes use
-    the same quotas, so the rates above are only where to begin. Not shared between threads.
+    A throttle pauses all of them, empties the buckets and halves the rates. Other processes use
+    the same quotas, so the rates above are only a start. Not shared between threads.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._full_at: dict[str, float] = {}
-        """When each bucket would be full again, for operations that were called."""
+        """When the bucket of each operation that was called is full again."""
         self._paused_until = float("-inf")
         self._pause = _FIRST_PAUSE
         self._factor = 1.0
 
     def delay(self, operation: str) -> float:
-        """Seconds to wait before the next call of ``operation``, whose token is thereby taken."""
+        """Take a token of ``operation``; returns the seconds to wait before its call."""
         now = self._clock()
         start = max(now, self._paused_until)
         full_at = max(start, self._full_at.get(operation, start), self._paused_until + BURST)
@@ -57,26 +57,26 @@ class Pace:
         return max(start, full_at - BURST) - now
 
     def paused_for(self) -> float:
-        """Seconds until anything may be called again; 0 when it may now."""
+        """Return the seconds until a call may be made again; 0 if it may be made now."""
         return max(self._paused_until - self._clock(), 0.0)
 
     def slow_down(self) -> None:
-        """AWS said that it was too much."""
+        """Slow down after AWS throttled a call."""
         jitter = random.uniform(0.5, 1.0)  # noqa: S311  # workers throttled together part again
         self._paused_until = self._clock() + self._pause * jitter
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         self._factor = max(self._factor / 2, _SLOWEST)
 
     def go_on(self) -> None:
-        """A row went well."""
+        """Recover a little after a row that succeeded."""
         self._pause = _FIRST_PAUSE
         self._factor = min(self._factor * _RECOVERY, 1.0)
 
 
 class Breaker:
-    """Which targets didn't answer a moment ago, so that not every request waits for a dead one.
+    """Targets that did not answer a moment ago, so that not every request waits for them.
 
-    Belongs to the process. Threads share it: the worst of a race is one more try.
+    The threads of a process share it. The worst result of a race is one more attempt.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -85,13 +85,13 @@ class Breaker:
         self._open_until: dict[str, float] = {}
 
     def is_open(self, target: str) -> bool:
-        """Whether to leave ``target`` alone for now."""
+        """Return whether ``target`` is to be skipped for now."""
         return self._clock() < self._open_until.get(target, float("-inf"))
 
     def trip(self, target: str) -> None:
-        """``target`` failed."""
+        """Skip ``target`` for a while, after a failure."""
         self._open_until[target] = self._clock() + self._seconds
 
     def reset(self) -> None:
-        """Forget what failed."""
+        """Forget all failures."""
         self._open_until.clear()

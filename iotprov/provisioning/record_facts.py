@@ -1,4 +1,4 @@
-"""The record of a certificate as it is now, read for whoever makes AWS IoT agree with it."""
+"""What the record says of a certificate now, for the worker that makes AWS IoT agree."""
 
 import datetime
 import uuid
@@ -10,11 +10,11 @@ from pki.denylist.kinds import RequestIdentifiers
 from pki.models import IssuedCertificate
 
 MOST_PREDECESSORS = 5
-"""How many earlier certificates are looked up in AWS IoT: several may have been lost to faults."""
+"""How many earlier certificates are looked up in AWS IoT, because faults may have lost some."""
 
 
 def read_facts(certificate_id: uuid.UUID, target_name: str, at: datetime.datetime) -> Facts:
-    """What is on record of a certificate, at the time ``at``, for the target of that name."""
+    """Return what is on record of a certificate at the time ``at``, for the target of that name."""
     certificate = IssuedCertificate.objects.select_related("profile", "ca").get(pk=certificate_id)
     profile = certificate.profile
     if profile is None or certificate.fingerprint_sha256 is None:
@@ -36,7 +36,7 @@ def read_facts(certificate_id: uuid.UUID, target_name: str, at: datetime.datetim
 
 
 def _predecessors(certificate: IssuedCertificate) -> tuple[str, ...]:
-    """The certificate that it renews, then the device's others, newest first."""
+    """Return the certificate that it renews, then the device's others, newest first."""
     if certificate.operation != IssuedCertificate.Operation.REENROLL:
         return ()
     earlier = (
@@ -51,7 +51,7 @@ def _predecessors(certificate: IssuedCertificate) -> tuple[str, ...]:
 
 
 def _successor(certificate: IssuedCertificate, at: datetime.datetime) -> str:
-    """The current certificate of the same name and profile, unless AWS IoT isn't to have it."""
+    """Return the current certificate of the same name and profile, if AWS IoT is to have it."""
     if certificate.state != State.SUPERSEDED or certificate.profile is None:
         return ""
     successor = (

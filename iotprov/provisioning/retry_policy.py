@@ -1,4 +1,4 @@
-"""What a failure means for the next attempt: who mends it, and when it is worth trying again."""
+"""When to try again after a failure, and who has to mend it."""
 
 import datetime
 import random
@@ -7,16 +7,16 @@ from enum import Enum
 from pki.operators.errors import OperatorError, RemoteFailure
 
 MOST_ATTEMPTS = 5
-"""After as many failures that nobody's waiting mends, a row is parked."""
+"""A row is parked after this many permanent failures in a row."""
 
 
 class RetryAdvice(Enum):
     """What has to happen before another attempt can succeed."""
 
-    THROTTLED = "AWS wants fewer calls a second: nothing is wrong with the row"
-    TRANSIENT = "the fault is on the way or at AWS, and passes"
-    NEEDS_OPERATOR = "a person has to do something at the target: a role, a CA, a policy"
-    PERMANENT = "the row itself can't be carried out as it is"
+    THROTTLED = "AWS asks for fewer calls a second, and nothing is wrong with the row"
+    TRANSIENT = "the fault lies in the network or at AWS, and passes by itself"
+    NEEDS_OPERATOR = "an operator has to mend something at the target, such as a role or a CA"
+    PERMANENT = "the row cannot be carried out as it is"
 
 
 _FIRST_PAUSE = {
@@ -27,18 +27,18 @@ _FIRST_PAUSE = {
 }
 _LONGEST_PAUSE = {
     RetryAdvice.THROTTLED: 30.0,
-    # Short: a target that is down is left alone after a few rows (see ``provisioning.drain``), so
-    # only these few wait, and all goes on within minutes of its return.
+    # Short: ``worker.drain`` skips a target that is down after a few rows. Only these few wait, and
+    # work goes on within minutes of the target's return.
     RetryAdvice.TRANSIENT: 120.0,
     RetryAdvice.NEEDS_OPERATOR: 3600.0,
     RetryAdvice.PERMANENT: 3600.0,
 }  # seconds
 
-# AWS looked at what this row asks for, and will say the same of it each time. LimitExceeded, which
-# pki.aws.clients takes for a throttle, says here that ten policies are attached already.
-_OF_THE_ROW = frozenset(
+# AWS judged what this row asks for, and will judge it in the same way each time. LimitExceeded,
+# which pki.aws.clients takes for a throttle, means here that ten policies are attached already.
+_PERMANENT_CODES = frozenset(
     {
-        "DifferentCertificate",  # iotprov.provisioning.iot_certificates's own
+        "DifferentCertificate",  # raised by iotprov.provisioning.iot_certificates
         "InvalidParameterException",
         "InvalidRequestException",
         "LimitExceededException",
@@ -46,9 +46,9 @@ _OF_THE_ROW = frozenset(
         "ValidationException",
     }
 )
-# Somebody else, JITP for one, changed the same thing at the same time, or a detachment, which is
-# asynchronous, hasn't arrived yet.
-_PASSING = frozenset(
+# Another party, such as JITP, changed the same thing at the same time, or a detachment, which is
+# asynchronous, has not taken effect yet.
+_TRANSIENT_CODES = frozenset(
     {
         "CertificateStateException",
         "ConflictingResourceUpdateException",
@@ -59,27 +59,28 @@ _PASSING = frozenset(
 
 
 def retry_advice(error: OperatorError) -> RetryAdvice:
-    """What ``error`` asks for.
+    """Return what has to happen before the row that failed with ``error`` can succeed.
 
-    Whatever isn't known to be the row's own fault is taken for an operator's to mend: missing
-    rights or credentials, a CA, policy or group that isn't there, a template that doesn't fit.
-    Such rows are never given up.
+    An error that is not known to be the row's own fault is taken for the operator's to mend:
+    missing rights or credentials, a missing CA, policy or group, a template that does not fit.
+    Such rows are retried for ever.
     """
     if not isinstance(error, RemoteFailure):
         return RetryAdvice.NEEDS_OPERATOR
-    if error.code in _OF_THE_ROW:
+    if error.code in _PERMANENT_CODES:
         return RetryAdvice.PERMANENT
     if error.is_throttled:
         return RetryAdvice.THROTTLED
-    if error.is_transient or error.code in _PASSING:
+    if error.is_transient or error.code in _TRANSIENT_CODES:
         return RetryAdvice.TRANSIENT
     return RetryAdvice.NEEDS_OPERATOR
 
 
 def pause_before_next(advice: RetryAdvice, failures: int) -> datetime.timedelta:
-    """How long to wait after the ``failures``-th failure in a row: doubled each time, jittered.
+    """Return how long to wait after the ``failures``-th failure in a row: doubled each time.
 
-    Between half and all of the step, so that rows which failed together don't come back together.
+    The pause is between half and all of the step, so that rows that failed together are not
+    retried together.
     """
     step = _FIRST_PAUSE[advice] * 2 ** min(max(failures, 1) - 1, 20)
     longest = min(step, _LONGEST_PAUSE[advice])

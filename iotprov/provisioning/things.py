@@ -1,4 +1,4 @@
-"""Things: made as the template says, or treated as it says when they exist already."""
+"""Things of AWS IoT: made as the template says, or changed as its OverrideSettings say."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from pki.operators.errors import RemoteFailure
 
 
 def find_thing(registry: Registry, name: str) -> dict[str, Any] | None:
-    """What AWS IoT says of a thing; ``None`` when there is none. Raises ``RemoteFailure``."""
+    """Return AWS IoT's description of a thing, or ``None``. Raises ``RemoteFailure``."""
     try:
         return registry.call("describe_thing", thingName=name)
     except RemoteFailure as error:
@@ -28,21 +28,21 @@ def make_thing(
     is_ours: bool,
     before_making: Callable[[str], None],
 ) -> None:
-    """Make the planned thing, or treat the one that is there as the template says.
+    """Make the planned thing, or change the existing one as the template says.
 
-    ``is_ours`` says that we made it, perhaps not to the end; ``before_making`` is called
-    before one is made, and what it remembers must outlive a crash. Raises ``RemoteFailure``, and
+    ``is_ours`` says that this server made it, perhaps incompletely. ``before_making`` is called
+    before a thing is made, and what it records must outlive a crash. Raises ``RemoteFailure``, and
     ``TemplateError`` where the template says FAIL.
     """
-    there = find_thing(registry, plan.thing_name)
-    if there is None:
+    existing = find_thing(registry, plan.thing_name)
+    if existing is None:
         before_making(plan.thing_name)
         _create(registry, plan)
         _add_to_groups(registry, plan)
     elif is_ours:
         _add_to_groups(registry, plan)
     else:
-        _override(registry, plan, there)
+        _override(registry, plan, existing)
 
 
 def _create(registry: Registry, plan: PlannedThing) -> None:
@@ -57,28 +57,28 @@ def _create(registry: Registry, plan: PlannedThing) -> None:
         registry.call("create_thing", thingName=plan.thing_name, **chosen)
     except RemoteFailure as error:
         if is_code(error, NOT_FOUND):
-            what = "the template's thing type or billing group"
+            what = "The template's thing type or billing group"
             raise missing(error, what, "Make it, or take it out of the template.") from error
         if not is_code(error, EXISTS):
             raise
-        # Somebody made it a moment ago; the row is worked on again, and finds it there.
+        # Another party made it a moment ago. The row is worked on again, and finds it then.
         raise RemoteFailure(
             error.call, error.code, str(error), "Try again.", is_transient=True
         ) from error
 
 
-def _override(registry: Registry, plan: PlannedThing, there: dict[str, Any]) -> None:
-    """What the template's OverrideSettings say of a thing that was there before."""
+def _override(registry: Registry, plan: PlannedThing, existing: dict[str, Any]) -> None:
+    """Change an existing thing as the template's OverrideSettings say."""
     overrides = plan.overrides
-    held, wished = there.get("attributes", {}), dict(plan.attributes)
+    found, planned = existing.get("attributes", {}), dict(plan.attributes)
     changes: dict[str, Any] = {}
-    if _is_applied(overrides.attributes, held, wished, plan, "attributes"):
+    if _is_applied(overrides.attributes, found, planned, plan, "attributes"):
         is_merged = overrides.attributes is Override.MERGE
-        if {**(held if is_merged else {}), **wished} != held:
-            changes["attributePayload"] = {"attributes": wished, "merge": is_merged}
-    type_held = there.get("thingTypeName", "")
+        if {**(found if is_merged else {}), **planned} != found:
+            changes["attributePayload"] = {"attributes": planned, "merge": is_merged}
+    type_found = existing.get("thingTypeName", "")
     if plan.thing_type and _is_applied(
-        overrides.thing_type, type_held, plan.thing_type, plan, "thing type"
+        overrides.thing_type, type_found, plan.thing_type, plan, "thing type"
     ):
         changes["thingTypeName"] = plan.thing_type
     if changes:
@@ -111,17 +111,17 @@ def _add_to_groups(registry: Registry, plan: PlannedThing) -> None:
         except RemoteFailure as error:
             if is_code(error, NOT_FOUND):
                 advice = "Make it, or take it out of the template."
-                raise missing(error, f"the thing group {group}", advice) from error
+                raise missing(error, f"The thing group {group}", advice) from error
             raise
 
 
 def _is_applied(
-    override: Override, held: object, wished: object, plan: PlannedThing, what: str
+    override: Override, found: object, planned: object, plan: PlannedThing, what: str
 ) -> bool:
-    """Whether a property of a thing that exists is to become what the template says."""
-    if override is Override.FAIL and held != wished:
+    """Return whether a property of an existing thing is to become what the template says."""
+    if override is Override.FAIL and found != planned:
         raise TemplateError(
-            f"the thing {plan.thing_name} exists with other {what} than the template's, which "
-            "says FAIL for that: change the thing, or the template's OverrideSettings"
+            f"The thing {plan.thing_name} exists with other {what} than the template's, and the "
+            "template says FAIL for that. Change the thing, or the template's OverrideSettings."
         )
     return override in (Override.REPLACE, Override.MERGE)

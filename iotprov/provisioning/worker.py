@@ -1,4 +1,4 @@
-"""Carrying out the outbox: in the request that issued a certificate, and by schedule."""
+"""Working on the outbox: within the request that issued a certificate, and by schedule."""
 
 import json
 import logging
@@ -19,8 +19,8 @@ from iotprov.documents.versions import body_in_force, filled
 from iotprov.json_text.placeholders import has_placeholder
 from iotprov.models import DocumentVersion, Provisioning
 from iotprov.provisioning import outbox
-from iotprov.provisioning.certificate_provisioning import Registration
-from iotprov.provisioning.desired_state import needs_provisioning_at_issue, wanted
+from iotprov.provisioning.certificate_provisioning import CertificateProvisioning
+from iotprov.provisioning.desired_state import desired_state, needs_provisioning_at_issue
 from iotprov.provisioning.iot_certificates import Registry
 from iotprov.provisioning.outbox import Job
 from iotprov.provisioning.pacing import Breaker, Pace
@@ -33,32 +33,32 @@ from pki.operators.errors import OperatorError
 
 logger = logging.getLogger(__name__)
 
-REQUEST_PATIENCE = 2
-"""Read timeout of each call while a device waits, seconds; nothing is repeated."""
-WORKER_PATIENCE = 4
-"""The same in a worker; less than ``pki.aws.clients.READ_TIMEOUT``, since the outbox repeats."""
+REQUEST_READ_TIMEOUT = 2
+"""Read timeout of each call while a device waits, in seconds. No call is repeated."""
+WORKER_READ_TIMEOUT = 4
+"""The same by schedule, in seconds. Short, because the outbox repeats what fails."""
 ROW_SECONDS = 60.0
-"""No call begins later than this after its row was leased: well within ``outbox.LEASE``."""
+"""No call begins later than this after its row was leased; well below ``outbox.LEASE``."""
 FAILURES_TO_LEAVE = 3
-"""Failures in a row after which a target is left alone for the rest of a drain."""
+"""Failures in a row after which a target is skipped for the rest of a drain."""
 BATCH = 50  # rows
 
 _breaker = Breaker(seconds=30.0)
 
 
 class OutOfTime(Exception):
-    """There is no time for another call; what has been done stays done."""
+    """There is no time for another call. The calls made so far keep their effect."""
 
 
 # In the request
 
 
 def provision_now(certificate: IssuedCertificate, *, mode: str) -> None:
-    """Try at once what the outbox says of ``certificate``, while the device waits.
+    """Work on the outbox rows of ``certificate`` at once, while the device waits.
 
-    For ``iot_settings().request_seconds`` at most, and what the call that is under way then takes.
-    ``mode`` is its profile's ``iot_provisioning``. Nothing is raised: the device gets its
-    certificate, and what didn't work or wasn't reached is the outbox's.
+    Takes ``iot_settings().request_seconds`` at most, plus the call that is under way then.
+    ``mode`` is its profile's ``iot_provisioning``. Raises nothing: the device gets its
+    certificate, and the schedule does what failed or was not reached.
     """
     if not needs_provisioning_at_issue(certificate.operation, mode):
         return
@@ -83,15 +83,15 @@ def _provision_in_request(row_id: uuid.UUID, deadline: float) -> None:
     def check_time(operation: str) -> None:
         _check_time(deadline)
 
-    done = _attempt(job, read_timeout=REQUEST_PATIENCE, before_call=check_time)
+    done = _attempt(job, read_timeout=REQUEST_READ_TIMEOUT, before_call=check_time)
     if done.advice in (RetryAdvice.TRANSIENT, RetryAdvice.THROTTLED):
         _breaker.trip(job.target)
 
 
 def attempt_now(row: Provisioning, *, seconds: float) -> None:
-    """Try a row that is due at once, while an operator waits; the row says what came of it.
+    """Work on a due row while an operator waits; the row then shows the result.
 
-    For ``seconds``, and what the call that is under way then takes. Raises what the database
+    Takes ``seconds`` at most, plus the call that is under way then. Raises what the database
     raises.
     """
     try:
@@ -111,23 +111,23 @@ def _check_time(deadline: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What became of an attempt."""
+    """The result of an attempt."""
 
     is_settled: bool = False
     is_parked: bool = False
     advice: RetryAdvice | None = None
-    """After a failure: what it means for the next attempt."""
+    """After a failure, what has to happen before the next attempt."""
     error: Exception | None = None
 
 
 def _attempt(job: Job, *, read_timeout: int, before_call: Callable[[str], None]) -> _Done:
-    """Make AWS IoT agree about a leased row; the row says what became of it.
+    """Make AWS IoT agree with a leased row, and record the result in the row.
 
-    Raises ``OutOfTime``, with the lease given back, and what the database raises; then the lease
-    runs out by itself.
+    Raises ``OutOfTime``, with the lease given back, and what the database raises. In that case the
+    lease runs out by itself.
     """
     try:
-        outcome = _registration(job, read_timeout, before_call).carry_out()
+        outcome = _provisioning(job, read_timeout, before_call).carry_out()
     except OutOfTime:
         outbox.release(job)
         raise
@@ -137,24 +137,27 @@ def _attempt(job: Job, *, read_timeout: int, before_call: Callable[[str], None])
         is_parked = outbox.postpone(job, error)
         logger.warning("%s at %s: %s", job.certificate_id, job.target, error)
         return _Done(is_parked=is_parked, advice=retry_advice(error), error=error)
-    except Exception as error:  # a row that we can't carry out mustn't stop the others
+    except Exception as error:  # one faulty row must not stop the others
         logger.exception("%s at %s can't be carried out", job.certificate_id, job.target)
         is_parked = outbox.postpone(job, error)
         return _Done(is_parked=is_parked, advice=RetryAdvice.PERMANENT, error=error)
     return _Done(is_settled=outbox.settle(job, outcome))
 
 
-def _registration(job: Job, read_timeout: int, before_call: Callable[[str], None]) -> Registration:
+def _provisioning(
+    job: Job, read_timeout: int, before_call: Callable[[str], None]
+) -> CertificateProvisioning:
     target = find_target(job.target)
     if target is None:
         raise OperatorError(
-            f"the configuration has no target {job.target} any more: name it again, or park the row"
+            f"The configuration no longer has the target {job.target}. "
+            "Name it again, or park the row."
         )
     now = timezone.now()
     facts = read_facts(job.certificate_id, job.target, now)
-    return Registration(
+    return CertificateProvisioning(
         facts=facts,
-        wanted=wanted(facts, now),
+        desired=desired_state(facts, now),
         registry=Registry(target, read_timeout, before_call),
         plan=partial(_plan, target, read_timeout),
         remember_thing=partial(outbox.remember_thing, job),
@@ -163,10 +166,10 @@ def _registration(job: Job, read_timeout: int, before_call: Callable[[str], None
 
 
 def _plan(target: IoTTarget, read_timeout: int, certificate: x509.Certificate) -> PlannedThing:
-    """What the template in force makes of ``certificate`` at ``target``."""
+    """Return the thing that the template in force makes of ``certificate`` at ``target``."""
     kind = DocumentVersion.Kind.TEMPLATE
     body = body_in_force(kind)
-    if has_placeholder(body):  # else nobody need ask AWS whose account it is
+    if has_placeholder(body):  # only then AWS is asked for the account
         account = account_of(target, read_timeout=read_timeout)
         document = filled(
             kind,
@@ -184,13 +187,13 @@ def _plan(target: IoTTarget, read_timeout: int, certificate: x509.Certificate) -
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What a drain did."""
+    """The result of a drain."""
 
     settled: int = 0
     postponed: int = 0
     parked: int = 0
     left_targets: tuple[str, ...] = ()
-    """Targets that were left alone after failures in a row."""
+    """Targets that were skipped after failures in a row."""
     error: Exception | None = None
     """The first failure."""
 
@@ -200,11 +203,11 @@ class Drained:
 
 
 def drain(*, limit: int | None = None, seconds: float | None = None, target: str = "") -> Drained:
-    """Work on what is due until nothing is, or for ``seconds``, or until ``limit`` rows are done.
+    """Work on due rows until there are none, for ``seconds``, or until ``limit`` rows are done.
 
-    Rows of certificates to be stopped come first. What is to be done at each target keeps to the
-    pace that AWS allows; one that keeps failing is left to the next drain, and its other rows
-    stay due. ``target`` is the name of the only one to work on. Raises what the database raises.
+    Rows of certificates to be deactivated come first. Calls to a target keep to the pace that AWS
+    allows. A target that keeps failing is left to the next drain, and its other rows stay due.
+    ``target`` limits the drain to the target of that name. Raises what the database raises.
     """
     return _Drain(limit, seconds, target).run()
 
@@ -247,7 +250,7 @@ class _Drain:
         return self._paces.setdefault(target, Pace())
 
     def _next_batch(self) -> list[tuple[uuid.UUID, str]]:
-        """The rows that are due, the urgent first; waits while every target is paused."""
+        """Return the due rows, urgent ones first; wait while every target is paused."""
         rows = Provisioning.objects.due().exclude(target__in=self._left)
         if self._only:
             rows = rows.filter(target=self._only)
@@ -272,7 +275,7 @@ class _Drain:
                 raise OutOfTime
             self._sleep(delay)
 
-        done = _attempt(job, read_timeout=WORKER_PATIENCE, before_call=wait_for_turn)
+        done = _attempt(job, read_timeout=WORKER_READ_TIMEOUT, before_call=wait_for_turn)
         self._count(job.target, done)
         if done.advice is None:
             pace.go_on()

@@ -1,1 +1,1 @@
-"""The provisioning template of AWS IoT: reading it, checking it, the thing it makes."""
+"""The provisioning template of AWS IoT: reading, checking, and planning the thing."""

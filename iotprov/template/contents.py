@@ -1,4 +1,4 @@
-"""What a provisioning template says, and AWS IoT's limits of it.
+"""The contents of a provisioning template as values, and AWS IoT's limits on them.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/provision-template.html
 """
@@ -13,7 +13,7 @@ from iotprov.json_text.located import Place
 MAX_BODY = 10_240  # characters; model of iot:CreateProvisioningTemplate
 
 THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
-"""Also the alphabet of the names of groups, types and billing groups."""
+"""The names of groups, types and billing groups have the same alphabet."""
 ATTRIBUTE_NAME = re.compile(r"[a-zA-Z0-9_.,@/:#-]{1,128}")
 ATTRIBUTE_VALUE = re.compile(r"[a-zA-Z0-9_.,@/:#=\[\]-]{0,800}")
 MAX_ATTRIBUTES = 50
@@ -21,7 +21,7 @@ MAX_ATTRIBUTES_WITHOUT_TYPE = 3
 
 
 class Override(StrEnum):
-    """What becomes of a thing's or certificate's property when it is there already."""
+    """What happens to a property of a thing or certificate that exists already."""
 
     DO_NOTHING = "DO_NOTHING"
     REPLACE = "REPLACE"
@@ -33,7 +33,7 @@ class Override(StrEnum):
 class Overrides:
     """A template's ``OverrideSettings``.
 
-    AWS documents no default; ours is ``DO_NOTHING``: what exists already stays as it is.
+    AWS documents no default. This server's is ``DO_NOTHING``, which leaves a property as it is.
     """
 
     attributes: Override = Override.DO_NOTHING
@@ -44,7 +44,7 @@ class Overrides:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A parameter's value; ``parameter`` is its name without the common prefix."""
+    """The value of a parameter. ``parameter`` is its name without the common prefix."""
 
     parameter: str
 
@@ -62,7 +62,7 @@ Expression = str | Ref | Join
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A declared parameter. ``default`` is ``None`` when there is none."""
+    """A declared parameter. ``default`` is ``None`` if there is none."""
 
     name: str
     place: Place
@@ -71,7 +71,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class PolicyReference:
-    """The name of a policy that is attached; "" is the installation's."""
+    """The name of a policy to attach. "" stands for the installation's policy."""
 
     name: str
     place: Place
@@ -79,7 +79,7 @@ class PolicyReference:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What the template says. Texts are ``Expression``; "" where it says nothing."""
+    """A template. A text is an ``Expression``, and "" where the template has none."""
 
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     thing_name: Expression = ""

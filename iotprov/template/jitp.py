@@ -1,7 +1,7 @@
-"""Just-in-time provisioning (JITP): which parameters there are, and what fills them.
+"""Just-in-time provisioning (JITP): the parameters, and the subject attributes that fill them.
 
-AWS IoT fills a template's parameters from the certificate's subject alone, and refuses a device
-whose certificate lacks any declared one:
+AWS IoT fills a template's parameters from the certificate's subject only. It refuses a device whose
+certificate lacks a declared parameter:
 https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html
 """
 
@@ -21,25 +21,25 @@ ATTRIBUTE_BY_PARAMETER = {
     "SerialNumber": "serialNumber",
     "StateName": "stateOrProvinceName",
 }
-"""The parameters that exist, and the subject attribute each is filled from; ``Id`` is AWS's own."""
+"""The parameters, and the subject attribute that fills each. AWS fills ``Id`` by itself."""
 
 CERTIFICATE_ID = f"{PREFIX}Id"
 
 
 def read_file(path: Path) -> str:
-    """The text of a document's file. Raises ``DocumentError`` when it can't be read."""
+    """Return the text of a document's file. Raises ``DocumentError`` if it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise DocumentError(f"can't read {path}: {error.strerror}") from error
+        raise DocumentError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise DocumentError(f"{path} isn't UTF-8 text") from error
+        raise DocumentError(f"{path} is not UTF-8 text. Save it as UTF-8.") from error
 
 
 def unfilled_parameters(declared: Collection[str], subject_attributes: Collection[str]) -> set[str]:
-    """The declared parameters that a subject with only these attributes (and CN) leaves empty.
+    """Return the declared parameters that a subject with these attributes and a CN leaves empty.
 
-    A device with such a certificate would enroll, and be refused at its first connection.
+    A device with such a certificate would enroll, and AWS IoT would refuse its first connection.
     """
     present = {"commonName", *subject_attributes}
     return {

@@ -1,7 +1,7 @@
-"""The language of a provisioning template's values, as far as JITP has it.
+"""The values of a provisioning template: texts, and the functions that JITP has.
 
-Of the functions, JITP has ``Ref``. ``Fn::Join``, which AWS documents for fleet provisioning, is
-read too, with a warning; the others are for fleet provisioning only, and refused.
+JITP has ``Ref``. ``Fn::Join``, which AWS documents for fleet provisioning, is read with a warning.
+The other functions are for fleet provisioning only, and are refused.
 """
 
 from iotprov.json_text.located import Node
@@ -11,11 +11,11 @@ from iotprov.template.contents import Expression, Join, Parameter, Ref
 from iotprov.template.jitp import PREFIX
 
 _UNKNOWN = Ref("Id")
-"""Stands for a value that can't be read; its problem is noted."""
+"""Stands for a value that cannot be read. Its problem is in the list."""
 
 
 class TemplateLanguage(ProblemList):
-    """Reads values, and remembers which of the declared parameters they use."""
+    """Reads values, and records which of the declared parameters they use."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +26,10 @@ class TemplateLanguage(ProblemList):
         if isinstance(node.data, str):
             unknown = unknown_placeholder(node.data)
             if unknown:
-                self.warn(node.place, f"{unknown} isn't filled: only <ACCOUNT_ID> and <REGION> are")
+                self.warn(
+                    node.place,
+                    f"{unknown} is not filled. The placeholders are <ACCOUNT_ID> and <REGION>.",
+                )
             return node.data
         if isinstance(node.data, dict) and len(node.data) == 1:
             ((function, argument),) = node.members.items()
@@ -37,12 +40,11 @@ class TemplateLanguage(ProblemList):
             if function.startswith("Fn::"):
                 self.error(
                     argument.key_place,
-                    f"{function} is documented for fleet provisioning only; JITP has Ref and "
-                    "Fn::Join",
+                    f"{function} is documented for fleet provisioning only. Use Ref or Fn::Join.",
                 )
                 return _UNKNOWN
         self.error(
-            node.place, 'a value is text in quotes, {"Ref": parameter} or {"Fn::Join": [...]}'
+            node.place, 'A value is text in quotes, {"Ref": parameter} or {"Fn::Join": [...]}.'
         )
         return _UNKNOWN
 
@@ -54,8 +56,8 @@ class TemplateLanguage(ProblemList):
             known = [f"{PREFIX}{declared}" for declared in self.declared]
             self.error(
                 node.place,
-                f"{full_name[:80]!a} isn't declared in Parameters"
-                f"{suggestion(full_name, known) or ': declare it there'}",
+                f"{full_name[:80]!a} is not declared in Parameters. "
+                f"{suggestion(full_name, known) or 'Declare it there.'}",
             )
         return Ref(name)
 
@@ -68,10 +70,10 @@ class TemplateLanguage(ProblemList):
             and isinstance(data[1], list)
         )
         if not is_wellformed:
-            self.error(node.place, 'Fn::Join takes a delimiter and a list: ["-", ["a", "b"]]')
+            self.error(node.place, 'Fn::Join takes a delimiter and a list: ["-", ["a", "b"]].')
             return _UNKNOWN
         self.warn(
             node.key_place,
-            "AWS documents Fn::Join for fleet provisioning, not for JITP: try it with one device",
+            "AWS documents Fn::Join for fleet provisioning, not for JITP. Try it with one device.",
         )
         return Join(data[0], tuple(self.expression(part) for part in node.items[1].items))

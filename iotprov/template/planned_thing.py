@@ -1,8 +1,8 @@
-"""What AWS IoT would make of a certificate by the provisioning template.
+"""The thing that AWS IoT would make of a certificate by the provisioning template.
 
-Just-in-time provisioning has RegisterThing carry out the template with parameters taken from the
+In just-in-time provisioning, RegisterThing carries out the template with parameters taken from the
 certificate's subject (https://docs.aws.amazon.com/iot/latest/developerguide/jit-provisioning.html).
-The same is worked out here, for registration before the first connection, and for previews.
+This module does the same, for registration before the first connection, and for previews.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ from pki.encoding.certificates import fingerprint_of
 
 @dataclass(frozen=True, slots=True)
 class PlannedThing:
-    """A thing with its certificate, as the template has it. "" and () where it says nothing."""
+    """A thing with its certificate, by the template. "" and () where the template has nothing."""
 
     thing_name: str
     attributes: Mapping[str, str]
@@ -43,23 +43,23 @@ class PlannedThing:
     certificate_status: str
     """``ACTIVE`` or ``INACTIVE``."""
     principal_type: str
-    """``EXCLUSIVE_THING``, ``NON_EXCLUSIVE_THING``, or "" for AWS's default, the latter."""
+    """``EXCLUSIVE_THING``, ``NON_EXCLUSIVE_THING``, or "" for AWS's default (the latter)."""
     overrides: Overrides
-    """What becomes of a thing that exists already, as it does at each renewal."""
+    """What happens to a thing that exists already, as at each renewal."""
 
 
 def certificate_id(certificate: x509.Certificate) -> str:
-    """The certificate's ID in AWS IoT: the SHA-256 of its DER, in lower-case hex."""
+    """Return the certificate's ID in AWS IoT: the SHA-256 of its DER, in lower-case hex."""
     return fingerprint_of(certificate)
 
 
 def plan_thing(template_body: str, certificate: x509.Certificate) -> PlannedThing:
-    """What JITP would make of ``certificate``.
+    """Return the thing that JITP would make of ``certificate``.
 
-    ``template_body`` is the text for the target (``iotprov.documents.versions.body_for``); an empty
-    PolicyName is the installation's policy. Raises ``TemplateError`` with a sentence when the
-    template is unsound, names a policy that isn't ours, asks for what the subject doesn't hold,
-    or a name or an attribute would be one that AWS IoT refuses.
+    ``template_body`` is the text for the target (``iotprov.documents.versions.body_for``). An empty
+    PolicyName stands for the installation's policy. Raises ``TemplateError`` if the template has
+    errors, names another policy or takes an attribute that the subject lacks, or if AWS IoT would
+    refuse a name or value.
     """
     return plan_for_subject(template_body, certificate.subject, lambda: certificate_id(certificate))
 
@@ -67,7 +67,8 @@ def plan_thing(template_body: str, certificate: x509.Certificate) -> PlannedThin
 def plan_for_subject(
     template_body: str, subject: x509.Name, certificate_id: Callable[[], str]
 ) -> PlannedThing:
-    """As ``plan_thing``, for a certificate that needn't exist yet."""
+    """Return what ``plan_thing`` does, for a certificate that need not exist yet."""
+    # Step 1: the template, and the values that the subject gives its parameters.
     template = parse_template(template_body)
     values = _values(template, subject)
 
@@ -83,15 +84,16 @@ def plan_for_subject(
     def name(expression: Expression, what: str) -> str:
         return _checked_name(text(expression), what) if expression else ""
 
+    # Step 2: every text of the template, checked as AWS IoT would check it.
     attributes = {
         key: _checked_value(key, text(value)) for key, value in template.attributes.items()
     }
     return PlannedThing(
-        thing_name=name(template.thing_name, "the thing name"),
+        thing_name=name(template.thing_name, "The thing name"),
         attributes=MappingProxyType(attributes),
-        thing_type=name(template.thing_type, "the thing type"),
-        groups=tuple(name(group, "a thing group") for group in template.groups),
-        billing_group=name(template.billing_group, "the billing group"),
+        thing_type=name(template.thing_type, "The thing type"),
+        groups=tuple(name(group, "A thing group") for group in template.groups),
+        billing_group=name(template.billing_group, "The billing group"),
         policy_names=_policy_names(template),
         certificate_status=template.certificate_status,
         principal_type=template.principal_type,
@@ -100,7 +102,7 @@ def plan_for_subject(
 
 
 def _values(template: Template, subject: x509.Name) -> dict[str, str]:
-    """Every declared parameter's value. Raises ``TemplateError`` for those that stay empty."""
+    """Return every declared parameter's value. Raises ``TemplateError`` if some have none."""
     values = {}
     missing = []
     for name, parameter in template.parameters.items():
@@ -114,8 +116,8 @@ def _values(template: Template, subject: x509.Name) -> dict[str, str]:
     if missing:
         attributes = ", ".join(ATTRIBUTE_BY_PARAMETER[name] for name in missing)
         raise TemplateError(
-            f"the template takes {PREFIX}{missing[0]} from the subject, and this one has no "
-            f"{attributes}: AWS IoT would refuse the device at its first connection"
+            f"The template takes {PREFIX}{missing[0]} from the subject, and this one has no "
+            f"{attributes}. AWS IoT would refuse the device at its first connection."
         )
     return values
 
@@ -123,25 +125,26 @@ def _values(template: Template, subject: x509.Name) -> dict[str, str]:
 def _subject_value(subject: x509.Name, attribute: str) -> str:
     oid = NameOID.COMMON_NAME if attribute == "commonName" else SUBJECT_ATTRIBUTES[attribute].oid
     for found in subject.get_attributes_for_oid(oid):
-        return str(found.value)  # the first, where there are several
+        return str(found.value)  # the first if there are several
     return ""
 
 
 def _policy_names(template: Template) -> tuple[str, ...]:
-    ours = iot_settings().policy_name
+    policy_name = iot_settings().policy_name
     for policy in template.policies:
-        if policy.name not in ("", ours):
+        if policy.name not in ("", policy_name):
             raise TemplateError(
-                f"the template attaches the policy {shown(policy.name)}; it may attach {ours} only"
+                f"The template attaches the policy {shown(policy.name)}. It may attach only "
+                f"{policy_name}."
             )
-    return tuple(dict.fromkeys(ours for _ in template.policies))
+    return (policy_name,) if template.policies else ()
 
 
 def _checked_name(name: str, what: str) -> str:
     if not THING_NAME.fullmatch(name):
         raise TemplateError(
-            f"{what} would be {shown(name)}, which AWS IoT refuses: it takes 1 to 128 characters "
-            "of a-z, A-Z, 0-9, ':', '_' and '-'"
+            f"{what} would be {shown(name)}, which AWS IoT refuses. It takes 1 to 128 characters "
+            "of a-z, A-Z, 0-9, ':', '_' and '-'."
         )
     return name
 
@@ -149,7 +152,7 @@ def _checked_name(name: str, what: str) -> str:
 def _checked_value(name: str, value: str) -> str:
     if not ATTRIBUTE_VALUE.fullmatch(value):
         raise TemplateError(
-            f"the attribute {name} would be {shown(value)}, which AWS IoT refuses: it takes up to "
-            "800 characters of a-z, A-Z, 0-9 and _.,@/:#=[]-"
+            f"The attribute {name} would be {shown(value)}, which AWS IoT refuses. It takes up to "
+            "800 characters of a-z, A-Z, 0-9 and _.,@/:#=[]-."
         )
     return value

@@ -63,10 +63,12 @@ def main():
     import django
 
     django.setup()
-    from iotprov.provisioning.worker import WORKER_PATIENCE
+    from iotprov.provisioning.worker import WORKER_READ_TIMEOUT
     from pki.aws.clients import aws_client
 
-    client = aws_client("iot", read_timeout=WORKER_PATIENCE)  # made once; it hasn't connected yet
+    client = aws_client(
+        "iot", read_timeout=WORKER_READ_TIMEOUT
+    )  # made once; it hasn't connected yet
     for line in sys.stdin:
         task = json.loads(line)
         reader, writer = os.pipe()

@@ -16,30 +16,30 @@ class Command(OperatorCommand):
     """See ``help``."""
 
     help = (
-        "Say where AWS IoT and the record disagree, as 'here -> AWS', and mend what is ours with "
-        "--repair. Exit code 0: no difference is left; 1: there are some; 3: AWS failed, so not "
-        "all was compared or mended."
+        "Show the differences between AWS IoT and the record, as 'here -> AWS'. --repair mends "
+        "those that are this server's to mend. Exit code 0: no difference is left. 1: there are "
+        "some. 3: AWS failed, so not everything was compared or mended."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Where, how deep, and whether to mend."""
+        """Add the target, the depth, and whether to repair."""
         parser.add_argument("--target", metavar="NAME", help="this one only; default: all of them")
         parser.add_argument(
             "--deep",
             action="store_true",
-            help="look at each certificate's things and policies too: two calls each, about eight "
+            help="compare each certificate's things and policies too: two calls each, about eight "
             "certificates a second",
         )
         parser.add_argument(
             "--repair",
             action="store_true",
-            help="make AWS IoT agree where it is ours; what only AWS has is never touched",
+            help="make AWS IoT agree with the record; what only AWS has is never touched",
         )
         parser.add_argument(
             "--reason", default="drift --repair", help="with --repair: for the audit trail"
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="with --repair: say what would be mended"
+            "--dry-run", action="store_true", help="with --repair: show what would be mended"
         )
         parser.add_argument("--json", action="store_true", help="a JSON object on each line")
 
@@ -54,81 +54,85 @@ class Command(OperatorCommand):
         json: bool,
         **options: Any,
     ) -> None:
-        """A line for each difference as it is found, then one for each target."""
+        """Print a line for each difference as it is found, then one for each target."""
+        # Step 1: each target by itself. A failure stops no other.
         self._is_json, self._is_deep = json, deep
         self._failures: list[str] = []
         self._is_remote = False
         left = 0
         for each in _targets(target):
             tally = Tally(each.name)
-            mender = None
+            repairs = None
             if repair and not dry_run:
-                mender = Repair(each, actor=command_actor(), reason=reason)
-            self._compare(each, tally, mender, is_dry_run=dry_run)
-            self._tell_tally(tally)
+                repairs = Repair(each, actor=command_actor(), reason=reason)
+            self._compare(each, tally, repairs, is_dry_run=dry_run)
+            self._print_tally(tally)
             left += tally.left
+
+        # Step 2: the exit code.
         if self._failures:
             raise CommandError(
                 "\n".join(self._failures),
                 returncode=REMOTE_FAILURE if self._is_remote else REFUSED,
             )
         if left:
-            refuse(f"AWS IoT and the record differ: {_counted(left)} left")
+            refuse(f"AWS IoT and the record differ: {_counted(left)} left.")
 
     def _compare(
-        self, target: IoTTarget, tally: "Tally", mender: Repair | None, *, is_dry_run: bool
+        self, target: IoTTarget, tally: "Tally", repairs: Repair | None, *, is_dry_run: bool
     ) -> None:
         try:
             for one in drift(target, deep=self._is_deep):
-                is_mended = mender is not None and self._is_mended(one, mender)
+                is_mended = repairs is not None and self._mend(one, repairs)
                 tally.count(one, is_mended=is_mended)
-                self._tell(one, is_mended=is_mended, is_dry_run=is_dry_run)
+                self._print(one, is_mended=is_mended, is_dry_run=is_dry_run)
         except NotCompared as error:
             tally.is_complete = False
             self._fail(str(error), error)
-        if mender is None:
+        if repairs is None:
             return
-        drained = mender.finish()
+        drained = repairs.finish()
         if drained.error is not None:
             tally.unmended += drained.postponed + drained.parked
-            self._fail(f"{target.name}: the outbox {drained}: {drained.error}", drained.error)
+            self._fail(f"{target.name}: The outbox {drained}. {drained.error}", drained.error)
 
-    def _is_mended(self, difference: Difference, mender: Repair) -> bool:
-        """Whether it was mended; the outbox carries out a certificate's in the end."""
+    def _mend(self, difference: Difference, repairs: Repair) -> bool:
+        """Return whether it was mended, or will be by the outbox in the end."""
         try:
-            return mender.mend(difference)
+            return repairs.mend(difference)
         except OperatorError as error:
-            # Of a CA's failure only the sentence is kept; AWS it is, as for register_ca.
+            # A CA's failure is recorded as text. It counts as AWS's, as in register_ca.
             self._fail(
-                f"{difference.target}: {difference.kind} {difference.name} wasn't mended: {error}",
+                f"{difference.target}: {difference.kind} {difference.name} was not mended. {error}",
                 error,
                 is_remote=difference.kind is Kind.CA,
             )
             return False
 
-    def _fail(self, sentence: str, error: Exception, *, is_remote: bool = False) -> None:
-        self._failures.append(sentence)
+    def _fail(self, message: str, error: Exception, *, is_remote: bool = False) -> None:
+        self._failures.append(message)
         self._is_remote = self._is_remote or is_remote or remote_failure(error) is not None
 
-    def _tell(self, difference: Difference, *, is_mended: bool, is_dry_run: bool) -> None:
+    def _print(self, difference: Difference, *, is_mended: bool, is_dry_run: bool) -> None:
         if self._is_json:
             self.stdout.write(_as_json({**difference.as_json(), "is_mended": is_mended}))
             return
         line = str(difference)
         if is_mended:
-            line += ": done" if difference.kind in _MENDED_AT_ONCE else ": given to the outbox"
+            line += " Done." if difference.kind in _MENDED_AT_ONCE else " Given to the outbox."
         elif is_dry_run and difference.is_ours and not difference.is_under_way:
-            line += ": would be mended"
+            line += " It would be mended."
         self.stdout.write(line)
 
-    def _tell_tally(self, tally: "Tally") -> None:
+    def _print_tally(self, tally: "Tally") -> None:
         if self._is_json:
             self.stdout.write(_as_json({**asdict(tally), "is_deep": self._is_deep}))
             return
         self.stdout.write(str(tally))
         if not self._is_deep:
             self.stdout.write(
-                f"{tally.target}: the things and policies of certificates weren't looked at: --deep"
+                f"{tally.target}: The things and policies of certificates were not compared. "
+                "Use --deep for that."
             )
 
 
@@ -137,7 +141,7 @@ _MENDED_AT_ONCE = frozenset({Kind.POLICY, Kind.TEMPLATE, Kind.ROLE, Kind.CA})
 
 @dataclass
 class Tally:
-    """What was found at a target."""
+    """The count of differences at a target."""
 
     target: str
     differences: int = 0
@@ -145,12 +149,12 @@ class Tally:
     ours: int = 0
     mended: int = 0
     unmended: int = 0
-    """Of the mended: those that the outbox has failed at."""
+    """Those of the mended that the outbox failed at."""
     under_way: int = 0
     is_complete: bool = True
 
     def count(self, difference: Difference, *, is_mended: bool) -> None:
-        """Count one in."""
+        """Count a difference."""
         if difference.is_under_way:
             self.under_way += 1
             return
@@ -161,22 +165,25 @@ class Tally:
 
     @property
     def left(self) -> int:
-        """Differences that are there still."""
+        """Return how many differences remain."""
         return self.differences - max(self.mended - self.unmended, 0)
 
     def __str__(self) -> str:
         if self.differences:
-            said = f"{_counted(self.differences)}, {self.alarming} alarming; ours to mend: "
-            said += f"{self.ours}, mended: {max(self.mended - self.unmended, 0)}"
+            sentences = [
+                f"{_counted(self.differences)}, {self.alarming} alarming.",
+                f"--repair can mend {self.ours}, and has mended "
+                f"{max(self.mended - self.unmended, 0)}.",
+            ]
         elif self.is_complete:
-            said = "AWS IoT and the record agree"
+            sentences = ["AWS IoT and the record agree."]
         else:
-            said = "no difference"
+            sentences = ["No difference was found."]
         if not self.is_complete:
-            said += " in what could be compared, which isn't all"
+            sentences.append("Not everything could be compared.")
         if self.under_way:
-            said += f"; under way in the outbox: {self.under_way}"
-        return f"{self.target}: {said}"
+            sentences.append(f"Under way in the outbox: {self.under_way}.")
+        return f"{self.target}: {' '.join(sentences)}"
 
 
 def _counted(number: int) -> str:
@@ -193,5 +200,5 @@ def _targets(name: str | None) -> tuple[IoTTarget, ...]:
     target = find_target(name)
     if target is None:
         known = ", ".join(target.name for target in iot_settings().targets)
-        refuse(f"there is no target {name!r} in {setting_name('targets')}: choose one of {known}")
+        refuse(f"There is no target {name!r} in {setting_name('targets')}. Choose one of {known}.")
     return (target,)

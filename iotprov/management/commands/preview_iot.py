@@ -1,4 +1,4 @@
-"""Show what AWS IoT would make of a certificate."""
+"""Preview a certificate in AWS IoT."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from iotprov.client import account_of, partition_of, region_of
-from iotprov.conf import find_target, setting_name
+from iotprov.conf import find_target, iot_settings, setting_name
 from iotprov.documents.preview import Source, as_text, parse_source, preview
 from iotprov.documents.versions import Kind, body_in_force
 from pki.operators.command import OperatorCommand, refuse
@@ -19,11 +19,11 @@ class Command(OperatorCommand):
 
     help = (
         "Show the thing that AWS IoT would make of a certificate by the template in force, and "
-        "the policy as it would work for it. Nothing is changed anywhere."
+        "the policy as it would apply to it. Nothing is changed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which certificate, and for which target."""
+        """Add the certificate and the target."""
         parser.add_argument(
             "source",
             metavar="FILE",
@@ -32,12 +32,12 @@ class Command(OperatorCommand):
         parser.add_argument(
             "--target", metavar="NAME", help="fill in this target's account and region (asks AWS)"
         )
-        parser.add_argument("--json", action="store_true", help="for programs")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(
         self, *args: Any, source: str, target: str | None, json: bool, **options: Any
     ) -> None:
-        """The thing in lines, then the policy."""
+        """Print the thing, then the policy."""
         found = preview(
             _read(source),
             template_body=body_in_force(Kind.TEMPLATE),
@@ -54,7 +54,8 @@ def _as_json(data: dict[str, Any]) -> str:
 def _place(name: str) -> dict[str, str]:
     target = find_target(name)
     if target is None:
-        refuse(f"there is no target {name!r} in {setting_name('targets')}")
+        known = ", ".join(each.name for each in iot_settings().targets)
+        refuse(f"There is no target {name!r} in {setting_name('targets')}. Choose one of {known}.")
     return {
         "account": account_of(target),
         "region": region_of(target),
@@ -67,10 +68,10 @@ def _read(source: str) -> Source:
     if not path.exists():
         row = find_certificate(source)
         if row.der is None:
-            refuse(f"{row} was never signed: there is no certificate to look at")
+            refuse(f"{row} was never signed. Choose a request with a certificate.")
         return row.to_x509()
     try:
         content = path.read_bytes()
     except OSError as error:
-        refuse(f"can't read {path}: {error.strerror}", error)
+        refuse(f"{path} cannot be read: {error.strerror}.", error)
     return parse_source(content, str(path))

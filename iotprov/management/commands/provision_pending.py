@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from iotprov.conf import find_target, iot_settings
+from iotprov.conf import find_target, iot_settings, setting_name
 from iotprov.models import Provisioning
 from iotprov.provisioning.outbox import hurry
 from iotprov.provisioning.worker import drain
@@ -16,18 +16,18 @@ class Command(OperatorCommand):
 
     help = (
         "Make AWS IoT agree with the record: work on every row of the outbox that is due. Safe to "
-        "run at any time, and beside others. Exit code 3 when AWS failed for some of them."
+        "run at any time, and several times at once. Exit code 3 if AWS failed for some rows."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """How much, how long, where."""
-        parser.add_argument("--limit", type=int, help="work on at most so many rows")
-        parser.add_argument("--seconds", type=float, help="stop after so long")
+        """Add the limits, and the target."""
+        parser.add_argument("--limit", type=int, help="work on at most this many rows")
+        parser.add_argument("--seconds", type=float, help="stop after this many seconds")
         parser.add_argument("--target", default="", help="only at the target of this name")
         parser.add_argument(
             "--now",
             action="store_true",
-            help="try rows again that failed and wait for their next attempt: what ailed is mended",
+            help="do not wait for the next attempt of rows that failed: the cause is corrected",
         )
 
     def handle(
@@ -39,10 +39,13 @@ class Command(OperatorCommand):
         now: bool,
         **options: Any,
     ) -> None:
-        """One line: what was done, and what is left."""
+        """Print one line: what was done, and what is left."""
         if target and find_target(target) is None:
             names = ", ".join(one.name for one in iot_settings().targets)
-            refuse(f"there is no target {target!r}: the configuration has {names}")
+            refuse(
+                f"There is no target {target!r} in {setting_name('targets')}. "
+                f"Choose one of {names}."
+            )
         if now:
             hurry(target)
         done = drain(limit=limit, seconds=seconds, target=target)

@@ -1,4 +1,4 @@
-"""Make AWS IoT accept the certificates of our device CAs."""
+"""Make AWS IoT accept the certificates of device CAs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,43 +19,43 @@ class Command(OperatorCommand):
 
     help = (
         "Register device CAs in AWS IoT, at every target. One that is registered is found by its "
-        "certificate and brought to what the configuration says. Run sync_policy and "
+        "certificate and changed as the configuration says. Run sync_policy and "
         "sync_template first."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which CA, where, and whether to look only."""
+        """Add the CA, the target, and the dry run."""
         parser.add_argument(
             "ca", metavar="CA", nargs="?", help="the CA's name; default: every active device CA"
         )
         parser.add_argument("--target", default="", help="a target's name; default: all")
         parser.add_argument(
-            "--dry-run", action="store_true", help="say what would be done, and change nothing"
+            "--dry-run", action="store_true", help="show what would be done, and change nothing"
         )
 
     def handle(
         self, *args: Any, ca: str | None, target: str, dry_run: bool, **options: Any
     ) -> None:
-        """One line for each CA and target; exit code 3 when one of them failed."""
+        """Print a line for each CA and target. Exit with code 3 if one of them failed."""
         failures = 0
         for each in _authorities(ca):
-            outcomes = _look(each, target) if dry_run else _register(each, target)
+            outcomes = _plan(each, target) if dry_run else _register(each, target)
             for place, line, is_failure in outcomes:
                 self.stdout.write(f"{each} at {place}: {line}")
                 failures += is_failure
         if failures:
             raise CommandError(
-                f"{failures} failed, the others are as their lines say: mend what the sentence "
-                "names, and run register_ca again",
+                f"{failures} failed. The others are as their lines say. Correct what the failures "
+                "name, and run register_ca again.",
                 returncode=REMOTE_FAILURE,
             )
 
 
 Outcome = tuple[str, str, bool]
-"""The target's name, what happened there, and whether that is a failure."""
+"""The target's name, the result there, and whether it is a failure."""
 
 
-def _look(ca: CertificateAuthority, target: str) -> Iterator[Outcome]:
+def _plan(ca: CertificateAuthority, target: str) -> Iterator[Outcome]:
     for place in _targets(target):
         try:
             yield place.name, str(plan_registration(ca, place)), False
@@ -71,8 +71,8 @@ def _register(ca: CertificateAuthority, target: str) -> Iterator[Outcome]:
 
 def _summary(row: CARegistration) -> str:
     jitp = f"JITP by {row.template_name}" if row.is_auto_registration_on else "no JITP"
-    said = f"registered, {row.status}, {jitp}, id {row.certificate_id}"
-    return f"{said}. Note: {row.note}" if row.note else said
+    summary = f"registered, {row.status}, {jitp}, id {row.certificate_id}"
+    return f"{summary}. {row.note}" if row.note else summary
 
 
 def _authorities(name: str | None) -> list[CertificateAuthority]:
@@ -80,7 +80,7 @@ def _authorities(name: str | None) -> list[CertificateAuthority]:
         return [find_authority(name)]
     cas = list(CertificateAuthority.objects.device().issuing())
     if not cas:
-        raise OperatorError("there is no active device CA to register: run bootstrap_cas first")
+        raise OperatorError("There is no active device CA to register. Run bootstrap_cas first.")
     return cas
 
 
@@ -91,6 +91,6 @@ def _targets(name: str) -> tuple[IoTTarget, ...]:
     if target is None:
         known = ", ".join(each.name for each in iot_settings().targets)
         raise OperatorError(
-            f"there is no target {name!r} in {setting_name('targets')}; there are: {known}"
+            f"There is no target {name!r} in {setting_name('targets')}. Choose one of {known}."
         )
     return (target,)

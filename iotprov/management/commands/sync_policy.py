@@ -1,4 +1,4 @@
-"""Make AWS IoT hold our IoT policy."""
+"""Push the IoT policy to AWS IoT."""
 
 from iotprov.documents.sync_command import SyncCommand
 from iotprov.models import DocumentVersion
@@ -8,7 +8,7 @@ class Command(SyncCommand):
     """See ``help``."""
 
     help = (
-        "Make AWS IoT hold the IoT policy that is in force: the newest version on record, else the "
-        "configured file. What is there already is left as it is."
+        "Push the IoT policy in force to AWS IoT: the newest version on record, or the configured "
+        "file if there is none. A target that has it already is left as it is."
     )
     kind = DocumentVersion.Kind.POLICY

@@ -1,4 +1,4 @@
-"""Make AWS IoT hold our provisioning template."""
+"""Push the provisioning template to AWS IoT."""
 
 from iotprov.documents.sync_command import SyncCommand
 from iotprov.models import DocumentVersion
@@ -8,8 +8,8 @@ class Command(SyncCommand):
     """See ``help``."""
 
     help = (
-        "Make AWS IoT hold the provisioning template that is in force (the newest version on "
-        "record, else the configured file), with the role that it works with. The policy goes "
-        "first: see sync_policy. What is there already is left as it is."
+        "Push the provisioning template in force (the newest version on record, or the configured "
+        "file if there is none) and its role to AWS IoT. Run sync_policy first. A target that has "
+        "it already is left as it is."
     )
     kind = DocumentVersion.Kind.TEMPLATE

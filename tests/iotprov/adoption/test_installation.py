@@ -178,7 +178,7 @@ def test_a_second_run_finds_the_same_and_adopts_nothing_twice(sample, template_i
     lines = import_now()
 
     assert State.ADOPTED not in states(lines).values()
-    assert lines["device CA"].text.endswith("on record as device-ca")
+    assert lines["device CA"].text.endswith("on record as device-ca.")
     assert lines["IoT policy at default"].state == State.FOUND
     assert (_rows(), AuditEvent.objects.count()) == (rows, trail)
 
@@ -196,7 +196,7 @@ def test_a_dry_run_says_it_all_and_writes_nothing(sample, template_in_aws):
     lines = import_now(is_dry_run=True)
 
     assert State.ADOPTED not in states(lines).values()
-    assert lines["device CA"].text.endswith("would be adopted")
+    assert lines["device CA"].text.endswith("would be adopted.")
     assert "would be recorded as the first version" in lines["IoT policy at default"].text
     assert _rows() == [[], [], []]
     assert not AuditEvent.objects.exists()
@@ -272,7 +272,7 @@ def test_the_samples_own_file_is_enough(sample, aws_cloud, tmp_path):
     table = {line[:32].strip(): line for line in said.stdout.splitlines()}
     assert "  adopted  CN=AWS IoT Device CA, rsa-4096" in table["device CA"]
     assert "  adopted  CN=EST mTLS CA, rsa-4096" in table["client CA"]
-    assert "  adopted  version 1 in AWS is" in table["IoT policy at default"]
+    assert "  adopted  Version 1 in AWS is" in table["IoT policy at default"]
     assert "PRIVATE KEY" not in said.stdout + said.stderr
 
 
@@ -297,7 +297,7 @@ def test_an_empty_account_has_nothing_of_it(aws_cloud, template_in_aws):
     found = states(lines)
     assert {found.pop("devices' names"), found.pop("API and truststore")} == {State.MANUAL}
     assert set(found.values()) == {State.MISSING}
-    assert lines["IoT policy at default"].text.endswith("run sync_policy, which makes it")
+    assert lines["IoT policy at default"].text.endswith("Run sync_policy, which makes it.")
     assert "registered CA at default" not in lines
 
 
@@ -323,8 +323,8 @@ def test_a_ca_that_was_made_here_before_isnt_replaced_in_silence(sample, templat
 
     assert lines["device CA"].state == State.DIFFERS
     assert lines["device CA"].text.endswith(
-        "on record is another, device-ca: set Properties.deviceCaSigner to secretsmanager and run "
-        "bootstrap_cas --force, to let this one succeed it"
+        "Another CA is on record, device-ca. Set Properties.deviceCaSigner to secretsmanager and "
+        "run bootstrap_cas --force, so that this CA succeeds it."
     )
     assert not CARegistration.objects.exists()
 
@@ -340,7 +340,7 @@ def test_a_ca_that_isnt_registered_is_a_line(sample, template_in_aws):
 
     assert (line.state, line.text) == (
         State.MISSING,
-        "AWS IoT doesn't know it: run register_ca",
+        "AWS IoT does not know it. Run register_ca.",
     )
 
 
@@ -429,13 +429,13 @@ def test_a_version_on_record_is_compared_with_what_aws_holds(sample, template_in
     line = import_now()["IoT policy at default"]
 
     assert line.state == State.DIFFERS
-    assert "run sync_policy --dry-run to see the difference" in line.text
+    assert "Run sync_policy --dry-run to see the difference" in line.text
     assert DocumentVersion.objects.filter(kind=Kind.POLICY).count() == 1
 
 
 @pytest.mark.parametrize(
     ("body", "complaint"),
-    [("{", "something that can't be read"), ({"Parameters": {}}, "can't be used")],
+    [("{", "AWS IoT cannot be read"), ({"Parameters": {}}, "cannot be used")],
 )
 @pytest.mark.parametrize("is_dry_run", [True, False])
 def test_a_template_that_isnt_sound_isnt_taken(
@@ -447,7 +447,7 @@ def test_a_template_that_isnt_sound_isnt_taken(
 
     assert line.state == State.DIFFERS
     assert complaint in line.text
-    assert line.text.endswith("then run sync_template")
+    assert line.text.endswith("then run sync_template.")
     assert not DocumentVersion.objects.exists()
 
 
@@ -521,7 +521,7 @@ def test_what_couldnt_be_looked_at_ends_the_command_with_3(sample, template_in_a
     out = io.StringIO()
     with (
         failing("iot", "GetPolicy", Fault.ACCESS_DENIED),
-        pytest.raises(CommandError, match="1 couldn't be looked at") as caught,
+        pytest.raises(CommandError, match="1 of the parts could not be read") as caught,
     ):
         call_command("import_aws", stdout=out)
 
@@ -532,7 +532,7 @@ def test_what_couldnt_be_looked_at_ends_the_command_with_3(sample, template_in_a
 
 def test_names_are_let_in_by_the_profile_that_is_in_force(aws_cloud, template_in_aws):
     bootstrap_cas(actor=TESTER)
-    assert "run profile_set default can_adopt_names=true" in import_now()["devices' names"].text
+    assert "Run profile_set default can_adopt_names=true" in import_now()["devices' names"].text
 
     CertificateProfile.objects.update(identity_rule="same-cn")
     assert import_now()["devices' names"].state == State.FOUND

@@ -88,10 +88,10 @@ def test_a_failure_at_a_target_is_a_line_and_exit_code_3(
     ("arguments", "complaint"),
     [
         (("nobody",), "There is no CA 'nobody'"),
-        (("client-ca",), "register a device CA"),
+        (("client-ca",), "Register a device CA"),
         (
             ("--target", "mars"),
-            "there is no target 'mars' in Properties.iotTargets; there are: default",
+            "There is no target 'mars' in Properties.iotTargets. Choose one of default",
         ),
     ],
 )
@@ -102,7 +102,7 @@ def test_what_isnt_there_is_named_and_exits_1(aws_cloud, device_ca, arguments, c
 
 
 def test_before_bootstrap_there_is_nothing_to_register(aws_cloud, db):
-    with pytest.raises(CommandError, match="run bootstrap_cas first"):
+    with pytest.raises(CommandError, match="Run bootstrap_cas first"):
         run()
 
 

@@ -258,7 +258,7 @@ def test_a_revoked_ca_isnt_made_known(aws_cloud, device_ca):
     row = register(device_ca)
 
     assert row.state == State.FAILED
-    assert row.error == "device-ca is revoked, and default doesn't know it: leave it so"
+    assert row.error == "device-ca is revoked, and default does not know it. Leave it so."
     assert not in_aws()
 
 
@@ -275,8 +275,8 @@ def test_a_missing_template_says_which_commands_come_first(aws_cloud, device_ca)
 
     assert row.state == State.FAILED
     assert row.error == (
-        f"default has no provisioning template {TEMPLATE}: run sync_policy, sync_template and "
-        "register_ca, in this order"
+        f"default has no provisioning template {TEMPLATE}. Run sync_policy, sync_template and "
+        "register_ca, in this order."
     )
     assert "iot:RegisterCACertificate" not in calls
 

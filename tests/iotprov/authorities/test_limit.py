@@ -52,9 +52,9 @@ def test_the_eighth_ca_of_a_subject_brings_a_warning(aws_cloud, device_ca):
 
     assert row.state == State.REGISTERED
     assert row.note.startswith(
-        "8 CAs with the subject CN=EST Device CA are registered, and AWS takes 10: old-0, old-1"
+        "8 CAs with the subject CN=EST Device CA are registered, and AWS takes 10. old-0, old-1"
     )
-    assert "could go (retired, and none of its certificates is live)" in row.note
+    assert "can be deleted (retired, without a live certificate)" in row.note
 
 
 def test_cas_that_only_the_list_knows_count_too(aws_cloud, device_ca):
@@ -90,9 +90,9 @@ def test_at_the_limit_it_says_which_ones_could_go(aws_cloud, device_ca, est_clie
 
     assert row.state == State.FAILED
     assert row.error == (
-        "iot:RegisterCACertificate failed: AWS takes 10 CAs with the subject CN=EST Device CA, and "
-        f"default has them: {free} could go (retired, and none of its certificates is live): set "
-        "it INACTIVE in AWS IoT and delete it there"
+        "iot:RegisterCACertificate failed. AWS takes 10 CAs with the subject CN=EST Device CA, and "
+        f"default has them. {free} can be deleted (retired, without a live certificate). Set one "
+        "INACTIVE in AWS IoT and delete it there."
     )
 
 
@@ -101,4 +101,4 @@ def test_at_the_limit_with_none_to_spare_it_says_so(aws_cloud, device_ca):
         stub.add_client_error("register_ca_certificate", "LimitExceededException")
         row = register(device_ca)
 
-    assert "none of those on record can go yet" in row.error
+    assert "None of those on record can be deleted yet" in row.error

@@ -154,7 +154,7 @@ def test_mode_default_is_refused_for_a_ca_whose_key_is_elsewhere(
     assert row.state == State.FAILED
     assert row.error == (
         "This server does not have the key of theirs. Set Properties.iotCaCertificateMode to "
-        "SNI_ONLY, which takes no proof of it."
+        "SNI_ONLY, which needs no proof of possession."
     )
     assert "iot:RegisterCACertificate" not in calls
 
@@ -166,8 +166,8 @@ def test_a_mode_that_aws_holds_otherwise_stays_and_is_spoken_of(aws_cloud, devic
 
     assert (row.state, row.mode) == (State.REGISTERED, "DEFAULT")
     assert row.note == (
-        "its certificate mode is DEFAULT and the configuration says SNI_ONLY: AWS can't change "
-        "that, so it stays"
+        "Its certificate mode is DEFAULT and the configuration says SNI_ONLY. AWS cannot change "
+        "the mode, so it stays."
     )
 
 
@@ -175,7 +175,7 @@ def test_a_mode_that_aws_holds_otherwise_stays_and_is_spoken_of(aws_cloud, devic
 
 
 def test_a_client_ca_is_refused_before_any_call(aws_cloud, client_ca):
-    with aws_calls() as calls, pytest.raises(OperatorError, match="register a device CA"):
+    with aws_calls() as calls, pytest.raises(OperatorError, match="Register a device CA"):
         register(client_ca)
 
     assert calls == []
@@ -207,7 +207,7 @@ def test_a_kind_of_key_that_aws_iot_doesnt_take_is_named(aws_cloud, device_ca, k
     with (
         aws_calls() as calls,
         pytest.raises(
-            OperatorError, match=f"the key of odd is {found}, which AWS IoT doesn't take"
+            OperatorError, match=f"The key of odd is {found}, which AWS IoT does not take"
         ),
     ):
         register(odd)

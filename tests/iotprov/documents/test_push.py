@@ -82,7 +82,7 @@ def test_policy_is_made_with_tags_and_put_on_record(iot, aws_edge, target, setti
 
     outcome = push(Kind.POLICY, target, actor=ALICE)
 
-    assert outcome.line == f"{POLICY_NAME} was made (version 1)"
+    assert outcome.line == f"{POLICY_NAME} was made (version 1)."
     assert policy_there(iot) == filled(Kind.POLICY, POLICY, **HERE)
     assert aws_edge.parameters("CreatePolicy")["tags"] == [{"Key": "team", "Value": "iot"}]
     row = DocumentPush.objects.get()
@@ -98,7 +98,7 @@ def test_policy_is_made_with_tags_and_put_on_record(iot, aws_edge, target, setti
 def test_policy_that_is_there_already_is_left_alone(aws_edge, target, pushed_policy):
     outcome = push(Kind.POLICY, target, actor=ALICE)
 
-    assert outcome.line == f"{POLICY_NAME} is up to date (version 1)"
+    assert outcome.line == f"{POLICY_NAME} is up to date (version 1)."
     assert not outcome.is_changed
     assert [name for name, _ in aws_edge.calls] == ["GetPolicy"]
     assert AuditEvent.objects.filter(action="push-iot-policy").count() == 1
@@ -123,8 +123,8 @@ def test_sixth_version_of_a_policy_takes_the_place_of_the_oldest(iot, target, pu
     dry = push(Kind.POLICY, target, actor=ALICE, dry_run=True)
     outcome = push(Kind.POLICY, target, actor=ALICE)
 
-    assert dry.notes == ("AWS keeps 5 versions: the oldest, 1, would be deleted",)
-    assert outcome.notes == ("AWS keeps 5 versions: the oldest, 1, was deleted",)
+    assert dry.notes == ("AWS keeps 5 versions. The oldest, version 1, would be deleted.",)
+    assert outcome.notes == ("AWS keeps 5 versions. The oldest, version 1, was deleted.",)
     assert policy_versions(iot) == [2, 3, 4, 5, 6]
     assert "topic/last/" in json.dumps(policy_there(iot))
 
@@ -161,7 +161,7 @@ def test_dry_run_changes_nothing_anywhere(aws_edge, target, kind):
 
     assert outcome.is_changed
     assert "would be made" in outcome.line
-    assert all("would" in note or "comes first" in note for note in outcome.notes)
+    assert all("would" in note or "sync_policy first" in note for note in outcome.notes)
     assert outcome.diff.splitlines()[0].endswith("(nothing)")
     assert not [
         name for name, _ in aws_edge.calls if not name.startswith(("Get", "Describe", "List"))
@@ -175,7 +175,7 @@ def test_dry_run_of_a_change_names_the_version_that_is_there(target, pushed_poli
 
     outcome = push(Kind.POLICY, target, actor=ALICE, dry_run=True)
 
-    assert outcome.line == f"{POLICY_NAME} would change (version 1 now)"
+    assert outcome.line == f"{POLICY_NAME} would change (version 1 now)."
     assert "telemetry" in outcome.diff
 
 
@@ -188,7 +188,7 @@ def test_document_with_errors_is_pushed_nowhere(aws_edge, target, settings, tmp_
         lambda: push(Kind.POLICY, target, actor=ALICE),
         lambda: push_everywhere(Kind.POLICY, actor=ALICE),
     ):
-        with pytest.raises(DocumentError, match='line 1, column 1: a policy needs "Version"'):
+        with pytest.raises(DocumentError, match='Line 1, column 1: A policy needs "Version"'):
             attempt()
     assert aws_edge.calls == []
 
@@ -199,14 +199,14 @@ def test_document_with_errors_is_pushed_nowhere(aws_edge, target, settings, tmp_
 def test_template_is_made_with_its_role_after_its_policy(aws_edge, target, pushed_policy):
     outcome = push(Kind.TEMPLATE, target, actor=ALICE)
 
-    assert outcome.line == f"{TEMPLATE_NAME} was made (version 1)"
-    assert outcome.notes == ("made the role ESTServerDeviceProvisioningRole",)
+    assert outcome.line == f"{TEMPLATE_NAME} was made (version 1)."
+    assert outcome.notes == ("This was done: make the role ESTServerDeviceProvisioningRole.",)
     said = aws_edge.parameters("CreateProvisioningTemplate")
     assert (said["type"], said["enabled"], said["provisioningRoleArn"]) == ("JITP", True, ROLE)
     assert json.loads(said["templateBody"]) == filled(Kind.TEMPLATE, TEMPLATE, **HERE)
     assert DocumentPush.objects.get(kind=Kind.TEMPLATE).aws_version == "1"
     event = AuditEvent.objects.get(action="push-iot-template")
-    assert event.after["notes"] == ["made the role ESTServerDeviceProvisioningRole"]
+    assert event.after["notes"] == ["This was done: make the role ESTServerDeviceProvisioningRole."]
 
 
 def test_template_waits_for_its_policy(aws_edge, target):
@@ -224,7 +224,7 @@ def test_template_that_is_there_already_is_left_alone(aws_edge, target, pushed_p
 
     outcome = push(Kind.TEMPLATE, target, actor=ALICE)
 
-    assert outcome.line == f"{TEMPLATE_NAME} is up to date (version 1)"
+    assert outcome.line == f"{TEMPLATE_NAME} is up to date (version 1)."
     assert not outcome.is_changed
     assert not [
         name for name, _ in aws_edge.calls if not name.startswith(("Get", "Describe", "List"))
@@ -239,7 +239,7 @@ def test_sixth_version_of_a_template_takes_the_place_of_the_oldest(aws_edge, tar
     put_template("w6")
     outcome = push(Kind.TEMPLATE, target, actor=ALICE)
 
-    assert outcome.notes == ("AWS keeps 5 versions: the oldest, 1, was deleted",)
+    assert outcome.notes == ("AWS keeps 5 versions. The oldest, version 1, was deleted.",)
     assert sorted(aws_edge.templates[TEMPLATE_NAME]["versions"]) == [2, 3, 4, 5, 6]
     attributes = template_there(aws_edge)["Resources"]["thing"]["Properties"]["AttributePayload"]
     assert attributes["version"] == "w6"
@@ -253,7 +253,7 @@ def test_template_of_another_role_or_switched_off_is_set_right(aws_edge, target,
     }
 
     dry = push(Kind.TEMPLATE, target, actor=ALICE, dry_run=True)
-    assert dry.notes == (f"it would be enabled, with the role {ROLE}",)
+    assert dry.notes == (f"The template would be enabled, with the role {ROLE}.",)
     assert not aws_edge.templates[TEMPLATE_NAME]["enabled"]
 
     outcome = push(Kind.TEMPLATE, target, actor=ALICE)
@@ -464,5 +464,5 @@ def test_document_that_filling_makes_too_long_is_refused_for_that_target_only(
     outcomes = push_everywhere(Kind.TEMPLATE, actor=ALICE)
 
     assert [bool(outcome.failure) for outcome in outcomes] == [False, False, True]
-    assert "characters long; AWS IoT takes 10,240" in outcomes[2].line
+    assert "characters. AWS IoT takes 10,240" in outcomes[2].line
     assert outcomes[2].line == DocumentPush.objects.get(kind="template", target="tokyo").error

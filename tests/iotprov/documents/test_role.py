@@ -85,7 +85,7 @@ def test_second_run_changes_nothing(aws_edge, target):
 
     role = ensure_role(target)
 
-    assert (role.done, role.warnings, role.is_new) == ((), (), False)
+    assert (role.changes, role.warnings, role.is_new) == ((), (), False)
     assert {name for name, _ in aws_edge.calls} == {"GetRole", "ListAttachedRolePolicies"}
 
 
@@ -103,7 +103,7 @@ def test_samples_role_is_used_as_it_is_and_what_is_too_wide_is_said(iam, target)
     role = ensure_role(target)
 
     assert role.arn == ARN
-    assert role.done == ()
+    assert role.changes == ()
     extra, trust = role.warnings
     assert "AdministratorAccess attached as well" in extra
     assert '{"StringEquals": {"aws:SourceAccount": "123456789012"}}' in trust
@@ -115,7 +115,7 @@ def test_foreign_role_without_the_managed_policy_is_said(iam, target):
 
     (warning,) = ensure_role(target).warnings
 
-    assert f"isn't ours, and lacks {MANAGED}" in warning
+    assert f"was not made by this server, and lacks {MANAGED}" in warning
     assert attached(iam) == []
 
 
@@ -136,7 +136,7 @@ def test_role_that_aws_iot_cannot_assume_is_refused(iam, target):
     wrong = json.loads(json.dumps(OURS).replace("iot.amazonaws", "lambda.amazonaws"))
     make_role(iam, wrong)
 
-    with pytest.raises(OperatorError, match=r"doesn't trust iot\.amazonaws\.com.*choose another"):
+    with pytest.raises(OperatorError, match=r"does not trust iot\.amazonaws\.com.*Choose another"):
         ensure_role(target)
 
 
@@ -145,7 +145,7 @@ def test_role_of_ours_is_set_right_again(iam, target):
 
     role = ensure_role(target)
 
-    assert len(role.done) == 2
+    assert len(role.changes) == 2
     assert iam.get_role(RoleName=NAME)["Role"]["AssumeRolePolicyDocument"] == OURS
     assert attached(iam) == [MANAGED]
 
@@ -162,10 +162,10 @@ def test_crash_between_role_and_policy_is_mended_by_the_next_run(aws_edge, iam, 
 
 def test_dry_run_says_what_would_be_done(aws_edge, iam, target):
     role = ensure_role(target, dry_run=True)
-    assert (role.arn, role.done, role.is_new) == (ARN, (f"made the role {NAME}",), True)
+    assert (role.arn, role.changes, role.is_new) == (ARN, (f"make the role {NAME}",), True)
 
     make_role(iam, SAMPLES, description=DESCRIPTION, policies=())
-    assert len(ensure_role(target, dry_run=True).done) == 2
+    assert len(ensure_role(target, dry_run=True).changes) == 2
     assert iam.get_role(RoleName=NAME)["Role"]["AssumeRolePolicyDocument"] == SAMPLES
     assert attached(iam) == []
 

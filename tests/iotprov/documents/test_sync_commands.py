@@ -44,20 +44,20 @@ def refusal(command, *args):
 @pytest.mark.django_db
 class TestSync:
     def test_policy_then_template_then_nothing(self, aws_edge):
-        assert run("sync_policy") == f"default: {POLICY_NAME} was made (version 1)\n"
+        assert run("sync_policy") == f"default: {POLICY_NAME} was made (version 1).\n"
         assert run("sync_template").splitlines() == [
-            "default: est_iot_provisioning_template was made (version 1)",
+            "default: est_iot_provisioning_template was made (version 1).",
             "  made the role ESTServerDeviceProvisioningRole",
         ]
-        assert run("sync_policy") == f"default: {POLICY_NAME} is up to date (version 1)\n"
+        assert run("sync_policy") == f"default: {POLICY_NAME} is up to date (version 1).\n"
         assert run("sync_template") == (
-            "default: est_iot_provisioning_template is up to date (version 1)\n"
+            "default: est_iot_provisioning_template is up to date (version 1).\n"
         )
 
     def test_template_before_its_policy_is_refused_with_exit_code_1(self, aws_edge):
         sentence, code = refusal("sync_template")
 
-        assert "run manage.py sync_policy first" in sentence
+        assert "Run manage.py sync_policy first" in sentence
         assert code == 1
 
     def test_dry_run_prints_the_diff(self, aws_edge):
@@ -66,7 +66,7 @@ class TestSync:
 
         lines = run("sync_policy", "--dry-run").splitlines()
 
-        assert lines[0] == f"default: {POLICY_NAME} would change (version 1 now)"
+        assert lines[0] == f"default: {POLICY_NAME} would change (version 1 now)."
         assert lines[1].startswith("--- ")
         assert any(line.startswith("+ ") and "telemetry" in line for line in lines)
         assert DocumentPush.objects.get().version is None
@@ -78,7 +78,7 @@ class TestSync:
 
         call_command("sync_policy", stdout=StringIO(), stderr=err)
 
-        assert "warning: line 14, column 9: iot:* allows every action" in err.getvalue()
+        assert "Warning: Line 14, column 9: iot:* allows every action" in err.getvalue()
         assert DocumentPush.objects.get().error == ""
 
     @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ class TestSync:
         assert run("sync_policy", "--target", "virginia").startswith("virginia: ")
         assert edge.calls == []
         assert refusal("sync_policy", "--target", "venus") == (
-            "there is no target 'venus' in Properties.iotTargets: choose one of ireland, virginia",
+            "There is no target 'venus' in Properties.iotTargets. Choose one of ireland, virginia.",
             1,
         )
 
@@ -122,7 +122,7 @@ class TestSync:
             call_command("sync_policy", stdout=out, stderr=StringIO())
 
         assert raised.value.returncode == 3
-        assert out.getvalue() == f"virginia: {POLICY_NAME} was made (version 1)\n"
+        assert out.getvalue() == f"virginia: {POLICY_NAME} was made (version 1).\n"
 
     def test_file_becomes_a_version_when_it_differs(self, aws_edge, settings, tmp_path):
         add_version(Kind.POLICY, POLICY, actor=ALICE, reason="test")
@@ -131,7 +131,7 @@ class TestSync:
         settings.IOT = replace(settings.IOT, policy_path=path)
 
         assert refusal("sync_policy", "--from-file") == (
-            "say why the document changes: --reason",
+            "A new version needs a reason. Give one with --reason.",
             1,
         )
         out = run("sync_policy", "--from-file", "--reason", "telemetry")
@@ -144,7 +144,7 @@ class TestSync:
     def test_dry_run_puts_nothing_in_force(self, aws_edge):
         sentence, code = refusal("sync_policy", "--from-file", "--reason", "x", "--dry-run")
 
-        assert "leave out --dry-run" in sentence
+        assert "Leave out --dry-run" in sentence
         assert code == 1
         assert current(Kind.POLICY) is None
 
@@ -154,7 +154,7 @@ class TestSync:
         settings.IOT = replace(settings.IOT, policy_path=path)
 
         assert refusal("sync_policy") == (
-            "the IoT policy can't be used: line 2, column 15: the policy has no Statement",
+            "The IoT policy cannot be used. Line 2, column 15: The policy has no Statement.",
             1,
         )
         path.unlink()
@@ -307,7 +307,7 @@ class TestPreview:
         path.write_bytes(contents)
 
         assert refusal("preview_iot", str(path)) == (
-            f"{path} holds neither a certificate nor a CSR, in PEM or DER",
+            f"{path} is neither a certificate nor a CSR. Give one in PEM or DER.",
             1,
         )
 
@@ -319,4 +319,4 @@ class TestPreview:
 
         assert refusal("preview_iot", str(path), "--target", "venus")[1] == 1
         assert refusal("preview_iot", "abcdef")[1] == 1
-        assert refusal("preview_iot", str(tmp_path))[0].startswith("can't read ")
+        assert refusal("preview_iot", str(tmp_path))[0].startswith(f"{tmp_path} cannot be read: ")

@@ -96,7 +96,7 @@ def test_a_ca_of_a_kind_that_aws_refuses_isnt_ours_to_mend(aws_cloud, device_ca)
     (one,) = ca_differences(HERE)
 
     assert not one.is_ours
-    assert "AWS IoT doesn't take" in one.advice
+    assert "AWS IoT does not take" in one.advice
 
 
 def test_a_ca_of_somebody_else_is_named_and_isnt_ours_to_mend(aws_cloud, device_ca):
@@ -114,7 +114,7 @@ def test_a_ca_of_somebody_else_is_named_and_isnt_ours_to_mend(aws_cloud, device_
     assert (one.name, one.direction, one.is_ours) == (stranger, Direction.AWS_ONLY, False)
     assert (one.ours, one.theirs) == (
         "",
-        "CN=Stranger, ACTIVE, devices of it can register themselves",
+        "CN=Stranger, ACTIVE, its devices can register themselves",
     )
 
 

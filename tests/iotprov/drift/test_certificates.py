@@ -146,7 +146,7 @@ def test_a_certificate_that_isnt_on_record_is_alarming_and_never_touched(agreed,
         (Kind.CERTIFICATE, "", "ACTIVE, registered under device-ca", Direction.AWS_ONLY)
     ]
     assert (one.name, one.is_ours, one.is_alarming) == (certificate_id, False, True)
-    assert "who signed this one?" in one.advice
+    assert "Find out who signed it." in one.advice
     assert repair() == []
     assert agreed.cloud.held_of(certificate_id) == active("sensor-1")
 
@@ -205,7 +205,7 @@ def test_a_certificate_that_the_outbox_cant_do_is_a_difference_with_its_error(ag
 
     (one,) = found()
 
-    assert "the outbox has failed at it (iot:UpdateCertificate failed)" in one.advice
+    assert "The outbox failed at it: iot:UpdateCertificate failed. Correct that." in one.advice
     check_mended()
 
 
@@ -322,7 +322,7 @@ def test_a_policy_changed_in_the_console_is_put_back(agreed):
         (
             Kind.POLICY,
             "the configured file",
-            f"another text, version {version} (we had put version 1 in force)",
+            f"another text, version {version} (version 1 was pushed last)",
             Direction.DIFFERS,
         )
     ]
@@ -451,5 +451,5 @@ def test_a_repair_is_on_the_audit_trail_with_its_reason(agreed):
 
 
 def test_a_repair_needs_a_reason(db):
-    with pytest.raises(OperatorError, match="say why"):
+    with pytest.raises(OperatorError, match="needs a reason"):
         drift_package.Repair(HERE, actor=TESTER, reason=" ")

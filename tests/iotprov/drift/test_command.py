@@ -95,9 +95,9 @@ def test_T20_what_cant_be_looked_at_ends_in_exit_code_3_and_no_claim(disturbed, 
 
         assert code == 3, (call, out, error)
         assert f"{call} failed with" in error
-        assert "not compared, or not to the end" in error
+        assert "Not everything could be compared" in error
         assert "agree" not in out
-        assert "which isn't all" in out
+        assert "Not everything could be compared" in out
         # What could be looked at was: the certificates' part, or all before it.
         is_of_certificates = call in ("iot:ListCertificatesByCA", "sts:GetCallerIdentity")
         assert is_of_certificates or "ACTIVE here -> INACTIVE in AWS" in out, call
@@ -123,35 +123,36 @@ def test_a_target_that_agrees_says_so_and_what_wasnt_looked_at(agreed):
 
     assert run() == (
         0,
-        "default: AWS IoT and the record agree\n"
-        "default: the things and policies of certificates weren't looked at: --deep\n",
+        "default: AWS IoT and the record agree.\n"
+        "default: The things and policies of certificates were not compared. "
+        "Use --deep for that.\n",
         "",
     )
-    assert run("--deep") == (0, "default: AWS IoT and the record agree\n", "")
+    assert run("--deep") == (0, "default: AWS IoT and the record agree.\n", "")
 
 
 def test_a_difference_is_a_line_and_exit_code_1_and_is_mended_once(agreed):
     row = agreed.enroll("sensor-1")
     agreed.set_status(row, "INACTIVE")
     line = (
-        f"default: certificate {row}: ACTIVE here -> INACTIVE in AWS (differs); "
-        "drift --repair mends it"
+        f"default: certificate {row}: ACTIVE here -> INACTIVE in AWS (differs). "
+        "Run drift --repair to mend it."
     )
 
     code, out, error = run()
     assert (code, out.splitlines()[0]) == (1, line)
-    assert error == "AWS IoT and the record differ: 1 difference left"
+    assert error == "AWS IoT and the record differ: 1 difference left."
 
     code, out, _ = run("--repair", "--dry-run")
-    assert (code, out.splitlines()[0]) == (1, f"{line}: would be mended")
+    assert (code, out.splitlines()[0]) == (1, f"{line} It would be mended.")
     assert agreed.cloud.held_of(row.fingerprint_sha256).status == "INACTIVE"
 
     code, out, _ = run("--repair")
     assert (code, out.splitlines()[:2]) == (
         0,
         [
-            f"{line}: given to the outbox",
-            "default: 1 difference, 0 alarming; ours to mend: 1, mended: 1",
+            f"{line} Given to the outbox.",
+            "default: 1 difference, 0 alarming. --repair can mend 1, and has mended 1.",
         ],
     )
     assert agreed.cloud.held_of(row.fingerprint_sha256) == active("sensor-1")
@@ -167,7 +168,7 @@ def test_what_isnt_ours_is_left_and_exit_code_1_says_so(agreed):
     for _ in range(2):
         code, out, _ = run("--repair")
         assert code == 1
-        assert "ours to mend: 0, mended: 0" in out
+        assert "--repair can mend 0, and has mended 0." in out
 
 
 def test_json_is_an_object_on_each_line(agreed):
@@ -189,7 +190,7 @@ def test_json_is_an_object_on_each_line(agreed):
         "is_alarming": False,
         "is_under_way": False,
         "is_mended": False,
-        "advice": "drift --repair mends it",
+        "advice": "Run drift --repair to mend it.",
     }
     assert (tally["differences"], tally["is_complete"], tally["is_deep"]) == (1, True, False)
 
@@ -201,8 +202,8 @@ def test_what_is_under_way_is_shown_and_no_failure(agreed):
     code, out, _ = run()
 
     assert code == 0
-    assert "INACTIVE here -> ACTIVE in AWS (differs); the outbox is at it" in out
-    assert "default: AWS IoT and the record agree; under way in the outbox: 1" in out
+    assert "INACTIVE here -> ACTIVE in AWS (differs). The outbox works on it." in out
+    assert "default: AWS IoT and the record agree. Under way in the outbox: 1." in out
 
 
 @pytest.mark.parametrize("fault", [Fault.ACCESS_DENIED, Fault.TIMEOUT], ids=lambda one: one.value)
@@ -230,7 +231,7 @@ def test_T20_a_repair_that_fails_ends_in_exit_code_3_and_the_next_one_mends(
             code, out, error = run("--repair")
         assert code == 3, (call, out)
         assert f"{call} failed with" in error
-        assert "ours to mend: 1, mended: 0" in out
+        assert "--repair can mend 1, and has mended 0." in out
         make_due()
         assert run("--repair")[0] == 0
         assert run()[0] == 0
@@ -243,11 +244,11 @@ def test_every_target_is_compared_or_the_one_that_is_named(agreed, settings):
 
     code, out, error = run("--target", "eu")
     assert (code, out) == (1, "")
-    assert "choose one of default, us" in error
+    assert "Choose one of default, us." in error
     assert run("--target", "default")[0] == 0
 
     code, out, error = run()
     assert "default: AWS IoT and the record agree" in out
     assert "us: IoT policy est_iot_policy_default: the configured file here -> nothing" in out
     assert code == 3  # nobody plays templates there
-    assert "us: not compared" in error
+    assert "us: Not everything could be compared" in error

@@ -14,7 +14,7 @@ from django.utils import timezone
 from iotprov.drift.expected import Record
 from iotprov.drift.listing import CHUNK, PAGE, Listed, new_listing
 from iotprov.models import CARegistration
-from iotprov.provisioning.desired_state import wanted
+from iotprov.provisioning.desired_state import desired_state
 from iotprov.provisioning.record_facts import read_facts
 from pki.denylist.entries import deny
 from pki.models import DenylistEntry, IssuedCertificate
@@ -150,7 +150,7 @@ def check_judgements():
     at = timezone.now()
     certificates = list(IssuedCertificate.objects.select_related("profile"))
     for one in Record("default", at).expected(certificates):
-        alone = wanted(read_facts(one.certificate.pk, "default", at), at)
+        alone = desired_state(read_facts(one.certificate.pk, "default", at), at)
         assert one.wanted.goal is alone.goal
         assert one.wanted.is_registered_if_unknown == alone.is_registered_if_unknown
 

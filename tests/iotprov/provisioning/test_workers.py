@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from iotprov.models import Provisioning
 from iotprov.provisioning import outbox
-from iotprov.provisioning.worker import WORKER_PATIENCE, drain
+from iotprov.provisioning.worker import WORKER_READ_TIMEOUT, drain
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.aws.clients import aws_client
 from pki.denylist.entries import deny
@@ -186,7 +186,7 @@ def _revoke(row):
 @contextmanager
 def _before(operation, act):
     """Have ``act`` done once, just before the worker's call of ``operation``."""
-    client = aws_client("iot", read_timeout=WORKER_PATIENCE)
+    client = aws_client("iot", read_timeout=WORKER_READ_TIMEOUT)
     todo = [act]
 
     def see(model, **_):

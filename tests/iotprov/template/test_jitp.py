@@ -69,10 +69,10 @@ def test_common_name_and_id_are_always_there():
 @pytest.mark.parametrize(
     ("contents", "complaint"),
     [
-        ("{", "line 1, column 2: this isn't JSON"),
-        ("[]", "a template is a JSON object"),
+        ("{", "Line 1, column 2: This is not JSON"),
+        ("[]", "A template is a JSON object"),
         ("{}", "has no Parameters"),
-        (declaring("Email"), "declares AWS::IoT::Certificate::Email, which JITP doesn't know"),
+        (declaring("Email"), "declares AWS::IoT::Certificate::Email, which JITP does not know"),
     ],
 )
 def test_bad_template_is_refused_with_a_sentence(template, contents, complaint):
@@ -88,8 +88,8 @@ def test_bad_template_is_refused_with_a_sentence(template, contents, complaint):
 @pytest.mark.parametrize(
     ("name", "contents", "complaint"),
     [
-        ("gone.json", None, r"can.t read .*gone\.json: No such file"),
-        ("latin.json", b"\xfc", r"latin\.json isn't UTF-8"),
+        ("gone.json", None, r".*gone\.json cannot be read: No such file"),
+        ("latin.json", b"\xfc", r"latin\.json is not UTF-8"),
     ],
 )
 def test_file_that_cannot_be_read_is_named(tmp_path, name, contents, complaint):

@@ -100,21 +100,21 @@ def test_default_stands_in_for_what_the_subject_lacks():
         (
             template(thing={"ThingName": {"Fn::Join": [" ", [ref("CommonName"), "x"]]}}),
             {"serial_number": "1"},
-            r"the thing name would be 'sensor-1 x'",
+            r"The thing name would be 'sensor-1 x'",
         ),
         (
             template(thing={"ThingName": {"Fn::Join": ["x" * 70, ["", "", ref("CommonName")]]}}),
             {"serial_number": "1"},
-            r"the thing name would be",
+            r"The thing name would be",
         ),
         (
             template(thing={"ThingGroups": [ref("SerialNumber")]}),
             {"serial_number": "a.b"},
-            r"a thing group would be 'a.b'",
+            r"A thing group would be 'a.b'",
         ),
         (template(policy={"PolicyName": "Admin"}), {"serial_number": "1"}, r"policy 'Admin'"),
-        ("{", {}, r"can't be used: line 1, column 2"),
-        ("[]", {}, r"can't be used: line 1, column 1"),
+        ("{", {}, r"cannot be used. Line 1, column 2"),
+        ("[]", {}, r"cannot be used. Line 1, column 1"),
     ],
 )
 def test_what_aws_iot_would_refuse_is_refused_with_a_sentence(body, subject, complaint):

@@ -41,7 +41,7 @@ def test_sync_template_finds_the_role_as_it_wants_it_with_the_functions_rights(d
     with aws_calls() as calls:
         role = ensure_role(IoTTarget("default"))
 
-    assert (role.done, role.warnings) == ((), ())
+    assert (role.changes, role.warnings) == ((), ())
     assert attached() == [REGISTRATION_POLICY]
     assert {each for each in calls if each.startswith("iam:")} <= actions(
         function_policy(deployment, "admin")
@@ -60,7 +60,7 @@ def test_a_second_look_finds_nothing_to_do_and_what_was_changed_is_set_right(dep
 
     assert attached() == [REGISTRATION_POLICY]
     assert iam().list_role_policies(RoleName=ROLE)["PolicyNames"] == []
-    assert ensure_role(IoTTarget("default")).done == ()
+    assert ensure_role(IoTTarget("default")).changes == ()
 
 
 def test_a_role_that_somebody_else_made_is_left_as_it_is(deployment, bring, performer):
