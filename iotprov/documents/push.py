@@ -17,7 +17,6 @@ from iotprov.documents.push_record import record_failed_push, record_push
 from iotprov.documents.role import ProvisioningRole, ensure_role
 from iotprov.documents.validation import check_document
 from iotprov.documents.versions import Kind, body_for, body_in_force, current, name_of
-from iotprov.models import DocumentPush
 from iotprov.template.reader import parse_template
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.record.audit_trail import Actor
@@ -100,18 +99,6 @@ def push_everywhere(
         except OperatorError as error:
             outcomes.append(Outcome(target.name, str(error), failure=error))
     return outcomes
-
-
-def pending_targets(kind: str) -> tuple[str, ...]:
-    """Return the targets that lack the document in force, by the record. AWS is not asked.
-
-    Raises ``DocumentError`` if there is no version and the file cannot be read.
-    """
-    body = body_in_force(kind)
-    rows = DocumentPush.objects.filter(kind=kind, name=name_of(kind))
-    in_sync = {row.target for row in rows if not row.is_pending(body)}
-    names = (target.name for target in iot_settings().targets)
-    return tuple(name for name in names if name not in in_sync)
 
 
 # Policy

@@ -19,7 +19,6 @@ class Version:
 
     version_id: str
     made_at: datetime
-    is_latest: bool
 
 
 def versions(deployment: Deployment) -> list[Version]:
@@ -32,7 +31,7 @@ def versions(deployment: Deployment) -> list[Version]:
         Prefix=OBJECT_KEY,
     )
     return [
-        Version(each["VersionId"], each["LastModified"], each["IsLatest"])
+        Version(each["VersionId"], each["LastModified"])
         for each in found
         if each["Key"] == OBJECT_KEY
     ]
