@@ -142,7 +142,7 @@ def _push_template(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
 
     # Step 2: the role that AWS IoT carries out the template with.
     role = ensure_role(target, dry_run=dry_run)
-    change = "A push would {}." if dry_run else "This was done: {}."
+    change = "A push would {}." if dry_run else "The push had to {}."
     notes = [change.format(one) for one in role.changes]
     notes += role.warnings
     if missing:

@@ -409,7 +409,7 @@ def test_another_policy_is_recorded_for_any_region_and_account(sample, template_
 
     assert (line.state, line.text) == (
         State.ADOPTED,
-        f"version 2 in AWS is {POLICY} v1 here",
+        f"Version 2 in AWS is {POLICY} v1 here.",
     )
     body = versions.current(Kind.POLICY).body
     assert REGION not in body

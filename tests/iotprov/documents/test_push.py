@@ -201,13 +201,13 @@ def test_template_is_made_with_its_role_after_its_policy(aws_edge, target, pushe
     outcome = push(Kind.TEMPLATE, target, actor=ALICE)
 
     assert outcome.line == f"{TEMPLATE_NAME} was made (version 1)."
-    assert outcome.notes == ("This was done: make the role ESTServerDeviceProvisioningRole.",)
+    assert outcome.notes == ("The push had to make the role ESTServerDeviceProvisioningRole.",)
     said = aws_edge.parameters("CreateProvisioningTemplate")
     assert (said["type"], said["enabled"], said["provisioningRoleArn"]) == ("JITP", True, ROLE)
     assert json.loads(said["templateBody"]) == filled(Kind.TEMPLATE, TEMPLATE, **HERE)
     assert DocumentPush.objects.get(kind=Kind.TEMPLATE).aws_version == "1"
     event = AuditEvent.objects.get(action="push-iot-template")
-    assert event.after["notes"] == ["This was done: make the role ESTServerDeviceProvisioningRole."]
+    assert event.after["notes"] == ["The push had to make the role ESTServerDeviceProvisioningRole."]
 
 
 def test_template_waits_for_its_policy(aws_edge, target):
@@ -259,7 +259,7 @@ def test_template_of_another_role_or_switched_off_is_set_right(aws_edge, target,
 
     outcome = push(Kind.TEMPLATE, target, actor=ALICE)
     assert outcome.is_changed
-    assert outcome.notes == (f"it is enabled, with the role {ROLE} now",)
+    assert outcome.notes == (f"The template was enabled, with the role {ROLE}.",)
     assert aws_edge.templates[TEMPLATE_NAME]["enabled"]
     assert aws_edge.templates[TEMPLATE_NAME]["provisioningRoleArn"] == ROLE
 

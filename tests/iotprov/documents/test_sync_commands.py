@@ -47,7 +47,7 @@ class TestSync:
         assert run("sync_policy") == f"default: {POLICY_NAME} was made (version 1).\n"
         assert run("sync_template").splitlines() == [
             "default: est_iot_provisioning_template was made (version 1).",
-            "  made the role ESTServerDeviceProvisioningRole",
+            "  The push had to make the role ESTServerDeviceProvisioningRole.",
         ]
         assert run("sync_policy") == f"default: {POLICY_NAME} is up to date (version 1).\n"
         assert run("sync_template") == (
@@ -159,7 +159,7 @@ class TestSync:
         )
         path.unlink()
         sentence, code = refusal("sync_policy")
-        assert sentence.startswith("can't read ")
+        assert sentence.startswith(f"{path} cannot be read: ")
         assert code == 1
 
 
