@@ -124,12 +124,12 @@ class AliasRecords(Step[SeenRecords]):
 
     def undo(self, seen: SeenRecords) -> Plan:
         """Delete the records that lead to a domain that this tool made."""
-        ours = [kind for kind in seen.records if self._target_of(seen, kind) == _plain(seen.target)]
-        ours = [kind for kind in ours if kind != "CNAME"]
-        if not seen.is_domain_ours or not ours:
+        own = [kind for kind in seen.records if self._target_of(seen, kind) == _plain(seen.target)]
+        own = [kind for kind in own if kind != "CNAME"]
+        if not seen.is_domain_ours or not own:
             return DONE
-        reason = f"the {' and '.join(ours)} record of {self.domain.name}"
-        return Plan((self._change(seen, "DELETE", ours, reason),))
+        reason = f"the {' and '.join(own)} record of {self.domain.name}"
+        return Plan((self._change(seen, "DELETE", own, reason),))
 
     def _kinds(self) -> tuple[str, ...]:
         return ("A", "AAAA") if self.domain.is_dualstack else ("A",)

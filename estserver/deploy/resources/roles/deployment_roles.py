@@ -65,8 +65,8 @@ def provisioning_role(deployment: Deployment) -> ProvisioningRole:
 
 def rights(deployment: Deployment) -> ResourceRights:
     """Return the rights to the roles, and to hand each to the service that takes it."""
-    ours = [*(deployment.role(stage) for stage in STAGES), deployment.gateway_log_role]
-    our_arns = [deployment.role_arn(name) for name in ours]
+    names = [*(deployment.role(stage) for stage in STAGES), deployment.gateway_log_role]
+    arns = [deployment.role_arn(name) for name in names]
     iot_arn = deployment.role_arn(deployment.config.properties.iot_provisioning_role_name)
     services = ["apigateway.amazonaws.com", "lambda.amazonaws.com"]
     return ResourceRights(
@@ -86,17 +86,17 @@ def rights(deployment: Deployment) -> ResourceRights:
                     "iam:TagRole",
                     "iam:UpdateAssumeRolePolicy",
                 ],
-                [*our_arns, iot_arn],
+                [*arns, iot_arn],
             ),
             *_attaching(deployment, iot_arn),
             allow(
                 "HandOutRoles",
                 ["iam:PassRole"],
-                our_arns,
+                arns,
                 {"StringEquals": {"iam:PassedToService": services}},
             ),
         ],
-        remove=[allow("RemoveRoles", ["iam:DeleteRole"], [*our_arns, iot_arn])],
+        remove=[allow("RemoveRoles", ["iam:DeleteRole"], [*arns, iot_arn])],
     )
 
 
