@@ -159,7 +159,7 @@ class _Comparison:
                 certificate_id=certificate.pk,
             )
 
-    # What AWS doesn't list
+    # What AWS does not list
 
     def _compare_unlisted(
         self, listing: Listing, started: datetime.datetime

@@ -125,7 +125,7 @@ class CertificateProvisioning:
         outcome = self._leave_to_jitp()
         return replace(
             outcome,
-            note=f"AWS IoT has no thing {plan.thing_name} here, nor its earlier certificate: "
+            note=f"AWS IoT has no thing {plan.thing_name} here, nor its earlier certificate. "
             "JITP makes the thing when the device connects.",
         )
 

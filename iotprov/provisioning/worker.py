@@ -138,7 +138,7 @@ def _attempt(job: Job, *, read_timeout: int, before_call: Callable[[str], None])
         logger.warning("%s at %s: %s", job.certificate_id, job.target, error)
         return _Done(is_parked=is_parked, advice=retry_advice(error), error=error)
     except Exception as error:  # one faulty row must not stop the others
-        logger.exception("%s at %s can't be carried out", job.certificate_id, job.target)
+        logger.exception("%s at %s cannot be carried out", job.certificate_id, job.target)
         is_parked = outbox.postpone(job, error)
         return _Done(is_parked=is_parked, advice=RetryAdvice.PERMANENT, error=error)
     return _Done(is_settled=outbox.settle(job, outcome))

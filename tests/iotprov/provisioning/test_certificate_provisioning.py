@@ -190,7 +190,7 @@ def test_an_unregistered_ca_is_named_with_what_to_do(cloud, in_mode, enroll):
 
     (row,) = rows()
     assert "does not take a certificate of this CA at the target default" in row.error
-    assert "run register_ca" in row.error
+    assert "Run register_ca" in row.error
     assert row.state == "pending"
 
 
@@ -200,7 +200,7 @@ def test_a_policy_that_does_not_exist_is_named_with_what_to_do(cloud, in_mode, e
 
     enroll()
 
-    assert f"the policy {POLICY} does not exist there. Run sync_policy" in rows()[0].error
+    assert f"The policy {POLICY} does not exist there. Run sync_policy" in rows()[0].error
 
 
 # Profiles that need no row
@@ -357,7 +357,7 @@ def test_the_old_certificate_is_not_stopped_before_the_new_one_works(
         drain()
         assert cloud.held() == {record(first).fingerprint_sha256: active("sensor-1")}
         old = Provisioning.objects.get(certificate=record(first))
-        assert "its successor isn't ACTIVE" in old.note
+        assert "its successor is not ACTIVE" in old.note
 
     clock(days=2)
     drain()  # in whatever order
@@ -509,7 +509,7 @@ def test_each_target_has_a_row_and_fails_for_itself(cloud, in_mode, enroll, sett
         "eu": "settled",
         "us": "pending",
     }
-    assert f"the policy {POLICY} does not exist there" in by_target["us"].error
+    assert f"The policy {POLICY} does not exist there" in by_target["us"].error
     other = Cloud.prepared("us-east-1")
     settle_all()
     other.check_agreement({certificate: active("sensor-1")})
@@ -524,7 +524,7 @@ def test_a_target_that_is_configured_no_more_is_named(cloud, in_mode, enroll, se
 
     drain()
 
-    assert "the configuration has no target old any more" in rows()[0].error
+    assert "The configuration no longer has the target old." in rows()[0].error
 
 
 ENROLL_BY_JITP = """

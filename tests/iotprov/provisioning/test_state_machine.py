@@ -155,7 +155,7 @@ class Devices(RuleBasedStateMachine):
             return held == Held("INACTIVE") if is_jitp else held is None
         if end and end <= now:
             note = Provisioning.objects.get(certificate=row).note
-            waits_for_successor = note.startswith("still ACTIVE") and is_jitp
+            waits_for_successor = note.startswith("Still ACTIVE") and is_jitp
             if waits_for_successor:
                 return held == in_use
             return held.status == "INACTIVE" if held else not is_jitp
