@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from iotprov.drift.expected import Record
-from iotprov.provisioning.desired_state import Goal, wanted
+from iotprov.provisioning.desired_state import Goal, desired_state
 from iotprov.provisioning.record_facts import read_facts
 from pki.denylist import entries, kinds
 from pki.denylist.csv_import import import_lines, read_lines
@@ -150,7 +150,7 @@ def test_aws_iot_and_its_drift_report_ask_the_table(prefix_kind, est_client):
 
     def goals():
         (expected,) = Record("default", at).expected([row])
-        return [expected.wanted.goal, wanted(read_facts(row.pk, "default", at), at).goal]
+        return [expected.desired.goal, desired_state(read_facts(row.pk, "default", at), at).goal]
 
     assert goals() == [Goal.PROVISIONED] * 2
     deny("prefix", "sen", reason="recall", actor=TESTER)
