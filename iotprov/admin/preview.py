@@ -94,7 +94,7 @@ class ShowPreview(Question):
 
 def _source(serial_number: str, pasted: str) -> Source:
     if pasted:
-        return parse_source(pasted.encode(), "what was pasted")
+        return parse_source(pasted.encode(), "The pasted text")
     row = find_certificate(serial_number)
     if row.der is None:
         raise OperatorError(f"{row} was never signed. There is no certificate to preview.")

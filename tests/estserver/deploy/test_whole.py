@@ -76,7 +76,7 @@ def test_a_failure_in_the_middle_says_what_is_done_and_the_next_run_goes_on(
     assert remote_failure(caught.value)
     assert str(caught.value) == (
         "Step 4 of 13, KMS key for secrets: kms:CreateAlias failed with AccessDeniedException: no. "
-        "ask for the right. Done already: S3 log bucket, truststore bucket, package bucket. "
+        "Ask for the right. Done already: S3 log bucket, truststore bucket, package bucket. "
         "Mend that, and run the command again. It goes on from here."
     )
     outcome = carry_out(steps, Performer(said, clock))

@@ -154,7 +154,7 @@ def test_a_file_that_is_gone_is_a_sentence(alice, settings, tmp_path):
 
     assert {answer.status_code for answer in answers} == {200}
     assert "gone.json" in answers[0].text
-    assert "gone.json: No such file" in refused.text
+    assert "gone.json cannot be read: No such file" in refused.text
 
 
 def test_rolling_back_writes_the_old_text_as_a_new_version(alice):
@@ -255,7 +255,7 @@ def test_a_template_goes_with_its_role_and_after_its_policy(alice, aws_edge):
 
     done = alice.post(at("push", "template"), {"target": ""}, follow=True)
 
-    assert "run manage.py sync_policy first" in said(early)[0]
+    assert "Run manage.py sync_policy first" in said(early)[0]
     assert f"{TEMPLATE_NAME} was made (version 1)" in said(done)[-1]
     assert "ESTServerDeviceProvisioningRole" in said(done)[-1]
     assert TEMPLATE_NAME in aws_edge.templates
@@ -355,7 +355,7 @@ def test_a_preview_of_a_csr_has_no_certificate_id_yet(alice):
     [
         ({}, "Give a serial number, or paste"),
         ({"serial_number": "1", "pasted": "2"}, "Give a serial number, or paste"),
-        ({"pasted": "<script>alert(1)</script>"}, "what was pasted holds neither"),
+        ({"pasted": "<script>alert(1)</script>"}, "The pasted text is neither"),
         ({"serial_number": "abc"}, "No certificate"),
         ({"serial_number": "xyz"}, "is not a serial number"),
     ],

@@ -151,8 +151,8 @@ def check_judgements():
     certificates = list(IssuedCertificate.objects.select_related("profile"))
     for one in Record("default", at).expected(certificates):
         alone = desired_state(read_facts(one.certificate.pk, "default", at), at)
-        assert one.wanted.goal is alone.goal
-        assert one.wanted.is_registered_if_unknown == alone.is_registered_if_unknown
+        assert one.desired.goal is alone.goal
+        assert one.desired.is_registered_if_unknown == alone.is_registered_if_unknown
 
 
 def test_a_listing_gives_back_what_was_put_down_in_chunks():
