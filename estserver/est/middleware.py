@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from estserver.est import renderers
 from estserver.est.caller import Caller, EndpointNotAllowed, caller
+from estserver.est.chunked import BODY_PROBLEM
 from estserver.est.reasons import HTTPReason
 from estserver.operations.metrics import enrollment
 from pki.exceptions import PKIError
@@ -53,9 +54,10 @@ class RequestMiddleware:
         return response
 
     def _refuse_at_the_door(self, request: ESTRequest) -> HttpResponse | None:
-        """Return the refusal of a request that did not come through an EST domain, if it is one.
+        """Return the refusal of a request that no view may see, or None.
 
-        Nothing else of the request has been read then.
+        It did not come through an EST domain, its Host is not this server's, or its body has no
+        valid framing. Nothing of the body has been decoded then.
         """
         refused: PKIError | None = None
         try:
@@ -68,6 +70,8 @@ class RequestMiddleware:
                 request.get_host()
             except DisallowedHost:
                 refused = PKIError(HTTPReason.HOST_NOT_ALLOWED)
+        if refused is None and BODY_PROBLEM in request.environ:  # type: ignore[attr-defined]
+            refused = PKIError(request.environ[BODY_PROBLEM])  # type: ignore[attr-defined]
         if refused is None:
             return None
         request.refused = refused

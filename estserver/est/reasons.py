@@ -41,6 +41,12 @@ class HTTPReason(ReasonCode):
         "Send base64 of the DER CSR, without other characters (RFC 4648 4).",
         HTTPStatus.BAD_REQUEST,
     )
+    BODY_CHUNKS_MALFORMED = (
+        "body-chunks-malformed",
+        "A chunk or the trailer of the request body is malformed.",
+        "Send the body with a Content-Length, or in chunks of the form in RFC 9112 7.1.",
+        HTTPStatus.BAD_REQUEST,
+    )
     MEDIA_TYPE_WRONG = (
         "media-type-wrong",
         "The Content-Type is not application/pkcs10.",

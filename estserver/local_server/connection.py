@@ -121,8 +121,12 @@ class Connection:
             while self._serve_request(parser, connection):
                 self.source.allow(REQUEST_SECONDS)
             self.source.allow(LINGER_SECONDS)
-            parser.finish_body(max_bytes=LINGER_BYTES)
+            is_read = parser.finish_body(max_bytes=LINGER_BYTES)
             _say_goodbye(connection)
+            if not is_read:
+                # The kernel would answer bytes that are still unread with a reset, and the client
+                # might lose the reply.
+                util.close_graceful(connection, timeout=LINGER_SECONDS, max_drain=LINGER_BYTES)
         except (OSError, errors.ParseException) as error:
             self.log.debug("%s: connection lost: %s", self.client[0], error)
         finally:
