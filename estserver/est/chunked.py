@@ -49,6 +49,9 @@ def _read(environ: dict[str, Any]) -> tuple[bytes, HTTPReason | None]:
     # Lambda has no gunicorn, and never gets here: its events have a length.
     from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 
+    codings = {one.strip().lower() for one in environ.get("HTTP_TRANSFER_ENCODING", "").split(",")}
+    if codings - {"chunked", "identity", ""}:
+        return b"", HTTPReason.TRANSFER_CODING_UNKNOWN
     is_held = peer_certificate(environ.get("gunicorn.socket")) is not None
     held, count = bytearray(), 0
     try:

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from estserver.est import renderers
 from estserver.est.caller import Caller, EndpointNotAllowed, caller
 from estserver.est.chunked import BODY_PROBLEM
-from estserver.est.reasons import HTTPReason
+from estserver.est.target import host_problem
 from estserver.operations.metrics import enrollment
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
@@ -66,12 +65,8 @@ class RequestMiddleware:
             request.caller, refused = error.caller, error
         request.request_id = request.caller.request_id or new_identifier().hex
         if refused is None:
-            try:
-                request.get_host()
-            except DisallowedHost:
-                refused = PKIError(HTTPReason.HOST_NOT_ALLOWED)
-        if refused is None and BODY_PROBLEM in request.environ:  # type: ignore[attr-defined]
-            refused = PKIError(request.environ[BODY_PROBLEM])  # type: ignore[attr-defined]
+            problem = host_problem(request) or request.META.get(BODY_PROBLEM)
+            refused = PKIError(problem) if problem else None
         if refused is None:
             return None
         request.refused = refused

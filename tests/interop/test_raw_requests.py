@@ -23,7 +23,7 @@ class RawClient:
         self.log = installation.data_dir / "server.log"
 
     def ask(self, request, *, with_certificate=False):
-        """Send ``request`` on a new connection; return the status, the head and all that follows."""
+        """Send ``request`` on a new connection; return its status, head and body."""
         context = ssl.create_default_context(cafile=str(self.installation.server_ca))
         if with_certificate:
             context.load_cert_chain(*self.installation.test_client)
@@ -126,3 +126,59 @@ def test_T51_a_well_formed_chunked_body_enrolls_with_extensions_and_trailers(
     )
 
     assert status == 200, reply
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "GZIP,chunked", "deflate, chunked"])
+def test_T51_another_transfer_coding_than_chunked_is_a_501(raw, coding):
+    body = b"0\r\n\r\n"
+
+    status, text, line = raw.ask_and_read_log(
+        request("POST", SIMPLEENROLL, f"Transfer-Encoding: {coding}", body=body),
+        with_certificate=True,
+    )
+
+    assert status == 501
+    assert text.startswith("transfer-coding-unknown: ")
+    assert line["reason"] == "transfer-coding-unknown"
+
+
+# Hosts
+
+
+@pytest.mark.parametrize("target", [CACERTS, "/healthz", f"https://localhost{CACERTS}"])
+def test_T51_http_1_1_without_host_is_refused(raw, target):
+    status, text, line = raw.ask_and_read_log(request("GET", target, host=None))
+
+    assert status == 400
+    assert text.startswith("host-missing: The HTTP/1.1 request has no Host header.")
+    assert line["reason"] == "host-missing"
+
+
+def test_T51_http_1_0_needs_no_host(raw):
+    assert raw.ask(request("GET", CACERTS, version="1.0", host=None))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("authority", "status"),
+    [
+        ("localhost", 200),
+        ("localhost:8443", 200),
+        ("other.example", 400),
+        ("other.example:443", 400),
+        ("localhost@other.example", 400),
+        ("localhost.other.example", 400),
+        ("", 400),
+    ],
+)
+def test_T51_a_target_in_absolute_form_is_for_the_host_that_it_names(raw, authority, status):
+    for path in (CACERTS, "/healthz"):
+        assert raw.ask(request("GET", f"https://{authority}{path}"))[0] == status
+
+
+def test_T51_a_foreign_host_gets_the_probes_pages_and_nothing_else(raw):
+    for host in ("10.1.2.3", "10.1.2.3:8443", "[fd00::1]", "probe"):
+        for path in ("/healthz", "/readyz"):
+            assert raw.ask(request("GET", path, host=host))[0] == 200
+        for path in (CACERTS, "/crl/device-ca.crl", "/healthz/", "/x"):
+            status, _, body = raw.ask(request("GET", path, host=host))
+            assert (status, body[:16]) == (400, b"host-not-allowed")
