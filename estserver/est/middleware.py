@@ -50,6 +50,9 @@ class RequestMiddleware:
         request.refused = request.issued = None
         response = self._refuse_at_the_door(request) or self.get_response(request)
         _log(request, response, time.perf_counter() - started)
+        if request.method == "HEAD":
+            # The headers stay as for GET, Content-Length too (RFC 9110 9.3.2).
+            response.content = b""
         return response
 
     def _refuse_at_the_door(self, request: ESTRequest) -> HttpResponse | None:

@@ -44,7 +44,7 @@ class ESTView(OperationView):
 class CACertsView(ESTView):
     """The CA's certificates, without authentication (RFC 7030 4.1)."""
 
-    http_method_names = ["get"]
+    http_method_names = ["get", "head"]
 
     def get(self, request: Request, label: str | None = None) -> HttpResponse:
         """Answer 200 with a certs-only PKCS #7."""
@@ -59,7 +59,7 @@ class CACertsView(ESTView):
 class CSRAttrsView(ESTView):
     """The attributes that a CSR should have, without authentication (RFC 7030 4.5)."""
 
-    http_method_names = ["get"]
+    http_method_names = ["get", "head"]
 
     def get(self, request: Request, label: str | None = None) -> HttpResponse:
         """Answer 200 with CsrAttrs, or 204."""

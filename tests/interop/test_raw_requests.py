@@ -182,3 +182,11 @@ def test_T51_a_foreign_host_gets_the_probes_pages_and_nothing_else(raw):
         for path in (CACERTS, "/crl/device-ca.crl", "/healthz/", "/x"):
             status, _, body = raw.ask(request("GET", path, host=host))
             assert (status, body[:16]) == (400, b"host-not-allowed")
+
+
+@pytest.mark.parametrize("path", [CACERTS, "/healthz", "/nowhere", SIMPLEENROLL])
+def test_W4_head_is_answered_with_the_headers_of_get_and_no_body(raw, path):
+    got, head = raw.ask(request("GET", path)), raw.ask(request("HEAD", path))
+
+    assert (head[0], head[2]) == (got[0], b"")
+    assert f"Content-Length: {len(got[2])}" in head[1]
