@@ -17,8 +17,6 @@ from pki.encoding.csrattrs import encode_csr_attributes
 from pki.exceptions import PKIError
 from pki.record.snapshot import ProfileSnapshot, current_snapshot
 
-LIBEST_USER_AGENT = "Cisco EST client"
-
 
 class ESTView(OperationView):
     """An operation under a label, with the CAs and profiles as of this request."""
@@ -34,6 +32,11 @@ class ESTView(OperationView):
     def est_request(self) -> ESTRequest:
         """The request as the middleware has it."""
         return cast(ESTRequest, self.request._request)
+
+    @property
+    def user_agent(self) -> str:
+        """The client's name for itself, which may choose line breaks and nothing else."""
+        return str(self.est_request.META.get("HTTP_USER_AGENT", ""))
 
     @property
     def profile(self) -> ProfileSnapshot:
@@ -52,7 +55,7 @@ class CACertsView(ESTView):
         return renderers.ca_certificates(
             profile.ca_certificates,
             with_smime_type=profile.row.is_smime_type_sent,
-            wrapped=request.META.get("HTTP_USER_AGENT", "").startswith(LIBEST_USER_AGENT),
+            user_agent=self.user_agent,
         )
 
 
@@ -63,7 +66,8 @@ class CSRAttrsView(ESTView):
 
     def get(self, request: Request, label: str | None = None) -> HttpResponse:
         """Answer 200 with CsrAttrs, or 204."""
-        return renderers.csr_attributes(encode_csr_attributes(self.profile.row.csrattrs))
+        der = encode_csr_attributes(self.profile.row.csrattrs)
+        return renderers.csr_attributes(der, user_agent=self.user_agent)
 
 
 class NotOfferedView(ESTView):
