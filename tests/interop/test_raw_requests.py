@@ -5,6 +5,8 @@ import json
 import socket
 import ssl
 import time
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -190,3 +192,18 @@ def test_W4_head_is_answered_with_the_headers_of_get_and_no_body(raw, path):
 
     assert (head[0], head[2]) == (got[0], b"")
     assert f"Content-Length: {len(got[2])}" in head[1]
+
+
+def test_admin_names_no_server_product(server):
+    with urlopen(f"http://127.0.0.1:{server.admin_port}/healthz", timeout=20) as reply:
+        assert reply.headers.get_all("Server") == ["est"]
+        assert "gunicorn" not in str(reply.headers)
+
+
+def test_T51_admin_of_a_running_server_answers_probes_by_address(server):
+    url = f"http://127.0.0.1:{server.admin_port}"
+    for path in ("/healthz", "/readyz"):
+        with urlopen(Request(url + path, headers={"Host": "10.1.2.3"}), timeout=20) as reply:
+            assert reply.status == 200
+    with pytest.raises(HTTPError, match="400"):
+        urlopen(Request(f"{url}/admin/", headers={"Host": "10.1.2.3"}), timeout=20)
