@@ -13,6 +13,7 @@ from gunicorn import util
 from gunicorn.http import errors, wsgi  # type: ignore[import-untyped]
 from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 
+from estserver.est.transport import remember_chain
 from estserver.local_server.reply import ClientGone, Reply, refusal, status_of
 
 HANDSHAKE_SECONDS = 5.0
@@ -150,6 +151,7 @@ class Connection:
             # answer with a reset, and the client might lose the TLS alert that names the fault.
             util.close_graceful(connection, timeout=LINGER_SECONDS, max_drain=LINGER_BYTES)
             raise
+        remember_chain(connection)
         _acknowledge_now(connection)
         return connection
 
