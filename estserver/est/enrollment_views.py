@@ -62,7 +62,7 @@ class _EnrollmentView(ESTView):
         """Answer 200 with the certificate."""
         certificate = enroll(self.enrollment_request())
         self.est_request.issued = certificate
-        return renderers.certs_only(certificate)
+        return renderers.certs_only(certificate, user_agent=self.user_agent)
 
     def handle_exception(self, exc: Exception) -> HttpResponse:
         """Answer a refusal, and put it on the audit trail, where its request id finds it.

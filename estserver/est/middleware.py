@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from estserver.est import renderers
 from estserver.est.caller import Caller, EndpointNotAllowed, caller
-from estserver.est.reasons import HTTPReason
+from estserver.est.chunked import BODY_PROBLEM
+from estserver.est.target import host_problem
 from estserver.operations.metrics import enrollment
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
@@ -50,12 +50,16 @@ class RequestMiddleware:
         request.refused = request.issued = None
         response = self._refuse_at_the_door(request) or self.get_response(request)
         _log(request, response, time.perf_counter() - started)
+        if request.method == "HEAD":
+            # The headers stay as for GET, Content-Length too (RFC 9110 9.3.2).
+            response.content = b""
         return response
 
     def _refuse_at_the_door(self, request: ESTRequest) -> HttpResponse | None:
-        """Return the refusal of a request that did not come through an EST domain, if it is one.
+        """Return the refusal of a request that no view may see, or None.
 
-        Nothing else of the request has been read then.
+        It did not come through an EST domain, its Host is not this server's, or its body has no
+        valid framing. Nothing of the body has been decoded then.
         """
         refused: PKIError | None = None
         try:
@@ -64,10 +68,8 @@ class RequestMiddleware:
             request.caller, refused = error.caller, error
         request.request_id = request.caller.request_id or new_identifier().hex
         if refused is None:
-            try:
-                request.get_host()
-            except DisallowedHost:
-                refused = PKIError(HTTPReason.HOST_NOT_ALLOWED)
+            problem = host_problem(request) or request.META.get(BODY_PROBLEM)
+            refused = PKIError(problem) if problem else None
         if refused is None:
             return None
         request.refused = refused

@@ -41,6 +41,18 @@ class HTTPReason(ReasonCode):
         "Send base64 of the DER CSR, without other characters (RFC 4648 4).",
         HTTPStatus.BAD_REQUEST,
     )
+    BODY_CHUNKS_MALFORMED = (
+        "body-chunks-malformed",
+        "A chunk or the trailer of the request body is malformed.",
+        "Send the body with a Content-Length, or in chunks of the form in RFC 9112 7.1.",
+        HTTPStatus.BAD_REQUEST,
+    )
+    TRANSFER_CODING_UNKNOWN = (
+        "transfer-coding-unknown",
+        "The request body has another transfer coding than chunked.",
+        "Send the body with a Content-Length, or with 'Transfer-Encoding: chunked' alone.",
+        HTTPStatus.NOT_IMPLEMENTED,
+    )
     MEDIA_TYPE_WRONG = (
         "media-type-wrong",
         "The Content-Type is not application/pkcs10.",
@@ -59,6 +71,12 @@ class HTTPReason(ReasonCode):
         "The request did not come through the EST domain.",
         "Call the server by its custom domain name, which does mutual TLS.",
         HTTPStatus.FORBIDDEN,
+    )
+    HOST_MISSING = (
+        "host-missing",
+        "The HTTP/1.1 request has no Host header.",
+        "Send 'Host:' with the EST domain's own name (RFC 9112 3.2).",
+        HTTPStatus.BAD_REQUEST,
     )
     HOST_NOT_ALLOWED = (
         "host-not-allowed",

@@ -1,12 +1,12 @@
 """Replies, byte for byte (RFC 7030 4, RFC 8951 3).
 
-Each reply with a body is one unbroken line of base64 that ends with LF, and has a Content-Length.
-strongSwan needs the single line and small clients need the length. Bouncy Castle up to 1.72 needs
-the Content-Transfer-Encoding that RFC 8951 declares void.
+Each reply with a body is base64 that ends with LF, and has a Content-Length. It is one unbroken
+line, which strongSwan needs, except for clients that cannot read a long line. Small clients need
+the length. Bouncy Castle up to 1.72 needs the Content-Transfer-Encoding that RFC 8951 declares
+void.
 """
 
 import base64
-import textwrap
 from http import HTTPStatus
 
 from django.conf import settings
@@ -23,28 +23,33 @@ CSR_ATTRIBUTES = "application/csrattrs"
 
 RETRY_AFTER_SECONDS = 30
 
+SHORT_LINE_CLIENTS = ("Cisco EST client", "libest")
+"""How the User-Agent of a client begins that cannot read a line of more than 1,000 characters."""
 
-def certs_only(certificate: IssuedCertificate) -> HttpResponse:
+_LINE_LENGTH = 64
+
+
+def certs_only(certificate: IssuedCertificate, *, user_agent: str) -> HttpResponse:
     """Return a Simple PKI Response with the issued certificate (RFC 7030 4.2.3, RFC 5272 4.1)."""
-    return _base64(cms.certs_only([certificate.to_der()]), CERTS_ONLY)
+    return _base64(cms.certs_only([certificate.to_der()]), CERTS_ONLY, user_agent=user_agent)
 
 
-def ca_certificates(der: bytes, *, with_smime_type: bool, wrapped: bool) -> HttpResponse:
+def ca_certificates(der: bytes, *, with_smime_type: bool, user_agent: str) -> HttpResponse:
     """Return the CA's certificates (RFC 7030 4.1.3).
 
     The RFC names no smime-type here. The CDK sample sent one, and its clients compare the type for
-    equality. Bouncy Castle before 1.69 refuses it. libest needs the base64 ``wrapped``.
+    equality. Bouncy Castle before 1.69 refuses it.
     """
-    return _base64(der, CERTS_ONLY if with_smime_type else PKCS7, wrapped=wrapped)
+    return _base64(der, CERTS_ONLY if with_smime_type else PKCS7, user_agent=user_agent)
 
 
-def csr_attributes(der: bytes) -> HttpResponse:
+def csr_attributes(der: bytes, *, user_agent: str) -> HttpResponse:
     """Return what a CSR should contain (RFC 7030 4.5.2), or 204 if that is empty."""
     if not der:
         nothing = HttpResponse(status=204)
         del nothing["Content-Type"]  # Django sets a default, and there is no content (W33)
         return nothing
-    return _base64(der, CSR_ATTRIBUTES)
+    return _base64(der, CSR_ATTRIBUTES, user_agent=user_agent)
 
 
 def refusal(
@@ -91,12 +96,12 @@ def _headers_for(status: int) -> dict[str, str]:
     return {}
 
 
-def _base64(der: bytes, content_type: str, *, wrapped: bool = False) -> HttpResponse:
+def _base64(der: bytes, content_type: str, *, user_agent: str) -> HttpResponse:
+    """Return ``der`` in base64. Nothing but the line breaks depends on ``user_agent``."""
     text = base64.b64encode(der)
-    if wrapped:
-        text = "\n".join(textwrap.wrap(text.decode(), 64)).encode()
-    body = text + b"\n"
-    headers = {"Content-Length": str(len(body))}
+    width = _LINE_LENGTH if user_agent.startswith(SHORT_LINE_CLIENTS) else len(text)
+    body = b"".join(text[at : at + width] + b"\n" for at in range(0, len(text), width))
+    headers = {"Content-Length": str(len(body)), "Vary": "User-Agent"}
     if settings.EST_CONTENT_TRANSFER_ENCODING_HEADER:
         headers["Content-Transfer-Encoding"] = "base64"
     return HttpResponse(body, content_type=content_type, headers=headers)

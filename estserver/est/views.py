@@ -17,8 +17,6 @@ from pki.encoding.csrattrs import encode_csr_attributes
 from pki.exceptions import PKIError
 from pki.record.snapshot import ProfileSnapshot, current_snapshot
 
-LIBEST_USER_AGENT = "Cisco EST client"
-
 
 class ESTView(OperationView):
     """An operation under a label, with the CAs and profiles as of this request."""
@@ -36,6 +34,11 @@ class ESTView(OperationView):
         return cast(ESTRequest, self.request._request)
 
     @property
+    def user_agent(self) -> str:
+        """The client's name for itself, which may choose line breaks and nothing else."""
+        return str(self.est_request.META.get("HTTP_USER_AGENT", ""))
+
+    @property
     def profile(self) -> ProfileSnapshot:
         """The certificate profile of the label (RFC 7030 3.2.2)."""
         return self.est_request.snapshot.profile(self.label)
@@ -44,7 +47,7 @@ class ESTView(OperationView):
 class CACertsView(ESTView):
     """The CA's certificates, without authentication (RFC 7030 4.1)."""
 
-    http_method_names = ["get"]
+    http_method_names = ["get", "head"]
 
     def get(self, request: Request, label: str | None = None) -> HttpResponse:
         """Answer 200 with a certs-only PKCS #7."""
@@ -52,18 +55,19 @@ class CACertsView(ESTView):
         return renderers.ca_certificates(
             profile.ca_certificates,
             with_smime_type=profile.row.is_smime_type_sent,
-            wrapped=request.META.get("HTTP_USER_AGENT", "").startswith(LIBEST_USER_AGENT),
+            user_agent=self.user_agent,
         )
 
 
 class CSRAttrsView(ESTView):
     """The attributes that a CSR should have, without authentication (RFC 7030 4.5)."""
 
-    http_method_names = ["get"]
+    http_method_names = ["get", "head"]
 
     def get(self, request: Request, label: str | None = None) -> HttpResponse:
         """Answer 200 with CsrAttrs, or 204."""
-        return renderers.csr_attributes(encode_csr_attributes(self.profile.row.csrattrs))
+        der = encode_csr_attributes(self.profile.row.csrattrs)
+        return renderers.csr_attributes(der, user_agent=self.user_agent)
 
 
 class NotOfferedView(ESTView):

@@ -58,11 +58,13 @@ _answer = make_lambda_handler(application, binary_support=True)
 
 def handler(event: dict[str, Any], context: Any) -> Any:
     """Answer one of API Gateway's events, REST or HTTP API."""
-    path = event.get("path", "")
-    if not path.isascii():
-        # The path is decoded already, and WSGI needs bytes. Without this, a path that is not ASCII
-        # would raise instead of answering 404.
-        event = {**event, "path": quote(path, safe="/%", errors="replace")}
+    # REST API events have "path", and HTTP API events have "rawPath".
+    for name in ("path", "rawPath"):
+        path = event.get(name) or ""
+        if not path.isascii():
+            # The path is decoded already, and WSGI needs bytes. Without this, a path that is not
+            # ASCII would raise instead of answering 404.
+            event = {**event, name: quote(path, safe="/%", errors="replace")}
     return _answer(event, context)
 
 

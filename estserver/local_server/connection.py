@@ -13,6 +13,7 @@ from gunicorn import util
 from gunicorn.http import errors, wsgi  # type: ignore[import-untyped]
 from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 
+from estserver.est.transport import remember_chain
 from estserver.local_server.reply import ClientGone, Reply, refusal, status_of
 
 HANDSHAKE_SECONDS = 5.0
@@ -121,8 +122,12 @@ class Connection:
             while self._serve_request(parser, connection):
                 self.source.allow(REQUEST_SECONDS)
             self.source.allow(LINGER_SECONDS)
-            parser.finish_body(max_bytes=LINGER_BYTES)
+            is_read = parser.finish_body(max_bytes=LINGER_BYTES)
             _say_goodbye(connection)
+            if not is_read:
+                # The kernel would answer bytes that are still unread with a reset, and the client
+                # might lose the reply.
+                util.close_graceful(connection, timeout=LINGER_SECONDS, max_drain=LINGER_BYTES)
         except (OSError, errors.ParseException) as error:
             self.log.debug("%s: connection lost: %s", self.client[0], error)
         finally:
@@ -146,6 +151,7 @@ class Connection:
             # answer with a reset, and the client might lose the TLS alert that names the fault.
             util.close_graceful(connection, timeout=LINGER_SECONDS, max_drain=LINGER_BYTES)
             raise
+        remember_chain(connection)
         _acknowledge_now(connection)
         return connection
 

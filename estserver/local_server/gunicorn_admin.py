@@ -6,6 +6,11 @@ no thread for them.
 
 import warnings
 
+from gunicorn.http import wsgi  # type: ignore[import-untyped]
+
+# The Server header names no product to look up exploits for. Gunicorn has no setting for it.
+wsgi.SERVER = "est"
+
 # Without collectstatic, as on a laptop, WhiteNoise serves the files from where they are.
 warnings.filterwarnings("ignore", message="No directory at: ", category=UserWarning)
 

@@ -36,6 +36,13 @@ class Reply(wsgi.Response):  # type: ignore[misc]
         self.on_the_wire = False
         self._buffer = bytearray()
 
+    def should_close(self) -> bool:
+        """Return whether the connection ends here.
+
+        It does when reading the body failed, because the next request's start is unknown then.
+        """
+        return bool(self.req.body.failed or super().should_close())
+
     def send_headers(self) -> None:
         """Put the head into the buffer, so that it is sent with the body's first part."""
         if self.headers_sent:

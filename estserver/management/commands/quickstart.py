@@ -7,9 +7,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from estserver.local_server.server_certificate import ensure_server_certificate
+from estserver.local_server.server_certificate import (
+    ServerCertificateUnusable,
+    ensure_server_certificate,
+)
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.authorities.test_client import TEST_CLIENT
 from pki.operators.command import OperatorCommand, command_actor
@@ -39,7 +42,12 @@ class Command(OperatorCommand):
         settled = settle_intents(actor=command_actor())
         if settled:
             self.stdout.write(f"abandoned intents made void: {settled}")
-        ensure_server_certificate(settings.EST_DATA_DIR)
+        try:
+            files = ensure_server_certificate(settings.EST_DATA_DIR)
+        except ServerCertificateUnusable as error:
+            raise CommandError(str(error)) from error
+        if notice := files.notice():
+            self.stdout.write(notice)
         self._make_admin(admin_port)
         self.stdout.write(_first_enrollment(port))
 

@@ -77,6 +77,8 @@ class Command(BaseCommand):
         names = tuple(dict.fromkeys((*NAMES, *options["server_name"])))
         try:
             files = ensure_server_certificate(settings.EST_DATA_DIR, names=names)
+            if notice := files.notice():
+                self.stdout.write(notice)
             with housekeeping():
                 code = supervise(
                     (est, admin),

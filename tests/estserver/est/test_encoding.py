@@ -5,9 +5,10 @@ import textwrap
 
 import pytest
 
+from estserver.est import renderers
 from estserver.est.chunked import MAX_BODY_BYTES
 from pki.models import IssuedCertificate
-from tests.support.builders import make_csr
+from tests.support.builders import make_csr, make_key
 from tests.support.est_client import BASE
 from tests.support.transports import through_socket
 
@@ -298,12 +299,63 @@ def test_W9_W10_replies_are_one_line_of_base64_with_the_header_as_configured(
         assert response.headers.get("content-transfer-encoding") == ("base64" if is_sent else None)
 
 
-def test_W10_cacerts_are_wrapped_for_libest_alone(stranger):
+LIBEST = ["Cisco EST client 1.0", "Cisco EST client", "libest 3.2.0", "libest"]
+OTHERS = ["curl/8.0", "", "cisco est client", "LibEST", " libest", "strongSwan/6 libest", "-"]
+
+
+def every_base64_reply(client, user_agent):
+    """What a client of that name gets from cacerts, csrattrs, simpleenroll and simplereenroll."""
+    named = {"User-Agent": user_agent}
+    yield client.request("GET", client.url("cacerts"), headers=named)
+    yield client.request("GET", client.url("csrattrs"), headers=named)
+    for number, operation in enumerate(("simpleenroll", "simplereenroll"), start=1):
+        body = base64.encodebytes(make_csr("sensor-1", key=make_key("ec-p256", number)))
+        headers = {"Content-Type": "application/pkcs10", **named}
+        reply = client.request("POST", client.url(operation), body, headers)
+        yield reply
+        client = client.using(reply.certificate)
+
+
+@pytest.mark.parametrize("user_agent", LIBEST)
+def test_W10_every_base64_reply_has_short_lines_for_libest(
+    est_client, change_default_profile, user_agent
+):
+    change_default_profile(csrattrs=["1.2.840.10045.4.3.2"])
+    for reply in every_base64_reply(est_client, user_agent):
+        assert reply.status_code == 200, reply.text
+        *full, last, end = reply.body.split(b"\n")
+        assert {64} >= {*map(len, full)}
+        assert 0 < len(last) <= 64
+        assert end == b""
+        assert int(reply["Content-Length"]) == len(reply.body)
+        assert reply["Vary"] == "User-Agent"
+
+
+@pytest.mark.parametrize("user_agent", OTHERS)
+def test_W10_every_base64_reply_is_one_line_for_others(
+    est_client, change_default_profile, user_agent
+):
+    change_default_profile(csrattrs=["1.2.840.10045.4.3.2"])
+    for reply in every_base64_reply(est_client, user_agent):
+        assert reply.status_code == 200, reply.text
+        assert reply.body.count(b"\n") == 1
+        assert reply["Vary"] == "User-Agent"
+
+
+def test_W10_nothing_but_line_breaks_depends_on_the_user_agent(stranger):
     url = stranger.url("cacerts")
 
     plain = stranger.request("GET", url, headers={"User-Agent": "curl/8.0"})
-    libest = stranger.request("GET", url, headers={"User-Agent": "Cisco EST client 1.0"})
+    libest = stranger.request("GET", url, headers={"User-Agent": "libest"})
 
-    assert max(map(len, libest.body.split(b"\n"))) == 64
     assert libest.body.replace(b"\n", b"") == plain.body.rstrip(b"\n")
-    assert int(libest["Content-Length"]) == len(libest.body)
+    assert {**libest.headers, "content-length": ""} == {**plain.headers, "content-length": ""}
+
+
+@pytest.mark.parametrize("length", [1, 47, 48, 49, 1368, 1695])  # the last: two CAs of RSA 4096
+def test_W10_lines_are_full_and_none_is_empty_for_any_length(length):
+    der = bytes(range(256)) * 7
+    reply = renderers.ca_certificates(der[:length], with_smime_type=False, user_agent="libest")
+
+    assert all(reply.content.removesuffix(b"\n").split(b"\n"))
+    assert base64.b64decode(reply.content) == der[:length]

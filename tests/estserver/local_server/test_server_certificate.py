@@ -1,19 +1,23 @@
 """The certificate that the local server makes for itself."""
 
 import datetime as dt
+import io
 import ipaddress
 import ssl
 import stat
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.verification import PolicyBuilder, Store
+from django.core.management import CommandError, call_command
 
 from estserver.local_server.server_certificate import (
     LIFETIME,
     ServerCertificateUnusable,
     ensure_server_certificate,
 )
+from tests.support.builders import make_ca, make_certificate, make_key
 
 NOW = dt.datetime.now(dt.UTC)
 LOOPBACK = [ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")]
@@ -94,7 +98,121 @@ def test_unreadable_server_key_is_named_and_left_alone(tmp_path):
     files = ensure_server_certificate(tmp_path)
     files.key.write_text("something of the operator's")
 
-    with pytest.raises(ServerCertificateUnusable, match=r"server\.key .*Remove both"):
+    with pytest.raises(
+        ServerCertificateUnusable, match=r"server\.key is not a PEM key .*move it away"
+    ):
         ensure_server_certificate(tmp_path)
 
     assert files.key.read_text() == "something of the operator's"
+
+
+# What an operator brought
+
+
+class Brought:
+    """A certificate and key of an operator's own CA, in the place of the server's."""
+
+    def __init__(self, directory, *, algorithm="ec-p256", start=-1, end=90, key=None):
+        issuer = make_ca("The operator's CA")
+        self.key = make_key(algorithm, 7)
+        self.certificate = make_certificate(
+            issuer,
+            "est.example.com",
+            public_key=self.key.public_key(),
+            not_before=NOW + dt.timedelta(days=start),
+            not_after=NOW + dt.timedelta(days=end),
+        )
+        self.files = {
+            directory / "server.pem": self.certificate.public_bytes(Encoding.PEM),
+            directory / "server.key": (key or self.key).private_bytes(
+                Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
+            ),
+        }
+        for path, content in self.files.items():
+            path.write_bytes(content)
+
+    def is_untouched(self):
+        return all(path.read_bytes() == content for path, content in self.files.items())
+
+
+@pytest.mark.parametrize("algorithm", ["ec-p256", "rsa-2048"])
+@pytest.mark.parametrize("existed", [False, True], ids=["first start", "later start"])
+def test_T62_a_certificate_that_an_operator_brought_is_served_as_it_is(
+    tmp_path, algorithm, existed
+):
+    if existed:
+        ensure_server_certificate(tmp_path)
+    brought = Brought(tmp_path, algorithm=algorithm)
+
+    for names in (("localhost",), ("localhost", "other.example")):
+        files = ensure_server_certificate(tmp_path, names=names)
+
+    assert brought.is_untouched()
+    assert files.brought_until == brought.certificate.not_valid_after_utc
+    assert f"is good until {files.brought_until:%Y-%m-%d}" in files.notice()
+    assert "(89 days)" in files.notice()
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(files.certificate, files.key)
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ({"end": -0.5, "start": -2}, "it expired on"),
+        ({"start": 1}, "it is not valid before"),
+        ({"key": make_key("ec-p256", 8)}, r"server\.key is not its key"),
+    ],
+    ids=["expired", "not yet", "another key"],
+)
+def test_T62_a_certificate_that_cannot_be_served_is_refused_and_stays(tmp_path, how, why):
+    brought = Brought(tmp_path, **how)
+
+    with pytest.raises(ServerCertificateUnusable, match=why) as refused:
+        ensure_server_certificate(tmp_path)
+
+    assert brought.is_untouched()
+    assert str(refused.value).count(". ") == 0  # one sentence
+    assert "did not make" in str(refused.value)
+
+
+@pytest.mark.parametrize("lost", ["server.key", "server.pem"])
+def test_T62_half_of_what_an_operator_brought_is_never_overwritten(tmp_path, lost):
+    brought = Brought(tmp_path)
+    (tmp_path / lost).unlink()
+    rest = {path: content for path, content in brought.files.items() if path.name != lost}
+
+    if lost == "server.key":
+        with pytest.raises(ServerCertificateUnusable):
+            ensure_server_certificate(tmp_path)
+    else:
+        ensure_server_certificate(tmp_path)  # a certificate of ours over the key that is there
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            tmp_path / "server.pem", tmp_path / "server.key"
+        )
+
+    assert all(path.read_bytes() == content for path, content in rest.items())
+
+
+def test_T62_a_certificate_made_here_is_renewed_without_a_notice(tmp_path):
+    assert ensure_server_certificate(tmp_path).notice() == ""
+
+
+@pytest.mark.django_db
+def test_T62_quickstart_serves_what_is_there_and_says_for_how_long(data_dir):
+    brought = Brought(data_dir)
+    printed = io.StringIO()
+
+    call_command("quickstart", stdout=printed)
+
+    assert brought.is_untouched()
+    assert f"is good until {brought.certificate.not_valid_after_utc:%Y-%m-%d}" in printed.getvalue()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("command", ["quickstart", "runest"])
+def test_T62_commands_refuse_what_they_cannot_serve(data_dir, command):
+    brought = Brought(data_dir, start=-2, end=-1)
+
+    with pytest.raises(CommandError, match="cannot be served because it expired on"):
+        call_command(command, stdout=io.StringIO())
+
+    assert brought.is_untouched()

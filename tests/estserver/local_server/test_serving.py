@@ -166,6 +166,27 @@ def test_application_sees_the_verified_chain(server, fleet):
     assert body == fleet.device.der + fleet.intermediate.der + fleet.root.der
 
 
+def test_resumed_tls_1_2_session_has_the_whole_chain(server, fleet):
+    address = (server.door.host, server.door.port)
+    context = fleet.client_context(fleet.device, fleet.intermediate, version=ssl.TLSVersion.TLSv1_2)
+    with context.wrap_socket(
+        socket.create_connection(address, timeout=10), server_hostname="localhost"
+    ) as first:
+        first.sendall(get("/"))
+        read_reply(first)
+        with context.wrap_socket(
+            socket.create_connection(address, timeout=10),
+            server_hostname="localhost",
+            session=first.session,
+        ) as second:
+            second.sendall(get("/chain"))
+            _, _, body = read_reply(second)
+            is_reused = second.session_reused
+
+    assert is_reused
+    assert body == fleet.device.der + fleet.intermediate.der + fleet.root.der
+
+
 def test_W17_application_is_reached_without_a_client_certificate(server):
     assert server.ask(get("/"))[2] == b"nobody"
 

@@ -2,10 +2,11 @@
 
 import socket
 import ssl
+from collections import OrderedDict
 
 import pytest
 
-from estserver.est.transport import peer_certificate, peer_chain
+from estserver.est.transport import peer_certificate, peer_chain, remember_chain
 from estserver.local_server.server_certificate import ensure_server_certificate
 from estserver.local_server.tls import (
     ContextCache,
@@ -102,7 +103,20 @@ def test_connection_whose_handshake_is_lost_has_no_peer_chain(fleet):
     assert peer_chain(connection) == ()
 
 
-def test_resumed_session_yields_the_client_certificate_alone(fleet):
+def test_resumed_session_has_the_chain_of_the_first_connection(fleet):
+    server = server_context(fleet.server.certificate, fleet.server.key, fleet.root.pem)
+    client = fleet.client_context(fleet.device, fleet.intermediate, version=VERSIONS[0])
+    connection, first = shake_hands(server, client)
+    remember_chain(connection)
+
+    connection, _ = shake_hands(server, client, session=first.session)
+    remember_chain(connection)
+
+    assert connection.session_reused
+    assert peer_chain(connection) == (fleet.device.der, fleet.intermediate.der, fleet.root.der)
+
+
+def test_resumed_session_that_is_unknown_yields_the_client_certificate_alone(fleet):
     server = server_context(fleet.server.certificate, fleet.server.key, fleet.root.pem)
     client = fleet.client_context(fleet.device, fleet.intermediate, version=VERSIONS[0])
     _, first = shake_hands(server, client)
@@ -111,6 +125,29 @@ def test_resumed_session_yields_the_client_certificate_alone(fleet):
 
     assert connection.session_reused
     assert peer_chain(connection) == (fleet.device.der,)
+
+
+def test_chains_are_remembered_for_the_latest_sessions_only(fleet, monkeypatch):
+    monkeypatch.setattr("estserver.est.transport.SESSIONS", 2)
+    monkeypatch.setattr("estserver.est.transport._issuers_by_session", remembered := OrderedDict())
+    server = server_context(fleet.server.certificate, fleet.server.key, fleet.root.pem)
+    client = fleet.client_context(fleet.device, fleet.intermediate, version=VERSIONS[0])
+
+    connections = [shake_hands(server, client)[0] for _ in range(3)]
+    for connection in connections:
+        remember_chain(connection)
+
+    assert [*remembered] == [connection.session.id for connection in connections[1:]]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_chain_is_remembered_for_strangers(fleet, monkeypatch, version):
+    monkeypatch.setattr("estserver.est.transport._issuers_by_session", remembered := OrderedDict())
+    server = server_context(fleet.server.certificate, fleet.server.key, fleet.root.pem)
+
+    remember_chain(shake_hands(server, fleet.client_context(version=version))[0])
+
+    assert not remembered
 
 
 @pytest.mark.parametrize("version", VERSIONS)
