@@ -19,7 +19,7 @@ from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.search import Term, starts_with
 from pki.denylist.entries import entries_naming
-from pki.denylist.kinds import RequestIdentifiers
+from pki.denylist.identifiers import RequestIdentifiers
 from pki.models import AuditEvent, IssuedCertificate
 
 _CERTIFICATE = "certificate:"  # precedes the serial number in the target of an audit event

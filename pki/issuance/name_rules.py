@@ -75,11 +75,23 @@ def _check_granted(common_name: str, granted: str, rule: str) -> None:
 
 def _check_bound(common_name: str, client: Client, owner: IssuedCertificate) -> None:
     """Raise ``EnrollmentRefused`` unless this very client first enrolled the name."""
-    if owner.client_fingerprint != client.fingerprint:
+    if not is_client_of(owner, client):
         raise EnrollmentRefused(
             Reason.NAME_BOUND_TO_ANOTHER,
             f"Another client certificate enrolled the thing name {common_name!r} first.",
         )
+
+
+def is_client_of(row: IssuedCertificate, client: Client) -> bool:
+    """Return whether ``client`` sent the request for ``row``.
+
+    The signed part of its certificate decides, since anybody can rewrite an ECDSA signature. Rows
+    from before that column have the fingerprint alone.
+    """
+    if row.client_signed_sha256:
+        return row.client_signed_sha256 == client.signed_sha256
+    known = {client.fingerprint, client.other_fingerprint} - {""}
+    return row.client_fingerprint in known
 
 
 def check_renewal(

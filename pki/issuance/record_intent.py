@@ -166,6 +166,7 @@ def _record_intent(
     row.key_owner = csr.key_sha256 if profile.is_key_unique and known.key_owner is None else None
     row.request_key = request.idempotency_key
     row.client_fingerprint = request.client.fingerprint
+    row.client_signed_sha256 = request.client.signed_sha256
     row.client_subject = request.client.subject[:1000]
     row.source_ip = request.source_ip
     row.request_id = request.request_id

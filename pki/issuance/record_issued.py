@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from pki.denylist import entries
 from pki.denylist.entries import check_denylist
+from pki.denylist.kinds import matching_values
 from pki.exceptions import ClientRefused, EnrollmentRefused, SignerUnavailable
 from pki.issuance.request import EnrollmentRequest
 from pki.models import IssuedCertificate, hot_path_sql
@@ -115,7 +116,7 @@ def _update_intent(
             *hot_path_sql.prepared_values(IssuedCertificate, issued),
             hot_path_sql.prepared_value(IssuedCertificate, "id", intent.pk),
             State.INTENT,
-            *request.identifiers(intent.predecessor).values(now),
+            *matching_values(request.identifiers(intent.predecessor), now),
             request.client.fingerprint,
             hot_path_sql.prepared_value(IssuedCertificate, "id", intent.predecessor_id),
             State.REVOKED,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pki.csr.check import ParsedCSR
 from pki.csr.thing_names import fold_name
-from pki.denylist.kinds import RequestIdentifiers
+from pki.denylist.identifiers import CertificateIdentifiers, RequestIdentifiers
 from pki.issuance.client_authentication import Client
 from pki.models import IssuedCertificate
 from pki.record.audit_trail import Actor
@@ -55,8 +55,15 @@ class EnrollmentRequest:
             common_name=self.csr.common_name,
             device_serial=self.csr.device_serial,
             key_sha256=self.csr.key_sha256,
-            client_fingerprint=self.client.fingerprint,
-            client_serial_number=self.client.serial_number,
-            certificate_fingerprint=(on_file.fingerprint_sha256 or "") if on_file else "",
-            certificate_serial_number=on_file.serial_number if on_file else "",
+            client=CertificateIdentifiers(
+                common_name=self.client.common_name,
+                device_serial=self.client.device_serial,
+                key_sha256=self.client.key_sha256,
+                fingerprint=self.client.fingerprint,
+                serial_number=self.client.serial_number,
+                signed_sha256=self.client.signed_sha256,
+                other_fingerprint=self.client.other_fingerprint,
+            ),
+            client_record=CertificateIdentifiers.of_row(self.client.record),
+            on_file=CertificateIdentifiers.of_row(on_file),
         )
