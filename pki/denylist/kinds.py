@@ -19,7 +19,7 @@ from cryptography import x509
 from django.db.models import Exists, OuterRef, Q, TextChoices
 
 from pki.csr.public_keys import public_key_sha256
-from pki.csr.thing_names import fold_name, shown
+from pki.csr.thing_names import fold_name, fold_serial, shown
 from pki.denylist.identifiers import RequestIdentifiers
 from pki.denylist.values import (
     DEVICE_SERIAL,
@@ -155,7 +155,7 @@ KINDS: tuple[DenylistKind, ...] = (
         choice=DenylistEntry.Kind.DEVICE_SERIAL,
         refused="device's serial number",
         form=DEVICE_SERIAL,
-        identifiers=_of_all("device_serial", str.casefold),
+        identifiers=_of_all("device_serial", fold_serial),
         column="device_serial__iexact",
     ),
     DenylistKind(

@@ -14,7 +14,13 @@ from typing import Final
 from cryptography import x509
 from django.utils import timezone
 
-from pki.csr.thing_names import check_common_name, fold_name, shown
+from pki.csr.thing_names import (
+    check_common_name,
+    fold_name,
+    fold_serial,
+    normal_serial,
+    shown,
+)
 from pki.encoding.certificates import serial_number_text
 from pki.exceptions import CSRRejected
 from pki.operators.errors import OperatorError
@@ -56,12 +62,13 @@ def _normalize_thing_name(value: str) -> str:
 
 
 def _normalize_device_serial(value: str) -> str:
+    value = normal_serial(value)
     if not _DEVICE_SERIAL.fullmatch(value):
         raise OperatorError(
             f"{shown(value)} cannot be the serial number of a device. Use 1 to 64 letters, "
             "digits, spaces and '()+,-./:=?."
         )
-    return value.casefold()
+    return fold_serial(value)
 
 
 def normalize_serial_number(value: str) -> str:

@@ -49,11 +49,16 @@ class EnrollmentRequest:
         """Profile and thing name, for which one certificate at most is current."""
         return f"{self.profile.row.name}:{self.name_folded}"
 
-    def identifiers(self, on_file: IssuedCertificate | None) -> RequestIdentifiers:
-        """Return what the denylist may name: of the CSR, the client and the certificate on file."""
+    def identifiers(
+        self, on_file: IssuedCertificate | None, device_serial: str
+    ) -> RequestIdentifiers:
+        """Return what the denylist may name: of the CSR, the client and the certificate on file.
+
+        ``device_serial`` is the one that the new certificate is recorded with.
+        """
         return RequestIdentifiers(
             common_name=self.csr.common_name,
-            device_serial=self.csr.device_serial,
+            device_serial=device_serial,
             key_sha256=self.csr.key_sha256,
             client=CertificateIdentifiers(
                 common_name=self.client.common_name,

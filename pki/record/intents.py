@@ -45,9 +45,11 @@ def new_intent(
     san: x509.SubjectAlternativeName | None,
     validity: datetime.timedelta,
     now: datetime.datetime,
+    device_serial: str | None = None,
 ) -> IssuedCertificate:
     """Return a row for a certificate to be signed, not saved yet.
 
+    ``device_serial`` is the device's serial number, unless the CSR's own says it.
     It ends after ``validity``, but never after its CA, because the path would break (RFC 5280 6.1).
     Raises ``AuthorityUnavailable`` when the CA cannot issue any more.
     """
@@ -61,7 +63,7 @@ def new_intent(
         serial_number=serial_number_text(random_serial_number()),
         common_name=common_name,
         name_folded=fold_name(common_name),
-        device_serial=csr.device_serial,
+        device_serial=csr.device_serial if device_serial is None else device_serial,
         subject=name_text(subject)[:1000],
         san=_san_text(san)[:2000],
         key_algorithm=csr.key_algorithm,
