@@ -22,11 +22,19 @@ class EnrollmentRequest:
     client: Client
     profile: ProfileSnapshot
     operation: Operation
-    """``ENROLL`` (RFC 7030 4.2.1) or ``REENROLL`` (RFC 7030 4.2.2)."""
+    """``ENROLL`` (RFC 7030 4.2.1) or ``REENROLL`` (RFC 7030 4.2.2).
+
+    A device certificate that asks for its own name by simpleenroll asks for a renewal. So the
+    request is a ``REENROLL``, and all that holds for renewals holds for it.
+    """
     source_ip: str | None = None
     request_id: str = ""
     tenant_id: str = ""
     """The query's ``tenant-id``, which signers and hooks get; "" if there is none."""
+
+    def __post_init__(self) -> None:
+        if self.client.is_device and fold_name(self.client.common_name) == self.name_folded:
+            object.__setattr__(self, "operation", Operation.REENROLL)
 
     @property
     def actor(self) -> Actor:
