@@ -7,6 +7,7 @@ serial number and subject (RFC 5280 6).
 """
 
 import datetime
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -55,6 +56,8 @@ class Client:
     """SHA-256 of the certificate's signed part. It identifies a client that is not on record."""
     other_fingerprint: str
     """The fingerprint that a rewritten ECDSA signature would give the certificate, or ""."""
+    name_sha256: str
+    """SHA-256 of the client CA's key and the CN, which a reissued certificate has too, or ""."""
     authority: CertificateAuthority
     record: IssuedCertificate | None
     """The record of the certificate, or None if another PKI issued it."""
@@ -100,6 +103,7 @@ def authenticate_certificate(
         key_sha256=read.key_sha256,
         signed_sha256=read.signed_sha256,
         other_fingerprint=read.other_fingerprint,
+        name_sha256=read.name_sha256,
         authority=read.authority.row,
         record=_find_record(read.fingerprint, read.authority.row, at),
     )
@@ -119,6 +123,7 @@ class _Read:
     key_sha256: str
     signed_sha256: str
     other_fingerprint: str
+    name_sha256: str
 
 
 @lru_cache(maxsize=1024)
@@ -134,20 +139,33 @@ def _read(der: bytes, chain: tuple[bytes, ...], snapshot: CASnapshot) -> _Read:
         path, authority = _find_authority(certificate, chain, snapshot)
         _check_is_for_clients(certificate)
         issuer = path[1] if len(path) > 1 else authority.certificate
+        common_name = _first_attribute(certificate, NameOID.COMMON_NAME)
         return _Read(
             path=path,
             authority=authority,
             fingerprint=fingerprint_of_der(der),
             subject=name_text(certificate.subject),
-            common_name=_first_attribute(certificate, NameOID.COMMON_NAME),
+            common_name=common_name,
             device_serial=_first_attribute(certificate, NameOID.SERIAL_NUMBER),
             key_sha256=public_key_sha256(certificate.public_key()),
             signed_sha256=signed_part_sha256(certificate),
             other_fingerprint=other_fingerprint(certificate, issuer),
+            name_sha256=name_sha256(authority.certificate, common_name),
         )
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         # cryptography parses names, extensions and keys on first access
         raise ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED) from error
+
+
+def name_sha256(ca: x509.Certificate, common_name: str) -> str:
+    """Return what identifies a client by its CA and common name, in hex; "" without a name.
+
+    The CA counts by its key, so that its own certificate can be renewed.
+    """
+    if not common_name:
+        return ""
+    key_sha256 = public_key_sha256(ca.public_key())
+    return hashlib.sha256(f"{key_sha256}\0{common_name}".encode()).hexdigest()
 
 
 def _first_attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:

@@ -189,7 +189,14 @@ def _record_intent(
     row.operation = request.operation
     row.profile = profile
     row.predecessor = on_file.row if on_file else None
-    row.name_owner = None if known.owner else request.name_folded
+    rebound = _rebound(request, known.owner)
+    if known.owner is None or rebound is not None:
+        row.name_owner = request.name_folded
+        row.holder_fingerprint = request.client.fingerprint
+        row.holder_signed_sha256 = request.client.signed_sha256
+        row.holder_name_sha256 = request.client.name_sha256
+    if rebound is not None:  # before the new row: the column is unique
+        IssuedCertificate.objects.filter(pk=rebound.pk).update(name_owner=None)
     row.key_owner = csr.key_sha256 if profile.is_key_unique and known.key_owner is None else None
     row.request_key = request.idempotency_key
     row.client_fingerprint = request.client.fingerprint
@@ -205,4 +212,21 @@ def _record_intent(
         target=f"certificate:{row.serial_number}",
         after={"name": row.common_name, "operation": row.operation, "profile": str(profile)},
     )
+    if rebound is not None:
+        audit_trail.record(
+            "rebind",
+            actor=request.actor,
+            target=f"thing:{row.common_name}",
+            before={"client": rebound.holder_fingerprint or rebound.client_fingerprint},
+            after={"client": request.client.fingerprint, "profile": str(profile)},
+        )
     return Intent(row, subject, san)
+
+
+def _rebound(
+    request: EnrollmentRequest, owner: IssuedCertificate | None
+) -> IssuedCertificate | None:
+    """Return the owner's row if the client takes the name over, which its profile allows."""
+    if owner is None or request.operation == Operation.REENROLL:
+        return None
+    return None if name_rules.is_holder(request.client, owner, request.profile) else owner

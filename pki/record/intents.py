@@ -131,7 +131,9 @@ def _hand_over(intent: IssuedCertificate) -> None:
         .exclude(state__in=[State.INTENT, State.VOID])
         .order_by("created_at")
     )
-    if intent.name_owner and (heir := heirs.only("pk").first()):
+    # The certificate that the name was taken over from, if it was, else the oldest one.
+    holders = heirs.exclude(holder_fingerprint="").order_by("-created_at")
+    if intent.name_owner and (heir := holders.only("pk").first() or heirs.only("pk").first()):
         IssuedCertificate.objects.filter(pk=heir.pk).update(name_owner=intent.name_owner)
     if intent.key_owner and (heir := heirs.filter(key_sha256=intent.key_owner).only("pk").first()):
         IssuedCertificate.objects.filter(pk=heir.pk).update(key_owner=intent.key_owner)
