@@ -120,6 +120,8 @@ def pem_in_file(text: str) -> str:
     Only commands call this: what comes over a network never names a file. Raises
     ``OperatorError`` for a path to nothing, or to a file without a certificate.
     """
+    if text.strip().startswith(PEM_CERTIFICATE):
+        return text.strip()
     path = Path(text)
     looks_like_a_path = "/" in text or path.suffix != ""
     if not looks_like_a_path and not path.is_file():

@@ -184,7 +184,7 @@ def test_T42_rebind_names_moves_all_names_of_a_certificate(
     target.write_text(pem(reissued.certificate))
     arguments = {
         "old": str(path) if is_file else fingerprint_of(old.certificate),
-        "new": str(target),
+        "new": str(target) if is_file else pem(reissued.certificate),
         "reason": "replaced",
     }
 
