@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
-from django.core.checks import CheckMessage, Error, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
 
 from pki.conf import pki_settings
 from pki.operators.errors import OperatorError
@@ -24,3 +25,35 @@ def check_signers(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
         except OperatorError as error:
             problems.append(Error(str(error), id="pki.E001"))
     return problems
+
+
+@register(Tags.database)
+def check_rebinding(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Report each profile in force under which names can be taken over, as pki.W001.
+
+    Django runs this only where databases are named: ``manage.py check --database default``.
+    """
+    from django.db import Error as DatabaseError
+
+    from pki.models import CertificateProfile  # a cold start does not run this check
+
+    if not databases:
+        return []
+    rebinding = CertificateProfile.objects.exclude(active_label=None).filter(can_rebind_names=True)
+    try:
+        names = list(rebinding.order_by("name").values_list("name", flat=True))
+    except DatabaseError:  # not migrated yet, which another check reports
+        return []
+    return [
+        checks.Warning(
+            f"Under the profile {name} a client may take a thing name over from the client that "
+            "holds it.",
+            hint=f"Switch that off: manage.py profile_set {name} can_rebind_names=false "
+            "--reason ... Move the names of a factory certificate that is replaced with "
+            "rebind_names.",
+            id="pki.W001",
+        )
+        for name in names
+    ]

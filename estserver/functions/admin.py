@@ -55,6 +55,7 @@ COMMANDS = frozenset(
         "profile_set",
         "profile_show",
         "provision_pending",
+        "rebind_names",
         "register_ca",
         "revoke",
         "run_pending_hooks",

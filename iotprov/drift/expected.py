@@ -14,7 +14,8 @@ from iotprov.drift.listing import CHUNK
 from iotprov.models import CARegistration, Provisioning
 from iotprov.provisioning.desired_state import DesiredState, Facts, Goal, Mode, desired_state
 from iotprov.provisioning.iot_certificates import ACTIVE, INACTIVE, PENDING_ACTIVATION, REVOKED
-from pki.denylist.kinds import RequestIdentifiers
+from pki.denylist.identifiers import RequestIdentifiers
+from pki.denylist.kinds import matching_entries
 from pki.models import DenylistEntry, IssuedCertificate
 
 ABSENT = ""
@@ -123,7 +124,7 @@ class Record:
     def expected(self, certificates: Sequence[IssuedCertificate]) -> Iterator[Expected]:
         """Yield the desired state of ``certificates``, at most ``CHUNK``, read with profiles."""
         names = {
-            one.pk: RequestIdentifiers.of_device(one).matching_entries() for one in certificates
+            one.pk: matching_entries(RequestIdentifiers.of_device(one)) for one in certificates
         }
         denied = _denied(sorted({value for named in names.values() for _, value in named}))
         rows = {

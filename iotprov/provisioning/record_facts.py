@@ -6,7 +6,7 @@ import uuid
 from iotprov.models import CARegistration
 from iotprov.provisioning.desired_state import Facts, Mode, State
 from pki.denylist.entries import entries_naming
-from pki.denylist.kinds import RequestIdentifiers
+from pki.denylist.identifiers import RequestIdentifiers
 from pki.models import IssuedCertificate
 
 MOST_PREDECESSORS = 5

@@ -17,9 +17,10 @@ from pki.admin.display import EMPTY, chip, code, link, list_of, minute, moment, 
 from pki.admin.downloads import Export
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
+from pki.admin.rebind_operation import RebindNames
 from pki.admin.search import Term, starts_with
 from pki.denylist.entries import entries_naming
-from pki.denylist.kinds import RequestIdentifiers
+from pki.denylist.identifiers import RequestIdentifiers
 from pki.models import AuditEvent, IssuedCertificate
 
 _CERTIFICATE = "certificate:"  # precedes the serial number in the target of an audit event
@@ -118,7 +119,7 @@ class IssuedCertificateAdmin(FactAdmin):
         "a first device with the test client certificate."
     )
     actions = (revoke_selected,)
-    operations = (Revoke, DenyDevice, SettleIntents)
+    operations = (Revoke, DenyDevice, SettleIntents, RebindNames)
     downloads = {
         "pem": ("PEM", pem),
         "der": ("DER", der),
@@ -200,7 +201,7 @@ class IssuedCertificateAdmin(FactAdmin):
         return (
             starts_with("name_folded", term.name)
             | Q(serial_number__in=[*term.serial_numbers, *_serials_of_request(term.text)])
-            | Q(device_serial=term.text)
+            | Q(device_serial=term.device_serial)
         )
 
     def audit_term(self, row: IssuedCertificate) -> str:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from pki.admin.display import visible
 from pki.admin.operations import Done, Operation, ReasonForm
 from pki.denylist.entries import allow, certificates_concerned, deny
-from pki.denylist.kinds import choices, find_kind, normalize
+from pki.denylist.kinds import choices, find_kind, normalize, signed_part
 from pki.models import DenylistEntry
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
@@ -52,7 +52,9 @@ class DenyForm(TermsForm):
         cleaned = super().clean() or self.cleaned_data
         if "kind" in cleaned and "value" in cleaned:
             try:
-                cleaned["value"] = normalize(cleaned["kind"], cleaned["value"])
+                given = cleaned["value"]
+                cleaned["value"] = normalize(cleaned["kind"], given)
+                cleaned["signed_sha256"] = signed_part(cleaned["kind"], given)
             except OperatorError as error:
                 self.add_error("value", visible(str(error)))
         return cleaned
@@ -101,7 +103,12 @@ class Deny(Operation):
         terms = form.cleaned_data
         kind, value = terms["kind"], terms["value"]
         added = deny(
-            kind, value, reason=terms["reason"], expires_at=terms["expires_at"], actor=actor
+            kind,
+            value,
+            reason=terms["reason"],
+            expires_at=terms["expires_at"],
+            signed_sha256=terms["signed_sha256"],
+            actor=actor,
         )
         entry = DenylistEntry.objects.filter(kind=kind, value=value).first()
         said = "is on the denylist now" if added else "was on the denylist with these terms already"

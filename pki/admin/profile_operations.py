@@ -18,6 +18,7 @@ LABELS = {
     "is_key_unique": "A public key belongs to one thing name",
     "is_serial_number_required": "The subject needs a serialNumber",
     "can_client_reenroll": "Clients may renew their devices' certificates",
+    "can_rebind_names": "A name may be taken over from its holder",
     "can_adopt_names": "Clients may adopt names from elsewhere",
     "can_reuse_key": "Renewal may keep the key",
     "reenroll_window_days": "Renewal window, days",
@@ -115,7 +116,10 @@ FIELDSETS = (
             "pop_linking",
         ),
     ),
-    ("Who may have which name", ("identity_rule", "identity_pattern", "allowed_names")),
+    (
+        "Who may have which name",
+        ("identity_rule", "identity_pattern", "allowed_names", "can_rebind_names"),
+    ),
     (
         "Renewal",
         (

@@ -42,6 +42,7 @@ _FLAGS = (
     "is_key_unique",
     "is_serial_number_required",
     "can_client_reenroll",
+    "can_rebind_names",
     "can_adopt_names",
     "can_reuse_key",
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.models import Q
 
-from pki.csr.thing_names import fold_name
+from pki.csr.thing_names import fold_name, normal_serial
 from pki.encoding.certificates import serial_number_text
 
 _HEX = re.compile(r"[0-9a-f]+")
@@ -52,6 +52,11 @@ class Term:
         if _DECIMAL.fullmatch(text) and len(text) < _SHA256:
             numbers.append(int(text))
         return [serial_number_text(number) for number in dict.fromkeys(numbers)]
+
+    @property
+    def device_serial(self) -> str:
+        """Return the term as a device serial number in the form in which rows have it."""
+        return normal_serial(self.text)
 
     @property
     def name(self) -> str:

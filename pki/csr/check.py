@@ -88,7 +88,7 @@ class ParsedCSR:
     der: bytes
     csr: x509.CertificateSigningRequest
     common_name: str
-    device_serial: str  # the subject's serialNumber; "" if none
+    device_serial: str  # the subject's serialNumber, by `normal_serial`; "" if none
     subject: x509.Name  # encoded anew, see pki.csr.subjects.check_subject
     san: x509.SubjectAlternativeName | None  # encoded anew; only DNS names and URIs
     key_sha256: str  # of the SubjectPublicKeyInfo, in hex

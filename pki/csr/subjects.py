@@ -14,7 +14,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from pki.csr.thing_names import check_common_name, shown
+from pki.csr.thing_names import check_common_name, normal_serial, shown
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 
@@ -78,7 +78,7 @@ class CheckedSubject:
 
     name: x509.Name
     common_name: str
-    device_serial: str  # the serialNumber attribute; "" if there is none
+    device_serial: str  # the serialNumber attribute, by `normal_serial`; "" if there is none
 
 
 def check_subject(
@@ -136,7 +136,9 @@ def check_subject(
             Reason.COMMON_NAME_AMBIGUOUS,
             f"The CSR's subject has {len(common_names)} common names. Send exactly one CN.",
         )
-    return CheckedSubject(x509.Name(checked), common_names[0], others.get("serialNumber", ""))
+    return CheckedSubject(
+        x509.Name(checked), common_names[0], normal_serial(others.get("serialNumber", ""))
+    )
 
 
 def _check_attribute(attribute: x509.NameAttribute[str | bytes], *, allowed: Set[str]) -> str:

@@ -48,10 +48,25 @@ def check_client_name(value: str) -> None:
         )
 
 
+def normal_serial(serial: str) -> str:
+    """Return a device serial number as it is recorded and shown.
+
+    White space at its ends is taken off, and a run of it inside becomes one space. X.520 compares
+    serial numbers so (RFC 4518 2.6.1), and a device must not become another by a space.
+    """
+    return " ".join(serial.split())
+
+
+def fold_serial(serial: str) -> str:
+    """Return the form in which a device serial number is compared, in any spelling of it."""
+    return normal_serial(serial).casefold()
+
+
 def fold_name(name: str) -> str:
     """Return the form in which the denylist and the name rules compare a thing name.
 
     For AWS IoT, ``Sensor-1`` and ``sensor-1`` are two things. A denied device must not come back
-    under another spelling, so here they are one.
+    under another spelling, so here they are one. A client's name may also have spaces, which are
+    compared as those of serial numbers are.
     """
-    return name.casefold()
+    return fold_serial(name)

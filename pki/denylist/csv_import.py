@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from pki.csr.thing_names import shown
 from pki.denylist.entries import MAX_REASON, void_intents_of, write
-from pki.denylist.kinds import normalize
+from pki.denylist.kinds import normalize, signed_part
 from pki.denylist.values import expiry_after
 from pki.models import DenylistEntry
 from pki.operators.errors import OperatorError
@@ -42,6 +42,8 @@ class Line:
     value: str
     reason: str
     expires_at: datetime.datetime | None
+    signed_sha256: str | None = None
+    """Of the PEM certificate that stands for the value."""
 
 
 class FileRefused(OperatorError):
@@ -152,6 +154,7 @@ def _line(number: int, row: dict[str, str], default_reason: str) -> Line:
         value=normalize(kind, row["value"]),
         reason=reason,
         expires_at=expiry_after(expires) if expires else None,
+        signed_sha256=signed_part(kind, row["value"]),
     )
 
 
@@ -198,6 +201,7 @@ def import_lines(lines: Sequence[Line], *, actor: Actor) -> Counter[Outcome]:
                     reason=line.reason,
                     actor=actor,
                     expires_at=line.expires_at,
+                    signed_sha256=line.signed_sha256,
                 )
         return Counter(outcomes)
 

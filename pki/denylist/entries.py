@@ -16,7 +16,8 @@ from collections.abc import Iterable
 from django.utils import timezone
 
 from pki.denylist import kinds
-from pki.denylist.kinds import RequestIdentifiers, find_kind, normalize
+from pki.denylist.identifiers import RequestIdentifiers
+from pki.denylist.kinds import find_kind, matching_values, normalize, signed_part
 from pki.exceptions import DeviceDenied
 from pki.models import DenylistEntry, IssuedCertificate, hot_path_sql
 from pki.models.certificate import IssuedCertificateQuerySet
@@ -30,7 +31,7 @@ MAX_REASON = 500
 """Characters of a reason, as the column has them. SQLite does not enforce it."""
 
 MATCHING_ENTRY_SQL = f"EXISTS (SELECT 1 FROM pki_denylistentry WHERE {kinds.MATCHING_CONDITION})"  # noqa: S608
-"""SQL that is true if an entry in force matches a request (``RequestIdentifiers.values``)."""
+"""SQL that is true if an entry in force matches a request (``kinds.matching_values``)."""
 
 
 def check_denylist(identifiers: RequestIdentifiers) -> None:
@@ -43,7 +44,7 @@ def check_denylist(identifiers: RequestIdentifiers) -> None:
 def entries_naming(identifiers: RequestIdentifiers) -> list[DenylistEntry]:
     """Return the entries in force that match the request."""
     return hot_path_sql.fetch(
-        DenylistEntry, kinds.MATCHING_CONDITION, identifiers.values(timezone.now())
+        DenylistEntry, kinds.MATCHING_CONDITION, matching_values(identifiers, timezone.now())
     )
 
 
@@ -63,17 +64,27 @@ def deny(
     reason: str,
     actor: Actor,
     expires_at: datetime.datetime | None = None,
+    signed_sha256: str | None = None,
 ) -> bool:
     """Put ``value`` on the denylist, and return whether that changed anything.
 
-    An entry with the same reason and end stays as it is. Raises ``OperatorError`` for a value that
+    ``signed_sha256`` is of the certificate that the value was taken from, if the caller has it. An
+    entry with the same reason and end stays as it is. Raises ``OperatorError`` for a value that
     cannot be of this kind, or an empty reason.
     """
+    signed_sha256 = signed_sha256 or signed_part(kind, value)
     value = normalize(kind, value)
     check_reason(reason)
 
     def write_entry() -> bool:
-        return write(kind, value, reason=reason, actor=actor, expires_at=expires_at)
+        return write(
+            kind,
+            value,
+            reason=reason,
+            actor=actor,
+            expires_at=expires_at,
+            signed_sha256=signed_sha256,
+        )
 
     added = in_write_transaction(write_entry)
     void_intents_of([(kind, value)], actor=actor)
@@ -99,19 +110,30 @@ def write(
     reason: str,
     actor: Actor,
     expires_at: datetime.datetime | None,
+    signed_sha256: str | None = None,
 ) -> bool:
     """Add or change one normalized entry in the caller's transaction.
 
+    An entry for a certificate also gets the certificate's signed part, as far as it is known.
     Returns ``False`` if the entry is on record with the same reason and end.
     """
     existing = DenylistEntry.objects.filter(kind=kind, value=value).first()
+    signed_sha256 = signed_sha256 or _signed_part_on_record(kind, value)
     terms = {"reason": reason, "expires_at": expires_at and expires_at.isoformat()}
     if existing is None:
         DenylistEntry.objects.create(
-            kind=kind, value=value, reason=reason, created_by=actor.name, expires_at=expires_at
+            kind=kind,
+            value=value,
+            reason=reason,
+            created_by=actor.name,
+            expires_at=expires_at,
+            signed_sha256=signed_sha256,
         )
         before = None
     elif (existing.reason, existing.expires_at) == (reason, expires_at):
+        if existing.signed_sha256 is None and signed_sha256 is not None:
+            existing.signed_sha256 = signed_sha256
+            existing.save()
         return False
     else:
         before = {
@@ -119,12 +141,22 @@ def write(
             "expires_at": existing.expires_at and existing.expires_at.isoformat(),
         }
         existing.reason, existing.expires_at = reason, expires_at
+        existing.signed_sha256 = existing.signed_sha256 or signed_sha256
         existing.save()
     audit_trail.record(
         "deny", actor=actor, target=f"{kind}:{value}", reason=reason, before=before, after=terms
     )
     _notify_observers(kind, value)
     return True
+
+
+def _signed_part_on_record(kind: str, fingerprint: str) -> str | None:
+    """Return the signed part of the client certificate that an entry names, if one is on record."""
+    if find_kind(kind).signed_identifier is None:
+        return None
+    enrolled = IssuedCertificate.objects.filter(client_fingerprint=fingerprint)
+    known = enrolled.exclude(client_signed_sha256="").order_by()
+    return known.values_list("client_signed_sha256", flat=True).first()
 
 
 def _notify_observers(kind: str, value: str) -> None:
@@ -149,11 +181,9 @@ def void_intents_of(entries: Iterable[tuple[str, str]], *, actor: Actor) -> None
     """Make the intents void that (kind, value) pairs stop: the second commit of a deny."""
 
     def void_all() -> None:
+        _wait_for_intents()
         for name, value in entries:
-            kind = find_kind(name)
-            if kind.waits_for_intents:
-                _wait_for_intents()
-            stopped = IssuedCertificate.objects.filter(kind.stops(value))
+            stopped = IssuedCertificate.objects.filter(find_kind(name).stops(value))
             void_intents(stopped, actor=actor, why=f"denied: {name}")
 
     in_write_transaction(void_all)
@@ -162,7 +192,7 @@ def void_intents_of(entries: Iterable[tuple[str, str]], *, actor: Actor) -> None
 def _wait_for_intents() -> None:
     """Wait until every certificate that is being recorded at this moment is recorded.
 
-    A row does not say the serial number of its client, so it is not known which intents an entry
+    A row does not say all of its client's certificate, so it is not known which intents an entry
     stops. Writing to each intent waits for the transaction that is turning it into a certificate,
     or collides with that transaction. A later transaction reads the entry.
     """

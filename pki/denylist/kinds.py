@@ -4,6 +4,9 @@ To add a kind, add a row to ``KINDS`` and its choice to ``DenylistEntry.Kind`` (
 check and its SQL, the voiding of intents, the commands, the CSV import, the pages and the drift
 report follow. A kind that needs more of a request than ``RequestIdentifiers`` has also adds that to
 the class, and to ``EnrollmentRequest.identifiers``, which fills it in.
+
+Each kind is compared with what the request shows of itself, of its client's certificate and of the
+certificate to be renewed. An entry that names one of them names the request.
 """
 
 import datetime
@@ -13,10 +16,11 @@ from operator import attrgetter
 from typing import Any, Final
 
 from cryptography import x509
-from django.db.models import Q, TextChoices
+from django.db.models import Exists, OuterRef, Q, TextChoices
 
 from pki.csr.public_keys import public_key_sha256
-from pki.csr.thing_names import fold_name, shown
+from pki.csr.thing_names import fold_name, fold_serial, shown
+from pki.denylist.identifiers import RequestIdentifiers
 from pki.denylist.values import (
     DEVICE_SERIAL,
     PEM_CERTIFICATE,
@@ -27,66 +31,10 @@ from pki.denylist.values import (
     pem_in_file,
     read_certificate,
 )
-from pki.encoding.certificates import fingerprint_of, serial_number_text
+from pki.encoding.certificates import fingerprint_of, serial_number_text, signed_part_sha256
 from pki.models import DenylistEntry, IssuedCertificate, hot_path_sql
 from pki.operators.errors import OperatorError
 from pki.reasons import Reason
-
-
-@dataclass(frozen=True, slots=True)
-class RequestIdentifiers:
-    """What one request shows that an entry of the denylist can match."""
-
-    common_name: str
-    device_serial: str = ""
-    key_sha256: str = ""
-    client_fingerprint: str = ""
-    client_serial_number: str = ""
-    certificate_fingerprint: str = ""
-    """The fingerprint of the certificate to be renewed, if there is one."""
-    certificate_serial_number: str = ""
-
-    @classmethod
-    def of_device(cls, certificate: IssuedCertificate) -> "RequestIdentifiers":
-        """Return what a request shows that ``certificate`` itself authenticates."""
-        return cls(
-            common_name=certificate.common_name,
-            device_serial=certificate.device_serial,
-            key_sha256=certificate.key_sha256,
-            client_fingerprint=certificate.fingerprint_sha256 or "",
-            client_serial_number=certificate.serial_number,
-        )
-
-    @classmethod
-    def of_renewal(cls, certificate: IssuedCertificate) -> "RequestIdentifiers":
-        """Return what a renewal of ``certificate`` shows, sent by the client that enrolled it."""
-        return cls(
-            common_name=certificate.common_name,
-            device_serial=certificate.device_serial,
-            key_sha256=certificate.key_sha256,
-            client_fingerprint=certificate.client_fingerprint,
-            certificate_fingerprint=certificate.fingerprint_sha256 or "",
-            certificate_serial_number=certificate.serial_number,
-        )
-
-    def values(self, at: datetime.datetime) -> list[Any]:
-        """Return the parameters of ``MATCHING_CONDITION`` at the time ``at``.
-
-        An identifier that is empty matches no entry, because no entry has an empty value.
-        """
-        return [
-            hot_path_sql.prepared_value(DenylistEntry, "expires_at", at),
-            *(identify(self) for kind in KINDS for identify in kind.identifiers),
-        ]
-
-    def matching_entries(self) -> frozenset[tuple[str, str]]:
-        """Return kind and value of every entry that would match the request."""
-        return frozenset(
-            (kind.value, value)
-            for kind in KINDS
-            for identify in kind.identifiers
-            if (value := identify(self))
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,16 +50,14 @@ class DenylistKind:
     """How a value is normalized."""
     identifiers: tuple[Callable[[RequestIdentifiers], str], ...]
     """The identifiers of a request that are compared with the value."""
+    signed_identifier: Callable[[RequestIdentifiers], str] | None = None
+    """What is compared with the entry's ``signed_sha256``, if the kind names certificates."""
     column: str
     """The lookup that finds the certificates which an entry names."""
     enrolled_column: str = ""
     """The lookup that finds the certificates which the entry's subject enrolled, if it enrolls."""
     of_certificate: Callable[[x509.Certificate], str] | None = None
     """How the value is taken from a certificate, if a PEM certificate may stand for it."""
-    intents: Callable[[str], Q] | None = None
-    """The intents that an entry stops; ``None`` for those that it names by ``column``."""
-    waits_for_intents: bool = False
-    """Whether every intent is written to before any is made void (``entries.void_intents_of``)."""
 
     @property
     def value(self) -> str:
@@ -129,44 +75,72 @@ class DenylistKind:
 
     def concerns(self, value: str) -> Q:
         """Return the condition for the certificates that it names, or whose subject enrolled."""
-        enrolled = Q(**{self.enrolled_column: value}) if self.enrolled_column else Q()
-        return self.names(value) | enrolled
+        if not self.enrolled_column:
+            return self.names(value)
+        return self.names(value) | Q(**{self.enrolled_column: value}) | _same_client(value)
 
     def stops(self, value: str) -> Q:
-        """Return the condition for the intents that an entry with ``value`` stops."""
-        return self.intents(value) if self.intents else self.names(value)
+        """Return the condition for the intents that an entry with ``value`` stops.
+
+        It names an intent by the certificate to be signed, the one to be renewed, or the client's.
+        An intent does not say all of a client from an external PKI. An entry therefore stops all
+        intents of such clients. A client that is not denied repeats its request, and gets a new
+        intent.
+        """
+        client = IssuedCertificate.objects.filter(fingerprint_sha256=OuterRef("client_fingerprint"))
+        is_cleared = Exists(client.exclude(self.names(value)))
+        of_client = ~Q(client_fingerprint="") & ~Q(is_cleared)
+        return self.names(value) | Q(**{f"predecessor__{self.column}": value}) | of_client
 
     @property
-    def condition(self) -> str:
-        """Return the part of ``MATCHING_CONDITION`` for this kind."""
+    def conditions(self) -> tuple[str, ...]:
+        """Return the parts of ``MATCHING_CONDITION`` for this kind, each with an index."""
         places = ", ".join(["%s"] * len(self.identifiers))
         comparison = f"= {places}" if len(self.identifiers) == 1 else f"IN ({places})"
-        return f"(kind = '{self.value}' AND value {comparison})"
+        conditions = [f"(kind = '{self.value}' AND value {comparison})"]
+        if self.signed_identifier is not None:
+            conditions.append(f"(kind = '{self.value}' AND signed_sha256 = %s)")
+        return tuple(conditions)
+
+    def values_of(self, request: RequestIdentifiers) -> list[str]:
+        """Return the parameters of ``conditions`` for a request."""
+        values = [identify(request) for identify in self.identifiers]
+        if self.signed_identifier is not None:
+            values.append(self.signed_identifier(request))
+        return values
 
 
-def _intents_of_client(fingerprint: str) -> Q:
-    return Q(client_fingerprint=fingerprint)
-
-
-def _intents_of_certificate(fingerprint: str) -> Q:
-    return _intents_of_client(fingerprint) | Q(predecessor__fingerprint_sha256=fingerprint)
-
-
-def _intents_of_serial_number(serial_number: str) -> Q:
-    """Return the intents of certificates with the number, and of clients that are not on record.
-
-    An intent does not say the serial number of a client from an external PKI. An entry therefore
-    stops all intents of such clients. A client that is not denied repeats its request, and gets a
-    new intent.
-    """
-    on_record = IssuedCertificate.objects.exclude(fingerprint_sha256=None)
-    fingerprints = on_record.values("fingerprint_sha256")
-    named = fingerprints.filter(serial_number=serial_number)
-    return (
-        Q(predecessor__serial_number=serial_number)
-        | Q(client_fingerprint__in=named)
-        | ~Q(client_fingerprint__in=fingerprints)
+def _same_client(fingerprint: str) -> Q:
+    """Return the condition for what the client enrolled with another signature rewritten."""
+    on_record = IssuedCertificate.objects.filter(client_fingerprint=fingerprint)
+    denied = DenylistEntry.objects.filter(value=fingerprint)
+    return Q(
+        client_signed_sha256__in=on_record.exclude(client_signed_sha256="")
+        .order_by()
+        .values("client_signed_sha256")
+    ) | Q(
+        client_signed_sha256__in=denied.exclude(signed_sha256=None)
+        .order_by()
+        .values("signed_sha256")
     )
+
+
+_TIED_CERTIFICATES: Final = ("client", "client_record", "on_file")
+"""The certificates that a request is tied to, as ``RequestIdentifiers`` has them."""
+
+
+def _of_all(
+    name: str, form: Callable[[str], str] = str, *, places: tuple[str, ...] = _TIED_CERTIFICATES
+) -> tuple[Callable[[RequestIdentifiers], str], ...]:
+    """Return what finds ``name`` of the CSR and of each certificate that the request is tied to."""
+    paths = (name, *(f"{place}.{name}" for place in places))
+    return tuple(_compared(attrgetter(path), form) for path in paths)
+
+
+def _compared(
+    identify: Callable[[RequestIdentifiers], str], form: Callable[[str], str]
+) -> Callable[[RequestIdentifiers], str]:
+    return lambda request: form(identify(request))
 
 
 KINDS: tuple[DenylistKind, ...] = (
@@ -174,21 +148,21 @@ KINDS: tuple[DenylistKind, ...] = (
         choice=DenylistEntry.Kind.COMMON_NAME,
         refused="thing name",
         form=THING_NAME,
-        identifiers=(lambda request: fold_name(request.common_name),),
+        identifiers=_of_all("common_name", fold_name, places=("client", "on_file")),
         column="name_folded",
     ),
     DenylistKind(
         choice=DenylistEntry.Kind.DEVICE_SERIAL,
         refused="device's serial number",
         form=DEVICE_SERIAL,
-        identifiers=(lambda request: request.device_serial.casefold(),),
+        identifiers=_of_all("device_serial", fold_serial),
         column="device_serial__iexact",
     ),
     DenylistKind(
         choice=DenylistEntry.Kind.KEY,
         refused="public key",
         form=SHA256,
-        identifiers=(attrgetter("key_sha256"),),
+        identifiers=_of_all("key_sha256", places=("client", "on_file")),
         column="key_sha256",
         of_certificate=lambda certificate: public_key_sha256(certificate.public_key()),
     ),
@@ -197,30 +171,32 @@ KINDS: tuple[DenylistKind, ...] = (
         refused="client certificate",
         reason=Reason.CLIENT_DENIED,
         form=SHA256,
-        identifiers=(attrgetter("client_fingerprint"),),
+        identifiers=(attrgetter("client.fingerprint"), attrgetter("client.other_fingerprint")),
+        signed_identifier=attrgetter("client.signed_sha256"),
         column="fingerprint_sha256",
         enrolled_column="client_fingerprint",
         of_certificate=fingerprint_of,
-        intents=_intents_of_client,
     ),
     DenylistKind(
         choice=DenylistEntry.Kind.FINGERPRINT,
         refused="certificate",
         form=SHA256,
-        identifiers=(attrgetter("client_fingerprint"), attrgetter("certificate_fingerprint")),
+        identifiers=(
+            attrgetter("client.fingerprint"),
+            attrgetter("client.other_fingerprint"),
+            attrgetter("on_file.fingerprint"),
+        ),
+        signed_identifier=attrgetter("client.signed_sha256"),
         column="fingerprint_sha256",
         of_certificate=fingerprint_of,
-        intents=_intents_of_certificate,
     ),
     DenylistKind(
         choice=DenylistEntry.Kind.SERIAL_NUMBER,
         refused="certificate's serial number",
         form=SERIAL_NUMBER,
-        identifiers=(attrgetter("client_serial_number"), attrgetter("certificate_serial_number")),
+        identifiers=(attrgetter("client.serial_number"), attrgetter("on_file.serial_number")),
         column="serial_number",
         of_certificate=lambda certificate: serial_number_text(certificate.serial_number),
-        intents=_intents_of_serial_number,
-        waits_for_intents=True,
     ),
 )
 """Every kind, in the order of the statement. SQLite returns matches in that order, and the first
@@ -229,7 +205,7 @@ one decides the refusal: an entry for a client comes before one for its certific
 
 def matching_condition(kinds: Sequence[DenylistKind]) -> str:
     """Return the SQL condition for entries in force that match a request (``values``)."""
-    conditions = "\n        OR ".join(kind.condition for kind in kinds)
+    conditions = "\n        OR ".join(part for kind in kinds for part in kind.conditions)
     return f"""
     (expires_at IS NULL OR expires_at > %s) AND (
         {conditions}
@@ -238,7 +214,28 @@ def matching_condition(kinds: Sequence[DenylistKind]) -> str:
 
 
 MATCHING_CONDITION: Final = matching_condition(KINDS)
-"""A condition on ``pki_denylistentry``; its parameters are ``RequestIdentifiers.values``."""
+"""A condition on ``pki_denylistentry``; its parameters are those of ``matching_values``."""
+
+
+def matching_values(request: RequestIdentifiers, at: datetime.datetime) -> list[Any]:
+    """Return the parameters of ``MATCHING_CONDITION`` for a request at the time ``at``.
+
+    An identifier that is empty matches no entry, because no entry has an empty value.
+    """
+    return [
+        hot_path_sql.prepared_value(DenylistEntry, "expires_at", at),
+        *(value for kind in KINDS for value in kind.values_of(request)),
+    ]
+
+
+def matching_entries(request: RequestIdentifiers) -> frozenset[tuple[str, str]]:
+    """Return kind and value of every entry that would match the request."""
+    return frozenset(
+        (kind.value, value)
+        for kind in KINDS
+        for identify in kind.identifiers
+        if (value := identify(request))
+    )
 
 
 def choices() -> list[tuple[str, str]]:
@@ -270,6 +267,17 @@ def normalize(name: str, value: str) -> str:
     if kind.of_certificate is not None and value.startswith(PEM_CERTIFICATE):
         return kind.of_certificate(read_certificate(value))
     return kind.form.normalize(value)
+
+
+def signed_part(name: str, value: str) -> str | None:
+    """Return the SHA-256 of the signed part of a PEM certificate that stands for a value.
+
+    None for another text, and for a kind that does not name certificates.
+    """
+    value = value.strip()
+    if find_kind(name).signed_identifier is None or not value.startswith(PEM_CERTIFICATE):
+        return None
+    return signed_part_sha256(read_certificate(value))
 
 
 def value_or_certificate(name: str, argument: str) -> str:

@@ -14,7 +14,13 @@ from typing import Final
 from cryptography import x509
 from django.utils import timezone
 
-from pki.csr.thing_names import check_common_name, fold_name, shown
+from pki.csr.thing_names import (
+    check_common_name,
+    fold_name,
+    fold_serial,
+    normal_serial,
+    shown,
+)
 from pki.encoding.certificates import serial_number_text
 from pki.exceptions import CSRRejected
 from pki.operators.errors import OperatorError
@@ -56,12 +62,13 @@ def _normalize_thing_name(value: str) -> str:
 
 
 def _normalize_device_serial(value: str) -> str:
+    value = normal_serial(value)
     if not _DEVICE_SERIAL.fullmatch(value):
         raise OperatorError(
             f"{shown(value)} cannot be the serial number of a device. Use 1 to 64 letters, "
             "digits, spaces and '()+,-./:=?."
         )
-    return value.casefold()
+    return fold_serial(value)
 
 
 def normalize_serial_number(value: str) -> str:
@@ -113,6 +120,8 @@ def pem_in_file(text: str) -> str:
     Only commands call this: what comes over a network never names a file. Raises
     ``OperatorError`` for a path to nothing, or to a file without a certificate.
     """
+    if text.strip().startswith(PEM_CERTIFICATE):
+        return text.strip()
     path = Path(text)
     looks_like_a_path = "/" in text or path.suffix != ""
     if not looks_like_a_path and not path.is_file():

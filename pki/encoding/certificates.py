@@ -5,10 +5,33 @@ fingerprint and one serial number text everywhere. This module imports ``cryptog
 /cacerts must not import it; `pki.encoding.der` has the fingerprint of bytes.
 """
 
+import hashlib
+from typing import Final
+
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+
+from pki.encoding.der import BIT_STRING, SEQUENCE, fingerprint_of_der, tlv
+
+# The order n of each curve's group (SEC 2, 2.4.2, 2.5.1 and 2.6.1).
+_CURVE_ORDERS: Final = {
+    "secp256r1": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+    "secp384r1": int(
+        "F" * 48 + "C7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973",
+        16,
+    ),
+    "secp521r1": int(
+        "01" + "F" * 65 + "A51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409",
+        16,
+    ),
+}
 
 
 def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -47,6 +70,43 @@ def san_of(extensions: x509.Extensions) -> x509.SubjectAlternativeName | None:
 def fingerprint_of(certificate: x509.Certificate) -> str:
     """Return the SHA-256 of the whole certificate, in lower-case hex."""
     return certificate.fingerprint(SHA256()).hex()
+
+
+def signed_part_sha256(certificate: x509.Certificate) -> str:
+    """Return the SHA-256 of what the issuer signed (TBSCertificate, RFC 5280 4.1), in hex.
+
+    Anybody can rewrite an ECDSA signature into another valid one. The certificate then has another
+    fingerprint, and the same signed part.
+    """
+    return hashlib.sha256(certificate.tbs_certificate_bytes).hexdigest()
+
+
+def with_other_signature(certificate: x509.Certificate, issuer: x509.Certificate) -> bytes | None:
+    """Return the certificate in DER with the other ECDSA signature that verifies as well.
+
+    Of a signature (r, s), (r, n - s) is valid too, n being the order of the curve's group. Returns
+    None for another kind of signature, and for a curve that this server does not know.
+    """
+    key = issuer.public_key()
+    order = (
+        _CURVE_ORDERS.get(key.curve.name) if isinstance(key, ec.EllipticCurvePublicKey) else None
+    )
+    if order is None:
+        return None
+    der, signed = certificate.public_bytes(Encoding.DER), certificate.tbs_certificate_bytes
+    r, s = decode_dss_signature(certificate.signature)
+    before = der[der.index(signed) : -len(_signature_field(certificate.signature))]
+    return tlv(SEQUENCE, before + _signature_field(encode_dss_signature(r, order - s)))
+
+
+def other_fingerprint(certificate: x509.Certificate, issuer: x509.Certificate) -> str:
+    """Return the fingerprint of ``with_other_signature``, or "" if there is none."""
+    other = with_other_signature(certificate, issuer)
+    return fingerprint_of_der(other) if other is not None else ""
+
+
+def _signature_field(signature: bytes) -> bytes:
+    return tlv(BIT_STRING, b"\0" + signature)
 
 
 def serial_number_text(serial_number: int) -> str:

@@ -5,7 +5,7 @@ Nothing here imports ``cryptography``: /cacerts loads this module at a cold star
 
 import hashlib
 
-INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET = b"\x02", b"\x06", b"\x30", b"\x31"
+INTEGER, BIT_STRING, OBJECT_IDENTIFIER, SEQUENCE, SET = b"\x02", b"\x03", b"\x06", b"\x30", b"\x31"
 
 
 def tlv(tag: bytes, contents: bytes) -> bytes:

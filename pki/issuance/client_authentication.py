@@ -7,6 +7,7 @@ serial number and subject (RFC 5280 6).
 """
 
 import datetime
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,8 +16,15 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from django.utils import timezone
 
+from pki.csr.public_keys import public_key_sha256
 from pki.csr.subjects import name_text
-from pki.encoding.certificates import is_ca, is_signed_by, serial_number_text
+from pki.encoding.certificates import (
+    is_ca,
+    is_signed_by,
+    other_fingerprint,
+    serial_number_text,
+    signed_part_sha256,
+)
 from pki.encoding.der import fingerprint_of_der
 from pki.exceptions import ClientRefused
 from pki.models import CertificateAuthority, IssuedCertificate, hot_path_sql
@@ -40,6 +48,16 @@ class Client:
     """RFC 4514 text."""
     common_name: str
     """"" if the subject has none, as in some factory certificates."""
+    device_serial: str
+    """The subject's serialNumber, or ""."""
+    key_sha256: str
+    """SHA-256 of the certificate's SubjectPublicKeyInfo, in hex."""
+    signed_sha256: str
+    """SHA-256 of the certificate's signed part. It identifies a client that is not on record."""
+    other_fingerprint: str
+    """The fingerprint that a rewritten ECDSA signature would give the certificate, or ""."""
+    name_sha256: str
+    """SHA-256 of the client CA's key and the CN, which a reissued certificate has too, or ""."""
     authority: CertificateAuthority
     record: IssuedCertificate | None
     """The record of the certificate, or None if another PKI issued it."""
@@ -81,6 +99,11 @@ def authenticate_certificate(
         fingerprint=read.fingerprint,
         subject=read.subject,
         common_name=read.common_name,
+        device_serial=read.device_serial,
+        key_sha256=read.key_sha256,
+        signed_sha256=read.signed_sha256,
+        other_fingerprint=read.other_fingerprint,
+        name_sha256=read.name_sha256,
         authority=read.authority.row,
         record=_find_record(read.fingerprint, read.authority.row, at),
     )
@@ -96,6 +119,11 @@ class _Read:
     fingerprint: str
     subject: str
     common_name: str
+    device_serial: str
+    key_sha256: str
+    signed_sha256: str
+    other_fingerprint: str
+    name_sha256: str
 
 
 @lru_cache(maxsize=1024)
@@ -110,17 +138,39 @@ def _read(der: bytes, chain: tuple[bytes, ...], snapshot: CASnapshot) -> _Read:
         certificate = x509.load_der_x509_certificate(der)
         path, authority = _find_authority(certificate, chain, snapshot)
         _check_is_for_clients(certificate)
-        common_names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        issuer = path[1] if len(path) > 1 else authority.certificate
+        common_name = _first_attribute(certificate, NameOID.COMMON_NAME)
         return _Read(
             path=path,
             authority=authority,
             fingerprint=fingerprint_of_der(der),
             subject=name_text(certificate.subject),
-            common_name=str(common_names[0].value) if common_names else "",
+            common_name=common_name,
+            device_serial=_first_attribute(certificate, NameOID.SERIAL_NUMBER),
+            key_sha256=public_key_sha256(certificate.public_key()),
+            signed_sha256=signed_part_sha256(certificate),
+            other_fingerprint=other_fingerprint(certificate, issuer),
+            name_sha256=name_sha256(authority.certificate, common_name),
         )
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         # cryptography parses names, extensions and keys on first access
         raise ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED) from error
+
+
+def name_sha256(ca: x509.Certificate, common_name: str) -> str:
+    """Return what identifies a client by its CA and common name, in hex; "" without a name.
+
+    The CA counts by its key, so that its own certificate can be renewed.
+    """
+    if not common_name:
+        return ""
+    key_sha256 = public_key_sha256(ca.public_key())
+    return hashlib.sha256(f"{key_sha256}\0{common_name}".encode()).hexdigest()
+
+
+def _first_attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
+    attributes = certificate.subject.get_attributes_for_oid(oid)
+    return str(attributes[0].value) if attributes else ""
 
 
 def _find_authority(

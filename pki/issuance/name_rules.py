@@ -46,14 +46,13 @@ def check_name(
     elif rule == IdentityRule.PATTERN:
         found = profile.identity_pattern and profile.identity_pattern.fullmatch(client.common_name)
         _check_granted(common_name, found.group("name") if found else "", rule)
-    elif rule == IdentityRule.ALLOW_LIST:
-        if common_name not in profile.row.allowed_names:
-            raise EnrollmentRefused(
-                Reason.NAME_NOT_YOURS,
-                f"The CN {common_name!r} is not on the profile's allow list.",
-            )
-    elif rule == IdentityRule.FIRST_USE and owner is not None:
-        _check_bound(common_name, client, owner)
+    elif rule == IdentityRule.ALLOW_LIST and common_name not in profile.row.allowed_names:
+        raise EnrollmentRefused(
+            Reason.NAME_NOT_YOURS, f"The CN {common_name!r} is not on the profile's allow list."
+        )
+    # Every rule grants a name to more than one client: of another CA, reissued, on the list.
+    if owner is not None and not profile.row.can_rebind_names:
+        check_bound(common_name, client, profile, owner)
 
 
 def _not_the_devices(common_name: str, client: Client) -> str:
@@ -73,13 +72,39 @@ def _check_granted(common_name: str, granted: str, rule: str) -> None:
         )
 
 
-def _check_bound(common_name: str, client: Client, owner: IssuedCertificate) -> None:
-    """Raise ``EnrollmentRefused`` unless this very client first enrolled the name."""
-    if owner.client_fingerprint != client.fingerprint:
+def check_bound(
+    common_name: str, client: Client, profile: ProfileSnapshot, owner: IssuedCertificate
+) -> None:
+    """Raise ``EnrollmentRefused`` unless this very client holds the name."""
+    if not is_holder(client, owner, profile):
         raise EnrollmentRefused(
             Reason.NAME_BOUND_TO_ANOTHER,
             f"Another client certificate enrolled the thing name {common_name!r} first.",
         )
+
+
+_RULES_BY_NAME = frozenset({IdentityRule.SAME_CN, IdentityRule.PATTERN})
+
+
+def is_holder(client: Client, owner: IssuedCertificate, profile: ProfileSnapshot) -> bool:
+    """Return whether ``client`` holds the name whose owner's row is ``owner``.
+
+    A name has one holder in the whole installation. That is a client certificate, by its signed
+    part, since anybody can rewrite an ECDSA signature. Where the rule goes by the client's name,
+    it is the client of that name and CA, so that a reissued certificate keeps its names.
+    """
+    if (
+        profile.row.identity_rule in _RULES_BY_NAME
+        and owner.holder_name_sha256
+        and owner.holder_name_sha256 == client.name_sha256
+    ):
+        return True
+    # Rows from before these columns have the client that enrolled the name, or its fingerprint.
+    signed_sha256 = owner.holder_signed_sha256 or owner.client_signed_sha256
+    if signed_sha256:
+        return signed_sha256 == client.signed_sha256
+    known = {client.fingerprint, client.other_fingerprint} - {""}
+    return (owner.holder_fingerprint or owner.client_fingerprint) in known
 
 
 def check_renewal(
@@ -146,7 +171,7 @@ def _check_may_renew(
         )
     if owner is not None:
         common_name = owner.common_name  # the client may have changed its case, see above
-        _check_bound(common_name, client, owner)
+        check_bound(common_name, client, profile, owner)
     check_name(common_name, client, profile, owner)
     if owner is not None and on_file is None:
         raise EnrollmentRefused(

@@ -59,7 +59,8 @@ def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertific
     if request.operation == Operation.REENROLL:
         on_file = certificate_on_file(request.client, known.current)
     # The denylist comes first: a denied device is not told whether the name rules would hold.
-    check_denylist(request.identifiers(on_file.row if on_file else None))
+    device_serial = _device_serial(request, known, on_file, now)
+    check_denylist(request.identifiers(on_file.row if on_file else None, device_serial))
     if request.operation == Operation.REENROLL:
         name_rules.check_renewal(
             request.csr,
@@ -79,7 +80,7 @@ def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertific
         # The idempotency window has passed, or the row can be no answer: release the request key
         # and leave the rest of the row alone.
         IssuedCertificate.objects.filter(pk=earlier.pk).update(request_key=None)
-    return _record_intent(request, known, on_file, now)
+    return _record_intent(request, known, on_file, device_serial, now)
 
 
 def _find_conflicting_rows(request: EnrollmentRequest) -> _ConflictingRows:
@@ -101,6 +102,30 @@ def _find_conflicting_rows(request: EnrollmentRequest) -> _ConflictingRows:
         current=first(lambda row: row.current_name == current),
         same_request=first(lambda row: row.request_key == request.idempotency_key),
     )
+
+
+def _device_serial(
+    request: EnrollmentRequest,
+    known: _ConflictingRows,
+    on_file: CertificateOnFile | None,
+    now: datetime.datetime,
+) -> str:
+    """Return the serial number of the device that asks, as the new row has it.
+
+    A renewal has that of the certificate on file. A name that is enrolled again, by a CSR that
+    leaves the serial number out, keeps the one that it has on record.
+    """
+    if on_file is not None and on_file.row.device_serial:
+        return on_file.row.device_serial
+    if request.csr.device_serial or known.owner is None:
+        return request.csr.device_serial
+    if known.same_request is not None and _is_answer(known.same_request, request, now):
+        return known.same_request.device_serial
+    if known.current is not None and known.current.device_serial:
+        return known.current.device_serial
+    named = IssuedCertificate.objects.for_name(request.csr.common_name)
+    issued = named.exclude(fingerprint_sha256=None).exclude(device_serial="")
+    return issued.values_list("device_serial", flat=True).first() or ""  # the newest
 
 
 def _check_key_is_own(request: EnrollmentRequest, key_owner: IssuedCertificate | None) -> None:
@@ -145,6 +170,7 @@ def _record_intent(
     request: EnrollmentRequest,
     known: _ConflictingRows,
     on_file: CertificateOnFile | None,
+    device_serial: str,
     now: datetime.datetime,
 ) -> Intent:
     """Write the intent. A name or key that has no owner yet becomes this row's."""
@@ -158,14 +184,23 @@ def _record_intent(
         san=san,
         validity=datetime.timedelta(days=profile.validity_days),
         now=now,
+        device_serial=device_serial,
     )
     row.operation = request.operation
     row.profile = profile
     row.predecessor = on_file.row if on_file else None
-    row.name_owner = None if known.owner else request.name_folded
+    rebound = _rebound(request, known.owner)
+    if known.owner is None or rebound is not None:
+        row.name_owner = request.name_folded
+        row.holder_fingerprint = request.client.fingerprint
+        row.holder_signed_sha256 = request.client.signed_sha256
+        row.holder_name_sha256 = request.client.name_sha256
+    if rebound is not None:  # before the new row: the column is unique
+        IssuedCertificate.objects.filter(pk=rebound.pk).update(name_owner=None)
     row.key_owner = csr.key_sha256 if profile.is_key_unique and known.key_owner is None else None
     row.request_key = request.idempotency_key
     row.client_fingerprint = request.client.fingerprint
+    row.client_signed_sha256 = request.client.signed_sha256
     row.client_subject = request.client.subject[:1000]
     row.source_ip = request.source_ip
     row.request_id = request.request_id
@@ -177,4 +212,21 @@ def _record_intent(
         target=f"certificate:{row.serial_number}",
         after={"name": row.common_name, "operation": row.operation, "profile": str(profile)},
     )
+    if rebound is not None:
+        audit_trail.record(
+            "rebind",
+            actor=request.actor,
+            target=f"thing:{row.common_name}",
+            before={"client": rebound.holder_fingerprint or rebound.client_fingerprint},
+            after={"client": request.client.fingerprint, "profile": str(profile)},
+        )
     return Intent(row, subject, san)
+
+
+def _rebound(
+    request: EnrollmentRequest, owner: IssuedCertificate | None
+) -> IssuedCertificate | None:
+    """Return the owner's row if the client takes the name over, which its profile allows."""
+    if owner is None or request.operation == Operation.REENROLL:
+        return None
+    return None if name_rules.is_holder(request.client, owner, request.profile) else owner

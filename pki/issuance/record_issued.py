@@ -16,6 +16,8 @@ from django.utils import timezone
 
 from pki.denylist import entries
 from pki.denylist.entries import check_denylist
+from pki.denylist.identifiers import RequestIdentifiers
+from pki.denylist.kinds import matching_values
 from pki.exceptions import ClientRefused, EnrollmentRefused, SignerUnavailable
 from pki.issuance.request import EnrollmentRequest
 from pki.models import IssuedCertificate, hot_path_sql
@@ -115,7 +117,7 @@ def _update_intent(
             *hot_path_sql.prepared_values(IssuedCertificate, issued),
             hot_path_sql.prepared_value(IssuedCertificate, "id", intent.pk),
             State.INTENT,
-            *request.identifiers(intent.predecessor).values(now),
+            *matching_values(_identifiers(intent, request), now),
             request.client.fingerprint,
             hot_path_sql.prepared_value(IssuedCertificate, "id", intent.predecessor_id),
             State.REVOKED,
@@ -124,6 +126,10 @@ def _update_intent(
     if not changed:
         raise IntentWithdrawn
     return issued
+
+
+def _identifiers(intent: IssuedCertificate, request: EnrollmentRequest) -> RequestIdentifiers:
+    return request.identifiers(intent.predecessor, intent.device_serial)
 
 
 def certificate_or_refusal(
@@ -137,7 +143,7 @@ def certificate_or_refusal(
     row = IssuedCertificate.objects.get(pk=intent.pk)
     if row.state in (State.ISSUED, State.SUPERSEDED):
         return row
-    check_denylist(request.identifiers(intent.predecessor))
+    check_denylist(_identifiers(intent, request))
     revoked = IssuedCertificate.objects.filter(
         Q(fingerprint_sha256=request.client.fingerprint) | Q(pk=intent.predecessor_id),
         state=State.REVOKED,

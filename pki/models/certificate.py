@@ -109,6 +109,15 @@ class IssuedCertificate(models.Model):
     request_key = UniqueOrNullField(max_length=64)
 
     client_fingerprint = Sha256Field(blank=True, default="", db_index=True)
+    client_signed_sha256 = Sha256Field(
+        "client's signed part", blank=True, default="", db_index=True
+    )
+    holder_fingerprint = Sha256Field("name's holder", blank=True, default="")
+    """Of a row with ``name_owner``: the client that holds the name, as these three say."""
+    holder_signed_sha256 = Sha256Field(
+        "holder's signed part", blank=True, default="", db_index=True
+    )
+    holder_name_sha256 = Sha256Field("holder's CA and CN (SHA-256)", blank=True, default="")
     client_subject = models.CharField(max_length=1000, blank=True, default="")
     source_ip = models.GenericIPAddressField("source IP", null=True, blank=True)
     request_id = models.CharField(max_length=36, blank=True, default="")

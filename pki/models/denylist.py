@@ -33,6 +33,15 @@ class DenylistEntry(models.Model):
     id = IdentifierField()
     kind = models.CharField(max_length=15, choices=Kind.choices)
     value = models.CharField(max_length=128)
+    signed_sha256 = models.CharField(  # noqa: DJ001  # NULL matches no request, "" would
+        "signed part (SHA-256)",
+        max_length=64,
+        null=True,
+        blank=True,
+        default=None,
+        db_index=True,
+        help_text="Of a certificate's entry: the same under another signature of the issuer's key.",
+    )
     reason = models.CharField(max_length=500)
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

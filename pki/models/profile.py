@@ -96,6 +96,13 @@ class CertificateProfile(models.Model):
         default=True,
         help_text="A client certificate may renew the thing names that are bound to it.",
     )
+    can_rebind_names = models.BooleanField(
+        default=False,
+        help_text=(
+            "A client that the rule lets have a name may take it over from the client that holds "
+            "it. The name is bound to the new one then, and the audit trail says so."
+        ),
+    )
     can_adopt_names = models.BooleanField(
         default=False,
         help_text=(

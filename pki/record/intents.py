@@ -45,9 +45,11 @@ def new_intent(
     san: x509.SubjectAlternativeName | None,
     validity: datetime.timedelta,
     now: datetime.datetime,
+    device_serial: str | None = None,
 ) -> IssuedCertificate:
     """Return a row for a certificate to be signed, not saved yet.
 
+    ``device_serial`` is the device's serial number, unless the CSR's own says it.
     It ends after ``validity``, but never after its CA, because the path would break (RFC 5280 6.1).
     Raises ``AuthorityUnavailable`` when the CA cannot issue any more.
     """
@@ -61,7 +63,7 @@ def new_intent(
         serial_number=serial_number_text(random_serial_number()),
         common_name=common_name,
         name_folded=fold_name(common_name),
-        device_serial=csr.device_serial,
+        device_serial=csr.device_serial if device_serial is None else device_serial,
         subject=name_text(subject)[:1000],
         san=_san_text(san)[:2000],
         key_algorithm=csr.key_algorithm,
@@ -129,7 +131,9 @@ def _hand_over(intent: IssuedCertificate) -> None:
         .exclude(state__in=[State.INTENT, State.VOID])
         .order_by("created_at")
     )
-    if intent.name_owner and (heir := heirs.only("pk").first()):
+    # The certificate that the name was taken over from, if it was, else the oldest one.
+    holders = heirs.exclude(holder_fingerprint="").order_by("-created_at")
+    if intent.name_owner and (heir := holders.only("pk").first() or heirs.only("pk").first()):
         IssuedCertificate.objects.filter(pk=heir.pk).update(name_owner=intent.name_owner)
     if intent.key_owner and (heir := heirs.filter(key_sha256=intent.key_owner).only("pk").first()):
         IssuedCertificate.objects.filter(pk=heir.pk).update(key_owner=intent.key_owner)

@@ -41,9 +41,10 @@ class Command(OperatorCommand):
     ) -> None:
         """Print what is denied now, and what happens to its certificates."""
         actor = command_actor()
-        value = normalize(kind, value_or_certificate(kind, value))
+        given = value_or_certificate(kind, value)
+        value = normalize(kind, given)
         expires_at = expiry_after(expires) if expires else None
-        added = deny(kind, value, reason=reason, actor=actor, expires_at=expires_at)
+        added = deny(kind, given, reason=reason, actor=actor, expires_at=expires_at)
         outcome = f"{kind} {value} {'is now' if added else 'was already'} on the denylist"
         outcome += f", until {expires}" if expires else ", for good"
         live = certificates_named(kind, value).live()

@@ -120,16 +120,19 @@ def test_T12_allow_list_grants_what_is_listed(est_client, change_default_profile
     assert est_client.simpleenroll(make_csr("SENSOR-2")).reason == "name-not-yours"
 
 
-def test_any_grants_every_name_but_renewal_stays_with_the_first_client(
+def test_any_with_rebinding_grants_every_name_and_renewal_goes_with_the_name(
     twelve_clients, change_default_profile
 ):
-    change_default_profile(identity_rule="any")
+    change_default_profile(identity_rule="any", can_rebind_names=True)
     first, second = twelve_clients["sensor-0"], twelve_clients["sensor-1"]
     assert first.simpleenroll(csr_for("sensor-5")).status_code == 200
 
-    assert second.simpleenroll(csr_for("sensor-5")).status_code == 200
     response = second.simplereenroll(csr_for("sensor-5"))
     assert (response.status_code, response.reason) == (403, "name-bound-to-another")
+    assert second.simpleenroll(csr_for("sensor-5")).status_code == 200
+    response = first.simplereenroll(csr_for("sensor-5"))
+    assert (response.status_code, response.reason) == (403, "name-bound-to-another")
+    assert second.simplereenroll(csr_for("sensor-5")).status_code == 200
 
 
 def test_T10_a_key_that_another_thing_has_is_refused_unless_switched_off(

@@ -1,5 +1,6 @@
 """Whatever deals with a kind of denylist entry asks the one table of kinds."""
 
+import dataclasses
 import datetime
 from argparse import ArgumentParser
 
@@ -14,7 +15,14 @@ from iotprov.provisioning.record_facts import read_facts
 from pki.denylist import entries, kinds
 from pki.denylist.csv_import import import_lines, read_lines
 from pki.denylist.entries import certificates_named, deny
-from pki.denylist.kinds import KINDS, DenylistKind, RequestIdentifiers, normalize
+from pki.denylist.identifiers import CertificateIdentifiers, RequestIdentifiers
+from pki.denylist.kinds import (
+    KINDS,
+    DenylistKind,
+    matching_entries,
+    matching_values,
+    normalize,
+)
 from pki.denylist.values import DEVICE_SERIAL
 from pki.management.commands.deny import add_entry_arguments
 from pki.models import CertificateProfile, DenylistEntry, IssuedCertificate
@@ -25,11 +33,13 @@ from tests.support.builders import make_csr
 STATEMENT = """EXISTS (SELECT 1 FROM pki_denylistentry WHERE \
 
     (expires_at IS NULL OR expires_at > %s) AND (
-        (kind = 'name' AND value = %s)
-        OR (kind = 'device-serial' AND value = %s)
-        OR (kind = 'key' AND value = %s)
-        OR (kind = 'client' AND value = %s)
-        OR (kind = 'fingerprint' AND value IN (%s, %s))
+        (kind = 'name' AND value IN (%s, %s, %s))
+        OR (kind = 'device-serial' AND value IN (%s, %s, %s, %s))
+        OR (kind = 'key' AND value IN (%s, %s, %s))
+        OR (kind = 'client' AND value IN (%s, %s))
+        OR (kind = 'client' AND signed_sha256 = %s)
+        OR (kind = 'fingerprint' AND value IN (%s, %s, %s))
+        OR (kind = 'fingerprint' AND signed_sha256 = %s)
         OR (kind = 'serial' AND value IN (%s, %s))
     )
 )"""
@@ -71,21 +81,32 @@ def test_the_statement_is_written_as_it_always_was():
 
 
 def test_each_place_of_the_statement_gets_its_value(db):
+    def tied(letter):
+        names = (field.name for field in dataclasses.fields(CertificateIdentifiers))
+        return CertificateIdentifiers(**{name: f"{letter}-{name}".upper() for name in names})
+
     request = RequestIdentifiers(
-        common_name="A",
-        device_serial="B",
-        key_sha256="c",
-        client_fingerprint="d",
-        client_serial_number="e",
-        certificate_fingerprint="f",
-        certificate_serial_number="1",
+        common_name="CSR-NAME",
+        device_serial="CSR-SERIAL",
+        key_sha256="CSR-KEY",
+        client=tied("c"),
+        client_record=tied("r"),
+        on_file=tied("f"),
     )
 
-    _, *values = request.values(timezone.now())
+    _, *values = matching_values(request, timezone.now())
 
-    assert values == ["a", "b", "c", "d", "d", "f", "e", "1"]
+    assert values == [
+        *("csr-name", "c-common_name", "f-common_name"),
+        *("csr-serial", "c-device_serial", "r-device_serial", "f-device_serial"),
+        *("CSR-KEY", "C-KEY_SHA256", "F-KEY_SHA256"),
+        *("C-FINGERPRINT", "C-OTHER_FINGERPRINT", "C-SIGNED_SHA256"),
+        *("C-FINGERPRINT", "C-OTHER_FINGERPRINT", "F-FINGERPRINT", "C-SIGNED_SHA256"),
+        *("C-SERIAL_NUMBER", "F-SERIAL_NUMBER"),
+    ]
     assert len(values) + 1 == STATEMENT.count("%s")
-    assert {value for _, value in request.matching_entries()} == set(values)
+    named = {value for _, value in matching_entries(request)}
+    assert named == set(values) - {"C-SIGNED_SHA256"}
 
 
 def test_the_check_asks_the_table(prefix_kind, est_client):
