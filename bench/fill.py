@@ -21,8 +21,6 @@ from typing import Any
 from django.db import connection, models, transaction
 from django.db.backends.utils import CursorWrapper
 
-from pki.models import hot_path_sql
-
 AGE = datetime.timedelta(days=180)
 """How long ago the first of the copies was issued."""
 
@@ -152,6 +150,8 @@ def _insert(cursor: CursorWrapper, template: models.Model, rows: Iterable[Varied
 def _prepared(model: type[models.Model], name: str, value: Any) -> Any:
     if isinstance(value, str | int):  # a few million of them
         return value
+    from pki.models import hot_path_sql
+
     return hot_path_sql.prepared_value(model, name, value)
 
 
