@@ -29,12 +29,14 @@ SEEDS = [
 ]
 
 
-def check(response):
-    """A certificate, or a refusal in one line."""
+def check(response, method="POST"):
+    """A certificate, or a refusal in one line, which HEAD leaves out (RFC 9110 9.3.2)."""
     assert response.status_code in (200, 204) or 400 <= response.status_code < 500, response
     assert "set-cookie" not in response.headers
     assert "location" not in response.headers
-    if response.status_code >= 400:
+    if response.status_code >= 400 and method == "HEAD":
+        assert response.body == b""
+    elif response.status_code >= 400:
         assert LINE.fullmatch(response.body), response.body
         assert int(response["Content-Length"]) == len(response.body)
 
@@ -118,7 +120,7 @@ def test_T09_hostile_headers(est_client, headers, operation, method):
         ),
     ):
         if response.status_code != 501:
-            check(response)
+            check(response, method)
 
 
 @given(
