@@ -10,6 +10,7 @@ from iotprov.adoption.documents import Kind, adopt_document
 from iotprov.adoption.lines import Line, State
 from iotprov.authorities import iot_authorities
 from iotprov.authorities.ca_registration import desired_registration, record_registration
+from iotprov.authorities.registration import differences
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.models import CARegistration
 from pki.authorities.existing import adopt, existing_authority
@@ -185,7 +186,7 @@ def _adopt_registration(
     if ca is not None and not is_dry_run:
         record_registration(ca, target, registered, note=row.note if row else "", actor=actor)
         state = State.FOUND if known_id == registered.certificate_id else State.ADOPTED
-    changes = iot_authorities.differences(registered, desired_registration(ca))
+    changes = differences(registered, desired_registration(ca))
     if changes:
         would = ", ".join(map(str, changes))
         return Line(what, name, State.DIFFERS, f"{summary} register_ca would change {would}.")

@@ -16,7 +16,12 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 from django.utils import timezone
 
 from iotprov.authorities import iot_authorities
-from iotprov.authorities.iot_authorities import DesiredRegistration, Difference, RegisteredCA
+from iotprov.authorities.registration import (
+    DesiredRegistration,
+    Difference,
+    RegisteredCA,
+    differences,
+)
 from iotprov.authorities.same_subject_limit import limit_error, limit_note, namesakes_on_record
 from iotprov.authorities.verification import verification_certificate
 from iotprov.client import is_code
@@ -116,7 +121,7 @@ def plan_registration(ca: CertificateAuthority, target: IoTTarget) -> Plan:
     row = _row(ca, target)
     search = iot_authorities.find_registered(ca.certificate, target, known_id=row.certificate_id)
     found = search.found
-    changes = iot_authorities.differences(found, desired) if found is not None else ()
+    changes = differences(found, desired) if found is not None else ()
     if desired.is_jitp_on and (found is None or changes):
         iot_authorities.check_template(desired.template_name, target)
     on_record = namesakes_on_record(ca, target).values_list("certificate_id", flat=True)

@@ -1,4 +1,4 @@
-"""CAs in AWS IoT: find, compare, register, change. This module does not touch the database.
+"""CAs in AWS IoT: find, register, change. This module does not touch the database.
 
 https://docs.aws.amazon.com/iot/latest/apireference/API_RegisterCACertificate.html
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 from cryptography import x509
 
+from iotprov.authorities.registration import DesiredRegistration, RegisteredCA, differences
 from iotprov.client import calling, is_code
 from iotprov.conf import IoTTarget, setting_name
 from pki.aws.clients import READ_TIMEOUT
@@ -20,45 +21,6 @@ logger = logging.getLogger(__name__)
 
 COURTESY_SECONDS = READ_TIMEOUT - 1
 """Read timeout of calls that may fail, in seconds. Below the usual one, no call is repeated."""
-
-
-@dataclass(frozen=True, slots=True)
-class RegisteredCA:
-    """A CA by AWS IoT's description."""
-
-    certificate_id: str
-    arn: str
-    status: str
-    """``ACTIVE`` or ``INACTIVE``."""
-    mode: str
-    """``DEFAULT`` or ``SNI_ONLY``, or "" if AWS named none."""
-    is_auto_registration_on: bool
-    template_name: str
-    certificate: x509.Certificate | None
-    """``None`` if it cannot be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class DesiredRegistration:
-    """How a CA should be registered in AWS IoT."""
-
-    status: str
-    mode: str
-    template_name: str
-    """The installation's provisioning template, whether or not it is in use."""
-    is_jitp_on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A property of a registration that is not as desired."""
-
-    what: str
-    found: str
-    desired: str
-
-    def __str__(self) -> str:
-        return f"{self.what} {self.found} -> {self.desired}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,28 +104,6 @@ def describe(certificate_id: str, target: IoTTarget) -> RegisteredCA | None:
         template_name=template_name,
         certificate=_read(description.get("certificatePem", "")),
     )
-
-
-def differences(registered: RegisteredCA, desired: DesiredRegistration) -> tuple[Difference, ...]:
-    """Return what an update has to change.
-
-    If JITP is off in the configuration, auto registration may serve another purpose, such as JITR.
-    It is left alone, unless it uses the installation's template or the CA is revoked.
-    """
-    found = []
-    if registered.status != desired.status:
-        found.append(Difference("status", registered.status, desired.status))
-    is_own_template = registered.template_name == desired.template_name
-    if desired.is_jitp_on:
-        if not registered.is_auto_registration_on:
-            found.append(Difference("auto registration", "off", "on"))
-        if not is_own_template:
-            found.append(
-                Difference("template", registered.template_name or "none", desired.template_name)
-            )
-    elif registered.is_auto_registration_on and (is_own_template or desired.status != "ACTIVE"):
-        found.append(Difference("auto registration", "on", "off"))
-    return tuple(found)
 
 
 def update(

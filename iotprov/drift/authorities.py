@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from iotprov.authorities import iot_authorities
 from iotprov.authorities.ca_registration import check_registrable, desired_registration
-from iotprov.authorities.iot_authorities import RegisteredCA
+from iotprov.authorities.registration import RegisteredCA, differences
 from iotprov.conf import IoTTarget
 from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction, Kind
 from iotprov.models import CARegistration
@@ -76,7 +76,7 @@ def _compare(
         yield difference("", f"registered as {found.certificate_id}", Direction.AWS_ONLY)
 
     # Step 2: how it is registered. A revoked CA that is still ACTIVE is an alarm.
-    for one in iot_authorities.differences(found, desired_registration(ca)):
+    for one in differences(found, desired_registration(ca)):
         yield difference(
             f"{one.what} {one.desired}",
             f"{one.what} {one.found}",

@@ -21,7 +21,7 @@ from iotprov.provisioning.iot_certificates import (
     RemoteCertificate,
     RemoteThing,
 )
-from iotprov.provisioning.outbox import Outcome
+from iotprov.provisioning.leases import Outcome
 from iotprov.provisioning.things import find_thing, make_thing
 from iotprov.template.planned_thing import PlannedThing
 

@@ -18,11 +18,11 @@ from iotprov.conf import IoTTarget, find_target, iot_settings
 from iotprov.documents.versions import body_in_force, filled
 from iotprov.json_text.placeholders import has_placeholder
 from iotprov.models import DocumentVersion, Provisioning
-from iotprov.provisioning import outbox
+from iotprov.provisioning import leases
 from iotprov.provisioning.certificate_provisioning import CertificateProvisioning
 from iotprov.provisioning.desired_state import desired_state, needs_provisioning_at_issue
 from iotprov.provisioning.iot_certificates import Registry
-from iotprov.provisioning.outbox import Job
+from iotprov.provisioning.leases import Job
 from iotprov.provisioning.pacing import Breaker, Pace
 from iotprov.provisioning.record_facts import read_facts
 from iotprov.provisioning.retry_policy import RetryAdvice, retry_advice
@@ -38,7 +38,7 @@ REQUEST_READ_TIMEOUT = 2
 WORKER_READ_TIMEOUT = 4
 """The same by schedule, in seconds. Short, because the outbox repeats what fails."""
 ROW_SECONDS = 60.0
-"""No call begins later than this after its row was leased; well below ``outbox.LEASE``."""
+"""No call begins later than this after its row was leased; well below ``leases.LEASE``."""
 FAILURES_TO_LEAVE = 3
 """Failures in a row after which a target is skipped for the rest of a drain."""
 BATCH = 50  # rows
@@ -76,7 +76,7 @@ def provision_now(certificate: IssuedCertificate, *, mode: str) -> None:
 
 def _provision_in_request(row_id: uuid.UUID, deadline: float) -> None:
     _check_time(deadline)
-    job = outbox.lease(row_id)
+    job = leases.lease(row_id)
     if job is None:
         return
 
@@ -129,19 +129,19 @@ def _attempt(job: Job, *, read_timeout: int, before_call: Callable[[str], None])
     try:
         outcome = _provisioning(job, read_timeout, before_call).carry_out()
     except OutOfTime:
-        outbox.release(job)
+        leases.release(job)
         raise
     except (PKIError, Error):
         raise
     except OperatorError as error:
-        is_parked = outbox.postpone(job, error)
+        is_parked = leases.postpone(job, error)
         logger.warning("%s at %s: %s", job.certificate_id, job.target, error)
         return _Done(is_parked=is_parked, advice=retry_advice(error), error=error)
     except Exception as error:  # one faulty row must not stop the others
         logger.exception("%s at %s cannot be carried out", job.certificate_id, job.target)
-        is_parked = outbox.postpone(job, error)
+        is_parked = leases.postpone(job, error)
         return _Done(is_parked=is_parked, advice=RetryAdvice.PERMANENT, error=error)
-    return _Done(is_settled=outbox.settle(job, outcome))
+    return _Done(is_settled=leases.settle(job, outcome))
 
 
 def _provisioning(
@@ -160,7 +160,7 @@ def _provisioning(
         desired=desired_state(facts, now),
         registry=Registry(target, read_timeout, before_call),
         plan=partial(_plan, target, read_timeout),
-        remember_thing=partial(outbox.remember_thing, job),
+        remember_thing=partial(leases.remember_thing, job),
         is_thing_ours=job.is_thing_ours,
     )
 
@@ -263,7 +263,7 @@ class _Drain:
             self._sleep(min(self._paces[name].paused_for() for name in paused))
 
     def _work_on(self, row_id: uuid.UUID) -> None:
-        job = outbox.lease(row_id)
+        job = leases.lease(row_id)
         if job is None:
             return  # another worker has it
         pace = self._pace(job.target)

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from iotprov.conf import IoTTarget
 from iotprov.models import Provisioning
-from iotprov.provisioning import outbox, worker
+from iotprov.provisioning import leases, worker
 from iotprov.provisioning.backlog import backlogs
 from iotprov.provisioning.iot_certificates import Registry, RemoteCertificate, RemoteThing
 from iotprov.provisioning.outbox import park, retry
@@ -170,10 +170,10 @@ def test_parking_needs_a_reason(waiting):
 
 def test_a_row_that_is_parked_while_it_is_worked_on_stays_parked(waiting):
     (row,) = waiting("sensor-1")
-    job = outbox.lease(row.pk)
+    job = leases.lease(row.pk)
     park(row, actor=TESTER, reason="wait")
 
-    assert not outbox.settle(job, outbox.Outcome(aws_status="ACTIVE"))
+    assert not leases.settle(job, leases.Outcome(aws_status="ACTIVE"))
 
     row.refresh_from_db()
     assert (row.state, row.lease, row.aws_status) == ("parked", None, "ACTIVE")

@@ -11,7 +11,7 @@ from django.db import connections
 from django.utils import timezone
 
 from iotprov.models import Provisioning
-from iotprov.provisioning import outbox
+from iotprov.provisioning import leases
 from iotprov.provisioning.worker import WORKER_READ_TIMEOUT, drain
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.aws.clients import aws_client
@@ -203,10 +203,10 @@ def test_a_lease_is_taken_by_one_and_taken_over_when_it_ran_out(committed):
     enroll(committed, "sensor-1")
     (row,) = Provisioning.objects.all()
 
-    first = outbox.lease(row.pk)
-    assert outbox.lease(row.pk) is None
+    first = leases.lease(row.pk)
+    assert leases.lease(row.pk) is None
     Provisioning.objects.update(leased_until=timezone.now())
-    second = outbox.lease(row.pk)
+    second = leases.lease(row.pk)
 
     assert second is not None
     assert second.lease != first.lease
@@ -215,11 +215,11 @@ def test_a_lease_is_taken_by_one_and_taken_over_when_it_ran_out(committed):
 def test_whoever_comes_back_too_late_writes_nothing_and_has_the_row_looked_at_again(committed):
     enroll(committed, "sensor-1")
     (row,) = Provisioning.objects.all()
-    late = outbox.lease(row.pk)
+    late = leases.lease(row.pk)
     Provisioning.objects.update(leased_until=timezone.now())
-    assert outbox.settle(outbox.lease(row.pk), outbox.Outcome(aws_status="REVOKED"))
+    assert leases.settle(leases.lease(row.pk), leases.Outcome(aws_status="REVOKED"))
 
-    assert not outbox.settle(late, outbox.Outcome(aws_status="ACTIVE"))
+    assert not leases.settle(late, leases.Outcome(aws_status="ACTIVE"))
 
     row.refresh_from_db()
     assert (row.aws_status, row.state, row.revision) == ("REVOKED", "pending", 2)
