@@ -19,7 +19,7 @@ def test_bench_measures_every_row_and_no_request_fails(tmp_path):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=600,  # a machine that does other things is slow, and that is no failure
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
