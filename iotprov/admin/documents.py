@@ -131,7 +131,7 @@ class DocumentAdmin(FactAdmin):
     @admin.display(description="problems")
     def problems(self, row: DocumentVersion) -> str:
         """Show today's problems. Profiles may have changed since the version was written."""
-        return problem_table(problems_of(row.kind, row.body), row.body) or "none"
+        return problem_table(problems_of(row.kind, row.body, is_kept=True), row.body) or "none"
 
     @admin.display(description="text")
     def body_shown(self, row: DocumentVersion) -> str:

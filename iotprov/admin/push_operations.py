@@ -11,6 +11,7 @@ from iotprov.admin.targets import TargetForm, while_there_is_time
 from iotprov.admin.texts import diff_block, problem_table
 from iotprov.conf import IoTTarget
 from iotprov.documents.aws_documents import MAX_VERSIONS
+from iotprov.documents.kept import is_kept
 from iotprov.documents.push import Outcome, diff, push_everywhere
 from iotprov.documents.state import Agreement, target_states
 from iotprov.documents.validation import problems_of
@@ -35,7 +36,8 @@ class Push(Operation):
         """Add today's problems of the text in force, since profiles may have changed."""
         kind = kind_of(self)
         body = text_in_force(kind)
-        self.result = problem_table(problems_of(kind, body), body) if body else ""
+        problems = problems_of(kind, body, is_kept=is_kept(kind, body)) if body else []
+        self.result = problem_table(problems, body)
         return super().get_context_data(**kwargs)
 
     def effects(self) -> list[str]:

@@ -13,6 +13,7 @@ from iotprov.conf import IoTTarget, iot_settings, setting_name
 from iotprov.documents import aws_documents
 from iotprov.documents.aws_documents import DefaultVersion, Written
 from iotprov.documents.comparison import is_same_json, unified_diff
+from iotprov.documents.kept import is_kept
 from iotprov.documents.push_record import record_failed_push, record_push
 from iotprov.documents.role import ProvisioningRole, ensure_role
 from iotprov.documents.validation import check_document
@@ -57,10 +58,12 @@ def push(kind: str, target: IoTTarget, *, actor: Actor, dry_run: bool = False) -
     """
     version = current(kind)
     body = version.body if version else body_in_force(kind)
-    check_document(kind, body)
+    was_accepted = is_kept(kind, body)
+    check_document(kind, body, is_kept=was_accepted)
     try:
         text = body_for(kind, target, body)
-        check_document(kind, text)  # filled placeholders may make it too long
+        # Filled placeholders may make it too long.
+        check_document(kind, text, is_kept=was_accepted)
         push_kind = _push_policy if kind == Kind.POLICY else _push_template
         outcome = push_kind(target, text, dry_run)
     except OperatorError as error:
@@ -91,7 +94,8 @@ def push_everywhere(
 
     Raises ``DocumentError`` before any push if the document has errors.
     """
-    check_document(kind, body_in_force(kind))
+    body = body_in_force(kind)
+    check_document(kind, body, is_kept=is_kept(kind, body))
     outcomes = []
     for target in iot_settings().targets if targets is None else targets:
         try:

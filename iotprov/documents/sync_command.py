@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from iotprov.conf import IoTTarget, find_target, iot_settings, setting_name
+from iotprov.documents.kept import is_kept
 from iotprov.documents.push import Outcome, push_everywhere
 from iotprov.documents.validation import problems_of
 from iotprov.documents.versions import Kind, add_version, body_in_force, body_of_file, current
@@ -46,7 +47,8 @@ class SyncCommand(OperatorCommand):
         targets = _targets(target)
         if from_file:
             self._take_file(reason, dry_run=dry_run)
-        for problem in problems_of(self.kind, body_in_force(self.kind)):
+        body = body_in_force(self.kind)
+        for problem in problems_of(self.kind, body, is_kept=is_kept(self.kind, body)):
             if not problem.is_error:  # the push raises errors
                 self.stderr.write(f"Warning: {problem}")
 

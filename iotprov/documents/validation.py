@@ -8,25 +8,30 @@ from iotprov.json_text.located import Problem, Severity
 from iotprov.models import DocumentVersion
 from iotprov.policy.checks import policy_problems
 from iotprov.template.contents import Template
-from iotprov.template.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX, unfilled_parameters
+from iotprov.template.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX
+from iotprov.template.lacking_attributes import lacking_attributes
 from iotprov.template.reader import read_template
+from iotprov.template.thing_name_rule import thing_name_problems
 from pki.choices import IoTProvisioning
 from pki.models import CertificateProfile
 
 Kind = DocumentVersion.Kind
 
 
-def problems_of(kind: str, body: str) -> list[Problem]:
+def problems_of(kind: str, body: str, *, is_kept: bool = False) -> list[Problem]:
     """Return all errors and warnings of a document, in the order of the text.
 
-    Errors keep it from being pushed.
+    Errors keep it from being recorded and pushed. ``is_kept`` says that an earlier release took
+    it (``iotprov.documents.kept``): what only a new text is refused for is a warning then.
     """
-    return policy_problems(body) if kind == Kind.POLICY else template_problems(body)
+    if kind == Kind.POLICY:
+        return policy_problems(body)
+    return template_problems(body, is_kept=is_kept)
 
 
-def check_document(kind: str, body: str) -> list[Problem]:
+def check_document(kind: str, body: str, *, is_kept: bool = False) -> list[Problem]:
     """Return the document's warnings. Raises ``DocumentError``, which names every error."""
-    problems = problems_of(kind, body)
+    problems = problems_of(kind, body, is_kept=is_kept)
     errors = [problem for problem in problems if problem.is_error]
     if errors:
         sentences = " ".join(str(problem) for problem in errors)
@@ -34,9 +39,12 @@ def check_document(kind: str, body: str) -> list[Problem]:
     return problems
 
 
-def template_problems(body: str) -> list[Problem]:
+def template_problems(body: str, *, is_kept: bool = False) -> list[Problem]:
     """Return the problems of a template, in itself and with the policy and the profiles."""
     template, problems = read_template(body)
+    if not any(problem.is_error for problem in problems):  # else the name may be unreadable
+        severity = Severity.WARNING if is_kept else Severity.ERROR
+        problems += thing_name_problems(template, severity)
     return sorted([*problems, *_policy_problems(template), *_profile_problems(template)])
 
 
@@ -68,13 +76,13 @@ def _profile_problems(template: Template) -> Iterable[Problem]:
     enroll and never connect. One that the profile allows and does not require is a warning.
     """
     for profile in provisioned_profiles():
-        unfilled = unfilled_parameters(template.parameters, profile.subject_attributes)
+        lacking = lacking_attributes(template, profile)
         for name, parameter in template.parameters.items():
             if name in ("Id", "CommonName"):
                 continue
             attribute = ATTRIBUTE_BY_PARAMETER[name]
             # Case 1: no certificate of the profile can have the attribute.
-            if name in unfilled and parameter.default is None:
+            if attribute in lacking.never:
                 yield Problem(
                     parameter.place,
                     Severity.ERROR,
@@ -92,7 +100,7 @@ def _profile_problems(template: Template) -> Iterable[Problem]:
                     "certificate must have every parameter. Do not rely on the Default.",
                 )
             # Case 3: a certificate may lack the attribute.
-            elif not (attribute == "serialNumber" and profile.is_serial_number_required):
+            elif attribute in lacking.perhaps:
                 yield Problem(
                     parameter.place,
                     Severity.WARNING,

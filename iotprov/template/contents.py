@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from iotprov.json_text.located import Place
+from iotprov.json_text.located import START, Place
 
 MAX_BODY = 10_240  # characters; model of iot:CreateProvisioningTemplate
 
@@ -83,6 +83,7 @@ class Template:
 
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     thing_name: Expression = ""
+    thing_name_place: Place = START
     attributes: Mapping[str, Expression] = field(default_factory=dict)
     thing_type: Expression = ""
     groups: tuple[Expression, ...] = ()

@@ -87,9 +87,11 @@ class _Reader(ResourceReader):
         status, principal_type = self.certificate(certificate)
         thing_type = self.name(properties.get("ThingTypeName"), "a thing type")
         groups = properties.get("ThingGroups")
+        name = properties.get("ThingName")
         return Template(
             parameters=self.declared,
-            thing_name=self.thing_name(thing, properties.get("ThingName")),
+            thing_name=self.thing_name(thing, name),
+            thing_name_place=name.place if name else START,
             attributes=self.attributes(properties.get("AttributePayload"), bool(thing_type)),
             thing_type=thing_type,
             groups=tuple(self.name(node, "a thing group") for node in self.items_of(groups)),

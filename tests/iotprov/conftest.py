@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from iotprov.models import Provisioning
 from iotprov.provisioning import pacing, worker
+from pki.record import observers
 from tests.iotprov.cloud import GROUP, POLICY, Cloud
 from tests.support.builders import make_csr, make_key
 
@@ -81,6 +82,18 @@ def in_mode(change_default_profile):
         change_default_profile(iot_provisioning=mode, **changes)
 
     return set_mode
+
+
+@pytest.fixture
+def earlier_profile(change_default_profile, monkeypatch):
+    """Change the default profile as an earlier release did, which refused no switch to AWS IoT."""
+
+    def change(**changes):
+        with monkeypatch.context() as patched:
+            patched.setattr(observers, "registered", tuple)
+            change_default_profile(**changes)
+
+    return change
 
 
 @pytest.fixture

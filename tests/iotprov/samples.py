@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 CONFIG = Path(__file__).parents[2] / "config"
+CASES = Path(__file__).parents[1] / "cases"
 
 TEMPLATE = (CONFIG / "iot_template_default.json").read_text(encoding="utf-8")
 POLICY = (CONFIG / "iot_policy_default.json").read_text(encoding="utf-8")

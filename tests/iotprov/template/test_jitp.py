@@ -32,27 +32,44 @@ def declaring(*parameters):
     }
 
 
-def test_samples_template_declares_what_the_default_profile_allows(
-    change_default_profile, settings
-):
-    change_default_profile(iot_provisioning="jitp")
+def test_samples_template_declares_what_the_default_profile_allows(earlier_profile, settings):
+    earlier_profile(iot_provisioning="jitp")
 
     declared = parse_template(read_file(settings.IOT.template_path)).parameters
 
     assert set(declared) == {"CommonName", "SerialNumber", "Country", "Id"}
+    assert "not allow" not in check_profiles(None, databases=["default"])[0].msg
+
+
+@pytest.mark.parametrize("mode", ["jitp", "register"])
+def test_T47_check_warns_of_attributes_that_a_certificate_may_lack(earlier_profile, settings, mode):
+    settings.IOT = replace(settings.IOT, configure_jitp=mode == "jitp")
+    earlier_profile(iot_provisioning=mode, is_serial_number_required=True)
+
+    with pytest.raises(SystemCheckError) as raised:
+        call_command("check", databases=["default"], fail_level="WARNING")
+
+    assert "iotprov.W001" in str(raised.value)
+    assert "does not require countryName in a subject" in str(raised.value)
+    assert "serialNumber" not in str(raised.value)
+
+
+def test_T47_check_is_silent_where_every_certificate_becomes_a_thing(earlier_profile, template):
+    template(declaring("CommonName", "SerialNumber", "Id"))
+    earlier_profile(iot_provisioning="jitp", is_serial_number_required=True)
+
     assert check_profiles(None, databases=["default"]) == []
 
 
-def test_profile_that_leaves_a_declared_parameter_empty_is_named(change_default_profile, template):
+def test_profile_that_leaves_a_declared_parameter_empty_is_named(earlier_profile, template):
     template(declaring("CommonName", "Country", "Organization", "Id"))
-    change_default_profile(iot_provisioning="jitp", subject_attributes=["organizationName"])
+    earlier_profile(iot_provisioning="jitp", subject_attributes=["organizationName"])
 
     (warning,) = check_profiles(None, databases=["default"])
 
     assert warning.id == "iotprov.W001"
     assert "default v2" in warning.msg
-    assert "Country" in warning.msg
-    assert "Organization" not in warning.msg
+    assert "does not allow countryName and does not require organizationName" in warning.msg
 
 
 def test_profile_that_aws_iot_is_not_told_of_may_leave_it_empty(change_default_profile, template):
