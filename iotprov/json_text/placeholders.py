@@ -55,6 +55,11 @@ def has_placeholder(text: str) -> bool:
     return _PLACEHOLDER.search(text) is not None or _DEFAULT_ARN in text
 
 
+def has_only_placeholder(text: str) -> bool:
+    """Return whether the text is a placeholder and nothing else, in any letter case."""
+    return _PLACEHOLDER.fullmatch(text) is not None
+
+
 def with_examples(text: str) -> str:
     """Return ``text`` filled with example values, for rules about lengths and alphabets."""
     return _PLACEHOLDER.sub(lambda match: _EXAMPLE[match[1].lower()], text)

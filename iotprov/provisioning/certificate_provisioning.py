@@ -5,12 +5,14 @@ that the same calls, made again, lead to the same end.
 """
 
 import datetime
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cryptography import x509
 from django.utils import timezone
 
+from iotprov.exceptions import ThingInUse
 from iotprov.provisioning.desired_state import DesiredState, Facts, Goal, Mode
 from iotprov.provisioning.iot_certificates import (
     ACTIVE,
@@ -22,8 +24,12 @@ from iotprov.provisioning.iot_certificates import (
     RemoteThing,
 )
 from iotprov.provisioning.leases import Outcome
+from iotprov.provisioning.thing_holders import check_thing
 from iotprov.provisioning.things import find_thing, make_thing
 from iotprov.template.planned_thing import PlannedThing
+from pki.operators.errors import RemoteFailure
+
+logger = logging.getLogger(__name__)
 
 WAIT_FOR_SUCCESSOR = datetime.timedelta(hours=1)
 """How long to wait for a successor to be ready before the predecessor is deactivated."""
@@ -48,7 +54,8 @@ class CertificateProvisioning:
     def carry_out(self) -> Outcome:
         """Make AWS IoT hold the desired state; returns what it holds.
 
-        Raises ``RemoteFailure`` or ``DocumentError``. Calls made before that keep their effect.
+        Raises ``RemoteFailure``, ``DocumentError`` or ``ThingInUse``. Calls made before that keep
+        their effect.
         """
         steps = {
             Goal.NOTHING: self._nothing,
@@ -69,21 +76,54 @@ class CertificateProvisioning:
 
     def _provision(self) -> Outcome:
         """Register it, attach policies, then the thing. A device has no rights before the end."""
+        # Step 1: the thing, which may exist. Nothing is registered for a thing of another device.
         plan = self.plan(self._certificate)
+        note = ""
+        existing = find_thing(self.registry, plan.thing_name)
+        if existing is not None:
+            found = self._check_thing(plan.thing_name)
+            note = "" if self.is_thing_ours else found
+
+        # Step 2: the certificate and its policies.
         remote = self._registered(plan.certificate_status)
         if remote.status == REVOKED:
             return self._outcome(remote)
         for name in plan.policy_names:
             self.registry.attach_policy(name, remote)
+
+        # Step 3: the thing, and the certificate attached to it.
         make_thing(
             self.registry,
             plan,
+            existing,
             is_ours=self.is_thing_ours,
             before_making=self.remember_thing,
         )
         self.registry.attach_thing(RemoteThing(plan.thing_name, plan.principal_type), remote)
+        if not plan.has_own_name:
+            # Another device may have been attached at the same time. Of two, the later sees both.
+            self._check_thing(plan.thing_name)
         remote = self.registry.set_status(remote, plan.certificate_status)
-        return self._outcome(remote, thing_name=plan.thing_name)
+        return self._outcome(remote, thing_name=plan.thing_name, note=note)
+
+    def _check_thing(self, thing_name: str) -> str:
+        """Return what is known of the thing, and withdraw from one that is another device's.
+
+        Raises ``ThingInUse``.
+        """
+        try:
+            return check_thing(self.registry, thing_name, self.facts.certificate)
+        except ThingInUse as refusal:
+            remote = self._find() if refusal.is_attached else None
+            try:
+                if remote is not None:
+                    self.registry.detach(self.registry.set_status(remote, INACTIVE))
+            except RemoteFailure as failure:
+                # Within a request this server has no right to detach. The schedule has it.
+                logger.warning(
+                    "%s stays attached to %s: %s", self.facts.certificate, thing_name, failure
+                )
+            raise
 
     def _renew(self) -> Outcome:
         """Attach it as its predecessor is, which is found before anything is registered."""

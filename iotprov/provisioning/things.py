@@ -24,17 +24,17 @@ def find_thing(registry: Registry, name: str) -> dict[str, Any] | None:
 def make_thing(
     registry: Registry,
     plan: PlannedThing,
+    existing: dict[str, Any] | None,
     *,
     is_ours: bool,
     before_making: Callable[[str], None],
 ) -> None:
     """Make the planned thing, or change the existing one as the template says.
 
-    ``is_ours`` says that this server made it, perhaps incompletely. ``before_making`` is called
-    before a thing is made, and what it records must outlive a crash. Raises ``RemoteFailure``, and
-    ``TemplateError`` where the template says FAIL.
+    ``existing`` is what ``find_thing`` returned. ``is_ours`` says that this server made it, perhaps
+    incompletely. ``before_making`` is called before a thing is made, and what it records must
+    outlive a crash. Raises ``RemoteFailure``, and ``TemplateError`` where the template says FAIL.
     """
-    existing = find_thing(registry, plan.thing_name)
     if existing is None:
         before_making(plan.thing_name)
         _create(registry, plan)

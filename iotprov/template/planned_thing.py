@@ -25,6 +25,7 @@ from iotprov.template.contents import (
 )
 from iotprov.template.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX
 from iotprov.template.reader import parse_template
+from iotprov.template.thing_name_rule import is_named_after_common_name
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.csr.thing_names import shown
 from pki.encoding.certificates import fingerprint_of
@@ -44,6 +45,8 @@ class PlannedThing:
     """``ACTIVE`` or ``INACTIVE``."""
     principal_type: str
     """``EXCLUSIVE_THING``, ``NON_EXCLUSIVE_THING``, or "" for AWS's default (the latter)."""
+    has_own_name: bool
+    """Whether no other device's thing can have the name (``iotprov.template.thing_name_rule``)."""
     overrides: Overrides
     """What happens to a thing that exists already, as at each renewal."""
 
@@ -97,6 +100,7 @@ def plan_for_subject(
         policy_names=_policy_names(template),
         certificate_status=template.certificate_status,
         principal_type=template.principal_type,
+        has_own_name=is_named_after_common_name(template),
         overrides=template.overrides,
     )
 

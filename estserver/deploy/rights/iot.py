@@ -32,7 +32,7 @@ def registering(deployment: Deployment) -> Iterator[Statement]:
     )
     yield allow("FindThings", ["iot:ListPrincipalThings"], "*")
     making = ["iot:CreateThing"] if mode == IoTProvisioning.REGISTER else []
-    yield allow("Things", [*making, "iot:DescribeThing"], things)
+    yield allow("Things", [*making, "iot:DescribeThing", "iot:ListThingPrincipals"], things)
     yield allow("AttachInIoT", ["iot:AttachPolicy"], certificates)
     yield allow("AttachThings", ["iot:AttachThingPrincipal"], [certificates, things])
 

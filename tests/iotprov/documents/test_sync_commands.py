@@ -16,7 +16,7 @@ from iotprov.models import DocumentPush, DocumentVersion
 from pki.models import IssuedCertificate
 from pki.record.audit_trail import Actor
 from tests.iotprov.aws_edge import TIMEOUT, AWSEdge, aws_edge
-from tests.iotprov.samples import POLICY
+from tests.iotprov.samples import CASES, POLICY
 from tests.support.builders import make_ca, make_certificate, make_csr, make_name
 
 __all__ = ["aws_edge"]
@@ -111,6 +111,25 @@ class TestSync:
             "There is no target 'venus' in Properties.iotTargets. Choose one of ireland, virginia.",
             1,
         )
+
+    @pytest.mark.parametrize("arguments", [[], ["--dry-run"]])
+    def test_T47_a_policy_of_another_account_and_region_is_warned_of(self, aws_edge, arguments):
+        body = (CASES / "policy-other-account-and-region.json").read_text()
+        add_version(Kind.POLICY, body, actor=ALICE, reason="test")
+        warning = (
+            "  Warning: Line 7, column 19: The policy names account 111122223333 and region "
+            "us-east-1, and the target default is account 123456789012 and region eu-central-1. "
+        )
+
+        for _ in range(2):  # also when AWS has it already
+            said = run("sync_policy", *arguments).splitlines()
+            assert len([line for line in said if line.startswith(warning)]) == 1
+
+    def test_T47_placeholders_and_the_targets_own_place_are_not_warned_of(self, aws_edge):
+        own = POLICY.replace("<REGION>", "eu-central-1", 1).replace("<ACCOUNT_ID>", "*", 1)
+        add_version(Kind.POLICY, own, actor=ALICE, reason="test")
+
+        assert run("sync_policy") == f"default: {POLICY_NAME} was made (version 1).\n"
 
     def test_targets_that_work_are_told_beside_the_one_that_fails(self, aws_edge, settings):
         targets = (IoTTarget("ireland", "eu-west-1"), IoTTarget("virginia", "us-east-1"))

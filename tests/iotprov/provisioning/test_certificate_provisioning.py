@@ -24,9 +24,9 @@ from tests.support.aws_faults import Fault, Refusal, aws_calls, failing
 from tests.support.builders import make_csr, make_key
 
 CALLS_OF_A_REGISTRATION = [
+    "iot:DescribeThing",
     "iot:RegisterCertificate",
     "iot:AttachPolicy",
-    "iot:DescribeThing",
     "iot:CreateThing",
     "iot:AddThingToThingGroup",
     "iot:AttachThingPrincipal",

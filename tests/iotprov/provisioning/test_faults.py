@@ -38,6 +38,7 @@ CALLS = {
     ],
     "adoption": [
         "iot:ListThingGroupsForThing",
+        "iot:ListThingPrincipals",
         "iot:RemoveThingFromThingGroup",
         "iot:UpdateThing",
         "sts:GetCallerIdentity",
