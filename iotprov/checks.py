@@ -100,6 +100,7 @@ def check_profiles(
     from iotprov.documents.versions import body_in_force
     from iotprov.exceptions import DocumentError
     from iotprov.models import DocumentVersion
+    from iotprov.provisioning.impossible_things import uses_template
     from iotprov.template.lacking_attributes import lacking_attributes
     from iotprov.template.reader import read_template
 
@@ -107,7 +108,7 @@ def check_profiles(
         return []
     try:
         template, _ = read_template(body_in_force(DocumentVersion.Kind.TEMPLATE))
-        profiles = provisioned_profiles()
+        profiles = [each for each in provisioned_profiles() if uses_template(each.iot_provisioning)]
     except DocumentError:
         return []  # E001 reports it
     except DatabaseError:

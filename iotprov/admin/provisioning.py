@@ -23,6 +23,7 @@ from iotprov.conf import iot_settings
 from iotprov.models import Provisioning
 from iotprov.provisioning.backlog import Backlog, backlogs
 from iotprov.provisioning.desired_state import DesiredState, desired_state
+from iotprov.provisioning.impossible_things import obstacle, uses_template
 from iotprov.provisioning.record_facts import read_facts
 from pki.admin import FactAdmin, IssuedCertificateAdmin
 from pki.admin.display import (
@@ -266,16 +267,35 @@ def _age_in_words(age: datetime.timedelta) -> str:
 
 @admin.display(description="provisioned at")
 def provisionings_of(certificate: IssuedCertificate) -> str:
-    """Show each target on a certificate's page, with the state and the thing there."""
+    """Show each target on a certificate's page, with the state and the thing there.
+
+    A live certificate that cannot become a thing is shown as such, with the reason.
+    """
     rows = Provisioning.objects.filter(certificate=certificate).order_by("target")
     lines = (
         (chip(*status_of(row)), link(row, row.target), visible(row.note or row.error))
         for row in rows
     )
-    return format_html_join("", "<div>{} {} {}</div>", lines) or (
+    shown = format_html_join("", "<div>{} {} {}</div>", lines)
+    if reason := _obstacle_in_words(certificate):
+        return format_html("<div>{} {}</div>{}", chip("No thing", "bad"), visible(reason), shown)
+    return shown or (
         "no target: JITP makes the thing at the first connection, or this profile does not use "
         "AWS IoT"
     )
+
+
+def _obstacle_in_words(certificate: IssuedCertificate) -> str:
+    """Return why the certificate becomes no thing by today's template; "" if it has one or can."""
+    profile = certificate.profile
+    if certificate.state != IssuedCertificate.State.ISSUED or profile is None:
+        return ""
+    if not uses_template(profile.iot_provisioning):
+        return ""
+    if Provisioning.objects.filter(certificate=certificate).exclude(thing_name="").exists():
+        return ""
+    reason = obstacle(certificate)
+    return f"It cannot become a thing. {reason}" if reason else ""
 
 
 @admin.display(description="what it would become")

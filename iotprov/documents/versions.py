@@ -18,6 +18,7 @@ from iotprov.json_text.placeholders import fill
 from iotprov.models import DocumentVersion
 from iotprov.template.jitp import read_file
 from iotprov.template.resources import POLICY
+from pki.models import Generation
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
@@ -90,6 +91,8 @@ def _write_version(kind: str, body: str, actor: Actor, reason: str) -> DocumentV
         reason=reason[:500],
         created_by=actor.name[:200],
     )
+    if kind == Kind.TEMPLATE:
+        Generation.advance()  # each process then reads the template again, for the next enrollment
     audit_trail.record(
         f"add-iot-{kind}-version",
         actor=actor,

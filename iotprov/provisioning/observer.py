@@ -4,8 +4,10 @@ import uuid
 
 from iotprov.provisioning import outbox
 from iotprov.provisioning.desired_state import Mode, end_of_use, needs_provisioning_at_issue
+from iotprov.provisioning.impossible_things import record_obstacle
+from iotprov.provisioning.profile_switch import check_switch
 from pki.denylist.entries import certificates_named
-from pki.models import IssuedCertificate
+from pki.models import CertificateProfile, IssuedCertificate
 from pki.record.observers import CertificateObserver
 
 
@@ -20,6 +22,7 @@ class OutboxWriter(CertificateObserver):
         profile = certificate.profile
         if profile is None or profile.iot_provisioning == Mode.NONE:
             return
+        record_obstacle(certificate)
         if needs_provisioning_at_issue(certificate.operation, profile.iot_provisioning):
             outbox.enqueue_new(certificate.pk)
         if replaced is not None:
@@ -39,3 +42,7 @@ class OutboxWriter(CertificateObserver):
         named = certificates_named(kind, value).live().exclude(profile=None)
         named = named.exclude(profile__iot_provisioning=Mode.NONE)
         outbox.enqueue(list(named.values_list("pk", flat=True)), is_urgent=True)
+
+    def profile_changes(self, before: CertificateProfile, after: CertificateProfile) -> None:
+        """Refuse a change after which more devices would enroll and never become a thing."""
+        check_switch(before, after)

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from functools import cache
 
-from pki.models import IssuedCertificate
+from pki.models import CertificateProfile, IssuedCertificate
 
 
 class CertificateObserver:
@@ -23,6 +23,9 @@ class CertificateObserver:
 
     def denylist_changed(self, kind: str, value: str) -> None:
         """An entry of the denylist was added, changed or removed."""
+
+    def profile_changes(self, before: CertificateProfile, after: CertificateProfile) -> None:
+        """A version of a profile replaces another. Raises ``OperatorError`` to refuse it."""
 
 
 _makers: list[Callable[[], CertificateObserver]] = []

@@ -17,7 +17,7 @@ from pki.exceptions import CSRRejected
 from pki.models import CertificateProfile
 from pki.models.profile import EST_OPERATIONS
 from pki.operators.errors import OperatorError
-from pki.record import audit_trail
+from pki.record import audit_trail, observers
 from pki.record.audit_trail import Actor
 
 _NOT_COPIED = frozenset({"id", "version", "active_label", "created_at"})
@@ -45,7 +45,7 @@ def change_profile(
     """Put a new version with ``changes`` in force, in the caller's transaction.
 
     Raises ``OperatorError`` when ``profile`` is not the version in force any more, or the result
-    would be inconsistent.
+    would be inconsistent or an observer refuses it.
     """
     values = {
         field.attname: getattr(profile, field.attname)
@@ -56,6 +56,8 @@ def change_profile(
     for name, value in changes.items():
         setattr(successor, name, value)
     check_profile(successor)
+    for observer in observers.registered():
+        observer.profile_changes(profile, successor)
     newest = CertificateProfile.objects.filter(name=profile.name).aggregate(Max("version"))
     successor.version = (newest["version__max"] or 0) + 1
     before = settings_of(profile)

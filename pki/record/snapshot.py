@@ -142,6 +142,14 @@ def current_snapshot() -> CASnapshot:
     return latest
 
 
+def latest_snapshot() -> CASnapshot:
+    """Return the snapshot that this process used last. Runs no statement.
+
+    A cache of other settings can hang on it, if a change of them advances ``Generation``.
+    """
+    return _latest
+
+
 def forget() -> None:
     """Drop the snapshot, as after a fork or when the database was replaced."""
     global _latest
