@@ -28,6 +28,7 @@ from estserver.config.types import (
     DatabaseUrl,
     DomainName,
     FilePath,
+    FractionalYears,
     GatewaySeconds,
     HostedZoneId,
     IdentityRule,
@@ -140,8 +141,8 @@ class Properties:
     """Secret that holds the device CA's key, PEM. A secret that says NULL or NONE is filled."""
     iot_core_est_ca_validity_years: Years = 10
     """Years that the device CA is valid."""
-    iot_device_cert_validity_years: Years = 1
-    """Years that a device certificate is valid."""
+    iot_device_cert_validity_years: FractionalYears = 1
+    """Years of 365 days that a device certificate is valid, in whole days: 0.5 is 182 days."""
     device_ca_key_algorithm: KeyAlgorithm = key_algorithms.KeyAlgorithm.EC_P256.value
     """Key of a generated device CA."""
     device_ca_subject: CommonName = "EST Device CA"

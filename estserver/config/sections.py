@@ -198,7 +198,9 @@ def _quoting_advice(value: Any, annotation: Any) -> str:
     if isinstance(value, bool | int | float) and (base is str or get_origin(base) is Literal):
         return " Put text in quotes."
     if isinstance(value, str) and (
-        (base is int and value.isdecimal()) or (base is bool and value.lower() in {"true", "false"})
+        (base is int and value.isdecimal())
+        or (base is float and value.replace(".", "", 1).isdecimal())
+        or (base is bool and value.lower() in {"true", "false"})
     ):
         return " Leave out the quotes."
     return ""

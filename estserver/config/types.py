@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from pki import choices
 from pki.csr.key_algorithms import CA_KEY_ALGORITHMS
@@ -59,7 +59,19 @@ _HOST = (
 )
 _DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+"
 
+
+def _upper(value: object) -> object:
+    """Return a text in capitals; another value is left for the type to refuse."""
+    return value.upper() if isinstance(value, str) else value
+
+
 Years = Annotated[int, Field(ge=1, le=100), Expectation("a whole number of years from 1 to 100")]
+FractionalYears = Annotated[
+    # The least is more than three days, so that a slip of the pen is no certificate of minutes.
+    float,
+    Field(ge=0.01, le=100, allow_inf_nan=False),
+    Expectation("a number of years from 0.01 to 100"),
+]
 LambdaSeconds = Annotated[
     int, Field(ge=1, le=900), Expectation("a whole number of seconds from 1 to 900")
 ]
@@ -167,7 +179,12 @@ KeyAlgorithm = Annotated[str, _one_of(*CA_KEY_ALGORITHMS), _naming(*CA_KEY_ALGOR
 IdentityRule = Annotated[str, _one_of(*choices.IdentityRule), _naming(*choices.IdentityRule)]
 PopLinking = Annotated[str, _one_of(*choices.POPLinking), _naming(*choices.POPLinking)]
 IoTProvisioning = Annotated[str, _one_of(*_PROVISIONING), _naming(*_PROVISIONING)]
-LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    BeforeValidator(_upper),
+    Expectation(f"one of {', '.join(_LOG_LEVELS)}, in any letter case"),
+]
 CACertificateMode = Literal["SNI_ONLY", "DEFAULT"]
 LambdaRuntime = Literal["python3.11", "python3.12", "python3.13"]
 LambdaArchitecture = Literal["x86_64", "arm64"]

@@ -82,7 +82,7 @@ PKI = PKISettings(
         client_pfx_secret_name=_properties.est_mtls_client_pfx_secret_name,
     ),
     profile=ProfileSettings(
-        validity_days=365 * _properties.iot_device_cert_validity_years,
+        validity_days=int(365 * _properties.iot_device_cert_validity_years),
         identity_rule=_properties.identity_rule,
         identity_pattern=_properties.identity_pattern,
         is_serial_number_required=_properties.serial_number_required,

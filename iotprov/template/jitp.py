@@ -27,9 +27,12 @@ CERTIFICATE_ID = f"{PREFIX}Id"
 
 
 def read_file(path: Path) -> str:
-    """Return the text of a document's file. Raises ``DocumentError`` if it cannot be read."""
+    """Return the text of a document's file. Raises ``DocumentError`` if it cannot be read.
+
+    A byte order mark, which editors on Windows write, is left out (RFC 8259 8.1 allows that).
+    """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DocumentError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

@@ -8,7 +8,9 @@ from iotprov.json_text.located import Node
 from iotprov.json_text.placeholders import unknown_placeholder
 from iotprov.json_text.problems import ProblemList, suggestion
 from iotprov.template.contents import Expression, Join, Parameter, Ref
-from iotprov.template.jitp import PREFIX
+from iotprov.template.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX
+
+_PARAMETERS = (*ATTRIBUTE_BY_PARAMETER, "Id")
 
 _UNKNOWN = Ref("Id")
 """Stands for a value that cannot be read. Its problem is in the list."""
@@ -53,12 +55,8 @@ class TemplateLanguage(ProblemList):
         name = full_name.removeprefix(PREFIX)
         self.used.add(name)
         if name not in self.declared or not full_name.startswith(PREFIX):
-            known = [f"{PREFIX}{declared}" for declared in self.declared]
-            self.error(
-                node.place,
-                f"{full_name[:80]!a} is not declared in Parameters. "
-                f"{suggestion(full_name, known) or 'Declare it there.'}",
-            )
+            hint = parameter_hint(full_name, is_declared=name in self.declared)
+            self.error(node.place, f"{full_name[:80]!a} is not declared in Parameters. {hint}")
         return Ref(name)
 
     def _join(self, node: Node) -> Expression:
@@ -77,3 +75,19 @@ class TemplateLanguage(ProblemList):
             "AWS documents Fn::Join for fleet provisioning, not for JITP. Try it with one device.",
         )
         return Join(data[0], tuple(self.expression(part) for part in node.items[1].items))
+
+
+def parameter_hint(full_name: str, *, is_declared: bool) -> str:
+    """Return what a parameter that is not declared can be, as a sentence.
+
+    Names are compared without the prefix, which makes all of them look alike.
+    """
+    name = full_name.removeprefix(PREFIX)
+    if name in _PARAMETERS:
+        if full_name.startswith(PREFIX):
+            return "Declare it there."
+        return f"Write {PREFIX}{name}{'' if is_declared else ', and declare that there'}."
+    near = suggestion(name.rpartition(":")[2], _PARAMETERS)
+    if near:
+        return near.replace("Did you mean ", f"Did you mean {PREFIX}", 1)
+    return f"It is {PREFIX} with one of {', '.join(_PARAMETERS)}."

@@ -4,9 +4,9 @@ from functools import lru_cache
 
 from iotprov.exceptions import TemplateError
 from iotprov.json_text.located import START, Node, NotJSON, Problem, Severity, read_json
-from iotprov.json_text.problems import suggestion
 from iotprov.template.contents import MAX_BODY, Parameter, Template
 from iotprov.template.jitp import ATTRIBUTE_BY_PARAMETER, PREFIX
+from iotprov.template.language import parameter_hint
 from iotprov.template.resources import CERTIFICATE, POLICY, THING, ResourceReader
 
 _FLEET_PROVISIONING = dict.fromkeys(
@@ -136,9 +136,7 @@ class _Reader(ResourceReader):
 
 
 def _unknown_parameter(full_name: str) -> str:
-    known = ", ".join(sorted(ATTRIBUTE_BY_PARAMETER))
-    hint = suggestion(full_name, [f"{PREFIX}{name}" for name in (*ATTRIBUTE_BY_PARAMETER, "Id")])
     return (
         f"The template declares {full_name[:80]}, which JITP does not know. "
-        f"{f'{hint} ' if hint else ''}After {PREFIX} comes one of {known} and Id."
+        f"{parameter_hint(full_name, is_declared=True)}"
     )

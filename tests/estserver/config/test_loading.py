@@ -1,14 +1,18 @@
 """What an operator may write, what it means, and where it comes from."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from estserver.config import PROJECT_ROOT, load_config
+from estserver.config import PROJECT_ROOT, ConfigError, load_config
 from estserver.config.entries import DEFAULT_SIGNERS, SignerConfig, Tag
 from estserver.config.keys import DeploymentOptions, Properties
 from estserver.config.sections import SECTIONS, keys_of
 
+CASES = PROJECT_ROOT / "tests" / "cases"
 SAMPLES = ("config-sample-all-generated.yaml", "config-sample-all-external.yaml")
 
 
@@ -100,6 +104,34 @@ def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path):
     path.write_bytes(b"\xef\xbb\xbfProperties:\r\n  iotPolicyName: p\r\n")
 
     assert load_config(path, environ={}).properties.iot_policy_name == "p"
+
+
+def test_half_a_year_is_about_182_days():
+    environment = {**os.environ, "EST_CONFIG": "tests/cases/config-half-year.yaml"}
+    script = "from estserver.settings.est import PKI; print(PKI.profile.validity_days)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=PROJECT_ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == "182\n"
+
+
+def test_a_log_level_may_be_in_any_letter_case():
+    config = load_config(CASES / "config-level-lower-case.yaml", environ={})
+
+    assert config.properties.lambda_logger_level == "INFO"
+
+
+@pytest.mark.parametrize("value", ["0", "0.009", "100.1", ".nan", ".inf", "true", '"0.5"'])
+def test_a_certificate_is_valid_for_days_at_least_and_a_century_at_most(load, value):
+    with pytest.raises(ConfigError, match=r"wanted a number of years from 0\.01 to 100\."):
+        load(f"Properties: {{iotDeviceCertValidityYears: {value}}}")
 
 
 def test_a_text_that_looks_like_a_date_stays_text(load):

@@ -26,7 +26,7 @@ Extra: 1
         'config.yaml:3 Properties.iotCoreEstCaValidityYears: Found "ten", wanted a whole number '
         "of years from 1 to 100.",
         'config.yaml:4 Properties.lambdaLoggerLevel: Found "LOUD", wanted one of DEBUG, INFO, '
-        "WARNING, ERROR, CRITICAL.",
+        "WARNING, ERROR, CRITICAL, in any letter case.",
         'config.yaml:6 DeploymentOptions.configureJITP: Found "maybe", wanted true or false.',
         "config.yaml:7 Extra: Unknown key, wanted one of Properties, DeploymentOptions.",
     ]

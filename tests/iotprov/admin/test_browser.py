@@ -67,11 +67,11 @@ def alice(installation, live_server, chromium, aws_edge, settings):
 
 
 def test_T05_an_operators_afternoon_leaves_the_browser_nothing_to_report(
-    alice, chromium, est_client, change_default_profile
+    alice, chromium, est_client, earlier_profile
 ):
     _write_and_push(alice)
     _register_cas(alice)
-    change_default_profile(iot_provisioning="register")
+    earlier_profile(iot_provisioning="register")
     _mend_the_outbox(alice, est_client)
 
     assert chromium.complaints == []

@@ -114,8 +114,8 @@ def test_a_warning_stops_nothing_and_is_shown(alice):
     assert DocumentVersion.objects.count() == 1
 
 
-def test_a_template_that_no_profile_can_fill_is_refused(alice, change_default_profile):
-    change_default_profile(iot_provisioning="jitp", subject_attributes=["serialNumber"])
+def test_a_template_that_no_profile_can_fill_is_refused(alice, earlier_profile):
+    earlier_profile(iot_provisioning="jitp", subject_attributes=["serialNumber"])
 
     shown = write(alice, template(parameters=("CommonName", "Country", "Id")), kind="template")
 
@@ -275,10 +275,10 @@ def test_a_target_is_behind_until_it_is_pushed_again(alice, aws_edge):
 
 
 def test_a_text_that_was_sound_once_isnt_pushed_when_profiles_have_changed(
-    alice, aws_edge, change_default_profile
+    alice, aws_edge, earlier_profile
 ):
     write(alice, template(parameters=("CommonName", "Country", "Id")), kind="template")
-    change_default_profile(iot_provisioning="jitp", subject_attributes=["serialNumber"])
+    earlier_profile(iot_provisioning="jitp", subject_attributes=["serialNumber"])
 
     shown = alice.get(at("push", "template"))
     refused = alice.post(at("push", "template"), {"target": ""})

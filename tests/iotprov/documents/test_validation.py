@@ -81,11 +81,25 @@ def test_samples_documents_have_no_errors():
         ),
         (
             template(thing={"ThingName": ref("Country")}),
-            "'AWS::IoT::Certificate::Country' is not declared in Parameters",
+            "'AWS::IoT::Certificate::Country' is not declared in Parameters. Declare it there.",
         ),
         (
             template(thing={"ThingName": {"Ref": "CommonName"}}),
-            "'CommonName' is not declared in Parameters",
+            "'CommonName' is not declared in Parameters. Write AWS::IoT::Certificate::CommonName.",
+        ),
+        (
+            template(thing={"ThingName": {"Ref": "Country"}}),
+            "Write AWS::IoT::Certificate::Country, and declare that there.",
+        ),
+        (
+            template(thing={"ThingName": ref("Commonname")}),
+            "Did you mean AWS::IoT::Certificate::CommonName?",
+        ),
+        (
+            template(thing={"ThingName": ref("Email")}),
+            "It is AWS::IoT::Certificate:: with one of CommonName, Country, "
+            "DistinguishedNameQualifier, Organization, OrganizationalUnit, SerialNumber, "
+            "StateName, Id.",
         ),
         (template(thing={"ThingName": ""}), "The thing has no ThingName"),
         (template(thing={"ThingName": "sensor 1"}), "'sensor 1' cannot be a thing name"),
@@ -191,8 +205,8 @@ def test_T25_policy_inside_the_template_or_of_another_name_is_refused(installati
     )
 
 
-def test_parameter_that_a_profile_never_lets_in_is_an_error(change_default_profile):
-    change_default_profile(iot_provisioning="jitp", subject_attributes=["serialNumber"])
+def test_parameter_that_a_profile_never_lets_in_is_an_error(earlier_profile):
+    earlier_profile(iot_provisioning="jitp", subject_attributes=["serialNumber"])
 
     errors = told(template_problems(TEMPLATE), Severity.ERROR)
 
@@ -200,8 +214,8 @@ def test_parameter_that_a_profile_never_lets_in_is_an_error(change_default_profi
     assert "default v2 allows no countryName in a certificate" in errors[0]
 
 
-def test_parameter_that_a_profile_does_not_ask_for_is_a_warning(change_default_profile):
-    change_default_profile(
+def test_parameter_that_a_profile_does_not_ask_for_is_a_warning(earlier_profile):
+    earlier_profile(
         iot_provisioning="register",
         subject_attributes=["serialNumber", "countryName"],
         is_serial_number_required=True,

@@ -11,6 +11,7 @@ from iotprov.checks import check_profiles
 from iotprov.exceptions import DocumentError
 from iotprov.template.jitp import read_file, unfilled_parameters
 from iotprov.template.reader import parse_template, read_template
+from tests.iotprov.samples import CASES
 
 
 @pytest.fixture
@@ -100,6 +101,15 @@ def test_bad_template_is_refused_with_a_sentence(template, contents, complaint):
     assert any(complaint in str(problem) for problem in problems if problem.is_error)
     with pytest.raises(SystemCheckError, match=complaint):
         call_command("check")
+
+
+def test_a_byte_order_mark_before_a_template_is_left_out():
+    path = CASES / "template-byte-order-mark.json"
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf")
+
+    _, problems = read_template(read_file(path))
+
+    assert problems == []
 
 
 @pytest.mark.parametrize(
