@@ -7,6 +7,7 @@ from pathlib import Path
 from django.conf import settings
 
 from pki.aws.clients import AWSLocation
+from pki.operators.errors import OperatorError
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +62,19 @@ def setting_name(setting: str) -> str:
 def find_target(name: str) -> IoTTarget | None:
     """Return the target of that name; ``None`` when the configuration has none (any more)."""
     return next((target for target in iot_settings().targets if target.name == name), None)
+
+
+def targets_named(name: str | None) -> tuple[IoTTarget, ...]:
+    """Return the target of that name, or every target without a name (``None`` or "").
+
+    Raises ``OperatorError``, which names the targets that there are.
+    """
+    if not name:
+        return iot_settings().targets
+    target = find_target(name)
+    if target is None:
+        known = ", ".join(each.name for each in iot_settings().targets)
+        raise OperatorError(
+            f"There is no target {name!r} in {setting_name('targets')}. Choose one of {known}."
+        )
+    return (target,)

@@ -33,6 +33,8 @@ def enroll(request: EnrollmentRequest) -> IssuedCertificate:
     certificate = issue_certificate(
         request, on_issued=remember_hook if has_post_hook(hook, request.operation) else None
     )
+    if request.csr.carries_challenge_password:  # the profile's POP linking rule let it pass
+        logger.info("the challengePassword of %s was ignored: it is unverified", certificate)
     # Step 3: register the thing in AWS IoT, where it must exist before the device connects.
     mode = request.profile.row.iot_provisioning
     if needs_provisioning_at_issue(certificate.operation, mode):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from iotprov.conf import IoTTarget, find_target, iot_settings, setting_name
+from iotprov.conf import targets_named
 from iotprov.documents.kept import is_kept
 from iotprov.documents.push import Outcome, push_everywhere
 from iotprov.documents.validation import problems_of
@@ -44,7 +44,7 @@ class SyncCommand(OperatorCommand):
     ) -> None:
         """Push, and exit with code 3 if AWS failed at a target, with 1 if a push was refused."""
         # Step 1: the text in force, which may come from the file first.
-        targets = _targets(target)
+        targets = targets_named(target)
         if from_file:
             self._take_file(reason, dry_run=dry_run)
         body = body_in_force(self.kind)
@@ -85,13 +85,3 @@ class SyncCommand(OperatorCommand):
         else:
             made = add_version(self.kind, body, actor=command_actor(), reason=reason)
             self.stdout.write(f"{made} is in force, from the file")
-
-
-def _targets(name: str | None) -> tuple[IoTTarget, ...]:
-    if name is None:
-        return iot_settings().targets
-    target = find_target(name)
-    if target is None:
-        known = ", ".join(target.name for target in iot_settings().targets)
-        refuse(f"There is no target {name!r} in {setting_name('targets')}. Choose one of {known}.")
-    return (target,)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from iotprov.conf import IoTTarget, find_target, iot_settings, setting_name
+from iotprov.conf import IoTTarget, targets_named
 from iotprov.drift import Difference, Kind, NotCompared, Repair, drift
 from pki.operators.command import REFUSED, REMOTE_FAILURE, OperatorCommand, command_actor, refuse
 from pki.operators.errors import OperatorError, remote_failure
@@ -60,7 +60,7 @@ class Command(OperatorCommand):
         self._failures: list[str] = []
         self._is_remote = False
         left = 0
-        for each in _targets(target):
+        for each in targets_named(target):
             tally = Tally(each.name)
             repairs = None
             if repair and not dry_run:
@@ -192,13 +192,3 @@ def _counted(number: int) -> str:
 
 def _as_json(data: dict[str, Any]) -> str:
     return json.dumps(data, ensure_ascii=False)
-
-
-def _targets(name: str | None) -> tuple[IoTTarget, ...]:
-    if name is None:
-        return iot_settings().targets
-    target = find_target(name)
-    if target is None:
-        known = ", ".join(target.name for target in iot_settings().targets)
-        refuse(f"There is no target {name!r} in {setting_name('targets')}. Choose one of {known}.")
-    return (target,)

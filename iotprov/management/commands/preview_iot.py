@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from iotprov.client import account_of, partition_of, region_of
-from iotprov.conf import find_target, iot_settings, setting_name
+from iotprov.conf import targets_named
 from iotprov.documents.preview import Source, as_text, parse_source, preview
 from iotprov.documents.versions import Kind, body_in_force
 from pki.operators.command import OperatorCommand, refuse
@@ -52,10 +52,7 @@ def _as_json(data: dict[str, Any]) -> str:
 
 
 def _place(name: str) -> dict[str, str]:
-    target = find_target(name)
-    if target is None:
-        known = ", ".join(each.name for each in iot_settings().targets)
-        refuse(f"There is no target {name!r} in {setting_name('targets')}. Choose one of {known}.")
+    (target,) = targets_named(name)
     return {
         "account": account_of(target),
         "region": region_of(target),

@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from iotprov.conf import find_target, iot_settings, setting_name
+from iotprov.conf import targets_named
 from iotprov.models import Provisioning
 from iotprov.provisioning.outbox import hurry
 from iotprov.provisioning.worker import drain
-from pki.operators.command import OperatorCommand, refuse
+from pki.operators.command import OperatorCommand
 
 
 class Command(OperatorCommand):
@@ -40,12 +40,7 @@ class Command(OperatorCommand):
         **options: Any,
     ) -> None:
         """Print one line: what was done, and what is left."""
-        if target and find_target(target) is None:
-            names = ", ".join(one.name for one in iot_settings().targets)
-            refuse(
-                f"There is no target {target!r} in {setting_name('targets')}. "
-                f"Choose one of {names}."
-            )
+        targets_named(target)  # refuses a name that no target has
         if now:
             hurry(target)
         done = drain(limit=limit, seconds=seconds, target=target)

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from iotprov.authorities.ca_registration import plan_registration, register_everywhere
-from iotprov.conf import IoTTarget, find_target, iot_settings, setting_name
+from iotprov.conf import targets_named
 from iotprov.models import CARegistration
 from pki.models import CertificateAuthority
 from pki.operators.command import REMOTE_FAILURE, OperatorCommand, command_actor
@@ -56,7 +56,7 @@ Outcome = tuple[str, str, bool]
 
 
 def _plan(ca: CertificateAuthority, target: str) -> Iterator[Outcome]:
-    for place in _targets(target):
+    for place in targets_named(target):
         try:
             yield place.name, str(plan_registration(ca, place)), False
         except OperatorError as error:
@@ -64,7 +64,7 @@ def _plan(ca: CertificateAuthority, target: str) -> Iterator[Outcome]:
 
 
 def _register(ca: CertificateAuthority, target: str) -> Iterator[Outcome]:
-    for row in register_everywhere(ca, actor=command_actor(), targets=_targets(target)):
+    for row in register_everywhere(ca, actor=command_actor(), targets=targets_named(target)):
         is_failure = row.state == CARegistration.State.FAILED
         yield row.target, f"failed: {row.error}" if is_failure else _summary(row), is_failure
 
@@ -82,15 +82,3 @@ def _authorities(name: str | None) -> list[CertificateAuthority]:
     if not cas:
         raise OperatorError("There is no active device CA to register. Run bootstrap_cas first.")
     return cas
-
-
-def _targets(name: str) -> tuple[IoTTarget, ...]:
-    if not name:
-        return iot_settings().targets
-    target = find_target(name)
-    if target is None:
-        known = ", ".join(each.name for each in iot_settings().targets)
-        raise OperatorError(
-            f"There is no target {name!r} in {setting_name('targets')}. Choose one of {known}."
-        )
-    return (target,)

@@ -1,6 +1,7 @@
 """``/simpleenroll``: a CSR in, one certificate out."""
 
 import base64
+import logging
 import random
 import socket
 import subprocess
@@ -150,7 +151,8 @@ def test_W49_a_challenge_password_is_refused_or_ignored_by_setting_and_never_cop
     secret = b"otp-5f3a9c"
     csr = make_csr("sensor-1", attributes=[(AttributeOID.CHALLENGE_PASSWORD, secret)])
 
-    certificate = est_client.simpleenroll(csr).certificate
+    with caplog.at_level(logging.INFO, "estserver.enrollment"):
+        certificate = est_client.simpleenroll(csr).certificate
     change_default_profile(pop_linking="refuse")
     refused = est_client.simpleenroll(csr)
 
@@ -158,6 +160,8 @@ def test_W49_a_challenge_password_is_refused_or_ignored_by_setting_and_never_cop
     assert (refused.status_code, refused.reason) == (400, "pop-linking-unverifiable")
     said = refused.text + caplog.text + "".join(str(e.__dict__) for e in AuditEvent.objects.all())
     assert secret.decode() not in said
+    (line,) = [each for each in caplog.messages if "challengePassword" in each]
+    assert line == f"the challengePassword of {Issued.get()} was ignored: it is unverified"
 
 
 def test_W23_T18_the_same_csr_again_gets_the_same_certificate(est_client):
