@@ -1,35 +1,19 @@
 """Working on the outbox: within the request that issued a certificate, and by schedule."""
 
-import json
 import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
-from cryptography import x509
-from django.db import Error
-from django.utils import timezone
-
-from iotprov.client import account_of, partition_of, region_of
-from iotprov.conf import IoTTarget, find_target, iot_settings
-from iotprov.documents.versions import body_in_force, filled
-from iotprov.json_text.placeholders import has_placeholder
-from iotprov.models import DocumentVersion, Provisioning
+from iotprov.conf import iot_settings
+from iotprov.models import Provisioning
 from iotprov.provisioning import leases
-from iotprov.provisioning.certificate_provisioning import CertificateProvisioning
-from iotprov.provisioning.desired_state import desired_state, needs_provisioning_at_issue
-from iotprov.provisioning.iot_certificates import Registry
-from iotprov.provisioning.leases import Job
+from iotprov.provisioning.attempt import Attempt, OutOfTime, attempt
+from iotprov.provisioning.desired_state import needs_provisioning_at_issue
 from iotprov.provisioning.pacing import Breaker, Pace
-from iotprov.provisioning.record_facts import read_facts
-from iotprov.provisioning.retry_policy import RetryAdvice, retry_advice
-from iotprov.template.planned_thing import PlannedThing, plan_thing
-from pki.exceptions import PKIError
+from iotprov.provisioning.retry_policy import RetryAdvice
 from pki.models import IssuedCertificate
-from pki.operators.errors import OperatorError
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +28,6 @@ FAILURES_TO_LEAVE = 3
 BATCH = 50  # rows
 
 _breaker = Breaker(seconds=30.0)
-
-
-class OutOfTime(Exception):
-    """There is no time for another call. The calls made so far keep their effect."""
 
 
 # In the request
@@ -83,7 +63,7 @@ def _provision_in_request(row_id: uuid.UUID, deadline: float) -> None:
     def check_time(operation: str) -> None:
         _check_time(deadline)
 
-    done = _attempt(job, read_timeout=REQUEST_READ_TIMEOUT, before_call=check_time)
+    done = attempt(job, read_timeout=REQUEST_READ_TIMEOUT, before_call=check_time)
     if done.advice in (RetryAdvice.TRANSIENT, RetryAdvice.THROTTLED):
         _breaker.trip(job.target)
 
@@ -104,82 +84,6 @@ def attempt_now(row: Provisioning, *, seconds: float) -> None:
 def _check_time(deadline: float) -> None:
     if time.monotonic() >= deadline:
         raise OutOfTime
-
-
-# One row
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """The result of an attempt."""
-
-    is_settled: bool = False
-    is_parked: bool = False
-    advice: RetryAdvice | None = None
-    """After a failure, what has to happen before the next attempt."""
-    error: Exception | None = None
-
-
-def _attempt(job: Job, *, read_timeout: int, before_call: Callable[[str], None]) -> _Done:
-    """Make AWS IoT agree with a leased row, and record the result in the row.
-
-    Raises ``OutOfTime``, with the lease given back, and what the database raises. In that case the
-    lease runs out by itself.
-    """
-    try:
-        outcome = _provisioning(job, read_timeout, before_call).carry_out()
-    except OutOfTime:
-        leases.release(job)
-        raise
-    except (PKIError, Error):
-        raise
-    except OperatorError as error:
-        is_parked = leases.postpone(job, error)
-        logger.warning("%s at %s: %s", job.certificate_id, job.target, error)
-        return _Done(is_parked=is_parked, advice=retry_advice(error), error=error)
-    except Exception as error:  # one faulty row must not stop the others
-        logger.exception("%s at %s cannot be carried out", job.certificate_id, job.target)
-        is_parked = leases.postpone(job, error)
-        return _Done(is_parked=is_parked, advice=RetryAdvice.PERMANENT, error=error)
-    return _Done(is_settled=leases.settle(job, outcome))
-
-
-def _provisioning(
-    job: Job, read_timeout: int, before_call: Callable[[str], None]
-) -> CertificateProvisioning:
-    target = find_target(job.target)
-    if target is None:
-        raise OperatorError(
-            f"The configuration no longer has the target {job.target}. "
-            "Name it again, or park the row."
-        )
-    now = timezone.now()
-    facts = read_facts(job.certificate_id, job.target, now)
-    return CertificateProvisioning(
-        facts=facts,
-        desired=desired_state(facts, now),
-        registry=Registry(target, read_timeout, before_call),
-        plan=partial(_plan, target, read_timeout),
-        remember_thing=partial(leases.remember_thing, job),
-        is_thing_ours=job.is_thing_ours,
-    )
-
-
-def _plan(target: IoTTarget, read_timeout: int, certificate: x509.Certificate) -> PlannedThing:
-    """Return the thing that the template in force makes of ``certificate`` at ``target``."""
-    kind = DocumentVersion.Kind.TEMPLATE
-    body = body_in_force(kind)
-    if has_placeholder(body):  # only then AWS is asked for the account
-        account = account_of(target, read_timeout=read_timeout)
-        document = filled(
-            kind,
-            body,
-            account=account,
-            region=region_of(target),
-            partition=partition_of(target),
-        )
-        body = json.dumps(document)
-    return plan_thing(body, certificate)
 
 
 # By schedule
@@ -275,7 +179,7 @@ class _Drain:
                 raise OutOfTime
             self._sleep(delay)
 
-        done = _attempt(job, read_timeout=WORKER_READ_TIMEOUT, before_call=wait_for_turn)
+        done = attempt(job, read_timeout=WORKER_READ_TIMEOUT, before_call=wait_for_turn)
         self._count(job.target, done)
         if done.advice is None:
             pace.go_on()
@@ -287,7 +191,7 @@ class _Drain:
             raise OutOfTime
         time.sleep(seconds)
 
-    def _count(self, target: str, done: _Done) -> None:
+    def _count(self, target: str, done: Attempt) -> None:
         if done.error is None:
             self._failures[target] = 0
             self._counts["settled" if done.is_settled else "outgrown"] += 1

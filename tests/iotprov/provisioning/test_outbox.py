@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from iotprov.conf import IoTTarget
 from iotprov.models import Provisioning
-from iotprov.provisioning import leases, worker
+from iotprov.provisioning import attempt, leases
 from iotprov.provisioning.backlog import backlogs
 from iotprov.provisioning.iot_certificates import Registry, RemoteCertificate, RemoteThing
 from iotprov.provisioning.outbox import park, retry
@@ -125,14 +125,14 @@ def test_a_target_that_is_down_is_left_after_a_few_rows_and_the_others_stay_due(
 
 def test_a_bug_in_one_row_stops_neither_the_others_nor_says_what_it_quotes(waiting, monkeypatch):
     first, _ = waiting("sensor-1", "sensor-2")
-    read = worker.read_facts
+    read = attempt.read_facts
 
     def facts(certificate_id, *args):
         if certificate_id == first.certificate_id:
             raise KeyError("something secret")
         return read(certificate_id, *args)
 
-    monkeypatch.setattr(worker, "read_facts", facts)
+    monkeypatch.setattr(attempt, "read_facts", facts)
     done = drain()
 
     assert (done.settled, done.postponed) == (1, 1)
