@@ -12,6 +12,7 @@ from iotprov.admin.texts import diff_block, problem_table
 from iotprov.conf import IoTTarget
 from iotprov.documents.aws_documents import MAX_VERSIONS
 from iotprov.documents.kept import is_kept
+from iotprov.documents.place_warnings import place_warnings
 from iotprov.documents.push import Outcome, diff, push_everywhere
 from iotprov.documents.state import Agreement, target_states
 from iotprov.documents.validation import problems_of
@@ -142,8 +143,10 @@ class Compare(Question):
 def _difference_at(kind: Kind, target: IoTTarget) -> SafeString:
     try:
         found = diff(kind, target)
+        warnings = place_warnings(kind, target, body_in_force(kind))
     except OperatorError as error:
         return format_html('<p class="errornote">{}</p>', visible(str(error)))
+    shown = format_html_join("", "<p>{}</p>", ((visible(warning),) for warning in warnings))
     if not found:
-        return format_html("<p>{}</p>", "AWS has what is in force.")
-    return diff_block(found)
+        return shown + format_html("<p>{}</p>", "AWS has what is in force.")
+    return shown + diff_block(found)

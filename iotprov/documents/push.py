@@ -8,18 +8,17 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from iotprov import client
 from iotprov.client import is_code
 from iotprov.conf import IoTTarget, iot_settings, setting_name
 from iotprov.documents import aws_documents
 from iotprov.documents.aws_documents import DefaultVersion, Written
 from iotprov.documents.comparison import is_same_json, unified_diff
 from iotprov.documents.kept import is_kept
+from iotprov.documents.place_warnings import place_warnings
 from iotprov.documents.push_record import record_failed_push, record_push
 from iotprov.documents.role import ProvisioningRole, ensure_role
 from iotprov.documents.validation import check_document
 from iotprov.documents.versions import Kind, body_for, body_in_force, current, name_of
-from iotprov.policy.foreign_places import foreign_places
 from iotprov.template.reader import parse_template
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.record.audit_trail import Actor
@@ -66,11 +65,10 @@ def push(kind: str, target: IoTTarget, *, actor: Actor, dry_run: bool = False) -
         text = body_for(kind, target, body)
         # Filled placeholders may make it too long.
         check_document(kind, text, is_kept=was_accepted)
-        if kind == Kind.POLICY:
-            outcome = _push_policy(target, text, dry_run)
-            outcome = replace(outcome, notes=(*outcome.notes, *_place_warnings(target, body)))
-        else:
-            outcome = _push_template(target, text, dry_run)
+        push_kind = _push_policy if kind == Kind.POLICY else _push_template
+        outcome = push_kind(target, text, dry_run)
+        notes = (*outcome.notes, *place_warnings(kind, target, body))
+        outcome = replace(outcome, notes=notes)
     except OperatorError as error:
         if not dry_run:
             record_failed_push(kind, target, error)
@@ -128,17 +126,6 @@ def _push_policy(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
             version_to_delete=lambda: aws_documents.policy_version_to_delete(target, name),
         ),
     )
-
-
-def _place_warnings(target: IoTTarget, body: str) -> tuple[str, ...]:
-    """Return a warning for each account or region that is not the target's."""
-    found = foreign_places(
-        body,
-        account=client.account_of(target),
-        region=client.region_of(target),
-        target=target.name,
-    )
-    return tuple(f"Warning: {problem}" for problem in found)
 
 
 # Template

@@ -14,7 +14,7 @@ from iotprov.models import DocumentPush, DocumentVersion
 from pki.aws.clients import forget_clients
 from pki.models import AuditEvent
 from tests.iotprov.aws_edge import TIMEOUT, AWSEdge, aws_edge
-from tests.iotprov.samples import POLICY, template
+from tests.iotprov.samples import CASES, POLICY, template
 from tests.support.builders import make_csr, make_key
 
 __all__ = ["aws_edge"]
@@ -306,6 +306,17 @@ def test_comparing_shows_what_a_push_would_change_and_writes_nothing(alice, two_
     assert "news/" in shown.context["result"]
     assert "(nothing)" in shown.context["result"]
     assert (AuditEvent.objects.count(), list(DocumentPush.objects.values())) == before
+
+
+def test_T47_a_policy_of_another_place_is_warned_of_when_it_is_compared_or_pushed(alice, aws_edge):
+    write(alice, (CASES / "policy-other-account-and-region.json").read_text())
+    warning = "The policy names account 111122223333 and region us-east-1, and the target default"
+
+    compared = alice.post(at("compare"), {"target": ""})
+    pushed = alice.post(at("push"), {"target": ""}, follow=True)
+
+    assert warning in compared.text
+    assert any(warning in message for message in said(pushed))
 
 
 def test_comparing_with_a_target_out_of_reach_is_a_sentence_beside_the_others(alice, two_targets):
