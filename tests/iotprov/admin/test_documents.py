@@ -123,6 +123,13 @@ def test_a_template_that_no_profile_can_fill_is_refused(alice, earlier_profile):
     assert not DocumentVersion.objects.exists()
 
 
+def test_T47_a_template_that_puts_all_devices_on_one_thing_is_refused(alice):
+    shown = write(alice, template(thing={"ThingName": "MyThing"}), kind="template")
+
+    assert "The ThingName is the same for every device." in shown.context["result"]
+    assert not DocumentVersion.objects.exists()
+
+
 def test_a_reason_is_needed_and_the_same_text_is_no_version(alice):
     write(alice, EDITED, reason="")
     assert not DocumentVersion.objects.exists()

@@ -25,6 +25,7 @@ from pki.models import AuditEvent, CertificateAuthority, CertificateProfile, Iss
 from pki.signers import get_signer
 from tests.conftest import TESTER
 from tests.iotprov.aws_edge import AWSEdge
+from tests.iotprov.samples import CASES
 from tests.support.aws_faults import Fault, aws_calls, failing
 from tests.support.builders import BuiltCA, make_ca, make_certificate, make_csr, make_key
 from tests.support.est_client import ESTClient
@@ -46,6 +47,8 @@ AS_THE_SAMPLE = [
 """The sample generates RSA-4096 keys; where it makes no difference, the tests take faster ones."""
 
 Kind = DocumentVersion.Kind
+
+LITERAL_NAME = (CASES / "template-literal-thing-name.json").read_text()
 
 
 def certificate_pem(built):
@@ -435,10 +438,14 @@ def test_a_version_on_record_is_compared_with_what_aws_holds(sample, template_in
 
 @pytest.mark.parametrize(
     ("body", "complaint"),
-    [("{", "AWS IoT cannot be read"), ({"Parameters": {}}, "cannot be used")],
+    [
+        ("{", "AWS IoT cannot be read"),
+        ({"Parameters": {}}, "cannot be used"),
+        (json.loads(LITERAL_NAME), "The ThingName is the same for every device"),
+    ],
 )
 @pytest.mark.parametrize("is_dry_run", [True, False])
-def test_a_template_that_isnt_sound_isnt_taken(
+def test_T47_a_template_that_isnt_sound_isnt_taken(
     aws_cloud, template_in_aws, body, complaint, is_dry_run
 ):
     template_in_aws(body)
