@@ -37,7 +37,7 @@ class LackingAttributes:
             parts.append(f"does not require {', '.join(sorted(self.perhaps))}")
         return (
             f"The profile {profile} {' and '.join(parts)} in a subject, and the provisioning "
-            "template takes them from it."
+            "template takes each of these from it."
         )
 
 
