@@ -20,6 +20,7 @@ ERRORS = {
     "SignerRefused",
     "SignerUnavailable",
     "TemplateError",
+    "ThingInUse",
 }
 """Exceptions whose last text is a message for people; system checks are read beside them."""
 CHECKS = {"Error", "Info", "Warning"}
