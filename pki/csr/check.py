@@ -15,6 +15,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import AttributeOID, PublicKeyAlgorithmOID
 
@@ -22,9 +23,11 @@ from pki.choices import POPLinking, SANRule
 from pki.csr.key_algorithms import KEY_ALGORITHMS, KeyAlgorithm
 from pki.csr.public_keys import check_public_key, public_key_sha256
 from pki.csr.san import check_san
-from pki.csr.subjects import SUBJECT_ATTRIBUTES, check_subject
+from pki.csr.subjects import SUBJECT_ATTRIBUTES, check_subject, joined_attributes
 from pki.csr.thing_names import check_client_name, check_common_name
 from pki.encoding.certificates import san_of
+from pki.encoding.key_parameters import csr_has_explicit_curve
+from pki.encoding.reading import UNREADABLE, read_csr, rewritten_csr
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 
@@ -34,17 +37,6 @@ MAX_ATTRIBUTES: Final = 16
 MAX_EXTENSIONS: Final = 32
 
 CHANGE_SUBJECT_NAME: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.7.36")  # RFC 6402 2.8
-
-# What cryptography raises for a CSR that it cannot read, some of it only on access to a part.
-# UserWarning: it warns of names of a wrong length, which is an exception under `python -W error`.
-_UNREADABLE: Final = (
-    ValueError,
-    TypeError,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-    UserWarning,
-)
 
 # `check_subject` refuses those lengths. The warning would let a client write to stderr.
 warnings.filterwarnings("ignore", message="Attribute's length must be", module=r"pki\.csr")
@@ -101,14 +93,30 @@ def check_csr(der: bytes, rules: CSRRules) -> ParsedCSR:
 
     Raises CSRRejected with the reason, and nothing else, whatever the bytes are.
     """
-    # Step 1: parse.
     csr = parse_csr(der)
-    # Step 2: the key, because its size decides how long verifying the signature takes.
-    key = _public_key(csr)
+    try:
+        return _check_parsed(csr, der, rules)
+    except CSRRejected as refusal:
+        if refusal.reason is not Reason.CSR_MALFORMED:
+            raise
+        # Some parts are parsed on first access, so a deviation that is taken can show only now.
+        rewritten = rewritten_csr(der) if isinstance(csr, x509.CertificateSigningRequest) else None
+        if rewritten is None:
+            raise _naming_fault(refusal, der) from refusal.__cause__
+    try:
+        return _check_parsed(rewritten, der, rules)
+    except CSRRejected as refusal:
+        raise _naming_fault(refusal, der) from refusal.__cause__
+
+
+def _check_parsed(csr: x509.CertificateSigningRequest, der: bytes, rules: CSRRules) -> ParsedCSR:
+    """Check a parsed CSR, of which ``der`` are the bytes as they came. Raises CSRRejected."""
+    # Step 1: the key, because its size decides how long verifying the signature takes.
+    key = _public_key(csr, der)
     key_algorithm = check_public_key(key, rules.key_algorithms)
-    # Step 3: the signature.
+    # Step 2: the signature.
     check_proof_of_possession(csr)
-    # Step 4: the subject, the SAN and the attributes.
+    # Step 3: the subject, the SAN and the attributes.
     with _reading("subject"):
         requested_subject = csr.subject
     subject = check_subject(
@@ -140,15 +148,19 @@ def parse_csr(der: bytes) -> x509.CertificateSigningRequest:
 
     Raises CSRRejected with BODY_TOO_LARGE above MAX_CSR_BYTES, before anything is parsed, and
     with CSR_MALFORMED. Some parts are parsed on first access, so ``check_csr`` can still find them
-    malformed.
+    malformed. A CSR with a deviation that is taken answers for its bytes as they came
+    (`pki.encoding.deviations`).
     """
     if len(der) > MAX_CSR_BYTES:
         raise CSRRejected(
             Reason.BODY_TOO_LARGE,
             f"The CSR has {len(der)} bytes. Send at most {MAX_CSR_BYTES}, without a chain.",
         )
-    with _reading("structure"):
-        return x509.load_der_x509_csr(der)
+    try:
+        with _reading("structure"):
+            return read_csr(der)
+    except CSRRejected as refusal:
+        raise _naming_fault(refusal, der) from refusal.__cause__
 
 
 def check_proof_of_possession(csr: x509.CertificateSigningRequest) -> None:
@@ -195,17 +207,36 @@ def _reading(part: str, *, unsupported: Reason = Reason.CSR_MALFORMED) -> Iterat
             f"The CSR's {part} uses an algorithm that this server does not know. "
             "Use P-256 and SHA-256.",
         ) from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise CSRRejected(
             Reason.CSR_MALFORMED,
             f"The CSR's {part} cannot be read as PKCS #10 in DER (RFC 2986). "
-            "Look at it with 'openssl req -inform DER -text'.",
+            "Make the CSR with a maintained library.",
         ) from error
 
 
-def _public_key(csr: x509.CertificateSigningRequest) -> CertificatePublicKeyTypes:
+def _naming_fault(refusal: CSRRejected, der: bytes) -> CSRRejected:
+    """Return ``refusal``, or one that names the part of a malformed CSR that is at fault."""
+    if refusal.reason is not Reason.CSR_MALFORMED:
+        return refusal
+    # Imported here: a server whose devices send good CSRs need not load it.
+    from pki.encoding.faults import fault_of_csr
+
+    fault = fault_of_csr(der)
+    if fault is None:
+        return refusal
+    if fault.joined_attributes:
+        return joined_attributes(fault.joined_attributes)
+    message = f"The CSR's {fault.part} {fault.found}. {fault.advice}"
+    return CSRRejected(Reason.CSR_MALFORMED, message)
+
+
+def _public_key(csr: x509.CertificateSigningRequest, der: bytes) -> CertificatePublicKeyTypes:
     with _reading("public key", unsupported=Reason.KEY_NOT_ALLOWED):
         key = csr.public_key()
+        is_curve_explicit = isinstance(key, ec.EllipticCurvePublicKey) and csr_has_explicit_curve(
+            der
+        )
         # Documented, but missing from the library's stubs.
         algorithm_oid = csr.public_key_algorithm_oid  # type: ignore[attr-defined]
     if algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
@@ -215,6 +246,12 @@ def _public_key(csr: x509.CertificateSigningRequest) -> CertificatePublicKeyType
             Reason.KEY_NOT_ALLOWED,
             "The RSA key is bound to PSS signatures (id-RSASSA-PSS). "
             "Make a plain RSA key (rsaEncryption), or a P-256 key.",
+        )
+    if is_curve_explicit:
+        raise CSRRejected(
+            Reason.KEY_NOT_ALLOWED,
+            "The EC key spells the parameters of its curve out. Name the curve (RFC 5480 2.1.1), "
+            "as OpenSSL does with ec_param_enc:named_curve.",
         )
     return key
 

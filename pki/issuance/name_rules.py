@@ -9,8 +9,9 @@ import datetime
 from pki.choices import IdentityRule
 from pki.csr.check import ParsedCSR, asks_to_change_subject
 from pki.csr.public_keys import key_matches
-from pki.csr.subjects import name_text, names_equal, sans_equal
+from pki.csr.subjects import name_text, sans_equal
 from pki.csr.thing_names import fold_name
+from pki.encoding.names import names_equal
 from pki.exceptions import EnrollmentRefused
 from pki.issuance.client_authentication import Client
 from pki.issuance.on_file import CertificateOnFile

@@ -123,7 +123,7 @@ def test_T09_too_many_bytes_are_refused_before_they_are_parsed(monkeypatch):
     [
         ("name", "30023100"),  # an RDN without attributes
         ("name", "300d310b300906035504030c02c328"),  # UTF8String that isn't
-        ("name", "300c310a3008060355040313015f"),  # '_' in a PrintableString
+        ("name", "300c310a30080603550403130124"),  # '$' in a PrintableString
         ("attributes", "a00f300d06092a864886f70d0109073100"),  # without a value
         ("attributes", "a013301106092a864886f70d01090731040c000c00"),  # with two
         ("attributes", "a011300f06092a864886f70d01090e31020500"),  # no extensions

@@ -1,0 +1,77 @@
+"""Read certificates and CSRs, with the deviations from DER that are taken.
+
+Every certificate that comes from outside or from the record is read here. What ``cryptography``
+parses as it is costs nothing more. `pki.encoding.as_sent`, with the list of deviations behind it,
+is imported only for what the library refuses.
+"""
+
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    UserWarning,
+)
+"""What ``cryptography`` raises for what it cannot read, some of it only on access to a part.
+
+UserWarning: it warns of names of a wrong length, which is an exception under `python -W error`.
+"""
+
+
+def read_certificate(der: bytes) -> x509.Certificate:
+    """Return the certificate in ``der``. Raises one of UNREADABLE.
+
+    Some parts are parsed on first access, which can raise one of UNREADABLE too.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+    except UNREADABLE:
+        rewritten = _rewritten_certificate(der)
+        if rewritten is None:
+            raise
+        return rewritten
+    try:
+        _ = certificate.subject, certificate.issuer  # parsed on access: a T61String fails here
+    except UNREADABLE:
+        return _rewritten_certificate(der) or certificate
+    return certificate
+
+
+def read_csr(der: bytes) -> x509.CertificateSigningRequest:
+    """Return the CSR in ``der``. Raises one of UNREADABLE, as ``read_certificate`` does.
+
+    What fails only on access to a part, `rewritten_csr` may be able to read.
+    """
+    try:
+        return x509.load_der_x509_csr(der)
+    except UNREADABLE:
+        rewritten = rewritten_csr(der)
+        if rewritten is None:
+            raise
+        return rewritten
+
+
+def rewritten_csr(der: bytes) -> x509.CertificateSigningRequest | None:
+    """Return the CSR with its deviations rewritten; None if that does not make it readable."""
+    from pki.encoding.as_sent import csr_as_sent
+
+    try:
+        return csr_as_sent(der)
+    except UNREADABLE:
+        return None
+
+
+def _rewritten_certificate(der: bytes) -> x509.Certificate | None:
+    from pki.encoding.as_sent import certificate_as_sent
+
+    try:
+        return certificate_as_sent(der)
+    except UNREADABLE:
+        return None
