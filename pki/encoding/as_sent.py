@@ -5,8 +5,6 @@ signature, comes from the bytes as they came: the encoding, the digests and the 
 Everything else comes from the rewritten copy, which is never shown, stored or signed.
 """
 
-import base64
-import textwrap
 from typing import Any, cast
 
 from cryptography import x509
@@ -14,8 +12,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.encoding.deviations import normal_certificate, normal_csr
+from pki.encoding.deviations import VERSION_OF_CERTIFICATE, normal_certificate, normal_csr
 from pki.encoding.nodes import NotDER, children, whole
+from pki.encoding.pem import pem_text
 from pki.encoding.signatures import has_valid_signature
 
 
@@ -37,9 +36,7 @@ class _AsSent:
         if encoding is Encoding.DER:
             return self._der
         if encoding is Encoding.PEM:
-            lines = textwrap.wrap(base64.b64encode(self._der).decode(), 64)
-            whole_text = [f"-----BEGIN {self.label}-----", *lines, f"-----END {self.label}-----"]
-            return "\n".join([*whole_text, ""]).encode()
+            return pem_text(self._der, self.label).encode()
         raise ValueError("The encoding is neither DER nor PEM. Use one of them.")
 
     def __eq__(self, other: object) -> bool:
@@ -60,16 +57,6 @@ class CertificateAsSent(_AsSent):
     def tbs_certificate_bytes(self) -> bytes:
         """The part that the issuer signed, as it came."""
         return self._signed
-
-    @property
-    def subject_der(self) -> bytes:
-        """The subject as it came. What this CA signs has the same bytes as its issuer."""
-        fields = children(whole(self._signed))
-        return fields[5 if self._has_version else 4].encoded
-
-    @property
-    def _has_version(self) -> bool:
-        return self._signed[children(whole(self._signed))[0].start] == 0xA0
 
     def fingerprint(self, algorithm: hashes.HashAlgorithm) -> bytes:
         """Return the digest of the whole certificate as it came."""
@@ -111,6 +98,12 @@ def certificate_as_sent(der: bytes) -> x509.Certificate | None:
         return None
     parsed = x509.load_der_x509_certificate(normal)
     return cast(x509.Certificate, CertificateAsSent(parsed, der))
+
+
+def subject_as_it_came(certificate: x509.Certificate) -> bytes:
+    """Return the subject's bytes, which the issuer's have in what this CA signs."""
+    fields = children(whole(certificate.tbs_certificate_bytes))
+    return fields[5 if fields[0].tag == VERSION_OF_CERTIFICATE else 4].encoded
 
 
 def csr_as_sent(der: bytes) -> x509.CertificateSigningRequest | None:

@@ -10,6 +10,8 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from pki.encoding.pem import CERTIFICATE, pem_blocks
+
 UNREADABLE: Final = (
     ValueError,
     TypeError,
@@ -75,3 +77,19 @@ def _rewritten_certificate(der: bytes) -> x509.Certificate | None:
         return certificate_as_sent(der)
     except UNREADABLE:
         return None
+
+
+def read_certificates(pem: bytes) -> list[x509.Certificate]:
+    """Return the certificates of a PEM text, in its order. Raises one of UNREADABLE.
+
+    A text without a certificate is a ValueError.
+    """
+    certificates = [read_certificate(der) for der in pem_blocks(pem, CERTIFICATE)]
+    if not certificates:
+        raise ValueError("There is no PEM certificate.")
+    return certificates
+
+
+def read_certificate_pem(pem: bytes) -> x509.Certificate:
+    """Return the first certificate of a PEM text, as ``read_certificates`` does."""
+    return read_certificates(pem)[0]

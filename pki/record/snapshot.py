@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from pki.csr.check import CSRRules
+    from pki.encoding.names import NameKey
     from pki.signers.certificate_contents import Issuer
 
 
@@ -104,11 +105,13 @@ class CASnapshot:
         self.profiles = profiles or {}
 
     @cached_property
-    def by_subject(self) -> Mapping[bytes, tuple[AuthoritySnapshot, ...]]:
-        """Trusted CAs by the DER of their subject, to find the issuer of a client's certificate."""
-        found: dict[bytes, tuple[AuthoritySnapshot, ...]] = {}
+    def by_subject(self) -> "Mapping[NameKey, tuple[AuthoritySnapshot, ...]]":
+        """Trusted CAs by their subject (RFC 5280 7.1), to find the issuer of a certificate."""
+        from pki.encoding.names import name_key
+
+        found: dict[NameKey, tuple[AuthoritySnapshot, ...]] = {}
         for authority in self.authorities:
-            subject = authority.certificate.subject.public_bytes()
+            subject = name_key(authority.certificate.subject)
             found[subject] = (*found.get(subject, ()), authority)
         return found
 
