@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import AttributeOID, PublicKeyAlgorithmOID
 
-from pki.choices import POPLinking, SANRule
+from pki.choices import POPLinking, SANExcess, SANRule
 from pki.csr.key_algorithms import KEY_ALGORITHMS, KeyAlgorithm
 from pki.csr.public_keys import check_public_key, public_key_sha256
-from pki.csr.san import check_san
+from pki.csr.san import CheckedSAN, check_san, is_server_name
 from pki.csr.subjects import SUBJECT_ATTRIBUTES, check_subject, joined_attributes
-from pki.csr.thing_names import check_client_name, check_common_name
+from pki.csr.thing_names import check_client_name, check_common_name, shown
 from pki.encoding.certificates import san_of
 from pki.encoding.key_parameters import csr_has_explicit_curve
 from pki.encoding.reading import UNREADABLE, read_csr, rewritten_csr
@@ -50,6 +50,8 @@ class CSRRules:
     serial_number_required: bool = False
     subject_attributes: frozenset[str] = frozenset()  # of SUBJECT_ATTRIBUTES, beside CN
     san_rule: SANRule = SANRule.NONE
+    san_excess: SANExcess = SANExcess.REFUSE
+    own_names: frozenset[str] = frozenset()  # the server's host names, never certified
     pop_linking: POPLinking = POPLinking.REFUSE
     thing_name_required: bool = True  # False: the common name may be any text (clients)
 
@@ -58,6 +60,7 @@ class CSRRules:
             ("key algorithm", self.key_algorithms, KEY_ALGORITHMS),
             ("subject attribute", self.subject_attributes, tuple(SUBJECT_ATTRIBUTES)),
             ("SAN rule", {self.san_rule}, tuple(SANRule)),
+            ("SAN excess", {self.san_excess}, tuple(SANExcess)),
             ("POP linking rule", {self.pop_linking}, tuple(POPLinking)),
         ):
             if unknown := sorted(set(given).difference(known)):
@@ -82,10 +85,15 @@ class ParsedCSR:
     common_name: str
     device_serial: str  # the subject's serialNumber, by `normal_serial`; "" if none
     subject: x509.Name  # encoded anew, see pki.csr.subjects.check_subject
-    san: x509.SubjectAlternativeName | None  # encoded anew; only DNS names and URIs
+    names: CheckedSAN  # the alternative names: those that may enter, and those left out
     key_sha256: str  # of the SubjectPublicKeyInfo, in hex
     key_algorithm: str  # one of pki.csr.key_algorithms.KEY_ALGORITHMS
     carries_challenge_password: bool  # not verified; its value is not read
+
+    @property
+    def san(self) -> x509.SubjectAlternativeName | None:
+        """The requested SAN that may enter a certificate, encoded anew."""
+        return self.names.san
 
 
 def check_csr(der: bytes, rules: CSRRules) -> ParsedCSR:
@@ -124,6 +132,12 @@ def _check_parsed(csr: x509.CertificateSigningRequest, der: bytes, rules: CSRRul
         allowed=rules.subject_attributes,
         check_name=check_common_name if rules.thing_name_required else check_client_name,
     )
+    if is_server_name(subject.common_name, rules.own_names):
+        raise CSRRejected(
+            Reason.COMMON_NAME_NOT_ALLOWED,
+            f"The common name {shown(subject.common_name)} is this server's own name. "
+            "Choose another.",
+        )
     if rules.serial_number_required and not subject.device_serial:
         raise CSRRejected(
             Reason.SERIAL_NUMBER_REQUIRED,
@@ -136,7 +150,7 @@ def _check_parsed(csr: x509.CertificateSigningRequest, der: bytes, rules: CSRRul
         common_name=subject.common_name,
         device_serial=subject.device_serial,
         subject=subject.name,
-        san=_checked_san(csr, common_name=subject.common_name, rule=rules.san_rule),
+        names=_checked_san(csr, common_name=subject.common_name, rules=rules),
         key_sha256=public_key_sha256(key),
         key_algorithm=key_algorithm,
         carries_challenge_password=_check_challenge_password(csr, rules.pop_linking),
@@ -284,9 +298,9 @@ def _check_challenge_password(csr: x509.CertificateSigningRequest, rule: POPLink
 
 
 def _checked_san(
-    csr: x509.CertificateSigningRequest, *, common_name: str, rule: SANRule
-) -> x509.SubjectAlternativeName | None:
-    """Return the requested SAN, encoded anew, or None if there is none. Raises CSRRejected."""
+    csr: x509.CertificateSigningRequest, *, common_name: str, rules: CSRRules
+) -> CheckedSAN:
+    """Return what is certified of the requested SAN. Raises CSRRejected."""
     with _reading("extensions"):
         extensions = csr.extensions
     if len(extensions) > MAX_EXTENSIONS:
@@ -296,5 +310,11 @@ def _checked_san(
         )
     requested = san_of(extensions)
     if requested is None:
-        return None
-    return check_san(requested, common_name=common_name, rule=rule)
+        return CheckedSAN(None, ())
+    return check_san(
+        requested,
+        common_name=common_name,
+        rule=rules.san_rule,
+        excess=rules.san_excess,
+        own_names=rules.own_names,
+    )

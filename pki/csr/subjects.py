@@ -1,4 +1,4 @@
-"""Check a subject, write names as text, and compare alternative names (X.520, RFC 5280).
+"""Check a subject, and write names as text (X.520, RFC 5280).
 
 A device's own encoding of its subject does not enter the certificate. Each attribute is checked by
 the limits of X.520 (RFC 5280 appendix A.1) and encoded anew, so AWS IoT, the database and the
@@ -190,20 +190,3 @@ _NAMES_IN_TEXT: Final = {
 def name_text(name: x509.Name) -> str:
     """Return a name as RFC 4514 text, with ``serialNumber`` and its like as words, not OIDs."""
     return name.rfc4514_string(_NAMES_IN_TEXT)
-
-
-def sans_equal(
-    a: x509.SubjectAlternativeName | None, b: x509.SubjectAlternativeName | None
-) -> bool:
-    """Return whether two SANs have the same names, in any order. None is a SAN without names.
-
-    DNS names are compared without regard to case (RFC 5280 7.2), all others exactly.
-    """
-    return _san_set(a) == _san_set(b)
-
-
-def _san_set(san: x509.SubjectAlternativeName | None) -> set[x509.GeneralName]:
-    return {
-        x509.DNSName(name.value.lower()) if isinstance(name, x509.DNSName) else name
-        for name in san or ()
-    }

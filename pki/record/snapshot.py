@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pki.choices import POPLinking, SANRule
+from pki.choices import POPLinking, SANExcess, SANRule
+from pki.conf import pki_settings
 from pki.encoding.certs_only import certs_only, der_of
 from pki.exceptions import AuthorityUnavailable
 from pki.models import CertificateAuthority, CertificateProfile, Generation
@@ -76,6 +77,8 @@ class ProfileSnapshot:
             serial_number_required=row.is_serial_number_required,
             subject_attributes=frozenset(row.subject_attributes),
             san_rule=SANRule(row.san_rule),
+            san_excess=SANExcess(row.san_excess),
+            own_names=frozenset(pki_settings().server_names),
             pop_linking=POPLinking(row.pop_linking),
         )
 
