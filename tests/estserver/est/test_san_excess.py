@@ -93,7 +93,7 @@ def test_what_is_left_out_is_in_the_log_and_on_the_audit_trail(est_client, caplo
     assert line.fields == {"san_left_out": [f"DNSName '{EST_DOMAIN}'"]}
     (intent,) = AuditEvent.objects.filter(action="intent", after__name="sensor-1")
     assert intent.after["san_left_out"] == [f"DNSName '{EST_DOMAIN}'"]
-    assert IssuedCertificate.objects.get().san == "sensor-1.a.com"
+    assert IssuedCertificate.objects.get(common_name="sensor-1").san == "sensor-1.a.com"
 
 
 def test_nothing_is_said_where_nothing_is_left_out(est_client, caplog):
