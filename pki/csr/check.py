@@ -27,7 +27,7 @@ from pki.csr.subjects import SUBJECT_ATTRIBUTES, check_subject, joined_attribute
 from pki.csr.thing_names import check_client_name, check_common_name, shown
 from pki.encoding.certificates import san_of
 from pki.encoding.key_parameters import csr_has_explicit_curve
-from pki.encoding.reading import UNREADABLE, read_csr, rewritten_csr
+from pki.encoding.reading import UNREADABLE, is_rewritten, read_csr, rewritten_csr
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 
@@ -108,7 +108,7 @@ def check_csr(der: bytes, rules: CSRRules) -> ParsedCSR:
         if refusal.reason is not Reason.CSR_MALFORMED:
             raise
         # Some parts are parsed on first access, so a deviation that is taken can show only now.
-        rewritten = rewritten_csr(der) if isinstance(csr, x509.CertificateSigningRequest) else None
+        rewritten = None if is_rewritten(csr) else rewritten_csr(der)
         if rewritten is None:
             raise _naming_fault(refusal, der) from refusal.__cause__
     try:

@@ -46,6 +46,11 @@ def read_certificate(der: bytes) -> x509.Certificate:
     return certificate
 
 
+def is_rewritten(parsed: object) -> bool:
+    """Return whether a certificate or CSR could be parsed only with its deviations rewritten."""
+    return not isinstance(parsed, (x509.Certificate, x509.CertificateSigningRequest))
+
+
 def read_csr(der: bytes) -> x509.CertificateSigningRequest:
     """Return the CSR in ``der``. Raises one of UNREADABLE, as ``read_certificate`` does.
 

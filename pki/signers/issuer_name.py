@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pki.encoding.reading import is_rewritten, read_certificate
 from pki.signers.certificate_contents import signature_hash
 
 _ISSUER_IN_CERTIFICATE: Final = 3
@@ -31,10 +32,8 @@ def sign_certificate(
     The builder has the issuer's name already.
     """
     signed = builder.sign(key, signature_hash(issuer.public_key()))
-    if isinstance(issuer, x509.Certificate):
+    if not is_rewritten(issuer):
         return signed
-    from pki.encoding.reading import read_certificate
-
     der = signed.public_bytes(Encoding.DER)
     return read_certificate(_with_issuer_as_it_came(der, _ISSUER_IN_CERTIFICATE, key, issuer))
 
@@ -46,7 +45,7 @@ def sign_crl(
 ) -> bytes:
     """Return the CRL that ``builder`` describes in DER, signed by the CA of ``issuer``."""
     der = builder.sign(key, signature_hash(issuer.public_key())).public_bytes(Encoding.DER)
-    if isinstance(issuer, x509.Certificate):
+    if not is_rewritten(issuer):
         return der
     return _with_issuer_as_it_came(der, _ISSUER_IN_CRL, key, issuer)
 
@@ -75,7 +74,7 @@ def _signature(
     to_sign: bytes, key: CertificateIssuerPrivateKeyTypes, issuer: x509.Certificate
 ) -> bytes:
     """Return the signature that ``cryptography`` would have made (RFC 5758 3.2, RFC 8017 8.2)."""
-    algorithm = signature_hash(issuer.public_key())  # type: ignore[arg-type]
+    algorithm = signature_hash(issuer.public_key())
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return key.sign(to_sign, ec.ECDSA(algorithm))
     if isinstance(key, rsa.RSAPrivateKey):

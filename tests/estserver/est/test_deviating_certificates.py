@@ -70,7 +70,7 @@ def factory(trust):
 
 
 @pytest.mark.parametrize("name", DEVIATING + OTHER_NAMES)
-def test_T13_a_client_of_a_trusted_ca_enrolls_with_its_deviation(acme, est_client, name):
+def test_W27_T13_a_client_of_a_trusted_ca_enrolls_with_its_deviation(acme, est_client, name):
     certificate = client_in(name)
 
     response = est_client.using(certificate).simpleenroll(make_csr("sensor-1"))
@@ -140,7 +140,7 @@ def test_T13_null_inside_only_is_not_taken(factory, est_client):
     assert "signature algorithm differs between the signed part and the outside" in response.text
 
 
-def test_T13_an_intermediate_may_have_a_name_of_other_letters(factory, est_client):
+def test_W27_T13_an_intermediate_may_have_a_name_of_other_letters(factory, est_client):
     """The names are joined by RFC 5280 7.1 at each step of the path."""
     middle = make_ca("Line  7", issuer=factory)
     leaf = make_certificate(middle, "dev-01")

@@ -113,7 +113,7 @@ def test_a_profile_may_refuse_instead(est_client, change_default_profile):
     assert (response.status_code, response.reason) == (400, "san-not-allowed")
 
 
-def test_a_renewal_never_loses_a_name_that_is_on_file(enrolled, change_default_profile):
+def test_W26_a_renewal_never_loses_a_name_that_is_on_file(enrolled, change_default_profile):
     """The rule became narrower meanwhile: the name stays, and so must the CSR ask for it."""
     other, host = DNS("www.example.com"), HOST
     change_default_profile(san_rule="any")
