@@ -5,12 +5,12 @@ parses as it is costs nothing more. `pki.encoding.as_sent`, with the list of dev
 is imported only for what the library refuses.
 """
 
-from typing import Final
+from typing import Final, TypeGuard
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from pki.encoding.pem import CERTIFICATE, pem_blocks
+from pki.encoding.pem import CERTIFICATE, CERTIFICATE_REQUEST, pem_blocks
 
 UNREADABLE: Final = (
     ValueError,
@@ -51,6 +51,13 @@ def is_rewritten(parsed: object) -> bool:
     return not isinstance(parsed, (x509.Certificate, x509.CertificateSigningRequest))
 
 
+def is_certificate(
+    parsed: x509.Certificate | x509.CertificateSigningRequest,
+) -> TypeGuard[x509.Certificate]:
+    """Return whether this is a certificate and not a CSR, rewritten or not."""
+    return hasattr(parsed, "tbs_certificate_bytes")
+
+
 def read_csr(der: bytes) -> x509.CertificateSigningRequest:
     """Return the CSR in ``der``. Raises one of UNREADABLE, as ``read_certificate`` does.
 
@@ -63,6 +70,14 @@ def read_csr(der: bytes) -> x509.CertificateSigningRequest:
         if rewritten is None:
             raise
         return rewritten
+
+
+def read_csr_pem(pem: bytes) -> x509.CertificateSigningRequest:
+    """Return the first CSR of a PEM text, as ``read_csr`` does. Without one: a ValueError."""
+    blocks = pem_blocks(pem, CERTIFICATE_REQUEST)
+    if not blocks:
+        raise ValueError("There is no PEM certificate request.")
+    return read_csr(blocks[0])
 
 
 def rewritten_csr(der: bytes) -> x509.CertificateSigningRequest | None:

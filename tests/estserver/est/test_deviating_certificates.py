@@ -2,15 +2,16 @@
 
 import datetime
 import hashlib
+import io
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from django.core.management import call_command
 
 from pki.authorities.import_ca import import_authority
 from pki.authorities.pem_files import read_certificates
-from pki.denylist.entries import deny
 from pki.encoding.der import SEQUENCE, tlv
 from pki.encoding.nodes import children, whole
 from pki.encoding.pem import pem_text
@@ -85,8 +86,9 @@ def test_W27_T13_a_client_of_a_trusted_ca_enrolls_with_its_deviation(acme, est_c
 
 @pytest.mark.parametrize("name", DEVIATING)
 def test_T40_a_deviating_client_is_denied_by_its_very_certificate(acme, est_client, name):
-    der = client_in(name).public_bytes(Encoding.DER)
-    deny("client", hashlib.sha256(der).hexdigest(), reason="stolen", actor=TESTER)
+    call_command(
+        "deny", "client", str(CASES / f"{name}.pem"), reason="stolen", stdout=io.StringIO()
+    )
 
     response = est_client.using(client_in(name)).simpleenroll(make_csr("sensor-1"))
 
