@@ -12,6 +12,7 @@ from pki.csr.check import ParsedCSR
 from pki.csr.public_keys import key_matches
 from pki.csr.san import folded, is_own_name, name_texts
 from pki.encoding.certificates import is_signed_by, san_of, serial_number_text
+from pki.encoding.reading import UNREADABLE
 from pki.exceptions import CSRRejected, SignerUnavailable
 from pki.models import IssuedCertificate
 from pki.reasons import Reason
@@ -67,10 +68,15 @@ def _check_names(certificate: x509.Certificate, request: SigningRequest) -> None
     """
     granted = set(map(folded, request.san or ()))
     asked = set(map(folded, san_of(request.csr.extensions) or ()))
+    try:
+        certified = list(san_of(certificate.extensions) or ())
+    except UNREADABLE as error:
+        logger.error("the signer returned a certificate whose extensions can't be read")  # noqa: TRY400
+        raise SignerUnavailable(Reason.SIGNER_MISBEHAVED) from error
     own_names = frozenset(pki_settings().server_names)
     found = [
         name
-        for name in san_of(certificate.extensions) or ()
+        for name in certified
         if folded(name) not in granted and (folded(name) in asked or is_own_name(name, own_names))
     ]
     if found:
