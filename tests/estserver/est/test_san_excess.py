@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,15 @@ from cryptography.x509.oid import NameOID
 
 from estserver.config import PROJECT_ROOT, load_config
 from estserver.config.keys import Properties
+from pki.choices import SANExcess
 from pki.encoding.certificates import san_of
-from pki.models import AuditEvent, IssuedCertificate
+from pki.models import AuditEvent, CertificateProfile, IssuedCertificate
 from tests.settings import EST_DOMAIN
 from tests.support.builders import make_csr, make_key
 
 CASES = Path(__file__).parents[2] / "cases"
 DNS, URI = x509.DNSName, x509.UniformResourceIdentifier
+MIGRATION = import_module("pki.migrations.0007_san_excess")
 HOST = DNS(EST_DOMAIN)
 SAMPLE_SUBJECT = x509.Name(
     x509.NameAttribute(oid, value)
@@ -153,3 +156,12 @@ def test_a_certificate_with_the_servers_name_renews_without_it(
     assert names_of(renewed.certificate) == [DNS("www.example.com")]
     (intent,) = AuditEvent.objects.filter(action="intent", after__operation="reenroll")
     assert intent.after["san_left_out"] == [f"DNSName '{EST_DOMAIN}'"]
+
+
+def test_profiles_from_before_go_on_refusing_and_new_ones_leave_names_out():
+    """A column is filled with its default when it is added; the default changes afterwards."""
+    added, altered = MIGRATION.Migration.operations
+
+    assert added.field.default == SANExcess.REFUSE
+    assert altered.field.default == SANExcess.DROP
+    assert CertificateProfile().san_excess == SANExcess.DROP
