@@ -8,7 +8,7 @@ from typing import Final
 from cryptography import x509
 
 from pki.encoding.key_parameters import has_explicit_curve
-from pki.encoding.pem import CERTIFICATE, pem_blocks
+from pki.encoding.pem import CERTIFICATE, pem_blocks, unwrapped
 from pki.encoding.reading import UNREADABLE, read_certificate
 
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
@@ -20,7 +20,7 @@ def read_ca_certificates(pem: bytes) -> list[x509.Certificate]:
     Raises ``ValueError``, whose text is a sentence that names the certificate (first, second ...)
     and the field at fault.
     """
-    blocks = pem_blocks(pem, CERTIFICATE)
+    blocks = pem_blocks(unwrapped(pem), CERTIFICATE)
     if not blocks:
         raise ValueError(
             "There is no certificate. Give it as PEM, which begins with "

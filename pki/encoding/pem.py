@@ -8,13 +8,16 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 CERTIFICATE: Final = ("CERTIFICATE", "X509 CERTIFICATE")
 CERTIFICATE_REQUEST: Final = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 _BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----(.*?)-----END \1-----", re.DOTALL)
+_BEGIN: Final = b"-----BEGIN "
 _WHITE_SPACE: Final = b" \t\r\n"
+_AROUND: Final = _WHITE_SPACE + b"\0\xef\xbb\xbf"  # a trailing NUL, a byte order mark
 
 
 def pem_blocks(text: bytes, labels: Sequence[str]) -> list[bytes]:
@@ -28,6 +31,17 @@ def pem_blocks(text: bytes, labels: Sequence[str]) -> list[bytes]:
     if begun != sum(each[1] in wanted for each in _BLOCK.finditer(text)):
         raise ValueError("A PEM block has no end. It ends with -----END and the same words.")
     return [_decoded(each[2]) for each in _BLOCK.finditer(text) if each[1] in wanted]
+
+
+def unwrapped(text: bytes) -> bytes:
+    """Return ``text``, or what it is the base64 of if that is PEM, which some tools write."""
+    if _BEGIN in text:
+        return text
+    with suppress(binascii.Error):
+        decoded = base64.b64decode(text.strip(_AROUND).translate(None, _WHITE_SPACE), validate=True)
+        if _BEGIN in decoded:
+            return decoded
+    return text
 
 
 def pem_text(der: bytes, label: str) -> str:

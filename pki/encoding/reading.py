@@ -5,6 +5,7 @@ parses as it is costs nothing more. `pki.encoding.as_sent`, with the list of dev
 is imported only for what the library refuses.
 """
 
+import warnings
 from typing import Final, TypeGuard
 
 from cryptography import x509
@@ -25,6 +26,10 @@ UNREADABLE: Final = (
 
 UserWarning: it warns of names of a wrong length, which is an exception under `python -W error`.
 """
+
+# It does so for what a client sent, and would let it write to stderr. `pki.csr.subjects` refuses
+# such lengths in what is to be certified.
+warnings.filterwarnings("ignore", message="Attribute's length must be", module=r"pki\.")
 
 
 def read_certificate(der: bytes) -> x509.Certificate:

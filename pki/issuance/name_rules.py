@@ -7,8 +7,9 @@ applies must hold. None is a fall-back for another.
 import datetime
 
 from pki.choices import IdentityRule
-from pki.csr.check import ParsedCSR, asks_to_change_subject
+from pki.csr.check import ParsedCSR
 from pki.csr.public_keys import key_matches
+from pki.csr.reading import asks_to_change_subject
 from pki.csr.san import renewed_san, sans_equal
 from pki.csr.subjects import name_text
 from pki.csr.thing_names import fold_name

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from pki.conf import pki_settings
 from pki.csr.thing_names import shown
-from pki.encoding.pem import CERTIFICATE_REQUEST, pem_blocks
+from pki.encoding.pem import CERTIFICATE_REQUEST, pem_blocks, unwrapped
 from pki.issuance.client_certificates import sign_client_csr
 from pki.operators.command import OperatorCommand, command_actor, refuse
 from pki.operators.files import write_new
@@ -72,6 +72,7 @@ def _read_csr(csr: str) -> bytes:
             "file that exists, or the PEM text itself.",
             error,
         )
+    content = unwrapped(content)
     if b"-----BEGIN" not in content:
         return content
     what = "The PEM text" if is_text else csr

@@ -130,6 +130,7 @@ NOT_A_CSR = {
         400,
         "body-not-base64",
     ),
+    "thousands of PEM blocks": (b"-----BEGIN X-----" * 1900, 400, "body-not-base64"),
     "PEM without its end": (pem("CERTIFICATE REQUEST")[:-40], 400, "body-not-base64"),
     "base64 of PEM of a certificate": (
         base64.b64encode(pem("CERTIFICATE")),

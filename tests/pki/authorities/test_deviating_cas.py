@@ -95,6 +95,9 @@ def test_T09_text_around_the_certificates_of_a_file_is_passed_over(tmp_path):
     )
 
     assert read_certificates(path) == [ca]
+    whole_file = tmp_path / "base64.pem"
+    whole_file.write_bytes(base64.encodebytes(path.read_bytes()) + b"\0")
+    assert read_certificates(whole_file) == [ca]
     assert list(bundle_from_file(path).certificates) == [ca]
 
 

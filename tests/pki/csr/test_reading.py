@@ -13,15 +13,9 @@ from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pki.csr import check as csr_module
-from pki.csr.check import (
-    MAX_ATTRIBUTES,
-    MAX_CSR_BYTES,
-    MAX_EXTENSIONS,
-    CSRRules,
-    check_csr,
-    parse_csr,
-)
+from pki.csr import reading as csr_module
+from pki.csr.check import MAX_ATTRIBUTES, MAX_EXTENSIONS, CSRRules, check_csr
+from pki.csr.reading import MAX_CSR_BYTES, parse_csr
 from pki.csr.san import MAX_SAN_ENTRIES
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.exceptions import CSRRejected
