@@ -44,6 +44,13 @@ class SANRule(Choice):
     ANY = "any", "Any DNS name or URI"
 
 
+class SANExcess(Choice):
+    """What happens to requested alternative names that the SAN rule does not allow."""
+
+    DROP = "drop", "Leave them out, and say so in the log and on the audit trail"
+    REFUSE = "refuse", "Refuse the CSR"
+
+
 class POPLinking(Choice):
     """What happens to a challengePassword, which cannot be verified here (RFC 7030 3.5)."""
 

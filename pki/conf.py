@@ -72,6 +72,8 @@ class PKISettings:
     device_ca: DeviceCASettings = DeviceCASettings()
     client_ca: ClientCASettings = ClientCASettings()
     profile: ProfileSettings = ProfileSettings()
+    server_names: tuple[str, ...] = ()
+    """The host names that EST clients know this server by. No certificate is issued for them."""
     aws_region: str = ""
     """The region of Secrets Manager, KMS and Private CA; "" is the environment's."""
     custom_secret_name: str = ""

@@ -39,7 +39,7 @@ class Reason(ReasonCode):
     CSR_MALFORMED = (
         "csr-malformed",
         "The body is not a PKCS #10 certification request (RFC 2986).",
-        "Show what it is with: openssl req -in csr.der -inform DER -text.",
+        "The answer names the part at fault. Make the CSR with a maintained library, in DER.",
     )
     CSR_TOO_COMPLEX = (
         "csr-too-complex",
@@ -110,7 +110,8 @@ class Reason(ReasonCode):
     CLIENT_CERTIFICATE_MALFORMED = (
         "client-certificate-malformed",
         "The client certificate cannot be read.",
-        "Use an X.509 version 3 certificate in DER or PEM form.",
+        "The answer names the part at fault. Have the certificate made anew, as X.509 version 3 in "
+        "DER.",
     )
     CLIENT_CERTIFICATE_UNTRUSTED = (
         "client-certificate-untrusted",

@@ -36,6 +36,7 @@ PKI = replace(
     data_dir=EST_DATA_DIR,
     profile=replace(PKI.profile, iot_provisioning="none"),
     custom_secret_name="",
+    server_names=(EST_DOMAIN,),
 )
 # A device waits for a few seconds only. A loaded machine may need longer for the same calls.
 IOT = replace(IOT, request_seconds=60)

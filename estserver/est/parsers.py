@@ -2,17 +2,20 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from typing import IO, Any
 
 from estserver.est.chunked import MAX_BODY_BYTES
 from estserver.est.reasons import HTTPReason
+from pki.encoding.pem import CERTIFICATE_REQUEST, pem_blocks
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 
 _WHITE_SPACE = b" \t\r\n"
 _DER_SEQUENCE = b"\x30"
-_PEM_LABELS = (b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_PEM_BEGIN = re.compile(rb"-----BEGIN [A-Z0-9 ]+-----")
 
 
 class PKCS10Parser:
@@ -31,9 +34,10 @@ class PKCS10Parser:
 
 
 def decode_csr(body: bytes) -> bytes:
-    """Return the DER in ``body``: base64 with any white space, PEM, or DER itself.
+    """Return the DER in ``body``: base64 with any white space, PEM, base64 of PEM, or DER itself.
 
-    RFC 8951 3.1 wants base64 without PEM's lines. Real clients send all three, and none of them can
+    RFC 8951 3.1 wants base64 without PEM's lines. Real clients send all of them, some with a byte
+    order mark, with text around the PEM, or with the NUL that ends a string in C. None of them can
     be mistaken for another. Raises ``CSRRejected``.
     """
     if len(body) > MAX_BODY_BYTES:
@@ -41,25 +45,36 @@ def decode_csr(body: bytes) -> bytes:
             Reason.BODY_TOO_LARGE,
             f"The body is larger than {MAX_BODY_BYTES} bytes. Send only the CSR.",
         )
-    text = body.strip(_WHITE_SPACE)
-    if not text:
-        raise CSRRejected(HTTPReason.BODY_EMPTY)
     if body.startswith(_DER_SEQUENCE):
         return body
-    if text.startswith(b"-----"):
-        text = _without_pem_lines(text)
+    text = body.removeprefix(_BYTE_ORDER_MARK).rstrip(_WHITE_SPACE + b"\0").strip(_WHITE_SPACE)
+    if not body.strip(_WHITE_SPACE):
+        raise CSRRejected(HTTPReason.BODY_EMPTY)
+    if not text:
+        raise CSRRejected(HTTPReason.BODY_NOT_BASE64)
+    if _PEM_BEGIN.search(text):
+        return _in_pem(text)
     try:
-        return base64.b64decode(text.translate(None, _WHITE_SPACE), validate=True)
+        decoded = base64.b64decode(text.translate(None, _WHITE_SPACE), validate=True)
     except binascii.Error as error:
         raise CSRRejected(HTTPReason.BODY_NOT_BASE64) from error
+    # Some clients send the base64 of a PEM file.
+    if not decoded.startswith(_DER_SEQUENCE) and _PEM_BEGIN.search(decoded):
+        return _in_pem(decoded)
+    return decoded
 
 
-def _without_pem_lines(text: bytes) -> bytes:
-    for label in _PEM_LABELS:
-        begin, end = b"-----BEGIN %s-----" % label, b"-----END %s-----" % label
-        if text.startswith(begin) and text.endswith(end):
-            return text[len(begin) : -len(end)]
-    raise CSRRejected(
-        HTTPReason.BODY_NOT_BASE64,
-        "The body is PEM, but not one CERTIFICATE REQUEST. Send base64 of the DER CSR.",
-    )
+def _in_pem(text: bytes) -> bytes:
+    """Return the DER of the one PEM block in ``text``. Raises ``CSRRejected``."""
+    # The blocks are counted first: to find the ends of thousands would take long.
+    is_one = len(_PEM_BEGIN.findall(text)) == 1
+    try:
+        blocks = pem_blocks(text, CERTIFICATE_REQUEST) if is_one else []
+    except ValueError as error:
+        raise CSRRejected(HTTPReason.BODY_NOT_BASE64) from error
+    if not blocks:
+        raise CSRRejected(
+            HTTPReason.BODY_NOT_BASE64,
+            "The body is PEM, but not one CERTIFICATE REQUEST. Send base64 of the DER CSR.",
+        )
+    return blocks[0]

@@ -90,6 +90,7 @@ PKI = PKISettings(
         pop_linking=_properties.pop_linking,
         iot_provisioning=CONFIG.iot_provisioning,
     ),
+    server_names=tuple(sorted(EST_DOMAIN_NAMES)),
     aws_region=_properties.aws_region,
     custom_secret_name=_properties.custom_secret_name,
     tags=_tags,

@@ -15,6 +15,7 @@ from iotprov.client import calling, is_code
 from iotprov.conf import IoTTarget, setting_name
 from pki.aws.clients import READ_TIMEOUT
 from pki.encoding.certificates import fingerprint_of, pem_of
+from pki.encoding.reading import UNREADABLE, read_certificate_pem
 from pki.operators.errors import OperatorError, RemoteFailure
 
 logger = logging.getLogger(__name__)
@@ -245,6 +246,6 @@ def _listed_ids(target: IoTTarget) -> Iterator[str]:
 
 def _read(pem: str) -> x509.Certificate | None:
     try:
-        return x509.load_pem_x509_certificate(pem.encode())
-    except ValueError:
+        return read_certificate_pem(pem.encode())
+    except UNREADABLE:
         return None

@@ -14,7 +14,8 @@ from iotprov.conf import setting_name
 from pki.models import CertificateAuthority
 from pki.record.intents import BACKDATING
 from pki.signers import authority_key
-from pki.signers.certificate_contents import random_serial_number, signature_hash
+from pki.signers.certificate_contents import random_serial_number
+from pki.signers.issuer_name import sign_certificate
 
 VALIDITY = datetime.timedelta(days=1)
 
@@ -33,7 +34,7 @@ def verification_certificate(ca: CertificateAuthority, code: str) -> x509.Certif
     )
     issuer = ca.certificate
     now = timezone.now().replace(microsecond=0)
-    return (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, code)]))
         .issuer_name(issuer.subject)
@@ -42,5 +43,5 @@ def verification_certificate(ca: CertificateAuthority, code: str) -> x509.Certif
         .not_valid_before(now - BACKDATING)
         .not_valid_after(min(now + VALIDITY, issuer.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .sign(key, signature_hash(issuer.public_key()))
     )
+    return sign_certificate(builder, key, issuer)

@@ -17,6 +17,14 @@ from iotprov.policy.variables import CLIENT_ID, NAME_ATTRIBUTES, resolved, varia
 from iotprov.template.planned_thing import PlannedThing, certificate_id, plan_for_subject
 from pki.csr.check import check_csr
 from pki.csr.subjects import name_text
+from pki.encoding.reading import (
+    UNREADABLE,
+    is_certificate,
+    read_certificate,
+    read_certificate_pem,
+    read_csr,
+    read_csr_pem,
+)
 from pki.operators.errors import OperatorError
 from pki.record.snapshot import current_snapshot
 
@@ -64,13 +72,13 @@ class _Identity:
 def parse_source(content: bytes, name: str) -> Source:
     """Read a certificate or CSR, PEM or DER. Raises ``OperatorError``, which names ``name``."""
     loaders: tuple[Callable[[bytes], Source], ...] = (
-        x509.load_pem_x509_certificate,
-        x509.load_pem_x509_csr,
-        x509.load_der_x509_certificate,
-        x509.load_der_x509_csr,
+        read_certificate_pem,
+        read_csr_pem,
+        read_certificate,
+        read_csr,
     )
     for load in loaders:
-        with suppress(ValueError):
+        with suppress(*UNREADABLE):
             return load(content)
     raise OperatorError(f"{name} is neither a certificate nor a CSR. Give one in PEM or DER.")
 
@@ -117,7 +125,7 @@ def preview(
 
 
 def _identify(source: Source) -> _Identity:
-    if isinstance(source, x509.Certificate):
+    if is_certificate(source):
         return _Identity(source.subject, source.issuer, certificate_id(source))
     profile = current_snapshot().profile("")
     parsed = check_csr(source.public_bytes(Encoding.DER), profile.rules)

@@ -16,6 +16,7 @@ from iotprov.conf import IoTTarget
 from iotprov.template.planned_thing import certificate_id
 from pki.aws.clients import READ_TIMEOUT
 from pki.encoding.certificates import pem_of
+from pki.encoding.reading import read_certificate_pem
 from pki.operators.errors import RemoteFailure
 
 ACTIVE = "ACTIVE"
@@ -128,7 +129,7 @@ class Registry:
                 "Wait.",
                 is_transient=True,
             )
-        if x509.load_pem_x509_certificate(remote.pem.encode()) != certificate:
+        if read_certificate_pem(remote.pem.encode()) != certificate:
             raise RemoteFailure(
                 error.call,
                 "DifferentCertificate",

@@ -113,6 +113,7 @@ FIELDSETS = (
             "subject_attributes",
             "is_serial_number_required",
             "san_rule",
+            "san_excess",
             "pop_linking",
         ),
     ),

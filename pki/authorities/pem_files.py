@@ -8,20 +8,21 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from pki.encoding.ca_files import read_ca_certificates
 from pki.operators.errors import OperatorError
 
 
 def read_certificates(path: Path) -> list[x509.Certificate]:
-    """Return the certificates in a PEM file. Raises ``OperatorError`` when there are none."""
+    """Return the certificates in a PEM file.
+
+    Raises ``OperatorError`` when there are none, or one of them cannot be read.
+    """
     try:
-        return x509.load_pem_x509_certificates(path.read_bytes())
+        return read_ca_certificates(path.read_bytes())
     except OSError as error:
         raise _unreadable(path, error) from error
     except ValueError as error:
-        raise OperatorError(
-            f"{path} holds no certificate that can be read. Give it as PEM, which begins with "
-            "-----BEGIN CERTIFICATE-----."
-        ) from error
+        raise OperatorError(f"{path} cannot be read as CA certificates. {error}") from error
 
 
 def read_private_key(path: Path) -> CertificateIssuerPrivateKeyTypes:

@@ -14,6 +14,7 @@ from pki.authorities.signer_keys import key_signer, new_key
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.csr.subjects import name_text
 from pki.encoding.certificates import pem_of
+from pki.encoding.names import names_equal
 from pki.models import CertificateAuthority
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
@@ -41,7 +42,7 @@ def make_successor(ca: CertificateAuthority, *, actor: Actor, reason: str) -> Ce
     old_key = authority_key(ca, otherwise="Have its PKI make a new CA, and import that.")
     signer = key_signer(ca.signer)
     old = ca.certificate
-    if old.issuer != old.subject:
+    if not names_equal(old.issuer, old.subject):
         raise OperatorError(
             f"{ca} is signed by {name_text(old.issuer)}. Have that CA sign a new one, and import "
             "it."

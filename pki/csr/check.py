@@ -6,48 +6,33 @@ a refusal, because real clients send them out of habit. The profile alone decide
 certificate can do.
 """
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.x509.oid import AttributeOID, PublicKeyAlgorithmOID
+from cryptography.x509.oid import AttributeOID
 
-from pki.choices import POPLinking, SANRule
+from pki.choices import POPLinking, SANExcess, SANRule
 from pki.csr.key_algorithms import KEY_ALGORITHMS, KeyAlgorithm
 from pki.csr.public_keys import check_public_key, public_key_sha256
-from pki.csr.san import check_san
+from pki.csr.reading import (
+    attributes_of,
+    check_proof_of_possession,
+    naming_fault,
+    parse_csr,
+    public_key_of,
+    reading,
+)
+from pki.csr.san import CheckedSAN, check_san, is_server_name
 from pki.csr.subjects import SUBJECT_ATTRIBUTES, check_subject
-from pki.csr.thing_names import check_client_name, check_common_name
+from pki.csr.thing_names import check_client_name, check_common_name, shown
 from pki.encoding.certificates import san_of
+from pki.encoding.reading import is_rewritten, rewritten_csr
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 
-MAX_CSR_BYTES: Final = 16 * 1024
-"""An RSA-4096 CSR with a long subject has less than 2 KiB."""
 MAX_ATTRIBUTES: Final = 16
 MAX_EXTENSIONS: Final = 32
-
-CHANGE_SUBJECT_NAME: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.7.36")  # RFC 6402 2.8
-
-# What cryptography raises for a CSR that it cannot read, some of it only on access to a part.
-# UserWarning: it warns of names of a wrong length, which is an exception under `python -W error`.
-_UNREADABLE: Final = (
-    ValueError,
-    TypeError,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-    UserWarning,
-)
-
-# `check_subject` refuses those lengths. The warning would let a client write to stderr.
-warnings.filterwarnings("ignore", message="Attribute's length must be", module=r"pki\.csr")
 
 
 @dataclass(frozen=True)
@@ -58,6 +43,8 @@ class CSRRules:
     serial_number_required: bool = False
     subject_attributes: frozenset[str] = frozenset()  # of SUBJECT_ATTRIBUTES, beside CN
     san_rule: SANRule = SANRule.NONE
+    san_excess: SANExcess = SANExcess.REFUSE
+    own_names: frozenset[str] = frozenset()  # the server's host names, never certified
     pop_linking: POPLinking = POPLinking.REFUSE
     thing_name_required: bool = True  # False: the common name may be any text (clients)
 
@@ -66,6 +53,7 @@ class CSRRules:
             ("key algorithm", self.key_algorithms, KEY_ALGORITHMS),
             ("subject attribute", self.subject_attributes, tuple(SUBJECT_ATTRIBUTES)),
             ("SAN rule", {self.san_rule}, tuple(SANRule)),
+            ("SAN excess", {self.san_excess}, tuple(SANExcess)),
             ("POP linking rule", {self.pop_linking}, tuple(POPLinking)),
         ):
             if unknown := sorted(set(given).difference(known)):
@@ -90,10 +78,15 @@ class ParsedCSR:
     common_name: str
     device_serial: str  # the subject's serialNumber, by `normal_serial`; "" if none
     subject: x509.Name  # encoded anew, see pki.csr.subjects.check_subject
-    san: x509.SubjectAlternativeName | None  # encoded anew; only DNS names and URIs
+    names: CheckedSAN  # the alternative names: those that may enter, and those left out
     key_sha256: str  # of the SubjectPublicKeyInfo, in hex
     key_algorithm: str  # one of pki.csr.key_algorithms.KEY_ALGORITHMS
     carries_challenge_password: bool  # not verified; its value is not read
+
+    @property
+    def san(self) -> x509.SubjectAlternativeName | None:
+        """The requested SAN that may enter a certificate, encoded anew."""
+        return self.names.san
 
 
 def check_csr(der: bytes, rules: CSRRules) -> ParsedCSR:
@@ -101,21 +94,43 @@ def check_csr(der: bytes, rules: CSRRules) -> ParsedCSR:
 
     Raises CSRRejected with the reason, and nothing else, whatever the bytes are.
     """
-    # Step 1: parse.
     csr = parse_csr(der)
-    # Step 2: the key, because its size decides how long verifying the signature takes.
-    key = _public_key(csr)
+    try:
+        return _check_parsed(csr, der, rules)
+    except CSRRejected as refusal:
+        if refusal.reason is not Reason.CSR_MALFORMED:
+            raise
+        # Some parts are parsed on first access, so a deviation that is taken can show only now.
+        rewritten = None if is_rewritten(csr) else rewritten_csr(der)
+        if rewritten is None:
+            raise naming_fault(refusal, der) from refusal.__cause__
+    try:
+        return _check_parsed(rewritten, der, rules)
+    except CSRRejected as refusal:
+        raise naming_fault(refusal, der) from refusal.__cause__
+
+
+def _check_parsed(csr: x509.CertificateSigningRequest, der: bytes, rules: CSRRules) -> ParsedCSR:
+    """Check a parsed CSR, of which ``der`` are the bytes as they came. Raises CSRRejected."""
+    # Step 1: the key, because its size decides how long verifying the signature takes.
+    key = public_key_of(csr, der)
     key_algorithm = check_public_key(key, rules.key_algorithms)
-    # Step 3: the signature.
+    # Step 2: the signature.
     check_proof_of_possession(csr)
-    # Step 4: the subject, the SAN and the attributes.
-    with _reading("subject"):
+    # Step 3: the subject, the SAN and the attributes.
+    with reading("subject"):
         requested_subject = csr.subject
     subject = check_subject(
         requested_subject,
         allowed=rules.subject_attributes,
         check_name=check_common_name if rules.thing_name_required else check_client_name,
     )
+    if is_server_name(subject.common_name, rules.own_names):
+        raise CSRRejected(
+            Reason.COMMON_NAME_NOT_ALLOWED,
+            f"The common name {shown(subject.common_name)} is this server's own name. "
+            "Choose another.",
+        )
     if rules.serial_number_required and not subject.device_serial:
         raise CSRRejected(
             Reason.SERIAL_NUMBER_REQUIRED,
@@ -128,100 +143,11 @@ def check_csr(der: bytes, rules: CSRRules) -> ParsedCSR:
         common_name=subject.common_name,
         device_serial=subject.device_serial,
         subject=subject.name,
-        san=_checked_san(csr, common_name=subject.common_name, rule=rules.san_rule),
+        names=_checked_san(csr, common_name=subject.common_name, rules=rules),
         key_sha256=public_key_sha256(key),
         key_algorithm=key_algorithm,
         carries_challenge_password=_check_challenge_password(csr, rules.pop_linking),
     )
-
-
-def parse_csr(der: bytes) -> x509.CertificateSigningRequest:
-    """Return the CSR in ``der``, which holds one CSR and nothing after it.
-
-    Raises CSRRejected with BODY_TOO_LARGE above MAX_CSR_BYTES, before anything is parsed, and
-    with CSR_MALFORMED. Some parts are parsed on first access, so ``check_csr`` can still find them
-    malformed.
-    """
-    if len(der) > MAX_CSR_BYTES:
-        raise CSRRejected(
-            Reason.BODY_TOO_LARGE,
-            f"The CSR has {len(der)} bytes. Send at most {MAX_CSR_BYTES}, without a chain.",
-        )
-    with _reading("structure"):
-        return x509.load_der_x509_csr(der)
-
-
-def check_proof_of_possession(csr: x509.CertificateSigningRequest) -> None:
-    """Check that the CSR is signed by the key inside it (RFC 2986 4.2, RFC 7030 3.4).
-
-    A signature with MD5 or SHA-1 is no proof: one made for another text could be carried over to a
-    CSR (chosen-prefix collisions). ``cryptography`` does not verify them either.
-    Raises CSRRejected with PROOF_OF_POSSESSION_FAILED or CSR_MALFORMED.
-    """
-    with _reading("signature", unsupported=Reason.PROOF_OF_POSSESSION_FAILED):
-        hash_algorithm = csr.signature_hash_algorithm
-        is_valid = csr.is_signature_valid
-    if isinstance(hash_algorithm, hashes.MD5 | hashes.SHA1):
-        raise CSRRejected(
-            Reason.PROOF_OF_POSSESSION_FAILED,
-            f"The CSR is signed with {hash_algorithm.name.upper()}, which is broken. "
-            "Sign it with SHA-256.",
-        )
-    if not is_valid:
-        raise CSRRejected(
-            Reason.PROOF_OF_POSSESSION_FAILED,
-            "The CSR's signature does not verify with the public key inside it. "
-            "Sign it with the private key that belongs to that public key.",
-        )
-
-
-def asks_to_change_subject(csr: x509.CertificateSigningRequest) -> bool:
-    """Return whether the CSR has the attribute ChangeSubjectName (RFC 7030 4.2.2, RFC 6402 2.8).
-
-    Raises CSRRejected with CSR_MALFORMED when the attributes cannot be read.
-    """
-    return any(attribute.oid == CHANGE_SUBJECT_NAME for attribute in _attributes(csr))
-
-
-@contextmanager
-def _reading(part: str, *, unsupported: Reason = Reason.CSR_MALFORMED) -> Iterator[None]:
-    """Turn what cryptography raises while it reads ``part`` into a refusal."""
-    try:
-        yield
-    # The library's own message is left out: it names Rust types, which help no device maker.
-    except UnsupportedAlgorithm as error:
-        raise CSRRejected(
-            unsupported,
-            f"The CSR's {part} uses an algorithm that this server does not know. "
-            "Use P-256 and SHA-256.",
-        ) from error
-    except _UNREADABLE as error:
-        raise CSRRejected(
-            Reason.CSR_MALFORMED,
-            f"The CSR's {part} cannot be read as PKCS #10 in DER (RFC 2986). "
-            "Look at it with 'openssl req -inform DER -text'.",
-        ) from error
-
-
-def _public_key(csr: x509.CertificateSigningRequest) -> CertificatePublicKeyTypes:
-    with _reading("public key", unsupported=Reason.KEY_NOT_ALLOWED):
-        key = csr.public_key()
-        # Documented, but missing from the library's stubs.
-        algorithm_oid = csr.public_key_algorithm_oid  # type: ignore[attr-defined]
-    if algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
-        # The library returns a plain RSA key for it, so the certificate would have another
-        # SubjectPublicKeyInfo than the device sent.
-        raise CSRRejected(
-            Reason.KEY_NOT_ALLOWED,
-            "The RSA key is bound to PSS signatures (id-RSASSA-PSS). "
-            "Make a plain RSA key (rsaEncryption), or a P-256 key.",
-        )
-    return key
-
-
-def _attributes(csr: x509.CertificateSigningRequest) -> x509.Attributes:
-    with _reading("attributes"):
-        return csr.attributes
 
 
 def _check_challenge_password(csr: x509.CertificateSigningRequest, rule: POPLinking) -> bool:
@@ -230,7 +156,7 @@ def _check_challenge_password(csr: x509.CertificateSigningRequest, rule: POPLink
     RFC 7030 3.5 has a server compare the value with the TLS session. That session ends at the
     gateway, so the value is either refused, or accepted and logged as unverified.
     """
-    attributes = _attributes(csr)
+    attributes = attributes_of(csr)
     if len(attributes) > MAX_ATTRIBUTES:
         raise CSRRejected(
             Reason.CSR_TOO_COMPLEX,
@@ -247,10 +173,10 @@ def _check_challenge_password(csr: x509.CertificateSigningRequest, rule: POPLink
 
 
 def _checked_san(
-    csr: x509.CertificateSigningRequest, *, common_name: str, rule: SANRule
-) -> x509.SubjectAlternativeName | None:
-    """Return the requested SAN, encoded anew, or None if there is none. Raises CSRRejected."""
-    with _reading("extensions"):
+    csr: x509.CertificateSigningRequest, *, common_name: str, rules: CSRRules
+) -> CheckedSAN:
+    """Return what is certified of the requested SAN. Raises CSRRejected."""
+    with reading("extensions"):
         extensions = csr.extensions
     if len(extensions) > MAX_EXTENSIONS:
         raise CSRRejected(
@@ -259,5 +185,11 @@ def _checked_san(
         )
     requested = san_of(extensions)
     if requested is None:
-        return None
-    return check_san(requested, common_name=common_name, rule=rule)
+        return CheckedSAN(None, ())
+    return check_san(
+        requested,
+        common_name=common_name,
+        rule=rules.san_rule,
+        excess=rules.san_excess,
+        own_names=rules.own_names,
+    )

@@ -1,4 +1,4 @@
-"""Check a subject, write names as text, and compare names (X.520, RFC 5280).
+"""Check a subject, and write names as text (X.520, RFC 5280).
 
 A device's own encoding of its subject does not enter the certificate. Each attribute is checked by
 the limits of X.520 (RFC 5280 appendix A.1) and encoded anew, so AWS IoT, the database and the
@@ -6,7 +6,6 @@ denylist read the same text.
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Final
@@ -105,12 +104,7 @@ def check_subject(
     checked: list[x509.NameAttribute[str | bytes]] = []
     for rdn in subject.rdns:
         if len(rdn) != 1:
-            # Legal, but software differs on which attribute comes first, and so on the name.
-            raise CSRRejected(
-                Reason.SUBJECT_NOT_ALLOWED,
-                f"The subject has a part that joins {len(rdn)} attributes with '+'. "
-                "Send each attribute as a part of its own.",
-            )
+            raise joined_attributes(len(rdn))
         (attribute,) = rdn
         value = attribute.value
         if attribute.oid == NameOID.COMMON_NAME and isinstance(value, str):
@@ -138,6 +132,18 @@ def check_subject(
         )
     return CheckedSubject(
         x509.Name(checked), common_names[0], normal_serial(others.get("serialNumber", ""))
+    )
+
+
+def joined_attributes(count: int) -> CSRRejected:
+    """Return the refusal of an RDN of ``count`` attributes.
+
+    It is legal, but software differs on which attribute comes first, and so on the name.
+    """
+    return CSRRejected(
+        Reason.SUBJECT_NOT_ALLOWED,
+        f"The subject has a part that joins {count} attributes with '+'. "
+        "Send each attribute as a part of its own.",
     )
 
 
@@ -184,52 +190,3 @@ _NAMES_IN_TEXT: Final = {
 def name_text(name: x509.Name) -> str:
     """Return a name as RFC 4514 text, with ``serialNumber`` and its like as words, not OIDs."""
     return name.rfc4514_string(_NAMES_IN_TEXT)
-
-
-def names_equal(a: x509.Name, b: x509.Name) -> bool:
-    """Return whether two names are the same by RFC 5280 7.1.
-
-    The order of the RDNs counts. String types, letter case and runs of spaces do not. Libraries
-    re-encode names when they renew, so a comparison of bytes would refuse honest devices.
-    """
-    return len(a.rdns) == len(b.rdns) and all(
-        _comparable(left) == _comparable(right) for left, right in zip(a.rdns, b.rdns, strict=True)
-    )
-
-
-def _comparable(rdn: x509.RelativeDistinguishedName) -> list[tuple[str, str | bytes]]:
-    """Return an RDN as a sorted list, because it is a set without an order (X.501 9.3)."""
-    return sorted(
-        (
-            (
-                attribute.oid.dotted_string,
-                _prepared(attribute.value) if isinstance(attribute.value, str) else attribute.value,
-            )
-            for attribute in rdn
-        ),
-        key=repr,  # text and bytes cannot be ordered among themselves
-    )
-
-
-def _prepared(value: str) -> str:
-    """Return a string prepared for comparison: the main steps of RFC 4518 (RFC 5280 7.1)."""
-    # Case is folded between two normalisations, because folding can undo the first one.
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
-    return " ".join(folded.split())
-
-
-def sans_equal(
-    a: x509.SubjectAlternativeName | None, b: x509.SubjectAlternativeName | None
-) -> bool:
-    """Return whether two SANs have the same names, in any order. None is a SAN without names.
-
-    DNS names are compared without regard to case (RFC 5280 7.2), all others exactly.
-    """
-    return _san_set(a) == _san_set(b)
-
-
-def _san_set(san: x509.SubjectAlternativeName | None) -> set[x509.GeneralName]:
-    return {
-        x509.DNSName(name.value.lower()) if isinstance(name, x509.DNSName) else name
-        for name in san or ()
-    }

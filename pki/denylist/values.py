@@ -21,6 +21,7 @@ from pki.csr.thing_names import (
     normal_serial,
     shown,
 )
+from pki.encoding import reading
 from pki.encoding.certificates import serial_number_text
 from pki.exceptions import CSRRejected
 from pki.operators.errors import OperatorError
@@ -109,8 +110,8 @@ SHA256: Final = ValueForm(_normalize_sha256)
 def read_certificate(pem: str) -> x509.Certificate:
     """Parse a certificate in PEM form. Raises ``OperatorError`` if it cannot be parsed."""
     try:
-        return x509.load_pem_x509_certificate(pem.encode())
-    except ValueError as error:
+        return reading.read_certificate_pem(pem.encode())
+    except reading.UNREADABLE as error:
         raise OperatorError("The PEM text is not a certificate that can be parsed.") from error
 
 

@@ -6,6 +6,7 @@ fingerprint and one serial number text everywhere. This module imports ``cryptog
 """
 
 import hashlib
+from contextlib import suppress
 from typing import Final
 
 from cryptography import x509
@@ -19,6 +20,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.encoding.der import BIT_STRING, SEQUENCE, fingerprint_of_der, tlv
+from pki.encoding.names import names_equal
+from pki.encoding.nodes import children, whole
+from pki.encoding.reading import UNREADABLE, is_rewritten
+from pki.encoding.signatures import has_valid_signature
 
 # The order n of each curve's group (SEC 2, 2.4.2, 2.5.1 and 2.6.1).
 _CURVE_ORDERS: Final = {
@@ -37,14 +42,30 @@ _CURVE_ORDERS: Final = {
 def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Return whether ``issuer`` signed ``certificate``: its name and its signature (RFC 5280 6.1).
 
-    A signature or key that ``cryptography`` does not know counts as not signed. Validity times and
-    extensions are not compared.
+    Names are compared as RFC 5280 7.1 says, so string types, letter case and runs of spaces make no
+    difference. The signature decides. One that ``cryptography`` does not know counts as not
+    signed. Validity times and extensions are not compared.
     """
     try:
-        certificate.verify_directly_issued_by(issuer)
+        if not names_equal(certificate.issuer, issuer.subject):
+            return False
+        if not is_rewritten(certificate) and not is_rewritten(issuer):
+            with suppress(ValueError):  # the names have other bytes, which means nothing here
+                certificate.verify_directly_issued_by(issuer)
+                return True
+        return _says_its_algorithm_once(certificate) and has_valid_signature(
+            certificate, certificate.tbs_certificate_bytes, issuer.public_key()
+        )
     except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
         return False
-    return True
+
+
+def _says_its_algorithm_once(certificate: x509.Certificate) -> bool:
+    """Return whether the signature's algorithm is said alike twice (RFC 5280 4.1.1.2)."""
+    signed, algorithm, _ = children(whole(certificate.public_bytes(Encoding.DER)))
+    fields = children(signed)
+    is_versioned = fields[0].tag == 0xA0
+    return fields[2 if is_versioned else 1].encoded == algorithm.encoded
 
 
 def is_ca(certificate: x509.Certificate) -> bool:
@@ -54,7 +75,7 @@ def is_ca(certificate: x509.Certificate) -> bool:
     """
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return False
     return constraints.value.ca
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from django.utils import timezone
 
@@ -26,6 +25,9 @@ from pki.encoding.certificates import (
     signed_part_sha256,
 )
 from pki.encoding.der import fingerprint_of_der
+from pki.encoding.key_parameters import has_explicit_curve
+from pki.encoding.names import name_key
+from pki.encoding.reading import UNREADABLE, read_certificate
 from pki.exceptions import ClientRefused
 from pki.models import CertificateAuthority, IssuedCertificate, hot_path_sql
 from pki.reasons import Reason
@@ -135,7 +137,7 @@ def _read(der: bytes, chain: tuple[bytes, ...], snapshot: CASnapshot) -> _Read:
     on the time or on other tables.
     """
     try:
-        certificate = x509.load_der_x509_certificate(der)
+        certificate = read_certificate(der)
         path, authority = _find_authority(certificate, chain, snapshot)
         _check_is_for_clients(certificate)
         issuer = path[1] if len(path) > 1 else authority.certificate
@@ -152,9 +154,23 @@ def _read(der: bytes, chain: tuple[bytes, ...], snapshot: CASnapshot) -> _Read:
             other_fingerprint=other_fingerprint(certificate, issuer),
             name_sha256=name_sha256(authority.certificate, common_name),
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
-        # cryptography parses names, extensions and keys on first access
-        raise ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED) from error
+    except UNREADABLE as error:  # names, extensions and keys are parsed on first access
+        raise _malformed(der, chain) from error
+
+
+def _malformed(der: bytes, chain: tuple[bytes, ...]) -> ClientRefused:
+    """Return the refusal of a certificate that cannot be read, which names the part at fault."""
+    # Imported here: a server whose clients have good certificates need not load it.
+    from pki.encoding.faults import fault_of_certificate
+
+    whose = "The client certificate's"
+    for each in (der, *chain[1:MAX_CHAIN]):
+        fault = fault_of_certificate(each)
+        if fault is not None:
+            message = f"{whose} {fault.part} {fault.found}. {fault.advice}"
+            return ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED, message)
+        whose = "An intermediate certificate's"
+    return ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED)
 
 
 def name_sha256(ca: x509.Certificate, common_name: str) -> str:
@@ -177,10 +193,11 @@ def _find_authority(
     certificate: x509.Certificate, chain: tuple[bytes, ...], snapshot: CASnapshot
 ) -> tuple[tuple[x509.Certificate, ...], AuthoritySnapshot]:
     """Return the path through ``chain`` to a CA on record, by signature, and that CA."""
-    intermediates = [x509.load_der_x509_certificate(der) for der in chain[1:MAX_CHAIN]]
+    intermediates = [read_certificate(der) for der in chain[1:MAX_CHAIN]]
     path = [certificate]
     for _ in range(MAX_CHAIN):
-        for authority in snapshot.by_subject.get(path[-1].issuer.public_bytes(), ()):
+        _check_curve_is_named(path[-1])
+        for authority in snapshot.by_subject.get(name_key(path[-1].issuer), ()):
             if is_signed_by(path[-1], authority.certificate):
                 return tuple(path), authority
         above = next((one for one in intermediates if is_signed_by(path[-1], one)), None)
@@ -188,6 +205,16 @@ def _find_authority(
             break
         path.append(above)
     raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNTRUSTED)
+
+
+def _check_curve_is_named(certificate: x509.Certificate) -> None:
+    """Refuse an EC key that spells its curve's parameters out (RFC 5480 2.1.1)."""
+    if has_explicit_curve(certificate):
+        raise ClientRefused(
+            Reason.CLIENT_CERTIFICATE_MALFORMED,
+            f"The certificate of {name_text(certificate.subject)} has an EC key that spells the "
+            "parameters of its curve out. Make a key that names its curve (RFC 5480 2.1.1).",
+        )
 
 
 def _check_is_for_clients(certificate: x509.Certificate) -> None:

@@ -4,17 +4,21 @@ In production the customer's own PKI makes them, at the factory.
 """
 
 import datetime
+from dataclasses import replace
 
 from django.utils import timezone
 
 from pki.choices import POPLinking, SANRule
-from pki.conf import setting_name
+from pki.conf import pki_settings, setting_name
 from pki.csr.check import CSRRules, ParsedCSR, check_csr
 from pki.csr.key_algorithms import KEY_ALGORITHMS
+from pki.csr.san import name_texts
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
+from pki.exceptions import CSRRejected
 from pki.issuance.verified_signing import sign, signing_request
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError
+from pki.reasons import Reason
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
 from pki.record.intents import issued_columns, new_intent
@@ -62,7 +66,14 @@ def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -
     what ``pki.issuance.verified_signing.sign`` raises.
     """
     authority = issuing_client_ca()
-    csr = check_csr(der, CLIENT_RULES)
+    own_names = frozenset(pki_settings().server_names)
+    csr = check_csr(der, replace(CLIENT_RULES, own_names=own_names))
+    if csr.names.left_out:
+        raise CSRRejected(
+            Reason.SAN_NOT_ALLOWED,
+            f"The SAN has {', '.join(name_texts(csr.names.left_out))}, which is this server's own "
+            "name. Leave it out.",
+        )
 
     def record_intent() -> IssuedCertificate:
         return _record_intent(csr, authority, validity, actor)

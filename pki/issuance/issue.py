@@ -5,14 +5,18 @@ after any step leaves a row that says how far the issuance got. The same request
 it stopped, so a device that sends its request again gets one certificate and not two.
 """
 
+import logging
 from collections.abc import Callable
 
+from pki.csr.san import name_texts
 from pki.issuance.record_intent import Intent, find_or_record_intent
 from pki.issuance.record_issued import IntentWithdrawn, certificate_or_refusal, record_issued
 from pki.issuance.request import EnrollmentRequest
 from pki.issuance.verified_signing import sign, signing_request
 from pki.models import IssuedCertificate
 from pki.record.transactions import in_write_transaction
+
+logger = logging.getLogger(__name__)
 
 
 def issue_certificate(
@@ -32,6 +36,12 @@ def issue_certificate(
     intent = in_write_transaction(lambda: find_or_record_intent(request))
     if not isinstance(intent, Intent):
         return intent  # the certificate that the same request got before
+    if intent.left_out:
+        logger.info(
+            "the SAN of %s has names that the profile leaves out",
+            intent.row,
+            extra={"fields": {"san_left_out": name_texts(intent.left_out)}},
+        )
     # Step 2, outside of any transaction: have the CA's signer sign it, and check the certificate.
     certificate = sign(
         intent.row,

@@ -7,10 +7,13 @@ applies must hold. None is a fall-back for another.
 import datetime
 
 from pki.choices import IdentityRule
-from pki.csr.check import ParsedCSR, asks_to_change_subject
+from pki.csr.check import ParsedCSR
 from pki.csr.public_keys import key_matches
-from pki.csr.subjects import name_text, names_equal, sans_equal
+from pki.csr.reading import asks_to_change_subject
+from pki.csr.san import renewed_san, sans_equal
+from pki.csr.subjects import name_text
 from pki.csr.thing_names import fold_name
+from pki.encoding.names import names_equal
 from pki.exceptions import EnrollmentRefused
 from pki.issuance.client_authentication import Client
 from pki.issuance.on_file import CertificateOnFile
@@ -118,8 +121,9 @@ def check_renewal(
 ) -> None:
     """Raise ``EnrollmentRefused`` unless ``client`` may renew ``on_file`` with ``csr``.
 
-    RFC 7030 4.2.2: subject and SAN equal those of the certificate to be renewed. ``on_file`` is
-    None for a name that was enrolled elsewhere and is adopted, so nothing is compared.
+    RFC 7030 4.2.2: subject and SAN equal those of the certificate to be renewed. Of the requested
+    names, those count that are not left out (`pki.csr.san.renewed_san`). ``on_file`` is None for
+    a name that was enrolled elsewhere and is adopted, so nothing is compared.
     """
     _check_may_renew(csr.common_name, client, profile, owner=owner, on_file=on_file)
     if asks_to_change_subject(csr.csr):
@@ -132,7 +136,8 @@ def check_renewal(
             f"The CSR's subject is {name_text(csr.csr.subject)!r}, and the certificate's is "
             f"{name_text(on_file.subject)!r}. Send the certificate's.",
         )
-    if not sans_equal(csr.san, on_file.san):
+    asked, kept = renewed_san(csr.names, on_file.san, profile.rules.own_names)
+    if not sans_equal(asked.san, kept):
         raise EnrollmentRefused(Reason.SAN_CHANGED)
     if not profile.row.can_reuse_key and key_matches(on_file.certificate, csr.key_sha256):
         raise EnrollmentRefused(Reason.KEY_REUSE_REFUSED)

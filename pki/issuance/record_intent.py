@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from django.utils import timezone
 
+from pki.csr.san import name_texts, renewed_san
 from pki.denylist.entries import check_denylist
 from pki.exceptions import EnrollmentRefused
 from pki.issuance import name_rules
@@ -31,6 +32,8 @@ class Intent:
     row: IssuedCertificate
     subject: x509.Name
     san: x509.SubjectAlternativeName | None
+    left_out: tuple[x509.GeneralName, ...]
+    """The requested alternative names that the profile has left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +161,16 @@ def _take_up(
 
 def _encoded_names(
     request: EnrollmentRequest, on_file: CertificateOnFile | None
-) -> tuple[x509.Name, x509.SubjectAlternativeName | None]:
-    """Return subject and SAN of the certificate to be signed.
+) -> tuple[x509.Name, x509.SubjectAlternativeName | None, tuple[x509.GeneralName, ...]]:
+    """Return subject and SAN of the certificate to be signed, and the names that are left out.
 
     A renewal has those on file, letter by letter, because the client may have re-encoded them.
     """
-    return (on_file.subject, on_file.san) if on_file else (request.csr.subject, request.csr.san)
+    names = request.csr.names
+    if on_file is None:
+        return request.csr.subject, names.san, names.left_out
+    asked, kept = renewed_san(names, on_file.san, request.profile.rules.own_names)
+    return on_file.subject, kept, asked.left_out
 
 
 def _record_intent(
@@ -175,7 +182,7 @@ def _record_intent(
 ) -> Intent:
     """Write the intent. A name or key that has no owner yet becomes this row's."""
     csr, profile = request.csr, request.profile.row
-    subject, san = _encoded_names(request, on_file)
+    subject, san, left_out = _encoded_names(request, on_file)
     row = new_intent(
         csr,
         request.profile.authority,
@@ -210,7 +217,12 @@ def _record_intent(
         "intent",
         actor=request.actor,
         target=f"certificate:{row.serial_number}",
-        after={"name": row.common_name, "operation": row.operation, "profile": str(profile)},
+        after={
+            "name": row.common_name,
+            "operation": row.operation,
+            "profile": str(profile),
+            **({"san_left_out": name_texts(left_out)} if left_out else {}),
+        },
     )
     if rebound is not None:
         audit_trail.record(
@@ -220,7 +232,7 @@ def _record_intent(
             before={"client": rebound.holder_fingerprint or rebound.client_fingerprint},
             after={"client": request.client.fingerprint, "profile": str(profile)},
         )
-    return Intent(row, subject, san)
+    return Intent(row, subject, san, left_out)
 
 
 def _rebound(

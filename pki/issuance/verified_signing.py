@@ -7,10 +7,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
+from pki.conf import pki_settings
 from pki.csr.check import ParsedCSR
 from pki.csr.public_keys import key_matches
-from pki.encoding.certificates import is_signed_by, serial_number_text
-from pki.exceptions import SignerUnavailable
+from pki.csr.san import folded, is_own_name, name_texts
+from pki.encoding.certificates import is_signed_by, san_of, serial_number_text
+from pki.encoding.reading import UNREADABLE
+from pki.exceptions import CSRRejected, SignerUnavailable
 from pki.models import IssuedCertificate
 from pki.reasons import Reason
 from pki.record.intents import CLOCK_TOLERANCE
@@ -46,12 +49,42 @@ def sign(
 ) -> x509.Certificate:
     """Have the CA's signer sign ``request``, and return the certificate if it fits the intent.
 
-    Raises ``SignerRefused`` or ``SignerUnavailable``.
+    Raises ``SignerRefused``, ``SignerUnavailable``, or ``CSRRejected`` when a PKI outside certifies
+    a name that was left out.
     """
     signer = get_signer(authority.row.signer)
     certificate = signer.sign(request, authority.issuer)
     _check_signed(certificate, intent, authority, is_ours=not signer.chooses_serial_number)
+    if signer.chooses_serial_number:
+        _check_names(certificate, request)
     return certificate
+
+
+def _check_names(certificate: x509.Certificate, request: SigningRequest) -> None:
+    """Raise ``CSRRejected`` if a PKI outside certified a name that was left out of the request.
+
+    It has the CSR as the device signed it, with all of its names. A name that this server leaves
+    out must not come back that way, and a PKI that copies it cannot serve this CSR.
+    """
+    granted = set(map(folded, request.san or ()))
+    asked = set(map(folded, san_of(request.csr.extensions) or ()))
+    try:
+        certified = list(san_of(certificate.extensions) or ())
+    except UNREADABLE as error:
+        logger.error("the signer returned a certificate whose extensions can't be read")  # noqa: TRY400
+        raise SignerUnavailable(Reason.SIGNER_MISBEHAVED) from error
+    own_names = frozenset(pki_settings().server_names)
+    found = [
+        name
+        for name in certified
+        if folded(name) not in granted and (folded(name) in asked or is_own_name(name, own_names))
+    ]
+    if found:
+        raise CSRRejected(
+            Reason.SAN_NOT_ALLOWED,
+            f"The PKI that signs put {name_texts(found)[0]} into the certificate, which the "
+            "profile leaves out. Leave it out of the CSR.",
+        )
 
 
 def _check_signed(

@@ -121,27 +121,27 @@ class CertificateAuthority(models.Model):
     @cached_property
     def certificate(self) -> "x509.Certificate":
         """The CA's own certificate."""
-        from cryptography import x509
+        from pki.encoding.reading import read_certificate_pem
 
-        return x509.load_pem_x509_certificate(self.pem.encode())
+        return read_certificate_pem(self.pem.encode())
 
     @cached_property
     def chain(self) -> "list[x509.Certificate]":
         """The certificates above this CA's, root last."""
-        from cryptography import x509
+        from pki.encoding.reading import read_certificates
 
         if not self.chain_pem:
             return []
-        return x509.load_pem_x509_certificates(self.chain_pem.encode())
+        return read_certificates(self.chain_pem.encode())
 
     @cached_property
     def cross_certificates(self) -> "list[x509.Certificate]":
         """OldWithNew and NewWithOld (RFC 4210 4.4), if this CA succeeded one whose key was here."""
-        from cryptography import x509
+        from pki.encoding.reading import read_certificates
 
         if not self.cross_pem:
             return []
-        return x509.load_pem_x509_certificates(self.cross_pem.encode())
+        return read_certificates(self.cross_pem.encode())
 
     @property
     def can_sign(self) -> bool:

@@ -142,9 +142,9 @@ class IssuedCertificate(models.Model):
 
     def to_x509(self) -> "x509.Certificate":
         """Return the certificate, parsed. Raises ``ValueError`` while there is none."""
-        from cryptography import x509
+        from pki.encoding.reading import read_certificate
 
-        return x509.load_der_x509_certificate(self.to_der())
+        return read_certificate(self.to_der())
 
     def to_der(self) -> bytes:
         """Return the certificate in DER. Raises ``ValueError`` while there is none."""

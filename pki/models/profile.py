@@ -6,7 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils import timezone
 
-from pki.choices import IdentityRule, IoTProvisioning, POPLinking, SANRule
+from pki.choices import IdentityRule, IoTProvisioning, POPLinking, SANExcess, SANRule
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.models.authority import CertificateAuthority
 from pki.models.fields import IdentifierField
@@ -73,6 +73,13 @@ class CertificateProfile(models.Model):
     )
     san_rule = models.CharField(
         "SAN rule", max_length=10, choices=SANRule.pairs(), default=SANRule.OWN_NAME
+    )
+    san_excess = models.CharField(
+        "SAN excess",
+        max_length=10,
+        choices=SANExcess.pairs(),
+        default=SANExcess.DROP,
+        help_text="What happens to requested names that the SAN rule does not allow.",
     )
     pop_linking = models.CharField(
         "POP linking", max_length=10, choices=POPLinking.pairs(), default=POPLinking.IGNORE

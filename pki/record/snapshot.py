@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pki.choices import POPLinking, SANRule
+from pki.choices import POPLinking, SANExcess, SANRule
+from pki.conf import pki_settings
 from pki.encoding.certs_only import certs_only, der_of
 from pki.exceptions import AuthorityUnavailable
 from pki.models import CertificateAuthority, CertificateProfile, Generation
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from pki.csr.check import CSRRules
+    from pki.encoding.names import NameKey
     from pki.signers.certificate_contents import Issuer
 
 
@@ -75,6 +77,8 @@ class ProfileSnapshot:
             serial_number_required=row.is_serial_number_required,
             subject_attributes=frozenset(row.subject_attributes),
             san_rule=SANRule(row.san_rule),
+            san_excess=SANExcess(row.san_excess),
+            own_names=frozenset(pki_settings().server_names),
             pop_linking=POPLinking(row.pop_linking),
         )
 
@@ -104,11 +108,13 @@ class CASnapshot:
         self.profiles = profiles or {}
 
     @cached_property
-    def by_subject(self) -> Mapping[bytes, tuple[AuthoritySnapshot, ...]]:
-        """Trusted CAs by the DER of their subject, to find the issuer of a client's certificate."""
-        found: dict[bytes, tuple[AuthoritySnapshot, ...]] = {}
+    def by_subject(self) -> "Mapping[NameKey, tuple[AuthoritySnapshot, ...]]":
+        """Trusted CAs by their subject (RFC 5280 7.1), to find the issuer of a certificate."""
+        from pki.encoding.names import name_key
+
+        found: dict[NameKey, tuple[AuthoritySnapshot, ...]] = {}
         for authority in self.authorities:
-            subject = authority.certificate.subject.public_bytes()
+            subject = name_key(authority.certificate.subject)
             found[subject] = (*found.get(subject, ()), authority)
         return found
 

@@ -6,7 +6,6 @@ import random
 import time
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from django.db.models import Max
 from django.utils import timezone
 
@@ -15,7 +14,8 @@ from pki.models import CertificateAuthority, IssuedCertificate
 from pki.reasons import Reason
 from pki.record.transactions import ATTEMPTS, FIRST_PAUSE, in_write_transaction
 from pki.signers import authority_key
-from pki.signers.certificate_contents import authority_key_identifier, signature_hash
+from pki.signers.certificate_contents import authority_key_identifier
+from pki.signers.issuer_name import sign_crl
 
 logger = logging.getLogger(__name__)
 
@@ -59,8 +59,7 @@ def make_crl(ca: CertificateAuthority) -> bytes:
         latest = numbers.get(pk=ca.pk)
         now = timezone.now()
         # Sign outside of any transaction, as everywhere: the key may be behind a network.
-        crl = _builder(ca, latest + 1, now).sign(key, signature_hash(ca.certificate.public_key()))
-        der = crl.public_bytes(Encoding.DER)
+        der = sign_crl(_builder(ca, latest + 1, now), key, ca.certificate)
         if _put_on_record(ca, latest, der, now):
             return der
         logger.info("another CRL of %s was faster than number %d", ca, latest + 1)

@@ -29,9 +29,9 @@ from pki.signers.certificate_contents import (
     Issuer,
     SigningRequest,
     build_certificate,
-    signature_hash,
 )
 from pki.signers.iam import IAMStatement, SigningFunction
+from pki.signers.issuer_name import sign_certificate
 from pki.signers.options import Options
 
 
@@ -157,9 +157,10 @@ class KeySigner(Signer):
 
     def sign(self, request: SigningRequest, issuer: Issuer) -> x509.Certificate:
         """Build the certificate and sign it with the CA's key."""
-        return build_certificate(request, issuer).sign(
+        return sign_certificate(
+            build_certificate(request, issuer),
             self.key_of(issuer.key_reference, issuer.certificate),
-            signature_hash(issuer.certificate.public_key()),
+            issuer.certificate,
         )
 
     def check(self, issuer: Issuer) -> None:

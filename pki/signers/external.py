@@ -26,6 +26,7 @@ from django.views.decorators.debug import sensitive_variables
 from pki.aws.secret_cache import REFRESH_SECONDS, SecretCache
 from pki.aws.secrets import SecretValue
 from pki.conf import pki_settings, setting_name
+from pki.encoding.reading import UNREADABLE, read_certificate_pem
 from pki.exceptions import SignerRefused, SignerUnavailable
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.reasons import Reason
@@ -136,10 +137,10 @@ def _certificate(answer: object) -> x509.Certificate:
         return answer
     try:
         if isinstance(answer, str):
-            return x509.load_pem_x509_certificate(answer.encode())
+            return read_certificate_pem(answer.encode())
         if isinstance(answer, bytes):
-            return x509.load_pem_x509_certificate(answer)
-    except ValueError as error:
+            return read_certificate_pem(answer)
+    except UNREADABLE as error:
         raise SignerUnavailable(Reason.SIGNER_MISBEHAVED) from error
     logger.error("the external PKI returned a %s, not a certificate", type(answer).__name__)
     raise SignerUnavailable(Reason.SIGNER_MISBEHAVED)

@@ -11,7 +11,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.utils import timezone
 
+from pki.encoding.ca_files import read_ca_certificates
 from pki.encoding.certificates import fingerprint_of, is_ca, is_signed_by, pem_of
+from pki.encoding.names import NameKey, name_key, names_equal
+from pki.encoding.reading import UNREADABLE, read_certificates
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError
 
@@ -81,16 +84,22 @@ def bundle_from_database() -> Bundle:
 def bundle_from_file(path: Path) -> Bundle:
     """Return the CAs of a PEM file. Raises ``OperatorError``."""
     try:
-        return bundle_from_pem(path.read_bytes())
-    except (OSError, ValueError) as error:
+        return _bundle(read_ca_certificates(path.read_bytes()))
+    except OSError as error:
         raise OperatorError(
-            f"{path} cannot be read as CA certificates in PEM: {str(error).rstrip('.')}."
+            f"{path} cannot be read: {error.strerror}. Correct the path, or make the file readable "
+            "for this process."
         ) from error
+    except ValueError as error:
+        raise OperatorError(f"{path} cannot be read as CA certificates. {error}") from error
 
 
 def bundle_from_pem(pem: bytes) -> Bundle:
-    """Return the CAs of a PEM text. Raises ``ValueError``."""
-    return _bundle(x509.load_pem_x509_certificates(pem))
+    """Return the CAs of a PEM text that was stored. Raises ``ValueError``."""
+    try:
+        return _bundle(read_certificates(pem))
+    except UNREADABLE as error:
+        raise ValueError("There is a certificate that cannot be read.") from error
 
 
 def _bundle(certificates: Iterable[x509.Certificate]) -> Bundle:
@@ -123,9 +132,9 @@ def check_bundle(bundle: Bundle) -> None:
         problems.append(f"it has {count} certificates, and API Gateway takes {MAX_CERTIFICATES}")
     if len(bundle.pem) > MAX_BYTES:
         problems.append(f"it has {len(bundle.pem)} bytes, and API Gateway takes {MAX_BYTES}")
-    by_subject: dict[bytes, list[x509.Certificate]] = {}
+    by_subject: dict[NameKey, list[x509.Certificate]] = {}
     for certificate in bundle.certificates:
-        by_subject.setdefault(certificate.subject.public_bytes(), []).append(certificate)
+        by_subject.setdefault(name_key(certificate.subject), []).append(certificate)
     for certificate in bundle.certificates:
         found = [*_algorithm_problems(certificate), *_path_problems(certificate, by_subject)]
         problems += [f"{describe(certificate)}: {problem}" for problem in found]
@@ -156,7 +165,7 @@ def _algorithm_problems(certificate: x509.Certificate) -> list[str]:
 
 
 def _path_problems(
-    certificate: x509.Certificate, by_subject: dict[bytes, list[x509.Certificate]]
+    certificate: x509.Certificate, by_subject: dict[NameKey, list[x509.Certificate]]
 ) -> list[str]:
     if not is_ca(certificate):
         return ["not a CA certificate (basicConstraints CA)"]
@@ -164,11 +173,9 @@ def _path_problems(
         return ["expired"]
     levels = 2  # a client's certificate and this one
     at = certificate
-    while at.subject != at.issuer:
+    while not names_equal(at.subject, at.issuer):
         above = [
-            issuer
-            for issuer in by_subject.get(at.issuer.public_bytes(), [])
-            if is_signed_by(at, issuer)
+            issuer for issuer in by_subject.get(name_key(at.issuer), []) if is_signed_by(at, issuer)
         ]
         if not above:
             missing = at.issuer.rfc4514_string()

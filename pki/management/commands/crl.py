@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from django.core.management.base import CommandParser
 
+from pki.encoding.pem import pem_text
 from pki.operators.command import OperatorCommand, refuse
 from pki.operators.files import replace_file
 from pki.record.find import find_authority
@@ -29,8 +29,7 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, ca: str, out: Path | None, pem: bool, **options: Any) -> None:
         """Print the list, or write it to a file and print what it contains."""
         der = make_crl(find_authority(ca))
-        crl = x509.load_der_x509_crl(der)
-        as_pem = crl.public_bytes(Encoding.PEM)
+        as_pem = pem_text(der, "X509 CRL").encode()
         if out is None:
             self.stdout.write(as_pem.decode(), ending="")
             return
@@ -38,8 +37,17 @@ class Command(OperatorCommand):
             replace_file(out, as_pem if pem else der)
         except OSError as error:
             refuse(f"{out} cannot be written: {error.strerror}.", error)
-        number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-        self.stdout.write(
-            f"{out}: CRL number {number} of {ca}, certificates on it: {len(crl)}, "
-            f"good until {crl.next_update_utc:%Y-%m-%d %H:%M} UTC"
-        )
+        self.stdout.write(f"{out}: {_described(der, ca)}")
+
+
+def _described(der: bytes, ca: str) -> str:
+    """Return a CRL in words."""
+    try:
+        crl = x509.load_der_x509_crl(der)
+    except ValueError:  # the CA's name has a deviation from the standard, which the CRL repeats
+        return f"CRL of {ca}"
+    number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    return (
+        f"CRL number {number} of {ca}, certificates on it: {len(crl)}, "
+        f"good until {crl.next_update_utc:%Y-%m-%d %H:%M} UTC"
+    )

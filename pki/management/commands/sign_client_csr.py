@@ -4,12 +4,11 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from django.core.management.base import CommandParser
 
 from pki.conf import pki_settings
 from pki.csr.thing_names import shown
+from pki.encoding.pem import CERTIFICATE_REQUEST, pem_blocks, unwrapped
 from pki.issuance.client_certificates import sign_client_csr
 from pki.operators.command import OperatorCommand, command_actor, refuse
 from pki.operators.files import write_new
@@ -73,13 +72,14 @@ def _read_csr(csr: str) -> bytes:
             "file that exists, or the PEM text itself.",
             error,
         )
-    if not content.lstrip().startswith(b"-----BEGIN"):
+    content = unwrapped(content)
+    if b"-----BEGIN" not in content:
         return content
+    what = "The PEM text" if is_text else csr
     try:
-        return x509.load_pem_x509_csr(content).public_bytes(Encoding.DER)
+        blocks = pem_blocks(content, CERTIFICATE_REQUEST)
     except ValueError as error:
-        what = "The PEM text" if is_text else csr
-        refuse(
-            f"{what} contains no certificate request. It must have BEGIN CERTIFICATE REQUEST.",
-            error,
-        )
+        refuse(f"{what} contains no certificate request. {error}", error)
+    if not blocks:
+        refuse(f"{what} contains no certificate request. It must have BEGIN CERTIFICATE REQUEST.")
+    return blocks[0]

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from pki.encoding.certificates import san_of
-from pki.exceptions import SignerRefused, SignerUnavailable
+from pki.exceptions import CSRRejected, SignerRefused, SignerUnavailable
 from pki.operators.errors import OperatorError
 from pki.reasons import Reason
 from pki.signers.certificate_contents import Issuer, SigningRequest, signature_hash
@@ -65,7 +65,15 @@ def passthrough(request: SigningRequest) -> dict[str, Any]:
                 for attribute in request.subject
             ]
         }
-    if request.san is not None and request.san != san_of(request.csr.extensions):
+    requested = san_of(request.csr.extensions)
+    if request.san is None and requested is not None:
+        # AWS takes no empty list here, so the template would copy the names that were left out.
+        raise CSRRejected(
+            Reason.SAN_NOT_ALLOWED,
+            "AWS Private CA copies the CSR's SAN, which the profile leaves out. Leave it out of "
+            "the CSR.",
+        )
+    if request.san is not None and request.san != requested:
         names = [_general_name(name) for name in request.san]
         passthrough["Extensions"] = {"SubjectAlternativeNames": names}
     return passthrough

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pki.aws.clients import AWSLocation, as_remote_failure, aws_client
 from pki.csr.public_keys import public_keys_equal
 from pki.encoding.certificates import serial_number_text
+from pki.encoding.reading import read_certificate_pem, read_certificates
 from pki.exceptions import SignerRefused, SignerUnavailable
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.reasons import Reason
@@ -139,7 +140,7 @@ class PrivateCASigner(Signer):
                 CertificateAuthorityArn=self._arn
             )
         pem = f"{answer['Certificate']}\n{answer.get('CertificateChain') or ''}"
-        return x509.load_pem_x509_certificates(pem.encode())
+        return read_certificates(pem.encode())
 
     def _client(self) -> Any:
         return aws_client("acm-pca", self._place, read_timeout=CALL_SECONDS)
@@ -174,7 +175,7 @@ class PrivateCASigner(Signer):
                     answer = self._client().get_certificate(
                         CertificateAuthorityArn=self._arn, CertificateArn=certificate_arn
                     )
-                return x509.load_pem_x509_certificate(answer["Certificate"].encode())
+                return read_certificate_pem(answer["Certificate"].encode())
             except RemoteFailure as failure:
                 is_time_over = time.monotonic() + pause > give_up
                 if failure.code != "RequestInProgressException" or is_time_over:

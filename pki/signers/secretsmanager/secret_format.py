@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from django.views.decorators.debug import sensitive_variables
 
 from pki.aws.secrets import SecretValue, is_placeholder
+from pki.encoding.reading import UNREADABLE, read_certificates
 from pki.operators.errors import OperatorError
 
 _KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
@@ -116,8 +117,8 @@ def _certificates(name: str, pem: str) -> tuple[x509.Certificate, ...]:
     if is_placeholder(pem):
         return ()
     try:
-        return tuple(x509.load_pem_x509_certificates(pem.encode()))
-    except ValueError as error:
+        return tuple(read_certificates(pem.encode()))
+    except UNREADABLE as error:
         raise OperatorError(
             f"The secret {name} holds a certificate that cannot be read. Store it as PEM."
         ) from error

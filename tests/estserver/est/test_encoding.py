@@ -37,6 +37,15 @@ TEXT_FORMS = {
     "PEM with CRLF": pem("CERTIFICATE REQUEST", "\r\n"),
     "PEM as old tools wrote it": pem("NEW CERTIFICATE REQUEST"),
     "PEM on one line, as curl --data sends it": pem("CERTIFICATE REQUEST", ""),
+    "PEM with text around it": b"Subject: CN=x\n" + pem("CERTIFICATE REQUEST") + b"\nbye\n",
+    "PEM after a byte order mark": b"\xef\xbb\xbf" + pem("CERTIFICATE REQUEST"),
+    "PEM with the NUL of a C string": pem("CERTIFICATE REQUEST") + b"\0",
+    "base64 with the NUL of a C string": BASE64 + b"\n\0",
+    "base64 after a byte order mark": b"\xef\xbb\xbf" + BASE64,
+    "base64 of PEM": base64.b64encode(pem("CERTIFICATE REQUEST")),
+    "base64 of PEM with all of it": base64.b64encode(
+        b"\xef\xbb\xbfSubject: x\r\n" + pem("CERTIFICATE REQUEST", "\r\n") + b"\0"
+    ),
 }
 
 
@@ -116,7 +125,23 @@ NOT_A_CSR = {
     "a byte after the DER, in base64": (base64.b64encode(CSR + b"\0"), 400, "csr-malformed"),
     "PEM of a certificate": (pem("CERTIFICATE"), 400, "body-not-base64"),
     "two PEM blocks": (pem("CERTIFICATE REQUEST") * 2, 400, "body-not-base64"),
-    "text before PEM": (b"Subject: x\n" + pem("CERTIFICATE REQUEST"), 400, "body-not-base64"),
+    "a key beside the CSR": (
+        pem("EC PRIVATE KEY") + pem("CERTIFICATE REQUEST"),
+        400,
+        "body-not-base64",
+    ),
+    "thousands of PEM blocks": (b"-----BEGIN X-----" * 1900, 400, "body-not-base64"),
+    "PEM without its end": (pem("CERTIFICATE REQUEST")[:-40], 400, "body-not-base64"),
+    "base64 of PEM of a certificate": (
+        base64.b64encode(pem("CERTIFICATE")),
+        400,
+        "body-not-base64",
+    ),
+    "base64 of base64 of PEM": (
+        base64.b64encode(base64.b64encode(pem("CERTIFICATE REQUEST"))),
+        400,
+        "csr-malformed",
+    ),
     "PEM labels that differ": (
         pem("CERTIFICATE REQUEST").replace(b"END C", b"END NEW C"),
         400,

@@ -3,7 +3,7 @@
 import pytest
 from cryptography import x509
 
-from pki.csr.check import CHANGE_SUBJECT_NAME
+from pki.csr.reading import CHANGE_SUBJECT_NAME
 from pki.encoding.certificates import fingerprint_of
 from pki.models import IssuedCertificate
 from tests.support.builders import make_csr, make_key, make_name

@@ -8,7 +8,7 @@ from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
-from pki.csr.check import CHANGE_SUBJECT_NAME
+from pki.csr.reading import CHANGE_SUBJECT_NAME
 from pki.models import IssuedCertificate
 from tests.support.builders import make_csr, make_key, make_name
 

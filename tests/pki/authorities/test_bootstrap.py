@@ -232,9 +232,14 @@ def test_one_bad_certificate_in_a_truststore_stops_all_of_it(plan, tmp_path):
     ("content", "complaint"),
     [
         (None, "x.pem cannot be read: No such file or directory"),
-        (b"", "holds no certificate that can be read"),
-        (b"\x30\x82\x01", "holds no certificate that can be read"),
-        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "holds no certificate"),
+        (b"", "There is no certificate. Give it as PEM"),
+        (b"\x30\x82\x01", "There is no certificate. Give it as PEM"),
+        (
+            b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "The first certificate cannot be read: its structure is not DER",
+        ),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n", "A PEM block has no end"),
+        (b"-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n", "is not base64"),
     ],
 )
 def test_a_file_without_certificates_is_refused(tmp_path, content, complaint):

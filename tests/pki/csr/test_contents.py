@@ -4,13 +4,8 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pki.csr.check import (
-    CHANGE_SUBJECT_NAME,
-    CSRRules,
-    asks_to_change_subject,
-    check_csr,
-    parse_csr,
-)
+from pki.csr.check import CSRRules, check_csr
+from pki.csr.reading import CHANGE_SUBJECT_NAME, asks_to_change_subject, parse_csr
 from pki.reasons import Reason
 from tests.pki.csr.judged import CHALLENGE, refusal_of
 from tests.support.builders import make_csr

@@ -5,8 +5,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from pki.csr import check as csr_module
-from pki.csr.check import CSRRules, check_csr, parse_csr
+from pki.csr import reading as csr_module
+from pki.csr.check import CSRRules, check_csr
+from pki.csr.reading import parse_csr
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 from tests.pki.csr.judged import (

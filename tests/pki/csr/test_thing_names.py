@@ -10,8 +10,10 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pki.csr.subjects import MAX_RDNS, SUBJECT_ATTRIBUTES, check_subject, names_equal, sans_equal
+from pki.csr.san import sans_equal
+from pki.csr.subjects import MAX_RDNS, SUBJECT_ATTRIBUTES, check_subject
 from pki.csr.thing_names import check_common_name, fold_name, shown
+from pki.encoding.names import names_equal
 from pki.exceptions import CSRRejected
 from pki.reasons import Reason
 

@@ -16,7 +16,7 @@ from pki.authorities.bootstrap import bootstrap_cas
 from pki.authorities.import_ca import import_authority
 from pki.aws.clients import AWSLocation, aws_client, forget_clients
 from pki.checks import check_signers
-from pki.exceptions import SignerRefused, SignerUnavailable
+from pki.exceptions import CSRRejected, SignerRefused, SignerUnavailable
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.record.snapshot import current_snapshot
@@ -84,6 +84,16 @@ def test_a_certificate_is_asked_for_with_the_intents_terms(private_ca, signer):
         "IdempotencyToken": "4a5b6c7d8e9fa0b1c2d3e4f5061728394a5b",
     }
     assert certificate.not_valid_after_utc == request.not_after
+
+
+def test_AWS_is_not_asked_to_copy_names_that_were_left_out(private_ca, signer):
+    request = request_for(make_csr("sensor-1", san=SAN))
+
+    with pytest.raises(CSRRejected) as refused:
+        signer.sign(request, issuer_of(private_ca.ca))
+
+    assert refused.value.reason.code == "san-not-allowed"
+    assert private_ca.issued == {}
 
 
 def test_the_subject_and_SAN_on_file_go_before_those_of_the_CSR(private_ca, signer):

@@ -18,7 +18,7 @@ from pki.authorities.create import create_authority
 from pki.authorities.import_ca import import_authority
 from pki.aws.clients import forget_clients
 from pki.csr.public_keys import public_key_sha256
-from pki.exceptions import SignerRefused, SignerUnavailable
+from pki.exceptions import CSRRejected, SignerRefused, SignerUnavailable
 from pki.issuance.verified_signing import sign
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError
@@ -160,7 +160,7 @@ def answer(built, request, **changes):
     terms = {
         "subject": request.subject,
         "public_key": request.csr.public_key(),
-        "san": list(request.san),
+        "san": list(request.san) if request.san else None,
         "not_before": request.not_before,
         "not_after": request.not_after,
     }
@@ -284,6 +284,23 @@ def test_to_say_no_the_class_returns_None(external, monkeypatch):
         external.sign()
 
     assert caught.value.reason.code == "signer-refused"
+
+
+def test_a_name_that_was_left_out_does_not_come_back_from_a_PKI_outside(external, monkeypatch):
+    """It has the CSR as the device signed it, and copies the name from there."""
+    granted, asked = external.request, replace(external.request, san=None)
+
+    assert external.sign().extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    with pytest.raises(CSRRejected) as refused:
+        replace(external, request=asked).sign()
+
+    assert refused.value.reason.code == "san-not-allowed"
+    assert "DNSName 'sensor-1'" in refused.value.message
+    # A PKI that leaves it out too is as good as any.
+    monkeypatch.setattr(
+        ExternalPKI, "answer", staticmethod(lambda *_: answer(external.built, asked))
+    )
+    assert replace(external, request=asked).sign().subject == granted.subject
 
 
 def unreadable(certificate):
