@@ -27,7 +27,7 @@ def refused(*arguments):
 
 def delete(condition="1 = 1"):
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM pki_auditevent WHERE {condition}")  # noqa: S608  # a constant
+        cursor.execute(f"DELETE FROM pki_auditevent WHERE {condition}")
 
 
 @pytest.fixture

@@ -34,6 +34,11 @@ def trail(db):
             record(f"{name}{position}")
 
 
+def said(heads):
+    """An object with these heads, in JSON."""
+    return f'{{"audit_heads": {{"at": "x", "chains": 1, "rows": 1, "heads": {heads}}}}}'
+
+
 def written(**options):
     """The heads as they are now, as an object has them."""
     return json.dumps(heads_report(chain_heads(), **options))
@@ -151,11 +156,10 @@ def test_an_object_may_have_been_laid_out_by_a_tool(trail):
         '{"message": "request"}',
         '{"audit_heads": 1}',
         '{"audit_heads": {"at": "x", "chains": 1, "rows": 1}}',
-        '{"audit_heads": {"at": "x", "chains": 1, "rows": 1, "heads": {"no-uuid": [1, "ab"]}}}',
-        '{"audit_heads": {"at": "x", "chains": 1, "rows": 1, "heads": {"%s": [1, "ab"]}}}'
-        % ("0" * 32),
-        '{"audit_heads": {"at": "x", "chains": 1, "rows": 1, "heads": {"%s": [0, "%s"]}}}'
-        % ("0" * 32, "a" * 64),
+        said('{"no-uuid": [1, "ab"]}'),
+        said('{"00000000000000000000000000000000": [1, "ab"]}'),
+        said(f'{{"00000000000000000000000000000000": [0, "{"a" * 64}"]}}'),
+        said(f'{{"00000000000000000000000000000000": ["many", "{"a" * 64}"]}}'),
         '{"audit_heads": {"at": "x", "chains": "y", "rows": 1, "heads": {}}}',
     ],
 )
