@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from estserver.enrollment import refusals
 from estserver.operations import health
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.models import CertificateAuthority, CertificateProfile
@@ -48,6 +49,7 @@ def _fresh_process_state():
     audit_trail.start_new_chain()
     get_signer.cache_clear()
     health.forget()
+    refusals.forget()
 
 
 @pytest.fixture
