@@ -12,6 +12,7 @@ from pki.record import audit_trail, snapshot
 from pki.record.audit_trail import Actor
 from pki.record.profile_versions import change_profile
 from pki.record.transactions import in_write_transaction
+from pki.revocation import crl
 from pki.signers import get_signer
 from tests.support.aws import aws_cloud, moto_server
 from tests.support.est_client import ESTClient
@@ -50,6 +51,7 @@ def _fresh_process_state():
     get_signer.cache_clear()
     health.forget()
     refusals.forget()
+    crl.forget()
 
 
 @pytest.fixture

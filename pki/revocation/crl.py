@@ -44,13 +44,27 @@ class _Signed:
     """What this process signed last for a CA. Threads that want a CRL wait for the lock."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    at: float = -SHARED_SECONDS
-    """When it was signed, by the clock of ``time.monotonic``."""
-    made_at: datetime.datetime | None = None
+    done_at: float = -SHARED_SECONDS
+    """When the attempt ended, by the clock of ``time.monotonic``."""
+    made_since: datetime.datetime | None = None
+    """When the attempt began. The CRL on record is not older, unless the database was replaced."""
     newest: datetime.datetime | None = None
-    """The newest revocation that was known before it was signed."""
+    """The newest revocation that was known when the attempt began."""
     der: bytes = b""
     failure: Exception | None = None
+
+    def is_for_all(
+        self, made_at: datetime.datetime | None, newest: datetime.datetime | None
+    ) -> bool:
+        """Return whether who asks now gets it. ``made_at`` is that of the CRL on record."""
+        return (
+            time.monotonic() - self.done_at < SHARED_SECONDS
+            and self.newest == newest
+            and (self.failure is not None or self._is_not_older(made_at))
+        )
+
+    def _is_not_older(self, made_at: datetime.datetime | None) -> bool:
+        return made_at is not None and self.made_since is not None and made_at >= self.made_since
 
 
 _signed: dict[uuid.UUID, _Signed] = {}
@@ -67,34 +81,30 @@ def current_crl(ca: CertificateAuthority) -> bytes:
     However many ask, a process signs once in ``SHARED_SECONDS``, unless a revocation is newer.
     Raises what ``make_crl`` raises, to all who wait for the same signature.
     """
-    # Step 1: the CRL on record, without waiting for anybody.
-    newest = _newest_revocation(ca)
-    if ca.crl_der is not None and _is_settled(ca.crl_made_at, newest):
+    # Step 1: the CRL on record, for which no thread waits.
+    if ca.crl_der is not None and _is_settled(ca.crl_made_at, _newest_revocation(ca)):
         return bytes(ca.crl_der)
     signed = _signed.setdefault(ca.pk, _Signed())
     with signed.lock:
         # Step 2: what another thread signed while this one waited, or a moment before.
         newest = _newest_revocation(ca)
         made_at = CertificateAuthority.objects.values_list("crl_made_at", flat=True).get(pk=ca.pk)
-        if _is_shared(signed, made_at, newest):
-            if signed.failure is not None:
-                raise signed.failure
-            return signed.der
-        # Step 3: sign. A failure is shared too, so that the requests do not queue for a signer
-        # that is out of order.
-        signed.at, signed.newest, signed.made_at, signed.failure = (
-            time.monotonic(),
-            newest,
-            None,
-            None,
-        )
-        try:
-            signed.der = make_crl(ca)
-        except Exception as failure:
-            signed.failure = failure
-            raise
-        signed.made_at = timezone.now()
+        if not signed.is_for_all(made_at, newest):
+            # Step 3: sign.
+            signed.newest, signed.made_since = newest, timezone.now()
+            _sign_into(signed, ca)
+        if signed.failure is not None:
+            raise signed.failure
         return signed.der
+
+
+def _sign_into(signed: _Signed, ca: CertificateAuthority) -> None:
+    """Sign a CRL. A failure is kept, so that requests do not queue for a signer out of order."""
+    try:
+        signed.der, signed.failure = make_crl(ca), None
+    except Exception as failure:  # noqa: BLE001  # of any kind, and raised to all who wait
+        signed.failure = failure
+    signed.done_at = time.monotonic()
 
 
 def _newest_revocation(ca: CertificateAuthority) -> datetime.datetime | None:
