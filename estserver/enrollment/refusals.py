@@ -5,8 +5,8 @@ refusal of a certificate for a reason is a row at once. Those of the next minute
 process, and one further row says how many there were. It is written with the next refusal that
 writes a row, or when the process ends. Each refusal has its log line.
 
-A count is lost when the process is killed, or is a Lambda function, which is frozen between requests
-and ends without notice. The log lines are all there then.
+A count is lost when the process is killed. A Lambda function is frozen between requests and ends
+without notice, so that it loses the counts of its last minute. The log lines are all there then.
 """
 
 import atexit
