@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+from estserver.enrollment import refusals
 from estserver.operations import health
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.models import CertificateAuthority, CertificateProfile
-from pki.record import audit_trail, snapshot
+from pki.record import audit_trail, snapshot, transactions, write_probe
 from pki.record.audit_trail import Actor
 from pki.record.profile_versions import change_profile
 from pki.record.transactions import in_write_transaction
+from pki.revocation import crl
 from pki.signers import get_signer
 from tests.support.aws import aws_cloud, moto_server
 from tests.support.est_client import ESTClient
@@ -48,6 +50,10 @@ def _fresh_process_state():
     audit_trail.start_new_chain()
     get_signer.cache_clear()
     health.forget()
+    transactions.forget()
+    write_probe.forget()
+    refusals.forget()
+    crl.forget()
 
 
 @pytest.fixture

@@ -71,6 +71,14 @@ def test_T16_the_ca_on_postgresql(server, tmp_path):
 
 @pytest.mark.postgresql
 @pytest.mark.timeout(1200)
+def test_T58_readiness_on_postgresql(server, tmp_path):
+    files = ["tests/estserver/operations/test_readiness.py"]
+    # The disk is the server's there, and no test may fill it.
+    assert run_tests(server, tmp_path, *files, "-k", "not disk") > 5
+
+
+@pytest.mark.postgresql
+@pytest.mark.timeout(1200)
 def test_T19_T20_the_outbox_on_postgresql(server, tmp_path):
     files = [
         "tests/iotprov/provisioning/test_workers.py",

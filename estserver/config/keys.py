@@ -37,6 +37,7 @@ from estserver.config.types import (
     LambdaArchitecture,
     LambdaRuntime,
     LambdaSeconds,
+    LockDays,
     LogLevel,
     Network,
     OptionalClassPath,
@@ -275,6 +276,10 @@ class DeploymentOptions:
     """Requests that each API lets through at once."""
     log_retention_days: RetentionDays = 90
     """How long logs stay. The audit trail is in the database and does not end with them."""
+    audit_heads_retention_days: LockDays = 400
+    """How long S3 locks the heads of the audit trail's chains, which are put into a bucket of their
+    own each hour. Then they are deleted. The functions cannot delete them before.
+    """
     log_client_certificate_body: bool = False
     """Write whole client certificates to the access log, beside subject, issuer and serial number.
     """

@@ -220,6 +220,11 @@ RetentionDays = Annotated[
     _one_of(*_RETENTIONS),
     Expectation(f"days as CloudWatch counts them: {', '.join(map(str, _RETENTIONS))}"),
 ]
+# S3 locks objects for 100 years at most:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
+LockDays = Annotated[
+    int, Field(ge=1, le=36_500), Expectation("a whole number of days from 1 to 36500")
+]
 SubnetId = Annotated[str, _matching(r"subnet-[0-9a-f]{8,17}"), Expectation("a subnet's id")]
 SecurityGroupId = Annotated[
     str, _matching(r"sg-[0-9a-f]{8,17}"), Expectation("a security group's id")

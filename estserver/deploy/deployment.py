@@ -7,6 +7,7 @@ from typing import Literal
 from django.conf import settings
 
 from estserver.config import MADE_BY, Config
+from estserver.config.bucket_names import AUDIT_HEADS, bucket_name
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.lambda_signers import KEYFILE, for_lambda, key_alias
 from pki.aws.clients import aws_client
@@ -114,9 +115,13 @@ class Deployment:
         """The bucket that S3 reports to who read and wrote the truststore."""
         return self._bucket("s3-logs")
 
+    @property
+    def audit_heads_bucket(self) -> str:
+        """The bucket in which S3 locks the heads of the audit trail."""
+        return self._bucket(AUDIT_HEADS)
+
     def _bucket(self, purpose: str) -> str:
-        # All accounts share one list of bucket names. The account's number makes them unique.
-        return f"{self.project}-{purpose}-{self.account}-{self.region}"
+        return bucket_name(self.project, purpose, self.account, self.region)
 
     @property
     def key_alias(self) -> str:

@@ -25,6 +25,7 @@ from estserver.deploy.resources import (
     secrets_kms_key,
 )
 from estserver.deploy.resources.buckets import deployment_buckets
+from estserver.deploy.resources.buckets.locked_bucket import LockedBucket
 from estserver.deploy.resources.roles import deployment_roles
 from estserver.deploy.resources.roles.role import Role
 from estserver.deploy.rights import deployer, functions
@@ -99,12 +100,17 @@ def everything(
 
 
 def removable(
-    deployment: Deployment, *, with_secrets: bool = True, with_iot: bool = False
+    deployment: Deployment,
+    *,
+    with_secrets: bool = True,
+    with_iot: bool = False,
+    with_audit_heads: bool = False,
 ) -> list[AnyStep]:
     """Return the steps that a removal undoes, in the order of deploying; it begins with the last.
 
     Secrets go before the key that they are encrypted with, and AWS IoT's resources before the role
-    that it uses. Without ``with_iot`` that role stays, because a template may work with it.
+    that it uses. Without ``with_iot`` that role stays, because a template may work with it. Without
+    ``with_audit_heads`` their bucket stays, because they are for whoever asks later.
     """
     also: list[AnyStep] = []
     if with_secrets:
@@ -117,6 +123,8 @@ def removable(
     kept: tuple[type[AnyStep], ...] = (deployment_roles.ProvisioningRole,)
     if not with_secrets:
         kept += (secrets_kms_key.SecretsKey,)
+    if not with_audit_heads:
+        kept += (LockedBucket,)
     return [*(step for step in everything(deployment) if not isinstance(step, kept)), *also]
 
 

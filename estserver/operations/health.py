@@ -3,6 +3,7 @@
 import logging
 import time
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
@@ -31,9 +32,16 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Return 200 if the database answers and the default profile's CA can sign, else 503."""
+    """Return 200 if the database can be written and the default profile's CA can sign, else 503.
+
+    Nothing is written on Lambda, where a probe would keep a database awake that sleeps when idle.
+    """
     try:
         problem = _problem_of_signer(current_snapshot().profile("").authority)
+        if not problem and not settings.IS_LAMBDA:
+            from pki.record.write_probe import write_problem  # not for a cold start
+
+            problem = write_problem()
     except (PKIError, OperatorError, DatabaseError) as error:
         problem = str(error)
     if problem:

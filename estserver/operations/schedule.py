@@ -11,6 +11,7 @@ from typing import Any
 from django.db import close_old_connections
 
 from estserver.enrollment.pending import run_pending_hooks
+from estserver.operations.audit_report import write_heads
 from estserver.operations.gauges import report
 from iotprov.provisioning.outbox import enqueue_expired
 from iotprov.provisioning.worker import drain
@@ -32,11 +33,15 @@ def every_minute(event: Any, context: Any) -> None:
 
 
 def every_hour(event: Any, context: Any) -> None:
-    """Make abandoned intents void, and enqueue certificates that have expired for AWS IoT.
+    """Settle abandoned intents, enqueue expired certificates, and write the audit trail's heads.
 
-    Raises the first failure after both have run.
+    Raises the first failure after all three have run.
     """
-    _run_each(settle_intents, enqueue_expired)
+
+    def heads() -> None:
+        write_heads(context)
+
+    _run_each(settle_intents, enqueue_expired, heads)
 
 
 def _drain() -> None:

@@ -14,6 +14,9 @@ class Generation(models.Model):
     """
 
     ROW = 1
+    PROBE_ROW = 2
+    """A second row, which counts nothing. It is changed to learn whether the database can be
+    written (``pki.record.write_probe``)."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=ROW, editable=False)
     number = models.PositiveBigIntegerField(default=0)
@@ -26,6 +29,12 @@ class Generation(models.Model):
         """Count a change, in the caller's transaction."""
         if not cls.objects.filter(pk=cls.ROW).update(number=F("number") + 1):
             cls.objects.create(pk=cls.ROW, number=1)
+
+    @classmethod
+    def touch(cls) -> None:
+        """Change the row for probes, in the caller's transaction."""
+        if not cls.objects.filter(pk=cls.PROBE_ROW).update(number=F("number") + 1):
+            cls.objects.create(pk=cls.PROBE_ROW, number=1)
 
     @classmethod
     def current(cls) -> int:

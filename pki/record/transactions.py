@@ -57,6 +57,22 @@ T = TypeVar("T")
 
 _sqlite_writer = threading.RLock()
 
+_last_write = float("-inf")
+
+
+def last_write() -> float:
+    """Return when this process last committed an audit row, by the clock of ``time.monotonic``.
+
+    Transactions without an audit row do not count, because some find nothing to write.
+    """
+    return _last_write
+
+
+def forget() -> None:
+    """Drop what is known of earlier writes, as when the database was replaced."""
+    global _last_write
+    _last_write = float("-inf")
+
 
 def in_write_transaction(work: Callable[[], T]) -> T:
     """Run ``work`` in a transaction of its own, and return what it returns.
@@ -71,7 +87,7 @@ def in_write_transaction(work: Callable[[], T]) -> T:
         head = audit_trail.head()
         try:
             with _one_writer(), transaction.atomic(durable=True):
-                return work()
+                done = work()
         except Error as error:
             if not _is_conflict(error):
                 # Perhaps committed, perhaps not: a new audit chain is right either way.
@@ -86,9 +102,18 @@ def in_write_transaction(work: Callable[[], T]) -> T:
         except BaseException:
             audit_trail.restore(head)
             raise
+        else:
+            if audit_trail.head() is not head:
+                _note_write()
+            return done
         logger.info("write transaction met another writer, attempt %d", attempt)
         time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _note_write() -> None:
+    global _last_write
+    _last_write = time.monotonic()
 
 
 @contextmanager

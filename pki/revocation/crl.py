@@ -3,7 +3,10 @@
 import datetime
 import logging
 import random
+import threading
 import time
+import uuid
+from dataclasses import dataclass, field
 
 from cryptography import x509
 from django.db.models import Max
@@ -29,21 +32,95 @@ SETTLING = datetime.timedelta(seconds=30)
 """The longest time between a revocation's timestamp and its commit."""
 
 
+SHARED_SECONDS = 5.0
+"""How long a process gives the CRL that it signed to all who ask, or the failure to sign it.
+
+This is beside ``FRESH``: after a revocation a CRL on record is not served again for ``SETTLING``,
+because it may have been signed just before the commit, and each request would sign another one."""
+
+
+@dataclass(slots=True)
+class _Signed:
+    """What this process signed last for a CA. Threads that want a CRL wait for the lock."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    done_at: float = -SHARED_SECONDS
+    """When the attempt ended, by the clock of ``time.monotonic``."""
+    made_since: datetime.datetime | None = None
+    """When the attempt began. The CRL on record is not older, unless the database was replaced."""
+    newest: datetime.datetime | None = None
+    """The newest revocation that was known when the attempt began."""
+    der: bytes = b""
+    failure: Exception | None = None
+
+    def is_for_all(
+        self, made_at: datetime.datetime | None, newest: datetime.datetime | None
+    ) -> bool:
+        """Return whether who asks now gets it. ``made_at`` is that of the CRL on record."""
+        return (
+            time.monotonic() - self.done_at < SHARED_SECONDS
+            and self.newest == newest
+            and (self.failure is not None or self._is_not_older(made_at))
+        )
+
+    def _is_not_older(self, made_at: datetime.datetime | None) -> bool:
+        return made_at is not None and self.made_since is not None and made_at >= self.made_since
+
+
+_signed: dict[uuid.UUID, _Signed] = {}
+
+
+def forget() -> None:
+    """Drop what was signed, as when the database was replaced."""
+    _signed.clear()
+
+
 def current_crl(ca: CertificateAuthority) -> bytes:
     """Return the CA's CRL in DER: the one on record if it is fresh, otherwise a new one.
 
-    Raises what ``make_crl`` raises.
+    However many ask, a process signs once in ``SHARED_SECONDS``, unless a revocation is newer.
+    Raises what ``make_crl`` raises, to all who wait for the same signature.
     """
-    newest = IssuedCertificate.objects.filter(ca=ca).aggregate(at=Max("revoked_at"))["at"]
-    made_at = ca.crl_made_at
-    if (
-        ca.crl_der is not None
-        and made_at is not None
+    # Step 1: the CRL on record, for which no thread waits.
+    if ca.crl_der is not None and _is_settled(ca.crl_made_at, _newest_revocation(ca)):
+        return bytes(ca.crl_der)
+    signed = _signed.setdefault(ca.pk, _Signed())
+    with signed.lock:
+        # Step 2: what another thread signed while this one waited, or a moment before.
+        newest = _newest_revocation(ca)
+        made_at = CertificateAuthority.objects.values_list("crl_made_at", flat=True).get(pk=ca.pk)
+        if not signed.is_for_all(made_at, newest):
+            # Step 3: sign.
+            signed.newest, signed.made_since = newest, timezone.now()
+            _sign_into(signed, ca)
+        if signed.failure is not None:
+            raise signed.failure
+        return signed.der
+
+
+def _sign_into(signed: _Signed, ca: CertificateAuthority) -> None:
+    """Sign a CRL. A failure is kept, so that requests do not queue for a signer out of order."""
+    try:
+        signed.der, signed.failure = make_crl(ca), None
+    except Exception as failure:  # noqa: BLE001  # of any kind, and raised to all who wait
+        signed.failure = failure
+    signed.done_at = time.monotonic()
+
+
+def _newest_revocation(ca: CertificateAuthority) -> datetime.datetime | None:
+    newest: datetime.datetime | None = IssuedCertificate.objects.filter(ca=ca).aggregate(
+        at=Max("revoked_at")
+    )["at"]
+    return newest
+
+
+def _is_settled(made_at: datetime.datetime | None, newest: datetime.datetime | None) -> bool:
+    """Return whether the CRL on record is fresh, and surely has the newest revocation."""
+    return (
+        made_at is not None
         and made_at + FRESH > timezone.now()
         and (newest is None or newest + SETTLING < made_at)
-    ):
-        return bytes(ca.crl_der)
-    return make_crl(ca)
+    )
 
 
 def make_crl(ca: CertificateAuthority) -> bytes:

@@ -24,6 +24,7 @@ _MISSING = frozenset(
         "NoSuchTagSet",
         "NoSuchVersion",
         "NotFoundException",
+        "ObjectLockConfigurationNotFoundError",
         "OwnershipControlsNotFoundError",
         "ResourceNotFoundException",
         "ServerSideEncryptionConfigurationNotFoundError",

@@ -7,10 +7,12 @@ from django.core.management.base import CommandParser
 
 from estserver.deploy import deploy
 from estserver.deploy.command import DeployCommand
-from estserver.deploy.deployment import current_deployment
+from estserver.deploy.deployment import Deployment, current_deployment
 from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.runs import intentions, take_away
 from estserver.deploy.recipe import removable, remover_policies
+from estserver.deploy.resources.buckets.deployment_buckets import audit_heads_bucket
+from pki.operators.errors import OperatorError
 
 
 class Command(DeployCommand):
@@ -19,7 +21,8 @@ class Command(DeployCommand):
     help = (
         "Take away from AWS what zappa deploy and aws_deploy made, and nothing else: what does not "
         "carry the installation's tag stays. --plan lists it, --yes does it. Things and device "
-        "certificates in AWS IoT stay in any case. Revoke those that should not be used any more."
+        "certificates in AWS IoT stay in any case, and so does the bucket of the audit trail's "
+        "heads unless --bucket names it. Revoke those that should not be used any more."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,7 +40,13 @@ class Command(DeployCommand):
             action="store_true",
             help="leave the CAs' secrets and keys, and the key that secrets are encrypted with",
         )
-
+        parser.add_argument(
+            "--bucket",
+            metavar="NAME",
+            default="",
+            help="remove this bucket too, which stays otherwise: that of the audit trail's heads, "
+            "although S3 has locked them",
+        )
         parser.add_argument(
             "--with-iot",
             action="store_true",
@@ -46,14 +55,27 @@ class Command(DeployCommand):
         )
 
     def handle(
-        self, *args: Any, yes: bool, keep_secrets: bool, with_iot: bool, **options: Any
+        self,
+        *args: Any,
+        yes: bool,
+        keep_secrets: bool,
+        with_iot: bool,
+        bucket: str = "",
+        **options: Any,
     ) -> None:
         """Print the calls; with --yes, make them."""
         deployment = current_deployment()
         if options["permissions"]:
             self.say(json.dumps(remover_policies(deployment), indent=2))
             return
-        steps = removable(deployment, with_secrets=not keep_secrets, with_iot=with_iot)
+        steps = removable(
+            deployment,
+            with_secrets=not keep_secrets,
+            with_iot=with_iot,
+            with_audit_heads=_is_audit_heads_bucket(deployment, bucket),
+        )
+        if not bucket:
+            self._say_what_stays(deployment)
         intended = intentions(list(reversed(steps)), removing=True)
         if not intended:
             self.say("nothing is left that this tool made")
@@ -64,3 +86,21 @@ class Command(DeployCommand):
             return
         gone = take_away(steps, Performer(self.say))
         self.say(f"removed: {', '.join(gone)}")
+
+    def _say_what_stays(self, deployment: Deployment) -> None:
+        if audit_heads_bucket(deployment).look().is_there:
+            name = deployment.audit_heads_bucket
+            self.say(
+                f"The bucket {name} stays. It holds the heads of the audit trail, which show later "
+                f"whether the trail is whole. To remove it too, add --bucket {name}."
+            )
+
+
+def _is_audit_heads_bucket(deployment: Deployment, named: str) -> bool:
+    """Return whether the bucket is named. Raises ``OperatorError`` for the name of another."""
+    if named and named != deployment.audit_heads_bucket:
+        raise OperatorError(
+            f"{named} is not the bucket of the audit trail's heads, which is "
+            f"{deployment.audit_heads_bucket}. No other bucket needs to be named."
+        )
+    return bool(named)

@@ -4,9 +4,11 @@ python -I -S -B function_process.py DIRECTORY HANDLER EVENTS
 """
 
 import json
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 directory, handler_path, events_file = sys.argv[1:]
 sys.path.insert(0, directory)
@@ -20,9 +22,13 @@ except Exception as error:  # noqa: BLE001 - as Lambda's own runtime does
         raise broken
 
 
+region, name = (os.environ.get(f"AWS_{part}", "") for part in ("REGION", "LAMBDA_FUNCTION_NAME"))
+context = SimpleNamespace(
+    invoked_function_arn=f"arn:aws:lambda:{region}:123456789012:function:{name}"
+)
 for event in json.loads(Path(events_file).read_text()):
     try:
-        answer = handler(event, None)
+        answer = handler(event, context)
     except Exception as error:  # noqa: BLE001 - as Lambda's own runtime does
         answer = {"errorType": type(error).__name__, "errorMessage": str(error)}
     print("answer", json.dumps(answer))  # noqa: T201 - what the test reads

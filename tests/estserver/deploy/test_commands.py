@@ -88,12 +88,13 @@ def test_destroy_lists_before_it_removes(deployment):
     planned = run("aws_destroy", "--plan")
     assert "iam:DeleteRole" in planned
     assert planned.endswith("Nothing was removed. Add --yes to remove all of this.\n")
-    assert len(aws_client("s3").list_buckets()["Buckets"]) == 3
+    assert len(aws_client("s3").list_buckets()["Buckets"]) == 4
 
-    done = run("aws_destroy", "--yes")
+    heads = ("--bucket", deployment.audit_heads_bucket)
+    done = run("aws_destroy", "--yes", *heads)
     assert "removed: " in done
     assert aws_client("s3").list_buckets()["Buckets"] == []
-    assert run("aws_destroy", "--plan") == "nothing is left that this tool made\n"
+    assert run("aws_destroy", "--plan", *heads) == "nothing is left that this tool made\n"
 
 
 def test_secrets_can_be_kept_and_their_key_with_them(deployment):

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from tests.estserver.deploy import moto_iot, moto_lambda
-from tests.estserver.deploy.account import DOMAIN
+from tests.estserver.deploy.account import ACCOUNT, DOMAIN, REGION
 from tests.estserver.deploy.cloud import ADMIN, ADMIN_DOMAIN, EST, Cloud
 from tests.estserver.deploy.devices import attached_to, enroll_event, held_certificate, issued
 from tests.estserver.deploy.packages import ROOT
@@ -23,7 +23,8 @@ from tests.support.postgresql import private_server
 
 pytestmark = pytest.mark.deploy
 
-CHECKED_SERVICES = ("iam", "iot", "kms", "secretsmanager")
+CHECKED_SERVICES = ("iam", "iot", "kms", "s3", "secretsmanager")
+HEADS = f"est-server-audit-{ACCOUNT}-{REGION}"
 POLICY, TEMPLATE = "est_iot_policy_default", "est_iot_provisioning_template"
 
 
@@ -300,6 +301,18 @@ def test_zappas_schedule_tells_aws_iot_of_a_revocation(cloud, registered):
     assert attached_to(cloud, certificate) == ([], [])
 
 
+def test_T48_zappas_schedule_locks_the_heads_of_the_audit_trail(cloud):
+    cloud.run_schedule("every_hour")
+
+    held = cloud.client("s3").list_object_versions(Bucket=HEADS)["Versions"]
+    key = {"Bucket": HEADS, "Key": held[0]["Key"]}
+    assert cloud.client("s3").head_object(**key)["ObjectLockMode"] == "GOVERNANCE"
+    text = cloud.client("s3").get_object(**key)["Body"].read().decode()
+    assert "it has all that 1 report" in cloud.run(
+        "manage.py", "aws_run", "audit_verify", "--heads", text
+    )
+
+
 def test_T25_the_functions_ask_nothing_of_aws_that_their_roles_dont_allow(cloud, client):
     for function in (EST, ADMIN):
         asked = {
@@ -327,7 +340,7 @@ def test_what_was_made_is_listed_and_goes_and_nothing_else(cloud, before, client
         assert f"iot:{operation}" in with_iot
     assert cloud.held() == deployed != before
 
-    cloud.run("manage.py", "aws_destroy", "--yes", "--with-iot")
+    cloud.run("manage.py", "aws_destroy", "--yes", "--with-iot", "--bucket", HEADS)
     assert cloud.held() == before
     # Devices stay what they were, but for the policy that is gone.
     pump = held_certificate(cloud, issued(data))

@@ -75,9 +75,9 @@ def test_a_failure_in_the_middle_says_what_is_done_and_the_next_run_goes_on(
 
     assert remote_failure(caught.value)
     assert str(caught.value) == (
-        "Step 4 of 13, KMS key for secrets: kms:CreateAlias failed with AccessDeniedException: no. "
-        "Ask for the right. Done already: S3 log bucket, truststore bucket, package bucket. "
-        "Mend that, and run the command again. It goes on from here."
+        "Step 5 of 14, KMS key for secrets: kms:CreateAlias failed with AccessDeniedException: no. "
+        "Ask for the right. Done already: S3 log bucket, truststore bucket, package bucket, "
+        "audit heads bucket. Mend that, and run the command again. It goes on from here."
     )
     outcome = carry_out(steps, Performer(said, clock))
     assert outcome.changed[0] == "KMS key for secrets"
@@ -94,7 +94,7 @@ def test_destroying_leaves_what_was_there_before(deployment, installation, zone,
         zappa_deploy(deployment, stage)
         carry_out(finishing(deployment, stage), performer)
 
-    gone = take_away(removable(deployment), performer)
+    gone = take_away(removable(deployment, with_audit_heads=True), performer)
 
     assert {f"est: domain {DOMAIN}", "WAF", "truststore bucket"} <= set(gone)
     # AWS IoT may still work with it, and goes with --with-iot.
@@ -102,7 +102,7 @@ def test_destroying_leaves_what_was_there_before(deployment, installation, zone,
     assert world() == before | {"roles": [*before["roles"], for_iot.role]}
     take_away([for_iot], performer)
     assert world() == before
-    assert take_away(removable(deployment), performer) == ()
+    assert take_away(removable(deployment, with_audit_heads=True), performer) == ()
 
 
 def test_destroying_begins_with_a_list_and_removes_nothing_before(deployed):

@@ -10,6 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from pki.models import IssuedCertificate
+from pki.record import audit_trail
+from pki.record.transactions import in_write_transaction
+from tests.conftest import TESTER
 from tests.support.builders import make_csr, make_key
 
 
@@ -28,8 +31,10 @@ def test_cacerts_and_csrattrs_cost_one_statement_each_once_prepared(stranger):
         assert len(said) == 1, said
 
 
-def test_healthz_costs_none_and_readyz_one(stranger):
+def test_healthz_costs_none_and_readyz_one_after_a_write(stranger):
+    """Without one it writes: tests/estserver/operations/test_readiness.py."""
     stranger.cacerts()
+    in_write_transaction(lambda: audit_trail.record("test", actor=TESTER, target="test"))
     for path, most in (("/healthz", 0), ("/readyz", 1)):
         response, said = statements(lambda path=path: stranger.request("GET", path))
         assert response.status_code == 200

@@ -217,6 +217,104 @@ def test_a_list_is_renewed_before_checkers_find_it_old(device_ca):
     assert crl.FRESH < crl.LIFETIME / 10
 
 
+# Many who ask
+
+
+@pytest.fixture
+def signatures(monkeypatch):
+    """The CRLs that were signed, as the CAs' names."""
+    names = []
+    sign = crl.make_crl
+
+    def count(ca):
+        names.append(ca.name)
+        return sign(ca)
+
+    monkeypatch.setattr(crl, "make_crl", count)
+    return names
+
+
+def fetch(stranger, times):
+    return [stranger.request("GET", "/crl/device-ca.crl") for _ in range(times)]
+
+
+def test_T49_after_a_revocation_sixty_requests_are_one_signature(device, stranger, signatures):
+    revoke(device)
+
+    answers = fetch(stranger, 60)
+
+    assert signatures == ["device-ca"]
+    assert len({answer.body for answer in answers}) == 1
+    assert len(x509.load_der_x509_crl(answers[0].body)) == 1
+
+
+def test_T49_threads_that_ask_at_once_wait_for_one_signature(
+    transactional_db, installation, signatures
+):
+    ca = CertificateAuthority.objects.device().get()
+    together = threading.Barrier(8)
+    given = []
+
+    def ask():
+        try:
+            together.wait()
+            given.append(current_crl(ca))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert signatures == ["device-ca"]
+    assert len(given) == 8
+    assert len({*given}) == 1
+
+
+def test_T49_the_next_revocation_is_on_the_list_at_once(device, est_client, stranger, signatures):
+    est_client.simpleenroll(make_csr("sensor-2", key=make_key(index=1)))
+    for count, name in enumerate(("sensor-1", "sensor-2"), start=1):
+        revoke(IssuedCertificate.objects.for_name(name).get())
+        (answer,) = fetch(stranger, 1)
+        assert len(x509.load_der_x509_crl(answer.body)) == count
+
+    assert len(signatures) == 2
+
+
+def test_T49_what_was_signed_is_given_for_seconds_only(device, stranger, signatures, monkeypatch):
+    revoke(device)
+    fetch(stranger, 2)
+    monkeypatch.setattr(crl, "SHARED_SECONDS", 0.0)
+
+    fetch(stranger, 1)
+
+    assert len(signatures) == 2
+
+
+def test_T49_a_signer_that_fails_is_asked_once_by_all_who_wait(
+    device, device_ca, stranger, data_dir, signatures, monkeypatch
+):
+    revoke(device)
+    keys = data_dir / "keys"
+    keys.rename(data_dir / "away")
+    get_signer.cache_clear()
+
+    assert {answer.status_code for answer in fetch(stranger, 10)} == {404}
+    assert len(signatures) == 1
+    (data_dir / "away").rename(keys)
+    get_signer.cache_clear()
+    monkeypatch.setattr(crl, "SHARED_SECONDS", 0.0)
+    assert {answer.status_code for answer in fetch(stranger, 1)} == {200}
+    assert len(signatures) == 2
+
+
+def test_each_ca_has_its_own_list(device_ca, client_ca, signatures):
+    assert current_crl(device_ca) != current_crl(client_ca)
+    assert sorted(signatures) == ["client-ca", "device-ca"]
+
+
 def test_a_CA_whose_key_is_elsewhere_says_who_has_the_list(db, data_dir):
     theirs = make_ca("Their CA")
     ca = import_authority(

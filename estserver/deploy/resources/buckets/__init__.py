@@ -1,1 +1,1 @@
-"""S3 buckets: the truststore's, the packages', and the log of requests to them."""
+"""S3 buckets: truststore, packages, heads of the audit trail, and the log of requests."""

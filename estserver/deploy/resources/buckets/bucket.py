@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from estserver.deploy.deployment import Deployment, tags_from
 from estserver.deploy.engine.calls import Call, ask, ask_if_any
@@ -35,6 +35,7 @@ class Settings:
     policy: Any = None
     logging: Any = None
     lifecycle: Any = None
+    lock: Any = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class Bucket(Step[Settings]):
     """After how many days objects are deleted; 0 for never."""
     takes_logs: bool = False
     """Whether S3 writes its logs to this bucket."""
+
+    deletion_options: ClassVar[Mapping[str, Any]] = {}
+    """Further parameters of the call that deletes objects."""
 
     advice = {
         "BucketAlreadyExists": "Another account has a bucket of that name. Choose another name in "
@@ -191,6 +195,8 @@ class Bucket(Step[Settings]):
                 "Expiration": {"Days": self.keeps_days},
                 "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
             }
+            if self.is_versioned:  # there, an expired object stays as an old version
+                expiry["NoncurrentVersionExpiration"] = {"NoncurrentDays": 1}
             yield put(
                 "PutBucketLifecycleConfiguration",
                 f"objects are not deleted after {self.keeps_days} days",
@@ -239,6 +245,7 @@ class Bucket(Step[Settings]):
             more = " and more" if listed.get("IsTruncated") else ""
             reason = f"{self.bucket} holds {len(objects)} objects{more}"
             parameters = {"Bucket": self.bucket, "Delete": {"Objects": objects, "Quiet": True}}
+            parameters |= self.deletion_options
             calls.append(Call("s3", "DeleteObjects", reason, parameters))
         if not listed.get("IsTruncated"):
             reason = f"the bucket {self.bucket} was made by aws_deploy"

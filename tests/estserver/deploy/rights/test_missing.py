@@ -41,7 +41,7 @@ def deny_each(steps, performer):
 def test_a_right_that_is_missing_while_preparing_is_named_at_every_step(deployment, performer):
     steps = preparation(deployment)
 
-    assert len(deny_each(steps, performer)) == len(steps) == 13
+    assert len(deny_each(steps, performer)) == len(steps) == 14
     assert carry_out(steps, performer).changed == ()
 
 
