@@ -72,6 +72,8 @@ def read_secrets(function: SigningFunction, names: tuple[str, ...]) -> Iterator[
     A secret that AWS's own key encrypts needs no right to that key:
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
     """
+    if not names:
+        return
     yield IAMStatement(
         "ReadSecrets",
         ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),

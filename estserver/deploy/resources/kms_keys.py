@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from estserver.deploy.deployment import Deployment
-from estserver.deploy.engine.calls import ask, ask_all
+from estserver.deploy.engine.calls import ask, ask_all, ask_if_any
 from estserver.deploy.lambda_signers import SignerInUse, signers_in_use
 from estserver.deploy.rights.keys import CAKey, KeysInUse, region_of
 from pki.signers.kms import KMSSigner
@@ -100,8 +100,8 @@ def keys_in_use(deployment: Deployment) -> KeysInUse:
     regions = key_regions(deployment) if any(has_keys_in_kms(used) for used in in_use) else []
     made = [key for region in regions for key in ca_keys(deployment, region)]
     # Step 2: the keys of secrets: the deployment's own, and those that signers name.
-    own = _aliases("").get(deployment.key_alias)
-    secrets = [_arn(deployment, "", own)] if own else []
+    own = ask_if_any("kms", "DescribeKey", KeyId=deployment.key_alias)
+    secrets = [str(own["KeyMetadata"]["Arn"])] if own else []
     for used in in_use:
         key = str(used.options.get("kmsKeyId") or "")
         is_here = issubclass(used.signer, SecretsManagerSigner) and not used.options.get("roleArn")

@@ -123,8 +123,11 @@ def _stated(deployment: Deployment, stage: StageName, keys: KeysInUse) -> Iterat
     function = _function(deployment, stage, keys)
     for used in signers_in_use(deployment.config):
         if stage == "admin" or "device" in used.purposes:
-            signing_keys = keys.signing(used.alias, region_of(deployment, used))
-            its_function = replace(function, signing_keys=signing_keys)
+            its_function = replace(
+                function,
+                signing_keys=keys.signing(used.alias, region_of(deployment, used)),
+                device_ca_secrets=function.device_ca_secrets if "device" in used.purposes else (),
+            )
             yield from used.signer.iam_statements(used.options, its_function)
 
 
