@@ -31,12 +31,12 @@ def key_name(purpose: str, ca: str) -> str:
     return f"{purpose}/{ca}"
 
 
-def alias_in(installation: str, name: str) -> str:
+def alias_in(project_name: str, name: str) -> str:
     """Return the alias of a key that a deployment makes: ``alias/est/est-server/device/device-ca``.
 
-    The installation's name keeps a second one in the account from finding the first one's keys.
+    The project's name keeps a second one in the account from finding the first one's keys.
     """
-    return f"{ALIAS_PREFIX}{installation}/{name}"
+    return f"{ALIAS_PREFIX}{project_name}/{name}"
 
 
 def description_of(alias: str) -> str:

@@ -133,7 +133,7 @@ class KMSSigner(KeySigner):
         KMS answers that the key does not exist, or that this process may not use it. In both cases
         the deployment has to be run.
         """
-        alias = alias_in(pki_settings().installation, name)
+        alias = alias_in(pki_settings().project_name, name)
         try:
             self._target(alias)
         except RemoteFailure as error:
@@ -149,7 +149,7 @@ class KMSSigner(KeySigner):
                 f"{self._place.role_arn}. Have a key made there, and name its ARN in the signer's "
                 "OPTIONS, as key."
             )
-        alias = alias_in(pki_settings().installation, name)
+        alias = alias_in(pki_settings().project_name, name)
         return OperatorError(
             f"This process makes no keys in KMS, and there is no key {alias} that it may use. Run "
             "manage.py aws_deploy where you deploy, which makes it, and run this again."

@@ -22,7 +22,7 @@ def device_ca(aws_cloud, data_dir, settings):
     settings.PKI = replace(
         settings.PKI,
         signers={"kms": {"BACKEND": "pki.signers.kms.KMSSigner"}},
-        installation="est-server",
+        project_name="est-server",
     )
     get_signer.cache_clear()
     ca = create()

@@ -44,7 +44,7 @@ def in_kms(aws_cloud, configured, settings):
         settings.PKI,
         signers={"kms": {"BACKEND": "pki.signers.kms.KMSSigner", "OPTIONS": {}}},
         can_make_keys=False,
-        installation="est-server",
+        project_name="est-server",
     )
     get_signer.cache_clear()
     yield deployment

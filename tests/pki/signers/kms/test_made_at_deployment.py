@@ -21,7 +21,7 @@ MAKING = {"kms:CreateKey", "kms:CreateAlias", "kms:TagResource", "kms:UpdateAlia
 @pytest.fixture
 def on_lambda(configure):
     """The signer ``kms`` in a process that makes no keys."""
-    configure({"can_make_keys": False, "installation": "est-server"})
+    configure({"can_make_keys": False, "project_name": "est-server"})
     return configure
 
 
@@ -145,7 +145,7 @@ def test_T55_bootstrap_with_force_is_told_the_step_too(on_lambda, settings):
     on_lambda(
         {
             "can_make_keys": False,
-            "installation": "est-server",
+            "project_name": "est-server",
             "device_ca": replace(settings.PKI.device_ca, signer="kms"),
         }
     )
@@ -158,7 +158,7 @@ def test_T55_a_key_that_the_options_name_needs_no_step(on_lambda):
     deployed("device/device-ca")
     old = create()
     named = make_kms_key()
-    on_lambda({"can_make_keys": False, "installation": "est-server"}, key=named)
+    on_lambda({"can_make_keys": False, "project_name": "est-server"}, key=named)
 
     assert step_before_successor(old) == ""
     assert make_successor(old, actor=TESTER, reason="test").key_reference == named
@@ -166,7 +166,7 @@ def test_T55_a_key_that_the_options_name_needs_no_step(on_lambda):
 
 def test_in_another_account_its_owner_makes_the_key(on_lambda):
     role = OTHER_ACCOUNT.role_arn
-    on_lambda({"can_make_keys": False, "installation": "est-server"}, roleArn=role)
+    on_lambda({"can_make_keys": False, "project_name": "est-server"}, roleArn=role)
 
     with pytest.raises(OperatorError, match=f"in the account of {role}. Have a key made there"):
         create()
