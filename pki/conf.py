@@ -79,7 +79,7 @@ class PKISettings:
     tags: tuple[tuple[str, str], ...] = ()
     """Key and value of each tag that every AWS resource gets."""
     project_name: str = ""
-    """The name of the installation. It tells its keys in KMS from those of others in the account."""
+    """The installation's name, which tells its keys in KMS from those of others in the account."""
     can_make_keys: bool = True
     """Whether this process may make keys in KMS. A Lambda function may not (threat T55)."""
     names: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -59,7 +59,9 @@ class KMSSigner(KeySigner):
         if role_arn := options.get("roleArn"):
             yield from assume_role(role_arn)
         elif function.signing_keys:
-            actions = ("kms:DescribeKey", "kms:GetPublicKey", "kms:Sign")
+            # Only whoever makes a CA looks for its key.
+            finding = ("kms:DescribeKey",) if function.manages_authorities else ()
+            actions = (*finding, "kms:GetPublicKey", "kms:Sign")
             yield IAMStatement("SignWithKMS", actions, function.signing_keys)
 
     def private_key(self, key_reference: str) -> CertificateIssuerPrivateKeyTypes:
