@@ -21,7 +21,7 @@ from estserver.deploy.first_setup import set_up
 from estserver.deploy.front_door.truststore_object import latest_version
 from estserver.deploy.lambda_signers import defaulted_signers
 from estserver.deploy.recipe import finishing, guarding, preparation, successor_key
-from estserver.deploy.resources.kms_keys import keys_in_use
+from estserver.deploy.rights.key_lookup import find_keys
 from estserver.deploy.truststore.record import FIRST_ACTIVATION
 from estserver.deploy.zappa.admin_function import run_in_function
 from estserver.deploy.zappa.stage import look_at_stage
@@ -111,7 +111,7 @@ def make_successor_key(
 
 def print_ca_keys(deployment: Deployment, say: Say) -> None:
     """Print the CAs' keys in KMS that the roles of the functions name, for a person to compare."""
-    keys = keys_in_use(deployment)
+    keys = find_keys(deployment)
     for key in keys.ca_keys:
         say(f"The functions may sign with {key.alias} ({key.arn}).")
     for signer, arn in keys.named.items():

@@ -30,7 +30,7 @@ from estserver.deploy.resources.buckets import deployment_buckets
 from estserver.deploy.resources.roles import deployment_roles
 from estserver.deploy.resources.roles.role import Role
 from estserver.deploy.rights import deployer, functions
-from estserver.deploy.rights.keys import NO_KEYS, KeysInUse
+from estserver.deploy.rights.keys_in_use import NO_KEYS, KeysInUse
 from estserver.deploy.rights.statements import Document, ResourceRights
 from estserver.deploy.truststore.steps import FirstTruststore
 from estserver.deploy.truststore.steps import rights as truststore_rights

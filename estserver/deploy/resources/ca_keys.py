@@ -9,7 +9,7 @@ from estserver.deploy.engine.calls import Answer, Call
 from estserver.deploy.engine.performer import SETTLING_ATTEMPTS, SETTLING_PAUSE, Performer
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.lambda_signers import signers_in_use
-from estserver.deploy.resources.kms_keys import (
+from estserver.deploy.rights.key_lookup import (
     SeenKey,
     ca_keys,
     has_keys_in_kms,
@@ -17,7 +17,7 @@ from estserver.deploy.resources.kms_keys import (
     makes_keys_in_kms,
     tagged_keys,
 )
-from estserver.deploy.rights.keys import CAKey, region_of
+from estserver.deploy.rights.keys_in_use import CAKey, region_of
 from estserver.deploy.rights.statements import ResourceRights, allow, our_tag
 from pki.operators.errors import OperatorError
 from pki.signers.kms.made_keys import KEY_SPECS, alias_in, creation, key_name
@@ -143,8 +143,10 @@ def key_for_successor(
     used = next((each for each in in_use if each.alias == signer), None)
     if used is None or not makes_keys_in_kms(used):
         raise OperatorError(
-            f"The signer {signer!r} has no keys that aws_deploy makes: it names its key, works in "
-            "another account, or is no signer of KMS. Run ca_successor without this step."
+            f"The signer {signer!r} has no keys that aws_deploy makes: it is neither "
+            "deviceCaSigner nor clientCaSigner, names its key, works in another account, or is no "
+            "signer of KMS. If it makes or names its keys, run ca_successor without this step. "
+            "Otherwise correct the configuration."
         )
     region = region_of(deployment, used)
     return CAKeyToMake(deployment, key, key_algorithm, region, is_first=False)

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.rights.iot import provisioning, registering
-from estserver.deploy.rights.keys import KeysInUse
+from estserver.deploy.rights.keys_in_use import KeysInUse
 from estserver.deploy.rights.signing import making_cas, other_accounts, signing
 from estserver.deploy.rights.statements import Document, ResourceRights, Statement, allow, document
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.lambda_signers import signers_in_use
-from estserver.deploy.rights.keys import NO_KEYS, KeysInUse, region_of
+from estserver.deploy.rights.keys_in_use import NO_KEYS, KeysInUse, region_of
 from estserver.deploy.rights.statements import Statement, allow
 from pki.choices import IoTProvisioning
 from pki.signers.iam import OTHER_ACCOUNTS, IAMStatement, SigningFunction, read_secrets

@@ -8,7 +8,7 @@ from estserver.deploy.engine.steps import DONE, Plan
 from estserver.deploy.resources.roles.function_role import FunctionRole
 from estserver.deploy.resources.roles.role import Role, SeenRole
 from estserver.deploy.rights.functions import FUNCTION_TRUST, GATEWAY_LOG_TRUST, gateway_log_policy
-from estserver.deploy.rights.keys import KeysInUse
+from estserver.deploy.rights.keys_in_use import KeysInUse
 from estserver.deploy.rights.statements import Document, ResourceRights, Statement, allow
 from iotprov.documents import role as iot_role
 

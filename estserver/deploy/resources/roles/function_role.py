@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
-from estserver.deploy.resources.kms_keys import keys_in_use
 from estserver.deploy.resources.roles.role import Role, SeenRole
-from estserver.deploy.rights.keys import NO_KEYS, KeysInUse
+from estserver.deploy.rights.key_lookup import find_keys
+from estserver.deploy.rights.keys_in_use import NO_KEYS, KeysInUse
 from estserver.deploy.rights.statements import Document
 from pki.operators.errors import OperatorError
 
@@ -31,7 +31,7 @@ class FunctionRole(Role):
         """Read the role with its policies, and which keys there are."""
         seen = super().look()
         values = {each.name: getattr(seen, each.name) for each in fields(seen)}
-        return SeenFunctionRole(**values, keys=keys_in_use(self.deployment))
+        return SeenFunctionRole(**values, keys=find_keys(self.deployment))
 
     def desired_policy(self, seen: SeenRole) -> Document:
         """Return the policy, with the keys' ARNs.

@@ -7,7 +7,7 @@ import pytest
 from estserver.config import database
 from estserver.deploy.recipe import function_policy
 from estserver.deploy.rights.functions import FUNCTION_TRUST, gateway_log_policy
-from estserver.deploy.rights.keys import CAKey, KeysInUse
+from estserver.deploy.rights.keys_in_use import CAKey, KeysInUse
 from tests.estserver.deploy.account import ACCOUNT, ACM, DOMAIN, golden
 from tests.pki.signers.toy import TOY
 

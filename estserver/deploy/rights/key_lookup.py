@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import ask, ask_all, ask_if_any
 from estserver.deploy.lambda_signers import SignerInUse, signers_in_use
-from estserver.deploy.rights.keys import CAKey, KeysInUse, region_of
+from estserver.deploy.rights.keys_in_use import CAKey, KeysInUse, region_of
 from pki.signers.kms import KMSSigner
 from pki.signers.kms.made_keys import ALIAS_PREFIX, alias_in, description_of
 from pki.signers.secretsmanager.signer import SecretsManagerSigner
@@ -87,7 +87,7 @@ def ca_keys(deployment: Deployment, region: str) -> tuple[CAKey, ...]:
     )
 
 
-def keys_in_use(deployment: Deployment) -> KeysInUse:
+def find_keys(deployment: Deployment) -> KeysInUse:
     """Return the keys that the functions use, as KMS knows them now. Raises ``RemoteFailure``."""
     in_use = list(signers_in_use(deployment.config))
     named: dict[str, str] = {}
