@@ -135,10 +135,10 @@ class KeySigner(Signer):
         return f"{name}-{secrets.token_hex(4)}"
 
     def lacks_key(self, name: str) -> bool:
-        """Return whether a key of that name has to be made elsewhere before ``create_key`` works.
+        """Return whether a deployment has to make a key of that name before ``create_key`` works.
 
-        By default ``create_key`` makes keys itself. Raises ``RemoteFailure`` when the place of the
-        keys cannot be asked.
+        By default ``create_key`` makes keys itself. Raises ``OperatorError`` when no deployment can
+        make it, and ``RemoteFailure`` when the place of the keys cannot be asked.
         """
         return False
 

@@ -1,7 +1,6 @@
 """CA keys that never leave AWS KMS.
 
-A process that may make keys (``PKISettings.can_make_keys``) makes those of new CAs itself. For a
-Lambda function the deployment makes them, under a name that follows from the CA's (threat T55).
+Where ``PKISettings.can_make_keys`` is false, as on Lambda, a deployment makes them (threat T55).
 
 A signature takes one call of ``kms:Sign``, because the public key is in the CA's certificate.
 ``kms:GetPublicKey`` is called only while there is no certificate yet, and to check that the key is
@@ -53,8 +52,7 @@ class KMSSigner(KeySigner):
     ) -> Iterator[IAMStatement]:
         """Yield the right to sign with ``function.signing_keys``, or to assume the role.
 
-        No function may make, tag or name a key. A right that follows a tag or an alias would be as
-        wide as the right to set it (threat T55).
+        No function may make, tag or name a key (threat T55).
         """
         if role_arn := options.get("roleArn"):
             yield from assume_role(role_arn)
@@ -94,15 +92,20 @@ class KMSSigner(KeySigner):
         return key_name(purpose, name)
 
     def lacks_key(self, name: str) -> bool:
-        """Return whether the key ``name`` is to be made by a deployment, and is not there yet."""
-        return self._takes_made_keys() and not self._waiting_key(name)
+        """Return whether the key ``name`` is to be made by a deployment, and is not there yet.
+
+        Raises ``OperatorError`` when the owner of another account has to make it.
+        """
+        if not self._takes_made_keys() or self._waiting_key(name):
+            return False
+        if self._place.role_arn:
+            raise self._missing(name)
+        return True
 
     def create_key(self, name: str, key_algorithm: str) -> str:
-        """Return the ARN of a key for a new CA.
+        """Return the ARN of a key for a new CA: the key that OPTIONS name, else one with an alias.
 
-        It is the key that OPTIONS name. Without one, a process that may make keys makes one, with
-        an alias for people. Others take the key that the deployment made under that name.
-
+        A process that may make keys makes it. Others take the one that the deployment made.
         Raises ``OperatorError`` for an algorithm that is not of ``KEY_SPECS`` or not that of the
         key, and for a key that is to be made first, and ``RemoteFailure``.
         """
@@ -132,8 +135,7 @@ class KMSSigner(KeySigner):
     def _waiting_key(self, name: str) -> str:
         """Return the alias of the key that a deployment made; "" if there is none for this process.
 
-        KMS answers that the key does not exist, or that this process may not use it. In both cases
-        the deployment has to be run.
+        Whether the key does not exist or this process may not use it, a deployment mends that.
         """
         alias = alias_in(pki_settings().project_name, name)
         try:

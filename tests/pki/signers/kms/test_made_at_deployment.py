@@ -165,11 +165,15 @@ def test_T55_a_key_that_the_options_name_needs_no_step(on_lambda):
 
 
 def test_in_another_account_its_owner_makes_the_key(on_lambda):
+    deployed("device/device-ca")
+    old = create()
     role = OTHER_ACCOUNT.role_arn
     on_lambda({"can_make_keys": False, "project_name": "est-server"}, roleArn=role)
 
     with pytest.raises(OperatorError, match=f"in the account of {role}. Have a key made there"):
-        create()
+        create("client-ca", purpose=Purpose.CLIENT)
+    with pytest.raises(OperatorError, match="and name its ARN in the signer's OPTIONS, as key"):
+        make_successor(old, actor=TESTER, reason="test")
 
 
 def test_where_keys_may_be_made_no_step_goes_before(configure):
