@@ -80,6 +80,10 @@ class PKISettings:
     """The secret in Secrets Manager for an external PKI's class; "" for none."""
     tags: tuple[tuple[str, str], ...] = ()
     """Key and value of each tag that every AWS resource gets."""
+    project_name: str = ""
+    """The installation's name, which tells its keys in KMS from those of others in the account."""
+    can_make_keys: bool = True
+    """Whether this process may make keys in KMS. A Lambda function may not (threat T55)."""
     names: Mapping[str, str] = field(default_factory=dict, hash=False)
     """What operators call a setting, by its path here (``device_ca.signer``): `setting_name`."""
 

@@ -1,5 +1,6 @@
 """Deploy: prepare before Zappa, and finish after it."""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
@@ -19,7 +20,8 @@ from estserver.deploy.engine.steps import AnyStep
 from estserver.deploy.first_setup import set_up
 from estserver.deploy.front_door.truststore_object import latest_version
 from estserver.deploy.lambda_signers import defaulted_signers
-from estserver.deploy.recipe import finishing, guarding, preparation
+from estserver.deploy.recipe import finishing, guarding, preparation, successor_key
+from estserver.deploy.rights.key_lookup import find_keys
 from estserver.deploy.truststore.record import FIRST_ACTIVATION
 from estserver.deploy.zappa.admin_function import run_in_function
 from estserver.deploy.zappa.stage import look_at_stage
@@ -68,7 +70,52 @@ def prepare(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -
     outcome = deploy(steps, say=say, is_dry_run=is_dry_run, clock=clock)
     if not is_dry_run:
         _make_session_key(deployment, say, done=[step.name for step in steps])
+    print_ca_keys(deployment, say)
     return outcome
+
+
+def make_successor_key(
+    ca: str, *, say: Say, is_dry_run: bool = False, clock: Clock | None = None
+) -> Outcome:
+    """Make the key of the successor of ``ca``, and let the functions sign with it (threat T55).
+
+    Which key that is says the admin's function, where the CAs are on record. Raises
+    ``OperatorError`` when the CA cannot have a successor. Another run goes on from there.
+    """
+    deployment = current_deployment()
+    check_deployment(deployment)
+    if not look_at_stage(deployment, "admin").is_deployed:
+        raise OperatorError(
+            "The CAs are in the database of the admin's function, which is not deployed. Run zappa "
+            "deploy admin. A machine that is no function makes the key itself: run ca_successor."
+        )
+    answer = run_in_function(deployment.function("admin"), "ca_successor", ca, "--key")
+    try:
+        coming = json.loads(answer)
+        successor, signer = coming["successor"], coming["signer"]
+        key, key_algorithm = coming["name"], coming["key_algorithm"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise OperatorError(
+            "The admin's function answers in the format of another version. Run zappa update admin."
+        ) from error
+    steps = successor_key(deployment, signer, key, key_algorithm)
+    outcome = deploy(steps, say=say, is_dry_run=is_dry_run, clock=clock)
+    print_ca_keys(deployment, say)
+    if not is_dry_run:
+        say(
+            f"{successor} can be made now: manage.py aws_run ca_successor {ca} --reason TEXT, or "
+            "the page of the CA."
+        )
+    return outcome
+
+
+def print_ca_keys(deployment: Deployment, say: Say) -> None:
+    """Print the CAs' keys in KMS that the roles of the functions name, for a person to compare."""
+    keys = find_keys(deployment)
+    for key in keys.ca_keys:
+        say(f"The functions may sign with {key.alias} ({key.arn}).")
+    for signer, arn in keys.named.items():
+        say(f"The functions may sign with the key of the signer {signer} ({arn}).")
 
 
 def _make_session_key(deployment: Deployment, say: Say, *, done: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from django.conf import settings
 from estserver.config import MADE_BY, Config
 from estserver.config.bucket_names import AUDIT_HEADS, bucket_name
 from estserver.deploy.engine.calls import ask
-from estserver.deploy.lambda_signers import KEYFILE, for_lambda, key_alias
+from estserver.deploy.lambda_signers import for_lambda, key_alias, signers_in_use
 from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError
 
@@ -233,13 +233,10 @@ def _certificate_problems(deployment: Deployment) -> Iterator[str]:
 
 
 def _signer_problems(deployment: Deployment) -> Iterator[str]:
-    values = deployment.config.properties
-    for key, signer in (
-        ("deviceCaSigner", values.device_ca_signer),
-        ("clientCaSigner", values.client_ca_signer),
-    ):
-        if signer == KEYFILE:
-            yield (
-                f"{key} is keyfile, and Lambda has no disk that lasts (choose secretsmanager, the "
-                "default there, kms, privateca or a signer of yours)"
-            )
+    for used in signers_in_use(deployment.config):
+        if not used.signer.lasts_on_lambda:
+            for key in used.keys:
+                yield (
+                    f"{key} is {used.alias}, and Lambda has no disk that lasts (choose "
+                    "secretsmanager, the default there, kms, privateca or a signer of yours)"
+                )

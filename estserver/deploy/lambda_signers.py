@@ -1,11 +1,49 @@
 """The signers on Lambda. By default it is Secrets Manager, as in the CDK sample."""
 
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from estserver.config import Config
+from pki.signers import Signer, signer_class
 
 KEYFILE = "keyfile"
 SECRETS_MANAGER = "secretsmanager"
+
+
+@dataclass(frozen=True, slots=True)
+class SignerInUse:
+    """A signer that the configuration chooses for the CAs of a purpose."""
+
+    alias: str
+    purposes: tuple[str, ...]
+    """``device``, ``client`` or both."""
+    keys: tuple[str, ...]
+    """The configuration's keys that choose it."""
+    signer: type[Signer]
+    options: Mapping[str, Any]
+
+
+def signers_in_use(config: Config) -> Iterator[SignerInUse]:
+    """Yield the signers of device CA and client CA, each once. An unknown alias is left out.
+
+    Raises ``OperatorError`` for a class that cannot be imported.
+    """
+    values = config.properties
+    known = config.signer_settings()
+    chosen = (
+        (values.device_ca_signer, "device", "deviceCaSigner"),
+        (values.client_ca_signer, "client", "clientCaSigner"),
+    )
+    for alias in dict.fromkeys(each for each, _, _ in chosen):
+        if alias in known:
+            yield SignerInUse(
+                alias,
+                tuple(purpose for each, purpose, _ in chosen if each == alias),
+                tuple(key for each, _, key in chosen if each == alias),
+                signer_class(alias, known[alias]["BACKEND"]),
+                known[alias]["OPTIONS"],
+            )
 
 
 def for_lambda(config: Config) -> Config:

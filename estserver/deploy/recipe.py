@@ -4,6 +4,7 @@ A new resource is a module with its steps and its ``rights``, and its lines in t
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from estserver.deploy.deployment import STAGES, Deployment, StageName
 from estserver.deploy.engine.steps import AnyStep
@@ -17,6 +18,7 @@ from estserver.deploy.front_door import (
 )
 from estserver.deploy.resources import (
     alarms,
+    ca_keys,
     ca_secrets,
     function_environment,
     gateway_account,
@@ -29,6 +31,7 @@ from estserver.deploy.resources.buckets.locked_bucket import LockedBucket
 from estserver.deploy.resources.roles import deployment_roles
 from estserver.deploy.resources.roles.role import Role
 from estserver.deploy.rights import deployer, functions
+from estserver.deploy.rights.keys_in_use import NO_KEYS, KeysInUse
 from estserver.deploy.rights.statements import Document, ResourceRights
 from estserver.deploy.truststore.steps import FirstTruststore
 from estserver.deploy.truststore.steps import rights as truststore_rights
@@ -47,6 +50,7 @@ def preparation(deployment: Deployment) -> list[AnyStep]:
     return [
         *deployment_buckets.buckets(deployment),
         secrets_kms_key.SecretsKey(deployment),
+        *ca_keys.first_keys(deployment),
         *(function_role(deployment, stage) for stage in STAGES),
         deployment_roles.gateway_log_role(deployment),
         *for_iot,
@@ -114,7 +118,7 @@ def removable(
     """
     also: list[AnyStep] = []
     if with_secrets:
-        also += [ca_secrets.Secrets(deployment), ca_secrets.CAKeys(deployment)]
+        also += [ca_secrets.Secrets(deployment), ca_keys.CAKeys(deployment)]
     if with_iot:
         also += [
             deployment_roles.provisioning_role(deployment),
@@ -163,13 +167,26 @@ def _doors(deployment: Deployment, stage: StageName, *, adopts: bool) -> list[An
 
 def function_role(deployment: Deployment, stage: StageName) -> Role:
     """Return the role of a stage's function, with all that the function may do."""
-    policy = function_policy(deployment, stage)
-    return deployment_roles.function_role(deployment, stage, policy)
+    return deployment_roles.function_role(
+        deployment, stage, partial(function_policy, deployment, stage)
+    )
 
 
-def function_policy(deployment: Deployment, stage: StageName) -> Document:
-    """Return what a stage's function may do."""
-    return functions.policy_of_function(deployment, stage, _rights(deployment))
+def function_policy(
+    deployment: Deployment, stage: StageName, keys: KeysInUse = NO_KEYS
+) -> Document:
+    """Return what a stage's function may do, with these keys in KMS."""
+    return functions.policy_of_function(deployment, stage, _rights(deployment), keys)
+
+
+def successor_key(
+    deployment: Deployment, signer: str, key: str, key_algorithm: str
+) -> list[AnyStep]:
+    """Return the steps that make the key of a successor, and let the functions sign with it."""
+    return [
+        ca_keys.key_for_successor(deployment, signer, key, key_algorithm),
+        *(function_role(deployment, stage) for stage in STAGES),
+    ]
 
 
 def deployer_policies(deployment: Deployment) -> dict[str, Document]:
@@ -195,6 +212,7 @@ def _rights(deployment: Deployment) -> list[ResourceRights]:
         logs.rights(deployment),
         alarms.rights(deployment),
         secrets_kms_key.rights(deployment),
+        ca_keys.rights(deployment),
         ca_secrets.rights(deployment),
         iot_leftovers.rights(deployment),
         truststore_rights(deployment),

@@ -94,6 +94,8 @@ PKI = PKISettings(
     aws_region=_properties.aws_region,
     custom_secret_name=_properties.custom_secret_name,
     tags=_tags,
+    project_name=_deployment.project_name,
+    can_make_keys=not IS_LAMBDA,
     names=PKI_SETTING_NAMES,
 )
 

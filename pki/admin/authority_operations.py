@@ -7,7 +7,7 @@ from django.contrib.admin import widgets
 from django.utils import timezone
 
 from pki.admin.operations import Done, EmptyForm, Operation, ReasonForm
-from pki.authorities.succeed import make_successor
+from pki.authorities.succeed import make_successor, step_before_successor
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
@@ -76,6 +76,7 @@ class MakeSuccessor(Operation):
         live = IssuedCertificate.objects.filter(ca=ca).live().count()
         profiles = [str(one) for one in ca.profiles.exclude(active_label=None)]
         effects = [
+            *self._steps_before(),
             f"A new CA of the same subject, with a key of its own ({ca.key_algorithm}), "
             f"signs in place of {ca.name} from now on.",
             f"{ca.name} signs nothing any more. It stays trusted and published until "
@@ -97,6 +98,14 @@ class MakeSuccessor(Operation):
                 "EST domain holds it. A local server reads it at its next start."
             )
         return effects
+
+    def _steps_before(self) -> list[str]:
+        """Return the step that has to be done elsewhere first, or why that cannot be said."""
+        try:
+            step = step_before_successor(self.row)
+        except OperatorError as error:
+            step = str(error)
+        return [step] if step else []
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py ca_successor`` does."""

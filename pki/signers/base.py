@@ -59,6 +59,8 @@ class Signer(ABC):
 
     The configuration asks this of the class, without making the signer.
     """
+    lasts_on_lambda: ClassVar[bool] = True
+    """Whether keys that it stores outlive a Lambda function's environment, which has no disk."""
     chooses_serial_number: ClassVar[bool] = True
     """Whether the certificate's serial number is the signer's own, not the intent's."""
 
@@ -131,6 +133,14 @@ class KeySigner(Signer):
         By default no name is used twice. A key that is left over from a crash is never in the way.
         """
         return f"{name}-{secrets.token_hex(4)}"
+
+    def lacks_key(self, name: str) -> bool:
+        """Return whether a deployment has to make a key of that name before ``create_key`` works.
+
+        By default ``create_key`` makes keys itself. Raises ``OperatorError`` when no deployment can
+        make it, and ``RemoteFailure`` when the place of the keys cannot be asked.
+        """
+        return False
 
     def key_of(
         self, key_reference: str, certificate: x509.Certificate

@@ -34,18 +34,16 @@ class SigningFunction:
     partition: str
     account: str
     region: str
-    made_by: tuple[str, str]
-    """Name and value of the tag on everything that this installation makes."""
     manages_authorities: bool
     """Whether operators make CAs and revoke certificates in this function. If not, it only signs
     what devices ask for.
     """
     device_ca_secrets: tuple[str, ...] = ()
     """Names or ARNs of the secrets in Secrets Manager for the device CA."""
-
-    def arn_in_any_region(self, service: str, resource: str) -> str:
-        """Return an ARN in this account. A CA's key may be in another region than the function."""
-        return f"arn:{self.partition}:{service}:*:{self.account}:{resource}"
+    signing_keys: tuple[str, ...] = ()
+    """ARNs of the keys in KMS that the signer's CAs have or will have, found at the deployment."""
+    secret_keys: tuple[str, ...] = ()
+    """ARNs of the keys in KMS that secrets are encrypted with, found at the deployment."""
 
     def secret_arn(self, name: str) -> str:
         """Return the ARN of the secret with that name. An ARN stays as it is.
@@ -58,23 +56,9 @@ class SigningFunction:
         location = f"{self.partition}:secretsmanager:{self.region}:{self.account}"
         return f"arn:{location}:secret:{name}-??????"
 
-    def has_tag(self, of: str) -> Mapping[str, Mapping[str, Any]]:
-        """Return the condition that a thing was made by this installation.
-
-        ``of`` is ``ResourceTag`` for a thing that exists, ``RequestTag`` for one that is made.
-        """
-        name, value = self.made_by
-        return {"StringEquals": {f"aws:{of}/{name}": value}}
-
     def through_secrets_manager(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return the condition that a KMS key made by this installation is used for a secret."""
-        name, value = self.made_by
-        return {
-            "StringEquals": {
-                "kms:ViaService": f"secretsmanager.{self.region}.amazonaws.com",
-                f"aws:ResourceTag/{name}": value,
-            }
-        }
+        """Return the condition that a KMS key is used for a secret, and for nothing else."""
+        return {"StringEquals": {"kms:ViaService": f"secretsmanager.{self.region}.amazonaws.com"}}
 
 
 def assume_role(role_arn: str) -> Iterator[IAMStatement]:
@@ -83,16 +67,22 @@ def assume_role(role_arn: str) -> Iterator[IAMStatement]:
 
 
 def read_secrets(function: SigningFunction, names: tuple[str, ...]) -> Iterator[IAMStatement]:
-    """Yield the right to read secrets, and to have them decrypted by the installation's own key."""
+    """Yield the right to read secrets, and to have them decrypted by ``function.secret_keys``.
+
+    A secret that AWS's own key encrypts needs no right to that key:
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+    """
+    if not names:
+        return
     yield IAMStatement(
         "ReadSecrets",
         ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),
         tuple(function.secret_arn(name) for name in names),
     )
-    location = f"{function.partition}:kms:{function.region}:{function.account}"
-    yield IAMStatement(
-        "ReadSecretsDecrypted",
-        ("kms:Decrypt",),
-        f"arn:{location}:key/*",
-        function.through_secrets_manager(),
-    )
+    if function.secret_keys:
+        yield IAMStatement(
+            "ReadSecretsDecrypted",
+            ("kms:Decrypt",),
+            function.secret_keys,
+            function.through_secrets_manager(),
+        )

@@ -41,6 +41,7 @@ class KeyFileSigner(KeySigner):
 
     ALIAS = "keyfile"
     OPTIONS = ("directory",)
+    lasts_on_lambda = False
 
     def __init__(self, **given: Any) -> None:
         """Read OPTIONS; no file is read yet. Raises ``OperatorError``."""

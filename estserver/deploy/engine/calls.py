@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pki.aws.clients import as_remote_failure, aws_client
+from pki.aws.clients import AWSLocation, as_remote_failure, aws_client
 from pki.operators.errors import RemoteFailure
 
 READ_TIMEOUT = 60
@@ -57,6 +57,8 @@ class Call:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     secret: frozenset[str] = frozenset()
     """Names of parameters that are never printed."""
+    region: str = ""
+    """Where the call goes; "" for the deployment's own region."""
 
     @property
     def name(self) -> str:
@@ -68,7 +70,8 @@ class Call:
             key: "(not shown)" if key in self.secret else _readable(value)
             for key, value in self.parameters.items()
         }
-        return f"{self.name} {json.dumps(shown, ensure_ascii=True)}"
+        where = f" in {self.region}" if self.region else ""
+        return f"{self.name}{where} {json.dumps(shown, ensure_ascii=True)}"
 
     __repr__ = __str__  # a traceback shows no more than the screen
 
@@ -83,33 +86,38 @@ def _readable(value: Any) -> Any:
     return str(value) if isinstance(value, Answer) else value
 
 
-def ask(service: str, operation: str, **parameters: Any) -> Any:
-    """Make a call that changes nothing, and return its answer. Raises ``RemoteFailure``."""
+def ask(service: str, operation: str, *, region: str = "", **parameters: Any) -> Any:
+    """Make a call that changes nothing, and return its answer. Raises ``RemoteFailure``.
+
+    ``region`` is where the call goes; "" for the deployment's own region.
+    """
     with as_remote_failure(f"{service}:{operation}"):
-        return send(service, operation, parameters)
+        return send(service, operation, parameters, region)
 
 
-def ask_if_any(service: str, operation: str, **parameters: Any) -> Any:
+def ask_if_any(service: str, operation: str, *, region: str = "", **parameters: Any) -> Any:
     """Do as ``ask`` does, and return ``None`` when AWS answers that there is no such resource."""
     try:
-        return ask(service, operation, **parameters)
+        return ask(service, operation, region=region, **parameters)
     except RemoteFailure as error:
         if error.code in _MISSING:
             return None
         raise
 
 
-def ask_all(service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
+def ask_all(
+    service: str, operation: str, key: str, *, region: str = "", **parameters: Any
+) -> list[Any]:
     """Return the items under ``key`` of every page. Raises ``RemoteFailure``."""
     with as_remote_failure(f"{service}:{operation}"):
-        client = aws_client(service, read_timeout=READ_TIMEOUT)
+        client = aws_client(service, AWSLocation(region), read_timeout=READ_TIMEOUT)
         pages = client.get_paginator(_method(client, operation))
         return [item for page in pages.paginate(**parameters) for item in page.get(key, [])]
 
 
-def send(service: str, operation: str, parameters: Mapping[str, Any]) -> Any:
+def send(service: str, operation: str, parameters: Mapping[str, Any], region: str = "") -> Any:
     """Send a call through boto3, whose exceptions it raises."""
-    client = aws_client(service, read_timeout=READ_TIMEOUT)
+    client = aws_client(service, AWSLocation(region), read_timeout=READ_TIMEOUT)
     return getattr(client, _method(client, operation))(**parameters)
 
 

@@ -23,7 +23,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 THROTTLED_ATTEMPTS = 5
 SETTLING_ATTEMPTS = 6
 """A new resource takes some seconds until every service knows it."""
-_SETTLING_PAUSE = 5.0
+SETTLING_PAUSE = 5.0
 _SETTLING_CODES = ("WAFUnavailableEntityException",)
 _SETTLING_WORDS = ("cannot be assumed", "does not have required permissions", "invalid role")
 
@@ -66,7 +66,7 @@ class Performer:
             self._keep_pace(call)
             try:
                 with as_remote_failure(call.name):
-                    answer = send(call.service, call.operation, parameters)
+                    answer = send(call.service, call.operation, parameters, call.region)
             except RemoteFailure as error:
                 pause = self._pause_after(error, call, attempt)
                 if not pause:
@@ -99,7 +99,7 @@ class Performer:
         is_settling = error.code in _SETTLING_CODES or any(
             words in str(error).lower() for words in _SETTLING_WORDS
         )
-        return _SETTLING_PAUSE if is_settling and attempt < SETTLING_ATTEMPTS else 0
+        return SETTLING_PAUSE if is_settling and attempt < SETTLING_ATTEMPTS else 0
 
     def _wait(self, seconds: float, why: str) -> None:
         self.say(f"  waiting {seconds:.0f} s: {why}")

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.rights.iot import provisioning, registering
+from estserver.deploy.rights.keys_in_use import KeysInUse
 from estserver.deploy.rights.signing import making_cas, other_accounts, signing
 from estserver.deploy.rights.statements import Document, ResourceRights, Statement, allow, document
 
@@ -41,19 +42,22 @@ def gateway_log_policy() -> Document:
 
 
 def policy_of_function(
-    deployment: Deployment, stage: StageName, rights: Sequence[ResourceRights]
+    deployment: Deployment,
+    stage: StageName,
+    rights: Sequence[ResourceRights],
+    keys: KeysInUse,
 ) -> Document:
-    """Return what a stage's function may do."""
+    """Return what a stage's function may do. It may use ``keys``, and no other key in KMS."""
     statements = [
         *_running(deployment, stage),
         *_connecting(deployment),
-        *signing(deployment, stage),
+        *signing(deployment, stage, keys),
     ]
     if stage == "est":
         statements += registering(deployment)
     else:
         statements += [
-            *making_cas(deployment),
+            *making_cas(deployment, keys),
             *provisioning(deployment),
         ]
     for each in rights:
@@ -70,6 +74,8 @@ def _running(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
     yield allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], logs)
     if deployment.config.deployment.vpc_subnet_ids:
         # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+        # Lambda itself makes these calls, and not the code in the function, whose calls carry the
+        # function's ARN: https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
         yield allow(
             "BeInTheVPC",
             [
@@ -81,6 +87,7 @@ def _running(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
                 "ec2:UnassignPrivateIpAddresses",
             ],
             "*",
+            {"Null": {"lambda:SourceFunctionArn": "true"}},
         )
 
 

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.h
 from collections.abc import Iterator
 
 from estserver.deploy.deployment import Deployment
-from estserver.deploy.rights.statements import Statement, allow
+from estserver.deploy.rights.statements import Statement, allow, our_tag
 from pki.choices import IoTProvisioning
 
 
@@ -89,11 +89,8 @@ def provisioning(deployment: Deployment) -> Iterator[Statement]:
         ],
         "*",
     )
-    yield allow(
-        "KeepCAs",
-        ["iot:DescribeCACertificate", "iot:TagResource", "iot:UpdateCACertificate"],
-        authorities,
-    )
+    yield allow("KeepCAs", ["iot:DescribeCACertificate", "iot:UpdateCACertificate"], authorities)
+    yield allow("TagCAs", ["iot:TagResource"], authorities, our_tag(deployment, "aws:RequestTag"))
     yield allow("ListByCA", ["iot:ListCertificatesByCA"], "*")
     yield allow(
         "KeepCertificates",

@@ -4,15 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from estserver.config import MADE_BY
 from estserver.deploy.deployment import Deployment, StageName
+from estserver.deploy.lambda_signers import signers_in_use
+from estserver.deploy.rights.keys_in_use import NO_KEYS, KeysInUse, region_of
 from estserver.deploy.rights.statements import Statement, allow
 from pki.choices import IoTProvisioning
-from pki.signers import signer_class
 from pki.signers.iam import OTHER_ACCOUNTS, IAMStatement, SigningFunction, read_secrets
+from pki.signers.secretsmanager.signer import SecretsManagerSigner
 
 
-def signing(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
+def signing(deployment: Deployment, stage: StageName, keys: KeysInUse) -> Iterator[Statement]:
     """Yield what the stage's signers state, and the right to read the installation's secrets."""
     values = deployment.config.properties
     names = {values.custom_secret_name}
@@ -20,8 +21,8 @@ def signing(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
         names.add(values.database_secret_name)
     if stage == "admin":
         names.add(values.secret_key_secret_name)
-    stated = (s for s in _stated(deployment, stage) if s.sid != OTHER_ACCOUNTS)
-    own = read_secrets(_function(deployment, stage), tuple(sorted(names)))
+    stated = (s for s in _stated(deployment, stage, keys) if s.sid != OTHER_ACCOUNTS)
+    own = read_secrets(_function(deployment, stage, keys), tuple(sorted(names)))
     yield from add_up([*stated, *own])
 
 
@@ -32,23 +33,34 @@ def other_accounts(deployment: Deployment, stage: StageName) -> Iterator[Stateme
         targets = deployment.config.properties.iot_targets
         roles = [target.role_arn for target in targets if target.role_arn]
     registries = [IAMStatement(OTHER_ACCOUNTS, ("sts:AssumeRole",), (role,)) for role in roles]
-    stated = (s for s in _stated(deployment, stage) if s.sid == OTHER_ACCOUNTS)
+    stated = (s for s in _stated(deployment, stage, NO_KEYS) if s.sid == OTHER_ACCOUNTS)
     yield from add_up([*stated, *registries])
 
 
-def making_cas(deployment: Deployment) -> Iterator[Statement]:
-    """Yield the right to put CAs and clients into secrets, which `bootstrap_cas` needs."""
+def making_cas(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:
+    """Yield the right to put CAs and clients into secrets, which `bootstrap_cas` needs.
+
+    Only the CAs of a signer of Secrets Manager are in secrets, and their first client.
+    """
     values = deployment.config.properties
-    function = _function(deployment, "admin")
-    names = sorted(
-        {
-            values.est_mtls_ca_secrets_name,
-            values.est_mtls_client_secrets_name,
-            values.est_mtls_client_pfx_secret_name,
-            values.iot_core_est_ca_cert_secret_name,
-            values.iot_core_est_ca_key_secret_name,
-        }
-    )
+    function = _function(deployment, "admin", keys)
+    names = set()
+    for used in signers_in_use(deployment.config):
+        if not issubclass(used.signer, SecretsManagerSigner):
+            continue
+        if "device" in used.purposes:
+            names |= {
+                values.iot_core_est_ca_cert_secret_name,
+                values.iot_core_est_ca_key_secret_name,
+            }
+        if "client" in used.purposes:
+            names |= {
+                values.est_mtls_ca_secrets_name,
+                values.est_mtls_client_secrets_name,
+                values.est_mtls_client_pfx_secret_name,
+            }
+    if not names:
+        return
     yield allow(
         "KeepSecrets",
         [
@@ -58,14 +70,15 @@ def making_cas(deployment: Deployment) -> Iterator[Statement]:
             "secretsmanager:PutSecretValue",
             "secretsmanager:TagResource",
         ],
-        [function.secret_arn(name) for name in names],
+        [function.secret_arn(name) for name in sorted(names)],
     )
-    yield allow(
-        "EncryptSecrets",
-        ["kms:Decrypt", "kms:GenerateDataKey"],
-        deployment.arn("kms", "key/*"),
-        function.through_secrets_manager(),
-    )
+    if keys.secrets:
+        yield allow(
+            "EncryptSecrets",
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            list(keys.secrets),
+            function.through_secrets_manager(),
+        )
 
 
 def add_up(stated: Iterable[IAMStatement]) -> Iterator[Statement]:
@@ -105,28 +118,29 @@ def _as_json(resources: str | tuple[str, ...]) -> str | list[str]:
     return resources if isinstance(resources, str) else list(resources)
 
 
-def _stated(deployment: Deployment, stage: StageName) -> Iterator[IAMStatement]:
+def _stated(deployment: Deployment, stage: StageName, keys: KeysInUse) -> Iterator[IAMStatement]:
     """Yield what the stage's signers state. Only the admin has client certificates signed."""
-    values = deployment.config.properties
-    aliases = [values.device_ca_signer] + ([values.client_ca_signer] if stage == "admin" else [])
-    known = deployment.config.signer_settings()
-    function = _function(deployment, stage)
-    for alias in dict.fromkeys(aliases):
-        if alias in known:
-            signer = signer_class(alias, known[alias]["BACKEND"])
-            yield from signer.iam_statements(known[alias]["OPTIONS"], function)
+    function = _function(deployment, stage, keys)
+    for used in signers_in_use(deployment.config):
+        if stage == "admin" or "device" in used.purposes:
+            its_function = replace(
+                function,
+                signing_keys=keys.signing(used.alias, region_of(deployment, used)),
+                device_ca_secrets=function.device_ca_secrets if "device" in used.purposes else (),
+            )
+            yield from used.signer.iam_statements(used.options, its_function)
 
 
-def _function(deployment: Deployment, stage: StageName) -> SigningFunction:
+def _function(deployment: Deployment, stage: StageName, keys: KeysInUse) -> SigningFunction:
     values = deployment.config.properties
     return SigningFunction(
         partition=deployment.partition,
         account=deployment.account,
         region=deployment.region,
-        made_by=(MADE_BY, deployment.project),
         manages_authorities=stage == "admin",
         device_ca_secrets=(
             values.iot_core_est_ca_cert_secret_name,
             values.iot_core_est_ca_key_secret_name,
         ),
+        secret_keys=keys.secrets,
     )

@@ -16,9 +16,10 @@ class Command(DeployCommand):
 
     help = (
         "Set up in AWS what Zappa does not: buckets, roles, key, logs (--prepare), domains, "
-        "truststore, lockdown, WAF, DNS, alarms (--finish). Zappa's callbacks run it. Alone, it "
-        "prepares, and finishes each stage that is deployed. What is as it should be stays as it "
-        "is, so it can be run at any time, and again after a failure."
+        "truststore, lockdown, WAF, DNS, alarms (--finish), CAs' keys in KMS (--prepare, "
+        "--successor-key). Zappa's callbacks run it. Alone, it prepares, and finishes each stage "
+        "that is deployed. What is as it should be stays as it is, so it can be run at any time, "
+        "and again after a failure."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,6 +27,12 @@ class Command(DeployCommand):
         part = parser.add_mutually_exclusive_group()
         part.add_argument("--prepare", action="store_true", help="what zappa deploy needs, only")
         part.add_argument("--finish", choices=STAGES, help="what comes after zappa deploy, only")
+        part.add_argument(
+            "--successor-key",
+            metavar="CA",
+            help="make the key in KMS for the successor of a CA, and let the functions sign with "
+            "it, only; ca_successor then makes the successor",
+        )
         part.add_argument(
             "--permissions",
             action="store_true",
@@ -55,9 +62,11 @@ class Command(DeployCommand):
             self.say(json.dumps(deployer_policies(current_deployment()), indent=2))
             return
         changed: tuple[str, ...] = ()
-        if finish is None:
+        if ca := options["successor_key"]:
+            changed += deploy.make_successor_key(ca, say=self.say, is_dry_run=dry_run).changed
+        elif finish is None:
             changed += deploy.prepare(say=self.say, is_dry_run=dry_run).changed
-        stages = [] if prepare else [finish] if finish else self._deployed()
+        stages = [] if prepare or ca else [finish] if finish else self._deployed()
         for stage in stages:
             outcome = deploy.finish(
                 deploy.stage_named(stage),

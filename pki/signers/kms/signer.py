@@ -1,5 +1,7 @@
 """CA keys that never leave AWS KMS.
 
+Where ``PKISettings.can_make_keys`` is false, as on Lambda, a deployment makes them (threat T55).
+
 A signature takes one call of ``kms:Sign``, because the public key is in the CA's certificate.
 ``kms:GetPublicKey`` is called only while there is no certificate yet, and to check that the key is
 the CA's.
@@ -7,7 +9,7 @@ the CA's.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
@@ -15,7 +17,6 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from pki.aws.clients import AWSLocation, as_remote_failure, aws_client
 from pki.conf import pki_settings
-from pki.csr.key_algorithms import KeyAlgorithm
 from pki.csr.public_keys import public_keys_equal
 from pki.csr.subjects import name_text
 from pki.exceptions import SignerUnavailable
@@ -25,27 +26,14 @@ from pki.signers.base import KeySigner
 from pki.signers.certificate_contents import Issuer, SigningRequest
 from pki.signers.iam import IAMStatement, SigningFunction, assume_role
 from pki.signers.kms.keys import KMSKey, private_key_in_kms
-
-KEY_SPECS: Final[dict[str, str]] = {
-    KeyAlgorithm.EC_P256: "ECC_NIST_P256",
-    KeyAlgorithm.EC_P384: "ECC_NIST_P384",
-    KeyAlgorithm.RSA_2048: "RSA_2048",
-    KeyAlgorithm.RSA_3072: "RSA_3072",
-    KeyAlgorithm.RSA_4096: "RSA_4096",
-}
-"""The names of key algorithms in this project, and in KMS.
-https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-choose-key-spec.html
-"""
-
-ALIAS_PREFIX = "alias/est/"
-"""The beginning of the aliases of the keys that are made here."""
+from pki.signers.kms.made_keys import ALIAS_PREFIX, KEY_SPECS, alias_in, creation, key_name
 
 
 class KMSSigner(KeySigner):
     """Signs with keys in KMS, whose references are their ARNs.
 
     A CA's key is made in KMS, unless ``key`` is the ARN or alias of a key that is there already,
-    for one CA. Keys are made in ``region``, by default ``PKISettings.aws_region``. ``roleArn`` is
+    for one CA. Keys are in ``region``, by default ``PKISettings.aws_region``. ``roleArn`` is
     assumed for every call.
     """
 
@@ -62,36 +50,17 @@ class KMSSigner(KeySigner):
     def iam_statements(
         cls, options: Mapping[str, Any], function: SigningFunction
     ) -> Iterator[IAMStatement]:
-        """Yield the right to sign with the key that OPTIONS name, or with every key made here."""
+        """Yield the right to sign with ``function.signing_keys``, or to assume the role.
+
+        No function may make, tag or name a key (threat T55).
+        """
         if role_arn := options.get("roleArn"):
             yield from assume_role(role_arn)
-            return
-        key = str(options.get("key", ""))
-        anything = function.arn_in_any_region("kms", "key/*")
-        actions = ("kms:DescribeKey", "kms:GetPublicKey", "kms:Sign")
-        if key.startswith("arn:"):
-            yield IAMStatement("SignWithKMSByName", actions, (key,))
-        elif key.startswith("alias/"):
-            # https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
-            by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": [key]}}
-            yield IAMStatement("SignWithKMSByAlias", actions, anything, by_alias)
-        else:
-            made_here = function.has_tag("ResourceTag")
-            yield IAMStatement("SignWithKMS", actions, anything, made_here)
-            if function.manages_authorities and not key:
-                yield from cls._create_keys(function)
-
-    @staticmethod
-    def _create_keys(function: SigningFunction) -> Iterator[IAMStatement]:
-        """Yield the right to make keys, which carry the installation's tag from the beginning."""
-        making = ("kms:CreateKey", "kms:TagResource")
-        yield IAMStatement("MakeKeys", making, "*", function.has_tag("RequestTag"))
-        # CreateAlias needs the right to the alias and to the key.
-        naming = ("kms:CreateAlias",)
-        aliases = function.arn_in_any_region("kms", f"{ALIAS_PREFIX}*")
-        keys = function.arn_in_any_region("kms", "key/*")
-        yield IAMStatement("NameKeys", naming, aliases)
-        yield IAMStatement("NameOurKeys", naming, keys, function.has_tag("ResourceTag"))
+        elif function.signing_keys:
+            # Only whoever makes a CA looks for its key.
+            finding = ("kms:DescribeKey",) if function.manages_authorities else ()
+            actions = (*finding, "kms:GetPublicKey", "kms:Sign")
+            yield IAMStatement("SignWithKMS", actions, function.signing_keys)
 
     def private_key(self, key_reference: str) -> CertificateIssuerPrivateKeyTypes:
         """Return the key with that ARN. KMS is asked for the public half."""
@@ -116,11 +85,29 @@ class KMSSigner(KeySigner):
             "OPTIONS, as key."
         )
 
-    def create_key(self, name: str, key_algorithm: str) -> str:
-        """Make a key, with an alias for people, or take the key that OPTIONS name.
+    def key_name(self, purpose: str, name: str, *, is_first: bool) -> str:
+        """Return the name under which a deployment makes the key; else one that is used once."""
+        if pki_settings().can_make_keys:
+            return super().key_name(purpose, name, is_first=is_first)
+        return key_name(purpose, name)
 
+    def lacks_key(self, name: str) -> bool:
+        """Return whether the key ``name`` is to be made by a deployment, and is not there yet.
+
+        Raises ``OperatorError`` when the owner of another account has to make it.
+        """
+        if not self._takes_made_keys() or self._waiting_key(name):
+            return False
+        if self._place.role_arn:
+            raise self._missing(name)
+        return True
+
+    def create_key(self, name: str, key_algorithm: str) -> str:
+        """Return the ARN of a key for a new CA: the key that OPTIONS name, else one with an alias.
+
+        A process that may make keys makes it. Others take the one that the deployment made.
         Raises ``OperatorError`` for an algorithm that is not of ``KEY_SPECS`` or not that of the
-        key that OPTIONS name, and ``RemoteFailure``.
+        key, and for a key that is to be made first, and ``RemoteFailure``.
         """
         if key_algorithm not in KEY_SPECS:
             raise OperatorError(
@@ -128,17 +115,49 @@ class KMSSigner(KeySigner):
                 f"{', '.join(KEY_SPECS)}, or another signer."
             )
         if self._existing:
-            return self._adopt(KEY_SPECS[key_algorithm])
+            return self._adopt(self._existing, KEY_SPECS[key_algorithm])
+        if self._takes_made_keys():
+            alias = self._waiting_key(name)
+            if not alias:
+                raise self._missing(name)
+            return self._adopt(alias, KEY_SPECS[key_algorithm])
+        alias = ALIAS_PREFIX + name
         with as_remote_failure("kms:CreateKey"):
-            made = self._client().create_key(
-                KeySpec=KEY_SPECS[key_algorithm],
-                KeyUsage="SIGN_VERIFY",
-                Description=f"CA key {name} of the EST server",
-                Tags=[{"TagKey": key, "TagValue": value} for key, value in pki_settings().tags],
-            )
+            made = self._client().create_key(**creation(alias, key_algorithm, pki_settings().tags))
         arn = str(made["KeyMetadata"]["Arn"])
-        self._give_alias(arn, ALIAS_PREFIX + name)
+        self._give_alias(arn, alias)
         return arn
+
+    def _takes_made_keys(self) -> bool:
+        """Return whether a new CA's key is one that a deployment made under the CA's name."""
+        return not self._existing and not pki_settings().can_make_keys
+
+    def _waiting_key(self, name: str) -> str:
+        """Return the alias of the key that a deployment made; "" if there is none for this process.
+
+        Whether the key does not exist or this process may not use it, a deployment mends that.
+        """
+        alias = alias_in(pki_settings().project_name, name)
+        try:
+            self._target(alias)
+        except RemoteFailure as error:
+            if error.code in ("NotFoundException", "AccessDeniedException"):
+                return ""
+            raise
+        return alias
+
+    def _missing(self, name: str) -> OperatorError:
+        if self._place.role_arn:
+            return OperatorError(
+                "This process makes no keys in KMS, and the signer's keys are in the account of "
+                f"{self._place.role_arn}. Have a key made there, and name its ARN in the signer's "
+                "OPTIONS, as key."
+            )
+        alias = alias_in(pki_settings().project_name, name)
+        return OperatorError(
+            f"This process makes no keys in KMS, and there is no key {alias} that it may use. Run "
+            "manage.py aws_deploy where you deploy, which makes it, and run this again."
+        )
 
     def find_key(self, certificate: x509.Certificate) -> str:
         """Return the ARN of the key that OPTIONS name, when it is that of ``certificate``.
@@ -151,7 +170,7 @@ class KMSSigner(KeySigner):
                 f"Which key in KMS is that of {subject}? Name its ARN or alias in the signer's "
                 "OPTIONS, as key."
             )
-        arn = str(self._described()["Arn"])
+        arn = str(self._described(self._existing)["Arn"])
         found = self._public_key(arn)
         if not public_keys_equal(found, certificate.public_key()):  # type: ignore[arg-type]  # any will do
             raise OperatorError(
@@ -165,24 +184,24 @@ class KMSSigner(KeySigner):
         with _unavailable():
             return super().sign(request, issuer)
 
-    def _adopt(self, key_spec: str) -> str:
-        described = self._described()
+    def _adopt(self, key: str, key_spec: str) -> str:
+        described = self._described(key)
         if described["KeySpec"] != key_spec:
             raise OperatorError(
-                f"The key in KMS {self._existing} is {described['KeySpec']}, and the CA is to have "
+                f"The key in KMS {key} is {described['KeySpec']}, and the CA is to have "
                 f"{key_spec}. Name another key, or choose the key's algorithm for the CA."
             )
         return str(described["Arn"])
 
-    def _described(self) -> Any:
-        """Return KMS's description of the key that OPTIONS name. Raises unless it can sign."""
+    def _described(self, key: str) -> Any:
+        """Return KMS's description of a key, named by ARN or alias. Raises unless it can sign."""
         with as_remote_failure("kms:DescribeKey"):
-            answer = self._client(self._existing).describe_key(KeyId=self._existing)
+            answer = self._client(key).describe_key(KeyId=key)
         described = answer["KeyMetadata"]
         usage, state = described["KeyUsage"], described["KeyState"]
         if usage != "SIGN_VERIFY" or state != "Enabled":
             raise OperatorError(
-                f"The key in KMS {self._existing} is for {usage} and {state}. Name one that is for "
+                f"The key in KMS {key} is for {usage} and {state}. Name one that is for "
                 "SIGN_VERIFY and Enabled."
             )
         return described

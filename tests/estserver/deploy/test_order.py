@@ -1,8 +1,14 @@
 """Which stage comes first, what is missing then, and what runs inside the admin's function."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
+from estserver.config import PROJECT_ROOT
 from estserver.deploy import deploy, first_setup
+from estserver.deploy.deployment import check_deployment
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.engine.runs import intentions
 from estserver.deploy.lambda_signers import defaulted_signers, for_lambda
@@ -11,7 +17,7 @@ from estserver.deploy.truststore.pushes import active_version
 from estserver.deploy.truststore.record import last_activated, pushes_here
 from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError
-from tests.estserver.deploy.account import CONFIG, DOMAIN, zappa_deploy
+from tests.estserver.deploy.account import ACM, CONFIG, DOMAIN, zappa_deploy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -163,3 +169,51 @@ def test_signers_of_yours_keep_their_options(configured):
     config = configured(f"Properties:\n  signers:\n    secretsmanager: {yours}\n").config
 
     assert for_lambda(config).properties.signers == config.properties.signers
+
+
+def test_a_signer_is_refused_for_its_keys_on_a_disk_and_not_for_its_alias(configured):
+    text = f"""
+Properties:
+  apiCustomDomainName: {DOMAIN}
+  apiCertificateArn: {ACM}/est
+  deviceCaSigner: disk
+  clientCaSigner: keyfile
+  signers:
+    disk: {{BACKEND: pki.signers.keyfile.KeyFileSigner}}
+    keyfile: {{BACKEND: pki.signers.kms.KMSSigner}}
+"""
+
+    with pytest.raises(OperatorError) as caught:
+        check_deployment(configured(text))
+
+    assert "deviceCaSigner is disk, and Lambda has no disk that lasts" in str(caught.value)
+    assert "clientCaSigner" not in str(caught.value)
+    check_deployment(configured(text.replace("deviceCaSigner: disk", "deviceCaSigner: keyfile")))
+
+
+def test_T55_a_process_on_lambda_makes_no_keys(tmp_path):
+    (tmp_path / "config.yaml").write_text("DeploymentOptions: {projectName: est-test}")
+    program = (
+        "import django; django.setup(); from django.conf import settings; "
+        "print(settings.PKI.can_make_keys, settings.PKI.project_name)"
+    )
+
+    def printed(**environ):
+        environ |= {
+            "DJANGO_SETTINGS_MODULE": "estserver.settings.est",
+            "EST_CONFIG": str(tmp_path / "config.yaml"),
+            "EST_DATA_DIR": str(tmp_path),
+            "PATH": os.environ["PATH"],
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=PROJECT_ROOT,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.split()
+
+    assert printed() == ["True", "est-test"]
+    assert printed(AWS_LAMBDA_FUNCTION_NAME="est-test-est") == ["False", "est-test"]

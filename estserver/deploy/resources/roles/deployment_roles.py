@@ -1,25 +1,31 @@
 """Which roles a deployment has, and the rights to them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from estserver.deploy.deployment import STAGES, Deployment, StageName
 from estserver.deploy.engine.steps import DONE, Plan
+from estserver.deploy.resources.roles.function_role import FunctionRole
 from estserver.deploy.resources.roles.role import Role, SeenRole
 from estserver.deploy.rights.functions import FUNCTION_TRUST, GATEWAY_LOG_TRUST, gateway_log_policy
+from estserver.deploy.rights.keys_in_use import KeysInUse
 from estserver.deploy.rights.statements import Document, ResourceRights, Statement, allow
 from iotprov.documents import role as iot_role
 
 
-def function_role(deployment: Deployment, stage: StageName, policy: Document) -> Role:
-    """Return the role that a stage's function runs with; ``policy`` is what it may do."""
+def function_role(
+    deployment: Deployment, stage: StageName, policy_for: Callable[[KeysInUse], Document]
+) -> FunctionRole:
+    """Return the role that a stage's function runs with; ``policy_for`` says what it may do."""
     side = "devices" if stage == "est" else "people"
-    return Role(
+    return FunctionRole(
         deployment,
         deployment.role(stage),
         f"EST server: the function for {side}",
         FUNCTION_TRUST,
-        policy,
+        None,
         stage=stage,
+        policy_for=policy_for,
     )
 
 

@@ -92,19 +92,20 @@ class Role(Step[SeenRole]):
                     PolicyDocument=_json(self.trust),
                 )
             )
+        policy = self.desired_policy(seen)
         missing = {**seen.tags, **self._tags()} != seen.tags
         if seen.arn and missing:
             calls.append(self._call("TagRole", "tags are missing", Tags=self._tag_list()))
-        if self.policy is not None and seen.policies.get(POLICY_NAME) != self.policy:
+        if policy is not None and seen.policies.get(POLICY_NAME) != policy:
             calls.append(
                 self._call(
                     "PutRolePolicy",
                     "its policy differs",
                     PolicyName=POLICY_NAME,
-                    PolicyDocument=_json(self.policy),
+                    PolicyDocument=_json(policy),
                 )
             )
-        wanted = {POLICY_NAME} if self.policy is not None else set()
+        wanted = {POLICY_NAME} if policy is not None else set()
         for name in sorted(seen.policies.keys() - wanted):
             reason = f"the policy {name} gives it more rights"
             calls.append(self._call("DeleteRolePolicy", reason, PolicyName=name))
@@ -115,6 +116,10 @@ class Role(Step[SeenRole]):
             reason = f"{arn} gives it more rights"
             calls.append(self._call("DetachRolePolicy", reason, PolicyArn=arn))
         return Plan(tuple(calls))
+
+    def desired_policy(self, seen: SeenRole) -> Document | None:
+        """Return the inline policy that it is to have; ``None`` for none."""
+        return self.policy
 
     def undo(self, seen: SeenRole) -> Plan:
         """Delete the role with its policies, if this tool made it."""

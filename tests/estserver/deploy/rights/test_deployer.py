@@ -193,6 +193,34 @@ def test_each_fits_into_a_managed_policy_whatever_the_names(configured, policies
         assert len(text) <= MANAGED_POLICY_CHARACTERS
 
 
+def test_T55_whoever_deploys_makes_and_names_keys_of_this_installation_only(configured):
+    in_kms = CONFIG.replace(
+        "signers:",
+        "clientCaSigner: kms\n  signers:\n    kms: {BACKEND: pki.signers.kms.KMSSigner, OPTIONS: "
+        "{region: us-east-1}}",
+    ).replace("DeploymentOptions:", f"DeploymentOptions:\n  projectName: {'p' * 30}")
+    deployment = configured(in_kms)
+    policies = deployer_policies(deployment)
+    statements = {each["Sid"]: each for each in statements_of(policies)}
+
+    assert all(
+        len(json.dumps(policy, separators=(",", ":"))) <= MANAGED_POLICY_CHARACTERS
+        for policy in policies.values()
+    )
+    project = deployment.project
+    for sid, where in {"MakeKey": "RequestTag", "NameCAKeys": "ResourceTag"}.items():
+        tagged = {f"aws:{where}/est-server:made-by": project}
+        assert statements[sid]["Condition"] == {"StringEquals": tagged}
+    assert [arn.partition(":kms:")[2] for arn in statements["NameKey"]["Resource"]] == [
+        f"eu-central-1:123456789012:alias/{project}-secrets",
+        f"eu-central-1:123456789012:alias/est/{project}/*",
+        f"us-east-1:123456789012:alias/est/{project}/*",
+    ]
+    assert "kms:TagResource" not in {*actions(policies[f"{project}-deploy-functions"])}
+    without = {each["Sid"] for each in statements_of(deployer_policies(configured()))}
+    assert {*statements} - without == {"LookAtKeys", "NameCAKeys"}
+
+
 @pytest.mark.parametrize(
     ("command", "policies"), [("aws_deploy", deployer_policies), ("aws_destroy", remover_policies)]
 )

@@ -7,10 +7,17 @@ import pytest
 from estserver.config import database
 from estserver.deploy.recipe import function_policy
 from estserver.deploy.rights.functions import FUNCTION_TRUST, gateway_log_policy
+from estserver.deploy.rights.keys_in_use import CAKey, KeysInUse
 from tests.estserver.deploy.account import ACCOUNT, ACM, DOMAIN, golden
 from tests.pki.signers.toy import TOY
 
 KMS_KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1"
+SECRETS_KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/2"
+KEYS = KeysInUse(
+    ca_keys=(CAKey("alias/est/est-server/device/device-ca", KMS_KEY, "", "device"),),
+    secrets=(SECRETS_KEY,),
+)
+"""What KMS holds after the first deployment."""
 PRIVATE_CA_ARN = (
     f"arn:aws:acm-pca:eu-central-1:{ACCOUNT}:certificate-authority/"
     "12345678-1234-1234-1234-123456789012"
@@ -21,8 +28,10 @@ Properties:
   apiCertificateArn: {ACM}/est
   iotProvisioning: register
   deviceCaSigner: kms
+  clientCaSigner: secretsmanager
   signers:
     kms: {{BACKEND: pki.signers.kms.KMSSigner}}
+    secretsmanager: {{BACKEND: pki.signers.secretsmanager.SecretsManagerSigner}}
 """
 JITP = f"""
 Properties:
@@ -30,6 +39,7 @@ Properties:
   apiCertificateArn: {ACM}/est
   iotProvisioning: jitp
   deviceCaSigner: secretsmanager
+  clientCaSigner: secretsmanager
   signers:
     secretsmanager: {{BACKEND: pki.signers.secretsmanager.SecretsManagerSigner}}
 """
@@ -53,11 +63,11 @@ MODES = {"register-kms": REGISTERING, "jitp-secretsmanager": JITP, "none-private
 @pytest.mark.parametrize("mode", ["register-kms", "jitp-secretsmanager"])
 def test_rights_are_the_reviewed_ones(configured, mode, stage):
     """To review a change: tests/estserver/deploy/golden/, and say in the commit why."""
-    assert function_policy(configured(MODES[mode]), stage) == golden(f"{stage}-{mode}.json")
+    assert function_policy(configured(MODES[mode]), stage, KEYS) == golden(f"{stage}-{mode}.json")
 
 
 def statements_of(configured, mode, stage):
-    return function_policy(configured(MODES[mode]), stage)["Statement"]
+    return function_policy(configured(MODES[mode]), stage, KEYS)["Statement"]
 
 
 @pytest.mark.parametrize("stage", ["est", "admin"])
@@ -111,28 +121,123 @@ def test_T25_with_jitp_the_device_side_renews_and_makes_no_things(configured):
     assert not iot & {"iot:CreateThing", "iot:UpdateCertificate", "iot:DeleteCertificate"}
 
 
-def test_a_key_is_named_or_carries_our_tag(configured):
-    tagged = statements_of(configured, "register-kms", "est")
-    named = statements_of(configured, "none-privateca", "est")
+def test_T55_a_key_is_named_by_its_arn(configured):
+    signing = ["kms:GetPublicKey", "kms:Sign"]
+    for stage, actions in {"est": signing, "admin": ["kms:DescribeKey", *signing]}.items():
+        made = statements_of(configured, "register-kms", stage)
+        issuing = statements_of(configured, "none-privateca", stage)
 
-    [signing] = [s for s in tagged if "kms:Sign" in s["Action"]]
-    assert signing["Condition"] == {
-        "StringEquals": {"aws:ResourceTag/est-server:made-by": "est-server"}
+        assert [s for s in made if "kms:Sign" in s["Action"]] == [
+            {
+                "Sid": "SignWithKMS",
+                "Effect": "Allow",
+                "Action": actions,
+                "Resource": [KMS_KEY],
+            }
+        ]
+        [issuing] = [s for s in issuing if "acm-pca:IssueCertificate" in s["Action"]]
+        assert issuing["Resource"] == [PRIVATE_CA_ARN]
+
+
+def test_T55_before_there_is_a_key_the_functions_may_use_none(configured):
+    for mode in MODES:
+        for stage in ("est", "admin"):
+            statements = function_policy(configured(MODES[mode]), stage)["Statement"]
+
+            assert not [a for s in statements for a in s["Action"] if a.startswith("kms:")]
+
+
+@pytest.mark.parametrize("stage", ["est", "admin"])
+@pytest.mark.parametrize("mode", list(MODES))
+def test_T55_no_function_makes_tags_or_names_a_key_or_uses_one_that_is_not_named(
+    configured, mode, stage
+):
+    of_kms = [
+        s
+        for s in statements_of(configured, mode, stage)
+        if any(action.startswith("kms:") for action in s["Action"])
+    ]
+
+    actions = {action for s in of_kms for action in s["Action"]}
+    assert actions <= {
+        *("kms:Decrypt", "kms:GenerateDataKey"),
+        *("kms:DescribeKey", "kms:GetPublicKey", "kms:Sign"),
     }
-    [issuing] = [s for s in named if "acm-pca:IssueCertificate" in s["Action"]]
-    assert issuing["Resource"] == [PRIVATE_CA_ARN]
+    assert {arn for s in of_kms for arn in s["Resource"]} <= {KMS_KEY, SECRETS_KEY}
+    for statement in of_kms:
+        if SECRETS_KEY in statement["Resource"]:
+            assert statement["Condition"] == {
+                "StringEquals": {"kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com"}
+            }
 
 
-def test_a_key_that_the_signer_names_by_alias_is_the_only_one(configured):
+ANY_RESOURCE = {
+    # AWS has no resource for these:
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html
+    *("iot:GetRegistrationCode", "iot:ListCACertificates", "iot:ListCertificates"),
+    *("iot:ListCertificatesByCA", "iot:ListPrincipalThings", "iot:RegisterCACertificate"),
+    *("iot:RegisterCertificate", "iot:RegisterCertificateWithoutCA"),
+}
+NAMED_BY_AWS_OR_DEVICES = ("cert/*", "thing/*", "thinggroup/*", "cacert/*")
+"""Ids that AWS IoT chooses, names that devices bring, and CAs that others have registered."""
+
+
+@pytest.mark.parametrize("stage", ["est", "admin"])
+@pytest.mark.parametrize("mode", list(MODES))
+def test_T55_a_wildcard_stands_only_where_nothing_narrower_is_known(configured, mode, stage):
+    for statement in statements_of(configured, mode, stage):
+        resources = statement["Resource"]
+        for arn in [resources] if isinstance(resources, str) else resources:
+            if arn == "*" and statement["Sid"] != "BeInTheVPC":
+                assert {*statement["Action"]} <= ANY_RESOURCE
+            elif arn.endswith("*") and arn != "*":
+                narrow = arn.endswith((f"function:est-server-{stage}:*", f"est-server-{stage}:*"))
+                assert narrow or arn.endswith(NAMED_BY_AWS_OR_DEVICES), arn
+
+
+def test_T55_the_code_in_a_function_makes_no_network_interfaces(configured):
+    for stage in ("est", "admin"):
+        statements = statements_of(configured, "none-privateca", stage)
+        [of_the_vpc] = [s for s in statements if "ec2:CreateNetworkInterface" in s["Action"]]
+
+        # Every call of the code carries the key, and Lambda's own calls for the VPC do not.
+        assert of_the_vpc["Condition"] == {"Null": {"lambda:SourceFunctionArn": "true"}}
+
+
+def test_T55_what_is_tagged_in_aws_iot_is_tagged_as_this_installations(configured):
+    statements = statements_of(configured, "register-kms", "admin")
+    tagging = [s for s in statements if "iot:TagResource" in s["Action"]]
+
+    for statement in tagging:
+        if statement["Resource"].endswith("*"):
+            assert statement["Condition"] == {
+                "StringEquals": {"aws:RequestTag/est-server:made-by": "est-server"}
+            }
+    assert len(tagging) == 3
+
+
+def test_secrets_are_made_for_the_CAs_that_are_in_secrets_only(configured):
+    both_in_kms = REGISTERING.replace("clientCaSigner: secretsmanager", "clientCaSigner: kms")
+    device = {"estIotCoreCaSecretCert4", "estIotCoreCaSecretKey4"}
+    client = {"estMtlsCaSecrets", "estMtlsClientPfx", "estMtlsClientSecrets"}
+    wanted = {JITP: device | client, REGISTERING: client, both_in_kms: set()}
+
+    for text, names in wanted.items():
+        statements = function_policy(configured(text), "admin", KEYS)["Statement"]
+        kept = [arn for s in statements if s["Sid"] == "KeepSecrets" for arn in s["Resource"]]
+        assert {arn.rpartition(":")[2].removesuffix("-??????") for arn in kept} == names
+
+
+def test_T55_a_key_that_the_signer_names_by_alias_is_pinned_by_its_arn(configured):
     text = REGISTERING.replace("KMSSigner}", "KMSSigner, OPTIONS: {key: alias/company-ca}}")
+    theirs = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/theirs"
+    keys = KeysInUse(named={"kms": theirs})
 
-    statements = function_policy(configured(text), "admin")["Statement"]
+    statements = function_policy(configured(text), "admin", keys)["Statement"]
 
     [signing] = [s for s in statements if "kms:Sign" in s["Action"]]
-    assert signing["Condition"] == {
-        "ForAnyValue:StringEquals": {"kms:ResourceAliases": ["alias/company-ca"]}
-    }
-    assert not [s for s in statements if "kms:CreateKey" in s["Action"]]
+    assert signing["Resource"] == [theirs]
+    assert "Condition" not in signing
 
 
 def test_a_signer_in_another_account_is_reached_through_its_role_only(configured):
@@ -172,23 +277,21 @@ def test_the_rights_of_two_signers_of_a_kind_add_up(configured):
           deviceCaSigner: one
           clientCaSigner: other
           signers:
-            one: {{BACKEND: pki.signers.kms.KMSSigner, OPTIONS: {{key: "{}"}}}}
-            other: {{BACKEND: pki.signers.kms.KMSSigner, OPTIONS: {{key: "{}"}}}}
+            one: {BACKEND: pki.signers.kms.KMSSigner, OPTIONS: {key: "alias/1"}}
+            other: {BACKEND: pki.signers.kms.KMSSigner, OPTIONS: {key: "alias/2"}}
     """
 
-    named = function_policy(configured(text.format(one, other)), "admin")["Statement"]
-    aliased = function_policy(configured(text.format("alias/1", "alias/2")), "admin")["Statement"]
+    keys = KeysInUse(named={"one": one, "other": other})
+    statements = function_policy(configured(text), "admin", keys)["Statement"]
 
-    [signing] = [s for s in named if "kms:Sign" in s["Action"]]
-    assert (signing["Sid"], signing["Resource"]) == ("SignWithKMSByName", [one, other])
-    assert {
-        s["Sid"]: s["Condition"]["ForAnyValue:StringEquals"]["kms:ResourceAliases"]
-        for s in aliased
-        if "kms:Sign" in s["Action"]
-    } == {"SignWithKMSByAlias": ["alias/1"], "SignWithKMSByAlias2": ["alias/2"]}
-    for statements in (named, aliased):
-        sids = [s["Sid"] for s in statements]
-        assert len(sids) == len(set(sids))
+    [signing] = [s for s in statements if "kms:Sign" in s["Action"]]
+    assert (signing["Sid"], signing["Resource"]) == ("SignWithKMS", [one, other])
+    sids = [s["Sid"] for s in statements]
+    assert len(sids) == len(set(sids))
+    # est signs for devices only.
+    statements = function_policy(configured(text), "est", keys)["Statement"]
+    [signing] = [s for s in statements if "kms:Sign" in s["Action"]]
+    assert signing["Resource"] == [one]
 
 
 def test_an_upstreams_client_certificate_in_a_secret_can_be_read(configured):
@@ -226,7 +329,9 @@ def test_only_lambda_and_api_gateway_may_take_the_role():
 @pytest.mark.parametrize("stage", ["est", "admin"])
 @pytest.mark.parametrize("mode", list(MODES))
 def test_rights_fit_into_an_inline_policy(configured, mode, stage):
-    document = json.dumps(function_policy(configured(MODES[mode]), stage), separators=(",", ":"))
+    document = json.dumps(
+        function_policy(configured(MODES[mode]), stage, KEYS), separators=(",", ":")
+    )
 
     assert len(document) < 10_240  # IAM's limit, white space not counted
 

@@ -7,7 +7,8 @@ from estserver.deploy.engine.steps import Blocked
 from estserver.deploy.front_door.domain import CustomDomain
 from estserver.deploy.recipe import function_role
 from estserver.deploy.resources.buckets.bucket import Bucket
-from estserver.deploy.resources.ca_secrets import CAKeys, Secrets
+from estserver.deploy.resources.ca_keys import CAKeys
+from estserver.deploy.resources.ca_secrets import Secrets
 from estserver.deploy.resources.secrets_kms_key import SecretsKey
 from estserver.deploy.zappa.stage import ZappaStage
 from pki.aws.clients import aws_client

@@ -1,0 +1,157 @@
+"""Find the keys in KMS that the functions use: the CAs', and those that secrets are encrypted with.
+
+A key is this installation's when it carries the installation's tag. A CA's key must also have the
+description that it was made with, because a tag can be set on a key of somebody else (threat T55).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from estserver.deploy.deployment import Deployment
+from estserver.deploy.engine.calls import ask, ask_all, ask_if_any
+from estserver.deploy.lambda_signers import SignerInUse, signers_in_use
+from estserver.deploy.rights.keys_in_use import CAKey, KeysInUse, region_of
+from pki.signers.kms import KMSSigner
+from pki.signers.kms.made_keys import ALIAS_PREFIX, alias_in, description_of
+from pki.signers.secretsmanager.signer import SecretsManagerSigner
+
+_PURPOSES = ("device", "client")
+_DELETED = "PendingDeletion"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenKey:
+    """A key with an alias of ``ALIAS_PREFIX`` that carries the installation's tag."""
+
+    alias: str
+    key_id: str
+    region: str
+    key_spec: str
+    state: str
+    has_our_description: bool
+
+
+def has_keys_in_kms(used: SignerInUse) -> bool:
+    """Return whether the keys of the signer's CAs are in KMS and in this account."""
+    return issubclass(used.signer, KMSSigner) and not used.options.get("roleArn")
+
+
+def makes_keys_in_kms(used: SignerInUse) -> bool:
+    """Return whether a deployment makes the keys of the signer's CAs."""
+    return has_keys_in_kms(used) and not used.options.get("key")
+
+
+def key_regions(deployment: Deployment) -> list[str]:
+    """Return the regions of keys for CAs, the deployment's own as "" and first."""
+    others = {
+        region_of(deployment, used)
+        for used in signers_in_use(deployment.config)
+        if has_keys_in_kms(used)
+    }
+    return ["", *sorted(others - {""})]
+
+
+def tagged_keys(deployment: Deployment, region: str) -> Iterator[SeenKey]:
+    """Yield the keys for CAs that carry the installation's tag, and that no one is deleting."""
+    for alias, key_id in _aliases(region).items():
+        if not alias.startswith(ALIAS_PREFIX):
+            continue
+        tags = ask_all("kms", "ListResourceTags", "Tags", region=region, KeyId=key_id)
+        if not deployment.is_ours({tag["TagKey"]: tag["TagValue"] for tag in tags}):
+            continue
+        described = ask("kms", "DescribeKey", region=region, KeyId=key_id)["KeyMetadata"]
+        if described["KeyState"] != _DELETED:
+            yield SeenKey(
+                alias,
+                key_id,
+                region,
+                str(described.get("KeySpec", "")),
+                str(described["KeyState"]),
+                described.get("Description") == description_of(alias),
+            )
+
+
+def ca_keys(deployment: Deployment, region: str) -> tuple[CAKey, ...]:
+    """Return the keys for CAs that this installation made in a region ("": the deployment's)."""
+    return tuple(
+        CAKey(
+            key.alias,
+            _arn(deployment, region, key.key_id),
+            region,
+            _purpose(deployment, key.alias),
+            key.key_spec,
+            key.state,
+        )
+        for key in tagged_keys(deployment, region)
+        if key.has_our_description
+    )
+
+
+def find_keys(deployment: Deployment) -> KeysInUse:
+    """Return the keys that the functions use, as KMS knows them now. Raises ``RemoteFailure``."""
+    in_use = list(signers_in_use(deployment.config))
+    named: dict[str, str] = {}
+    missing: list[str] = []
+    # Step 1: the keys that the OPTIONS of signers name, and those that this installation made.
+    for used in in_use:
+        key = str(used.options.get("key") or "")
+        if has_keys_in_kms(used) and key:
+            named[used.alias] = _found(deployment, key, region_of(deployment, used), missing)
+    regions = key_regions(deployment) if any(has_keys_in_kms(used) for used in in_use) else []
+    made = [key for region in regions for key in ca_keys(deployment, region)]
+    # Step 2: the keys of secrets: the deployment's own, and those that signers name.
+    own = ask_if_any("kms", "DescribeKey", KeyId=deployment.key_alias)
+    secrets = [str(own["KeyMetadata"]["Arn"])] if own else []
+    for used in in_use:
+        key = str(used.options.get("kmsKeyId") or "")
+        is_here = issubclass(used.signer, SecretsManagerSigner) and not used.options.get("roleArn")
+        if is_here and key and key != deployment.key_alias:
+            secrets.append(_found(deployment, key, region_of(deployment, used), missing))
+    return KeysInUse(
+        tuple(made),
+        {alias: arn for alias, arn in named.items() if arn},
+        tuple(dict.fromkeys(filter(None, secrets))),
+        tuple(missing),
+    )
+
+
+def _found(deployment: Deployment, key: str, region: str, missing: list[str]) -> str:
+    """Return the ARN of a key that is named by its ARN, alias or id; "" adds to ``missing``."""
+    if key.startswith("arn:") and ":alias/" not in key:
+        return key
+    alias = key[key.index("alias/") :] if "alias/" in key else ""
+    if not alias:
+        return _arn(deployment, region, key)
+    key_id = _aliases(region).get(alias)
+    if key_id is None:
+        where = region or deployment.region
+        missing.append(
+            f"There is no key {alias} in KMS in {where}, which Properties.signers names. Make the "
+            "key, or correct its name."
+        )
+        return ""
+    return _arn(deployment, region, key_id)
+
+
+def _aliases(region: str) -> dict[str, str]:
+    """Return the ids of keys by their aliases. AWS's own aliases may have no key yet."""
+    listed = ask_all("kms", "ListAliases", "Aliases", region=region)
+    return {
+        str(each["AliasName"]): str(each["TargetKeyId"])
+        for each in listed
+        if each.get("TargetKeyId")
+    }
+
+
+def _arn(deployment: Deployment, region: str, key_id: str) -> str:
+    where = region or deployment.region
+    return f"arn:{deployment.partition}:kms:{where}:{deployment.account}:key/{key_id}"
+
+
+def _purpose(deployment: Deployment, alias: str) -> str:
+    """Return the purpose that an alias tells; functions of earlier versions named no project."""
+    for purpose in _PURPOSES:
+        made = alias_in(deployment.project, f"{purpose}/")
+        if alias.startswith((made, f"{ALIAS_PREFIX}{purpose}-ca")):
+            return purpose
+    return ""
