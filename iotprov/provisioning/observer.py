@@ -3,9 +3,10 @@
 import uuid
 
 from iotprov.provisioning import outbox
+from iotprov.provisioning.ca_withdrawal import begin_withdrawal
 from iotprov.provisioning.desired_state import Mode, end_of_use, needs_provisioning_at_issue
 from pki.denylist.entries import certificates_named
-from pki.models import IssuedCertificate
+from pki.models import CertificateAuthority, IssuedCertificate
 from pki.record.observers import CertificateObserver
 
 
@@ -39,3 +40,7 @@ class OutboxWriter(CertificateObserver):
         named = certificates_named(kind, value).live().exclude(profile=None)
         named = named.exclude(profile__iot_provisioning=Mode.NONE)
         outbox.enqueue(list(named.values_list("pk", flat=True)), is_urgent=True)
+
+    def trust_ended(self, ca: CertificateAuthority) -> None:
+        """Record that AWS IoT has to follow; the certificates are enqueued by the schedule."""
+        begin_withdrawal(ca)

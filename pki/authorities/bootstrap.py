@@ -21,7 +21,7 @@ from pki.record.audit_trail import Actor
 from pki.record.find import authority_with_certificate
 from pki.record.profile_versions import add_profile
 from pki.record.transactions import in_write_transaction
-from pki.signers import KeySigner, get_signer
+from pki.signers import ExistingAuthority, KeySigner, get_signer
 
 Purpose = CertificateAuthority.Purpose
 
@@ -64,13 +64,13 @@ def _bootstrap_device_ca(plan: DeviceCASettings, *, actor: Actor, force: bool) -
     if existing is None:
         ca = create_authority(
             Purpose.DEVICE,
-            "device-ca",
+            free_name("device-ca"),
             common_name=plan.subject,
             key_algorithm=plan.key_algorithm,
             validity=_years(plan.validity_years),
             signer=plan.signer,
             actor=actor,
-            key_reference=found.key_reference if found else "",
+            key_reference=_unused_key(found),
         )
         return [f"device CA {ca}: made, {ca.key_algorithm}, until {ca.not_after:%Y-%m-%d}"]
     if force:
@@ -135,13 +135,13 @@ def _bootstrap_client_cas(plan: ClientCASettings, *, actor: Actor, force: bool) 
     if existing is None:
         ca = create_authority(
             Purpose.CLIENT,
-            "client-ca",
+            free_name("client-ca"),
             common_name=plan.subject,
             key_algorithm=plan.key_algorithm,
             validity=_years(plan.validity_years),
             signer=plan.signer,
             actor=actor,
-            key_reference=found.key_reference if found else "",
+            key_reference=_unused_key(found),
         )
         made = f"client CA {ca}: made, {ca.key_algorithm}, until {ca.not_after:%Y-%m-%d}"
         return [made, *_profiles_to_name_it(ca)]
@@ -213,6 +213,14 @@ def _bootstrap_profile(actor: Actor) -> list[str]:
     )
     in_write_transaction(lambda: add_profile(profile, actor=actor))
     return [f"profile {profile}: made, {profile.validity_days} days, from {ca}"]
+
+
+def _unused_key(found: ExistingAuthority | None) -> str:
+    """Return the key that a run left behind before it had a certificate, or "".
+
+    A key with a certificate is that of a CA on record, which is distrusted or retired by now.
+    """
+    return found.key_reference if found and not found.certificates else ""
 
 
 def _client_ca_names() -> list[str]:
