@@ -117,9 +117,7 @@ def test_T46_when_aws_fails_the_next_minute_tries_again(waiting, registered, clo
     assert ca_status(cloud, registered) == "INACTIVE"
 
 
-def test_T46_certificates_of_the_successor_stay_active(
-    waiting, registered, cloud, est_client
-):
+def test_T46_certificates_of_the_successor_stay_active(waiting, registered, cloud, est_client):
     waiting("sensor-1")
     make_successor(registered, actor=TESTER, reason="half of its time is over")
     csr = make_csr("sensor-2", key=make_key(index=2))
