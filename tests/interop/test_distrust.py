@@ -36,7 +36,8 @@ def is_let_in(installation):
         try:
             context.wrap_socket(raw, server_hostname="localhost").close()
         except ssl.SSLError as refusal:
-            assert "UNKNOWN_CA" in refusal.reason, refusal
+            if "UNKNOWN_CA" not in refusal.reason:
+                raise
             return False
     return True
 
