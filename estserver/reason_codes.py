@@ -65,7 +65,9 @@ _BY_ERROR: dict[type[PKIError], frozenset[Reason]] = {
     SignerUnavailable: frozenset(
         {Reason.SIGNER_UNAVAILABLE, Reason.SIGNER_MISBEHAVED, Reason.HOOK_FAILED}
     ),
-    AuthorityUnavailable: frozenset({Reason.CA_UNAVAILABLE, Reason.LABEL_UNKNOWN}),
+    AuthorityUnavailable: frozenset(
+        {Reason.CA_UNAVAILABLE, Reason.LABEL_CA_DISTRUSTED, Reason.LABEL_UNKNOWN}
+    ),
     Busy: frozenset({Reason.DATABASE_UNAVAILABLE}),
 }
 """Which error carries a reason. `CSRRejected` carries those of `Reason` that are missing here."""

@@ -144,8 +144,8 @@ class Reason(ReasonCode):
     )
     CA_DISTRUSTED = (
         "ca-distrusted",
-        "The operator of this server distrusts the CA that the certificate or the label leads to.",
-        "Ask the operator, who can name another CA. Trust in a CA does not come back.",
+        "The operator of this server distrusts the CA that the certificate leads to.",
+        "Use a certificate of another CA. Trust in a CA does not come back.",
     )
     CLIENT_DENIED = (
         "client-denied",
@@ -246,6 +246,11 @@ class Reason(ReasonCode):
         "hook-failed",
         "A hook of this installation failed.",
         "Try again later. Operators find the traceback in the log.",
+    )
+    LABEL_CA_DISTRUSTED = (
+        "label-ca-distrusted",
+        "The operator of this server distrusts the CA that issues at this label.",
+        "Use another label, or ask the operator, who can name another CA (profile_set).",
     )
     LABEL_UNKNOWN = (
         "label-unknown",

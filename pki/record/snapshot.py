@@ -139,13 +139,13 @@ class CASnapshot:
         """Return the profile in force under ``label`` ("" is the default).
 
         Raises ``AuthorityUnavailable``: with ``CA_UNAVAILABLE`` when nothing is set up at all,
-        with ``CA_DISTRUSTED`` when the profile's CA is distrusted, with ``LABEL_UNKNOWN`` when no
-        profile in force has the label.
+        with ``LABEL_CA_DISTRUSTED`` when the profile's CA is distrusted, with ``LABEL_UNKNOWN`` when
+        no profile in force has the label.
         """
         profile = self.profiles.get(label)
         if profile is None:
             if label in self._distrusted_labels:
-                raise AuthorityUnavailable(Reason.CA_DISTRUSTED)
+                raise AuthorityUnavailable(Reason.LABEL_CA_DISTRUSTED)
             is_set_up = bool(label or self.profiles)
             raise AuthorityUnavailable(Reason.LABEL_UNKNOWN if is_set_up else Reason.CA_UNAVAILABLE)
         return profile
