@@ -139,8 +139,8 @@ class CASnapshot:
         """Return the profile in force under ``label`` ("" is the default).
 
         Raises ``AuthorityUnavailable``: with ``CA_UNAVAILABLE`` when nothing is set up at all,
-        with ``LABEL_CA_DISTRUSTED`` when the profile's CA is distrusted, with ``LABEL_UNKNOWN`` when
-        no profile in force has the label.
+        with ``LABEL_CA_DISTRUSTED`` when the profile's CA is distrusted, and with
+        ``LABEL_UNKNOWN`` when no profile in force has the label.
         """
         profile = self.profiles.get(label)
         if profile is None:
