@@ -1,6 +1,11 @@
 """The Django app of the server itself: hooks that are still to run, commands, pages."""
 
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from pki.record.observers import TrustFollower
 
 
 class ESTServerConfig(AppConfig):
@@ -11,3 +16,12 @@ class ESTServerConfig(AppConfig):
 
     def ready(self) -> None:
         from estserver import checks  # noqa: F401  # registers Django's system checks
+        from pki.record import observers
+
+        observers.register_follower(_gateway_follower)
+
+
+def _gateway_follower() -> "TrustFollower":
+    from estserver.deploy.truststore.follower import GatewayFollower
+
+    return GatewayFollower()

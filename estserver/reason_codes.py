@@ -41,12 +41,15 @@ change something first.
 _BY_ERROR: dict[type[PKIError], frozenset[Reason]] = {
     ClientRefused: frozenset(
         reason for reason in Reason if reason.code.startswith("client-certificate-")
-    ),
+    )
+    | {Reason.CA_DISTRUSTED},
     DeviceDenied: frozenset({Reason.CLIENT_DENIED, Reason.DEVICE_DENIED}),
     EnrollmentRefused: frozenset(
         {
             Reason.KEY_IN_USE,
             Reason.KEY_REUSE_REFUSED,
+            Reason.CLIENT_CA_NOT_ACCEPTED,
+            Reason.DEVICE_OF_ANOTHER_PROFILE,
             Reason.NAME_NOT_YOURS,
             Reason.NAME_BOUND_TO_ANOTHER,
             Reason.NOTHING_TO_RENEW,
@@ -62,7 +65,9 @@ _BY_ERROR: dict[type[PKIError], frozenset[Reason]] = {
     SignerUnavailable: frozenset(
         {Reason.SIGNER_UNAVAILABLE, Reason.SIGNER_MISBEHAVED, Reason.HOOK_FAILED}
     ),
-    AuthorityUnavailable: frozenset({Reason.CA_UNAVAILABLE, Reason.LABEL_UNKNOWN}),
+    AuthorityUnavailable: frozenset(
+        {Reason.CA_UNAVAILABLE, Reason.LABEL_CA_DISTRUSTED, Reason.LABEL_UNKNOWN}
+    ),
     Busy: frozenset({Reason.DATABASE_UNAVAILABLE}),
 }
 """Which error carries a reason. `CSRRejected` carries those of `Reason` that are missing here."""

@@ -57,3 +57,32 @@ def check_rebinding(
         )
         for name in names
     ]
+
+
+@register(Tags.database)
+def check_client_cas(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Report each profile in force that several client CAs share unnamed, as pki.W002."""
+    from django.db import Error as DatabaseError
+
+    from pki.models import CertificateProfile  # a cold start does not run this check
+    from pki.record.profile_labels import accepts_every_client_ca
+
+    if not databases:
+        return []
+    in_force = CertificateProfile.objects.exclude(active_label=None).order_by("name")
+    try:
+        names = [profile.name for profile in in_force if accepts_every_client_ca(profile)]
+    except DatabaseError:  # not migrated yet, which another check reports
+        return []
+    return [
+        checks.Warning(
+            f"The profile {name} accepts clients of every client CA on record, of which there are "
+            "several.",
+            hint=f"Name the CAs whose clients may use it: manage.py profile_set {name} "
+            "client_cas=CA,CA --reason ...",
+            id="pki.W002",
+        )
+        for name in names
+    ]

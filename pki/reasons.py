@@ -143,6 +143,11 @@ class Reason(ReasonCode):
         "The client certificate was replaced, and its overlap time is over.",
         "Use the certificate that replaced it.",
     )
+    CA_DISTRUSTED = (
+        "ca-distrusted",
+        "The operator of this server distrusts the CA that the certificate leads to.",
+        "Use a certificate of another CA. Trust in a CA does not come back.",
+    )
     CLIENT_DENIED = (
         "client-denied",
         "The denylist names the client certificate.",
@@ -153,6 +158,19 @@ class Reason(ReasonCode):
         "device-denied",
         "The denylist names this device.",
         "Ask the operator, who can remove the entry (manage.py allow, or the admin's denylist).",
+    )
+    CLIENT_CA_NOT_ACCEPTED = (
+        "client-ca-not-accepted",
+        "The label's profile does not accept clients of the CA that signed the client certificate.",
+        "Use the label that is meant for the client, or have the operator add its CA to the "
+        "profile (client_cas).",
+    )
+    DEVICE_OF_ANOTHER_PROFILE = (
+        "device-of-another-profile",
+        "Another profile issued the device certificate, and the label's profile does not accept "
+        "that one's.",
+        "Use the label at which the device enrolled, or have the operator add its profile to this "
+        "one (accepted_profiles).",
     )
     NAME_NOT_YOURS = (
         "name-not-yours",
@@ -229,6 +247,11 @@ class Reason(ReasonCode):
         "hook-failed",
         "A hook of this installation failed.",
         "Try again later. Operators find the traceback in the log.",
+    )
+    LABEL_CA_DISTRUSTED = (
+        "label-ca-distrusted",
+        "The operator of this server distrusts the CA that issues at this label.",
+        "Use another label, or ask the operator, who can name another CA (profile_set).",
     )
     LABEL_UNKNOWN = (
         "label-unknown",

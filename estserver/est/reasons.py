@@ -127,6 +127,7 @@ STATUS_BY_ERROR: dict[type[PKIError], HTTPStatus] = {
 STATUS_BY_REASON: dict[ReasonCode, HTTPStatus] = {
     Reason.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Reason.LABEL_UNKNOWN: HTTPStatus.NOT_FOUND,
+    Reason.LABEL_CA_DISTRUSTED: HTTPStatus.NOT_FOUND,
     **{reason: reason.status for reason in HTTPReason},
 }
 """The status of those reasons that have one of their own, whichever error carries them."""

@@ -2,8 +2,8 @@
 
 The desired registration follows from the CA's status. A retiring CA stays registered, with auto
 registration on, because devices that enrolled just before its successor came may not have connected
-yet. A revoked CA becomes INACTIVE, so that AWS IoT accepts no new device of it. Devices that AWS
-IoT knows already lose access one by one, as their certificates are revoked.
+yet. A distrusted or retired CA becomes INACTIVE, so that AWS IoT accepts no new device of it
+(``iotprov.provisioning.ca_withdrawal``).
 """
 
 import logging
@@ -134,7 +134,7 @@ def desired_registration(ca: CertificateAuthority | None) -> DesiredRegistration
     ``None`` stands for an active CA that is not on record yet.
     """
     chosen = iot_settings()
-    is_trusted = ca is None or ca.status != CertificateAuthority.Status.REVOKED
+    is_trusted = ca is None or ca.is_trusted
     return DesiredRegistration(
         status="ACTIVE" if is_trusted else "INACTIVE",
         mode=chosen.ca_certificate_mode,
@@ -213,7 +213,9 @@ def _carry_out(plan: Plan) -> RegisteredCA:
     if plan.found is not None:
         return iot_authorities.update(plan.found, desired, target)
     if desired.status != "ACTIVE":
-        raise OperatorError(f"{ca} is revoked, and {target.name} does not know it. Leave it so.")
+        raise OperatorError(
+            f"{ca} is not trusted any more, and {target.name} does not know it. Leave it so."
+        )
     verification = None
     if desired.mode == "DEFAULT":
         code = iot_authorities.registration_code(target)

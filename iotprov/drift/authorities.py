@@ -67,21 +67,21 @@ def _compare(
         )
 
     # Step 1: whether it is registered, under the ID on record.
-    is_revoked = ca.status == CertificateAuthority.Status.REVOKED
+    is_untrusted = not ca.is_trusted
     if found is None:
-        if not is_revoked:
+        if not is_untrusted:
             yield difference("registered", "", Direction.HERE_ONLY)
         return
     if row is None or row.certificate_id != found.certificate_id:
         yield difference("", f"registered as {found.certificate_id}", Direction.AWS_ONLY)
 
-    # Step 2: how it is registered. A revoked CA that is still ACTIVE is an alarm.
+    # Step 2: how it is registered. A distrusted or retired CA that is still ACTIVE is an alarm.
     for one in differences(found, desired_registration(ca)):
         yield difference(
             f"{one.what} {one.desired}",
             f"{one.what} {one.found}",
             Direction.DIFFERS,
-            is_alarming=is_revoked,
+            is_alarming=is_untrusted,
         )
 
 

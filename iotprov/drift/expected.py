@@ -16,7 +16,7 @@ from iotprov.provisioning.desired_state import DesiredState, Facts, Goal, Mode, 
 from iotprov.provisioning.iot_certificates import ACTIVE, INACTIVE, PENDING_ACTIVATION, REVOKED
 from pki.denylist.identifiers import RequestIdentifiers
 from pki.denylist.kinds import matching_entries
-from pki.models import DenylistEntry, IssuedCertificate
+from pki.models import CertificateAuthority, DenylistEntry, IssuedCertificate
 
 ABSENT = ""
 """The status of a certificate that AWS IoT does not know."""
@@ -121,6 +121,9 @@ class Record:
             registrations.filter(is_auto_registration_on=True).values_list("ca_id", flat=True)
         )
 
+        stopped = CertificateAuthority.objects.filter(are_certificates_stopped=True)
+        self._stopped_ca_ids = frozenset(stopped.values_list("pk", flat=True))
+
     def expected(self, certificates: Sequence[IssuedCertificate]) -> Iterator[Expected]:
         """Yield the desired state of ``certificates``, at most ``CHUNK``, read with profiles."""
         names = {
@@ -137,6 +140,7 @@ class Record:
             facts = Facts(
                 one,
                 is_denied=not denied.isdisjoint(names[one.pk]),
+                is_ca_stopped=one.ca_id in self._stopped_ca_ids,
                 can_be_provisioned_by_aws=one.ca_id in self._jitp_ca_ids or _is_of_jitp(one),
             )
             yield Expected(one, desired_state(facts, self._at), rows.get(one.pk))

@@ -8,9 +8,11 @@ from iotprov.models.documents import (
 )
 from iotprov.models.provisioning import Provisioning
 from iotprov.models.registration import CARegistration
+from iotprov.models.withdrawal import CAWithdrawal
 
 __all__ = [
     "CARegistration",
+    "CAWithdrawal",
     "DocumentPush",
     "DocumentVersion",
     "PolicyVersion",

@@ -39,6 +39,8 @@ class Facts:
     """Whether an entry in force on the denylist matches it."""
     denied_until: datetime.datetime | None = None
     """When the first of those entries expires; ``None`` if none expires by itself."""
+    is_ca_stopped: bool = False
+    """Whether its CA is distrusted, and its certificates are to be INACTIVE."""
     can_be_provisioned_by_aws: bool = False
     """Whether AWS IoT would provision an unknown certificate of this CA by itself (JITP)."""
     predecessors: tuple[str, ...] = ()
@@ -91,10 +93,13 @@ def desired_state(facts: Facts, at: datetime.datetime) -> DesiredState:
             return DesiredState(Goal.DETACHED, certificate.not_after, is_registered_if_unknown=True)
         return DesiredState(Goal.REMOVED)
     if end <= at:
-        successor = "" if is_expired or facts.is_denied else facts.successor
+        successor = "" if is_expired or facts.is_denied or facts.is_ca_stopped else facts.successor
         return DesiredState(Goal.SUSPENDED, removal, can_come_back, successor)
 
-    # Step 4: a certificate in use, unless the denylist matches it.
+    # Step 4: a certificate in use, unless its CA is distrusted or the denylist matches it. A CA
+    # that is INACTIVE provisions no certificate, so none has to be registered as stopped.
+    if facts.is_ca_stopped:
+        return DesiredState(Goal.SUSPENDED, end)
     if facts.is_denied:
         until = min(end, facts.denied_until or end)
         return DesiredState(Goal.SUSPENDED, until, is_registered_if_unknown=True)

@@ -3,11 +3,12 @@
 import uuid
 
 from iotprov.provisioning import outbox
+from iotprov.provisioning.ca_withdrawal import begin_withdrawal
 from iotprov.provisioning.desired_state import Mode, end_of_use, needs_provisioning_at_issue
 from iotprov.provisioning.impossible_things import record_obstacle
 from iotprov.provisioning.profile_switch import check_switch
 from pki.denylist.entries import certificates_named
-from pki.models import CertificateProfile, IssuedCertificate
+from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.record.observers import CertificateObserver
 
 
@@ -46,3 +47,7 @@ class OutboxWriter(CertificateObserver):
     def profile_changes(self, before: CertificateProfile, after: CertificateProfile) -> None:
         """Refuse a change after which more devices would enroll and never become a thing."""
         check_switch(before, after)
+
+    def trust_ended(self, ca: CertificateAuthority) -> None:
+        """Record that AWS IoT has to follow; the certificates are enqueued by the schedule."""
+        begin_withdrawal(ca)

@@ -26,6 +26,7 @@ def read_facts(certificate_id: uuid.UUID, target_name: str, at: datetime.datetim
         denied_until=min(
             (entry.expires_at for entry in entries if entry.expires_at is not None), default=None
         ),
+        is_ca_stopped=certificate.ca.are_certificates_stopped,
         can_be_provisioned_by_aws=profile.iot_provisioning == Mode.JITP
         or CARegistration.objects.filter(
             ca=certificate.ca, target=target_name, is_auto_registration_on=True
@@ -60,6 +61,7 @@ def _successor(certificate: IssuedCertificate, at: datetime.datetime) -> str:
         .filter(profile__name=certificate.profile.name)
         .exclude(pk=certificate.pk)
         .exclude(profile__iot_provisioning=Mode.NONE)
+        .exclude(ca__are_certificates_stopped=True)
         .first()
     )
     if successor is None or entries_naming(RequestIdentifiers.of_device(successor)):

@@ -15,7 +15,9 @@ from pki.admin.display import EMPTY, chip, code, flag, link, list_of, minute, mo
 from pki.admin.downloads import Download, file_name, pem_text
 from pki.admin.facts import FactAdmin
 from pki.admin.search import Term
+from pki.admin.trust_operations import DistrustCA, RetireCA
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
+from pki.models.profile import EVERY_CLIENT_CA
 
 Status = CertificateAuthority.Status
 
@@ -24,7 +26,9 @@ def status_of(ca: CertificateAuthority) -> tuple[str, str]:
     """Return the word for a CA's state now, and the kind of chip that shows it."""
     now = timezone.now()
     if ca.status == Status.REVOKED:
-        return "Revoked", "bad"
+        return "Distrusted", "bad"
+    if ca.status == Status.RETIRED:
+        return "Retired", "over"
     if ca.not_after <= now:
         return "Expired", "over"
     if ca.status == Status.RETIRING:
@@ -84,7 +88,7 @@ class CertificateAuthorityAdmin(FactAdmin):
         "There is no CA yet, so nothing can be issued. Run `manage.py bootstrap_cas`: it makes "
         "or imports what the configuration asks for."
     )
-    operations = (MakeSuccessor, MakeCRL)
+    operations = (MakeSuccessor, MakeCRL, RetireCA, DistrustCA)
     downloads = {
         "pem": ("PEM", _pem),
         "der": ("DER", _der),
@@ -101,6 +105,9 @@ class CertificateAuthorityAdmin(FactAdmin):
                 words("subject"),
                 "certificates",
                 "profiles",
+                "accepting_profiles",
+                moment("untrusted_since", "trusted until"),
+                flag("are_certificates_stopped", "certificates are INACTIVE in AWS IoT"),
             ),
         ),
         (
@@ -172,6 +179,18 @@ class CertificateAuthorityAdmin(FactAdmin):
     def profiles(self, ca: CertificateAuthority) -> str:
         """Link to the profiles in force for which it signs."""
         rows = CertificateProfile.objects.filter(ca=ca).exclude(active_label=None)
+        return format_html_join(", ", "{}", ((link(row),) for row in rows)) or EMPTY
+
+    @admin.display(description="profiles that accept its clients")
+    def accepting_profiles(self, ca: CertificateAuthority) -> str:
+        """Link to the profiles in force that clients of this CA may use."""
+        if ca.purpose != ca.Purpose.CLIENT:
+            return EMPTY
+        rows = [
+            row
+            for row in CertificateProfile.objects.exclude(active_label=None)
+            if {ca.name, EVERY_CLIENT_CA} & {*row.client_cas}
+        ]
         return format_html_join(", ", "{}", ((link(row),) for row in rows)) or EMPTY
 
     @admin.display(description="extensions")

@@ -25,15 +25,15 @@ def has_key_here(ca: CertificateAuthority) -> bool:
         return False
 
 
-class SuccessorForm(ReasonForm):
+class NamedCAForm(ReasonForm):
     """A reason, and the name of the CA typed as a confirmation."""
 
     name = forms.CharField(
         label="Name of the CA",
         widget=widgets.AdminTextInputWidget,
-        help_text="Type the name of the CA that is to be succeeded.",
+        help_text="Type the name of this CA, as a confirmation.",
     )
-    field_order = ("name", "reason")
+    field_order: tuple[str, ...] = ("name", "reason")
 
     def __init__(self, *args: Any, expected: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -55,7 +55,7 @@ class MakeSuccessor(Operation):
     slug = "successor"
     label = "Make a successor"
     is_dangerous = True
-    form_class = SuccessorForm
+    form_class = NamedCAForm
 
     @classmethod
     def obstacle(cls, row: CertificateAuthority) -> str:

@@ -9,12 +9,15 @@ from pki.admin.operations import Done, Operation, reason_field
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.models import CertificateAuthority, CertificateProfile
+from pki.models.profile import EVERY_CLIENT_CA
 from pki.record.audit_trail import Actor
 from pki.record.profile_versions import add_profile, change_profile
 from pki.record.transactions import in_write_transaction
 
 LABELS = {
     "ca": "CA",
+    "client_cas": "Client CAs",
+    "accepted_profiles": "Accepts devices of the profiles",
     "is_key_unique": "A public key belongs to one thing name",
     "is_serial_number_required": "The subject needs a serialNumber",
     "can_client_reenroll": "Clients may renew their devices' certificates",
@@ -58,6 +61,14 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         required=False,
         help_text="What the subject may hold beside CN.",
     )
+    client_cas = ChoicesField(
+        required=False,
+        help_text="Whose clients may use the profile. None ticked: the only client CA on record.",
+    )
+    accepted_profiles = ChoicesField(
+        required=False,
+        help_text="Other profiles whose device certificates may renew here.",
+    )
     allowed_names = LinesField(
         required=False, help_text="Rule 'allow-list': the thing names, one a line."
     )
@@ -84,6 +95,15 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         ca = self.fields["ca"]
         assert isinstance(ca, forms.ModelChoiceField)  # noqa: S101  # it is a foreign key
         ca.queryset = CertificateAuthority.objects.device().issuing()
+        profile = self.instance
+        self._offer("client_cas", _client_ca_choices(profile))
+        self._offer("accepted_profiles", _profile_choices(profile))
+
+    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, ChoicesField)  # noqa: S101  # declared above
+        field.choices = choices
+        field.label = LABELS[name]
 
     def _post_clean(self) -> None:
         """Leave the instance unchanged. The service validates the settings."""
@@ -103,6 +123,24 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         return changes
 
 
+def _client_ca_choices(profile: CertificateProfile) -> list[tuple[str, str]]:
+    """Return the client CAs that are trusted or named, and all of them for an old profile."""
+    clients = CertificateAuthority.objects.client().order_by("name")
+    named = set(profile.client_cas)
+    every = [(EVERY_CLIENT_CA, "every client CA on record")] if EVERY_CLIENT_CA in named else []
+    return every + [
+        (ca.name, ca.name if ca.is_trusted else f"{ca.name} (not trusted any more)")
+        for ca in clients
+        if ca.is_trusted or ca.name in named
+    ]
+
+
+def _profile_choices(profile: CertificateProfile) -> list[tuple[str, str]]:
+    """Return the names of the other profiles."""
+    names = CertificateProfile.objects.exclude(name=profile.name).order_by("name")
+    return [(name, name) for name in names.values_list("name", flat=True).distinct()]
+
+
 FIELDSETS = (
     ("Issues", ("ca", "label", "validity_days")),
     (
@@ -119,7 +157,14 @@ FIELDSETS = (
     ),
     (
         "Who may have which name",
-        ("identity_rule", "identity_pattern", "allowed_names", "can_rebind_names"),
+        (
+            "client_cas",
+            "accepted_profiles",
+            "identity_rule",
+            "identity_pattern",
+            "allowed_names",
+            "can_rebind_names",
+        ),
     ),
     (
         "Renewal",

@@ -14,6 +14,8 @@ from pki.admin.filters import ChoiceFilter
 from pki.admin.profile_operations import FIELDSETS, LABELS, AddProfile, ChangeProfile
 from pki.admin.search import Term
 from pki.models import CertificateProfile, IssuedCertificate
+from pki.models.profile import EVERY_CLIENT_CA
+from pki.record.profile_labels import accepts_every_client_ca
 
 
 class InForceFilter(ChoiceFilter):
@@ -55,6 +57,8 @@ _SHOWN = {
     "subject_attributes": _list("subject_attributes", "subject attributes"),
     "identity_pattern": words("identity_pattern", "identity pattern"),
     "allowed_names": _list("allowed_names", "allowed names"),
+    "client_cas": "client_cas_shown",
+    "accepted_profiles": _list("accepted_profiles", "accepts devices of the profiles"),
     "csrattrs": _list("csrattrs", "CSR attributes"),
 }
 
@@ -117,6 +121,19 @@ class CertificateProfileAdmin(FactAdmin):
     def ca_link(self, row: CertificateProfile) -> str:
         """Link to the CA that signs for it."""
         return link(row.ca)
+
+    @admin.display(description="client CAs")
+    def client_cas_shown(self, row: CertificateProfile) -> str:
+        """Show whose clients may use the profile, with a warning where it names no CA."""
+        if EVERY_CLIENT_CA not in row.client_cas:
+            return visible(", ".join(row.client_cas)) or EMPTY
+        if row.is_in_force and accepts_every_client_ca(row):
+            return format_html(
+                "{} {}",
+                chip("Every client CA", "soon"),
+                "There are several. Name those whose clients may use the profile.",
+            )
+        return "every client CA"
 
     @admin.display(description="live certificates")
     def certificates(self, row: CertificateProfile) -> str:

@@ -13,8 +13,10 @@ from pki.models import CertificateAuthority, CertificateProfile
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
+from pki.record.profile_labels import client_cas_after
 from pki.record.profile_versions import change_profile
 from pki.record.transactions import in_write_transaction
+from pki.record.trust_paths import distrusted_ca_of
 
 Purpose = CertificateAuthority.Purpose
 Status = CertificateAuthority.Status
@@ -64,7 +66,8 @@ def save_authority(
 ) -> CertificateAuthority:
     """Save a new CA. The CA that it succeeds retires, and the profiles in force issue from the new.
 
-    Raises ``OperatorError`` when that CA has a successor already.
+    Profiles that name a client CA take its successor too. Raises ``OperatorError`` when the old CA
+    has a successor already, or the new one leads to a CA that is distrusted.
     """
     old = row.successor_of
 
@@ -72,6 +75,11 @@ def save_authority(
         # Conditional: of two successors that are made at once, one is refused.
         if old is not None and not _retire(old):
             raise OperatorError(f"{old} has a successor already. Look at the list of CAs.")
+        if distrusted := distrusted_ca_of(row):
+            raise OperatorError(
+                f"{row} leads to {distrusted}, which is distrusted: that CA signed it, or has the "
+                "same key. Give a CA with another key and path."
+            )
         row.save(force_insert=True)
         audit_trail.record(
             action,
@@ -88,12 +96,25 @@ def save_authority(
         if old is not None:
             for profile in CertificateProfile.objects.filter(ca=old).exclude(active_label=None):
                 change_profile(profile, {"ca": row}, actor=actor, reason=f"{row} succeeds {old}")
+        if row.purpose == Purpose.CLIENT:
+            _name_in_profiles(row, actor)
         return row
 
     saved = in_write_transaction(save)
     if old is not None:
         old.status = Status.RETIRING
     return saved
+
+
+def _name_in_profiles(ca: CertificateAuthority, actor: Actor) -> None:
+    """Let profiles in force accept the clients of the new client CA, where they should."""
+    for profile in CertificateProfile.objects.exclude(active_label=None):
+        client_cas = client_cas_after(profile, ca)
+        if client_cas != profile.client_cas:
+            reason = (
+                f"{ca} succeeds {ca.successor_of}" if ca.successor_of else "the first client CA"
+            )
+            change_profile(profile, {"client_cas": client_cas}, actor=actor, reason=reason)
 
 
 def _retire(ca: CertificateAuthority) -> bool:

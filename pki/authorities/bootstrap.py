@@ -15,12 +15,13 @@ from pki.authorities.succeed import make_successor
 from pki.authorities.test_client import make_test_client
 from pki.conf import ClientCASettings, DeviceCASettings, pki_settings, setting_name
 from pki.models import CertificateAuthority, CertificateProfile
+from pki.models.profile import EVERY_CLIENT_CA
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
 from pki.record.find import authority_with_certificate
 from pki.record.profile_versions import add_profile
 from pki.record.transactions import in_write_transaction
-from pki.signers import KeySigner, get_signer
+from pki.signers import ExistingAuthority, KeySigner, get_signer
 
 Purpose = CertificateAuthority.Purpose
 
@@ -63,13 +64,13 @@ def _bootstrap_device_ca(plan: DeviceCASettings, *, actor: Actor, force: bool) -
     if existing is None:
         ca = create_authority(
             Purpose.DEVICE,
-            "device-ca",
+            free_name("device-ca"),
             common_name=plan.subject,
             key_algorithm=plan.key_algorithm,
             validity=_years(plan.validity_years),
             signer=plan.signer,
             actor=actor,
-            key_reference=found.key_reference if found else "",
+            key_reference=_unused_key(found),
         )
         return [f"device CA {ca}: made, {ca.key_algorithm}, until {ca.not_after:%Y-%m-%d}"]
     if force:
@@ -134,15 +135,16 @@ def _bootstrap_client_cas(plan: ClientCASettings, *, actor: Actor, force: bool) 
     if existing is None:
         ca = create_authority(
             Purpose.CLIENT,
-            "client-ca",
+            free_name("client-ca"),
             common_name=plan.subject,
             key_algorithm=plan.key_algorithm,
             validity=_years(plan.validity_years),
             signer=plan.signer,
             actor=actor,
-            key_reference=found.key_reference if found else "",
+            key_reference=_unused_key(found),
         )
-        return [f"client CA {ca}: made, {ca.key_algorithm}, until {ca.not_after:%Y-%m-%d}"]
+        made = f"client CA {ca}: made, {ca.key_algorithm}, until {ca.not_after:%Y-%m-%d}"
+        return [made, *_profiles_to_name_it(ca)]
     if force:
         ca = make_successor(existing, actor=actor, reason="bootstrap_cas --force")
         return [f"client CA {ca}: made, succeeds {existing}, which stays trusted"]
@@ -170,7 +172,23 @@ def _import_truststore(path: Path, actor: Actor) -> list[str]:
             actor=actor,
         )
         lines.append(f"client CA {ca}: imported from the truststore, {ca.subject}")
+        lines += _profiles_to_name_it(ca)
     return lines
+
+
+def _profiles_to_name_it(ca: CertificateAuthority) -> list[str]:
+    """Return a line for each profile in force that does not accept the clients of a new CA."""
+    others = [
+        profile
+        for profile in CertificateProfile.objects.exclude(active_label=None)
+        if not {ca.name, EVERY_CLIENT_CA} & {*profile.client_cas}
+    ]
+    return [
+        f"profile {profile}: does not accept the clients of {ca} yet. To accept them: "
+        f"manage.py profile_set {profile.name} "
+        f"client_cas={','.join([*profile.client_cas, ca.name])} --reason ..."
+        for profile in others
+    ]
 
 
 def _bootstrap_profile(actor: Actor) -> list[str]:
@@ -184,6 +202,7 @@ def _bootstrap_profile(actor: Actor) -> list[str]:
     profile = CertificateProfile(
         name="default",
         ca=ca,
+        client_cas=_client_ca_names(),
         validity_days=plan.validity_days,
         identity_rule=plan.identity_rule,
         identity_pattern=plan.identity_pattern,
@@ -194,6 +213,20 @@ def _bootstrap_profile(actor: Actor) -> list[str]:
     )
     in_write_transaction(lambda: add_profile(profile, actor=actor))
     return [f"profile {profile}: made, {profile.validity_days} days, from {ca}"]
+
+
+def _unused_key(found: ExistingAuthority | None) -> str:
+    """Return the key that a run left behind before it had a certificate, or "".
+
+    A key with a certificate is that of a CA on record, which is distrusted or retired by now.
+    """
+    return found.key_reference if found and not found.certificates else ""
+
+
+def _client_ca_names() -> list[str]:
+    """Return the client CAs that the configuration asked for, whose clients the profile accepts."""
+    trusted = CertificateAuthority.objects.client().trusted().order_by("created_at", "name")
+    return list(trusted.values_list("name", flat=True))
 
 
 def _how_it_signs(ca: CertificateAuthority, *, key_was_given: bool) -> str:

@@ -31,8 +31,9 @@ def create_authority(
     """
     # Step 1: a key, which no CA on record has.
     its_signer = key_signer(signer)
+    is_first = not CertificateAuthority.objects.filter(purpose=purpose).exists()
     reference = key_reference or its_signer.create_key(
-        its_signer.key_name(purpose, name, is_first=True), key_algorithm
+        its_signer.key_name(purpose, name, is_first=is_first), key_algorithm
     )
     key = new_key(signer, reference)
     # Step 2: the certificate, which goes beside the key where the signer has a place for it.

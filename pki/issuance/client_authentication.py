@@ -85,9 +85,9 @@ def authenticate_certificate(
     """Return the client of a certificate in DER, with the chain that TLS verified, if it is known.
 
     ``snapshot`` is the request's ``current_snapshot()``, and ``at`` is the time (default: now).
-    Raises ``ClientRefused`` when the certificate is malformed, not from a CA on record, out of its
-    time, not for TLS clients, revoked, superseded for too long, or not on record although a CA of
-    this server signed it.
+    Raises ``ClientRefused`` when the certificate is malformed, not from a CA on record, from one
+    that is distrusted, out of its time, not for TLS clients, revoked, superseded for too long, or
+    not on record although a CA of this server signed it.
     """
     at = at or timezone.now()
     read = _read(der, chain, snapshot or current_snapshot())
@@ -197,6 +197,8 @@ def _find_authority(
     path = [certificate]
     for _ in range(MAX_CHAIN):
         _check_curve_is_named(path[-1])
+        if snapshot.is_distrusted(path[-1]):
+            raise ClientRefused(Reason.CA_DISTRUSTED)
         for authority in snapshot.by_subject.get(name_key(path[-1].issuer), ()):
             if is_signed_by(path[-1], authority.certificate):
                 return tuple(path), authority

@@ -13,7 +13,7 @@ from django.utils import timezone
 from pki.csr.san import name_texts, renewed_san
 from pki.denylist.entries import check_denylist
 from pki.exceptions import EnrollmentRefused
-from pki.issuance import name_rules
+from pki.issuance import label_rules, name_rules
 from pki.issuance.on_file import CertificateOnFile, certificate_on_file
 from pki.issuance.request import EnrollmentRequest
 from pki.models import IssuedCertificate, hot_path_sql
@@ -53,8 +53,8 @@ class _ConflictingRows:
 def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertificate:
     """Return an intent to be signed, or the certificate that the same request got before.
 
-    Runs in the caller's transaction. Raises ``DeviceDenied``, ``EnrollmentRefused`` or
-    ``AuthorityUnavailable``.
+    Runs in the caller's transaction. Raises ``DeviceDenied``, ``ClientRefused``,
+    ``EnrollmentRefused`` or ``AuthorityUnavailable``.
     """
     now = timezone.now()
     known = _find_conflicting_rows(request)
@@ -64,6 +64,7 @@ def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertific
     # The denylist comes first: a denied device is not told whether the name rules would hold.
     device_serial = _device_serial(request, known, on_file, now)
     check_denylist(request.identifiers(on_file.row if on_file else None, device_serial))
+    label_rules.check_label(request.client, request.profile, on_file)
     if request.operation == Operation.REENROLL:
         name_rules.check_renewal(
             request.csr,

@@ -19,6 +19,7 @@ from pki.denylist.entries import check_denylist
 from pki.denylist.identifiers import RequestIdentifiers
 from pki.denylist.kinds import matching_values
 from pki.exceptions import ClientRefused, EnrollmentRefused, SignerUnavailable
+from pki.issuance import label_rules
 from pki.issuance.request import EnrollmentRequest
 from pki.models import IssuedCertificate, hot_path_sql
 from pki.reasons import Reason
@@ -102,7 +103,8 @@ def _update_intent(
     """Write the certificate into the intent's row, and return the columns that changed.
 
     Raises ``IntentWithdrawn`` when the row is no intent any more, the denylist names the request,
-    or the client's certificate or the one to be renewed is revoked.
+    a CA of the request is distrusted, or the client's certificate or the one to be renewed is
+    revoked.
     """
     known = {**issued_columns(certificate, now), "current_name": request.current_name}
     # Only what differs: an index is written anew for each column that is set, changed or not.
@@ -111,6 +113,7 @@ def _update_intent(
     changed = hot_path_sql.update(
         f'UPDATE "pki_issuedcertificate" SET {columns} '  # noqa: S608  # names are ours
         f"WHERE id = %s AND state = %s AND NOT {entries.MATCHING_ENTRY_SQL} "
+        f"AND NOT {label_rules.DISTRUSTED_CA_SQL} "
         "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "
         "WHERE (client.fingerprint_sha256 = %s OR client.id = %s) AND client.state = %s)",
         [
@@ -118,6 +121,7 @@ def _update_intent(
             hot_path_sql.prepared_value(IssuedCertificate, "id", intent.pk),
             State.INTENT,
             *matching_values(_identifiers(intent, request), now),
+            *label_rules.distrusted_ca_values(intent, request.client),
             request.client.fingerprint,
             hot_path_sql.prepared_value(IssuedCertificate, "id", intent.predecessor_id),
             State.REVOKED,
@@ -144,6 +148,7 @@ def certificate_or_refusal(
     if row.state in (State.ISSUED, State.SUPERSEDED):
         return row
     check_denylist(_identifiers(intent, request))
+    label_rules.check_still_trusted(intent, request.client)
     revoked = IssuedCertificate.objects.filter(
         Q(fingerprint_sha256=request.client.fingerprint) | Q(pk=intent.predecessor_id),
         state=State.REVOKED,

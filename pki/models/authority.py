@@ -26,10 +26,17 @@ class CertificateAuthorityQuerySet(models.QuerySet["CertificateAuthority"]):
         return self.filter(purpose=CertificateAuthority.Purpose.CLIENT)
 
     def trusted(self, at: datetime.datetime | None = None) -> "CertificateAuthorityQuerySet":
-        """Return the CAs that are neither revoked nor expired at ``at`` (default: now)."""
+        """Return the CAs that are trusted at ``at`` (default: now).
+
+        They are neither expired, nor distrusted, nor retired.
+        """
         return self.filter(not_after__gt=at or timezone.now()).exclude(
-            status=CertificateAuthority.Status.REVOKED
+            status__in=CertificateAuthority.UNTRUSTED
         )
+
+    def distrusted(self) -> "CertificateAuthorityQuerySet":
+        """Return the CAs that an operator distrusts, expired ones included."""
+        return self.filter(status=CertificateAuthority.Status.REVOKED)
 
     def issuing(self) -> "CertificateAuthorityQuerySet":
         """Return the CAs that sign new certificates."""
@@ -50,7 +57,11 @@ class CertificateAuthority(models.Model):
 
         ACTIVE = "active", "Active"
         RETIRING = "retiring", "Retiring: trusted and published, signs nothing new"
-        REVOKED = "revoked", "Revoked: trusted by nobody"
+        RETIRED = "retired", "Retired: neither trusted nor published any more"
+        REVOKED = "revoked", "Distrusted: whatever leads to it is refused"
+
+    UNTRUSTED = (Status.RETIRED, Status.REVOKED)
+    """The states in which a CA is neither trusted nor published."""
 
     id = IdentifierField()
     name = models.CharField(max_length=100, unique=True, help_text="Short name, for commands.")
@@ -94,6 +105,17 @@ class CertificateAuthority(models.Model):
             "Made here: a certificate of this CA that isn't on record is refused. "
             "Off for CAs that signed certificates elsewhere."
         ),
+    )
+    untrusted_since = models.DateTimeField(
+        null=True,
+        default=None,
+        editable=False,
+        help_text="When it was distrusted or retired.",
+    )
+    are_certificates_stopped = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Distrusted, and its certificates are INACTIVE in AWS IoT.",
     )
     successor_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="successors"
@@ -142,6 +164,11 @@ class CertificateAuthority(models.Model):
         if not self.cross_pem:
             return []
         return read_certificates(self.cross_pem.encode())
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it is neither distrusted nor retired. It may have expired."""
+        return self.status not in self.UNTRUSTED
 
     @property
     def can_sign(self) -> bool:

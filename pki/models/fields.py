@@ -1,5 +1,6 @@
 """Kinds of columns that several tables have."""
 
+import datetime
 import secrets
 import time
 import uuid
@@ -26,6 +27,11 @@ def new_identifier() -> uuid.UUID:
     bits = bits & ~(0xF << 76) | 0x7 << 76  # version
     bits = bits & ~(0x3 << 62) | 0x2 << 62  # variant
     return uuid.UUID(int=bits)
+
+
+def first_identifier(at: datetime.datetime) -> uuid.UUID:
+    """Return the lowest value that ``new_identifier`` returns from the time ``at`` on."""
+    return uuid.UUID(int=int(at.timestamp() * 1000) << 80)
 
 
 class IdentifierField(_UUIDField):

@@ -18,6 +18,9 @@ EST_OPERATIONS = frozenset(
     {"cacerts", "simpleenroll", "simplereenroll", "csrattrs", "serverkeygen", "fullcmc"}
 )
 
+EVERY_CLIENT_CA = "*"
+"""In ``client_cas``: every client CA on record, as in profiles from before that setting."""
+
 DEFAULT_SUBJECT_ATTRIBUTES = (
     "countryName",
     "stateOrProvinceName",
@@ -98,6 +101,23 @@ class CertificateProfile(models.Model):
     )
     allowed_names = models.JSONField(
         default=list, blank=True, help_text="Rule 'allow-list': the thing names."
+    )
+    client_cas = models.JSONField(
+        "client CAs",
+        default=list,
+        blank=True,
+        help_text=(
+            "Names of the client CAs whose clients may use the profile. '*' is every client CA, "
+            "which only profiles from before this setting have."
+        ),
+    )
+    accepted_profiles = models.JSONField(
+        default=list,
+        blank=True,
+        help_text=(
+            "Names of other profiles whose device certificates may renew here. Those of the "
+            "profile itself always may."
+        ),
     )
     can_client_reenroll = models.BooleanField(
         default=True,

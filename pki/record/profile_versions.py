@@ -19,6 +19,11 @@ from pki.models.profile import EST_OPERATIONS
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail, observers
 from pki.record.audit_trail import Actor
+from pki.record.profile_labels import (
+    check_client_cas_change,
+    client_cas_by_default,
+    label_problems,
+)
 
 _NOT_COPIED = frozenset({"id", "version", "active_label", "created_at"})
 
@@ -26,8 +31,11 @@ _NOT_COPIED = frozenset({"id", "version", "active_label", "created_at"})
 def add_profile(profile: CertificateProfile, *, actor: Actor) -> CertificateProfile:
     """Put a profile of a new name in force, in the caller's transaction.
 
-    Raises ``OperatorError`` when it is inconsistent, or its label is taken.
+    A profile that names no client CA takes the only one. Raises ``OperatorError`` when there are
+    several, when the profile is inconsistent, or its label is taken.
     """
+    check_client_cas_change(CertificateProfile(), profile.client_cas)
+    profile.client_cas = profile.client_cas or client_cas_by_default()
     check_profile(profile)
     if CertificateProfile.objects.filter(name=profile.name).exists():
         raise OperatorError(f"There is a profile {profile.name!r} already. Change that one.")
@@ -55,6 +63,9 @@ def change_profile(
     successor = CertificateProfile(**values)
     for name, value in changes.items():
         setattr(successor, name, value)
+    if "client_cas" in changes:
+        check_client_cas_change(profile, successor.client_cas)
+        successor.client_cas = successor.client_cas or client_cas_by_default()
     check_profile(successor)
     for observer in observers.registered():
         observer.profile_changes(profile, successor)
@@ -123,6 +134,7 @@ def check_profile(profile: CertificateProfile) -> None:
     if profile.is_serial_number_required and "serialNumber" not in profile.subject_attributes:
         problems.append("subject_attributes: serialNumber is required, so it must be allowed.")
     problems += _name_problems(profile.allowed_names)
+    problems += label_problems(profile)
     problems += _csrattrs_problems(profile.csrattrs)
     if profile.identity_rule == IdentityRule.PATTERN:
         problems += _pattern_problems(profile.identity_pattern)

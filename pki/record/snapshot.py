@@ -8,6 +8,8 @@ the state of certificates are not in a snapshot. They are read from the database
 
 import re
 import threading
+import uuid
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -61,9 +63,17 @@ class ProfileSnapshot:
         row: CertificateProfile,
         authority: AuthoritySnapshot,
         trusted: Sequence[CertificateAuthority],
+        *,
+        device_versions: frozenset[uuid.UUID] = frozenset(),
+        distrusted_ids: frozenset[uuid.UUID] = frozenset(),
     ) -> None:
         self.row = row
         self.authority = authority
+        self.device_versions = device_versions
+        """The profile versions whose device certificates count here: its own, and those that it
+        accepts by name."""
+        self.distrusted_ids = distrusted_ids
+        """The CAs on record that are distrusted."""
         self._trusted = trusted
 
     @cached_property
@@ -102,10 +112,15 @@ class CASnapshot:
         generation: int,
         authorities: tuple[AuthoritySnapshot, ...] = (),
         profiles: Mapping[str, ProfileSnapshot] | None = None,
+        *,
+        distrusted: tuple[CertificateAuthority, ...] = (),
+        distrusted_labels: frozenset[str] = frozenset(),
     ) -> None:
         self.generation = generation
         self.authorities = authorities
         self.profiles = profiles or {}
+        self.distrusted = distrusted
+        self._distrusted_labels = distrusted_labels
 
     @cached_property
     def by_subject(self) -> "Mapping[NameKey, tuple[AuthoritySnapshot, ...]]":
@@ -118,14 +133,25 @@ class CASnapshot:
             found[subject] = (*found.get(subject, ()), authority)
         return found
 
+    def is_distrusted(self, certificate: "x509.Certificate") -> bool:
+        """Return whether a distrusted CA signed ``certificate``, or its key is that of one."""
+        if not self.distrusted:
+            return False
+        from pki.record.trust_paths import leads_to
+
+        return any(leads_to([certificate], ca) for ca in self.distrusted)
+
     def profile(self, label: str) -> ProfileSnapshot:
         """Return the profile in force under ``label`` ("" is the default).
 
         Raises ``AuthorityUnavailable``: with ``CA_UNAVAILABLE`` when nothing is set up at all,
-        with ``LABEL_UNKNOWN`` when no profile in force has the label.
+        with ``LABEL_CA_DISTRUSTED`` when the profile's CA is distrusted, and with
+        ``LABEL_UNKNOWN`` when no profile in force has the label.
         """
         profile = self.profiles.get(label)
         if profile is None:
+            if label in self._distrusted_labels:
+                raise AuthorityUnavailable(Reason.LABEL_CA_DISTRUSTED)
             is_set_up = bool(label or self.profiles)
             raise AuthorityUnavailable(Reason.LABEL_UNKNOWN if is_set_up else Reason.CA_UNAVAILABLE)
         return profile
@@ -174,13 +200,40 @@ def _read_consistently(generation: int) -> CASnapshot:
 
 def _read(generation: int) -> CASnapshot:
     trusted = list(CertificateAuthority.objects.trusted())
+    distrusted = tuple(CertificateAuthority.objects.distrusted())
+    distrusted_ids = frozenset(row.pk for row in distrusted)
     authorities = {row.pk: AuthoritySnapshot(row) for row in trusted}
-    profiles = {}
+    versions = _versions_by_name()
+    profiles, distrusted_labels = {}, set()
     for profile in CertificateProfile.objects.exclude(active_label=None):
         issuing = authorities.get(profile.ca_id)
-        if issuing is not None:  # else its CA is revoked or has expired
-            profiles[profile.label] = ProfileSnapshot(profile, issuing, trusted)
-    return CASnapshot(generation, tuple(authorities.values()), profiles)
+        if issuing is not None:  # else its CA is distrusted, retired or has expired
+            profiles[profile.label] = ProfileSnapshot(
+                profile,
+                issuing,
+                trusted,
+                device_versions=frozenset().union(
+                    *(versions[name] for name in (profile.name, *profile.accepted_profiles))
+                ),
+                distrusted_ids=distrusted_ids,
+            )
+        elif profile.ca_id in distrusted_ids:
+            distrusted_labels.add(profile.label)
+    return CASnapshot(
+        generation,
+        tuple(authorities.values()),
+        profiles,
+        distrusted=distrusted,
+        distrusted_labels=frozenset(distrusted_labels),
+    )
+
+
+def _versions_by_name() -> Mapping[str, set[uuid.UUID]]:
+    """Return the ids of all versions of each profile, by the profile's name."""
+    versions: defaultdict[str, set[uuid.UUID]] = defaultdict(set)
+    for pk, name in CertificateProfile.objects.values_list("pk", "name"):
+        versions[name].add(pk)
+    return versions
 
 
 def _published(ca: CertificateAuthority, trusted: Sequence[CertificateAuthority]) -> list[bytes]:

@@ -51,6 +51,14 @@ def server(installation, quickstart_output, factory):
         root = x509.load_pem_x509_certificate({root_pem!r})
         purpose = CertificateAuthority.Purpose.CLIENT
         ca = import_authority(purpose, "factory", [root], key=None, signer="", actor=Actor("test"))
+        from pki.models import CertificateProfile
+        from pki.record.profile_versions import change_profile
+        from pki.record.transactions import in_write_transaction
+        profile = CertificateProfile.objects.get(active_label="")
+        named = [*profile.client_cas, ca.name]
+        in_write_transaction(lambda: change_profile(
+            profile, {{"client_cas": named}}, actor=Actor("test"), reason="test"
+        ))
         answer = ca.name
     """)
     running = RunningServer(installation)

@@ -70,10 +70,11 @@ def bundle_from_database() -> Bundle:
     """Return the client CAs and the device CAs on record, with their chains.
 
     Device CAs are trusted because devices renew with their own certificates. Raises
-    ``OperatorError`` when there is no client CA.
+    ``OperatorError`` when there is no client CA on record. Those that are distrusted or retired are
+    left out, and with them nothing else is put in their place.
     """
     trusted = list(CertificateAuthority.objects.trusted().order_by("purpose", "name"))
-    if not any(ca.purpose == CertificateAuthority.Purpose.CLIENT for ca in trusted):
+    if not CertificateAuthority.objects.client().exists():
         raise OperatorError(
             "There is no client CA on record. Run manage.py bootstrap_cas, or name a file of CAs "
             "in mTlsTruststoreCertificatesChainFile."

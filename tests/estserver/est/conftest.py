@@ -9,7 +9,7 @@ from pki.authorities.import_ca import import_authority
 from pki.issuance.client_certificates import sign_client_csr
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.record.audit_trail import Actor
-from pki.record.profile_versions import add_profile
+from pki.record.profile_versions import add_profile, change_profile
 from pki.record.transactions import in_write_transaction
 from tests.support.builders import make_csr, make_key
 
@@ -32,8 +32,8 @@ def make_client_certificate(installation):
 def trust(installation):
     """Put a CA that was built in the test into the truststore."""
 
-    def add(ca, name="outside"):
-        return import_authority(
+    def add(ca, name="outside", *, at_every_label=True):
+        row = import_authority(
             CertificateAuthority.Purpose.CLIENT,
             name,
             [ca.certificate],
@@ -41,6 +41,10 @@ def trust(installation):
             signer="",
             actor=TESTER,
         )
+        if at_every_label:
+            for profile in CertificateProfile.objects.exclude(active_label=None):
+                change_settings(profile, client_cas=[*profile.client_cas, name])
+        return row
 
     return add
 
@@ -50,10 +54,19 @@ def add_label(device_ca):
     """A profile of its own behind a label."""
 
     def add(label, **settings):
+        client_cas = CertificateAuthority.objects.client().values_list("name", flat=True)
+        settings = {"client_cas": list(client_cas), **settings}
         profile = CertificateProfile(name=f"for {label}", label=label, ca=device_ca, **settings)
         return in_write_transaction(lambda: add_profile(profile, actor=TESTER))
 
     return add
+
+
+def change_settings(profile, **changes):
+    """Put a new version of a profile in force."""
+    return in_write_transaction(
+        lambda: change_profile(profile, changes, actor=TESTER, reason="test")
+    )
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The CAs that API Gateway trusts: what it takes, what changes, what is on record."""
 
 import datetime
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -25,6 +26,7 @@ from estserver.deploy.truststore.pushes import (
     activate,
     active_version,
     push,
+    wanted_bundle,
 )
 from estserver.deploy.truststore.record import last_activated, pushes_here
 from estserver.deploy.truststore.versions import read_version
@@ -35,6 +37,7 @@ from pki.models import AuditEvent, CertificateAuthority
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy import moto_gaps
 from tests.estserver.deploy.account import DOMAIN, TESTER
+from tests.support.aws_faults import Fault, failing
 from tests.support.builders import make_ca
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -327,3 +330,67 @@ def test_a_bundle_read_back_is_the_bundle_that_was_put(guarded):
 
     assert held.pem == bundle_from_database().pem
     assert all(isinstance(each, x509.Certificate) for each in held.certificates)
+
+
+# The end of trust in a CA
+
+
+def distrust(*arguments):
+    out = StringIO()
+    call_command("distrust_ca", *arguments, "--reason", "its key was copied", "--yes", stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("where", ["on Lambda", "--here"])
+def test_T46_distrust_ca_activates_the_truststore_and_waits(guarded, new_ca, settings, where):
+    run("--push", "--here", "--reason", "second factory")
+    settings.IS_LAMBDA = where == "on Lambda"
+
+    shown = distrust("new-client", *([] if settings.IS_LAMBDA else ["--here"]))
+
+    held = read_version(guarded, active_version(guarded))
+    assert new_ca.certificate not in held.certificates
+    assert held.pem == bundle_from_database().pem
+    assert f"active: version {active_version(guarded)} of the truststore" in shown
+    assert last_activated(pushes_here(guarded)).version_id == active_version(guarded)
+
+
+def test_T46_a_laptops_cas_do_not_get_into_the_gateway(guarded, new_ca):
+    before = active_version(guarded)
+
+    shown = distrust("new-client")
+
+    assert active_version(guarded) == before
+    assert "manage.py aws_truststore --push --yes --reason ... Add --here if" in shown
+
+
+def test_T46_without_a_domain_nothing_remains(installation):
+    shown = distrust("client-ca")
+
+    assert "aws_truststore" not in shown
+
+
+def test_T46_a_gateway_that_fails_is_named_and_the_ca_is_distrusted(guarded, new_ca):
+    run("--push", "--here", "--reason", "second factory")
+    with (
+        failing("s3", "PutObject", Fault.ACCESS_DENIED),
+        pytest.raises(CommandError, match="not everything follows yet") as caught,
+    ):
+        distrust("new-client", "--here")
+
+    assert caught.value.returncode == 3
+    row = CertificateAuthority.objects.get(name="new-client")
+    assert row.status == CertificateAuthority.Status.REVOKED
+
+
+def test_T46_the_configured_file_does_not_bring_a_distrusted_ca_back(
+    installation, client_ca, settings, tmp_path
+):
+    path = tmp_path / "truststore.pem"
+    path.write_text(client_ca.pem)
+    chosen = replace(settings.PKI.client_ca, truststore_path=path)
+    settings.PKI = replace(settings.PKI, client_ca=chosen)
+
+    distrust("client-ca")
+
+    assert client_ca.certificate not in wanted_bundle().certificates

@@ -1,0 +1,73 @@
+"""Which client CAs, and which other profiles' devices, a profile accepts at its label."""
+
+from pki.models import CertificateAuthority, CertificateProfile
+from pki.models.profile import EVERY_CLIENT_CA
+from pki.operators.errors import OperatorError
+
+
+def client_cas_by_default() -> list[str]:
+    """Return the names of the client CAs that a new profile takes when it names none.
+
+    That is the only one on record, with those that it succeeded. There is none before the first
+    one is made. Raises ``OperatorError`` when there are several, of which the profile must choose.
+    """
+    trusted = list(CertificateAuthority.objects.client().trusted().order_by("created_at"))
+    succeeded = {ca.successor_of_id for ca in trusted}
+    if sum(ca.pk not in succeeded for ca in trusted) > 1:
+        raise OperatorError(
+            "client_cas: there is more than one client CA, and the profile names none. Name those "
+            f"whose clients may use it: {', '.join(ca.name for ca in trusted)}."
+        )
+    return [ca.name for ca in trusted]
+
+
+def check_client_cas_change(profile: CertificateProfile, client_cas: object) -> None:
+    """Raise ``OperatorError`` when a change of ``profile`` would let every client CA in."""
+    is_every = isinstance(client_cas, list) and EVERY_CLIENT_CA in client_cas
+    if is_every and EVERY_CLIENT_CA not in profile.client_cas:
+        raise OperatorError(
+            f"client_cas: {EVERY_CLIENT_CA!r} is for profiles from before this setting. Name the "
+            "client CAs whose clients may use the profile."
+        )
+
+
+def label_problems(profile: CertificateProfile) -> list[str]:
+    """Return what is wrong with the names of CAs and profiles."""
+    client_cas = CertificateAuthority.objects.client().values_list("name", flat=True)
+    profiles = CertificateProfile.objects.values_list("name", flat=True).distinct()
+    problems = _unknown(
+        "client_cas", "client CA", profile.client_cas, {*client_cas, EVERY_CLIENT_CA}
+    )
+    return problems + _unknown(
+        "accepted_profiles", "profile", profile.accepted_profiles, {*profiles, profile.name}
+    )
+
+
+def _unknown(field: str, kind: str, names: object, known: set[str]) -> list[str]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return [f"{field}: wanted a list of names."]
+    shown = ", ".join(sorted(known - {EVERY_CLIENT_CA})) or "none yet"
+    return [
+        f"{field}: there is no {kind} {name!r}. Known are: {shown}."
+        for name in names
+        if name not in known
+    ]
+
+
+def client_cas_after(profile: CertificateProfile, ca: CertificateAuthority) -> list[str]:
+    """Return the client CAs of a profile in force, once the new client CA ``ca`` is on record.
+
+    A profile that names a CA takes its successor too. One that was made before there was any client
+    CA takes the first.
+    """
+    named: list[str] = profile.client_cas
+    succeeded = ca.successor_of.name if ca.successor_of else None
+    if (not named or succeeded in named) and ca.name not in named:
+        return [*named, ca.name]
+    return named
+
+
+def accepts_every_client_ca(profile: CertificateProfile) -> bool:
+    """Return whether clients of all client CAs may use the profile, of which there are several."""
+    several = CertificateAuthority.objects.client().trusted().filter(successors=None)
+    return EVERY_CLIENT_CA in profile.client_cas and several.count() > 1
