@@ -171,6 +171,43 @@ def test_denial_gets_new_terms_in_utc(alice):
     assert last_event("deny").before == {"reason": "in repair", "expires_at": None}
 
 
+def test_T54_the_page_names_the_terms_of_an_entry_and_changes_it_when_told(alice):
+    add = reverse("admin:pki_denylistentry_add")
+    alice.post(add, {"kind": "name", "value": "sensor-1", "reason": "stolen"})
+    ending = {
+        "kind": "name",
+        "value": "sensor-1",
+        "reason": "lent",
+        "expires_at": "2099-01-02T03:04",
+    }
+
+    refused = alice.post(add, ending)
+
+    assert "is on the denylist already" in refused.text
+    assert "for good, by admin:alice" in refused.text
+    assert DenylistEntry.objects.get().reason == "stolen"
+    asked = alice.get(add, {"kind": "name", "value": "sensor-1"})
+    assert "is on the denylist already" in asked.text
+    alice.post(add, {**ending, "is_replacing": "on"})
+    assert DenylistEntry.objects.get().reason == "lent"
+
+
+def test_T54_the_right_to_add_an_entry_changes_none(alice, client):
+    add = reverse("admin:pki_denylistentry_add")
+    alice.post(add, {"kind": "name", "value": "sensor-1", "reason": "stolen"})
+    bob = User.objects.create_user("bob", is_staff=True)
+    bob.user_permissions.set(Permission.objects.filter(codename="add_denylistentry"))
+    client.force_login(bob)
+    assert "is_replacing" not in client.get(add).text
+
+    terms = {"kind": "name", "value": "sensor-1", "reason": "mine", "is_replacing": "on"}
+    refused = client.post(add, {**terms, "expires_at": "2099-01-02T03:04"})
+
+    assert "is on the denylist already" in refused.text
+    entry = DenylistEntry.objects.get()
+    assert (entry.reason, entry.expires_at) == ("stolen", None)
+
+
 def profile_form(response, **changes):
     """What a browser would send back from the page, with ``changes``."""
     form = response.context["form"]
