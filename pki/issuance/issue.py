@@ -48,8 +48,10 @@ def issue_certificate(
     # intent and neither a denylist entry nor a revocation has come in between.
     try:
         return in_write_transaction(
-            lambda: record_issued(intent.row, request, certificate, on_issued=on_issued)
+            lambda: record_issued(
+                intent.row, request, certificate, owner_id=intent.owner_id, on_issued=on_issued
+            )
         )
     except IntentWithdrawn:
-        # Step 4, only then: find out what came in between.
+        # Step 4, only then: find out what came in between, and make the intent void.
         return certificate_or_refusal(intent.row, request)

@@ -4,6 +4,7 @@ An intent holds the serial number, the profile version, the CSR and the client.
 """
 
 import datetime
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from cryptography import x509
 from django.utils import timezone
 
 from pki.denylist.entries import check_denylist
-from pki.exceptions import EnrollmentRefused
+from pki.exceptions import ClientRefused, EnrollmentRefused
 from pki.issuance import name_rules
 from pki.issuance.on_file import CertificateOnFile, certificate_on_file
 from pki.issuance.request import EnrollmentRequest
@@ -31,6 +32,8 @@ class Intent:
     row: IssuedCertificate
     subject: x509.Name
     san: x509.SubjectAlternativeName | None
+    owner_id: uuid.UUID
+    """The row that owns the thing name, this one or an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class _ConflictingRows:
     """The current certificate of the thing name under this profile."""
     same_request: IssuedCertificate | None
     """The intent or certificate of an earlier request with the same idempotency key."""
+    client: IssuedCertificate | None
+    """The record of the client's certificate as it is in this transaction."""
 
 
 def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertificate:
@@ -55,6 +60,9 @@ def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertific
     """
     now = timezone.now()
     known = _find_conflicting_rows(request)
+    # It was not revoked when the client was authenticated, but may be by now.
+    if known.client is not None and known.client.state == State.REVOKED:
+        raise ClientRefused(Reason.CLIENT_CERTIFICATE_REVOKED)
     on_file = None
     if request.operation == Operation.REENROLL:
         on_file = certificate_on_file(request.client, known.current)
@@ -76,20 +84,29 @@ def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertific
     earlier = known.same_request
     if earlier is not None:
         if _is_answer(earlier, request, now):
-            return _take_up(earlier, request, on_file) if earlier.state == State.INTENT else earlier
-        # The idempotency window has passed, or the row can be no answer: release the request key
-        # and leave the rest of the row alone.
+            if earlier.state != State.INTENT:
+                return earlier
+            if known.owner is not None:
+                return _take_up(earlier, request, on_file, known.owner)
+        # The idempotency window has passed, or the row can be no answer any more: release the
+        # request key and leave the rest of the row alone.
         IssuedCertificate.objects.filter(pk=earlier.pk).update(request_key=None)
     return _record_intent(request, known, on_file, device_serial, now)
 
 
 def _find_conflicting_rows(request: EnrollmentRequest) -> _ConflictingRows:
-    """Find every row that shares something unique with the request, in one statement."""
+    """Find every row that shares something unique with the request, in one statement.
+
+    The client's own row is among them, because it can be revoked after the client was authenticated
+    and before this transaction.
+    """
     folded, current = request.name_folded, request.current_name
+    client = request.client.fingerprint
     rows = hot_path_sql.fetch(
         IssuedCertificate,
-        "name_owner = %s OR key_owner = %s OR current_name = %s OR request_key = %s",
-        [folded, request.csr.key_sha256, current, request.idempotency_key],
+        "name_owner = %s OR key_owner = %s OR current_name = %s OR request_key = %s "
+        "OR fingerprint_sha256 = %s",
+        [folded, request.csr.key_sha256, current, request.idempotency_key, client],
         without=("csr_der",),
     )
 
@@ -101,6 +118,7 @@ def _find_conflicting_rows(request: EnrollmentRequest) -> _ConflictingRows:
         key_owner=first(lambda row: row.key_owner == request.csr.key_sha256),
         current=first(lambda row: row.current_name == current),
         same_request=first(lambda row: row.request_key == request.idempotency_key),
+        client=first(lambda row: row.fingerprint_sha256 == client),
     )
 
 
@@ -146,14 +164,17 @@ def _is_answer(row: IssuedCertificate, request: EnrollmentRequest, now: datetime
 
 
 def _take_up(
-    row: IssuedCertificate, request: EnrollmentRequest, on_file: CertificateOnFile | None
+    row: IssuedCertificate,
+    request: EnrollmentRequest,
+    on_file: CertificateOnFile | None,
+    owner: IssuedCertificate,
 ) -> Intent:
     """Return an earlier request's intent, to be signed with the names that it was recorded with."""
     if on_file and on_file.row.pk == row.predecessor_id:
         row.predecessor = on_file.row
     else:  # the thing has been given another certificate since then
         on_file = CertificateOnFile.read(row.predecessor) if row.predecessor else None
-    return Intent(row, *_encoded_names(request, on_file))
+    return Intent(row, *_encoded_names(request, on_file), owner.pk)
 
 
 def _encoded_names(
@@ -220,7 +241,8 @@ def _record_intent(
             before={"client": rebound.holder_fingerprint or rebound.client_fingerprint},
             after={"client": request.client.fingerprint, "profile": str(profile)},
         )
-    return Intent(row, subject, san)
+    owner_id = row.pk if row.name_owner or known.owner is None else known.owner.pk
+    return Intent(row, subject, san, owner_id)
 
 
 def _rebound(

@@ -201,15 +201,23 @@ def test_T16_the_certificate_to_be_renewed_denied_in_between(signer, est_client,
     assert IssuedCertificate.objects.for_name("sensor-1").filter(state=State.VOID).count() == 1
 
 
-def test_T16_an_entry_alone_stops_an_intent_before_its_second_commit(signer, est_client):
+def test_T16_T57_an_entry_alone_stops_an_intent_before_its_second_commit(signer, est_client):
+    """Whoever finds it stopped makes it void at once: it was signed, so the CRL has to list it."""
+
     def first_commit_only():
         DenylistEntry.objects.create(kind="name", value="sensor-1", reason="r", created_by="t")
 
     signer.before_signature = first_commit_only
 
     assert est_client.simpleenroll(make_csr("sensor-1")).reason == "device-denied"
-    assert IssuedCertificate.objects.for_name("sensor-1").get().state == State.INTENT
+    rows = IssuedCertificate.objects.for_name("sensor-1")
+    row = rows.get()
+    assert (row.state, row.name_owner) == (State.VOID, None)
+    assert row.revoked_at is not None
+    trail = AuditEvent.objects.get(action="void", target=f"certificate:{row.serial_number}")
+    assert trail.reason == "refused after its signature: device-denied"
 
+    rows.update(state=State.INTENT)  # as after a crash before that
     void_intents_of([("name", "sensor-1")], actor=TESTER)
 
     assert IssuedCertificate.objects.for_name("sensor-1").get().state == State.VOID
