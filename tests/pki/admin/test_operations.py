@@ -61,6 +61,9 @@ def test_revoke_names_what_is_lost_and_is_on_the_trail(alice, enroll):
     certificate = enroll()
     asked = alice.get(page(certificate, "revoke"))
     assert "sensor-1 loses its last certificate" in asked.text
+    assert "the key goes on the denylist for good" in asked.text
+    assert 'value="certificateHold"' not in asked.text
+    assert "A denylist entry with an end is a hold." in asked.text
 
     done = alice.post(
         page(certificate, "revoke"),
@@ -75,9 +78,12 @@ def test_revoke_names_what_is_lost_and_is_on_the_trail(alice, enroll):
     assert (event.actor, event.source_ip) == ("admin:alice", "127.0.0.1")
     assert event.reason == "keyCompromise: stolen from the lab"
     assert "is revoked" in said(done)
+    entry = DenylistEntry.objects.get(kind="key", value=certificate.key_sha256)
+    assert (entry.created_by, entry.expires_at) == ("admin:alice", None)
+    assert entry.reason.startswith(f"keyCompromise: certificate {certificate.serial_number}")
 
 
-@pytest.mark.parametrize("reason", ["", "because", "removeFromCRL"])
+@pytest.mark.parametrize("reason", ["", "because", "removeFromCRL", "certificateHold"])
 def test_revoke_needs_a_reason_of_rfc_5280(alice, enroll, reason):
     certificate = enroll()
 

@@ -185,10 +185,22 @@ def test_revoke_says_what_it_did_once(device):
     said = run("revoke", device.serial_number, "--reason", "keyCompromise", "--comment", "T-7")
     again = run("revoke", device.fingerprint_sha256, "--reason", "superseded")
 
-    assert said == f"revoked: certificate {device.serial_number} of sensor-1\n"
+    assert said == (
+        f"revoked: certificate {device.serial_number} of sensor-1\n"
+        f"key {device.key_sha256} is on the denylist, for good\n"
+    )
     assert "was revoked before" in again
     assert "(keyCompromise): left as it is" in again
     assert "No certificate '12' is on record." in refused("revoke", "12", "--reason", "superseded")
+
+
+def test_revoke_offers_no_hold(device):
+    said = refused("revoke", device.serial_number, "--reason", "certificateHold")
+
+    assert said.startswith("certificateHold is not a reason to revoke.")
+    assert "'stolen' is not a reason" in refused("revoke", "12", "--reason", "stolen")
+    device.refresh_from_db()
+    assert device.state == State.ISSUED
 
 
 def test_crl_is_printed_or_written(device, device_ca, tmp_path):
