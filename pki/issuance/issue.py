@@ -24,8 +24,8 @@ def issue_certificate(
 
     ``on_issued`` runs in the transaction that records the certificate, for rows that must exist
     exactly when it does. Raises ``DeviceDenied``, ``EnrollmentRefused``, ``ClientRefused``,
-    ``SignerRefused``, ``SignerUnavailable``, ``AuthorityUnavailable`` or ``Busy``. After the last
-    three the client may send the same request again.
+    ``QuotaExceeded``, ``SignerRefused``, ``SignerUnavailable``, ``AuthorityUnavailable`` or
+    ``Busy``. After the last three the client may send the same request again.
     """
     # Step 1, in one transaction: check the denylist and the name rules, and record an intent. The
     # checks are part of this step, so no caller reaches a signature without them.
@@ -49,7 +49,7 @@ def issue_certificate(
     try:
         return in_write_transaction(
             lambda: record_issued(
-                intent.row, request, certificate, owner_id=intent.owner_id, on_issued=on_issued
+                intent.row, request, certificate, owner=intent.owner, on_issued=on_issued
             )
         )
     except IntentWithdrawn:

@@ -4,8 +4,6 @@ An intent holds the serial number, the profile version, the CSR and the client.
 """
 
 import datetime
-import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -14,7 +12,9 @@ from django.utils import timezone
 from pki.denylist.entries import check_denylist
 from pki.exceptions import ClientRefused, EnrollmentRefused
 from pki.issuance import name_rules
+from pki.issuance.conflicting_rows import ConflictingRows, find_conflicting_rows
 from pki.issuance.on_file import CertificateOnFile, certificate_on_file
+from pki.issuance.quotas import check_new_name
 from pki.issuance.request import EnrollmentRequest
 from pki.models import IssuedCertificate, hot_path_sql
 from pki.reasons import Reason
@@ -32,34 +32,18 @@ class Intent:
     row: IssuedCertificate
     subject: x509.Name
     san: x509.SubjectAlternativeName | None
-    owner_id: uuid.UUID
+    owner: IssuedCertificate
     """The row that owns the thing name, this one or an earlier one."""
-
-
-@dataclass(frozen=True, slots=True)
-class _ConflictingRows:
-    """The rows that already have what only one row may have of this request."""
-
-    owner: IssuedCertificate | None
-    """The certificate with which the thing name was first enrolled."""
-    key_owner: IssuedCertificate | None
-    """The certificate with which the public key was first enrolled."""
-    current: IssuedCertificate | None
-    """The current certificate of the thing name under this profile."""
-    same_request: IssuedCertificate | None
-    """The intent or certificate of an earlier request with the same idempotency key."""
-    client: IssuedCertificate | None
-    """The record of the client's certificate as it is in this transaction."""
 
 
 def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertificate:
     """Return an intent to be signed, or the certificate that the same request got before.
 
-    Runs in the caller's transaction. Raises ``DeviceDenied``, ``EnrollmentRefused`` or
-    ``AuthorityUnavailable``.
+    Runs in the caller's transaction. Raises ``ClientRefused``, ``DeviceDenied``,
+    ``EnrollmentRefused``, ``QuotaExceeded`` or ``AuthorityUnavailable``.
     """
     now = timezone.now()
-    known = _find_conflicting_rows(request)
+    known = find_conflicting_rows(request)
     # It was not revoked when the client was authenticated, but may be by now.
     if known.client is not None and known.client.state == State.REVOKED:
         raise ClientRefused(Reason.CLIENT_CERTIFICATE_REVOKED)
@@ -94,37 +78,9 @@ def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertific
     return _record_intent(request, known, on_file, device_serial, now)
 
 
-def _find_conflicting_rows(request: EnrollmentRequest) -> _ConflictingRows:
-    """Find every row that shares something unique with the request, in one statement.
-
-    The client's own row is among them, because it can be revoked after the client was authenticated
-    and before this transaction.
-    """
-    folded, current = request.name_folded, request.current_name
-    client = request.client.fingerprint
-    rows = hot_path_sql.fetch(
-        IssuedCertificate,
-        "name_owner = %s OR key_owner = %s OR current_name = %s OR request_key = %s "
-        "OR fingerprint_sha256 = %s",
-        [folded, request.csr.key_sha256, current, request.idempotency_key, client],
-        without=("csr_der",),
-    )
-
-    def first(matches: Callable[[IssuedCertificate], bool]) -> IssuedCertificate | None:
-        return next((row for row in rows if matches(row)), None)
-
-    return _ConflictingRows(
-        owner=first(lambda row: row.name_owner == folded),
-        key_owner=first(lambda row: row.key_owner == request.csr.key_sha256),
-        current=first(lambda row: row.current_name == current),
-        same_request=first(lambda row: row.request_key == request.idempotency_key),
-        client=first(lambda row: row.fingerprint_sha256 == client),
-    )
-
-
 def _device_serial(
     request: EnrollmentRequest,
-    known: _ConflictingRows,
+    known: ConflictingRows,
     on_file: CertificateOnFile | None,
     now: datetime.datetime,
 ) -> str:
@@ -139,10 +95,13 @@ def _device_serial(
         return request.csr.device_serial
     if known.same_request is not None and _is_answer(known.same_request, request, now):
         return known.same_request.device_serial
-    if known.current is not None and known.current.device_serial:
-        return known.current.device_serial
+    # Rows from before the name's release are of the device that had the name then.
+    current = known.current
+    if current is not None and current.name_released_at is None and current.device_serial:
+        return current.device_serial
     named = IssuedCertificate.objects.for_name(request.csr.common_name)
-    issued = named.exclude(fingerprint_sha256=None).exclude(device_serial="")
+    issued = named.filter(name_released_at=None).exclude(fingerprint_sha256=None)
+    issued = issued.exclude(device_serial="")
     return issued.values_list("device_serial", flat=True).first() or ""  # the newest
 
 
@@ -174,7 +133,7 @@ def _take_up(
         row.predecessor = on_file.row
     else:  # the thing has been given another certificate since then
         on_file = CertificateOnFile.read(row.predecessor) if row.predecessor else None
-    return Intent(row, *_encoded_names(request, on_file), owner.pk)
+    return Intent(row, *_encoded_names(request, on_file), owner)
 
 
 def _encoded_names(
@@ -189,13 +148,19 @@ def _encoded_names(
 
 def _record_intent(
     request: EnrollmentRequest,
-    known: _ConflictingRows,
+    known: ConflictingRows,
     on_file: CertificateOnFile | None,
     device_serial: str,
     now: datetime.datetime,
 ) -> Intent:
     """Write the intent. A name or key that has no owner yet becomes this row's."""
-    csr, profile = request.csr, request.profile.row
+    csr, profile, owner = request.csr, request.profile.row, known.owner
+    rebound = _rebound(request, owner)
+    # Step 1: a client has a quota of names that are new to it. Nothing else is counted.
+    takes_name = owner is None or rebound is not None
+    if takes_name:
+        check_new_name(request.client, profile, now)
+    # Step 2: the row.
     subject, san = _encoded_names(request, on_file)
     row = new_intent(
         csr,
@@ -210,8 +175,8 @@ def _record_intent(
     row.operation = request.operation
     row.profile = profile
     row.predecessor = on_file.row if on_file else None
-    rebound = _rebound(request, known.owner)
-    if known.owner is None or rebound is not None:
+    if takes_name:
+        row.new_name_of = request.client.signed_sha256
         row.name_owner = request.name_folded
         row.holder_fingerprint = request.client.fingerprint
         row.holder_signed_sha256 = request.client.signed_sha256
@@ -226,6 +191,7 @@ def _record_intent(
     row.source_ip = request.source_ip
     row.request_id = request.request_id
     row.tenant_id = request.tenant_id
+    # Step 3: the record.
     hot_path_sql.insert(row)
     audit_trail.record(
         "intent",
@@ -241,8 +207,7 @@ def _record_intent(
             before={"client": rebound.holder_fingerprint or rebound.client_fingerprint},
             after={"client": request.client.fingerprint, "profile": str(profile)},
         )
-    owner_id = row.pk if row.name_owner or known.owner is None else known.owner.pk
-    return Intent(row, subject, san, owner_id)
+    return Intent(row, subject, san, row if takes_name else owner)
 
 
 def _rebound(

@@ -47,17 +47,17 @@ def record_issued(
     request: EnrollmentRequest,
     certificate: x509.Certificate,
     *,
-    owner_id: uuid.UUID,
+    owner: IssuedCertificate,
     on_issued: Callable[[IssuedCertificate], None] | None,
 ) -> IssuedCertificate:
     """Record ``certificate`` for ``intent``, and return its row.
 
-    ``owner_id`` is the row that owned the thing name when the name rules were asked.
+    ``owner`` is the row that owned the thing name when the name rules were asked.
     Runs in the caller's transaction, which has to roll back when this raises ``IntentWithdrawn``.
     """
     now = timezone.now()
     replaced = _supersede(intent, request, now)
-    issued = _update_intent(intent, request, certificate, owner_id, now)
+    issued = _update_intent(intent, request, certificate, owner, now)
     # A copy: this may run again after a conflict, and then has to start from the intent.
     row = copy.copy(intent)
     for column, value in issued.items():
@@ -107,13 +107,14 @@ def _update_intent(
     intent: IssuedCertificate,
     request: EnrollmentRequest,
     certificate: x509.Certificate,
-    owner_id: uuid.UUID,
+    owner: IssuedCertificate,
     now: datetime.datetime,
 ) -> dict[str, object]:
     """Write the certificate into the intent's row, and return the columns that changed.
 
     Raises ``IntentWithdrawn`` when the row is no intent any more, the denylist names the request,
-    the client's certificate or the one to be renewed is revoked, or the name has another owner.
+    the client's certificate or the one to be renewed is revoked, or the name has another
+    holder.
     """
     known = {**issued_columns(certificate, now), "current_name": request.current_name}
     # Only what differs: an index is written anew for each column that is set, changed or not.
@@ -125,7 +126,7 @@ def _update_intent(
         "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "
         "WHERE (client.fingerprint_sha256 = %s OR client.id = %s) AND client.state = %s) "
         "AND EXISTS (SELECT 1 FROM pki_issuedcertificate AS owner "
-        "WHERE owner.name_owner = %s AND owner.id = %s)",
+        "WHERE owner.name_owner = %s AND owner.id = %s AND owner.holder_signed_sha256 = %s)",
         [
             *hot_path_sql.prepared_values(IssuedCertificate, issued),
             hot_path_sql.prepared_value(IssuedCertificate, "id", intent.pk),
@@ -135,7 +136,8 @@ def _update_intent(
             hot_path_sql.prepared_value(IssuedCertificate, "id", intent.predecessor_id),
             State.REVOKED,
             request.name_folded,
-            hot_path_sql.prepared_value(IssuedCertificate, "id", owner_id),
+            hot_path_sql.prepared_value(IssuedCertificate, "id", owner.pk),
+            owner.holder_signed_sha256,
         ],
     )
     if not changed:
