@@ -76,7 +76,6 @@ def quota_values(
 
 
 def _time(value: datetime.datetime | str) -> datetime.datetime:
-    """Return a time as the database gives it. SQLite has text for it, in UTC."""
-    if isinstance(value, str):
-        return datetime.datetime.fromisoformat(value).replace(tzinfo=datetime.UTC)
-    return value
+    """Return a time as the database gives it. SQLite's are in UTC and do not say so."""
+    time = datetime.datetime.fromisoformat(value) if isinstance(value, str) else value
+    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
