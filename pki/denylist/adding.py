@@ -6,6 +6,7 @@ otherwise be the right to end every other.
 
 import datetime
 from enum import StrEnum
+from typing import Any
 
 from pki.csr.thing_names import shown
 from pki.denylist.kinds import find_kind
@@ -64,7 +65,7 @@ def write(
     """
     existing = DenylistEntry.objects.filter(kind=kind, value=value).first()
     signed_sha256 = signed_sha256 or _signed_part_on_record(kind, value)
-    before = existing and _terms(existing)
+    before = None if existing is None else _terms(existing.reason, existing.expires_at)
     outcome = outcome_of_adding(existing, reason, expires_at, is_replacing=is_replacing)
     if existing is None:
         DenylistEntry.objects.create(
@@ -89,18 +90,15 @@ def write(
             target=f"{kind}:{value}",
             reason=reason,
             before=before,
-            after={"reason": reason, "expires_at": expires_at and expires_at.isoformat()},
+            after=_terms(reason, expires_at),
         )
         notify_observers(kind, value)
     return outcome
 
 
-def _terms(entry: DenylistEntry) -> dict[str, str | None]:
+def _terms(reason: str, expires_at: datetime.datetime | None) -> dict[str, Any]:
     """Return reason and end of an entry, for the audit trail."""
-    return {
-        "reason": entry.reason,
-        "expires_at": entry.expires_at and entry.expires_at.isoformat(),
-    }
+    return {"reason": reason, "expires_at": expires_at and expires_at.isoformat()}
 
 
 def write_for_good(kind: str, value: str, *, reason: str, actor: Actor) -> None:

@@ -207,7 +207,7 @@ def _record_intent(
             before={"client": rebound.holder_fingerprint or rebound.client_fingerprint},
             after={"client": request.client.fingerprint, "profile": str(profile)},
         )
-    return Intent(row, subject, san, row if takes_name else owner)
+    return Intent(row, subject, san, row if takes_name or owner is None else owner)
 
 
 def _rebound(
