@@ -114,12 +114,25 @@ def release_name(
     # Step 2: the release becomes visible. Intents of the holder become void, or are waited for.
     in_write_transaction(lambda: _release(plan, reason=reason, actor=actor))
     # Step 3: what the holder began before that, and wrote after the intents were looked for.
-    begun = _rows_of(common_name).filter(
-        name_released_at=None, name_owner=None, created_at__lt=timezone.now()
-    )
-    in_write_transaction(lambda: void_intents(begun, actor=actor, why="the name was released"))
+    begun = _begun_before(plan)
+    in_write_transaction(lambda: _void(begun, actor=actor))
     _revoke(tuple(begun.live()), plan, reason=reason, actor=actor)
     return plan
+
+
+def _begun_before(plan: NameRelease) -> IssuedCertificateQuerySet:
+    """Return the rows of the name that were begun before now, by a client that has it no more.
+
+    A client that enrolled the name since its release owns it, or the name is reserved for it.
+    """
+    rows = _rows_of(plan.common_name).filter(name_owner=None, created_at__lt=timezone.now())
+    return rows.exclude(client_signed_sha256=plan.to.signed_sha256) if plan.to else rows
+
+
+def _void(rows: IssuedCertificateQuerySet, *, actor: Actor) -> None:
+    """Make intents void in the caller's transaction, and note that the name is theirs no more."""
+    void_intents(rows, actor=actor, why="the name was released")
+    rows.filter(name_released_at=None).update(name_released_at=timezone.now())
 
 
 def _rows_of(common_name: str) -> IssuedCertificateQuerySet:

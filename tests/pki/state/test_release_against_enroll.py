@@ -74,7 +74,7 @@ def test_T45_a_name_is_released_or_enrolled_and_never_both(device, other_device)
 
 
 @pytest.mark.parametrize("to_other", [False, True])
-@pytest.mark.parametrize("point", ["after-intent", "during-signature", "after-signature"])
+@pytest.mark.parametrize("point", ["during-signature", "after-signature"])
 def test_T45_what_the_holder_began_before_the_release_is_not_issued(
     device,
     other_device,  # noqa: F811
