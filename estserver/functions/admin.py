@@ -57,6 +57,7 @@ COMMANDS = frozenset(
         "provision_pending",
         "rebind_names",
         "register_ca",
+        "release_name",
         "revoke",
         "run_pending_hooks",
         "settle_intents",

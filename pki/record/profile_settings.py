@@ -15,7 +15,7 @@ _FIXED = frozenset({"id", "name", "version", "active_label", "created_at"})
 
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
-_NO_VALUE = frozenset({"", "none"})
+_NO_VALUE = frozenset({"", "none", "null"})
 
 
 def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:

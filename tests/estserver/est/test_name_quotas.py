@@ -172,6 +172,8 @@ def test_T45_profile_set_takes_a_quota_or_none(installation):
 
     assert set_("new_names_ever=50").new_names_ever == 50
     assert set_("new_names_ever=none").new_names_ever is None
+    assert set_("new_names_ever=7").new_names_ever == 7
+    assert set_("new_names_ever=null").new_names_ever is None  # as profile_show prints it
     assert set_("new_names_per_hour=").new_names_per_hour is None
     for wrong in ("new_names_per_hour=0", "new_names_ever=many"):
         with pytest.raises(CommandError, match="new_names"):
