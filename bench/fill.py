@@ -73,7 +73,7 @@ def _certificate(template: uuid.UUID, number: int, count: int) -> Varied:
     now = datetime.datetime.now(datetime.UTC)
     issued = now - AGE * (1 - number / count)
     name = f"sensor-{_hex(6)}"
-    key = _hex(32)
+    key, client = _hex(32), _hex(32)
     return {
         "id": new_identifier(),
         "serial_number": _hex(19),
@@ -88,7 +88,8 @@ def _certificate(template: uuid.UUID, number: int, count: int) -> Varied:
         "fingerprint_sha256": _hex(32),
         "request_key": _hex(32),
         "client_fingerprint": _hex(32),
-        "client_signed_sha256": _hex(32),
+        "client_signed_sha256": client,
+        "new_name_of": client,
         "holder_fingerprint": _hex(32),
         "holder_signed_sha256": _hex(32),
         "holder_name_sha256": _hex(32),

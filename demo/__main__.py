@@ -78,7 +78,7 @@ def _enroll_renew_revoke(installation: Installation, server: ESTServer, bootstra
         if device.credentials is None:
             raise AssertionError("The device has enrolled above.")
         serial_number = f"{device.credentials.certificate.serial_number:x}"
-        _show(installation, "revoke", serial_number, "--reason", "keyCompromise")
+        _show(installation, "revoke", serial_number, "--reason", "cessationOfOperation")
 
 
 def _show(installation: Installation, *command: str) -> None:

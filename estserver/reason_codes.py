@@ -13,6 +13,7 @@ from pki.exceptions import (
     DeviceDenied,
     EnrollmentRefused,
     PKIError,
+    QuotaExceeded,
     SignerRefused,
     SignerUnavailable,
 )
@@ -33,9 +34,9 @@ request, which finds it in the log and on the audit trail.
 
     name-bound-to-another: Another client certificate enrolled the thing name 'sensor-1' first. ...
 
-A code keeps its meaning, so programs may compare it. The sentences may change. After a 500 or 503,
-send the same request again when the seconds in `Retry-After` have passed. After any other status,
-change something first.
+A code keeps its meaning, so programs may compare it. The sentences may change. After a 429, 500 or
+503, send the same request again when the seconds in `Retry-After` have passed. After any other
+status, change something first.
 """
 
 _BY_ERROR: dict[type[PKIError], frozenset[Reason]] = {
@@ -61,6 +62,7 @@ _BY_ERROR: dict[type[PKIError], frozenset[Reason]] = {
             Reason.HOOK_REFUSED,
         }
     ),
+    QuotaExceeded: frozenset({Reason.TOO_MANY_NEW_NAMES, Reason.NO_MORE_NEW_NAMES}),
     SignerRefused: frozenset({Reason.SIGNER_REFUSED}),
     SignerUnavailable: frozenset(
         {Reason.SIGNER_UNAVAILABLE, Reason.SIGNER_MISBEHAVED, Reason.HOOK_FAILED}

@@ -32,6 +32,15 @@ class EnrollmentRefused(PKIError):
     """This client may not have what it asks for."""
 
 
+class QuotaExceeded(PKIError):
+    """The client has had as much as the profile gives it. It may come back later."""
+
+    def __init__(self, reason: ReasonCode, message: str = "", *, retry_after: int = 60) -> None:
+        super().__init__(reason, message)
+        self.retry_after = retry_after
+        """Seconds until the same request may succeed."""
+
+
 class SignerRefused(PKIError):
     """The external PKI refused the request."""
 

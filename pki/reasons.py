@@ -182,6 +182,16 @@ class Reason(ReasonCode):
         "Another client certificate enrolled this thing name first.",
         "Use that client's certificate, or have the operator release the name.",
     )
+    TOO_MANY_NEW_NAMES = (
+        "too-many-new-names",
+        "The client has enrolled as many new thing names within an hour as the profile allows.",
+        "Send the request again after the seconds in Retry-After. Renewals do not count.",
+    )
+    NO_MORE_NEW_NAMES = (
+        "no-more-new-names",
+        "The client has enrolled as many new thing names as the profile ever allows it.",
+        "Use another client certificate, or have the operator raise new_names_ever.",
+    )
     NOTHING_TO_RENEW = (
         "nothing-to-renew",
         "There is no certificate on file for this thing name.",

@@ -15,6 +15,7 @@ from pki.exceptions import (
     DeviceDenied,
     EnrollmentRefused,
     PKIError,
+    QuotaExceeded,
     SignerRefused,
     SignerUnavailable,
 )
@@ -117,6 +118,7 @@ STATUS_BY_ERROR: dict[type[PKIError], HTTPStatus] = {
     ClientRefused: HTTPStatus.FORBIDDEN,
     DeviceDenied: HTTPStatus.FORBIDDEN,
     EnrollmentRefused: HTTPStatus.FORBIDDEN,
+    QuotaExceeded: HTTPStatus.TOO_MANY_REQUESTS,
     SignerRefused: HTTPStatus.FORBIDDEN,
     SignerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     AuthorityUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -14,7 +14,7 @@ from django.http import HttpResponse
 
 from estserver.est.reasons import status_of
 from pki.encoding import certs_only as cms
-from pki.exceptions import PKIError
+from pki.exceptions import PKIError, QuotaExceeded
 from pki.models import IssuedCertificate
 
 PKCS7 = "application/pkcs7-mime"
@@ -64,7 +64,7 @@ def refusal(
     return _text_line(
         f"{error.reason.code}: {error.message} (request {request_id})",
         status,
-        headers={**_headers_for(status), **(headers or {})},
+        headers={**_headers_for(status, error), **(headers or {})},
     )
 
 
@@ -83,14 +83,16 @@ def _text_line(line: str, status: int, *, headers: dict[str, str]) -> HttpRespon
     )
 
 
-def _headers_for(status: int) -> dict[str, str]:
-    """Return the headers of a refusal: a challenge with 401, a time to come back with 500 and 503.
+def _headers_for(status: int, error: PKIError) -> dict[str, str]:
+    """Return the headers of a refusal: a challenge with 401, a time to come back with 429 and 5xx.
 
     RFC 9110 11.6.1 demands a challenge in every 401. No authentication scheme is registered for
     client certificates, and EST clients know Basic (RFC 7030 3.2.3).
     """
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": 'Basic realm="est", charset="UTF-8"'}
+    if isinstance(error, QuotaExceeded):
+        return {"Retry-After": str(error.retry_after)}
     if status in (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE):
         return {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return {}

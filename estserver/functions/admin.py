@@ -58,6 +58,7 @@ COMMANDS = frozenset(
         "provision_pending",
         "rebind_names",
         "register_ca",
+        "release_name",
         "retire_ca",
         "revoke",
         "run_pending_hooks",

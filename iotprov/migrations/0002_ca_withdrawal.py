@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("iotprov", "0001_initial"),
-        ("pki", "0008_distrusted_cas"),
+        ("pki", "0009_distrusted_cas"),
     ]
 
     operations = [

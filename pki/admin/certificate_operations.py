@@ -1,5 +1,6 @@
 """Operations on certificates: revoke one or many, deny the device, settle abandoned intents."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -21,7 +22,12 @@ from pki.admin.operations import (
 from pki.models import DenylistEntry, IssuedCertificate
 from pki.record.audit_trail import Actor
 from pki.record.intents import ABANDONED_AFTER, settle_intents
-from pki.revocation.revoke import REASONS, revoke_certificate, revoke_certificates
+from pki.revocation.revoke import (
+    KEY_COMPROMISE,
+    REASONS,
+    revoke_certificate,
+    revoke_certificates,
+)
 
 State = IssuedCertificate.State
 
@@ -34,7 +40,6 @@ _REASON_WORDS = {
     "affiliationChanged": "the subject's data has changed",
     "superseded": "replaced by another certificate",
     "cessationOfOperation": "the device is out of service",
-    "certificateHold": "on hold; here as final as the others",
     "privilegeWithdrawn": "the device may no longer do what it was allowed to",
     "aACompromise": "another party knows the key of an attribute authority",
 }
@@ -48,7 +53,11 @@ class RevokeForm(forms.Form):
             ("", "Choose a reason"),
             *((code, f"{code}: {_REASON_WORDS[code]}") for code in REASONS),
         ],
-        help_text="The reason is on the CRL (RFC 5280 5.3.1), and cannot be changed later.",
+        help_text=(
+            "The reason is on the CRL (RFC 5280 5.3.1), and cannot be changed later. There is no "
+            "hold, because a revoked certificate stays revoked in AWS IoT. A denylist entry with "
+            "an end is a hold."
+        ),
     )
     comment = text_field(help_text="The comment is kept on the audit trail.")
 
@@ -78,6 +87,7 @@ class Revoke(Operation):
             "client any more, and its serial number goes onto the CRL. This cannot be undone.",
             _what_is_left(row),
             *_what_a_client_loses(row),
+            _what_a_compromised_key_stops([row]),
             "The device can still enroll again. To stop that, deny it as well.",
         ]
 
@@ -112,6 +122,18 @@ def _what_a_client_loses(row: IssuedCertificate) -> list[str]:
         f"With it {_count(count, 'thing name')} were first enrolled. Their devices keep their "
         "certificates, but it cannot enroll or renew them any more."
     ]
+
+
+def _what_a_compromised_key_stops(rows: Collection[IssuedCertificate]) -> str:
+    """Say what the reason keyCompromise does beside the revocation."""
+    ids, keys = [row.pk for row in rows], {row.key_sha256 for row in rows}
+    others = IssuedCertificate.objects.filter(key_sha256__in=keys).live().exclude(pk__in=ids)
+    what, they = ("the key goes", "it") if len(keys) == 1 else ("the keys go", "them")
+    return (
+        f"If the reason is {KEY_COMPROMISE}, {what} on the denylist for good, and nothing is "
+        f"issued for {they} any more. Other live certificates with {they}, which authenticate no "
+        f"client then and become INACTIVE in AWS IoT: {others.count()}."
+    )
 
 
 def _count(number: int, noun: str) -> str:
@@ -160,6 +182,7 @@ class RevokeSelected(SelectedOperation):
             f"No longer good for anything: {_count(len(self.rows), 'certificate')} of "
             f"{_count(len(names), 'name')} ({shown}).",
             "This cannot be undone. The devices can still enroll again, unless they are denied.",
+            _what_a_compromised_key_stops(self.rows),
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:

@@ -18,6 +18,7 @@ from pki.admin.downloads import Export
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
 from pki.admin.rebind_operation import RebindNames
+from pki.admin.release_operation import ReleaseName
 from pki.admin.search import Term, starts_with
 from pki.denylist.entries import entries_naming
 from pki.denylist.identifiers import RequestIdentifiers
@@ -119,7 +120,7 @@ class IssuedCertificateAdmin(FactAdmin):
         "a first device with the test client certificate."
     )
     actions = (revoke_selected,)
-    operations = (Revoke, DenyDevice, SettleIntents, RebindNames)
+    operations = (Revoke, DenyDevice, ReleaseName, SettleIntents, RebindNames)
     downloads = {
         "pem": ("PEM", pem),
         "der": ("DER", der),

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from pki.admin.display import visible
 from pki.admin.operations import Done, Operation, ReasonForm
+from pki.denylist.adding import Outcome, entry_on_record, terms_in_words
 from pki.denylist.entries import allow, certificates_concerned, deny
 from pki.denylist.kinds import choices, find_kind, normalize, signed_part
 from pki.models import DenylistEntry
@@ -45,7 +46,17 @@ class DenyForm(TermsForm):
             "or dec: and decimal digits. A PEM certificate may stand for a hash or serial number."
         ),
     )
-    field_order = ("kind", "value", "reason", "expires_at")
+    is_replacing = forms.BooleanField(
+        label="Replace an entry that is there",
+        required=False,
+        help_text="An entry of this value gets this reason and end in place of its own.",
+    )
+    field_order = ("kind", "value", "reason", "expires_at", "is_replacing")
+
+    def __init__(self, *args: Any, may_replace: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not may_replace:
+            del self.fields["is_replacing"]
 
     def clean(self) -> dict[str, Any] | None:
         """Normalize the value, or refuse one that cannot be of its kind."""
@@ -84,6 +95,11 @@ class Deny(Operation):
             name: self.request.GET[name] for name in ("kind", "value") if name in self.request.GET
         }
 
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Offer the replacement of an entry to those who may change the terms of one."""
+        may_replace = ChangeTerms.is_allowed(self.request, DenylistEntry)
+        return {**super().get_form_kwargs(), "may_replace": may_replace}
+
     def effects(self) -> list[str]:
         """Say what a deny does and, if the value is known, how many certificates it concerns."""
         effects = [
@@ -96,22 +112,32 @@ class Deny(Operation):
             value = normalize(kind, initial.get("value", ""))
         except OperatorError:
             return effects
-        return [*effects, matches_in_words(kind, value)]
+        entry = entry_on_record(kind, value)
+        there = [f"{entry} is on the denylist already, {terms_in_words(entry)}."] if entry else []
+        return [*effects, *there, matches_in_words(kind, value)]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py deny`` does."""
         terms = form.cleaned_data
         kind, value = terms["kind"], terms["value"]
-        added = deny(
+        outcome = deny(
             kind,
             value,
             reason=terms["reason"],
             expires_at=terms["expires_at"],
             signed_sha256=terms["signed_sha256"],
+            is_replacing=terms.get("is_replacing", False),
             actor=actor,
         )
-        entry = DenylistEntry.objects.filter(kind=kind, value=value).first()
-        said = "is on the denylist now" if added else "was on the denylist with these terms already"
+        entry = entry_on_record(kind, value)
+        if outcome is Outcome.KEPT and entry is not None:
+            raise OperatorError(
+                f"{entry} is on the denylist already, {terms_in_words(entry)}. Nothing was "
+                "changed. Change the reason or end on the entry's own page."
+            )
+        said = (
+            "is on the denylist now" if outcome else "was on the denylist with these terms already"
+        )
         label, matches = find_kind(kind).label, matches_in_words(kind, value)
         return Done(f"{label} {value} {said}. {matches}", entry)
 
@@ -129,7 +155,9 @@ class ChangeTerms(Operation):
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py deny`` does for an entry on record."""
-        changed = deny(self.row.kind, self.row.value, actor=actor, **form.cleaned_data)
+        changed = deny(
+            self.row.kind, self.row.value, actor=actor, is_replacing=True, **form.cleaned_data
+        )
         self.row.refresh_from_db()
         return Done("The new terms hold." if changed else "Nothing has changed.", self.row)
 

@@ -23,6 +23,8 @@ LABELS = {
     "can_client_reenroll": "Clients may renew their devices' certificates",
     "can_rebind_names": "A name may be taken over from its holder",
     "can_adopt_names": "Clients may adopt names from elsewhere",
+    "new_names_per_hour": "New names of a client within an hour",
+    "new_names_ever": "New names of a client ever",
     "can_reuse_key": "Renewal may keep the key",
     "reenroll_window_days": "Renewal window, days",
     "overlap_days": "Overlap, days",
@@ -164,6 +166,8 @@ FIELDSETS = (
             "identity_pattern",
             "allowed_names",
             "can_rebind_names",
+            "new_names_per_hour",
+            "new_names_ever",
         ),
     ),
     (

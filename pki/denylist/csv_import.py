@@ -7,13 +7,12 @@ required. All lines are checked before anything is written, and each complaint n
 import csv
 import datetime
 import io
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from pki.csr.thing_names import shown
-from pki.denylist.entries import MAX_REASON, void_intents_of, write
+from pki.denylist.adding import Outcome, outcome_of_adding, write
+from pki.denylist.entries import MAX_REASON, void_intents_of
 from pki.denylist.kinds import normalize, signed_part
 from pki.denylist.values import expiry_after
 from pki.models import DenylistEntry
@@ -23,14 +22,6 @@ from pki.record.transactions import in_write_transaction
 
 COLUMNS = ("kind", "value", "reason", "expires")
 _REQUIRED = ("kind", "value")
-
-
-class Outcome(StrEnum):
-    """What an import does with a line."""
-
-    NEW = "new"
-    SAME = "same"
-    CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,43 +149,44 @@ def _line(number: int, row: dict[str, str], default_reason: str) -> Line:
     )
 
 
-def compare(lines: Sequence[Line]) -> list[Outcome]:
+def compare(lines: Sequence[Line], *, is_replacing: bool = False) -> list[Outcome]:
     """Return what an import of ``lines`` would do now, line by line."""
-    on_record = _on_record(lines)
+    on_record = entries_of(lines)
+    return [
+        outcome_of_adding(
+            on_record.get((line.kind, line.value)),
+            line.reason,
+            line.expires_at,
+            is_replacing=is_replacing,
+        )
+        for line in lines
+    ]
 
-    def outcome(line: Line) -> Outcome:
-        terms = on_record.get((line.kind, line.value))
-        if terms is None:
-            return Outcome.NEW
-        return Outcome.SAME if terms == (line.reason, line.expires_at) else Outcome.CHANGED
 
-    return [outcome(line) for line in lines]
-
-
-def _on_record(
-    lines: Sequence[Line],
-) -> dict[tuple[str, str], tuple[str, datetime.datetime | None]]:
-    """Return reason and end of the entries on record, by kind and value."""
+def entries_of(lines: Sequence[Line]) -> dict[tuple[str, str], DenylistEntry]:
+    """Return the entries on record of what the lines name, by kind and value."""
     values = [line.value for line in lines]
     found = {}
     for start in range(0, len(values), 500):  # databases limit the parameters of a statement
-        entries = DenylistEntry.objects.filter(value__in=values[start : start + 500])
-        for entry in entries:
-            found[entry.kind, entry.value] = (entry.reason, entry.expires_at)
+        for entry in DenylistEntry.objects.filter(value__in=values[start : start + 500]):
+            found[entry.kind, entry.value] = entry
     return found
 
 
-def import_lines(lines: Sequence[Line], *, actor: Actor) -> Counter[Outcome]:
-    """Write every line in one transaction, and return how many were new, changed and the same.
+def import_lines(
+    lines: Sequence[Line], *, actor: Actor, is_replacing: bool = False
+) -> list[Outcome]:
+    """Write every line in one transaction, and return what was done, line by line.
 
+    An entry in force stays as it is, unless ``is_replacing`` gives it the line's reason and end.
     It takes two commits, as ``pki.denylist.entries`` explains. When this returns, nothing is issued
     any more to what the lines name.
     """
 
-    def write_all() -> Counter[Outcome]:
-        outcomes = compare(lines)
+    def write_all() -> list[Outcome]:
+        outcomes = compare(lines, is_replacing=is_replacing)
         for line, outcome in zip(lines, outcomes, strict=True):
-            if outcome is not Outcome.SAME:
+            if outcome:
                 write(
                     line.kind,
                     line.value,
@@ -202,8 +194,9 @@ def import_lines(lines: Sequence[Line], *, actor: Actor) -> Counter[Outcome]:
                     actor=actor,
                     expires_at=line.expires_at,
                     signed_sha256=line.signed_sha256,
+                    is_replacing=is_replacing,
                 )
-        return Counter(outcomes)
+        return outcomes
 
     outcomes = in_write_transaction(write_all)
     void_intents_of([(line.kind, line.value) for line in lines], actor=actor)

@@ -16,13 +16,14 @@ from collections.abc import Iterable
 from django.utils import timezone
 
 from pki.denylist import kinds
+from pki.denylist.adding import Outcome, notify_observers, write
 from pki.denylist.identifiers import RequestIdentifiers
 from pki.denylist.kinds import find_kind, matching_values, normalize, signed_part
 from pki.exceptions import DeviceDenied
 from pki.models import DenylistEntry, IssuedCertificate, hot_path_sql
 from pki.models.certificate import IssuedCertificateQuerySet
 from pki.operators.errors import OperatorError
-from pki.record import audit_trail, observers
+from pki.record import audit_trail
 from pki.record.audit_trail import Actor
 from pki.record.intents import void_intents
 from pki.record.transactions import in_write_transaction
@@ -65,18 +66,19 @@ def deny(
     actor: Actor,
     expires_at: datetime.datetime | None = None,
     signed_sha256: str | None = None,
-) -> bool:
-    """Put ``value`` on the denylist, and return whether that changed anything.
+    is_replacing: bool = False,
+) -> Outcome:
+    """Put ``value`` on the denylist, and return what became of the entry.
 
-    ``signed_sha256`` is of the certificate that the value was taken from, if the caller has it. An
-    entry with the same reason and end stays as it is. Raises ``OperatorError`` for a value that
-    cannot be of this kind, or an empty reason.
+    An entry in force stays as it is, unless ``is_replacing`` gives it the new reason and end.
+    ``signed_sha256`` is of the certificate that the value was taken from, if the caller has it.
+    Raises ``OperatorError`` for a value that cannot be of this kind, or an empty reason.
     """
     signed_sha256 = signed_sha256 or signed_part(kind, value)
     value = normalize(kind, value)
     check_reason(reason)
 
-    def write_entry() -> bool:
+    def write_entry() -> Outcome:
         return write(
             kind,
             value,
@@ -84,11 +86,12 @@ def deny(
             actor=actor,
             expires_at=expires_at,
             signed_sha256=signed_sha256,
+            is_replacing=is_replacing,
         )
 
-    added = in_write_transaction(write_entry)
+    outcome = in_write_transaction(write_entry)
     void_intents_of([(kind, value)], actor=actor)
-    return added
+    return outcome
 
 
 def check_reason(reason: str) -> None:
@@ -101,67 +104,6 @@ def check_reason(reason: str) -> None:
         raise OperatorError(
             f"The reason has {len(reason)} characters. Use at most {MAX_REASON}, and no NUL."
         )
-
-
-def write(
-    kind: str,
-    value: str,
-    *,
-    reason: str,
-    actor: Actor,
-    expires_at: datetime.datetime | None,
-    signed_sha256: str | None = None,
-) -> bool:
-    """Add or change one normalized entry in the caller's transaction.
-
-    An entry for a certificate also gets the certificate's signed part, as far as it is known.
-    Returns ``False`` if the entry is on record with the same reason and end.
-    """
-    existing = DenylistEntry.objects.filter(kind=kind, value=value).first()
-    signed_sha256 = signed_sha256 or _signed_part_on_record(kind, value)
-    terms = {"reason": reason, "expires_at": expires_at and expires_at.isoformat()}
-    if existing is None:
-        DenylistEntry.objects.create(
-            kind=kind,
-            value=value,
-            reason=reason,
-            created_by=actor.name,
-            expires_at=expires_at,
-            signed_sha256=signed_sha256,
-        )
-        before = None
-    elif (existing.reason, existing.expires_at) == (reason, expires_at):
-        if existing.signed_sha256 is None and signed_sha256 is not None:
-            existing.signed_sha256 = signed_sha256
-            existing.save()
-        return False
-    else:
-        before = {
-            "reason": existing.reason,
-            "expires_at": existing.expires_at and existing.expires_at.isoformat(),
-        }
-        existing.reason, existing.expires_at = reason, expires_at
-        existing.signed_sha256 = existing.signed_sha256 or signed_sha256
-        existing.save()
-    audit_trail.record(
-        "deny", actor=actor, target=f"{kind}:{value}", reason=reason, before=before, after=terms
-    )
-    _notify_observers(kind, value)
-    return True
-
-
-def _signed_part_on_record(kind: str, fingerprint: str) -> str | None:
-    """Return the signed part of the client certificate that an entry names, if one is on record."""
-    if find_kind(kind).signed_identifier is None:
-        return None
-    enrolled = IssuedCertificate.objects.filter(client_fingerprint=fingerprint)
-    known = enrolled.exclude(client_signed_sha256="").order_by()
-    return known.values_list("client_signed_sha256", flat=True).first()
-
-
-def _notify_observers(kind: str, value: str) -> None:
-    for observer in observers.registered():
-        observer.denylist_changed(kind, value)
 
 
 def certificates_named(kind: str, value: str) -> IssuedCertificateQuerySet:
@@ -219,7 +161,7 @@ def allow(kind: str, value: str, *, reason: str, actor: Actor) -> bool:
             before={"reason": entry.reason, "created_by": entry.created_by},
         )
         entry.delete()
-        _notify_observers(kind, value)
+        notify_observers(kind, value)
         return True
 
     return in_write_transaction(remove_entry)

@@ -28,8 +28,8 @@ def issue_certificate(
 
     ``on_issued`` runs in the transaction that records the certificate, for rows that must exist
     exactly when it does. Raises ``DeviceDenied``, ``EnrollmentRefused``, ``ClientRefused``,
-    ``SignerRefused``, ``SignerUnavailable``, ``AuthorityUnavailable`` or ``Busy``. After the last
-    three the client may send the same request again.
+    ``QuotaExceeded``, ``SignerRefused``, ``SignerUnavailable``, ``AuthorityUnavailable`` or
+    ``Busy``. After the last three the client may send the same request again.
     """
     # Step 1, in one transaction: check the denylist and the name rules, and record an intent. The
     # checks are part of this step, so no caller reaches a signature without them.
@@ -58,8 +58,10 @@ def issue_certificate(
     # intent and neither a denylist entry nor a revocation has come in between.
     try:
         return in_write_transaction(
-            lambda: record_issued(intent.row, request, certificate, on_issued=on_issued)
+            lambda: record_issued(
+                intent.row, request, certificate, owner=intent.owner, on_issued=on_issued
+            )
         )
     except IntentWithdrawn:
-        # Step 4, only then: find out what came in between.
+        # Step 4, only then: find out what came in between, and make the intent void.
         return certificate_or_refusal(intent.row, request)

@@ -37,7 +37,7 @@ def rebind_names(old: str, new: str, *, reason: str, actor: Actor, is_dry_run: b
     A client is a fingerprint, or a PEM certificate. With ``is_dry_run`` nothing is changed. Raises
     ``OperatorError`` for a client that cannot be found, or that this server does not let in.
     """
-    from_, to = _old_holder(old), _new_holder(new)
+    from_, to = _old_holder(old), new_holder(new)
     if from_.fingerprint == to.fingerprint:
         raise OperatorError("The two clients are the same certificate. Give two certificates.")
     if not reason.strip():
@@ -87,7 +87,7 @@ def _old_holder(text: str) -> Holder:
     return _on_record(fingerprint) or Holder(fingerprint)
 
 
-def _new_holder(text: str) -> Holder:
+def new_holder(text: str) -> Holder:
     """Return the client, of which the names need to know all that a request will show."""
     if text.strip().startswith(PEM_CERTIFICATE):
         try:

@@ -4,7 +4,6 @@ An intent holds the serial number, the profile version, the CSR and the client.
 """
 
 import datetime
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -12,9 +11,11 @@ from django.utils import timezone
 
 from pki.csr.san import name_texts, renewed_san
 from pki.denylist.entries import check_denylist
-from pki.exceptions import EnrollmentRefused
+from pki.exceptions import ClientRefused, EnrollmentRefused
 from pki.issuance import label_rules, name_rules
+from pki.issuance.conflicting_rows import ConflictingRows, find_conflicting_rows
 from pki.issuance.on_file import CertificateOnFile, certificate_on_file
+from pki.issuance.quotas import check_new_name
 from pki.issuance.request import EnrollmentRequest
 from pki.models import IssuedCertificate, hot_path_sql
 from pki.reasons import Reason
@@ -32,32 +33,23 @@ class Intent:
     row: IssuedCertificate
     subject: x509.Name
     san: x509.SubjectAlternativeName | None
+    owner: IssuedCertificate
+    """The row that owns the thing name, this one or an earlier one."""
     left_out: tuple[x509.GeneralName, ...]
     """The requested alternative names that the profile has left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class _ConflictingRows:
-    """The rows that already have what only one row may have of this request."""
-
-    owner: IssuedCertificate | None
-    """The certificate with which the thing name was first enrolled."""
-    key_owner: IssuedCertificate | None
-    """The certificate with which the public key was first enrolled."""
-    current: IssuedCertificate | None
-    """The current certificate of the thing name under this profile."""
-    same_request: IssuedCertificate | None
-    """The intent or certificate of an earlier request with the same idempotency key."""
 
 
 def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertificate:
     """Return an intent to be signed, or the certificate that the same request got before.
 
-    Runs in the caller's transaction. Raises ``DeviceDenied``, ``ClientRefused``,
-    ``EnrollmentRefused`` or ``AuthorityUnavailable``.
+    Runs in the caller's transaction. Raises ``ClientRefused``, ``DeviceDenied``,
+    ``EnrollmentRefused``, ``QuotaExceeded`` or ``AuthorityUnavailable``.
     """
     now = timezone.now()
-    known = _find_conflicting_rows(request)
+    known = find_conflicting_rows(request)
+    # It was not revoked when the client was authenticated, but may be by now.
+    if known.client is not None and known.client.state == State.REVOKED:
+        raise ClientRefused(Reason.CLIENT_CERTIFICATE_REVOKED)
     on_file = None
     if request.operation == Operation.REENROLL:
         on_file = certificate_on_file(request.client, known.current)
@@ -80,37 +72,19 @@ def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertific
     earlier = known.same_request
     if earlier is not None:
         if _is_answer(earlier, request, now):
-            return _take_up(earlier, request, on_file) if earlier.state == State.INTENT else earlier
-        # The idempotency window has passed, or the row can be no answer: release the request key
-        # and leave the rest of the row alone.
+            if earlier.state != State.INTENT:
+                return earlier
+            if known.owner is not None:
+                return _take_up(earlier, request, on_file, known.owner)
+        # The idempotency window has passed, or the row can be no answer any more: release the
+        # request key and leave the rest of the row alone.
         IssuedCertificate.objects.filter(pk=earlier.pk).update(request_key=None)
     return _record_intent(request, known, on_file, device_serial, now)
 
 
-def _find_conflicting_rows(request: EnrollmentRequest) -> _ConflictingRows:
-    """Find every row that shares something unique with the request, in one statement."""
-    folded, current = request.name_folded, request.current_name
-    rows = hot_path_sql.fetch(
-        IssuedCertificate,
-        "name_owner = %s OR key_owner = %s OR current_name = %s OR request_key = %s",
-        [folded, request.csr.key_sha256, current, request.idempotency_key],
-        without=("csr_der",),
-    )
-
-    def first(matches: Callable[[IssuedCertificate], bool]) -> IssuedCertificate | None:
-        return next((row for row in rows if matches(row)), None)
-
-    return _ConflictingRows(
-        owner=first(lambda row: row.name_owner == folded),
-        key_owner=first(lambda row: row.key_owner == request.csr.key_sha256),
-        current=first(lambda row: row.current_name == current),
-        same_request=first(lambda row: row.request_key == request.idempotency_key),
-    )
-
-
 def _device_serial(
     request: EnrollmentRequest,
-    known: _ConflictingRows,
+    known: ConflictingRows,
     on_file: CertificateOnFile | None,
     now: datetime.datetime,
 ) -> str:
@@ -125,10 +99,13 @@ def _device_serial(
         return request.csr.device_serial
     if known.same_request is not None and _is_answer(known.same_request, request, now):
         return known.same_request.device_serial
-    if known.current is not None and known.current.device_serial:
-        return known.current.device_serial
+    # Rows from before the name's release are of the device that had the name then.
+    current = known.current
+    if current is not None and current.name_released_at is None and current.device_serial:
+        return current.device_serial
     named = IssuedCertificate.objects.for_name(request.csr.common_name)
-    issued = named.exclude(fingerprint_sha256=None).exclude(device_serial="")
+    issued = named.filter(name_released_at=None).exclude(fingerprint_sha256=None)
+    issued = issued.exclude(device_serial="")
     return issued.values_list("device_serial", flat=True).first() or ""  # the newest
 
 
@@ -150,14 +127,18 @@ def _is_answer(row: IssuedCertificate, request: EnrollmentRequest, now: datetime
 
 
 def _take_up(
-    row: IssuedCertificate, request: EnrollmentRequest, on_file: CertificateOnFile | None
+    row: IssuedCertificate,
+    request: EnrollmentRequest,
+    on_file: CertificateOnFile | None,
+    owner: IssuedCertificate,
 ) -> Intent:
     """Return an earlier request's intent, to be signed with the names that it was recorded with."""
     if on_file and on_file.row.pk == row.predecessor_id:
         row.predecessor = on_file.row
     else:  # the thing has been given another certificate since then
         on_file = CertificateOnFile.read(row.predecessor) if row.predecessor else None
-    return Intent(row, *_encoded_names(request, on_file))
+    subject, san, left_out = _encoded_names(request, on_file)
+    return Intent(row, subject, san, owner, left_out)
 
 
 def _encoded_names(
@@ -176,13 +157,19 @@ def _encoded_names(
 
 def _record_intent(
     request: EnrollmentRequest,
-    known: _ConflictingRows,
+    known: ConflictingRows,
     on_file: CertificateOnFile | None,
     device_serial: str,
     now: datetime.datetime,
 ) -> Intent:
     """Write the intent. A name or key that has no owner yet becomes this row's."""
-    csr, profile = request.csr, request.profile.row
+    csr, profile, owner = request.csr, request.profile.row, known.owner
+    rebound = _rebound(request, owner)
+    # Step 1: a client has a quota of names that are new to it. Nothing else is counted.
+    takes_name = owner is None or rebound is not None
+    if takes_name:
+        check_new_name(request.client, profile, now)
+    # Step 2: the row.
     subject, san, left_out = _encoded_names(request, on_file)
     row = new_intent(
         csr,
@@ -197,8 +184,8 @@ def _record_intent(
     row.operation = request.operation
     row.profile = profile
     row.predecessor = on_file.row if on_file else None
-    rebound = _rebound(request, known.owner)
-    if known.owner is None or rebound is not None:
+    if takes_name:
+        row.new_name_of = request.client.signed_sha256
         row.name_owner = request.name_folded
         row.holder_fingerprint = request.client.fingerprint
         row.holder_signed_sha256 = request.client.signed_sha256
@@ -213,6 +200,7 @@ def _record_intent(
     row.source_ip = request.source_ip
     row.request_id = request.request_id
     row.tenant_id = request.tenant_id
+    # Step 3: the record.
     hot_path_sql.insert(row)
     audit_trail.record(
         "intent",
@@ -233,7 +221,7 @@ def _record_intent(
             before={"client": rebound.holder_fingerprint or rebound.client_fingerprint},
             after={"client": request.client.fingerprint, "profile": str(profile)},
         )
-    return Intent(row, subject, san, left_out)
+    return Intent(row, subject, san, row if takes_name or owner is None else owner, left_out)
 
 
 def _rebound(

@@ -18,13 +18,20 @@ from pki.denylist import entries
 from pki.denylist.entries import check_denylist
 from pki.denylist.identifiers import RequestIdentifiers
 from pki.denylist.kinds import matching_values
-from pki.exceptions import ClientRefused, EnrollmentRefused, SignerUnavailable
-from pki.issuance import label_rules
+from pki.exceptions import (
+    ClientRefused,
+    DeviceDenied,
+    EnrollmentRefused,
+    PKIError,
+    SignerUnavailable,
+)
+from pki.issuance import label_rules, name_rules
 from pki.issuance.request import EnrollmentRequest
 from pki.models import IssuedCertificate, hot_path_sql
 from pki.reasons import Reason
 from pki.record import audit_trail, observers
-from pki.record.intents import issued_columns
+from pki.record.intents import issued_columns, void_intents
+from pki.record.transactions import in_write_transaction
 
 logger = logging.getLogger(__name__)
 
@@ -40,15 +47,17 @@ def record_issued(
     request: EnrollmentRequest,
     certificate: x509.Certificate,
     *,
+    owner: IssuedCertificate,
     on_issued: Callable[[IssuedCertificate], None] | None,
 ) -> IssuedCertificate:
     """Record ``certificate`` for ``intent``, and return its row.
 
+    ``owner`` is the row that owned the thing name when the name rules were asked.
     Runs in the caller's transaction, which has to roll back when this raises ``IntentWithdrawn``.
     """
     now = timezone.now()
     replaced = _supersede(intent, request, now)
-    issued = _update_intent(intent, request, certificate, now)
+    issued = _update_intent(intent, request, certificate, owner, now)
     # A copy: this may run again after a conflict, and then has to start from the intent.
     row = copy.copy(intent)
     for column, value in issued.items():
@@ -98,13 +107,14 @@ def _update_intent(
     intent: IssuedCertificate,
     request: EnrollmentRequest,
     certificate: x509.Certificate,
+    owner: IssuedCertificate,
     now: datetime.datetime,
 ) -> dict[str, object]:
     """Write the certificate into the intent's row, and return the columns that changed.
 
     Raises ``IntentWithdrawn`` when the row is no intent any more, the denylist names the request,
-    a CA of the request is distrusted, or the client's certificate or the one to be renewed is
-    revoked.
+    a CA of the request is distrusted, the client's certificate or the one to be renewed is
+    revoked, or the name has another holder.
     """
     known = {**issued_columns(certificate, now), "current_name": request.current_name}
     # Only what differs: an index is written anew for each column that is set, changed or not.
@@ -115,7 +125,9 @@ def _update_intent(
         f"WHERE id = %s AND state = %s AND NOT {entries.MATCHING_ENTRY_SQL} "
         f"AND NOT {label_rules.DISTRUSTED_CA_SQL} "
         "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "
-        "WHERE (client.fingerprint_sha256 = %s OR client.id = %s) AND client.state = %s)",
+        "WHERE (client.fingerprint_sha256 = %s OR client.id = %s) AND client.state = %s) "
+        "AND EXISTS (SELECT 1 FROM pki_issuedcertificate AS owner "
+        "WHERE owner.name_owner = %s AND owner.id = %s AND owner.holder_signed_sha256 = %s)",
         [
             *hot_path_sql.prepared_values(IssuedCertificate, issued),
             hot_path_sql.prepared_value(IssuedCertificate, "id", intent.pk),
@@ -125,6 +137,9 @@ def _update_intent(
             request.client.fingerprint,
             hot_path_sql.prepared_value(IssuedCertificate, "id", intent.predecessor_id),
             State.REVOKED,
+            request.name_folded,
+            hot_path_sql.prepared_value(IssuedCertificate, "id", owner.pk),
+            owner.holder_signed_sha256,
         ],
     )
     if not changed:
@@ -141,26 +156,50 @@ def certificate_or_refusal(
 ) -> IssuedCertificate:
     """Return the certificate if the same request, sent twice, was issued by its twin.
 
-    Otherwise raises what came in between: ``DeviceDenied``, ``ClientRefused``,
-    ``EnrollmentRefused``, or ``SignerUnavailable`` when nothing explains it.
+    Otherwise makes the intent void, so that the CRL lists at once what was signed, and raises what
+    came in between: ``DeviceDenied``, ``ClientRefused`` or ``EnrollmentRefused``. Raises
+    ``SignerUnavailable`` when nothing explains it. The same request gets a new intent then.
     """
     row = IssuedCertificate.objects.get(pk=intent.pk)
     if row.state in (State.ISSUED, State.SUPERSEDED):
         return row
-    check_denylist(_identifiers(intent, request))
-    label_rules.check_still_trusted(intent, request.client)
+    refusal = _what_came_in_between(intent, request)
+    if refusal is None:
+        logger.warning("intent %s became %s before it was issued", intent, row.state)
+        refusal = SignerUnavailable(Reason.SIGNER_UNAVAILABLE)
+    withdrawn = IssuedCertificate.objects.filter(pk=intent.pk)
+    why = f"refused after its signature: {refusal.reason.code}"
+    in_write_transaction(lambda: void_intents(withdrawn, actor=request.actor, why=why))
+    raise refusal
+
+
+def _what_came_in_between(intent: IssuedCertificate, request: EnrollmentRequest) -> PKIError | None:
+    """Return the refusal that the same request would get now, in the order of its checks."""
     revoked = IssuedCertificate.objects.filter(
         Q(fingerprint_sha256=request.client.fingerprint) | Q(pk=intent.predecessor_id),
         state=State.REVOKED,
     )
     fingerprints = set(revoked.values_list("fingerprint_sha256", flat=True))
     if request.client.fingerprint in fingerprints:
-        raise ClientRefused(Reason.CLIENT_CERTIFICATE_REVOKED)
+        return ClientRefused(Reason.CLIENT_CERTIFICATE_REVOKED)
+    try:
+        check_denylist(_identifiers(intent, request))
+        label_rules.check_still_trusted(intent, request.client)
+    except (DeviceDenied, ClientRefused) as refusal:
+        return refusal
     if fingerprints:
-        raise EnrollmentRefused(
+        return EnrollmentRefused(
             Reason.NOTHING_TO_RENEW,
             f"The certificate of {intent.common_name!r} was revoked while its renewal was being "
             "signed. Enroll it (simpleenroll).",
         )
-    logger.warning("intent %s became %s before it was issued", intent, row.state)
-    raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE)
+    owner = IssuedCertificate.objects.filter(name_owner=request.name_folded).first()
+    if owner is None or request.client.is_device:
+        return None  # the name is free again, and the same request may take it
+    if not name_rules.is_holder(request.client, owner, request.profile):
+        return EnrollmentRefused(
+            Reason.NAME_BOUND_TO_ANOTHER,
+            f"The thing name {intent.common_name!r} was given to another client while its "
+            "certificate was being signed.",
+        )
+    return None

@@ -118,6 +118,20 @@ class IssuedCertificate(models.Model):
         "holder's signed part", blank=True, default="", db_index=True
     )
     holder_name_sha256 = Sha256Field("holder's CA and CN (SHA-256)", blank=True, default="")
+    new_name_of = models.CharField(  # noqa: DJ001  # most rows are of no new name
+        "new name of",
+        max_length=64,
+        null=True,
+        blank=True,
+        default=None,
+        help_text="Of a row that took a name: the client's signed part. Quotas count these rows.",
+    )
+    name_released_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        default=None,
+        help_text="When an operator released the name. The row is of its earlier holder.",
+    )
     client_subject = models.CharField(max_length=1000, blank=True, default="")
     source_ip = models.GenericIPAddressField("source IP", null=True, blank=True)
     request_id = models.CharField(max_length=36, blank=True, default="")
@@ -136,6 +150,7 @@ class IssuedCertificate(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["serial_number", "ca"], name="certificate_serial")
         ]
+        indexes = [models.Index(fields=["new_name_of", "created_at"], name="certificate_new_name")]
 
     def __str__(self) -> str:
         return f"{self.common_name} ({self.serial_number})"

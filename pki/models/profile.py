@@ -137,6 +137,20 @@ class CertificateProfile(models.Model):
             "enrolled elsewhere."
         ),
     )
+    new_names_per_hour = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        default=3600,
+        validators=[MinValueValidator(1)],
+        help_text="New thing names that one client may enroll within an hour; empty: any number.",
+    )
+    new_names_ever = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        default=None,
+        validators=[MinValueValidator(1)],
+        help_text="New thing names that one client may ever enroll; empty: any number.",
+    )
     can_reuse_key = models.BooleanField(
         default=True, help_text="Renewal may keep the key (renew); off: always a new one (rekey)."
     )

@@ -108,6 +108,7 @@ def void_intents(intents: QuerySet[IssuedCertificate], *, actor: Actor, why: str
             key_owner=None,
             current_name=None,
             request_key=None,
+            new_name_of=None,
             revoked_at=timezone.now(),
         )
         if not voided:
@@ -126,17 +127,30 @@ def void_intents(intents: QuerySet[IssuedCertificate], *, actor: Actor, why: str
 
 def _hand_over(intent: IssuedCertificate) -> None:
     """Give the name and key that ``intent`` owned to the oldest certificate issued in its place."""
-    heirs = (
+    issued = (
         IssuedCertificate.objects.filter(name_folded=intent.name_folded)
         .exclude(state__in=[State.INTENT, State.VOID])
         .order_by("created_at")
     )
-    # The certificate that the name was taken over from, if it was, else the oldest one.
-    holders = heirs.exclude(holder_fingerprint="").order_by("-created_at")
-    if intent.name_owner and (heir := holders.only("pk").first() or heirs.only("pk").first()):
-        IssuedCertificate.objects.filter(pk=heir.pk).update(name_owner=intent.name_owner)
-    if intent.key_owner and (heir := heirs.filter(key_sha256=intent.key_owner).only("pk").first()):
+    if intent.name_owner and (heir := _heir_of_name(issued)):
+        changes = {"name_owner": intent.name_owner}
+        if intent.new_name_of == heir.client_signed_sha256:  # it counts, as the intent did
+            changes["new_name_of"] = intent.new_name_of
+        IssuedCertificate.objects.filter(pk=heir.pk).update(**changes)
+    if intent.key_owner and (heir := issued.filter(key_sha256=intent.key_owner).only("pk").first()):
         IssuedCertificate.objects.filter(pk=heir.pk).update(key_owner=intent.key_owner)
+
+
+def _heir_of_name(issued: QuerySet[IssuedCertificate]) -> IssuedCertificate | None:
+    """Return the certificate that the name was taken over from, if it was, else the oldest one.
+
+    A certificate from before the name's release has no claim to it, unless the name was reserved
+    for a client. Then one of these rows says for which.
+    """
+    heirs = issued.only("pk", "client_signed_sha256").exclude(
+        name_released_at__isnull=False, holder_fingerprint=""
+    )
+    return heirs.exclude(holder_fingerprint="").order_by("-created_at").first() or heirs.first()
 
 
 def settle_intents(

@@ -15,6 +15,8 @@ _FIXED = frozenset({"id", "name", "version", "active_label", "created_at"})
 
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
+_NO_VALUE = frozenset({"", "none", "null"})
+
 
 def parse_settings(assignments: Iterable[str]) -> dict[str, Any]:
     """Return the changes that ``key=value`` texts ask for, by field name.
@@ -54,6 +56,8 @@ def _value(field: "models.Field[Any, Any]", text: str) -> Any:
         if text.lower() not in _TRUTH:
             raise OperatorError(f"{field.name}: found {text!r}, wanted true or false.")
         return _TRUTH[text.lower()]
+    if field.null and text.lower() in _NO_VALUE:
+        return None
     if isinstance(field, models.PositiveIntegerField):
         if not (text.isascii() and text.isdecimal()):
             raise OperatorError(f"{field.name}: found {text!r}, wanted a whole number.")

@@ -4,10 +4,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from pki.denylist.adding import Outcome, entry_on_record, terms_in_words
 from pki.denylist.entries import certificates_named, deny
 from pki.denylist.kinds import choices, normalize, value_or_certificate
 from pki.denylist.values import expiry_after
-from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.command import OperatorCommand, command_actor, refuse
 from pki.revocation.revoke import revoke_certificates
 
 REVOCATION_REASON = "privilegeWithdrawn"
@@ -28,6 +29,11 @@ class Command(OperatorCommand):
         parser.add_argument(
             "--revoke", action="store_true", help="revoke the live certificates that it names"
         )
+        parser.add_argument(
+            "--replace",
+            action="store_true",
+            help="give an entry that is there this reason and end",
+        )
 
     def handle(
         self,
@@ -37,6 +43,7 @@ class Command(OperatorCommand):
         reason: str,
         expires: str | None,
         revoke: bool,
+        replace: bool,
         **options: Any,
     ) -> None:
         """Print what is denied now, and what happens to its certificates."""
@@ -44,16 +51,23 @@ class Command(OperatorCommand):
         given = value_or_certificate(kind, value)
         value = normalize(kind, given)
         expires_at = expiry_after(expires) if expires else None
-        added = deny(kind, given, reason=reason, actor=actor, expires_at=expires_at)
-        outcome = f"{kind} {value} {'is now' if added else 'was already'} on the denylist"
-        outcome += f", until {expires}" if expires else ", for good"
+        outcome = deny(
+            kind, given, reason=reason, actor=actor, expires_at=expires_at, is_replacing=replace
+        )
+        if outcome is Outcome.KEPT and (entry := entry_on_record(kind, value)):
+            refuse(
+                f"{kind} {value} is on the denylist already, {terms_in_words(entry)}. Nothing was "
+                "changed. To give the entry this reason and end, add --replace."
+            )
+        said = f"{kind} {value} {'is now' if outcome else 'was already'} on the denylist"
+        said += f", until {expires}" if expires else ", for good"
         live = certificates_named(kind, value).live()
         if revoke:
             count = revoke_certificates(live, reason=REVOCATION_REASON, actor=actor, comment=reason)
-            self.stdout.write(f"{outcome}; live certificates revoked: {count}")
+            self.stdout.write(f"{said}; live certificates revoked: {count}")
         else:
             self.stdout.write(
-                f"{outcome}; live certificates that it names and that stay valid: {live.count()}"
+                f"{said}; live certificates that it names and that stay valid: {live.count()}"
             )
 
 

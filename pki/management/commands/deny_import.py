@@ -1,11 +1,14 @@
 """Deny everything in a CSV file."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
 
-from pki.denylist.csv_import import Outcome, compare, import_lines, read_lines
+from pki.denylist.adding import Outcome, terms_in_words
+from pki.denylist.csv_import import Line, compare, entries_of, import_lines, read_lines
 from pki.operators.command import OperatorCommand, command_actor, refuse
 
 
@@ -22,8 +25,15 @@ class Command(OperatorCommand):
         parser.add_argument("file", type=Path, metavar="FILE.csv")
         parser.add_argument("--dry-run", action="store_true", help="print what each line would do")
         parser.add_argument("--reason", default="", help="for the lines without a reason")
+        parser.add_argument(
+            "--replace",
+            action="store_true",
+            help="give entries that are there the reason and end of their lines",
+        )
 
-    def handle(self, *args: Any, file: Path, dry_run: bool, reason: str, **options: Any) -> None:
+    def handle(
+        self, *args: Any, file: Path, dry_run: bool, reason: str, replace: bool, **options: Any
+    ) -> None:
         """Print what each line would do in a dry run, else the counts."""
         try:
             content = file.read_bytes()
@@ -31,10 +41,27 @@ class Command(OperatorCommand):
             refuse(f"{file} cannot be read: {error.strerror}.", error)
         lines = read_lines(content, default_reason=reason)
         if dry_run:
-            for line, outcome in zip(lines, compare(lines), strict=True):
+            outcomes = compare(lines, is_replacing=replace)
+            for line, outcome in zip(lines, outcomes, strict=True):
                 self.stdout.write(f"line {line.number}: {outcome}: {line.kind} {line.value}")
+            self._say_what_is_kept(lines, outcomes)
             self.stdout.write("nothing was written (--dry-run)")
             return
-        counts = import_lines(lines, actor=command_actor())
+        outcomes = import_lines(lines, actor=command_actor(), is_replacing=replace)
+        counts = Counter(outcomes)
         said = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome)
         self.stdout.write(f"denylist entries: {said}")
+        self._say_what_is_kept(lines, outcomes)
+
+    def _say_what_is_kept(self, lines: Sequence[Line], outcomes: Sequence[Outcome]) -> None:
+        """Print the terms of the entries that an import leaves as they are."""
+        kept = [
+            line for line, outcome in zip(lines, outcomes, strict=True) if outcome is Outcome.KEPT
+        ]
+        on_record = entries_of(kept)
+        for line in kept:
+            if entry := on_record.get((line.kind, line.value)):
+                self.stdout.write(
+                    f"line {line.number}: {line.kind} {line.value} is on the denylist already, "
+                    f"{terms_in_words(entry)}. The entry stays as it is without --replace."
+                )

@@ -5,7 +5,14 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from pki.operators.command import OperatorCommand, command_actor
-from pki.revocation.revoke import REASONS, find_certificate, revoke_certificate
+from pki.revocation.revoke import (
+    HOW_TO_HOLD,
+    KEY_COMPROMISE,
+    REASONS,
+    check_revocation_reason,
+    find_certificate,
+    revoke_certificate,
+)
 
 
 class Command(OperatorCommand):
@@ -13,7 +20,8 @@ class Command(OperatorCommand):
 
     help = (
         "Revoke a certificate for good. It does not authenticate a client any more, and the CA's "
-        "CRL lists it. The device may enroll again, unless `deny` stops that."
+        "CRL lists it. The device may enroll again, unless `deny` stops that. The reason "
+        f"{KEY_COMPROMISE} also puts the certificate's key on the denylist, for good. {HOW_TO_HOLD}"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,14 +32,15 @@ class Command(OperatorCommand):
             help="serial number in hex (colons are fine) or dec:decimal, or SHA-256 fingerprint",
         )
         parser.add_argument(
-            "--reason", required=True, choices=REASONS, metavar="REASON", help="%(choices)s"
+            "--reason", required=True, metavar="REASON", help=f"one of {', '.join(REASONS)}"
         )
         parser.add_argument("--comment", default="", help="kept on the audit trail")
 
     def handle(
         self, *args: Any, certificate: str, reason: str, comment: str, **options: Any
     ) -> None:
-        """Print which certificate is revoked."""
+        """Print which certificate is revoked, and whether its key is denied."""
+        check_revocation_reason(reason)
         row = find_certificate(certificate)
         revoked = revoke_certificate(row, reason=reason, actor=command_actor(), comment=comment)
         if revoked:
@@ -41,3 +50,5 @@ class Command(OperatorCommand):
                 f"certificate {row.serial_number} of {row.common_name} was revoked before, on "
                 f"{row.revoked_at:%Y-%m-%d} ({row.revocation_reason}): left as it is"
             )
+        if reason == KEY_COMPROMISE:
+            self.stdout.write(f"key {row.key_sha256} is on the denylist, for good")

@@ -61,6 +61,9 @@ def test_revoke_names_what_is_lost_and_is_on_the_trail(alice, enroll):
     certificate = enroll()
     asked = alice.get(page(certificate, "revoke"))
     assert "sensor-1 loses its last certificate" in asked.text
+    assert "the key goes on the denylist for good" in asked.text
+    assert 'value="certificateHold"' not in asked.text
+    assert "A denylist entry with an end is a hold." in asked.text
 
     done = alice.post(
         page(certificate, "revoke"),
@@ -75,9 +78,12 @@ def test_revoke_names_what_is_lost_and_is_on_the_trail(alice, enroll):
     assert (event.actor, event.source_ip) == ("admin:alice", "127.0.0.1")
     assert event.reason == "keyCompromise: stolen from the lab"
     assert "is revoked" in said(done)
+    entry = DenylistEntry.objects.get(kind="key", value=certificate.key_sha256)
+    assert (entry.created_by, entry.expires_at) == ("admin:alice", None)
+    assert entry.reason.startswith(f"keyCompromise: certificate {certificate.serial_number}")
 
 
-@pytest.mark.parametrize("reason", ["", "because", "removeFromCRL"])
+@pytest.mark.parametrize("reason", ["", "because", "removeFromCRL", "certificateHold"])
 def test_revoke_needs_a_reason_of_rfc_5280(alice, enroll, reason):
     certificate = enroll()
 
@@ -169,6 +175,43 @@ def test_denial_gets_new_terms_in_utc(alice):
     assert entry.reason == "still in repair"
     assert entry.expires_at == datetime.datetime(2099, 1, 2, 3, 4, tzinfo=datetime.UTC)
     assert last_event("deny").before == {"reason": "in repair", "expires_at": None}
+
+
+def test_T54_the_page_names_the_terms_of_an_entry_and_changes_it_when_told(alice):
+    add = reverse("admin:pki_denylistentry_add")
+    alice.post(add, {"kind": "name", "value": "sensor-1", "reason": "stolen"})
+    ending = {
+        "kind": "name",
+        "value": "sensor-1",
+        "reason": "lent",
+        "expires_at": "2099-01-02T03:04",
+    }
+
+    refused = alice.post(add, ending)
+
+    assert "is on the denylist already" in refused.text
+    assert "for good, by admin:alice" in refused.text
+    assert DenylistEntry.objects.get().reason == "stolen"
+    asked = alice.get(add, {"kind": "name", "value": "sensor-1"})
+    assert "is on the denylist already" in asked.text
+    alice.post(add, {**ending, "is_replacing": "on"})
+    assert DenylistEntry.objects.get().reason == "lent"
+
+
+def test_T54_the_right_to_add_an_entry_changes_none(alice, client):
+    add = reverse("admin:pki_denylistentry_add")
+    alice.post(add, {"kind": "name", "value": "sensor-1", "reason": "stolen"})
+    bob = User.objects.create_user("bob", is_staff=True)
+    bob.user_permissions.set(Permission.objects.filter(codename="add_denylistentry"))
+    client.force_login(bob)
+    assert "is_replacing" not in client.get(add).text
+
+    terms = {"kind": "name", "value": "sensor-1", "reason": "mine", "is_replacing": "on"}
+    refused = client.post(add, {**terms, "expires_at": "2099-01-02T03:04"})
+
+    assert "is on the denylist already" in refused.text
+    entry = DenylistEntry.objects.get()
+    assert (entry.reason, entry.expires_at) == ("stolen", None)
 
 
 def profile_form(response, **changes):

@@ -6,7 +6,8 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from pki.denylist.csv_import import FileRefused, Outcome, compare, import_lines, read_lines
+from pki.denylist.adding import Outcome
+from pki.denylist.csv_import import FileRefused, compare, import_lines, read_lines
 from pki.denylist.entries import deny
 from pki.exceptions import Busy
 from pki.models import AuditEvent, DenylistEntry, IssuedCertificate
@@ -141,18 +142,28 @@ def three_lines(db):
 
 
 def test_compare_says_what_would_happen_and_writes_nothing(three_lines):
-    assert compare(three_lines) == [Outcome.SAME, Outcome.CHANGED, Outcome.NEW]
+    assert compare(three_lines) == [Outcome.SAME, Outcome.KEPT, Outcome.NEW]
+    replacing = compare(three_lines, is_replacing=True)
+    assert replacing == [Outcome.SAME, Outcome.CHANGED, Outcome.NEW]
 
     assert DenylistEntry.objects.count() == 2
 
 
 def test_an_import_does_what_compare_said(three_lines):
-    counts = import_lines(three_lines, actor=TESTER)
+    outcomes = import_lines(three_lines, actor=TESTER, is_replacing=True)
 
-    assert counts == {Outcome.NEW: 1, Outcome.CHANGED: 1, Outcome.SAME: 1}
+    assert outcomes == [Outcome.SAME, Outcome.CHANGED, Outcome.NEW]
     assert DenylistEntry.objects.get(value="changed").reason == "after"
     assert AuditEvent.objects.filter(action="deny").count() == 4
     assert compare(three_lines) == [Outcome.SAME] * 3
+
+
+def test_T54_an_import_keeps_the_terms_of_entries_that_are_there(three_lines):
+    assert import_lines(three_lines, actor=TESTER) == [Outcome.SAME, Outcome.KEPT, Outcome.NEW]
+
+    assert DenylistEntry.objects.get(value="changed").reason == "before"
+    assert AuditEvent.objects.filter(action="deny").count() == 3
+    assert compare(three_lines) == [Outcome.SAME, Outcome.KEPT, Outcome.SAME]
 
 
 def test_who_is_on_the_list_enrolls_no_more(est_client):
@@ -182,7 +193,7 @@ def test_T17_a_failure_half_way_leaves_nothing_behind(three_lines):
         return execute(sql, *arguments)
 
     with connection.execute_wrapper(fail_at_the_second_entry), pytest.raises(Busy):
-        import_lines(three_lines, actor=TESTER)
+        import_lines(three_lines, actor=TESTER, is_replacing=True)
 
     assert DenylistEntry.objects.get(value="changed").reason == "before"
     assert not DenylistEntry.objects.filter(value="new").exists()

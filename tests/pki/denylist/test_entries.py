@@ -10,6 +10,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from pki.csr.public_keys import public_key_sha256
+from pki.denylist.adding import Outcome
 from pki.denylist.entries import allow, certificates_named, deny, void_intents_of
 from pki.denylist.kinds import normalize, value_or_certificate
 from pki.denylist.values import expiry_after
@@ -200,15 +201,23 @@ def test_T16_the_certificate_to_be_renewed_denied_in_between(signer, est_client,
     assert IssuedCertificate.objects.for_name("sensor-1").filter(state=State.VOID).count() == 1
 
 
-def test_T16_an_entry_alone_stops_an_intent_before_its_second_commit(signer, est_client):
+def test_T16_T57_an_entry_alone_stops_an_intent_before_its_second_commit(signer, est_client):
+    """Whoever finds it stopped makes it void at once: it was signed, so the CRL has to list it."""
+
     def first_commit_only():
         DenylistEntry.objects.create(kind="name", value="sensor-1", reason="r", created_by="t")
 
     signer.before_signature = first_commit_only
 
     assert est_client.simpleenroll(make_csr("sensor-1")).reason == "device-denied"
-    assert IssuedCertificate.objects.for_name("sensor-1").get().state == State.INTENT
+    rows = IssuedCertificate.objects.for_name("sensor-1")
+    row = rows.get()
+    assert (row.state, row.name_owner) == (State.VOID, None)
+    assert row.revoked_at is not None
+    trail = AuditEvent.objects.get(action="void", target=f"certificate:{row.serial_number}")
+    assert trail.reason == "refused after its signature: device-denied"
 
+    rows.update(state=State.INTENT)  # as after a crash before that
     void_intents_of([("name", "sensor-1")], actor=TESTER)
 
     assert IssuedCertificate.objects.for_name("sensor-1").get().state == State.VOID
@@ -229,7 +238,7 @@ def test_T16_a_serial_number_voids_intents_of_clients_from_outside(signer, est_c
 def test_the_trail_says_who_denied_what_and_what_it_replaced(db):
     assert deny_("name", "Sensor-1")
     assert not deny_("name", "sensor-1")  # the same terms: nothing to write
-    assert deny("name", "sensor-1", reason="sold", actor=TESTER)
+    assert deny("name", "sensor-1", reason="sold", actor=TESTER, is_replacing=True)
 
     first, second = AuditEvent.objects.filter(action="deny").order_by("position")
     assert (first.target, first.actor, first.reason) == ("name:sensor-1", "test", "stolen")
@@ -243,6 +252,38 @@ def test_the_trail_says_who_denied_what_and_what_it_replaced(db):
 def test_an_entry_needs_a_reason(db, reason):
     with pytest.raises(OperatorError, match="needs a reason"):
         deny("name", "sensor-1", reason=reason, actor=TESTER)
+
+
+LATER = timezone.now() + datetime.timedelta(days=1)
+
+
+@pytest.mark.parametrize(("expires_at", "other"), [(None, LATER), (LATER, None)])
+def test_T54_adding_an_entry_changes_none_that_is_there(db, expires_at, other):
+    assert deny_("name", "sensor-1", expires_at=expires_at) is Outcome.NEW
+
+    assert deny_("name", "SENSOR-1", expires_at=other) is Outcome.KEPT
+
+    entry = DenylistEntry.objects.get()
+    assert (entry.reason, entry.expires_at) == ("stolen", expires_at)
+    assert AuditEvent.objects.filter(action="deny").count() == 1
+
+
+def test_T54_an_entry_gets_other_terms_when_that_is_asked_for(db):
+    deny_("name", "sensor-1")
+
+    assert deny_("name", "sensor-1", expires_at=LATER, is_replacing=True) is Outcome.CHANGED
+
+    assert DenylistEntry.objects.get().expires_at == LATER
+    event = AuditEvent.objects.exclude(before=None).get(action="deny")
+    assert event.before == {"reason": "stolen", "expires_at": None}
+
+
+def test_T54_an_entry_that_has_expired_is_added_anew(est_client):
+    deny_("name", "sensor-1", expires_at=timezone.now() - datetime.timedelta(seconds=1))
+
+    assert deny_("name", "sensor-1") is Outcome.CHANGED
+
+    assert est_client.simpleenroll(make_csr("sensor-1")).reason == "device-denied"
 
 
 # Values

@@ -120,16 +120,51 @@ def test_deny_import_dry_run_says_what_each_line_would_do(db, tmp_path):
     path = tmp_path / "list.csv"
     path.write_text("kind,value,reason\nname,a,r\nname,b,after\nname,c,\n")
 
-    assert run("deny_import", path, "--dry-run", "--reason", "recall").splitlines() == [
+    replacing = ("deny_import", path, "--replace", "--reason", "recall")
+    assert run(*replacing, "--dry-run").splitlines() == [
         "line 2: same: name a",
         "line 3: changed: name b",
         "line 4: new: name c",
         "nothing was written (--dry-run)",
     ]
     assert DenylistEntry.objects.count() == 2
-    said = run("deny_import", path, "--reason", "recall")
-    assert said == "denylist entries: 1 new, 1 same, 1 changed\n"
+    said = run(*replacing)
+    assert said == "denylist entries: 1 new, 1 same, 0 kept, 1 changed\n"
     assert DenylistEntry.objects.get(value="c").reason == "recall"
+
+
+def test_T54_deny_names_the_terms_of_an_entry_and_changes_it_when_told(db):
+    run("deny", "name", "sensor-1", "--reason", "stolen")
+    other = ("deny", "name", "sensor-1", "--reason", "lent", "--expires", "2099-01-01")
+
+    said = refused(*other)
+
+    entry = DenylistEntry.objects.get()
+    assert said.startswith(
+        f"name sensor-1 is on the denylist already, since {entry.created_at:%Y-%m-%d}, for good, "
+        "by command:"
+    )
+    assert said.endswith(
+        "(reason: 'stolen'). Nothing was changed. To give the entry this reason and end, add "
+        "--replace."
+    )
+    assert entry.expires_at is None
+    assert "is now on the denylist, until 2099-01-01" in run(*other, "--replace")
+    assert DenylistEntry.objects.get().reason == "lent"
+
+
+def test_T54_deny_import_names_the_terms_of_what_it_keeps(db, tmp_path):
+    run("deny", "name", "a", "--reason", "before")
+    path = tmp_path / "list.csv"
+    path.write_text("kind,value,reason,expires\nname,a,after,2099-01-01\nname,b,new,\n")
+
+    for arguments in (("--dry-run",), ()):
+        said = run("deny_import", path, *arguments)
+        assert "line 2: name a is on the denylist already, since " in said
+        assert "(reason: 'before'). The entry stays as it is without --replace." in said
+
+    assert "denylist entries: 1 new, 0 same, 1 kept, 0 changed" in said
+    assert DenylistEntry.objects.get(value="a").reason == "before"
 
 
 def test_deny_import_lists_all_complaints_and_writes_nothing(db, tmp_path):
@@ -150,10 +185,22 @@ def test_revoke_says_what_it_did_once(device):
     said = run("revoke", device.serial_number, "--reason", "keyCompromise", "--comment", "T-7")
     again = run("revoke", device.fingerprint_sha256, "--reason", "superseded")
 
-    assert said == f"revoked: certificate {device.serial_number} of sensor-1\n"
+    assert said == (
+        f"revoked: certificate {device.serial_number} of sensor-1\n"
+        f"key {device.key_sha256} is on the denylist, for good\n"
+    )
     assert "was revoked before" in again
     assert "(keyCompromise): left as it is" in again
     assert "No certificate '12' is on record." in refused("revoke", "12", "--reason", "superseded")
+
+
+def test_revoke_offers_no_hold(device):
+    said = refused("revoke", device.serial_number, "--reason", "certificateHold")
+
+    assert said.startswith("certificateHold is not a reason to revoke.")
+    assert "'stolen' is not a reason" in refused("revoke", "12", "--reason", "stolen")
+    device.refresh_from_db()
+    assert device.state == State.ISSUED
 
 
 def test_crl_is_printed_or_written(device, device_ca, tmp_path):

@@ -36,7 +36,7 @@ def test_every_reason_of_RFC_5280_is_known_and_recorded(device, reason):
     assert event.before == {"state": "issued", "name": "sensor-1"}
 
 
-def test_the_reasons_are_those_of_RFC_5280_section_5_3_1():
+def test_the_reasons_are_those_of_RFC_5280_section_5_3_1_that_revoke_for_good():
     assert set(REASONS) == {
         "unspecified",
         "keyCompromise",
@@ -44,7 +44,6 @@ def test_the_reasons_are_those_of_RFC_5280_section_5_3_1():
         "affiliationChanged",
         "superseded",
         "cessationOfOperation",
-        "certificateHold",
         "privilegeWithdrawn",
         "aACompromise",
     }
@@ -57,6 +56,19 @@ def test_another_reason_is_refused(device, reason):
     ):
         revoke(device, reason)
 
+    device.refresh_from_db()
+    assert device.state == State.ISSUED
+
+
+def test_a_hold_is_refused_and_the_denylist_named(device):
+    with pytest.raises(OperatorError) as caught:
+        revoke(device, "certificateHold")
+
+    assert str(caught.value) == (
+        "certificateHold is not a reason to revoke. A revoked certificate never becomes valid "
+        "again, so there is no hold. Put the device on the denylist until a day instead: "
+        "manage.py deny, with --expires."
+    )
     device.refresh_from_db()
     assert device.state == State.ISSUED
 
@@ -98,7 +110,7 @@ def test_a_device_whose_certificate_was_revoked_may_enroll_again(est_client, dev
 
 
 def test_the_same_request_gets_no_revoked_certificate_back(est_client, device):
-    revoke(device)
+    revoke(device, "superseded")
 
     certificate = est_client.simpleenroll(make_csr("sensor-1")).certificate
 

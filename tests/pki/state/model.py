@@ -24,6 +24,12 @@ class Row:
     created: float
     state: str = "intent"
     superseded: float = 0
+    is_released: bool = False
+
+    @property
+    def csr(self):
+        """The CSR, which stands for the key: there is one of each key and name."""
+        return self.request[-1]
 
 
 @dataclass
@@ -34,6 +40,7 @@ class Model:
     ca: int = 0
     rows: list[Row] = field(default_factory=list)
     denied: set[str] = field(default_factory=set)
+    compromised: set[bytes] = field(default_factory=set)
     owners: dict[str, Row] = field(default_factory=dict)
     requests: dict[tuple, Row] = field(default_factory=dict)
 
@@ -41,14 +48,16 @@ class Model:
         """The name's current certificate, if it has one."""
         return next((r for r in self.rows if r.name == name and r.state == "issued"), None)
 
-    def refusal(self, operation, name, client):
+    def refusal(self, operation, name, client, csr):
         """The reason code that the request is refused with, or None."""
         if isinstance(client, Row) and client.state == "revoked":
             return "client-certificate-revoked"
         is_replaced = isinstance(client, Row) and client.state == "superseded"
         if is_replaced and client.superseded + OVERLAP <= self.now:
             return "client-certificate-superseded"
-        if name in self.denied:
+        on_file = client if isinstance(client, Row) else self.current(name)
+        keys = {csr, on_file.csr} if operation == "reenroll" and on_file else {csr}
+        if name in self.denied or keys & self.compromised:
             return "device-denied"
         if isinstance(client, Row):
             return None
@@ -67,7 +76,7 @@ class Model:
         if row is None or row.created + WINDOW <= self.now:
             return None
         if row.state == "intent":
-            return row if row.ca == self.ca else None
+            return row if row.ca == self.ca and row.name in self.owners else None
         return row if row.state in ANSWERS else None
 
     def record_intent(self, serial_number, operation, name, client, request):
@@ -92,10 +101,27 @@ class Model:
         self.denied.add(name)
         self._void(row for row in self.rows if row.name == name)
 
-    def revoke(self, row):
-        """Revoked, and what it was being used for is over."""
+    def revoke(self, row, is_compromised):
+        """Revoked, and what it was being used for is over. So is what its key was used for."""
         row.state = "revoked"
         self._void(r for r in self.rows if row in (r.client, r.predecessor))
+        if is_compromised:
+            self.compromised.add(row.csr)
+            self._void(r for r in self.rows if self._keys(r) & self.compromised)
+
+    def _keys(self, row):
+        tied = [one for one in (row, row.client, row.predecessor) if isinstance(one, Row)]
+        return {one.csr for one in tied}
+
+    def release(self, name):
+        """Revoked and void, whatever there is of the name, and free for the next one."""
+        for row in self.rows:
+            if row.name == name and row.state in ANSWERS:
+                self.revoke(row, is_compromised=False)
+        self._void(row for row in self.rows if row.name == name)
+        for row in self.rows:
+            row.is_released = row.is_released or row.name == name
+        self.owners.pop(name, None)
 
     def settle(self):
         """What nobody came back for is over."""
@@ -111,6 +137,6 @@ class Model:
 
     def _hand_over(self, name):
         for row in self.rows:  # oldest first
-            if row.name == name and row.state not in ("intent", "void"):
+            if row.name == name and row.state not in ("intent", "void") and not row.is_released:
                 self.owners[name] = row
                 return

@@ -101,7 +101,7 @@ def test_T18_revoked_certificate_is_never_the_answer_to_a_replay(device):
     csr = make_csr("sensor-1")
     first = device.simpleenroll(csr).certificate
     row = IssuedCertificate.objects.for_name("sensor-1").get()
-    revoke_certificate(row, reason="keyCompromise", actor=TESTER)
+    revoke_certificate(row, reason="superseded", actor=TESTER)
 
     second = device.simpleenroll(csr).certificate
 

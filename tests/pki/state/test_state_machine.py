@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from pki.authorities.succeed import make_successor
 from pki.denylist.entries import allow, deny
+from pki.issuance.release import release_name
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.record.intents import settle_intents
 from pki.revocation.revoke import revoke_certificate
@@ -73,7 +74,7 @@ class Fleet(RuleBasedStateMachine):
         TestSigner.after = staticmethod(unavailable if failure == "after" else lambda: None)
         reply = getattr(est, f"simple{operation}")(csr)
 
-        refusal = model.refusal(operation, name, client)
+        refusal = model.refusal(operation, name, client, csr)
         if refusal is not None:
             assert (reply.status_code, reply.reason) == (403, refusal)
             return
@@ -121,13 +122,22 @@ class Fleet(RuleBasedStateMachine):
         allow("name", self.thing(name), reason="test", actor=TESTER)
         self.model.denied.discard(name)
 
-    @rule(name=names)
-    def revoke(self, name):
+    @rule(name=names, is_compromised=st.booleans())
+    def revoke(self, name, is_compromised):
+        """For a compromised key, which ends all certificates over it (T44), or for less."""
         row = self.model.current(name)
         if row is not None:
             certificate = IssuedCertificate.objects.get(serial_number=row.serial_number)
-            revoke_certificate(certificate, reason="keyCompromise", actor=TESTER)
-            self.model.revoke(row)
+            reason = "keyCompromise" if is_compromised else "superseded"
+            revoke_certificate(certificate, reason=reason, actor=TESTER)
+            self.model.revoke(row, is_compromised)
+
+    @rule(name=names)
+    def release(self, name):
+        """The name is free then, and its live certificates are revoked (T45)."""
+        if name in self.model.owners:
+            release_name(self.thing(name), reason="test", actor=TESTER, is_revoking=True)
+            self.model.release(name)
 
     @rule()
     def succeed_ca(self):

@@ -1,0 +1,51 @@
+"""Find the rows that share something unique with a request: its name, key, place or repetition."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pki.issuance.request import EnrollmentRequest
+from pki.models import IssuedCertificate, hot_path_sql
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictingRows:
+    """The rows that already have what only one row may have of this request."""
+
+    owner: IssuedCertificate | None
+    """The certificate with which the thing name was first enrolled."""
+    key_owner: IssuedCertificate | None
+    """The certificate with which the public key was first enrolled."""
+    current: IssuedCertificate | None
+    """The current certificate of the thing name under this profile."""
+    same_request: IssuedCertificate | None
+    """The intent or certificate of an earlier request with the same idempotency key."""
+    client: IssuedCertificate | None
+    """The record of the client's certificate as it is in this transaction."""
+
+
+def find_conflicting_rows(request: EnrollmentRequest) -> ConflictingRows:
+    """Find every row that shares something unique with the request, in one statement.
+
+    The client's own row is among them, because it can be revoked after the client was authenticated
+    and before this transaction.
+    """
+    folded, current = request.name_folded, request.current_name
+    client = request.client.fingerprint
+    rows = hot_path_sql.fetch(
+        IssuedCertificate,
+        "name_owner = %s OR key_owner = %s OR current_name = %s OR request_key = %s "
+        "OR fingerprint_sha256 = %s",
+        [folded, request.csr.key_sha256, current, request.idempotency_key, client],
+        without=("csr_der",),
+    )
+
+    def first(matches: Callable[[IssuedCertificate], bool]) -> IssuedCertificate | None:
+        return next((row for row in rows if matches(row)), None)
+
+    return ConflictingRows(
+        owner=first(lambda row: row.name_owner == folded),
+        key_owner=first(lambda row: row.key_owner == request.csr.key_sha256),
+        current=first(lambda row: row.current_name == current),
+        same_request=first(lambda row: row.request_key == request.idempotency_key),
+        client=first(lambda row: row.fingerprint_sha256 == client),
+    )
