@@ -25,7 +25,7 @@ from tests.support.builders import make_csr, make_key
 
 State = IssuedCertificate.State
 MIGRATION = import_module("pki.migrations.0010_compromised_keys")
-OUTBOX_MIGRATION = import_module("iotprov.migrations.0002_compromised_keys")
+OUTBOX_MIGRATION = import_module("iotprov.migrations.0003_compromised_keys")
 NEXT_WEEK = timezone.now() + datetime.timedelta(days=7)
 
 
