@@ -117,10 +117,9 @@ class KMSSigner(KeySigner):
         if self._existing:
             return self._adopt(self._existing, KEY_SPECS[key_algorithm])
         if self._takes_made_keys():
-            alias = self._waiting_key(name)
-            if not alias:
-                raise self._missing(name)
-            return self._adopt(alias, KEY_SPECS[key_algorithm])
+            if waiting := self._waiting_key(name):
+                return self._adopt(waiting, KEY_SPECS[key_algorithm])
+            raise self._missing(name)
         alias = ALIAS_PREFIX + name
         with as_remote_failure("kms:CreateKey"):
             made = self._client().create_key(**creation(alias, key_algorithm, pki_settings().tags))
