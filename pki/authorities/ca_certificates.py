@@ -15,6 +15,7 @@ from pki.encoding.key_usage import key_usage
 from pki.operators.errors import OperatorError
 from pki.record.intents import BACKDATING
 from pki.signers.certificate_contents import random_serial_number, signature_hash
+from pki.signers.issuer_name import sign_certificate
 
 
 def make_ca_certificate(
@@ -36,7 +37,7 @@ def make_ca_certificate(
     # do.
     path_length = 0 if issuer else 1
     authority_key = public_key_of(issuer) if issuer else public_key
-    return (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
@@ -50,8 +51,10 @@ def make_ca_certificate(
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key), critical=False
         )
-        .sign(issuer_key, signature_hash(issuer_key.public_key()))
     )
+    if issuer is not None:
+        return sign_certificate(builder, issuer_key, issuer)
+    return builder.sign(issuer_key, signature_hash(issuer_key.public_key()))
 
 
 def public_key_of(ca: x509.Certificate) -> CertificateIssuerPublicKeyTypes:

@@ -163,14 +163,13 @@ def _malformed(der: bytes, chain: tuple[bytes, ...]) -> ClientRefused:
     # Imported here: a server whose clients have good certificates need not load it.
     from pki.encoding.faults import fault_of_certificate
 
-    whose = "The client certificate's"
+    message = "The client certificate cannot be read as RFC 5280 says. Have it made anew."
     for each in (der, *chain[1:MAX_CHAIN]):
-        fault = fault_of_certificate(each)
-        if fault is not None:
-            message = f"{whose} {fault.part} {fault.found}. {fault.advice}"
-            return ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED, message)
-        whose = "An intermediate certificate's"
-    return ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED)
+        if fault := fault_of_certificate(each):
+            whose = "The client" if each is der else "An intermediate"
+            message = f"{whose} certificate's {fault.part} {fault.found}. {fault.advice}"
+            break
+    return ClientRefused(Reason.CLIENT_CERTIFICATE_MALFORMED, message)
 
 
 def name_sha256(ca: x509.Certificate, common_name: str) -> str:

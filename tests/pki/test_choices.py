@@ -10,12 +10,14 @@ from pki.models import CertificateProfile
 VALUES = {
     choices.IdentityRule: ["first-use", "same-cn", "pattern", "allow-list", "any"],
     choices.SANRule: ["none", "own-name", "any"],
+    choices.SANExcess: ["drop", "refuse"],
     choices.POPLinking: ["ignore", "refuse"],
     choices.IoTProvisioning: ["jitp", "register", "none"],
 }
 FIELDS = {
     "identity_rule": choices.IdentityRule,
     "san_rule": choices.SANRule,
+    "san_excess": choices.SANExcess,
     "pop_linking": choices.POPLinking,
     "iot_provisioning": choices.IoTProvisioning,
 }

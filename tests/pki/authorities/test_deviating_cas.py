@@ -11,6 +11,7 @@ from estserver.deploy.truststore.bundle import bundle_from_file, bundle_from_pem
 from iotprov.authorities.verification import verification_certificate
 from pki.authorities.import_ca import import_authority
 from pki.authorities.pem_files import read_certificates, read_private_key
+from pki.authorities.succeed import make_successor
 from pki.encoding.as_sent import CertificateAsSent, subject_as_it_came
 from pki.encoding.certificates import is_signed_by
 from pki.encoding.nodes import children, whole
@@ -165,6 +166,21 @@ def test_T09_a_device_of_a_deviating_ca_renews(odd_ca, est_client):
 
     assert renewed.status_code == 200
     assert IssuedCertificate.objects.filter(common_name="sensor-1", state="issued").count() == 1
+
+
+def test_T09_a_deviating_ca_is_succeeded(odd_ca, est_client, tmp_path):
+    """The successor has our encoding of the name, and a path from the old certificate."""
+    new = make_successor(odd_ca, actor=TESTER, reason="half of its time is over")
+
+    response = est_client.simpleenroll(make_csr("sensor-1"))
+
+    leaf, old = response.certificate, odd_ca.certificate
+    assert leaf.issuer == new.certificate.subject
+    assert verifies(tmp_path, leaf, anchor=new.certificate)
+    new_with_old = new.cross_certificates[0]
+    issuer = children(children(whole(new_with_old.public_bytes(Encoding.DER)))[0])[ISSUER]
+    assert issuer.encoded == subject_as_it_came(old)
+    assert verifies(tmp_path, leaf, anchor=old, untrusted=[new_with_old])
 
 
 def test_T09_a_crl_of_a_deviating_ca_verifies(odd_ca, tmp_path):
