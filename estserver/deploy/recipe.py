@@ -114,7 +114,8 @@ def removable(
 
     Secrets go before the key that they are encrypted with, and AWS IoT's resources before the role
     that it uses. Without ``with_iot`` that role stays, because a template may work with it. Without
-    ``with_audit_heads`` their bucket stays, because they are for whoever asks later.
+    ``with_audit_heads`` the bucket of the audit trail's heads stays, because they are needed after
+    the deployment.
     """
     also: list[AnyStep] = []
     if with_secrets:

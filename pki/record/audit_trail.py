@@ -5,8 +5,8 @@ process writes a chain of its own: a random ``chain`` id, and positions 0, 1, 2 
 has the hash of the row before it. The first row of a chain is also counted (``opening`` 1, 2, 3
 ...) and has the hash of the previous chain's first row, so the loss of a whole chain shows too.
 
-Hash chains do not show the loss of rows at a chain's end, or of the chain opened last. So export
-the trail regularly.
+Hash chains do not show the loss of rows at a chain's end, or of the chain opened last.
+``audit_states`` and ``audit_heads`` do.
 """
 
 import datetime

@@ -33,7 +33,7 @@ SETTLING = datetime.timedelta(seconds=30)
 
 
 SHARED_SECONDS = 5.0
-"""How long a process gives the CRL that it signed to all who ask, or the failure to sign it.
+"""How long a process answers with the CRL that it signed, or with the failure to sign it.
 
 This is beside ``FRESH``: after a revocation a CRL on record is not served again for ``SETTLING``,
 because it may have been signed just before the commit, and each request would sign another one."""
@@ -56,7 +56,10 @@ class _Signed:
     def is_for_all(
         self, made_at: datetime.datetime | None, newest: datetime.datetime | None
     ) -> bool:
-        """Return whether who asks now gets it. ``made_at`` is that of the CRL on record."""
+        """Return whether the outcome answers a request that comes now.
+
+        ``made_at`` is that of the CRL on record.
+        """
         return (
             time.monotonic() - self.done_at < SHARED_SECONDS
             and self.newest == newest
@@ -78,8 +81,8 @@ def forget() -> None:
 def current_crl(ca: CertificateAuthority) -> bytes:
     """Return the CA's CRL in DER: the one on record if it is fresh, otherwise a new one.
 
-    However many ask, a process signs once in ``SHARED_SECONDS``, unless a revocation is newer.
-    Raises what ``make_crl`` raises, to all who wait for the same signature.
+    A process signs once in ``SHARED_SECONDS`` for all requests, unless a revocation is newer.
+    Raises what ``make_crl`` raises, for all requests that wait for the same signature.
     """
     # Step 1: the CRL on record, for which no thread waits.
     if ca.crl_der is not None and _is_settled(ca.crl_made_at, _newest_revocation(ca)):
@@ -102,7 +105,7 @@ def _sign_into(signed: _Signed, ca: CertificateAuthority) -> None:
     """Sign a CRL. A failure is kept, so that requests do not queue for a signer out of order."""
     try:
         signed.der, signed.failure = make_crl(ca), None
-    except Exception as failure:  # noqa: BLE001  # of any kind, and raised to all who wait
+    except Exception as failure:  # noqa: BLE001  # of any kind; each request that waits raises it
         signed.failure = failure
     signed.done_at = time.monotonic()
 

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.models import AuditEvent, IssuedCertificate
@@ -122,6 +123,20 @@ def test_T48_of_many_the_first_are_named_and_all_are_counted(est_client, monkeyp
     assert found.count == len(IssuedCertificate.objects.exclude(state=State.INTENT))
     assert len(found.first) == MOST_NAMED
     assert str(found).endswith(f"; and {found.count - MOST_NAMED} more")
+
+
+def test_the_number_of_statements_does_not_grow_with_each_certificate(est_client):
+    def statements():
+        with CaptureQueriesContext(connection) as captured:
+            compare_states()
+        return len(captured)
+
+    est_client.simpleenroll(make_csr("sensor-0"))
+    before = statements()
+    for number in range(1, 20):
+        est_client.simpleenroll(make_csr(f"sensor-{number}", key=make_key(index=number)))
+
+    assert statements() == before
 
 
 def test_one_serial_number_of_two_cas_is_no_disagreement(life, client_ca):
