@@ -14,14 +14,20 @@ from pki.csr.check import CSRRules, ParsedCSR, check_csr
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.csr.san import name_texts
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
+<<<<<<< ours
 from pki.exceptions import CSRRejected
+=======
+from pki.denylist.entries import check_denylist
+from pki.denylist.identifiers import RequestIdentifiers
+from pki.exceptions import DeviceDenied
+>>>>>>> theirs
 from pki.issuance.verified_signing import sign, signing_request
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.reasons import Reason
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
-from pki.record.intents import issued_columns, new_intent
+from pki.record.intents import issued_columns, new_intent, void_intents
 from pki.record.snapshot import AuthoritySnapshot, current_snapshot
 from pki.record.transactions import in_write_transaction
 
@@ -62,10 +68,12 @@ def issuing_client_ca() -> AuthoritySnapshot:
 def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -> IssuedCertificate:
     """Sign a client's CSR (DER) with the client CA, and record the certificate.
 
-    Raises ``OperatorError`` when the client CA cannot sign here, ``CSRRejected`` for the CSR, and
-    what ``pki.issuance.verified_signing.sign`` raises.
+    Raises ``OperatorError`` when the client CA cannot sign here, ``CSRRejected`` for the CSR,
+    ``DeviceDenied`` if the denylist names its key, name or serial number, and what
+    ``pki.issuance.verified_signing.sign`` raises.
     """
     authority = issuing_client_ca()
+<<<<<<< ours
     own_names = frozenset(pki_settings().server_names)
     csr = check_csr(der, replace(CLIENT_RULES, own_names=own_names))
     if csr.names.left_out:
@@ -74,8 +82,13 @@ def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -
             f"The SAN has {', '.join(name_texts(csr.names.left_out))}, which is this server's own "
             "name. Leave it out.",
         )
+=======
+    csr = check_csr(der, CLIENT_RULES)
+    identifiers = RequestIdentifiers(csr.common_name, csr.device_serial, csr.key_sha256)
+>>>>>>> theirs
 
     def record_intent() -> IssuedCertificate:
+        check_denylist(identifiers)
         return _record_intent(csr, authority, validity, actor)
 
     intent = in_write_transaction(record_intent)
@@ -86,6 +99,7 @@ def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -
     )
 
     def record_issued() -> IssuedCertificate:
+        check_denylist(identifiers)  # an entry may have come in between
         issued = issued_columns(certificate, timezone.now())
         still_intent = IssuedCertificate.objects.filter(pk=intent.pk, state=State.INTENT)
         if not still_intent.update(**issued):
@@ -98,7 +112,13 @@ def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -
         audit_trail.record("issue", actor=actor, target=f"certificate:{intent.serial_number}")
         return intent
 
-    return in_write_transaction(record_issued)
+    try:
+        return in_write_transaction(record_issued)
+    except DeviceDenied as denied:
+        rows = IssuedCertificate.objects.filter(pk=intent.pk)
+        why = f"refused after its signature: {denied.reason.code}"
+        in_write_transaction(lambda: void_intents(rows, actor=actor, why=why))
+        raise
 
 
 def _record_intent(

@@ -130,6 +130,7 @@ def _hand_over(intent: IssuedCertificate) -> None:
     issued = (
         IssuedCertificate.objects.filter(name_folded=intent.name_folded)
         .exclude(state__in=[State.INTENT, State.VOID])
+        .exclude(operation=IssuedCertificate.Operation.CLIENT)  # its common name is no thing's
         .order_by("created_at")
     )
     if intent.name_owner and (heir := _heir_of_name(issued)):

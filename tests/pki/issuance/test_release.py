@@ -174,6 +174,17 @@ def test_T45_a_void_intent_does_not_give_the_name_back_to_its_earlier_holder(est
     assert others[1].simpleenroll(csr(602)).status_code == 200
 
 
+def test_T45_a_client_certificate_of_the_same_common_name_inherits_no_thing_name(est_client):
+    est_client.simpleenroll(csr(name="test-client"))  # as the client's own certificate is called
+    rows = IssuedCertificate.objects.for_name("test-client").exclude(operation="client")
+    rows.update(state=State.INTENT, der=None, fingerprint_sha256=None, current_name=None)
+
+    settle_intents(older_than=datetime.timedelta(0))
+
+    assert not IssuedCertificate.objects.exclude(name_owner=None).exists()
+    assert est_client.simpleenroll(csr(601, name="test-client")).status_code == 200
+
+
 def test_T45_a_reservation_outlives_a_void_intent(est_client, others, change_default_profile):
     change_default_profile(identity_rule="any", can_rebind_names=True)
     est_client.simpleenroll(csr())

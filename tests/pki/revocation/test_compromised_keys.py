@@ -14,7 +14,8 @@ from iotprov.models import Provisioning
 from iotprov.provisioning.desired_state import Goal, desired_state
 from iotprov.provisioning.record_facts import read_facts
 from pki.denylist.entries import allow, deny
-from pki.exceptions import Busy
+from pki.exceptions import Busy, DeviceDenied
+from pki.issuance.client_certificates import sign_client_csr
 from pki.models import AuditEvent, CertificateProfile, DenylistEntry, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.revocation.crl import make_crl
@@ -183,6 +184,31 @@ def test_T44_a_key_that_is_compromised_during_the_signature_gets_nothing(
 
     assert refused.reason == "device-denied"
     assert not IssuedCertificate.objects.filter(state=State.INTENT).exists()
+
+
+def test_T44_no_client_certificate_over_the_key_is_signed_by_command(est_client, settings, pair):
+    def sign():
+        return sign_client_csr(csr("line-1"), validity=datetime.timedelta(days=30), actor=TESTER)
+
+    signers = {"keyfile": {"BACKEND": "tests.support.plugins.WatchedSigner"}}
+    settings.PKI = replace(settings.PKI, signers=signers)
+    get_signer.cache_clear()
+    signer = get_signer("keyfile")
+
+    def only_its_first_commit():
+        DenylistEntry.objects.create(
+            kind="key", value=row_of(pair[0]).key_sha256, reason="r", created_by="test"
+        )
+
+    signer.before_signature = only_its_first_commit
+    with pytest.raises(DeviceDenied, match="names this public key"):
+        sign()
+    row = IssuedCertificate.objects.get(common_name="line-1")
+    assert (row.state, row.der) == (State.VOID, None)
+    signed = signer.signatures
+    with pytest.raises(DeviceDenied, match="names this public key"):
+        sign()
+    assert signer.signatures == signed
 
 
 def test_T44_the_migration_denies_keys_that_were_compromised_before(est_client, pair):
