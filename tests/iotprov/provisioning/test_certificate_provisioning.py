@@ -534,18 +534,15 @@ django.setup()
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
 from pki.authorities.bootstrap import bootstrap_cas
-from pki.models import CertificateProfile
-from pki.record.profile_versions import change_profile
-from pki.record.transactions import in_write_transaction
 from tests.support.builders import make_csr
 from tests.support.est_client import ESTClient
 from django.conf import settings
 from pki.record.audit_trail import Actor
-TESTER = Actor("test")
-bootstrap_cas(actor=TESTER)
-profile = CertificateProfile.objects.get(active_label="")
-changes = {"iot_provisioning": "jitp"}
-in_write_transaction(lambda: change_profile(profile, changes, actor=TESTER, reason="test"))
+from dataclasses import replace
+profile = replace(settings.PKI.profile, iot_provisioning="jitp")
+settings.PKI = replace(settings.PKI, profile=profile)
+settings.IOT = replace(settings.IOT, configure_jitp=True)  # so the template is read too
+bootstrap_cas(actor=Actor("test"))
 client = ESTClient.from_files(settings.EST_DATA_DIR / "test-client.pem")
 assert client.simpleenroll(make_csr()).status_code == 200
 sys.exit(any(name.startswith("boto") for name in sys.modules))
