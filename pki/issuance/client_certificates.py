@@ -14,13 +14,9 @@ from pki.csr.check import CSRRules, ParsedCSR, check_csr
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.csr.san import name_texts
 from pki.csr.subjects import SUBJECT_ATTRIBUTES
-<<<<<<< ours
-from pki.exceptions import CSRRejected
-=======
 from pki.denylist.entries import check_denylist
 from pki.denylist.identifiers import RequestIdentifiers
-from pki.exceptions import DeviceDenied
->>>>>>> theirs
+from pki.exceptions import CSRRejected, DeviceDenied
 from pki.issuance.verified_signing import sign, signing_request
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError
@@ -73,7 +69,6 @@ def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -
     ``pki.issuance.verified_signing.sign`` raises.
     """
     authority = issuing_client_ca()
-<<<<<<< ours
     own_names = frozenset(pki_settings().server_names)
     csr = check_csr(der, replace(CLIENT_RULES, own_names=own_names))
     if csr.names.left_out:
@@ -82,10 +77,7 @@ def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -
             f"The SAN has {', '.join(name_texts(csr.names.left_out))}, which is this server's own "
             "name. Leave it out.",
         )
-=======
-    csr = check_csr(der, CLIENT_RULES)
     identifiers = RequestIdentifiers(csr.common_name, csr.device_serial, csr.key_sha256)
->>>>>>> theirs
 
     def record_intent() -> IssuedCertificate:
         check_denylist(identifiers)
