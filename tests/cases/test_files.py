@@ -13,6 +13,8 @@ from estserver.est import renderers
 from estserver.local_server.server_certificate import ensure_server_certificate
 from iotprov.documents.validation import problems_of
 from iotprov.models import DocumentVersion
+from iotprov.policy.foreign_places import foreign_places
+from iotprov.template.jitp import read_file
 from pki.authorities.import_ca import import_authority
 from pki.authorities.pem_files import read_certificates, read_private_key
 from pki.models import CertificateAuthority
@@ -94,16 +96,15 @@ def test_a_server_certificate_of_the_operators_own(tmp_path):
 @pytest.mark.parametrize("file", ["config-half-year.yaml", "config-level-lower-case.yaml"])
 def test_a_configuration(file):
     def use():
-        config = load_config(FOLDER / file, environ={})
-        return {
-            "config-half-year.yaml": "loads: {0.default_validity_days} days",
-            "config-level-lower-case.yaml": "loads: {0.log_level}",
-        }[file].format(config.properties)
+        values = load_config(FOLDER / file, environ={}).properties
+        if file == "config-half-year.yaml":
+            return f"loads: {values.iot_device_cert_validity_years} years"
+        return f"loads: {values.lambda_logger_level}"
 
     result = result_of(use)
 
     check_row(file, result)
-    assert result in ("loads: 182 days", "loads: INFO")
+    assert result in ("loads: 0.5 years", "loads: INFO")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_a_configuration(file):
     ],
 )
 def test_a_template(installation, file, wanted):
-    body = (FOLDER / file).read_text(encoding="utf-8")
+    body = read_file(FOLDER / file)
 
     problems = problems_of(DocumentVersion.Kind.TEMPLATE, body)
 
@@ -123,6 +124,19 @@ def test_a_template(installation, file, wanted):
     check_row(file, result)
     assert wanted in result
     assert any(problem.is_error for problem in problems) == (wanted == "ThingName")
+
+
+def test_a_policy():
+    file = "policy-other-account-and-region.json"
+    here = {"account": "123456789012", "region": "eu-central-1", "target": "default"}
+
+    problems = foreign_places(read_file(FOLDER / file), **here)
+
+    result = "is pushed with a warning: " + " ".join(map(str, problems))
+    check_row(file, result)
+    assert "123456789012" in result
+    assert "eu-central-1" in result
+    assert not any(problem.is_error for problem in problems)
 
 
 @pytest.mark.parametrize("file", ["cacerts-of-rsa4096-ca.b64", "cacerts-after-successor.b64"])

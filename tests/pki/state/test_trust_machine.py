@@ -33,7 +33,7 @@ from pki.issuance.rebind import rebind_names
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail, snapshot
-from pki.record.profile_versions import add_profile
+from pki.record.profile_versions import add_profile, change_profile
 from pki.revocation.revoke import revoke_certificate
 from tests.conftest import TESTER
 from tests.pki.state.trust_oracle import DeviceCertificate, FactoryClient, Oracle, folded
@@ -130,6 +130,9 @@ class Attack(RuleBasedStateMachine):
                 signer="",
                 actor=TESTER,
             )
+        default = CertificateProfile.objects.get(active_label="")
+        changes = {"client_cas": ["factory-a", "factory-b"]}
+        change_profile(default, changes, actor=TESTER, reason="test")
         device_ca = CertificateAuthority.objects.device().get()
         for label, changes in {
             "same": {"identity_rule": "same-cn"},
@@ -143,6 +146,7 @@ class Attack(RuleBasedStateMachine):
                     iot_provisioning="register",
                     is_key_unique=False,
                     idempotency_seconds=0,
+                    client_cas=["factory-a", "factory-b"],
                     **changes,
                 ),
                 actor=TESTER,
