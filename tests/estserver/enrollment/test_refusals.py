@@ -29,7 +29,7 @@ def refuse(request_id, *, client="ab", reason=Reason.DEVICE_DENIED):
 
 def rows():
     """Action, request id and count of each refusal's row, in the order of writing."""
-    events = AuditEvent.objects.filter(action__startswith="refuse-").order_by("chain", "position")
+    events = AuditEvent.objects.filter(action__startswith="refuse-").order_by("at")
     return [(each.action, each.request_id, (each.after or {}).get("count")) for each in events]
 
 
