@@ -25,11 +25,13 @@ from hypothesis.stateful import (
 
 from iotprov.provisioning.desired_state import Goal, desired_state
 from iotprov.provisioning.record_facts import read_facts
+from pki.authorities.distrust import distrust_authority
 from pki.authorities.import_ca import import_authority
 from pki.csr.public_keys import public_key_sha256
 from pki.denylist.entries import allow, deny
 from pki.encoding.certificates import pem_of, with_other_signature
 from pki.issuance.rebind import rebind_names
+from pki.issuance.release import release_name
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail, snapshot
@@ -40,7 +42,7 @@ from tests.pki.state.trust_oracle import DeviceCertificate, FactoryClient, Oracl
 from tests.support.builders import make_ca, make_certificate, make_csr, make_key
 from tests.support.est_client import ESTClient
 
-EXAMPLES = int(os.environ.get("EST_TRUST_EXAMPLES") or 20)
+EXAMPLES = int(os.environ.get("EST_TRUST_EXAMPLES") or 12)
 STEPS = int(os.environ.get("EST_TRUST_STEPS") or 25)
 
 LINE = "line-1"
@@ -100,9 +102,19 @@ def outside_clients():
     return cas, made
 
 
-def few_are_denied(attack):
-    """Return whether another entry leaves enough requests that pass."""
-    return len(attack.oracle.denied) < 2
+def is_operators_turn(attack):
+    """Return whether enough was asked since an operator did anything. Most steps are requests."""
+    return attack.asked >= 2
+
+
+def has_issued(attack):
+    """Return whether there is a device certificate."""
+    return bool(attack.oracle.issued)
+
+
+def can_be_denied(attack):
+    """Return whether it is the operator's turn, and another entry leaves requests that pass."""
+    return is_operators_turn(attack) and len(attack.oracle.denied) < 2
 
 
 class Attack(RuleBasedStateMachine):
@@ -114,6 +126,7 @@ class Attack(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.oracle = Oracle()
+        self.asked = self.steps = 0
         # What an example writes is rolled back: the next one finds the same installation.
         self.transaction = transaction.atomic()
         self.transaction._from_testcase = True  # as Django's TestCase: durable blocks may be inside
@@ -156,6 +169,8 @@ class Attack(RuleBasedStateMachine):
 
     @rule(requests=st.lists(st.tuples(senders, requests), min_size=1, max_size=4))
     def ask_as_clients(self, requests):
+        self.asked += 1
+        self.steps += 1
         for sender, request in requests:
             who = self.clients[sender]
             why_not = self.oracle.may_not_enroll(
@@ -168,11 +183,12 @@ class Attack(RuleBasedStateMachine):
             if self.is_issued(who.certificate, request, why_not):
                 self.oracle.holders.setdefault(request.name, who)
 
+    @precondition(has_issued)
     @rule(requests=st.lists(st.tuples(st.integers(0, 50), requests), min_size=1, max_size=4))
     def ask_as_devices(self, requests):
+        self.asked += 1
+        self.steps += 1
         for place, request in requests:
-            if not self.oracle.issued:
-                return
             device = self.oracle.issued[place % len(self.oracle.issued)]
             if place < 40:  # most ask for what is theirs
                 request = replace(request, name=device.name, serial=device.serial_as_sent)
@@ -191,7 +207,7 @@ class Attack(RuleBasedStateMachine):
         reply = getattr(client, request.operation)(self.csr(request))
         COUNTS[reply.status_code, reply.reason if reply.status_code != 200 else ""] += 1
         if reply.status_code != 200:
-            allowed = {400, 403, 429} | ({503} if "device" in self.oracle.distrusted else set())
+            allowed = {400, 403, 429} | ({404} if "device" in self.oracle.distrusted else set())
             assert reply.status_code in allowed, reply.text
             return False
         assert not why_not, why_not
@@ -216,7 +232,7 @@ class Attack(RuleBasedStateMachine):
 
     # What operators do
 
-    @precondition(few_are_denied)
+    @precondition(can_be_denied)
     @rule(
         kind_and_value=st.sampled_from(
             [
@@ -226,45 +242,53 @@ class Attack(RuleBasedStateMachine):
         )
     )
     def deny(self, kind_and_value):
+        self.asked = 0
         kind, value = kind_and_value
         deny(kind, value, reason="test", actor=TESTER)
         self.oracle.denied.add((kind, folded(value)))
 
-    @precondition(few_are_denied)
+    @precondition(can_be_denied)
     @rule(key=st.integers(0, 3))
     def deny_key(self, key):
+        self.asked = 0
         deny("key", key_sha256(key), reason="test", actor=TESTER)
         self.oracle.denied.add(("key", key_sha256(key)))
 
-    @precondition(few_are_denied)
+    @precondition(can_be_denied)
     @rule(client=senders)
     def deny_client(self, client):
+        self.asked = 0
         who = self.clients[client]
         deny("client", pem_of(who.certificate), reason="test", actor=TESTER)
         self.oracle.denied.add(("client", who.identity))
 
+    @precondition(is_operators_turn)
     @rule(data=st.data())
     def allow(self, data):
+        self.asked = 0
         known = sorted(entry for entry in self.oracle.denied if entry[0] != "client")
         if known:
             kind, value = data.draw(st.sampled_from(known))
             assert allow(kind, value, reason="test", actor=TESTER)
             self.oracle.denied.discard((kind, value))
 
+    @precondition(lambda attack: is_operators_turn(attack) and has_issued(attack))
     @rule(data=st.data(), reason=st.sampled_from(["keyCompromise", "superseded"]))
     def revoke(self, data, reason):
-        if self.oracle.issued:
-            place = data.draw(st.sampled_from(range(len(self.oracle.issued))))
-            device = self.oracle.issued[place]
-            if device.is_revoked:
-                return
-            revoke_certificate(self.row(device.certificate), reason=reason, actor=TESTER)
-            device.is_revoked = True
-            if reason == "keyCompromise":
-                self.oracle.denied.add(("key", device.key))
+        self.asked = 0
+        place = data.draw(st.sampled_from(range(len(self.oracle.issued))))
+        device = self.oracle.issued[place]
+        if device.is_revoked:
+            return
+        revoke_certificate(self.row(device.certificate), reason=reason, actor=TESTER)
+        device.is_revoked = True
+        if reason == "keyCompromise":
+            self.oracle.denied.add(("key", device.key))
 
+    @precondition(is_operators_turn)
     @rule(old=senders, new=senders)
     def rebind(self, old, new):
+        self.asked = 0
         from_, to = self.clients[old], self.clients[new]
         try:
             rebind_names(
@@ -275,6 +299,46 @@ class Attack(RuleBasedStateMachine):
         for name, holder in self.oracle.holders.items():
             if holder.identity == from_.identity:
                 self.oracle.holders[name] = to
+
+    @precondition(is_operators_turn)
+    @rule(
+        name=st.sampled_from(NAMES),
+        to=st.sampled_from(["", "A1", "A2", "B1"]),
+        is_revoking=st.booleans(),
+    )
+    def release(self, name, to, is_revoking):
+        self.asked = 0
+        live = self.live_certificates_of(name)
+        reserved = pem_of(self.clients[to].certificate) if to else ""
+        try:
+            release_name(name, reason="test", actor=TESTER, to=reserved, is_revoking=is_revoking)
+        except OperatorError:
+            return
+        assert is_revoking or not live
+        for device in live:
+            device.is_revoked = True
+        self.oracle.holders.pop(name, None)
+        if to:
+            self.oracle.holders[name] = self.clients[to]
+
+    def live_certificates_of(self, name):
+        """Return the certificates of the name that authenticate somebody."""
+        live = IssuedCertificate.objects.live()
+        serials = set(live.for_name(name).values_list("serial_number", flat=True))
+        return [
+            device
+            for device in self.oracle.issued
+            if f"{device.certificate.serial_number:x}" in serials
+        ]
+
+    @precondition(lambda attack: is_operators_turn(attack) and attack.steps > 8)
+    @rule(name=st.sampled_from(["A", "A", "B", "B", "device"]))
+    def distrust(self, name):
+        self.asked = -2  # what follows shows what it has done
+        rows = CertificateAuthority.objects
+        ca = rows.device().get() if name == "device" else rows.get(name=f"factory-{name.lower()}")
+        distrust_authority(ca, reason="test", actor=TESTER)
+        self.oracle.distrusted.add(name)
 
     # What holds after every step
 
