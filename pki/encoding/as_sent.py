@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pki.encoding.deviations import VERSION_OF_CERTIFICATE, normal_certificate, normal_csr
 from pki.encoding.nodes import NotDER, children, whole
 from pki.encoding.pem import pem_text
-from pki.encoding.signatures import has_valid_signature
+from pki.encoding.signatures import has_valid_signature, is_issued_by
 
 
 class _AsSent:
@@ -66,9 +66,7 @@ class CertificateAsSent(_AsSent):
 
     def verify_directly_issued_by(self, issuer: x509.Certificate) -> None:
         """Raise ``InvalidSignature`` unless ``issuer`` signed this certificate."""
-        from pki.encoding.certificates import is_signed_by
-
-        if not is_signed_by(cast(x509.Certificate, self), issuer):
+        if not is_issued_by(cast(x509.Certificate, self), issuer):
             raise InvalidSignature
 
 

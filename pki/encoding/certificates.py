@@ -21,9 +21,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.encoding.der import BIT_STRING, SEQUENCE, fingerprint_of_der, tlv
 from pki.encoding.names import names_equal
-from pki.encoding.nodes import children, whole
 from pki.encoding.reading import UNREADABLE, is_rewritten
-from pki.encoding.signatures import has_valid_signature
+from pki.encoding.signatures import is_issued_by
 
 # The order n of each curve's group (SEC 2, 2.4.2, 2.5.1 and 2.6.1).
 _CURVE_ORDERS: Final = {
@@ -53,19 +52,9 @@ def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
             with suppress(ValueError):  # the names have other bytes, which means nothing here
                 certificate.verify_directly_issued_by(issuer)
                 return True
-        return _says_its_algorithm_once(certificate) and has_valid_signature(
-            certificate, certificate.tbs_certificate_bytes, issuer.public_key()
-        )
+        return is_issued_by(certificate, issuer)
     except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
         return False
-
-
-def _says_its_algorithm_once(certificate: x509.Certificate) -> bool:
-    """Return whether the signature's algorithm is said alike twice (RFC 5280 4.1.1.2)."""
-    signed, algorithm, _ = children(whole(certificate.public_bytes(Encoding.DER)))
-    fields = children(signed)
-    is_versioned = fields[0].tag == 0xA0
-    return fields[2 if is_versioned else 1].encoded == algorithm.encoded
 
 
 def is_ca(certificate: x509.Certificate) -> bool:

@@ -9,6 +9,10 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pki.encoding.names import names_equal
+from pki.encoding.nodes import children, whole
 
 
 def has_valid_signature(
@@ -42,3 +46,23 @@ def has_valid_signature(
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True
+
+
+def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Return whether ``issuer`` signed ``certificate``, by the bytes as they came (RFC 5280 6.1).
+
+    Names are compared as RFC 5280 7.1 says. The algorithm is named twice, and has to be the same
+    both times (RFC 5280 4.1.1.2). Raises what ``cryptography`` raises for parts it cannot read.
+    """
+    return (
+        names_equal(certificate.issuer, issuer.subject)
+        and _names_one_algorithm(certificate)
+        and has_valid_signature(certificate, certificate.tbs_certificate_bytes, issuer.public_key())
+    )
+
+
+def _names_one_algorithm(certificate: x509.Certificate) -> bool:
+    signed, algorithm, _ = children(whole(certificate.public_bytes(Encoding.DER)))
+    fields = children(signed)
+    is_versioned = fields[0].tag == 0xA0
+    return fields[2 if is_versioned else 1].encoded == algorithm.encoded
