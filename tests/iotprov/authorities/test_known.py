@@ -258,7 +258,9 @@ def test_a_revoked_ca_isnt_made_known(aws_cloud, device_ca):
     row = register(device_ca)
 
     assert row.state == State.FAILED
-    assert row.error == "device-ca is revoked, and default does not know it. Leave it so."
+    assert row.error == (
+        "device-ca is not trusted any more, and default does not know it. Leave it so."
+    )
     assert not in_aws()
 
 
