@@ -50,7 +50,7 @@ def names_asked_for(package):
             for node in ast.walk(tree)
             if isinstance(node, ast.ImportFrom)
             and "setting_name" in {alias.name for alias in node.names}
-        } or {None}
+        } or {f"{package.__name__}.conf"}  # which defines it
         for node in ast.walk(tree):
             if (
                 isinstance(node, ast.Call)

@@ -51,9 +51,9 @@ def client_in(name):
 
 
 @pytest.fixture
-def acme(installation):
-    """The CA of the clients in the cases."""
-    return import_authority(
+def acme(change_default_profile):
+    """The CA of the clients in the cases, whose clients may use the default profile."""
+    authority = import_authority(
         CertificateAuthority.Purpose.CLIENT,
         "acme",
         read_certificates(CASES / "client-ca.pem"),
@@ -61,6 +61,8 @@ def acme(installation):
         signer="",
         actor=TESTER,
     )
+    change_default_profile(client_cas=["acme"])
+    return authority
 
 
 @pytest.fixture

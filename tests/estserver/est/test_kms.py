@@ -7,6 +7,7 @@ import pytest
 from estserver.operations import health
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.models import AuditEvent, CertificateAuthority, IssuedCertificate
+from pki.revocation import crl
 from tests.conftest import TESTER
 from tests.support.aws_faults import Fault, Refusal, aws_calls, failing
 from tests.support.builders import make_csr, make_key
@@ -126,6 +127,7 @@ def test_a_CRL_that_cant_be_signed_now_is_there_later(door, caplog):
     assert (response.status_code, response.reason) == (503, "signer-unavailable")
     assert int(response["Retry-After"]) > 0
     assert "kms:Sign failed with ThrottlingException" in caplog.text
+    crl.forget()  # as it does after some seconds
 
     assert door.request("GET", "/crl/device-ca.crl").status_code == 200
 
