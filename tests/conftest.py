@@ -6,7 +6,6 @@ import pytest
 
 from estserver.enrollment import refusals
 from estserver.operations import health
-from pki.authorities.bootstrap import bootstrap_cas
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.record import audit_trail, snapshot, transactions, write_probe
 from pki.record.audit_trail import Actor
@@ -16,6 +15,7 @@ from pki.revocation import crl
 from pki.signers import get_signer
 from tests.support.aws import aws_cloud, moto_server
 from tests.support.est_client import ESTClient
+from tests.support.installed import install
 from tests.support.slow import is_slow
 
 __all__ = ["aws_cloud", "moto_server"]
@@ -65,9 +65,9 @@ def data_dir(tmp_path, settings):
 
 
 @pytest.fixture
-def installation(db, data_dir):
+def installation(db, data_dir, tmp_path_factory):
     """Make CAs, default profile and test client with `bootstrap_cas`; return the data directory."""
-    bootstrap_cas(actor=TESTER)
+    install(TESTER, tmp_path_factory.getbasetemp())
     return data_dir
 
 

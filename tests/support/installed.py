@@ -1,0 +1,70 @@
+"""An installation as `bootstrap_cas` makes it: made once a process, then copied for each test.
+
+Keys, certificates and their encryption take most of the time of a small test. A copy has the same
+rows and files, and its audit trail goes on where `bootstrap_cas` left it.
+"""
+
+import copy
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from django.apps import apps
+from django.conf import settings
+from django.db import models
+
+from pki.authorities.bootstrap import bootstrap_cas
+from pki.conf import PKISettings
+from pki.record import audit_trail
+from pki.record.audit_trail import Actor, Head
+from pki.record.transactions import in_write_transaction
+
+
+@dataclass(frozen=True)
+class _Installed:
+    """What `bootstrap_cas` has left under certain settings."""
+
+    made_under: PKISettings
+    rows: list[models.Model]
+    head: Head | None
+    files: Path
+
+
+_known: list[_Installed] = []
+
+
+def install(actor: Actor, keep_in: Path) -> None:
+    """Make CAs, default profile and test client in the test's data directory and database.
+
+    ``keep_in`` is a directory that outlives the test.
+    """
+    made_under = replace(settings.PKI, data_dir=Path())
+    installed = next((one for one in _known if one.made_under == made_under), None)
+    if installed is None:
+        bootstrap_cas(actor=actor)
+        _known.append(_kept(made_under, keep_in / f"installed-{len(_known)}"))
+    else:
+        _copy(installed)
+
+
+def _kept(made_under: PKISettings, files: Path) -> _Installed:
+    shutil.copytree(settings.PKI.data_dir, files)
+    return _Installed(made_under, list(_all_rows()), audit_trail.head(), files)
+
+
+def _all_rows():
+    for label in ("pki", "iotprov"):
+        for model in apps.get_app_config(label).get_models():
+            yield from model._default_manager.order_by("pk")
+
+
+def _copy(installed: _Installed) -> None:
+    shutil.copytree(installed.files, settings.PKI.data_dir, dirs_exist_ok=True)
+
+    def insert() -> None:
+        for row in installed.rows:
+            row._state.adding = True  # the copy shares its state, and is a row of no database yet
+            copy.copy(row).save(force_insert=True)
+
+    in_write_transaction(insert)
+    audit_trail.restore(installed.head)
