@@ -19,6 +19,12 @@ SLOW = (
     "tests/test_demo.py",
     "tests/test_container.py",
     "tests/estserver/local_server/",
+    "tests/pki/admin/test_search.py",
+    "tests/estserver/test_checks.py",
+    # These are about the repository, and not about what the server does.
+    "tests/test_words.py",
+    "tests/test_dotted_paths.py",
+    "tests/support/",
 )
 """Files and folders, in the order in which workers start them: what takes longest comes first."""
 
