@@ -10,7 +10,6 @@ import json
 import re
 import types
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -28,6 +27,8 @@ SECTIONS: Mapping[str, type] = types.MappingProxyType(
 _PLACEHOLDER = re.compile(r"(YOUR|LOCAL PATH) [A-Z][A-Za-z ]+")
 
 S = TypeVar("S", Properties, DeploymentOptions)
+
+_validators: dict[type, TypeAdapter[Any]] = {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,13 +137,10 @@ def read_section(name: str, cls: type[S], document: YamlDocument) -> Section[S]:
 def _validate(cls: type[S], content: dict[str, Any]) -> S:
     # As JSON, because pydantic is then as strict as a person expects: a list may become a tuple
     # and a mapping a dataclass, but "10" is not 10 and 1 is not true.
-    values: S = _validator(cls).validate_json(json.dumps(content))
+    if cls not in _validators:
+        _validators[cls] = TypeAdapter(cls)
+    values: S = _validators[cls].validate_json(json.dumps(content))
     return values
-
-
-@cache
-def _validator(cls: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
 
 
 def _refusal(

@@ -19,12 +19,14 @@ SLOW = (
     "tests/test_demo.py",
     "tests/test_container.py",
     "tests/estserver/local_server/",
+    "tests/estserver/est/test_kms.py",
+    "tests/estserver/est/test_secretsmanager.py",
     "tests/pki/admin/test_search.py",
     "tests/estserver/test_checks.py",
     # These are about the repository, and not about what the server does.
     "tests/test_words.py",
     "tests/test_dotted_paths.py",
-    "tests/support/",
+    "tests/support/test_aws_faults.py",
 )
 """Files and folders, in the order in which workers start them: what takes longest comes first."""
 
