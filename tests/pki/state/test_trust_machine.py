@@ -16,7 +16,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
-    initialize,
     invariant,
     precondition,
     rule,
@@ -102,6 +101,40 @@ def outside_clients():
     return cas, made
 
 
+def make_labels(cas):
+    """Import the CAs, and put three labels into force, each for the clients of both CAs."""
+    for name, ca in cas.items():
+        import_authority(
+            CertificateAuthority.Purpose.CLIENT,
+            f"factory-{name.lower()}",
+            [ca.certificate],
+            key=None,
+            signer="",
+            actor=TESTER,
+        )
+    default = CertificateProfile.objects.get(active_label="")
+    changes = {"client_cas": ["factory-a", "factory-b"]}
+    change_profile(default, changes, actor=TESTER, reason="test")
+    device_ca = CertificateAuthority.objects.device().get()
+    for label, changes in {
+        "same": {"identity_rule": "same-cn"},
+        "lab": {"identity_rule": "any", "can_adopt_names": True},
+    }.items():
+        add_profile(
+            CertificateProfile(
+                name=label,
+                label=label,
+                ca=device_ca,
+                iot_provisioning="register",
+                is_key_unique=False,
+                idempotency_seconds=0,
+                client_cas=["factory-a", "factory-b"],
+                **changes,
+            ),
+            actor=TESTER,
+        )
+
+
 def is_operators_turn(attack):
     """Return whether enough was asked since an operator did anything. Most steps are requests."""
     return attack.asked >= 2
@@ -120,7 +153,6 @@ def can_be_denied(attack):
 class Attack(RuleBasedStateMachine):
     """Several labels, clients, CAs and spellings, and all that operators do about them."""
 
-    cas: dict
     clients: dict
 
     def __init__(self):
@@ -131,39 +163,6 @@ class Attack(RuleBasedStateMachine):
         self.transaction = transaction.atomic()
         self.transaction._from_testcase = True  # as Django's TestCase: durable blocks may be inside
         self.transaction.__enter__()
-
-    @initialize()
-    def make_labels(self):
-        for name, ca in self.cas.items():
-            import_authority(
-                CertificateAuthority.Purpose.CLIENT,
-                f"factory-{name.lower()}",
-                [ca.certificate],
-                key=None,
-                signer="",
-                actor=TESTER,
-            )
-        default = CertificateProfile.objects.get(active_label="")
-        changes = {"client_cas": ["factory-a", "factory-b"]}
-        change_profile(default, changes, actor=TESTER, reason="test")
-        device_ca = CertificateAuthority.objects.device().get()
-        for label, changes in {
-            "same": {"identity_rule": "same-cn"},
-            "lab": {"identity_rule": "any", "can_adopt_names": True},
-        }.items():
-            add_profile(
-                CertificateProfile(
-                    name=label,
-                    label=label,
-                    ca=device_ca,
-                    iot_provisioning="register",
-                    is_key_unique=False,
-                    idempotency_seconds=0,
-                    client_cas=["factory-a", "factory-b"],
-                    **changes,
-                ),
-                actor=TESTER,
-            )
 
     # Requests: several a step, since one alone rarely meets what was done before
 
@@ -380,7 +379,7 @@ def test_T39_to_T46_no_name_has_two_holders_and_what_is_stopped_stays_stopped(
     # The machine asks what AWS IoT should hold. No call is made.
     settings.IOT = replace(settings.IOT, targets=())
     cas, clients = outside_clients()
-    monkeypatch.setattr(Attack, "cas", cas, raising=False)
+    make_labels(cas)
     monkeypatch.setattr(Attack, "clients", clients, raising=False)
 
     run_state_machine_as_test(
