@@ -41,15 +41,17 @@ def install(actor: Actor, keep_in: Path) -> None:
     made_under = replace(settings.PKI, data_dir=Path())
     installed = next((one for one in _known if one.made_under == made_under), None)
     if installed is None:
+        others = set(settings.PKI.data_dir.iterdir())  # a browser's profile, for one
         bootstrap_cas(actor=actor)
-        _known.append(_kept(made_under, keep_in / f"installed-{len(_known)}"))
+        files = keep_in / f"installed-{len(_known)}"
+        files.mkdir()
+        for made in set(settings.PKI.data_dir.iterdir()) - others:
+            copy_made = shutil.copytree if made.is_dir() else shutil.copy2
+            copy_made(made, files / made.name)
+        rows = list(_all_rows())
+        _known.append(_Installed(made_under, rows, audit_trail.head(), files))
     else:
         _copy(installed)
-
-
-def _kept(made_under: PKISettings, files: Path) -> _Installed:
-    shutil.copytree(settings.PKI.data_dir, files)
-    return _Installed(made_under, list(_all_rows()), audit_trail.head(), files)
 
 
 def _all_rows():
