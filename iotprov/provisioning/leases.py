@@ -148,8 +148,8 @@ def release(job: Job) -> None:
 def postpone(job: Job, error: Exception) -> bool:
     """Record a failure and when to try again; returns whether the row is parked instead.
 
-    A row is parked after ``MOST_ATTEMPTS`` failures that no repetition can mend. A throttled
-    attempt is not counted, because nothing is wrong with the row. An exception other than
+    A row is parked after ``MOST_ATTEMPTS`` permanent failures. A throttled attempt is not counted,
+    because nothing is wrong with the row. An exception other than
     ``OperatorError`` is a bug: its text stays in the log, because it may quote anything.
     """
     advice = retry_advice(error) if isinstance(error, OperatorError) else RetryAdvice.PERMANENT

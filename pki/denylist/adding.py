@@ -39,8 +39,8 @@ def outcome_of_adding(
 ) -> Outcome:
     """Return what adding an entry does where ``existing`` has its kind and value.
 
-    Whoever may only add an entry must not be able to end another one. So an entry in force keeps
-    its terms. One that has expired stops nothing, and gets the new terms in any case.
+    The right to add entries must not be a right to end one (threat T54). So an entry in force
+    keeps its terms. An expired entry stops nothing, so it gets the new terms in any case.
     """
     if existing is None:
         return Outcome.NEW

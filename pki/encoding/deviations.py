@@ -1,7 +1,7 @@
 r"""Rewrite the deviations from DER and X.509 that are taken, so that they can be parsed.
 
-``cryptography`` follows the standards to the letter. Devices, factories and CAs in the field do
-not, and nobody can recall what they have signed. The list is closed:
+``cryptography`` parses only what the standards allow. Devices, factories and CAs in the field
+deviate, and certificates that they have signed cannot be replaced. No other deviation is taken:
 
 * NULL parameters in an ECDSA signature identifier (RFC 5758 3.2 forbids them; Java 8 to 15), if
   the identifiers inside and outside of a certificate's signed part have the same bytes;

@@ -87,6 +87,6 @@ def follow(command: OperatorCommand, name: str, *, reason: str, is_here: bool) -
         said = " ".join(map(str, failures))
         refuse(
             f"The application does not trust {name} any more, but not everything follows yet. "
-            f"{said} Mend that, and then run aws_truststore --push --yes.",
+            f"{said} Remove the cause of each failure. Then run aws_truststore --push --yes.",
             failures[0],
         )

@@ -57,7 +57,7 @@ class KMSSigner(KeySigner):
         if role_arn := options.get("roleArn"):
             yield from assume_role(role_arn)
         elif function.signing_keys:
-            # Only whoever makes a CA looks for its key.
+            # The admin's function makes CAs and looks up their keys. The device side only signs.
             finding = ("kms:DescribeKey",) if function.manages_authorities else ()
             actions = (*finding, "kms:GetPublicKey", "kms:Sign")
             yield IAMStatement("SignWithKMS", actions, function.signing_keys)

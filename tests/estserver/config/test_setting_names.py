@@ -80,6 +80,7 @@ def test_a_named_setting_is_one(owner, name):
     value = getattr(settings, owner)
 
     for part in name.split("."):
+        assert hasattr(value, part)
         value = getattr(value, part)
 
 

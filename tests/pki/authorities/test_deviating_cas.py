@@ -116,7 +116,7 @@ def test_T10_a_ca_with_a_curve_in_explicit_parameters_is_refused(tmp_path):
             read(path)
 
 
-# --- a device CA whose name no standard allows, and which nobody can make anew
+# --- a device CA whose name no standard allows, and which cannot be made anew
 
 
 @pytest.fixture
