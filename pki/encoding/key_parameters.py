@@ -16,6 +16,10 @@ _OBJECT_IDENTIFIER, _VERSION = 0x06, 0xA0
 
 def csr_has_explicit_curve(der: bytes) -> bool:
     """Return whether a CSR's EC key has explicit parameters. Raises ``NotDER``, a ValueError."""
+    # Every enrollment asks this. Where each such identifier is followed by the name of a curve,
+    # there is nothing to look for.
+    if der.count(_ID_EC_PUBLIC_KEY) == der.count(_ID_EC_PUBLIC_KEY + bytes([_OBJECT_IDENTIFIER])):
+        return False
     return _has_explicit_curve(children(children(whole(der))[0])[2:3])
 
 
