@@ -1,8 +1,8 @@
 """Which devices a thing of AWS IoT belongs to, so that two names never share one (threat T47).
 
 A thing has one shadow and one set of topics and jobs, and every certificate attached to it can use
-them. So a certificate is attached to an existing thing only if the record says that the thing is this
-device's, or if no certificate of another name is attached to it.
+them. So a certificate is attached to an existing thing only if the record says that the thing is
+this device's, or if no certificate of another name is attached to it.
 """
 
 from cryptography import x509

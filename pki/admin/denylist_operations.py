@@ -131,9 +131,14 @@ class Deny(Operation):
         )
         entry = entry_on_record(kind, value)
         if outcome is Outcome.KEPT and entry is not None:
+            way = (
+                "To give the entry this reason and end, tick 'Replace an entry that is there'."
+                if "is_replacing" in form.fields
+                else "An operator with the right to change entries can replace it."
+            )
             raise OperatorError(
                 f"{entry} is on the denylist already, {terms_in_words(entry)}. Nothing was "
-                "changed. Change the reason or end on the entry's own page."
+                f"changed. {way}"
             )
         said = (
             "is on the denylist now" if outcome else "was on the denylist with these terms already"

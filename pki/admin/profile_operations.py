@@ -106,6 +106,8 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         assert isinstance(field, ChoicesField)  # noqa: S101  # declared above
         field.choices = choices
         field.label = LABELS[name]
+        if not choices:
+            field.help_text = f"{field.help_text} There is none to choose from yet."
 
     def _post_clean(self) -> None:
         """Leave the instance unchanged. The service validates the settings."""

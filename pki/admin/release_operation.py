@@ -51,7 +51,7 @@ class ReleaseName(Operation):
             plan = planned_release(self.row.common_name)
         except OperatorError as error:
             return [f"{error} It can be reserved for a client."]
-        tick = ["With the tick they are revoked first, for cessationOfOperation."]
+        tick = ["With the tick the live certificates are revoked first, for cessationOfOperation."]
         return [*plan.effects(), *(tick if plan.live else [])]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:

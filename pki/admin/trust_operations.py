@@ -63,8 +63,8 @@ class DistrustCA(_EndOfTrust):
         effects.append("A local server's handshakes follow within 5 seconds.")
         if self.row.purpose == CertificateAuthority.Purpose.DEVICE:
             effects.append(
-                "AWS IoT follows by the schedule: the CA becomes INACTIVE, then its certificates "
-                "in chunks, if they are to."
+                "AWS IoT follows by the schedule: first the CA becomes INACTIVE. With the tick its "
+                "certificates do too, 200 at a time."
             )
         return effects + what_remains()
 

@@ -202,7 +202,7 @@ def test_T16_the_certificate_to_be_renewed_denied_in_between(signer, est_client,
 
 
 def test_T16_T57_an_entry_alone_stops_an_intent_before_its_second_commit(signer, est_client):
-    """The request that finds it stopped makes it void at once. It was signed, so the CRL lists it."""
+    """The request that finds it stopped makes it void. It was signed, so the CRL lists it."""
 
     def first_commit_only():
         DenylistEntry.objects.create(kind="name", value="sensor-1", reason="r", created_by="t")
