@@ -5,13 +5,13 @@ them. So a certificate is attached to an existing thing only if the record says 
 this device's, or if no certificate of another name is attached to it.
 """
 
-from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from iotprov.exceptions import ThingInUse
 from iotprov.models import Provisioning
 from iotprov.provisioning.iot_certificates import Registry
 from pki.csr.thing_names import fold_name, shown
+from pki.encoding.reading import UNREADABLE, read_certificate_pem
 from pki.models import IssuedCertificate
 
 _CERTIFICATE = ":cert/"
@@ -73,9 +73,9 @@ def _name_in_aws(registry: Registry, certificate_id: str) -> str:
     if remote is None:
         return ""
     try:
-        subject = x509.load_pem_x509_certificate(remote.pem.encode()).subject
+        subject = read_certificate_pem(remote.pem.encode()).subject
         names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    except ValueError:  # AWS IoT takes what this library does not
+    except UNREADABLE:  # AWS IoT takes what this server does not
         return ""
     return str(names[0].value) if len(names) == 1 else ""
 

@@ -1,11 +1,16 @@
 """Two thing names never share a thing, whatever the template says and whoever made it (T47)."""
 
+from types import SimpleNamespace
+
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from iotprov.conf import IoTTarget
 from iotprov.models import Provisioning
 from iotprov.provisioning import certificate_provisioning
+from iotprov.provisioning.thing_holders import check_thing
 from iotprov.provisioning.worker import drain
+from tests.cases.table import FOLDER as CASES
 from tests.iotprov.cloud import Held, active, make_due, record, settle_all
 from tests.iotprov.conftest import template
 from tests.iotprov.samples import ref
@@ -47,12 +52,10 @@ def row_of(certificate):
 
 def attach_elsewhere(cloud, thing, name):
     """What another system leaves: a thing with a certificate that is not on record here."""
-    ca = make_ca("Another CA")
-    pem = (
-        make_certificate(ca, subject=make_name(name, organization="Other"))
-        .public_bytes(Encoding.PEM)
-        .decode()
+    certificate = make_certificate(
+        make_ca("Another CA"), subject=make_name(name, organization="Other")
     )
+    pem = certificate.public_bytes(Encoding.PEM).decode()
     arn = cloud.iot.register_certificate(certificatePem=pem, status="ACTIVE")["certificateArn"]
     if thing not in cloud.things():
         cloud.iot.create_thing(thingName=thing)
@@ -116,6 +119,20 @@ def test_T47_a_thing_with_certificates_of_the_same_name_is_taken_and_that_is_not
 
     assert row.state == "settled"
     assert row.note == "The thing sensor-1 existed, with certificates of this device's name only."
+
+
+def test_T47_the_name_of_a_certificate_that_deviates_is_read(cloud, enroll):
+    """AWS IoT takes such a certificate. moto does not, so that its two answers are given here."""
+    pem = (CASES / "client-underscore.pem").read_text()
+    registry = SimpleNamespace(
+        target=IoTTarget("elsewhere"),
+        list_all=lambda *_, **__: [f"arn:aws:iot:eu-central-1:123456789012:cert/{'a' * 64}"],
+        find=lambda _: SimpleNamespace(pem=pem),
+    )
+
+    said = check_thing(registry, "dev_01", record(enroll("dev_01")))
+
+    assert said == "The thing dev_01 existed, with certificates of this device's name only."
 
 
 def test_T47_a_thing_on_record_is_taken_without_asking_who_is_attached(cloud, enroll):

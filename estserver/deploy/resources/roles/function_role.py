@@ -1,7 +1,7 @@
 """The role of a function, whose policy names the keys in KMS that are there."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from estserver.deploy.resources.roles.role import Role, SeenRole
 from estserver.deploy.rights.key_lookup import find_keys
@@ -17,15 +17,11 @@ class SeenFunctionRole(SeenRole):
     keys: KeysInUse = NO_KEYS
 
 
-def _no_rights(keys: KeysInUse) -> Document:
-    raise NotImplementedError
-
-
 @dataclass(frozen=True)
 class FunctionRole(Role):
     """A function's role. A key that is made later gets into its policy at the next deployment."""
 
-    policy_for: Callable[[KeysInUse], Document] = _no_rights
+    policy_for: Callable[[KeysInUse], Document] = field(kw_only=True)
 
     def look(self) -> SeenFunctionRole:
         """Read the role with its policies, and which keys there are."""
