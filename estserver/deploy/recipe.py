@@ -20,10 +20,12 @@ from estserver.deploy.resources import (
     alarms,
     ca_keys,
     ca_secrets,
+    concurrency,
     function_environment,
     gateway_account,
     iot_leftovers,
     logs,
+    named_resources,
     secrets_kms_key,
 )
 from estserver.deploy.resources.buckets import deployment_buckets
@@ -48,6 +50,7 @@ def preparation(deployment: Deployment) -> list[AnyStep]:
         [deployment_roles.provisioning_role(deployment)] if deployment.has_provisioning_role else []
     )
     return [
+        named_resources.NamedResources(deployment),
         *deployment_buckets.buckets(deployment),
         secrets_kms_key.SecretsKey(deployment),
         *ca_keys.first_keys(deployment),
@@ -57,6 +60,14 @@ def preparation(deployment: Deployment) -> list[AnyStep]:
         gateway_account.GatewayAccount(deployment),
         *(group for stage in STAGES for group in logs.log_groups(deployment, stage)),
     ]
+
+
+def restoration(deployment: Deployment) -> list[AnyStep]:
+    """Return the steps that take back what `aws_destroy` did to keys and secrets.
+
+    Keys come first, because secrets are encrypted with one of them.
+    """
+    return [ca_keys.RestoredKeys(deployment), ca_secrets.RestoredSecrets(deployment)]
 
 
 def guarding(deployment: Deployment, stage: StageName) -> list[AnyStep]:
@@ -147,6 +158,7 @@ def _guards(deployment: Deployment, stage: StageName) -> list[AnyStep]:
         lockdown.Lockdown(deployment, stage),
         integration_timeout.IntegrationTimeout(deployment, stage),
         lockdown.Throttling(deployment, stage),
+        *concurrency.reservations(deployment, stage),
         logs.AccessLog(deployment, stage),
         waf.WebAclAssociation(deployment, stage),
     ]
@@ -203,6 +215,7 @@ def remover_policies(deployment: Deployment) -> dict[str, Document]:
 def _rights(deployment: Deployment) -> list[ResourceRights]:
     """What each module of steps says about the rights to its resource."""
     return [
+        named_resources.rights(deployment),
         deployment_buckets.rights(deployment),
         deployment_roles.rights(deployment),
         gateway_account.rights(deployment),
@@ -211,6 +224,7 @@ def _rights(deployment: Deployment) -> list[ResourceRights]:
         waf.rights(deployment),
         dns.rights(deployment),
         logs.rights(deployment),
+        concurrency.rights(deployment),
         alarms.rights(deployment),
         secrets_kms_key.rights(deployment),
         ca_keys.rights(deployment),

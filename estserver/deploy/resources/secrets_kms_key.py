@@ -6,6 +6,7 @@ from typing import Any
 
 from estserver.deploy.deployment import KEY_DELETION_DAYS, Deployment
 from estserver.deploy.engine.calls import Answer, Call, ask, ask_all, ask_if_any
+from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.rights.statements import ResourceRights, allow, our_tag
 from pki.operators.errors import OperatorError
@@ -47,8 +48,14 @@ class SecretsKey(Step[SeenKey]):
     def plan(self, seen: SeenKey) -> Plan:
         """Make key and alias, and switch rotation on.
 
-        Raises ``OperatorError`` for a key that is disabled or about to be deleted.
+        Raises ``OperatorError`` for a key that is another project's, is disabled or about to be
+        deleted.
         """
+        self.deployment.refuse_of_another(
+            f"The KMS key {self.deployment.key_alias}",
+            seen.tags,
+            "Set another DeploymentOptions.projectName.",
+        )
         if not seen.key_id:
             made: Any = Answer("kms:CreateKey", "KeyMetadata.KeyId")
             alias = self.deployment.key_alias
@@ -67,9 +74,22 @@ class SecretsKey(Step[SeenKey]):
         if seen.state != "Enabled":
             raise OperatorError(
                 f"The key {self.deployment.key_alias} is {seen.state}, and the secrets cannot be "
-                "read without it. Cancel its deletion or enable it in the console."
+                "read without it. Run manage.py aws_deploy --prepare --restore, which cancels its "
+                "deletion and enables it, or do that in the console."
             )
         return DONE if seen.is_rotated else Plan((self._rotate(seen.key_id),))
+
+    def apply(self, plan: Plan, performer: Performer) -> None:
+        """Carry out the calls, and wait until the alias leads to the key.
+
+        A second look would else make another key.
+        https://docs.aws.amazon.com/kms/latest/developerguide/accessing-kms.html#programming-eventual-consistency
+        """
+        super().apply(plan, performer)
+        alias = self.deployment.key_alias
+        performer.wait_until(
+            lambda: bool(self.look().key_id), f"KMS does not know the alias {alias} yet"
+        )
 
     def undo(self, seen: SeenKey) -> Plan:
         """Delete the alias, and schedule the key's deletion, if this tool made it."""

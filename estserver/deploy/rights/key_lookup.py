@@ -11,24 +11,30 @@ from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import ask, ask_all, ask_if_any
 from estserver.deploy.lambda_signers import SignerInUse, signers_in_use
 from estserver.deploy.rights.keys_in_use import CAKey, KeysInUse, region_of
+from pki.operators.errors import RemoteFailure
 from pki.signers.kms import KMSSigner
 from pki.signers.kms.made_keys import ALIAS_PREFIX, alias_in, description_of
 from pki.signers.secretsmanager.signer import SecretsManagerSigner
 
 _PURPOSES = ("device", "client")
-_DELETED = "PendingDeletion"
+DELETED = "PendingDeletion"
+"""The state of a key whose deletion is scheduled."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeenKey:
-    """A key with an alias of ``ALIAS_PREFIX`` that carries the installation's tag."""
+    """A key that carries the installation's tag."""
 
     alias: str
+    """An alias of ``ALIAS_PREFIX``; where keys are listed by their tag, any alias or ""."""
     key_id: str
     region: str
     key_spec: str
     state: str
     has_our_description: bool
+    usage: str = "SIGN_VERIFY"
+    made_at: float = 0.0
+    """Seconds since 1970."""
 
 
 def has_keys_in_kms(used: SignerInUse) -> bool:
@@ -39,6 +45,16 @@ def has_keys_in_kms(used: SignerInUse) -> bool:
 def makes_keys_in_kms(used: SignerInUse) -> bool:
     """Return whether a deployment makes the keys of the signer's CAs."""
     return has_keys_in_kms(used) and not used.options.get("key")
+
+
+def names_key_of_secrets(deployment: Deployment, used: SignerInUse) -> bool:
+    """Return whether the signer's secrets, in this account, have another key than the deployment's.
+
+    The OPTIONS name that key.
+    """
+    is_here = issubclass(used.signer, SecretsManagerSigner) and not used.options.get("roleArn")
+    key = str(used.options.get("kmsKeyId") or "")
+    return is_here and bool(key) and key != deployment.key_alias
 
 
 def key_regions(deployment: Deployment) -> list[str]:
@@ -60,7 +76,7 @@ def tagged_keys(deployment: Deployment, region: str) -> Iterator[SeenKey]:
         if not deployment.is_ours({tag["TagKey"]: tag["TagValue"] for tag in tags}):
             continue
         described = ask("kms", "DescribeKey", region=region, KeyId=key_id)["KeyMetadata"]
-        if described["KeyState"] != _DELETED:
+        if described["KeyState"] != DELETED:
             yield SeenKey(
                 alias,
                 key_id,
@@ -68,6 +84,38 @@ def tagged_keys(deployment: Deployment, region: str) -> Iterator[SeenKey]:
                 str(described.get("KeySpec", "")),
                 str(described["KeyState"]),
                 described.get("Description") == description_of(alias),
+            )
+
+
+def every_tagged_key(deployment: Deployment, region: str) -> Iterator[SeenKey]:
+    """Yield all keys that carry the installation's tag, with or without an alias, in any state.
+
+    A removal, and what takes it back, look at keys that no signer of the configuration uses any
+    more, too. A key whose policy lets the caller not look at it is none of this installation.
+    """
+    aliases = {key_id: alias for alias, key_id in _aliases(region).items()}
+    for listed in ask_all("kms", "ListKeys", "Keys", region=region):
+        key_id = str(listed["KeyId"])
+        try:
+            described = ask("kms", "DescribeKey", region=region, KeyId=key_id)["KeyMetadata"]
+            if described.get("KeyManager") == "AWS":
+                continue
+            tags = ask_all("kms", "ListResourceTags", "Tags", region=region, KeyId=key_id)
+        except RemoteFailure as error:
+            if error.code == "AccessDeniedException":
+                continue
+            raise
+        if deployment.is_ours({tag["TagKey"]: tag["TagValue"] for tag in tags}):
+            alias = aliases.get(key_id, "")
+            yield SeenKey(
+                alias,
+                key_id,
+                region,
+                str(described.get("KeySpec", "")),
+                str(described["KeyState"]),
+                described.get("Description") == description_of(alias),
+                str(described.get("KeyUsage") or "ENCRYPT_DECRYPT"),  # the default of CreateKey
+                described["CreationDate"].timestamp(),
             )
 
 
@@ -103,9 +151,8 @@ def find_keys(deployment: Deployment) -> KeysInUse:
     own = ask_if_any("kms", "DescribeKey", KeyId=deployment.key_alias)
     secrets = [str(own["KeyMetadata"]["Arn"])] if own else []
     for used in in_use:
-        key = str(used.options.get("kmsKeyId") or "")
-        is_here = issubclass(used.signer, SecretsManagerSigner) and not used.options.get("roleArn")
-        if is_here and key and key != deployment.key_alias:
+        if names_key_of_secrets(deployment, used):
+            key = str(used.options["kmsKeyId"])
             secrets.append(_found(deployment, key, region_of(deployment, used), missing))
     return KeysInUse(
         tuple(made),
@@ -116,7 +163,24 @@ def find_keys(deployment: Deployment) -> KeysInUse:
 
 
 def _found(deployment: Deployment, key: str, region: str, missing: list[str]) -> str:
-    """Return the ARN of a key that is named by its ARN, alias or id; "" adds to ``missing``."""
+    """Return the ARN of a key that is named by its ARN, alias or id; "" adds to ``missing``.
+
+    Raises ``OperatorError`` for a key of another project of this account (threat T60).
+    """
+    arn = _arn_of(deployment, key, region, missing)
+    account = arn.split(":")[4] if arn else ""
+    if account == deployment.account:
+        # A key has 50 tags at most, which is one page.
+        listed = ask_if_any("kms", "ListResourceTags", region=region, KeyId=arn) or {}
+        deployment.refuse_of_another(
+            f"The key in KMS {key}",
+            {tag["TagKey"]: tag["TagValue"] for tag in listed.get("Tags", [])},
+            "Name another key in Properties.signers.",
+        )
+    return arn
+
+
+def _arn_of(deployment: Deployment, key: str, region: str, missing: list[str]) -> str:
     if key.startswith("arn:") and ":alias/" not in key:
         return key
     alias = key[key.index("alias/") :] if "alias/" in key else ""
