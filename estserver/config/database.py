@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from estserver.config.errors import ConfigError
 
@@ -81,6 +81,19 @@ def secret_in(url: str) -> str:
     parts = _parts_of(url)
     is_postgresql = parts.scheme in {"postgresql", "postgres"}
     return dict(parse_qsl(parts.query)).get(_SECRET, "") if is_postgresql else ""
+
+
+def iam_user_in(url: str) -> str:
+    """Return the user of a PostgreSQL URL with ``iam=true``; "" for another URL."""
+    parts = urlsplit(url)
+    is_postgresql = parts.scheme in {"postgresql", "postgres"}
+    has_iam = is_postgresql and _IAM in dict(parse_qsl(parts.query))
+    return unquote(parts.username or "") if has_iam else ""
+
+
+def secret_url(host: str, port: str, name: str, secret: str) -> str:
+    """Return the URL of a PostgreSQL database whose secret has user and password."""
+    return f"postgresql://{host}:{port}/{name}?{urlencode({_SECRET: secret})}"
 
 
 def _postgresql_with_secret(url: str, secret_name: str) -> dict[str, Any]:

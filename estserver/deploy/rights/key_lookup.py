@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import ask, ask_all, ask_if_any
 from estserver.deploy.lambda_signers import SignerInUse, signers_in_use
+from estserver.deploy.rights.database_stack import find_stack
 from estserver.deploy.rights.keys_in_use import CAKey, KeysInUse, region_of
 from pki.signers.kms import KMSSigner
 from pki.signers.kms.made_keys import ALIAS_PREFIX, alias_in, description_of
@@ -111,6 +112,7 @@ def find_keys(deployment: Deployment) -> KeysInUse:
         tuple(made),
         {alias: arn for alias, arn in named.items() if arn},
         tuple(dict.fromkeys(filter(None, secrets))),
+        find_stack(deployment),
         tuple(missing),
     )
 
