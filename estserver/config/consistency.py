@@ -251,7 +251,7 @@ class Consistency:
             "vpcSecurityGroupIds": self.deployment.values.vpc_security_group_ids,
         }
         for key in (key for key, value in others.items() if value):
-            text = f"It is {choice}, and {key} is set too. The stack names it itself. Leave one out."
+            text = f"It is {choice}, which names {key} itself. Leave out one of the two."
             yield self._at(self.properties, "database", text)
 
     def _target_problems(self) -> Iterator[Problem]:

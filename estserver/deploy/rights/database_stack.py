@@ -6,9 +6,8 @@ changes the stack.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
 
-from estserver.config.database import secret_url
+from estserver.config.database import address_url
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import ask
 from pki.operators.errors import OperatorError, RemoteFailure
@@ -16,6 +15,10 @@ from pki.operators.errors import OperatorError, RemoteFailure
 TEMPLATE = "config/database-stack.yaml"
 FORMAT_VERSION = "1"
 ALL_SERVICES = "*"
+IDLE_SECONDS = 60
+"""How long a function keeps an idle connection to a database that pauses. An environment of Lambda
+lives for hours after its last request, and its connection with it.
+"""
 _CHOICE = "stack "
 _NO_STACK = "ValidationError"
 _USABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
@@ -42,16 +45,22 @@ class DatabaseStack:
     """What IAM calls the cluster or instance: ``cluster-...`` or ``db-...``."""
     secret_arn: str
     """The master user's secret, which RDS manages."""
+    pauses: bool
+    """Whether the database pauses when no client is connected."""
     services: frozenset[str]
     """The services of AWS that the functions can reach, by IAM's prefixes; ``*`` is all."""
 
     @property
     def url(self) -> str:
         """The database's URL for a function. There is no password in it."""
-        if self.has_iam_login:
-            user = quote(self.user, safe="")
-            return f"postgresql://{user}@{self.host}:{self.port}/{self.database}?iam=true"
-        return secret_url(self.host, self.port, self.database, self.secret_arn)
+        return address_url(
+            self.host,
+            self.port,
+            self.database,
+            secret="" if self.has_iam_login else self.secret_arn,
+            iam_user=self.user if self.has_iam_login else "",
+            idle_seconds=IDLE_SECONDS if self.pauses else 0,
+        )
 
 
 def stack_name(deployment: Deployment) -> str:
@@ -135,6 +144,7 @@ def _from_outputs(name: str, outputs: Mapping[str, str]) -> DatabaseStack:
             has_iam_login=outputs["DatabaseLogin"] == "iam",
             resource_id=outputs["DatabaseResourceId"],
             secret_arn=outputs["DatabaseSecretArn"],
+            pauses=outputs["DatabasePauses"] == "true",
             services=frozenset(outputs["EgressServices"].split(",")),
         )
     except KeyError as error:

@@ -46,6 +46,36 @@ class TestWhatIsTakenOver:
         parts = (settings["HOST"], settings["PORT"], settings["NAME"])
         assert parts == (outputs["DatabaseHost"], "5432", "est")
 
+    def test_a_database_that_pauses_closes_the_functions_idle_connections(self, deployment):
+        make_stack(MinimumCapacity="0", PauseAfterSeconds="600")
+
+        settings = database_settings(find_stack(deployment).url, data_dir=None)
+
+        assert "-c idle_session_timeout=60000" in settings["OPTIONS"]["options"]
+        [cluster] = aws_client("rds").describe_db_clusters()["DBClusters"]
+        scaling = cluster["ServerlessV2ScalingConfiguration"]
+        assert (scaling["MinCapacity"], scaling["MaxCapacity"]) == (0, 4)
+
+    @pytest.mark.parametrize("kind", ["aurora-serverless", "rds-instance"])
+    def test_one_that_does_not_keeps_them(self, deployment, kind):
+        make_stack(Kind=kind, MinimumCapacity="0.5" if kind == "aurora-serverless" else "0")
+
+        settings = database_settings(find_stack(deployment).url, data_dir=None)
+
+        assert "idle_session_timeout" not in settings["OPTIONS"]["options"]
+
+    def test_T72_what_is_made_is_one_database_encrypted_and_protected(self, deployment):
+        make_stack(Kind="rds-instance")
+        rds = aws_client("rds")
+
+        [instance] = rds.describe_db_instances()["DBInstances"]
+        assert rds.describe_db_clusters()["DBClusters"] == []
+        assert instance["StorageEncrypted"] is True
+        assert instance["DeletionProtection"] is True
+        assert instance["PubliclyAccessible"] is False
+        assert instance["BackupRetentionPeriod"] == 14
+        assert instance["IAMDatabaseAuthenticationEnabled"] is True
+
     def test_a_function_gets_the_address_and_no_password(self, deployment, live, bring):
         make_stack()
         live(deployment, "est")
@@ -170,13 +200,13 @@ class TestRefusals:
         ],
     )
     def test_another_database_beside_it(self, configured, more, key):
-        with pytest.raises(ConfigError, match=f"It is stack {STACK}, and {key} is set too"):
+        with pytest.raises(ConfigError, match=f"It is stack {STACK}, which names {key} itself"):
             configured(WITH_STACK.replace("Properties:\n", f"Properties:\n{more}"))
 
     def test_another_vpc_beside_it(self, configured):
         more = "  vpcSubnetIds: [subnet-01234567]\n  vpcSecurityGroupIds: [sg-01234567]\n"
 
-        with pytest.raises(ConfigError, match="and vpcSubnetIds is set too"):
+        with pytest.raises(ConfigError, match="which names vpcSubnetIds itself"):
             configured(WITH_STACK + more)
 
     @pytest.mark.parametrize("choice", ["stack", "stack 1-est", "est-database", "stack a b"])
