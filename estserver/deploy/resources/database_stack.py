@@ -17,11 +17,11 @@ from estserver.deploy.rights.database_stack import (
 from estserver.deploy.rights.key_lookup import key_regions
 from estserver.deploy.rights.statements import ResourceRights, allow
 from estserver.postgresql.tls import RDS_CA_BUNDLE
-from pki.operators.errors import OperatorError
+from pki.operators.errors import OperatorError, RemoteFailure
 
 
 @dataclass(frozen=True)
-class DatabaseStackStep(Step[DatabaseStack | str]):
+class DatabaseStackStep(Step[DatabaseStack | OperatorError]):
     """A stack that a person made. This tool neither makes nor changes nor deletes it."""
 
     deployment: Deployment
@@ -33,23 +33,24 @@ class DatabaseStackStep(Step[DatabaseStack | str]):
         """The step's name, as plans and messages show it."""
         return f"database stack {stack_name(self.deployment)}"
 
-    def look(self) -> DatabaseStack | str:
-        """Read the stack's outputs, or what CloudFormation is busy with.
-
-        Raises ``OperatorError`` for a stack that cannot be used.
-        """
+    def look(self) -> DatabaseStack | OperatorError:
+        """Return the stack, or why it cannot be used, which is no matter to a removal."""
         try:
             found = find_stack(self.deployment)
-        except StackInProgress as error:
-            return str(error)
+        except RemoteFailure:
+            raise
+        except OperatorError as error:
+            return error
         if found is None:
             raise AssertionError("The step is for a configuration that names a stack.")
         return found
 
-    def plan(self, seen: DatabaseStack | str) -> Plan:
+    def plan(self, seen: DatabaseStack | OperatorError) -> Plan:
         """Return no calls. Raises ``OperatorError`` when the functions could not work with it."""
-        if isinstance(seen, str):
-            return Plan(waiting=seen)
+        if isinstance(seen, StackInProgress):
+            return Plan(waiting=str(seen))
+        if isinstance(seen, OperatorError):
+            raise seen
         if problems := [*self._unreachable(seen), *self._unverified()]:
             raise OperatorError(" ".join(problems))
         return DONE

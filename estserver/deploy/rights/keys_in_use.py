@@ -37,7 +37,7 @@ class KeysInUse:
     database_stack: DatabaseStack | None = None
     """The stack with the database, if the configuration names one."""
     missing: tuple[str, ...] = ()
-    """Sentences about keys that the configuration names by an alias that KMS does not have."""
+    """Sentences about what the configuration names and AWS does not have: a key, a stack."""
 
     def signing(self, signer: str, region: str) -> tuple[str, ...]:
         """Return the ARNs of the keys that the CAs of a signer have or will have.

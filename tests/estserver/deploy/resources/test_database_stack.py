@@ -8,8 +8,14 @@ from estserver.config import ConfigError
 from estserver.config.database import database_settings
 from estserver.deploy.deploy import prepare
 from estserver.deploy.deployment import STAGES
-from estserver.deploy.engine.runs import StepFailed
-from estserver.deploy.recipe import deployer_policies, everything, function_policy, preparation
+from estserver.deploy.engine.runs import StepFailed, take_away
+from estserver.deploy.recipe import (
+    deployer_policies,
+    everything,
+    function_policy,
+    function_role,
+    preparation,
+)
 from estserver.deploy.resources.database_stack import DatabaseStackStep, regions_of_bundle
 from estserver.deploy.resources.function_environment import FunctionEnvironment
 from estserver.deploy.rights.database_stack import find_stack
@@ -126,6 +132,18 @@ class TestWhatIsTakenOver:
         assert statement["Action"] == ["cloudformation:DescribeStacks"]
         stack = f"arn:aws:cloudformation:{REGION}:123456789012:stack/{STACK}/*"
         assert statement["Resource"] == stack
+
+    def test_a_removal_goes_on_after_the_stack_is_gone(
+        self, deployment, configured, bring, performer
+    ):
+        make_stack()
+        bring(*(function_role(deployment, stage) for stage in STAGES))
+        deployment = configured(WITH_STACK.replace(STACK, "est-gone"))
+
+        roles = [function_role(deployment, stage) for stage in STAGES]
+        steps = [step for step in preparation(deployment) if step.name.startswith("database stack")]
+
+        assert take_away([*steps, *roles], performer) == tuple(r.name for r in reversed(roles))
 
     def test_a_removal_leaves_the_stack_alone(self, deployment, aws_cloud):
         make_stack()
