@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from estserver.config.errors import ConfigError
 
@@ -13,6 +13,9 @@ WANTED = (
     "sqlite:///path."
 )
 SECRET_NAME = "SECRET_NAME"  # noqa: S105 - no secret, but the setting that names one
+IAM_LOGIN = "IAM_LOGIN"
+"""The setting that says that IAM's token is the password: see `estserver.postgresql`."""
+POSTGRESQL_BACKEND = "estserver.postgresql"
 DSQL_BACKEND = "aurora_dsql_django"
 
 # The parameters that a URL may hand to libpq. "options" is not among them, because the limits below
@@ -29,6 +32,10 @@ _POSTGRESQL_PARAMETERS = frozenset(
         "target_session_attrs",
     }
 )
+LONGEST_IDLE_SECONDS = 86_400
+# Parameters of ours, which libpq does not know.
+_SECRET, _IAM, _IDLE = "secret", "iam", "idle_seconds"
+_OWN_PARAMETERS = frozenset({_SECRET, _IAM, _IDLE})
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
@@ -38,8 +45,10 @@ def database_settings(url: str, *, data_dir: Path, secret_name: str = "") -> dic
     An empty ``url`` is SQLite in ``data_dir``. So is ``sqlite:///path``, relative to it, and
     ``sqlite:////path`` with an absolute path. ``postgresql://`` and ``postgres://`` are
     PostgreSQL, with user and password percent-encoded. ``dsql://`` is Aurora DSQL. With
-    ``secret_name`` it is PostgreSQL, and the secret adds what ``url`` leaves out when a connection
-    is made.
+    ``secret_name``, or the parameter ``secret`` of the URL, it is PostgreSQL, and the secret adds
+    what ``url`` leaves out when a connection is made. With the parameter ``iam=true`` the password
+    is a token of IAM's. With ``idle_seconds`` the server closes a connection that is idle for as
+    long, so that a database that can pause does so.
 
     Raises ConfigError for anything else. Its text never holds the password.
     """
@@ -47,6 +56,8 @@ def database_settings(url: str, *, data_dir: Path, secret_name: str = "") -> dic
         return _postgresql_with_secret(url, secret_name)
     if not url:
         return _sqlite(data_dir / SQLITE_FILE)
+    if named := secret_in(url):
+        return _postgresql_with_secret(url, named)
     parts = _parts_of(url)
     if parts.scheme == "sqlite":
         return _sqlite(_sqlite_path(parts, data_dir))
@@ -64,10 +75,43 @@ def has_password(url: str) -> bool:
     return parts.password is not None or "password=" in parts.query
 
 
+def secret_in(url: str) -> str:
+    """Return the secret that a PostgreSQL URL names by its parameter ``secret``; "" for none.
+
+    Raises ConfigError for a URL that cannot be taken apart.
+    """
+    parts = _parts_of(url)
+    is_postgresql = parts.scheme in {"postgresql", "postgres"}
+    return dict(parse_qsl(parts.query)).get(_SECRET, "") if is_postgresql else ""
+
+
+def iam_user_in(url: str) -> str:
+    """Return the user of a PostgreSQL URL with ``iam=true``; "" for another URL."""
+    parts = urlsplit(url)
+    is_postgresql = parts.scheme in {"postgresql", "postgres"}
+    has_iam = is_postgresql and _IAM in dict(parse_qsl(parts.query))
+    return unquote(parts.username or "") if has_iam else ""
+
+
+def address_url(
+    host: str, port: str, name: str, *, secret: str = "", iam_user: str = "", idle_seconds: int = 0
+) -> str:
+    """Return the URL of a PostgreSQL database without a password.
+
+    User and password are those of ``secret``, or ``iam_user`` and a token of IAM's.
+    """
+    user = f"{quote(iam_user, safe='')}@" if iam_user else ""
+    said = {_SECRET: secret, _IAM: "true" if iam_user else "", _IDLE: str(idle_seconds or "")}
+    query = urlencode({key: value for key, value in said.items() if value})
+    return f"postgresql://{user}{host}:{port}/{name}?{query}"
+
+
 def _postgresql_with_secret(url: str, secret_name: str) -> dict[str, Any]:
     """Return what is known before ``estserver.postgresql_secret`` reads the secret."""
     parts = _parts_of(url or "postgresql:///")
-    if parts.scheme not in {"postgresql", "postgres"} or parts.password:
+    named = dict(parse_qsl(parts.query))
+    is_other = parts.scheme not in {"postgresql", "postgres"} or parts.password
+    if is_other or _IAM in named or named.get(_SECRET, secret_name) != secret_name:
         raise ConfigError(
             "databaseSecretName is set too, and only postgresql://host:port/name, without a "
             "password, goes with it. Leave out one of the two."
@@ -155,16 +199,22 @@ def _postgresql(parts: SplitResult, *, is_whole: bool = True) -> dict[str, Any]:
     if parts.fragment:
         raise ConfigError("The database URL has a '#'. Percent-encode it as %23.")
     parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
-    _check_parameters(parameters)
+    _check_parameters(parameters, own=frozenset() if parts.scheme == "dsql" else _OWN_PARAMETERS)
+    own = {key: parameters.pop(key) for key in _OWN_PARAMETERS if key in parameters}
+    if own.get(_SECRET) == "":
+        raise ConfigError("The database URL's secret has no name. Name it, or leave it out.")
+    if _IAM in own:
+        _check_iam_login(parts, own[_IAM])
     # Limits in milliseconds. API Gateway gives a request 29 s. A device that is answered 503 comes
     # again; a statement that goes on holds a connection that others wait for.
     limits = {
         "statement_timeout": 5_000,
         "lock_timeout": 3_000,
         "idle_in_transaction_session_timeout": 10_000,
+        **({"idle_session_timeout": _idle_milliseconds(own[_IDLE])} if _IDLE in own else {}),
     }
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": POSTGRESQL_BACKEND,
         "NAME": name,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
@@ -178,7 +228,32 @@ def _postgresql(parts: SplitResult, *, is_whole: bool = True) -> dict[str, Any]:
             **parameters,
             "options": " ".join(f"-c {key}={value}" for key, value in limits.items()),
         },
+        **({IAM_LOGIN: True} if _IAM in own else {}),
     }
+
+
+def _idle_milliseconds(value: str) -> int:
+    """Return after which time the server closes a connection that nothing is asked on.
+
+    A function cannot do so, because Lambda stops it between two requests. Aurora pauses only when
+    no client is connected.
+    """
+    if not value.isascii() or not value.isdigit() or not 0 < int(value) <= LONGEST_IDLE_SECONDS:
+        raise ConfigError(
+            "The database URL's idle_seconds is not a number of seconds from 1 to "
+            f"{LONGEST_IDLE_SECONDS}. Correct it, or leave it out."
+        )
+    return int(value) * 1000
+
+
+def _check_iam_login(parts: SplitResult, value: str) -> None:
+    if value != "true":
+        raise ConfigError("The database URL's iam is not true. Write iam=true, or leave it out.")
+    if parts.password or not parts.username:
+        raise ConfigError(
+            "The database URL has iam=true, so that IAM hands out a token for each connection. "
+            "Wanted: postgresql://user@host:port/name?iam=true, with a user and without a password."
+        )
 
 
 def _dsql(parts: SplitResult) -> dict[str, Any]:
@@ -208,12 +283,13 @@ def _dsql(parts: SplitResult) -> dict[str, Any]:
     }
 
 
-def _check_parameters(parameters: dict[str, str]) -> None:
-    if unknown := sorted(parameters.keys() - _POSTGRESQL_PARAMETERS):
+def _check_parameters(parameters: dict[str, str], *, own: frozenset[str]) -> None:
+    known = _POSTGRESQL_PARAMETERS | own
+    if unknown := sorted(parameters.keys() - known):
         # Only the count, because the rest of a password with an unencoded "?" stands here.
         raise ConfigError(
             f"The database URL has {len(unknown)} parameter(s) after '?' that are not known. "
-            f"Wanted: some of {', '.join(sorted(_POSTGRESQL_PARAMETERS))}."
+            f"Wanted: some of {', '.join(sorted(known))}."
         )
     if "sslmode" in parameters and parameters["sslmode"] not in _SSL_MODES:
         raise ConfigError(f"The database URL's sslmode is not one of {', '.join(_SSL_MODES)}.")

@@ -49,12 +49,20 @@ Relative paths start at the directory that holds `manage.py`. Times are UTC.
 | not set | SQLite: `est.sqlite3` in the data directory |
 | `sqlite:///name.sqlite3` | SQLite: a file in the data directory |
 | `sqlite:////srv/est/name.sqlite3` | SQLite: a file anywhere |
-| `postgresql://user:password@host:5432/name?sslmode=verify-full` | PostgreSQL |
+| `postgresql://user:password@host:5432/name?sslrootcert=/path/to/ca.pem` | PostgreSQL |
+| `postgresql://user@host:5432/name?iam=true` | PostgreSQL of RDS or Aurora, with a token of IAM's as the password |
+| `postgresql://...?idle_seconds=60` | PostgreSQL that closes idle connections, as one that pauses needs |
+| `postgresql://host:5432/name?secret=NAME` | PostgreSQL. The secret holds the rest, as with `databaseSecretName` |
 | not set, or `postgresql://host:5432/name`, with `databaseSecretName` | PostgreSQL. The secret holds the rest, and each new connection reads it |
 | `dsql://user@host/postgres` | Aurora DSQL, with a token of IAM's as the password. It needs `requirements/dsql.in` |
 
-On Lambda it is one of the last three, because SQLite's file would be lost and a password is not packaged. TLS is
-required with a secret, unless a URL in it has another `sslmode`. With the AWS Parameters and Secrets Lambda extension
+On Lambda it is one without a password, because SQLite's file would be lost and a password is not packaged.
+
+A PostgreSQL server proves its name by TLS (`sslmode=verify-full`). Hosts under `rds.amazonaws.com` do so by RDS's own
+CAs, which the package has. Another host needs `sslrootcert` with the file of its CA, unless its certificate is of a
+public CA. `sslmode=require` encrypts without a proof, and is not obeyed for RDS. Loopback and Unix sockets need no TLS.
+
+With the AWS Parameters and Secrets Lambda extension
 (a layer), functions read secrets without boto3, at a shorter cold start. A rotated password is then found after five
 minutes at the latest (`SECRETS_MANAGER_TTL`).
 

@@ -21,6 +21,7 @@ from estserver.deploy.resources import (
     ca_keys,
     ca_secrets,
     concurrency,
+    database_stack,
     function_environment,
     gateway_account,
     iot_leftovers,
@@ -33,6 +34,8 @@ from estserver.deploy.resources.buckets.locked_bucket import LockedBucket
 from estserver.deploy.resources.roles import deployment_roles
 from estserver.deploy.resources.roles.role import Role
 from estserver.deploy.rights import deployer, functions
+from estserver.deploy.rights.called_services import called_services
+from estserver.deploy.rights.database_stack import stack_name
 from estserver.deploy.rights.keys_in_use import NO_KEYS, KeysInUse
 from estserver.deploy.rights.statements import Document, ResourceRights
 from estserver.deploy.truststore.steps import FirstTruststore
@@ -51,6 +54,7 @@ def preparation(deployment: Deployment) -> list[AnyStep]:
     )
     return [
         named_resources.NamedResources(deployment),
+        *_database(deployment),
         *deployment_buckets.buckets(deployment),
         secrets_kms_key.SecretsKey(deployment),
         *ca_keys.first_keys(deployment),
@@ -68,6 +72,17 @@ def restoration(deployment: Deployment) -> list[AnyStep]:
     Keys come first, because secrets are encrypted with one of them.
     """
     return [ca_keys.RestoredKeys(deployment), ca_secrets.RestoredSecrets(deployment)]
+
+
+def _database(deployment: Deployment) -> list[AnyStep]:
+    """The database's own step, first: without a database, nothing is worth making."""
+    if not stack_name(deployment):
+        return []
+
+    def called() -> set[str]:
+        return called_services(function_policy(deployment, stage) for stage in STAGES)
+
+    return [database_stack.DatabaseStackStep(deployment, called)]
 
 
 def guarding(deployment: Deployment, stage: StageName) -> list[AnyStep]:
@@ -230,5 +245,6 @@ def _rights(deployment: Deployment) -> list[ResourceRights]:
         ca_keys.rights(deployment),
         ca_secrets.rights(deployment),
         iot_leftovers.rights(deployment),
+        database_stack.rights(deployment),
         truststore_rights(deployment),
     ]

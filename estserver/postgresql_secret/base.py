@@ -3,18 +3,18 @@
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, OperationalError
-from django.db.backends.postgresql import base as postgresql
 from django.views.decorators.debug import sensitive_variables
 
 from estserver.config import ConfigError
 from estserver.config.database import SECRET_NAME
+from estserver.postgresql import base as postgresql
 from estserver.postgresql_secret.content import with_secret
 from pki.aws.secrets import use_secret
 from pki.operators.errors import OperatorError
 
 
 class DatabaseWrapper(postgresql.DatabaseWrapper):
-    """Django's PostgreSQL, with the secret's host, database, user and password."""
+    """PostgreSQL, whose server is verified, with the secret's host, database, user, password."""
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         super().__init__(settings_dict, alias)

@@ -8,7 +8,7 @@ from typing import Any
 from django.views.decorators.debug import sensitive_variables
 
 from estserver.config import ConfigError
-from estserver.config.database import database_settings
+from estserver.config.database import IAM_LOGIN, POSTGRESQL_BACKEND, database_settings
 
 _CONFIGURED = ("HOST", "PORT", "NAME")
 _MISSING = {"HOST": "host", "NAME": "dbname", "USER": "username", "PASSWORD": "password"}
@@ -21,14 +21,14 @@ def with_secret(settings: Mapping[str, Any], name: str, content: bytes) -> dict[
 
     The secret is a URL or RDS's JSON. User and password are the secret's. Host, port and database
     are the settings' where they have them, because RDS's own secrets may have none, and an RDS
-    Proxy has another host than they say. TLS is required unless a URL has another ``sslmode``.
+    Proxy has another host than they say.
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
 
     Raises ConfigError, whose text holds nothing of the content.
     """
     text = content.decode(errors="replace").strip()
     said = _of_json(name, text) if text.startswith("{") else _of_url(name, text)
-    options = {"sslmode": "require", **said.pop("OPTIONS", {}), **settings["OPTIONS"]}
+    options = {**said.pop("OPTIONS", {}), **settings["OPTIONS"]}
     configured = {key: settings[key] for key in _CONFIGURED if settings[key]}
     whole = {**settings, **said, **configured, "OPTIONS": options}
     if missing := [key for attribute, key in _MISSING.items() if not whole[attribute]]:
@@ -45,7 +45,7 @@ def _of_url(name: str, text: str) -> dict[str, Any]:
         said = database_settings(text, data_dir=Path()) if text else {}
     except ConfigError as error:
         raise ConfigError(f"The secret {name} cannot be used. {error}") from error
-    if said.get("ENGINE") != "django.db.backends.postgresql":
+    if said.get("ENGINE") != POSTGRESQL_BACKEND or IAM_LOGIN in said:
         raise ConfigError(
             f"The secret {name} is neither a postgresql:// URL nor RDS's JSON "
             '({"host": ..., "dbname": ..., "username": ..., "password": ...}). Correct it.'

@@ -91,6 +91,22 @@ def aws_client(
     return made
 
 
+def current_credentials(place: AWSLocation = DEFAULT_LOCATION) -> tuple[str, str, str]:
+    """Return this process's access key: its id, its secret and its session token ("" for none).
+
+    Raises ``RemoteFailure`` when there are none.
+    """
+    from botocore.exceptions import NoCredentialsError
+
+    region = place.region or pki_settings().aws_region or os.environ.get("AWS_REGION", "")
+    with as_remote_failure("sts:credentials"):
+        found = _session(region, place.role_arn).get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        frozen = found.get_frozen_credentials()
+    return frozen.access_key, frozen.secret_key, frozen.token or ""
+
+
 def forget_clients() -> None:
     """Make new clients at next use, because the credentials or the endpoint have changed."""
     with _lock:

@@ -52,7 +52,7 @@ def test_postgresql_parts_are_percent_decoded(scheme):
     )
 
     assert settings == {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "estserver.postgresql",
         "NAME": "est db",
         "USER": "est@corp",
         "PASSWORD": "p/a#s:s?",
@@ -109,6 +109,14 @@ def test_postgresql_takes_an_ipv6_host():
         (f"postgres://u:{SECRET}%FF@h/db", "Percent-encode special characters"),
         (f"postgres://u:{SECRET}[@h/db", "Percent-encode special characters"),
         (f"postgres://u:{SECRET}\uff0f@h/db", "Percent-encode special characters"),
+        (f"postgres://u:{SECRET}@h/db?iam=true", "iam=true, so that IAM hands out a token"),
+        ("postgres://h/db?iam=true", "with a user and without a password"),
+        (f"postgres://u@h/db?iam={SECRET}", "iam is not true"),
+        ("postgres://h/db?secret=", "secret has no name"),
+        ("postgres://h/db?idle_seconds=0", "idle_seconds is not a number of seconds from 1"),
+        (f"postgres://h/db?idle_seconds={SECRET}", "idle_seconds is not a number of seconds"),
+        (f"postgres://u:{SECRET}@h/db?secret=est/db", "without a password, goes with it"),
+        ("postgres://u@h/db?secret=est/db&iam=true", "Leave out one of the two"),
         ("sqlite:///", "has a path and nothing else"),
         (f"sqlite://{SECRET}/db", "has a path and nothing else"),
         ("sqlite:///:memory:", "forgets which certificates were issued"),
@@ -158,6 +166,40 @@ def test_T22_aurora_dsql_takes_no_password():
         database_settings(f"dsql://admin:{SECRET}@host/postgres", data_dir=DATA)
 
     assert SECRET not in str(caught.value)
+
+
+def test_iam_is_the_password_where_the_url_says_so():
+    settings = database_settings("postgresql://est@db.example.com/est?iam=true", data_dir=DATA)
+
+    assert (settings["ENGINE"], settings["IAM_LOGIN"]) == ("estserver.postgresql", True)
+    assert (settings["USER"], settings["PASSWORD"]) == ("est", "")
+    assert "iam" not in settings["OPTIONS"]
+
+
+def test_idle_connections_are_closed_by_the_server_where_the_url_says_so():
+    settings = database_settings("postgresql://db.example.com/est?idle_seconds=60", data_dir=DATA)
+
+    assert "-c idle_session_timeout=60000" in settings["OPTIONS"]["options"]
+    assert "idle_seconds" not in settings["OPTIONS"]
+
+
+def test_a_secret_that_the_url_names_is_the_same_as_the_configurations():
+    url = "postgresql://db.example.com:5433/est"
+
+    named = database_settings(f"{url}?secret=arn:aws:secretsmanager:x:1:secret:a", data_dir=DATA)
+
+    secret = "arn:aws:secretsmanager:x:1:secret:a"
+    assert named == database_settings(url, data_dir=DATA, secret_name=secret)
+    assert named["ENGINE"] == "estserver.postgresql_secret"
+    assert "secret" not in named["OPTIONS"]
+
+
+def test_aurora_dsql_knows_neither_of_the_two(monkeypatch):
+    monkeypatch.setattr(database, "DSQL_BACKEND", "json")  # stands for the adapter
+
+    for parameter in ("iam=true", "secret=x", "idle_seconds=60"):
+        with pytest.raises(ConfigError, match=r"1 parameter\(s\) after"):
+            database_settings(f"dsql://admin@h.dsql.eu-west-1.on.aws/db?{parameter}", data_dir=DATA)
 
 
 @pytest.mark.parametrize("url", [f"postgresql://u:{SECRET}@h/db", "sqlite:///a", "dsql://a@h/b"])

@@ -8,6 +8,7 @@ from django.db import OperationalError
 
 from estserver.config import ConfigError
 from estserver.config.database import database_settings
+from estserver.postgresql.tls import RDS_CA_BUNDLE
 from estserver.postgresql_secret.base import DatabaseWrapper
 from estserver.postgresql_secret.content import with_secret
 from tests.support.postgresql import private_server
@@ -38,7 +39,7 @@ def content(**changes):
     return json.dumps({k: v for k, v in {**RDS, **changes}.items() if v is not None}).encode()
 
 
-def test_rds_json_says_everything_and_tls_is_required():
+def test_rds_json_says_everything():
     found = with_secret(settings_for(), NAME, content())
 
     parts = {key: found[key] for key in ("HOST", "PORT", "NAME", "USER", "PASSWORD")}
@@ -49,7 +50,6 @@ def test_rds_json_says_everything_and_tls_is_required():
         "USER": "est",
         "PASSWORD": PASSWORD,
     }
-    assert found["OPTIONS"]["sslmode"] == "require"
     assert "statement_timeout=5000" in found["OPTIONS"]["options"]
     assert found["CONN_MAX_AGE"] is None
     assert found["CONN_HEALTH_CHECKS"] is True
@@ -81,6 +81,8 @@ def test_the_url_says_what_rds_own_secret_leaves_out_and_where_the_proxy_is():
         (f'{{"password": "{PASSWORD}"'.encode(), "begins like JSON and is not JSON"),
         (f"postgresql://u:{PASSWORD}#@h/db".encode(), "Percent-encode special characters"),
         (f"sqlite:///{PASSWORD}".encode(), "neither a postgresql:// URL nor RDS's JSON"),
+        (b"postgresql://u@h/db?iam=true", "neither a postgresql:// URL nor RDS's JSON"),
+        (b"postgresql://h/db?secret=another", "neither a postgresql:// URL nor RDS's JSON"),
         (b"", "neither a postgresql:// URL nor RDS's JSON"),
     ],
 )
@@ -105,7 +107,17 @@ def test_each_connection_reads_the_secret_so_that_a_new_password_and_host_are_fo
     params = connection.get_connection_params()
     assert (params["password"], params["host"]) == ("rotated", "other.example.com")
     assert params["dbname"] == "estdb"
-    assert params["sslmode"] == "require"
+    assert params["sslmode"] == "verify-full"
+
+
+def test_T70_the_host_of_the_secret_is_the_one_that_has_to_prove_its_name(aws_cloud):
+    host = "db.cluster-abc.eu-central-1.rds.amazonaws.com"
+    put(NAME, f"postgresql://est:{PASSWORD}@{host}/est?sslmode=require")
+
+    params = wrapper().get_connection_params()
+
+    assert params["sslmode"] == "verify-full"
+    assert params["sslrootcert"] == str(RDS_CA_BUNDLE)
 
 
 def test_a_missing_secret_is_a_database_out_of_reach(aws_cloud):
