@@ -6,6 +6,8 @@ import struct
 from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
+import psycopg
+
 from tests.support.dsql import wire
 from tests.support.dsql.cluster_state import ClusterState
 from tests.support.dsql.login import ADMIN, check_token, denied
@@ -45,13 +47,24 @@ class Door:
     def let_in(self, connection: socket.socket) -> Session | None:
         """Return the session of a new connection, or None if it ended before it was one."""
         try:
-            return self._let_in(connection)
-        except (Closed, OSError):
+            client = self._client(connection)
+            if client is None:
+                return None
+        except (Closed, OSError):  # ssl.SSLError is an OSError
             connection.close()
             return None
+        try:
+            session = self._session(client)
+        except (Closed, OSError, psycopg.Error):
+            with suppress(Closed):
+                client.send(wire.error(SERVER_GONE, severity="FATAL"))
+            session = None
+        if session is None:
+            client.close()
+        return session
 
-    def _let_in(self, connection: socket.socket) -> Session | None:
-        # Step 1: TLS, which the client asks for in its first packet.
+    def _client(self, connection: socket.socket) -> Channel | None:
+        """Return the client's side with TLS, or None if it asked for something else."""
         plain = Channel(connection)
         code, body = plain.receive_startup()
         while code == wire.GSS_REQUEST:
@@ -66,34 +79,30 @@ class Door:
             plain.close()
             return None
         plain.send_raw(b"S")
-        client = Channel(self._context.wrap_socket(connection, server_side=True))
+        return Channel(self._context.wrap_socket(connection, server_side=True))
 
-        # Step 2: who is it?
+    def _session(self, client: Channel) -> Session | None:
+        """Return the session of a client that may log in, or None after a refusal."""
+        # Step 1: who is it?
         code, body = client.receive_startup()
         if code == wire.CANCEL_REQUEST:
             self._cancel(body)
-            client.close()
+            client.say_goodbye()
             return None
         parameters = wire.startup_parameters(body)
         user = parameters.get("user", "")
         try:
             _check_startup(parameters)
             client.send(_ASK_PASSWORD)
-            token = client.receive().strings()[0]
+            token = client.receive().strings(1)[0]
             self._check_login(user, token)
         except Refusal as refusal:
             self._state.note_refusal(f"login as {user}", refusal)
             client.send(wire.error(refusal, severity="FATAL"))
-            client.close()
             return None
 
-        # Step 3: PostgreSQL's side of it, as the database role.
-        try:
-            server, greetings = self._backend(parameters)
-        except (Closed, OSError):
-            client.send(wire.error(SERVER_GONE, severity="FATAL"))
-            client.close()
-            return None
+        # Step 2: PostgreSQL's side of it, as the database role.
+        server, greetings = self._backend(parameters)
         client.send(_LOGGED_IN, *greetings)
         return Session(client, server, self._state, user)
 

@@ -102,7 +102,7 @@ class Session:
     # Simple protocol
 
     def _answer_query(self, message: Message) -> None:
-        sql = message.strings()[0]
+        sql = message.strings(1)[0]
         try:
             found = [parse(part) for part in statements(sql)]
             if len(found) < 2 or all(statement.is_forwarded for statement in found):
@@ -158,7 +158,7 @@ class Session:
             return self._translated(answer)
         if answer.type == b"C":
             try:
-                self.transaction.add_rows(answer.strings()[0])
+                self.transaction.add_rows(answer.strings(1)[0])
             except Refusal as refusal:
                 return refusal
         self.client.send(answer)
@@ -191,13 +191,13 @@ class Session:
         executed: list[tuple[Statement, int]] = []
         for message in batch:
             if message.type == b"P":
-                name, sql = message.strings()[:2]
+                name, sql = message.strings(2)
                 try:
                     prepared[name] = parse(sql)
                 except Refusal:
                     return False
             elif message.type == b"B":
-                portal, name = message.strings()[:2]
+                portal, name = message.strings(2)
                 statement = prepared.get(name) or self._prepared.get(name)
                 if statement is None:
                     return False
@@ -207,7 +207,7 @@ class Session:
                 if statement is not None and not statement.is_forwarded:
                     return False
             elif message.type == b"E":
-                bound = portals.get(message.strings()[0])
+                bound = portals.get(message.strings(1)[0])
                 if bound is None or not bound[0].is_forwarded:
                     return False
                 executed.append((bound[0], len(bound[1].body)))
@@ -230,7 +230,7 @@ class Session:
         prepared: dict[str, Statement],
         portals: dict[str, tuple[Statement, Message]],
     ) -> Statement | None:
-        name = message.strings()[0][1:]
+        name = message.strings(1)[0][1:]
         if message.body[:1] == b"S":
             return prepared.get(name) or self._prepared.get(name)
         bound = portals.get(name) or self._portals.get(name)
@@ -245,7 +245,7 @@ class Session:
                     self.client.send(failure.message)
         self.status = answer.body.decode()
         if isinstance(failure, Refusal):
-            self._fail(failure, batch[0].strings()[1] if batch[0].type == b"P" else "")
+            self._fail(failure, batch[0].strings(2)[1] if batch[0].type == b"P" else "")
         self.client.send(wire.ready(self.status))
 
     def _answer_step(self, message: Message) -> bool:
@@ -253,7 +253,7 @@ class Session:
         sql = ""
         try:
             if message.type == b"P":
-                sql = message.strings()[1]
+                sql = message.strings(2)[1]
                 self._parse_message(message)
             elif message.type == b"B":
                 self._bind(message)
@@ -272,7 +272,7 @@ class Session:
         return True
 
     def _parse_message(self, message: Message) -> None:
-        name, sql = message.strings()[:2]
+        name, sql = message.strings(2)
         statement = parse(sql)
         if statement.is_forwarded:
             self._step(message)
@@ -281,7 +281,7 @@ class Session:
         self._prepared[name] = statement
 
     def _bind(self, message: Message) -> None:
-        portal, name = message.strings()[:2]
+        portal, name = message.strings(2)
         statement = self._prepared.get(name)
         if statement is None or statement.is_forwarded:
             self._step(message)
@@ -299,7 +299,7 @@ class Session:
         self.client.send(description or Message(b"n"))
 
     def _execute(self, message: Message) -> str:
-        bound = self._portals.get(message.strings()[0])
+        bound = self._portals.get(message.strings(1)[0])
         if bound is None:
             self._step(message)
             return ""
@@ -368,7 +368,7 @@ class Session:
         tag, failure = "", None
         for answer in self.server.until(b"Z"):
             if answer.type == b"C":
-                tag = tag or answer.strings()[0]
+                tag = tag or answer.strings(1)[0]
             elif answer.type == b"E" and failure is None:
                 failure = self._translated(answer)
         self.status = answer.body.decode()

@@ -4,8 +4,10 @@ https://www.postgresql.org/docs/16/protocol-message-formats.html
 """
 
 import socket
+import ssl
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tests.support.dsql.refusals import Refusal
@@ -35,9 +37,9 @@ class Message:
         """Return the bytes on the wire."""
         return self.type + struct.pack("!I", len(self.body) + 4) + self.body
 
-    def strings(self) -> list[str]:
-        """Return the strings that end with a zero byte. What follows the last one is left out."""
-        return [part.decode() for part in self.body.split(b"\0")[:-1]]
+    def strings(self, count: int = -1) -> list[str]:
+        """Return the first ``count`` strings that end with a zero byte, or all of them."""
+        return [part.decode() for part in self.body.split(b"\0", count)[:-1]]
 
 
 class Channel:
@@ -89,12 +91,17 @@ class Channel:
         """Return whether bytes of a further message are here already."""
         return bool(self._buffer)
 
+    def say_goodbye(self) -> None:
+        """End TLS as the protocol wants it, for a client that takes any other end for an error."""
+        if isinstance(self._socket, ssl.SSLSocket):
+            self._socket.settimeout(1)
+            with suppress(OSError):
+                self._socket.unwrap()
+
     def close(self) -> None:
         """Close the socket, and wake the thread that reads from it."""
-        try:
+        with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._socket.close()
 
     def _need(self, length: int) -> None:
