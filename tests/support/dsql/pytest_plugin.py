@@ -23,9 +23,7 @@ KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 @pytest.hookimpl(trylast=True)  # after pytest-django has read the settings
 def pytest_configure():
     """Use the cluster's one database, and let no test rely on a rollback."""
-    from django.conf import settings
-
-    settings.DATABASES["default"]["TEST"] = {"NAME": DATABASE}
+    connection.settings_dict["TEST"]["NAME"] = DATABASE
     # Django's TestCase then is a TransactionTestCase.
     type(connection.features).supports_transactions = False
     TransactionTestCase._fixture_teardown = _empty
