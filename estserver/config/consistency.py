@@ -52,6 +52,7 @@ class Consistency:
         yield from self._tag_problems()
         yield from self._domain_problems()
         yield from self._vpc_problems()
+        yield from self._database_problems()
         yield from self._target_problems()
         for text in database_problems(self.properties.values, data_dir):
             yield self._at(self.properties, "databaseUrl", text)
@@ -237,6 +238,21 @@ class Consistency:
                 yield self._at(
                     self.deployment, key, f"It is set without {other}. A VPC takes both."
                 )
+
+    def _database_problems(self) -> Iterator[Problem]:
+        """Yield what says the same as `database`, and may say otherwise."""
+        choice = self.properties.values.database
+        if not choice:
+            return
+        others = {
+            "databaseUrl": self.properties.values.database_url,
+            "databaseSecretName": self.properties.values.database_secret_name,
+            "vpcSubnetIds": self.deployment.values.vpc_subnet_ids,
+            "vpcSecurityGroupIds": self.deployment.values.vpc_security_group_ids,
+        }
+        for key in (key for key, value in others.items() if value):
+            text = f"It is {choice}, which names {key} itself. Leave out one of the two."
+            yield self._at(self.properties, "database", text)
 
     def _target_problems(self) -> Iterator[Problem]:
         uses = Counter(target.name for target in self.properties.values.iot_targets)

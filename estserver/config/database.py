@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from estserver.config.errors import ConfigError
 
@@ -34,9 +34,10 @@ _POSTGRESQL_PARAMETERS = frozenset(
         "target_session_attrs",
     }
 )
+LONGEST_IDLE_SECONDS = 86_400
 # Parameters of ours, which libpq does not know.
-_SECRET, _IAM = "secret", "iam"
-_OWN_PARAMETERS = frozenset({_SECRET, _IAM})
+_SECRET, _IAM, _IDLE = "secret", "iam", "idle_seconds"
+_OWN_PARAMETERS = frozenset({_SECRET, _IAM, _IDLE})
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
@@ -48,7 +49,8 @@ def database_settings(url: str, *, data_dir: Path, secret_name: str = "") -> dic
     PostgreSQL, with user and password percent-encoded. ``dsql://`` is Aurora DSQL. With
     ``secret_name``, or the parameter ``secret`` of the URL, it is PostgreSQL, and the secret adds
     what ``url`` leaves out when a connection is made. With the parameter ``iam=true`` the password
-    is a token of IAM's.
+    is a token of IAM's. With ``idle_seconds`` the server closes a connection that is idle for as
+    long, so that a database that can pause does so.
 
     Raises ConfigError for anything else. Its text never holds the password.
     """
@@ -83,6 +85,27 @@ def secret_in(url: str) -> str:
     parts = _parts_of(url)
     is_postgresql = parts.scheme in {"postgresql", "postgres"}
     return dict(parse_qsl(parts.query)).get(_SECRET, "") if is_postgresql else ""
+
+
+def iam_user_in(url: str) -> str:
+    """Return the user of a PostgreSQL URL with ``iam=true``; "" for another URL."""
+    parts = urlsplit(url)
+    is_postgresql = parts.scheme in {"postgresql", "postgres"}
+    has_iam = is_postgresql and _IAM in dict(parse_qsl(parts.query))
+    return unquote(parts.username or "") if has_iam else ""
+
+
+def address_url(
+    host: str, port: str, name: str, *, secret: str = "", iam_user: str = "", idle_seconds: int = 0
+) -> str:
+    """Return the URL of a PostgreSQL database without a password.
+
+    User and password are those of ``secret``, or ``iam_user`` and a token of IAM's.
+    """
+    user = f"{quote(iam_user, safe='')}@" if iam_user else ""
+    said = {_SECRET: secret, _IAM: "true" if iam_user else "", _IDLE: str(idle_seconds or "")}
+    query = urlencode({key: value for key, value in said.items() if value})
+    return f"postgresql://{user}{host}:{port}/{name}?{query}"
 
 
 def _postgresql_with_secret(url: str, secret_name: str) -> dict[str, Any]:
@@ -190,6 +213,7 @@ def _postgresql(parts: SplitResult, *, is_whole: bool = True) -> dict[str, Any]:
         "statement_timeout": 5_000,
         "lock_timeout": 3_000,
         "idle_in_transaction_session_timeout": 10_000,
+        **({"idle_session_timeout": _idle_milliseconds(own[_IDLE])} if _IDLE in own else {}),
     }
     return {
         "ENGINE": POSTGRESQL_BACKEND,
@@ -208,6 +232,20 @@ def _postgresql(parts: SplitResult, *, is_whole: bool = True) -> dict[str, Any]:
         },
         **({IAM_LOGIN: True} if _IAM in own else {}),
     }
+
+
+def _idle_milliseconds(value: str) -> int:
+    """Return after which time the server closes a connection that nothing is asked on.
+
+    A function cannot do so, because Lambda stops it between two requests. Aurora pauses only when
+    no client is connected.
+    """
+    if not value.isascii() or not value.isdigit() or not 0 < int(value) <= LONGEST_IDLE_SECONDS:
+        raise ConfigError(
+            "The database URL's idle_seconds is not a number of seconds from 1 to "
+            f"{LONGEST_IDLE_SECONDS}. Correct it, or leave it out."
+        )
+    return int(value) * 1000
 
 
 def _check_iam_login(parts: SplitResult, value: str) -> None:

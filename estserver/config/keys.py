@@ -24,6 +24,7 @@ from estserver.config.types import (
     CACertificateMode,
     CertificateArn,
     CommonName,
+    DatabaseChoice,
     DatabaseSecretName,
     DatabaseUrl,
     DomainName,
@@ -109,6 +110,11 @@ class Properties:
     databaseUrl, or RDS's own JSON (`host`, `port`, `dbname`, `username`, `password`). What it
     leaves out stands in databaseUrl (`postgresql://host:port/name`), and so does another host, such
     as an RDS Proxy's. It is read when a connection is made.
+    """
+    database: DatabaseChoice = ""
+    """The database that a deployment to AWS uses. `stack NAME`: that of a CloudFormation stack made
+    from config/database-stack.yaml, whose VPC the functions then are in. Not set is databaseUrl or
+    databaseSecretName. Outside of AWS it means nothing.
     """
     secret_key_secret_name: SecretName = "est/secret-key"
     """The secret in Secrets Manager that admin sessions are signed with, on Lambda. The first

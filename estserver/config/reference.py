@@ -50,6 +50,7 @@ Relative paths start at the directory that holds `manage.py`. Times are UTC.
 | `sqlite:////srv/est/name.sqlite3` | SQLite: a file anywhere |
 | `postgresql://user:password@host:5432/name?sslrootcert=/path/to/ca.pem` | PostgreSQL |
 | `postgresql://user@host:5432/name?iam=true` | PostgreSQL of RDS or Aurora, with a token of IAM's as the password |
+| `postgresql://...?idle_seconds=60` | PostgreSQL that closes idle connections, as one that pauses needs |
 | `postgresql://host:5432/name?secret=NAME` | PostgreSQL. The secret holds the rest, as with `databaseSecretName` |
 | not set, or `postgresql://host:5432/name`, with `databaseSecretName` | PostgreSQL. The secret holds the rest, and each new connection reads it |
 | `dsql://user@host/postgres` | Aurora DSQL, with a token of IAM's as the password. It needs `requirements/dsql.in` |

@@ -140,6 +140,12 @@ DatabaseSecretName = Annotated[
     _matching(r"[A-Za-z0-9/_+=.@!:-]{1,2048}|"),
     Expectation('the name or ARN of a secret in Secrets Manager, or ""'),
 ]
+DatabaseChoice = Annotated[
+    str,
+    # A stack's name: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
+    _matching(r"stack [A-Za-z][A-Za-z0-9-]{0,127}|"),
+    Expectation('stack NAME, with the name of a CloudFormation stack, or ""'),
+]
 Regex = Annotated[str, Expectation('a regular expression, or ""')]
 TagKey = Annotated[
     str,

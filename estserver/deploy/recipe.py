@@ -20,6 +20,7 @@ from estserver.deploy.resources import (
     alarms,
     ca_keys,
     ca_secrets,
+    database_stack,
     function_environment,
     gateway_account,
     iot_leftovers,
@@ -31,6 +32,8 @@ from estserver.deploy.resources.buckets.locked_bucket import LockedBucket
 from estserver.deploy.resources.roles import deployment_roles
 from estserver.deploy.resources.roles.role import Role
 from estserver.deploy.rights import deployer, functions
+from estserver.deploy.rights.called_services import called_services
+from estserver.deploy.rights.database_stack import stack_name
 from estserver.deploy.rights.keys_in_use import NO_KEYS, KeysInUse
 from estserver.deploy.rights.statements import Document, ResourceRights
 from estserver.deploy.truststore.steps import FirstTruststore
@@ -48,6 +51,7 @@ def preparation(deployment: Deployment) -> list[AnyStep]:
         [deployment_roles.provisioning_role(deployment)] if deployment.has_provisioning_role else []
     )
     return [
+        *_database(deployment),
         *deployment_buckets.buckets(deployment),
         secrets_kms_key.SecretsKey(deployment),
         *ca_keys.first_keys(deployment),
@@ -57,6 +61,17 @@ def preparation(deployment: Deployment) -> list[AnyStep]:
         gateway_account.GatewayAccount(deployment),
         *(group for stage in STAGES for group in logs.log_groups(deployment, stage)),
     ]
+
+
+def _database(deployment: Deployment) -> list[AnyStep]:
+    """The database's own step, first: without a database, nothing is worth making."""
+    if not stack_name(deployment):
+        return []
+
+    def called() -> set[str]:
+        return called_services(function_policy(deployment, stage) for stage in STAGES)
+
+    return [database_stack.DatabaseStackStep(deployment, called)]
 
 
 def guarding(deployment: Deployment, stage: StageName) -> list[AnyStep]:
@@ -216,5 +231,6 @@ def _rights(deployment: Deployment) -> list[ResourceRights]:
         ca_keys.rights(deployment),
         ca_secrets.rights(deployment),
         iot_leftovers.rights(deployment),
+        database_stack.rights(deployment),
         truststore_rights(deployment),
     ]

@@ -21,6 +21,7 @@ from typing import Any
 
 import django
 from django.core.management import CommandError, call_command
+from django.db import connections
 from django.utils.module_loading import import_string
 from zappa.handler import LambdaHandler  # type: ignore[import-untyped]
 
@@ -141,6 +142,7 @@ def run_command(arguments: Any, *, caller: Any = "") -> dict[str, Any]:
     # Step 2: run it, with its output in memory.
     printed = io.StringIO()
     exit_code = 0
+    _look_at_connections()
     try:
         with on_behalf_of(caller):
             call_command(*arguments, stdout=printed, stderr=printed, no_color=True)
@@ -154,6 +156,16 @@ def run_command(arguments: Any, *, caller: Any = "") -> dict[str, Any]:
     level = logging.ERROR if exit_code else logging.INFO
     logger.log(level, "command %s ended with exit code %d", name, exit_code)
     return {"exit_code": exit_code, "output": printed.getvalue()}
+
+
+def _look_at_connections() -> None:
+    """Have each connection looked at before its next use, as Django does for a request.
+
+    This environment may have been idle for hours, and the database may have hung up.
+    """
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
 
 
 def _is_request(event: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from estserver.config.database import has_password
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.engine.calls import Call
 from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.rights.database_stack import find_stack
 from estserver.deploy.zappa.stage import look_at_stage, not_deployed
 from pki.operators.errors import OperatorError
 
@@ -47,6 +48,8 @@ class FunctionEnvironment(Step[Mapping[str, Any]]):
         url = properties.database_url
         if has_password(url):
             wanted[DATABASE_URL] = url
+        if stack := find_stack(self.deployment):
+            wanted[DATABASE_URL] = stack.url
         is_named = properties.database_secret_name or (url and not url.startswith("sqlite:"))
         if DATABASE_URL not in wanted and not is_named:
             raise OperatorError(

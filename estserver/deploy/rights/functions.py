@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
+from estserver.config.database import iam_user_in
 from estserver.deploy.deployment import Deployment, StageName
+from estserver.deploy.rights.database_stack import is_in_vpc
 from estserver.deploy.rights.iot import provisioning, registering
 from estserver.deploy.rights.keys_in_use import KeysInUse
 from estserver.deploy.rights.signing import making_cas, other_accounts, signing
@@ -50,7 +52,7 @@ def policy_of_function(
     """Return what a stage's function may do. It may use ``keys``, and no other key in KMS."""
     statements = [
         *_running(deployment, stage),
-        *_connecting(deployment),
+        *_connecting(deployment, keys),
         *signing(deployment, stage, keys),
     ]
     if stage == "est":
@@ -72,7 +74,7 @@ def _running(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
     # The function's versions and aliases are called by qualified names.
     yield allow("BeCalled", ["lambda:InvokeFunction"], [function, f"{function}:*"])
     yield allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], logs)
-    if deployment.config.deployment.vpc_subnet_ids:
+    if is_in_vpc(deployment):
         # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
         # Lambda itself makes these calls, and not the code in the function, whose calls carry the
         # function's ARN: https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
@@ -91,11 +93,26 @@ def _running(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
         )
 
 
-def _connecting(deployment: Deployment) -> Iterator[Statement]:
-    """Aurora DSQL, whose passwords are IAM's tokens. The cluster's id begins the host name.
+def _connecting(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:
+    """The database: one whose passwords are IAM's tokens, or one that a stack's secret opens.
 
+    The id of a cluster of Aurora DSQL begins its host name.
     https://docs.aws.amazon.com/aurora-dsql/latest/userguide/authentication-authorization.html
+    RDS names what is logged in to by an id that no host name has:
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
     """
+    if stack := keys.database_stack:
+        if stack.has_iam_login:
+            user = f"dbuser:{stack.resource_id}/{stack.user}"
+            yield allow("ConnectToDatabase", ["rds-db:connect"], deployment.arn("rds-db", user))
+        else:
+            actions = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+            yield allow("ReadDatabaseSecret", actions, stack.secret_arn)
+        return
+    url = deployment.config.properties.database_url
+    if user := iam_user_in(url):
+        whichever = deployment.arn("rds-db", f"dbuser:*/{user}")
+        yield allow("ConnectToDatabase", ["rds-db:connect"], whichever)
     parts = urlsplit(deployment.config.properties.database_url)
     if parts.scheme == "dsql":
         action = "dsql:DbConnectAdmin" if parts.username == "admin" else "dsql:DbConnect"

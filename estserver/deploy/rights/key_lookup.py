@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import ask, ask_all, ask_if_any
 from estserver.deploy.lambda_signers import SignerInUse, signers_in_use
+from estserver.deploy.rights.database_stack import DatabaseStack, find_stack
 from estserver.deploy.rights.keys_in_use import CAKey, KeysInUse, region_of
+from pki.operators.errors import OperatorError, RemoteFailure
 from pki.signers.kms import KMSSigner
 from pki.signers.kms.made_keys import ALIAS_PREFIX, alias_in, description_of
 from pki.signers.secretsmanager.signer import SecretsManagerSigner
@@ -111,8 +113,23 @@ def find_keys(deployment: Deployment) -> KeysInUse:
         tuple(made),
         {alias: arn for alias, arn in named.items() if arn},
         tuple(dict.fromkeys(filter(None, secrets))),
+        _stack(deployment, missing),
         tuple(missing),
     )
+
+
+def _stack(deployment: Deployment, missing: list[str]) -> DatabaseStack | None:
+    """Return the stack with the database; ``None`` for none, or with a sentence in ``missing``.
+
+    A removal goes on without the stack. Only what would write a policy raises.
+    """
+    try:
+        return find_stack(deployment)
+    except RemoteFailure:
+        raise
+    except OperatorError as error:
+        missing.append(str(error))
+        return None
 
 
 def _found(deployment: Deployment, key: str, region: str, missing: list[str]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.lambda_signers import SignerInUse
+from estserver.deploy.rights.database_stack import DatabaseStack
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,10 @@ class KeysInUse:
     """The ARN of the key that the OPTIONS of a signer name, by the signer's alias."""
     secrets: tuple[str, ...] = ()
     """ARNs of the keys that secrets are encrypted with."""
+    database_stack: DatabaseStack | None = None
+    """The stack with the database, if the configuration names one."""
     missing: tuple[str, ...] = ()
-    """Sentences about keys that the configuration names by an alias that KMS does not have."""
+    """Sentences about what the configuration names and AWS does not have: a key, a stack."""
 
     def signing(self, signer: str, region: str) -> tuple[str, ...]:
         """Return the ARNs of the keys that the CAs of a signer have or will have.

@@ -12,6 +12,7 @@ from typing import Any
 
 from estserver.config import PROJECT_ROOT, Config
 from estserver.deploy.deployment import STAGES, Deployment
+from estserver.deploy.rights.database_stack import find_stack
 from pki.operators.errors import OperatorError
 
 SETTINGS_FILE = PROJECT_ROOT / "zappa_settings.json"
@@ -36,7 +37,10 @@ def read_settings(path: Path = SETTINGS_FILE) -> dict[str, Any]:
 
 
 def rendered(settings: dict[str, Any], deployment: Deployment) -> dict[str, Any]:
-    """Return ``settings`` with everything that the configuration decides."""
+    """Return ``settings`` with everything that the configuration decides.
+
+    Raises ``OperatorError`` when the configuration names a stack that cannot be used.
+    """
     result = rendered_without_account(settings, deployment.config)
     options = deployment.config.deployment
     result[COMMON] |= {
@@ -45,7 +49,12 @@ def rendered(settings: dict[str, Any], deployment: Deployment) -> dict[str, Any]
         "manage_roles": False,
         "route53_enabled": False,
     }
-    if options.vpc_subnet_ids:
+    if stack := find_stack(deployment):
+        result[COMMON]["vpc_config"] = {
+            "SubnetIds": list(stack.subnet_ids),
+            "SecurityGroupIds": [stack.security_group_id],
+        }
+    elif options.vpc_subnet_ids:
         result[COMMON]["vpc_config"] = {
             "SubnetIds": list(options.vpc_subnet_ids),
             "SecurityGroupIds": list(options.vpc_security_group_ids),

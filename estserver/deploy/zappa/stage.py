@@ -11,6 +11,7 @@ from typing import Any
 from estserver.deploy.deployment import STAGES, Deployment, StageName
 from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
+from estserver.deploy.rights.database_stack import is_in_vpc
 from estserver.deploy.rights.gateway import control_plane
 from estserver.deploy.rights.statements import ResourceRights, allow
 from pki.operators.errors import OperatorError, RemoteFailure
@@ -162,7 +163,7 @@ def rights(deployment: Deployment) -> ResourceRights:
     functions = [deployment.arn("lambda", f"function:{name}") for name in names]
     stacks = [deployment.arn("cloudformation", f"stack/{name}/*") for name in names]
     network = ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"]
-    has_network = bool(deployment.config.deployment.vpc_subnet_ids)
+    has_network = is_in_vpc(deployment)
     return ResourceRights(
         look=["events:ListRuleNamesByTarget", *(network if has_network else [])],
         deploy=[

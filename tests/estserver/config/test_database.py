@@ -113,6 +113,8 @@ def test_postgresql_takes_an_ipv6_host():
         ("postgres://h/db?iam=true", "with a user and without a password"),
         (f"postgres://u@h/db?iam={SECRET}", "iam is not true"),
         ("postgres://h/db?secret=", "secret has no name"),
+        ("postgres://h/db?idle_seconds=0", "idle_seconds is not a number of seconds from 1"),
+        (f"postgres://h/db?idle_seconds={SECRET}", "idle_seconds is not a number of seconds"),
         (f"postgres://u:{SECRET}@h/db?secret=est/db", "without a password, goes with it"),
         ("postgres://u@h/db?secret=est/db&iam=true", "Leave out one of the two"),
         ("sqlite:///", "has a path and nothing else"),
@@ -174,6 +176,13 @@ def test_iam_is_the_password_where_the_url_says_so():
     assert "iam" not in settings["OPTIONS"]
 
 
+def test_idle_connections_are_closed_by_the_server_where_the_url_says_so():
+    settings = database_settings("postgresql://db.example.com/est?idle_seconds=60", data_dir=DATA)
+
+    assert "-c idle_session_timeout=60000" in settings["OPTIONS"]["options"]
+    assert "idle_seconds" not in settings["OPTIONS"]
+
+
 def test_a_secret_that_the_url_names_is_the_same_as_the_configurations():
     url = "postgresql://db.example.com:5433/est"
 
@@ -188,7 +197,7 @@ def test_a_secret_that_the_url_names_is_the_same_as_the_configurations():
 def test_aurora_dsql_knows_neither_of_the_two(monkeypatch):
     monkeypatch.setattr(database, "DSQL_BACKEND", "json")  # stands for the adapter
 
-    for parameter in ("iam=true", "secret=x"):
+    for parameter in ("iam=true", "secret=x", "idle_seconds=60"):
         with pytest.raises(ConfigError, match=r"1 parameter\(s\) after"):
             database_settings(f"dsql://admin@h.dsql.eu-west-1.on.aws/db?{parameter}", data_dir=DATA)
 

@@ -100,7 +100,7 @@ def test_a_clients_csr_is_signed_where_no_file_can_be_given(handle, installation
 
     answer = handle({"est_command": ["sign_client_csr", csr, "--validity-days=30"]})
 
-    assert answer["exit_code"] == 0, answer
+    assert answer["exit_code"] == 0
     certificate = x509.load_pem_x509_certificate(answer["output"].encode())
     assert certificate.subject.rfc4514_string() == "CN=client-7"
 
@@ -150,7 +150,7 @@ def test_a_refusal_answers_with_its_sentence_and_exit_code(handle, installation)
     assert answer["output"].strip()
 
 
-def test_wrong_usage_answers_with_what_is_wanted(handle):
+def test_wrong_usage_answers_with_what_is_wanted(handle, db):
     answer = handle({"est_command": ["deny"]})
 
     assert answer["exit_code"] == 1
@@ -204,3 +204,22 @@ def test_there_is_only_one_first_admin(installation):
     assert answer["exit_code"] == 1
     assert "has an account already" in answer["output"]
     assert get_user_model().objects.count() == 1
+
+
+def test_a_command_looks_whether_its_connection_still_lives(monkeypatch):
+    """Its environment may have been idle for hours, after which the database has hung up."""
+    steps = []
+
+    class Connection:
+        in_atomic_block = False
+
+        def close_if_unusable_or_obsolete(self):
+            steps.append("connection")
+
+    module = "estserver.functions.admin"
+    monkeypatch.setattr(f"{module}.connections.all", lambda initialized_only: [Connection()])
+    monkeypatch.setattr(f"{module}.call_command", lambda *_, **__: steps.append("command"))
+
+    run_command(["showmigrations"])
+
+    assert steps == ["connection", "command"]

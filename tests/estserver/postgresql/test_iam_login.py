@@ -1,6 +1,7 @@
 """A login by IAM: the token is this process's, for this user and host, and new at each login."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -92,3 +93,28 @@ def test_T71_a_database_lets_the_token_in_and_an_old_one_no_more(db, at, monkeyp
             assert token not in str(it.value)
         finally:
             connection.close()
+
+
+@pytest.mark.postgresql
+def test_an_idle_connection_is_closed_and_made_again_at_the_next_request(db, monkeypatch):
+    """As Aurora sees it that would pause: no client is connected while the function is stopped."""
+    with tls_server() as server:
+        url = f"postgresql://est:{server.password}@127.0.0.1:{server.port}/postgres?idle_seconds=1"
+        connection = wrapper(url)
+        watching = wrapper(url.partition("?")[0])
+        try:
+            connection.ensure_connection()
+            with watching.cursor() as cursor:
+                clients = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = %s"
+                cursor.execute(clients, ["client backend"])
+                assert cursor.fetchone() == (2,)
+                time.sleep(1.5)
+                cursor.execute(clients, ["client backend"])
+                assert cursor.fetchone() == (1,)
+            connection.close_if_unusable_or_obsolete()  # what Django does as a request starts
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+                assert cursor.fetchone() == (1,)
+        finally:
+            connection.close()
+            watching.close()

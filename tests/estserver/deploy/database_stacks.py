@@ -1,0 +1,26 @@
+"""Stacks of the database's template, which moto makes."""
+
+from pathlib import Path
+
+from pki.aws.clients import aws_client
+from tests.estserver.deploy import moto_database_stack
+from tests.estserver.deploy.account import CONFIG
+
+TEMPLATE = Path(__file__).parents[3] / "config" / "database-stack.yaml"
+STACK = "est-database"
+WITH_STACK = CONFIG.replace("Properties:\n", f"Properties:\n  database: stack {STACK}\n", 1)
+
+
+def make_stack(*, template="", **parameters):
+    """Make the stack, as the line of docs/vpc.md does; returns its outputs."""
+    moto_database_stack.fill()
+    cloudformation = aws_client("cloudformation")
+    cloudformation.create_stack(
+        StackName=STACK,
+        TemplateBody=template or TEMPLATE.read_text(encoding="utf-8"),
+        Parameters=[
+            {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+        ],
+    )
+    [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
