@@ -8,6 +8,8 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 from estserver.config.errors import ConfigError
 
 SQLITE_FILE = "est.sqlite3"
+DSQL = "dsql"
+"""The choice of `database` that is a cluster of Aurora DSQL, which the deployment makes."""
 WANTED = (
     "Wanted: postgresql://user:password@host:port/name, dsql://user@host/postgres or "
     "sqlite:///path."
