@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 from estserver.config.class_paths import HOOKS, SIGNERS, class_path_problem
-from estserver.config.database import database_settings
+from estserver.config.database import DSQL, database_settings
 from estserver.config.entries import DEFAULT_SIGNERS, EXTERNAL_SIGNER, SignerConfig
 from estserver.config.errors import ConfigError
 from estserver.config.keys import DeploymentOptions, Properties
@@ -260,12 +260,13 @@ class Consistency:
         choice = self.properties.values.database
         if not choice:
             return
-        others = {
+        others: dict[str, object] = {
             "databaseUrl": self.properties.values.database_url,
             "databaseSecretName": self.properties.values.database_secret_name,
-            "vpcSubnetIds": self.deployment.values.vpc_subnet_ids,
-            "vpcSecurityGroupIds": self.deployment.values.vpc_security_group_ids,
         }
+        if choice != DSQL:  # functions in a VPC reach a cluster, through NAT or an endpoint
+            others["vpcSubnetIds"] = self.deployment.values.vpc_subnet_ids
+            others["vpcSecurityGroupIds"] = self.deployment.values.vpc_security_group_ids
         for key in (key for key, value in others.items() if value):
             text = f"It is {choice}, which names {key} itself. Leave out one of the two."
             yield self._at(self.properties, "database", text)

@@ -8,6 +8,8 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 from estserver.config.errors import ConfigError
 
 SQLITE_FILE = "est.sqlite3"
+DSQL = "dsql"
+"""The choice of `database` that is a cluster of Aurora DSQL, which the deployment makes."""
 WANTED = (
     "Wanted: postgresql://user:password@host:port/name, dsql://user@host/postgres or "
     "sqlite:///path."
@@ -16,7 +18,8 @@ SECRET_NAME = "SECRET_NAME"  # noqa: S105 - no secret, but the setting that name
 IAM_LOGIN = "IAM_LOGIN"
 """The setting that says that IAM's token is the password: see `estserver.postgresql`."""
 POSTGRESQL_BACKEND = "estserver.postgresql"
-DSQL_BACKEND = "aurora_dsql_django"
+DSQL_BACKEND = "estserver.dsql"
+_DSQL_ADAPTER = "aurora_dsql_django"
 
 # The parameters that a URL may hand to libpq. "options" is not among them, because the limits below
 # are set there.
@@ -24,6 +27,7 @@ _POSTGRESQL_PARAMETERS = frozenset(
     {
         "application_name",
         "connect_timeout",
+        "hostaddr",
         "host",  # the directory of a Unix socket, which a URL cannot have as its host
         "sslcert",
         "sslkey",
@@ -268,10 +272,10 @@ def _dsql(parts: SplitResult) -> dict[str, Any]:
             "The database URL of Aurora DSQL has no password, because IAM hands out a token for "
             "each connection. Wanted: dsql://user@host/postgres."
         )
-    if find_spec(DSQL_BACKEND) is None:
+    if find_spec(_DSQL_ADAPTER) is None:
         raise ConfigError(
             "The database URL begins with dsql://, and Aurora DSQL's adapter is not installed. "
-            "Install requirements/dsql.in, or name a PostgreSQL database."
+            "Install requirements.txt, or name a PostgreSQL database."
         )
     settings = _postgresql(parts)
     del settings["OPTIONS"]["options"]
@@ -279,7 +283,6 @@ def _dsql(parts: SplitResult) -> dict[str, Any]:
         **settings,
         "ENGINE": DSQL_BACKEND,
         "CONN_MAX_AGE": 50 * 60,
-        "OPTIONS": {"sslmode": "require", **settings["OPTIONS"]},
     }
 
 

@@ -20,6 +20,7 @@ from estserver.config.entries import (
 )
 from estserver.config.types import (
     AllowedHost,
+    BackupDays,
     BucketName,
     CACertificateMode,
     CertificateArn,
@@ -113,9 +114,14 @@ class Properties:
     as an RDS Proxy's. It is read when a connection is made.
     """
     database: DatabaseChoice = ""
-    """The database that a deployment to AWS uses. `stack NAME`: that of a CloudFormation stack made
-    from config/database-stack.yaml, whose VPC the functions then are in. Not set is databaseUrl or
-    databaseSecretName. Outside of AWS it means nothing.
+    """The database that a deployment to AWS uses. `dsql`: a cluster of Aurora DSQL, which the
+    deployment makes. `stack NAME`: that of a CloudFormation stack made from
+    config/database-stack.yaml, whose VPC the functions then are in. Not set is databaseUrl or
+    databaseSecretName, and `dsql` without either. Outside of AWS it means nothing.
+    """
+    database_backup_days: BackupDays = 35
+    """Days that AWS Backup keeps the daily backups of the Aurora DSQL cluster that the deployment
+    makes. 0 is no backups.
     """
     secret_key_secret_name: SecretName = "est/secret-key"
     """The secret in Secrets Manager that admin sessions are signed with, on Lambda. The first

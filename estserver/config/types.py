@@ -143,8 +143,8 @@ DatabaseSecretName = Annotated[
 DatabaseChoice = Annotated[
     str,
     # A stack's name: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
-    _matching(r"stack [A-Za-z][A-Za-z0-9-]{0,127}|"),
-    Expectation('stack NAME, with the name of a CloudFormation stack, or ""'),
+    _matching(r"dsql|stack [A-Za-z][A-Za-z0-9-]{0,127}|"),
+    Expectation('dsql, stack NAME with the name of a CloudFormation stack, or ""'),
 ]
 Regex = Annotated[str, Expectation('a regular expression, or ""')]
 TagKey = Annotated[
@@ -235,6 +235,9 @@ RetentionDays = Annotated[
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
 LockDays = Annotated[
     int, Field(ge=1, le=36_500), Expectation("a whole number of days from 1 to 36500")
+]
+BackupDays = Annotated[
+    int, Field(ge=0, le=36_500), Expectation("a whole number of days from 0 to 36500")
 ]
 SubnetId = Annotated[str, _matching(r"subnet-[0-9a-f]{8,17}"), Expectation("a subnet's id")]
 SecurityGroupId = Annotated[

@@ -102,6 +102,16 @@ class Deployment:
         return f"{self.project}-gateway-logs-{self.region}"
 
     @property
+    def backup_role(self) -> str:
+        """The role with which AWS Backup copies the database."""
+        return f"{self.project}-backup-{self.region}"
+
+    @property
+    def backup_vault(self) -> str:
+        """The vault that the database's backups are in, and the plan that makes them."""
+        return f"{self.project}-database"
+
+    @property
     def truststore_bucket(self) -> str:
         """The bucket of the CAs that API Gateway trusts."""
         return self.config.deployment.truststore_bucket or self._bucket("truststore")

@@ -31,11 +31,14 @@ from estserver.deploy.resources import (
 )
 from estserver.deploy.resources.buckets import deployment_buckets
 from estserver.deploy.resources.buckets.locked_bucket import LockedBucket
+from estserver.deploy.resources.database import backups, cluster
+from estserver.deploy.resources.database.roles import DatabaseRoles
 from estserver.deploy.resources.roles import deployment_roles
 from estserver.deploy.resources.roles.role import Role
 from estserver.deploy.rights import deployer, functions
 from estserver.deploy.rights.called_services import called_services
 from estserver.deploy.rights.database_stack import stack_name
+from estserver.deploy.rights.dsql_cluster import has_cluster, may_have_cluster
 from estserver.deploy.rights.keys_in_use import NO_KEYS, KeysInUse
 from estserver.deploy.rights.statements import Document, ResourceRights
 from estserver.deploy.truststore.steps import FirstTruststore
@@ -59,6 +62,7 @@ def preparation(deployment: Deployment) -> list[AnyStep]:
         secrets_kms_key.SecretsKey(deployment),
         *ca_keys.first_keys(deployment),
         *(function_role(deployment, stage) for stage in STAGES),
+        *_logins(deployment),
         deployment_roles.gateway_log_role(deployment),
         *for_iot,
         gateway_account.GatewayAccount(deployment),
@@ -75,7 +79,9 @@ def restoration(deployment: Deployment) -> list[AnyStep]:
 
 
 def _database(deployment: Deployment) -> list[AnyStep]:
-    """The database's own step, first: without a database, nothing is worth making."""
+    """The database's own steps, first: without a database, nothing is worth making."""
+    if has_cluster(deployment):
+        return [cluster.DatabaseCluster(deployment), *_backups(deployment)]
     if not stack_name(deployment):
         return []
 
@@ -83,6 +89,21 @@ def _database(deployment: Deployment) -> list[AnyStep]:
         return called_services(function_policy(deployment, stage) for stage in STAGES)
 
     return [database_stack.DatabaseStackStep(deployment, called)]
+
+
+def _backups(deployment: Deployment) -> list[AnyStep]:
+    if not deployment.config.properties.database_backup_days:
+        return []
+    return [
+        backups.BackupVault(deployment),
+        deployment_roles.backup_role(deployment),
+        backups.BackupPlan(deployment),
+    ]
+
+
+def _logins(deployment: Deployment) -> list[AnyStep]:
+    """What lets the functions' roles log in at the cluster."""
+    return [DatabaseRoles(deployment)] if has_cluster(deployment) else []
 
 
 def guarding(deployment: Deployment, stage: StageName) -> list[AnyStep]:
@@ -135,13 +156,15 @@ def removable(
     with_secrets: bool = True,
     with_iot: bool = False,
     with_audit_heads: bool = False,
+    with_database: bool = False,
 ) -> list[AnyStep]:
     """Return the steps that a removal undoes, in the order of deploying; it begins with the last.
 
     Secrets go before the key that they are encrypted with, and AWS IoT's resources before the role
     that it uses. Without ``with_iot`` that role stays, because a template may work with it. Without
     ``with_audit_heads`` the bucket of the audit trail's heads stays, because they are needed after
-    the deployment.
+    the deployment. Without ``with_database`` the cluster stays, and what backs it up. The backups
+    stay in any case, with the vault that they are in.
     """
     also: list[AnyStep] = []
     if with_secrets:
@@ -151,7 +174,9 @@ def removable(
             deployment_roles.provisioning_role(deployment),
             iot_leftovers.IoTLeftovers(deployment),
         ]
-    kept: tuple[type[AnyStep], ...] = (deployment_roles.ProvisioningRole,)
+    kept: tuple[type[AnyStep], ...] = (deployment_roles.ProvisioningRole, DatabaseRoles)
+    if not with_database:
+        kept += (cluster.DatabaseCluster, backups.BackupPlan, deployment_roles.BackupRole)
     if not with_secrets:
         kept += (secrets_kms_key.SecretsKey,)
     if not with_audit_heads:
@@ -246,5 +271,16 @@ def _rights(deployment: Deployment) -> list[ResourceRights]:
         ca_secrets.rights(deployment),
         iot_leftovers.rights(deployment),
         database_stack.rights(deployment),
+        *_database_rights(deployment),
         truststore_rights(deployment),
     ]
+
+
+def _database_rights(deployment: Deployment) -> list[ResourceRights]:
+    """The rights to a cluster that the configuration asks for, without a look at the account."""
+    if not may_have_cluster(deployment):
+        return []
+    found = [cluster.rights(deployment)]
+    if deployment.config.properties.database_backup_days:
+        found += [backups.rights(deployment), deployment_roles.backup_rights(deployment)]
+    return found

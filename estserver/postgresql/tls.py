@@ -94,11 +94,11 @@ def _roots_for(host: str) -> str:
     # libpq's default. The file of a person wins over the public CAs, as without this server.
     if (Path.home() / ".postgresql" / "root.crt").is_file():
         return ""
-    return _public_roots()
+    return public_roots()
 
 
 @cache
-def _public_roots() -> str:
+def public_roots() -> str:
     """Return the file of public CAs that travels with botocore.
 
     ``sslrootcert=system`` would look in a directory of psycopg's builder, which is not there.

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from estserver.config.database import has_password
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.engine.calls import Call
 from estserver.deploy.engine.steps import DONE, Plan, Step
-from estserver.deploy.rights.database_stack import find_stack
+from estserver.deploy.rights.database import url_for_function
 from estserver.deploy.zappa.stage import look_at_stage, not_deployed
 from pki.operators.errors import OperatorError
 
@@ -46,16 +45,14 @@ class FunctionEnvironment(Step[Mapping[str, Any]]):
         wanted = dict(known)
         properties = self.deployment.config.properties
         url = properties.database_url
-        if has_password(url):
-            wanted[DATABASE_URL] = url
-        if stack := find_stack(self.deployment):
-            wanted[DATABASE_URL] = stack.url
+        if for_function := url_for_function(self.deployment, self.stage):
+            wanted[DATABASE_URL] = for_function
         is_named = properties.database_secret_name or (url and not url.startswith("sqlite:"))
         if DATABASE_URL not in wanted and not is_named:
             raise OperatorError(
-                f"The function {self.deployment.function(self.stage)} has no database. Set "
-                "databaseSecretName to a secret that holds a PostgreSQL URL, or DATABASE_URL "
-                "(postgresql://user:password@host/name) where you deploy, or databaseUrl."
+                f"The function {self.deployment.function(self.stage)} has no database. Run "
+                "aws_deploy --prepare, which makes a cluster of Aurora DSQL when the configuration "
+                "names no database, or set database, databaseSecretName or databaseUrl."
             )
         if wanted == known:
             return DONE

@@ -30,6 +30,8 @@ _OF_THE_GATEWAY = {
     "wafv2",
 }
 """Services whose statements are in the second policy, because one policy could not hold all."""
+_OF_THE_DATABASE = {"backup", "backup-storage", "dsql"}
+"""Services whose statements are in a third policy, if the deployment makes a database."""
 
 
 def policies_to_deploy(
@@ -42,11 +44,15 @@ def policies_to_deploy(
     looking = {action for each in rights for action in each.look}
     statements = _added_up(statement for each in rights for statement in each.deploy)
     of_gateway = [each for each in statements if _services(each) <= _OF_THE_GATEWAY]
-    others = [each for each in statements if each not in of_gateway]
-    return {
+    of_database = [each for each in statements if _services(each) & _OF_THE_DATABASE]
+    others = [each for each in statements if each not in (*of_gateway, *of_database)]
+    policies = {
         f"{deployment.project}-deploy-functions": document([allow("Look", looking, "*"), *others]),
         f"{deployment.project}-deploy-gateway": document(of_gateway),
     }
+    if of_database:
+        policies[f"{deployment.project}-deploy-database"] = document(of_database)
+    return policies
 
 
 def policies_to_remove(

@@ -109,6 +109,9 @@ def _connecting(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:
             actions = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
             yield allow("ReadDatabaseSecret", actions, stack.secret_arn)
         return
+    if keys.cluster:
+        yield allow("ConnectToDatabase", ["dsql:DbConnect"], keys.cluster.arn)
+        return
     url = deployment.config.properties.database_url
     if user := iam_user_in(url):
         whichever = deployment.arn("rds-db", f"dbuser:*/{user}")

@@ -11,6 +11,7 @@ from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import ask, ask_all, ask_if_any
 from estserver.deploy.lambda_signers import SignerInUse, signers_in_use
 from estserver.deploy.rights.database_stack import DatabaseStack, find_stack
+from estserver.deploy.rights.dsql_cluster import DSQLCluster, cluster_in_use
 from estserver.deploy.rights.keys_in_use import CAKey, KeysInUse, region_of
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.signers.kms import KMSSigner
@@ -160,6 +161,7 @@ def find_keys(deployment: Deployment) -> KeysInUse:
         {alias: arn for alias, arn in named.items() if arn},
         tuple(dict.fromkeys(filter(None, secrets))),
         _stack(deployment, missing),
+        _cluster(deployment, missing),
         tuple(missing),
     )
 
@@ -171,6 +173,17 @@ def _stack(deployment: Deployment, missing: list[str]) -> DatabaseStack | None:
     """
     try:
         return find_stack(deployment)
+    except RemoteFailure:
+        raise
+    except OperatorError as error:
+        missing.append(str(error))
+        return None
+
+
+def _cluster(deployment: Deployment, missing: list[str]) -> DSQLCluster | None:
+    """Return the cluster that the functions use; ``None`` for none, as `_stack` does."""
+    try:
+        return cluster_in_use(deployment)
     except RemoteFailure:
         raise
     except OperatorError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.lambda_signers import SignerInUse
 from estserver.deploy.rights.database_stack import DatabaseStack
+from estserver.deploy.rights.dsql_cluster import DSQLCluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class KeysInUse:
     """ARNs of the keys that secrets are encrypted with."""
     database_stack: DatabaseStack | None = None
     """The stack with the database, if the configuration names one."""
+    cluster: DSQLCluster | None = None
+    """The cluster of Aurora DSQL that the deployment made, once there is one."""
     missing: tuple[str, ...] = ()
     """Sentences about what the configuration names and AWS does not have: a key, a stack."""
 

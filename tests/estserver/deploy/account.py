@@ -13,7 +13,7 @@ REGION = "eu-central-1"
 ACM = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate"
 DOMAIN = "est.example.com"
 TESTER = Actor("test")
-CONFIG = f"""
+WITHOUT_DATABASE = f"""
 Properties:
   apiCustomDomainName: {DOMAIN}
   apiCertificateArn: {ACM}/est
@@ -26,6 +26,9 @@ DeploymentOptions:
   tags:
     - {{key: CostCenter, value: Factory}}
 """
+DATABASE = "  databaseUrl: postgresql://db.example.com/est\n"
+CONFIG = WITHOUT_DATABASE.replace("Properties:\n", f"Properties:\n{DATABASE}", 1)
+"""The usual one. Its database is there, so that a deployment makes none."""
 
 
 class FakeClock:

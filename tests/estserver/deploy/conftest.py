@@ -14,7 +14,7 @@ from estserver.deploy.truststore.steps import FirstTruststore
 from pki.authorities.import_ca import import_authority
 from pki.aws.clients import forget_clients
 from pki.models import CertificateAuthority
-from tests.estserver.deploy import moto_gaps, moto_lambda
+from tests.estserver.deploy import moto_database, moto_gaps, moto_lambda
 from tests.estserver.deploy.account import (
     ACCOUNT,
     CONFIG,
@@ -28,6 +28,7 @@ from tests.estserver.deploy.packages import unpacked_package
 from tests.iotprov.aws_edge import let_iam_know_managed_policies
 from tests.support.builders import make_ca
 
+moto_database.fill()
 moto_gaps.fill()
 moto_lambda.fill()
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pki.aws.clients import aws_client
 from tests.estserver.deploy import moto_database_stack
-from tests.estserver.deploy.account import CONFIG
+from tests.estserver.deploy.account import WITHOUT_DATABASE
 
 TEMPLATE = Path(__file__).parents[3] / "config" / "database-stack.yaml"
 STACK = "est-database"
-WITH_STACK = CONFIG.replace("Properties:\n", f"Properties:\n  database: stack {STACK}\n", 1)
+WITH_STACK = WITHOUT_DATABASE.replace("Properties:\n", f"Properties:\n  database: stack {STACK}\n", 1)
 
 
 def make_stack(*, template="", **parameters):

@@ -17,7 +17,7 @@ from estserver.deploy.truststore.pushes import active_version
 from estserver.deploy.truststore.record import last_activated, pushes_here
 from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError
-from tests.estserver.deploy.account import ACM, CONFIG, DOMAIN, zappa_deploy
+from tests.estserver.deploy.account import ACM, CONFIG, DOMAIN, WITHOUT_DATABASE, zappa_deploy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -121,7 +121,7 @@ def test_a_databases_url_with_a_password_is_handed_over_and_never_shown(
     aws_cloud, configured, live, bring
 ):
     url = "postgresql://est:swordfish@other/est"
-    deployment = configured(CONFIG.replace("Properties:", f'Properties:\n  databaseUrl: "{url}"'))
+    deployment = configured(WITHOUT_DATABASE.replace("Properties:", f'Properties:\n  databaseUrl: "{url}"'))
     live(deployment, "admin")
 
     [intended] = intentions([FunctionEnvironment(deployment, "admin")])
@@ -129,16 +129,6 @@ def test_a_databases_url_with_a_password_is_handed_over_and_never_shown(
 
     assert environment("admin")["DATABASE_URL"] == url
     assert "swordfish" not in str(intended.calls[0])
-
-
-def test_a_function_without_a_database_is_refused_in_a_sentence(deployment, live, bring):
-    live(deployment, "admin")
-    aws_client("lambda").update_function_configuration(
-        FunctionName="est-server-admin", Environment={"Variables": {}}
-    )
-
-    with pytest.raises(OperatorError, match=r"admin has no database\. Set databaseSecretName"):
-        bring(FunctionEnvironment(deployment, "admin"))
 
 
 # Who signs on Lambda

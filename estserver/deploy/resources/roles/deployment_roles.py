@@ -7,11 +7,31 @@ from estserver.deploy.deployment import STAGES, Deployment, StageName
 from estserver.deploy.engine.steps import DONE, Plan
 from estserver.deploy.resources.roles.function_role import FunctionRole
 from estserver.deploy.resources.roles.role import Role, SeenRole
+from estserver.deploy.rights.functions import (
+    FUNCTION_TRUST,
+    GATEWAY_LOG_TRUST,
+    gateway_log_policy,
+    trust,
+)
 from estserver.deploy.rights.functions import FUNCTION_TRUST, GATEWAY_LOG_TRUST, gateway_log_policy
 from estserver.deploy.rights.gateway_logs import others_that_log
 from estserver.deploy.rights.keys_in_use import KeysInUse
 from estserver.deploy.rights.statements import Document, ResourceRights, Statement, allow
 from iotprov.documents import role as iot_role
+
+_ROLE_ACTIONS = (
+    "iam:CreateRole",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "iam:GetRole",
+    "iam:GetRolePolicy",
+    "iam:ListAttachedRolePolicies",
+    "iam:ListRolePolicies",
+    "iam:ListRoleTags",
+    "iam:PutRolePolicy",
+    "iam:TagRole",
+    "iam:UpdateAssumeRolePolicy",
+)
 
 
 def function_role(
@@ -66,6 +86,46 @@ class ProvisioningRole(Role):
         return super().plan(seen)
 
 
+class BackupRole(Role):
+    """The role that AWS Backup copies the database with. It stays as long as the database."""
+
+
+def backup_role(deployment: Deployment) -> BackupRole:
+    """Return the role that AWS Backup makes backups with; a restore is a person's."""
+    return BackupRole(
+        deployment,
+        deployment.backup_role,
+        "AWS Backup copies the database",
+        trust("backup.amazonaws.com"),
+        None,
+        managed_policy=_backup_policy_arn(deployment),
+    )
+
+
+def backup_rights(deployment: Deployment) -> ResourceRights:
+    """Return the rights to that role, with no other policy than AWS's own for backups."""
+    arn = deployment.role_arn(deployment.backup_role)
+    of_backups = {"ArnEquals": {"iam:PolicyARN": _backup_policy_arn(deployment)}}
+    to_backup = {"StringEquals": {"iam:PassedToService": "backup.amazonaws.com"}}
+    return ResourceRights(
+        deploy=[
+            allow("Roles", _ROLE_ACTIONS, arn),
+            allow("LetBackUp", ["iam:AttachRolePolicy"], arn, of_backups),
+            allow("HandOutBackupRole", ["iam:PassRole"], arn, to_backup),
+        ],
+        remove=[allow("RemoveRoles", ["iam:DeleteRole"], arn)],
+    )
+
+
+def _backup_policy_arn(deployment: Deployment) -> str:
+    """AWS's own policy for making backups, of Aurora DSQL among others.
+
+    https://docs.aws.amazon.com/aws-backup/latest/devguide/security-iam-awsmanpol.html
+    """
+    name = "service-role/AWSBackupServiceRolePolicyForBackup"
+    return f"arn:{deployment.partition}:iam::aws:policy/{name}"
+
+
 def provisioning_role(deployment: Deployment) -> ProvisioningRole:
     """Return the role that AWS IoT provisions devices with.
 
@@ -91,19 +151,7 @@ def rights(deployment: Deployment) -> ResourceRights:
         deploy=[
             allow(
                 "Roles",
-                [
-                    "iam:CreateRole",
-                    "iam:DeleteRolePolicy",
-                    "iam:DetachRolePolicy",
-                    "iam:GetRole",
-                    "iam:GetRolePolicy",
-                    "iam:ListAttachedRolePolicies",
-                    "iam:ListRolePolicies",
-                    "iam:ListRoleTags",
-                    "iam:PutRolePolicy",
-                    "iam:TagRole",
-                    "iam:UpdateAssumeRolePolicy",
-                ],
+                _ROLE_ACTIONS,
                 [*arns, iot_arn],
             ),
             *_attaching(deployment, iot_arn),

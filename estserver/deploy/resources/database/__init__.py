@@ -1,0 +1,1 @@
+"""The database that the deployment makes: a cluster of Aurora DSQL, its roles, its backups."""
