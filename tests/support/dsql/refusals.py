@@ -61,4 +61,5 @@ SECOND_DDL = Refusal("multiple ddl statements are not supported in a transaction
 DDL_BESIDE_DML = Refusal("ddl and dml are not supported in the same transaction", DDL)
 ROWS = Refusal("transaction row limit exceeded", QUOTAS, LIMIT_EXCEEDED)
 SIZE = Refusal("transaction size limit 10mb exceeded", QUOTAS, LIMIT_EXCEEDED)
+COLUMN = Refusal("maximum column size exceeded", QUOTAS, LIMIT_EXCEEDED)
 AGE = Refusal("transaction age limit of 300s exceeded", QUOTAS, LIMIT_EXCEEDED)

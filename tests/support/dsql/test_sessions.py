@@ -139,6 +139,16 @@ def test_a_transaction_writes_3000_rows(session):
     assert value(session, "SELECT count(*) FROM device") == 3_002
 
 
+def test_a_value_is_at_most_1_mib(session):
+    insert = "INSERT INTO device (id, note) VALUES (%s, %s)"
+    with pytest.raises(errors.ProgramLimitExceeded, match="column size"):
+        session.execute(insert, (3, "x" * (2**20 + 1)))
+    with pytest.raises(errors.ProgramLimitExceeded), session.transaction():
+        session.execute(insert, (3, "x" * (2**20 + 1)))
+
+    session.execute(insert, (3, "x" * 2**20))
+
+
 def test_a_transaction_writes_10_mib_and_lasts_as_long_as_it_may(cluster, session):
     with pytest.raises(errors.ProgramLimitExceeded, match="size limit"), session.transaction():
         for number in range(11, 22):

@@ -1,0 +1,134 @@
+"""Tests of the CA, the outbox and the admin, run again on Aurora DSQL as PostgreSQL plays it.
+
+tests/support/dsql is the cluster: it refuses what Aurora DSQL refuses. The product reaches it with
+its own backend, AWS's adapter and a token. `make proof` runs everything, CI the shorter part.
+"""
+
+import os
+import subprocess
+import sys
+from functools import partial
+from importlib.util import find_spec
+
+import pytest
+
+from tests.support import run_again
+from tests.support.dsql.cluster import TESTER, dsql_cluster
+from tests.support.dsql.conflicts import Plan
+from tests.support.dsql.refusals import DATA_CONFLICT, SCHEMA_CONFLICT
+from tests.support.postgresql import DIRECTORY_VARIABLE, private_server
+from tests.support.run_again import OUTBOX_FILES, ROOT, ca_files
+
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.timeout(2400),
+    pytest.mark.skipif(find_spec("estserver.dsql") is None, reason="there is no backend for it yet"),
+]
+
+ROLE, SCHEMA = "est_admin", "est_server"
+STATE = "tests/pki/state"
+READS_ONE_TRANSACTION = "tests/pki/state/test_postgresql_only.py"
+ADMIN_FILES = [
+    "tests/pki/admin",
+    "tests/iotprov/admin/test_documents.py",
+    "tests/iotprov/admin/test_outbox.py",
+    "tests/iotprov/admin/test_registrations.py",
+    "tests/estserver/console/test_pages.py",
+]
+
+
+@pytest.fixture
+def server():
+    """Start a PostgreSQL server of this test alone."""
+    with private_server() as server:
+        yield server
+
+
+@pytest.fixture
+def cluster(server):
+    """Start a cluster with the role and the schema that a deployment makes."""
+    with dsql_cluster(server) as cluster:
+        cluster.add_role(ROLE, TESTER.arn)
+        cluster.state.query(f"CREATE SCHEMA {SCHEMA} AUTHORIZATION {ROLE}")
+        yield cluster
+
+
+@pytest.fixture
+def run_tests(server, cluster, tmp_path):
+    """Return a function that runs tests on the cluster and returns their number."""
+
+    def run(*arguments, **environment):
+        count = partial(run_again.run_tests, name="Aurora DSQL")(
+            server,
+            tmp_path,
+            *("-p", "tests.support.dsql.pytest_plugin", "--reuse-db"),
+            *arguments,
+            TEST_DATABASE_URL=f"dsql://{ROLE}@{cluster.host}/postgres",
+            EST_ISOLATION="repeatable read",
+            **cluster.environment(),
+            **environment,
+        )
+        refused = [
+            (sql, refusal)
+            for sql, refusal in cluster.state.refusals
+            if refusal not in (DATA_CONFLICT, SCHEMA_CONFLICT)
+        ]
+        assert not refused, refused[:5]
+        return count
+
+    return run
+
+
+def test_T16_the_rules_of_enrollment_on_dsql(run_tests):
+    selection = "idempotency or races or transactions or waits or isolation or restart"
+    assert run_tests(STATE, "-k", selection, EST_RACE_ROUNDS="8") >= 40
+
+
+def test_T16_T57_races_where_a_fifth_of_the_commits_meets_another_one(run_tests, cluster):
+    cluster.state.plan = Plan(commit=0.2, statement=0.01, seed=7)
+    files = ["tests/pki/state/test_races.py", "tests/pki/state/test_revoke_against_renew.py"]
+    assert run_tests(*files, EST_RACE_ROUNDS="8") >= 15
+    assert cluster.state.plan.injected > 50
+
+
+def test_apps_that_others_wrote_have_their_tables_on_dsql(server, cluster):
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.dsql.third_party"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            **cluster.environment(),
+            "TEST_DATABASE_URL": f"dsql://{ROLE}@{cluster.host}/postgres",
+            DIRECTORY_VARIABLE: str(server.directory),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.endswith("done\n"), done.stdout + done.stderr
+    assert not cluster.state.refusals
+    assert not cluster.state.query(
+        "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid"
+    )
+
+
+@pytest.mark.proof
+def test_T16_the_whole_of_the_ca_on_dsql(run_tests):
+    assert run_tests(STATE, *ca_files(), EST_RACE_ROUNDS="60") >= 300
+
+
+@pytest.mark.proof
+def test_T16_T57_long_races_with_conflicts_on_dsql(run_tests, cluster):
+    cluster.state.plan = Plan(commit=0.2, statement=0.01, seed=11)
+    selection = "races or revoke_against_renew or release_against_enroll or waits"
+    assert run_tests(STATE, "-k", selection, EST_RACE_ROUNDS="150") >= 20
+
+
+@pytest.mark.proof
+def test_T19_T20_the_outbox_on_dsql(run_tests):
+    assert run_tests(*OUTBOX_FILES) >= 40
+
+
+@pytest.mark.proof
+def test_what_people_do_in_the_admin_on_dsql(run_tests):
+    assert run_tests(*ADMIN_FILES, "tests/estserver/people") >= 60
