@@ -7,27 +7,21 @@ its own backend, AWS's adapter and a token. `make proof` runs everything, CI the
 import os
 import subprocess
 import sys
-from functools import partial
-from importlib.util import find_spec
 
 import pytest
 
+from estserver.dsql.grants import ADMIN_ROLE, DEVICE_ROLE, setup_statements
 from tests.support import run_again
+from tests.support.dsql.clients import connect
 from tests.support.dsql.cluster import TESTER, dsql_cluster
 from tests.support.dsql.conflicts import Plan
 from tests.support.dsql.refusals import DATA_CONFLICT, SCHEMA_CONFLICT
 from tests.support.postgresql import DIRECTORY_VARIABLE, private_server
 from tests.support.run_again import OUTBOX_FILES, ROOT, ca_files
 
-pytestmark = [
-    pytest.mark.postgresql,
-    pytest.mark.timeout(2400),
-    pytest.mark.skipif(find_spec("estserver.dsql") is None, reason="there is no backend for it yet"),
-]
+pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(2400)]
 
-ROLE, SCHEMA = "est_admin", "est_server"
 STATE = "tests/pki/state"
-READS_ONE_TRANSACTION = "tests/pki/state/test_postgresql_only.py"
 ADMIN_FILES = [
     "tests/pki/admin",
     "tests/iotprov/admin/test_documents.py",
@@ -46,11 +40,17 @@ def server():
 
 @pytest.fixture
 def cluster(server):
-    """Start a cluster with the role and the schema that a deployment makes."""
+    """Start a cluster with the roles and the schema that a deployment makes."""
     with dsql_cluster(server) as cluster:
-        cluster.add_role(ROLE, TESTER.arn)
-        cluster.state.query(f"CREATE SCHEMA {SCHEMA} AUTHORIZATION {ROLE}")
+        with connect(cluster) as session:
+            for statement in setup_statements({ADMIN_ROLE: TESTER.arn, DEVICE_ROLE: TESTER.arn}):
+                session.execute(statement)
         yield cluster
+
+
+def url_of(cluster):
+    """Return the URL that the admin's function has. Its environment leads to the port."""
+    return f"dsql://{ADMIN_ROLE}@{cluster.host}/postgres"
 
 
 @pytest.fixture
@@ -58,12 +58,13 @@ def run_tests(server, cluster, tmp_path):
     """Return a function that runs tests on the cluster and returns their number."""
 
     def run(*arguments, **environment):
-        count = partial(run_again.run_tests, name="Aurora DSQL")(
+        count = run_again.run_tests(
             server,
             tmp_path,
             *("-p", "tests.support.dsql.pytest_plugin", "--reuse-db"),
             *arguments,
-            TEST_DATABASE_URL=f"dsql://{ROLE}@{cluster.host}/postgres",
+            name="Aurora DSQL",
+            TEST_DATABASE_URL=url_of(cluster),
             EST_ISOLATION="repeatable read",
             **cluster.environment(),
             **environment,
@@ -85,7 +86,7 @@ def test_T16_the_rules_of_enrollment_on_dsql(run_tests):
 
 
 def test_T16_T57_races_where_a_fifth_of_the_commits_meets_another_one(run_tests, cluster):
-    cluster.state.plan = Plan(commit=0.2, statement=0.01, seed=7)
+    cluster.state.plan = Plan(commit=0.2, statement=0.01, begins_with="pki_", seed=7)
     files = ["tests/pki/state/test_races.py", "tests/pki/state/test_revoke_against_renew.py"]
     assert run_tests(*files, EST_RACE_ROUNDS="8") >= 15
     assert cluster.state.plan.injected > 50
@@ -98,7 +99,7 @@ def test_apps_that_others_wrote_have_their_tables_on_dsql(server, cluster):
         env={
             **os.environ,
             **cluster.environment(),
-            "TEST_DATABASE_URL": f"dsql://{ROLE}@{cluster.host}/postgres",
+            "TEST_DATABASE_URL": url_of(cluster),
             DIRECTORY_VARIABLE: str(server.directory),
         },
         capture_output=True,
@@ -107,9 +108,7 @@ def test_apps_that_others_wrote_have_their_tables_on_dsql(server, cluster):
     )
     assert done.stdout.endswith("done\n"), done.stdout + done.stderr
     assert not cluster.state.refusals
-    assert not cluster.state.query(
-        "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid"
-    )
+    assert not cluster.state.query("SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid")
 
 
 @pytest.mark.proof
@@ -119,7 +118,7 @@ def test_T16_the_whole_of_the_ca_on_dsql(run_tests):
 
 @pytest.mark.proof
 def test_T16_T57_long_races_with_conflicts_on_dsql(run_tests, cluster):
-    cluster.state.plan = Plan(commit=0.2, statement=0.01, seed=11)
+    cluster.state.plan = Plan(commit=0.2, statement=0.01, begins_with="pki_", seed=11)
     selection = "races or revoke_against_renew or release_against_enroll or waits"
     assert run_tests(STATE, "-k", selection, EST_RACE_ROUNDS="150") >= 20
 

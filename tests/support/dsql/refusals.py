@@ -46,7 +46,7 @@ def unsupported(statement: str, page: str = SQL_FEATURES) -> Refusal:
     return Refusal(f"unsupported statement: {statement}", page)
 
 
-# AWS's texts. Both have the SQLSTATE 40001; OC000 and OC001 stand in the message alone (CONCURRENCY).
+# AWS's texts. Both have the SQLSTATE 40001: OC000 and OC001 are in the message alone (CONCURRENCY).
 DATA_CONFLICT = Refusal(
     "mutation conflicts with another transaction, retry as needed (OC000)",
     CONCURRENCY,
