@@ -2,6 +2,7 @@
 
 SLOW = (
     "tests/test_on_postgresql.py",
+    "tests/test_on_dsql.py",
     "tests/estserver/deploy/",
     "tests/iotprov/provisioning/",
     "tests/interop/",
@@ -27,6 +28,7 @@ SLOW = (
     "tests/test_words.py",
     "tests/test_dotted_paths.py",
     "tests/support/test_aws_faults.py",
+    "tests/support/dsql/",
 )
 """Files and folders, in the order in which workers start them: what takes longest comes first."""
 

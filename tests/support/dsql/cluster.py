@@ -3,9 +3,9 @@
 What differs from a real cluster, and whether a test can tell:
 
 - A real cluster has no locks: of two transactions that write one row, the second to commit fails.
-  PostgreSQL lets the second to write wait. Here it waits for ``LOCK_TIMEOUT`` and then fails with
-  the text of the conflict at commit, at the statement. A test sees a conflict in both cases. It sees
-  no conflict where both write, and the first one rolls back within that time.
+  PostgreSQL lets the second to write wait. Here it waits for ``LOCK_TIMEOUT`` and then fails at the
+  statement, with the text of the conflict at commit. A test sees a conflict in both cases. It sees
+  one too many where the first transaction rolls back later than that.
 - Two transactions that insert one key: PostgreSQL finds the violation of the unique rule at the
   statement though its snapshot has no such row. The gate answers with the conflict (OC000), if the
   table was written to since the snapshot. A test can't tell it from one at commit, except by where
@@ -103,8 +103,8 @@ def dsql_cluster(
 ) -> Iterator[Cluster]:
     """Run a cluster on ``server`` while the block lasts.
 
-    ``principals`` are IAM's, by their access key. Without them there is one, with the access key and
-    the secret "testing", which tests/settings.py has.
+    ``principals`` are IAM's, by their access key. Without them there is one, whose access key and
+    secret are "testing", as in tests/settings.py.
     """
     state = ClusterState(_query_of(server), Jobs(_query_of(server)))
     state.query(_ADMIN_ROLE)

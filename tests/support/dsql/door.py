@@ -1,4 +1,4 @@
-"""The way into a cluster: TLS, the token, the database role, and PostgreSQL's side of the session."""
+"""The way into a cluster: TLS, the token, the database role, PostgreSQL's side of the session."""
 
 import socket
 import ssl
@@ -151,11 +151,7 @@ class Door:
                 greetings.append(message)
         role = parameters["user"].replace('"', '""')
         server.send(wire.query(f'SET SESSION AUTHORIZATION "{role}"'))
-        greetings += [
-            message
-            for message in server.until(b"Z")
-            if message.type in {b"S", b"Z"}
-        ]
+        greetings += [message for message in server.until(b"Z") if message.type in {b"S", b"Z"}]
         return server, greetings
 
     def _cancel(self, body: bytes) -> None:
@@ -181,7 +177,7 @@ def _check_startup(parameters: dict[str, str]) -> None:
 
 
 def _names_in_options(options: str) -> list[str]:
-    """Return the parameters that options set: ``-c name=value``, ``-cname=value``, ``--name=value``."""
+    """Return what ``options`` sets: ``-c name=value``, ``-cname=value``, ``--name=value``."""
     names, words = [], options.split()
     while words:
         word = words.pop(0)

@@ -90,7 +90,7 @@ class Jobs:
         )
 
     def finish(self) -> None:
-        """Build the indexes that were held back. One that finds duplicates fails and stays invalid."""
+        """Build the indexes that were held back. One with duplicates fails and stays invalid."""
         self.are_held = False
         for job in [*self._jobs.values()]:
             if job.status != "processing":
@@ -110,7 +110,7 @@ class Jobs:
                 self._changed.notify_all()
 
     def wait(self, job_id: str, seconds: float) -> bool | None:
-        """Wait until a job is finished; return whether it succeeded, or None if there is no such."""
+        """Wait for a job's end; return whether it succeeded, or None if there is no such job."""
         job = self._jobs.get(job_id)
         if job is None:
             return None

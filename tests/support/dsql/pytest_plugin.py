@@ -1,4 +1,6 @@
-"""Lets pytest-django's tests run on a cluster: `pytest -p tests.support.dsql.pytest_plugin --reuse-db`.
+"""Lets pytest-django's tests run on a cluster.
+
+    pytest -p tests.support.dsql.pytest_plugin --reuse-db
 
 A cluster has one database and no savepoints. So the tests use that database, each test commits what
 it writes, and what it wrote is deleted afterwards.

@@ -46,7 +46,7 @@ def unsupported(statement: str, page: str = SQL_FEATURES) -> Refusal:
     return Refusal(f"unsupported statement: {statement}", page)
 
 
-# AWS's texts. Both have the SQLSTATE 40001; OC000 and OC001 stand in the message alone (CONCURRENCY).
+# AWS's texts. Both have the SQLSTATE 40001: OC000 and OC001 are in the message alone (CONCURRENCY).
 DATA_CONFLICT = Refusal(
     "mutation conflicts with another transaction, retry as needed (OC000)",
     CONCURRENCY,
@@ -61,4 +61,5 @@ SECOND_DDL = Refusal("multiple ddl statements are not supported in a transaction
 DDL_BESIDE_DML = Refusal("ddl and dml are not supported in the same transaction", DDL)
 ROWS = Refusal("transaction row limit exceeded", QUOTAS, LIMIT_EXCEEDED)
 SIZE = Refusal("transaction size limit 10mb exceeded", QUOTAS, LIMIT_EXCEEDED)
+COLUMN = Refusal("maximum column size exceeded", QUOTAS, LIMIT_EXCEEDED)
 AGE = Refusal("transaction age limit of 300s exceeded", QUOTAS, LIMIT_EXCEEDED)

@@ -170,7 +170,6 @@ class Session:
         """Answer the messages up to a Sync or a Flush; after an error, skip to the Sync."""
         if self.status == "I" and not self._is_unsynced:
             self.transaction = self._new_transaction(is_explicit=False)
-            self._has_failed = False
         if not self._is_unsynced and self._may_be_forwarded(batch):
             self.server.send(*batch)
             self._relay_batch(batch)
@@ -188,7 +187,7 @@ class Session:
             return False
         prepared: dict[str, Statement] = {}
         portals: dict[str, tuple[Statement, Message]] = {}
-        executed: list[tuple[Statement, int]] = []
+        executed: list[tuple[Statement, Message]] = []
         for message in batch:
             if message.type == b"P":
                 name, sql = message.strings(2)
@@ -210,13 +209,13 @@ class Session:
                 bound = portals.get(message.strings(1)[0])
                 if bound is None or not bound[0].is_forwarded:
                     return False
-                executed.append((bound[0], len(bound[1].body)))
+                executed.append(bound)
         writes = any(statement.kind is Kind.WRITE for statement, _ in executed)
         if (writes and self.status == "I") or len(executed) > 1:
             return False
-        for statement, size in executed:
+        for statement, bind in executed:
             try:
-                self._check(statement, size)
+                self._check_bound(statement, bind)
             except Refusal as refusal:
                 self._refused = refusal
                 return False
@@ -307,7 +306,7 @@ class Session:
         if self._refused is not None:
             refused, self._refused = self._refused, None
             raise refused
-        self._check(statement, len(bind.body))
+        self._check_bound(statement, bind)
         if statement.is_forwarded:
             self._step(message)
         else:
@@ -340,8 +339,14 @@ class Session:
             for answer in self.server.until(b"Z"):
                 if answer.type == b"E":  # a deferred constraint
                     self.client.send(answer)
+        self._has_failed = False
         self.status = answer.body.decode()
         self.client.send(wire.ready(self.status))
+
+    def _check_bound(self, statement: Statement, bind: Message) -> None:
+        self._check(statement, len(bind.body))
+        if statement.kind is Kind.WRITE and len(bind.body) > self.state.limits.column:
+            self.transaction.check_values(wire.bound_parameters(bind))
 
     # Both protocols
 

@@ -1,11 +1,13 @@
-"""Which statements Aurora DSQL takes: an allow-list. A kind of statement that is not in it is refused.
+"""Which statements Aurora DSQL takes: an allow-list.
 
-AWS's guide decides, and where it is silent, the grammar that AWS derived from a real cluster (LINT).
+A kind of statement that is not in it is refused. AWS's guide decides, and where it is silent, the
+grammar that AWS derived from a real cluster (LINT).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 
 from tests.support.dsql import indexes, sequences, tables
 from tests.support.dsql.refusals import (
@@ -138,15 +140,15 @@ def _check_locking_clause(words: tuple[str, ...]) -> None:
 def _statement_words(words: tuple[str, ...]) -> list[str]:
     """Return the words that may begin a statement inside of a WITH query."""
     starts = {"(", ")"}
-    return [word for before, word in zip(words, words[1:], strict=False) if before in starts]
+    return [word for before, word in pairwise(words) if before in starts]
 
 
 def _calls(words: tuple[str, ...], function: str) -> bool:
-    return any(pair == (function, "(") for pair in zip(words, words[1:], strict=False))
+    return any(pair == (function, "(") for pair in pairwise(words))
 
 
 def _check_functions(words: tuple[str, ...]) -> None:
-    for word, after in zip(words, words[1:], strict=False):
+    for word, after in pairwise(words):
         if after != "(":
             continue
         if word in _REFUSED_FUNCTIONS:

@@ -21,11 +21,30 @@ from tests.support.dsql.tokens import Token, at_commas, in_parentheses, outside_
 MOST_COLUMNS = 255
 
 TYPES = frozenset(
-    "SMALLINT INT2 INTEGER INT INT4 BIGINT INT8 REAL FLOAT4 DOUBLE FLOAT8 FLOAT NUMERIC DECIMAL DEC "
-    "CHARACTER CHAR VARCHAR BPCHAR TEXT DATE TIME TIMETZ TIMESTAMP TIMESTAMPTZ INTERVAL "
-    "BOOLEAN BOOL BYTEA UUID JSON JSONB".split()
+    {
+        *(
+            "SMALLINT",
+            "INT2",
+            "INTEGER",
+            "INT",
+            "INT4",
+            "BIGINT",
+            "INT8",
+            "REAL",
+            "FLOAT4",
+            "DOUBLE",
+            "FLOAT8",
+            "FLOAT",
+            "NUMERIC",
+            "DECIMAL",
+            "DEC",
+        ),
+        *("CHARACTER", "CHAR", "VARCHAR", "BPCHAR", "TEXT"),
+        *("DATE", "TIME", "TIMETZ", "TIMESTAMP", "TIMESTAMPTZ", "INTERVAL"),
+        *("BOOLEAN", "BOOL", "BYTEA", "UUID", "JSON", "JSONB"),
+    }
 )
-"""The first words of the types of a column. Arrays, inet, serial and the like are not among them."""
+"""The first words of the types of columns. Arrays, inet, serial and the like are none of them."""
 
 _CONSTRAINTS = {"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "EXCLUDE", "LIKE"}
 

@@ -11,6 +11,13 @@ from tests.support.dsql.clients import connect
 from tests.support.dsql.transaction import Limits
 
 
+def in_transaction(session, *statements):
+    """Run statements in a transaction. One with parameters is a tuple."""
+    with session.transaction():
+        for statement in statements:
+            session.execute(*statement if isinstance(statement, tuple) else (statement,))
+
+
 def value(session, sql, *parameters):
     """Return the one value that a statement answers with."""
     return session.execute(sql, parameters or None).fetchone()[0]
@@ -39,10 +46,7 @@ def test_an_error_leaves_the_session_as_it_was(session):
 
 def test_a_refused_statement_fails_the_transaction_it_is_in(session):
     with pytest.raises(errors.FeatureNotSupported, match="unsupported statement: Savepoint"):
-        with session.transaction():
-            session.execute("INSERT INTO device VALUES (3, 'c')")
-            with session.transaction():  # psycopg's way to a savepoint
-                pass
+        in_transaction(session, "INSERT INTO device VALUES (3, 'c')", "SAVEPOINT a")
 
     assert value(session, "SELECT count(*) FROM device") == 2
     session.execute("BEGIN")
@@ -53,27 +57,32 @@ def test_a_refused_statement_fails_the_transaction_it_is_in(session):
     session.execute("ROLLBACK")
 
 
+def in_pipeline(session, *statements):
+    """Send statements without waiting for answers."""
+    with session.pipeline():
+        for statement in statements:
+            session.execute(statement)
+
+
 def test_a_pipeline_is_answered_up_to_what_is_refused(session):
     with session.pipeline():
         first = session.execute("SELECT %s::int", (1,))
         second = session.execute("INSERT INTO device VALUES (%s, 'c') RETURNING id", (3,))
         assert (first.fetchone(), second.fetchone()) == ((1,), (3,))
 
-    with pytest.raises(errors.FeatureNotSupported), session.pipeline() as pipeline:
-        session.execute("INSERT INTO device VALUES (%s, 'd')", (4,))
-        session.execute("TRUNCATE device")
-        pipeline.sync()
+    with pytest.raises(errors.FeatureNotSupported):
+        in_pipeline(session, "INSERT INTO device VALUES (4, 'd')", "TRUNCATE device")
 
     assert value(session, "SELECT count(*) FROM device") == 3  # the pipeline rolled back as one
 
 
 def test_copy_and_cursors_of_the_server_are_refused(session):
-    with pytest.raises(errors.FeatureNotSupported), session.cursor() as cursor:
-        with cursor.copy("COPY device FROM STDIN"):
-            pass
-    with pytest.raises(errors.FeatureNotSupported), session.transaction():
-        with session.cursor("on_the_server") as cursor:
-            cursor.execute("SELECT * FROM device")
+    with session.cursor() as cursor, pytest.raises(errors.FeatureNotSupported):
+        cursor.copy("COPY device FROM STDIN").__enter__()
+    session.execute("BEGIN")
+    with session.cursor("on_the_server") as cursor, pytest.raises(errors.FeatureNotSupported):
+        cursor.execute("SELECT * FROM device")
+    session.execute("ROLLBACK")
 
 
 def test_a_statement_can_be_cancelled(session):
@@ -108,16 +117,13 @@ def test_the_snapshot_is_taken_at_begin(cluster, session):
     ],
 )
 def test_a_transaction_has_one_ddl_statement_and_no_dml_beside_it(session, first, second, message):
-    with pytest.raises(errors.FeatureNotSupported, match=message), session.transaction():
-        session.execute(first)
-        session.execute(second)
+    with pytest.raises(errors.FeatureNotSupported, match=message):
+        in_transaction(session, first, second)
     if "ASYNC" not in first + second:  # which the gate plays, each in a transaction of its own
         with pytest.raises(errors.FeatureNotSupported, match=message):
             session.execute(f"{first}; {second}")
 
-    with session.transaction():
-        session.execute("SELECT 1")
-        session.execute(first)
+    in_transaction(session, "SELECT 1", first)
     session.execute(second)
 
 
@@ -125,10 +131,13 @@ ROWS = "INSERT INTO device SELECT n, n::text FROM generate_series(%s::int, %s::i
 
 
 def test_a_transaction_writes_3000_rows(session):
-    with pytest.raises(errors.ProgramLimitExceeded, match="row limit"), session.transaction():
-        session.execute(ROWS, (11, 3_000))
-        session.execute("UPDATE device SET name = name || 'x' WHERE id < 21 AND id > 10")
-        session.execute("DELETE FROM device WHERE id < 12")
+    with pytest.raises(errors.ProgramLimitExceeded, match="row limit"):
+        in_transaction(
+            session,
+            (ROWS, (11, 3_000)),  # 2,990
+            "UPDATE device SET name = name || 'x' WHERE id < 21 AND id > 10",
+            "DELETE FROM device WHERE id < 2",
+        )
     with pytest.raises(errors.ProgramLimitExceeded):
         session.execute(ROWS, (11, 3_011))
     with pytest.raises(errors.ProgramLimitExceeded):
@@ -139,16 +148,28 @@ def test_a_transaction_writes_3000_rows(session):
     assert value(session, "SELECT count(*) FROM device") == 3_002
 
 
+def test_a_value_is_at_most_1_mib(session):
+    insert = "INSERT INTO device (id, note) VALUES (%s, %s)"
+    with pytest.raises(errors.ProgramLimitExceeded, match="column size"):
+        session.execute(insert, (3, "x" * (2**20 + 1)))
+    with pytest.raises(errors.ProgramLimitExceeded):
+        in_transaction(session, (insert, (3, "x" * (2**20 + 1))))
+
+    session.execute(insert, (3, "x" * 2**20))
+
+
 def test_a_transaction_writes_10_mib_and_lasts_as_long_as_it_may(cluster, session):
-    with pytest.raises(errors.ProgramLimitExceeded, match="size limit"), session.transaction():
-        for number in range(11, 22):
-            session.execute("INSERT INTO device (id, note) VALUES (%s, %s)", (number, "x" * 2**20))
+    insert = "INSERT INTO device (id, note) VALUES (%s, %s)"
+    with pytest.raises(errors.ProgramLimitExceeded, match="size limit"):
+        in_transaction(session, *((insert, (number, "x" * 2**20)) for number in range(11, 21)))
+    in_transaction(session, *((insert, (number, "x" * 2**20)) for number in range(11, 20)))
     cluster.state.limits = Limits(transaction_seconds=0.2)
     with connect(cluster) as late:
-        with pytest.raises(errors.ProgramLimitExceeded, match="age limit"), late.transaction():
+        late.execute("BEGIN")
+        time.sleep(0.3)
+        with pytest.raises(errors.ProgramLimitExceeded, match="age limit"):
             late.execute("SELECT 1")
-            time.sleep(0.3)
-            late.execute("SELECT 1")
+        late.execute("ROLLBACK")
         assert value(late, "SELECT 1") == 1
 
 

@@ -32,7 +32,10 @@ PAIRS = {
     "temporary table": ("CREATE TEMP TABLE a (i int)", "CREATE TABLE a (i int)"),
     "unlogged table": ("CREATE UNLOGGED TABLE a (i int)", "CREATE TABLE IF NOT EXISTS a (i int)"),
     "truncate": ("TRUNCATE a", "DELETE FROM a"),
-    "trigger": ("CREATE TRIGGER t AFTER INSERT ON a EXECUTE FUNCTION f()", "CREATE VIEW v AS SELECT 1"),
+    "trigger": (
+        "CREATE TRIGGER t AFTER INSERT ON a EXECUTE FUNCTION f()",
+        "CREATE VIEW v AS SELECT 1",
+    ),
     "do": ("DO $$ BEGIN END $$", "CREATE SCHEMA s"),
     "extension": ("CREATE EXTENSION citext", "CREATE DOMAIN d AS text"),
     "materialized view": (
@@ -94,7 +97,10 @@ PAIRS = {
     "as select": ("CREATE TABLE a AS SELECT 1", "CREATE TABLE a (i int)"),
     "inherits": ("CREATE TABLE a (i int) INHERITS (b)", "CREATE TABLE a (LIKE b INCLUDING ALL)"),
     "partition": ("CREATE TABLE a (i int) PARTITION BY RANGE (i)", "CREATE TABLE a (i int)"),
-    "exclude": ("CREATE TABLE a (i int, EXCLUDE USING gist (i WITH =))", "CREATE TABLE a (i int, UNIQUE (i))"),
+    "exclude": (
+        "CREATE TABLE a (i int, EXCLUDE USING gist (i WITH =))",
+        "CREATE TABLE a (i int, UNIQUE (i))",
+    ),
     "deferrable unique rule": (
         "CREATE TABLE a (i int UNIQUE DEFERRABLE INITIALLY DEFERRED)",
         "CREATE TABLE a (i int REFERENCES b (i) DEFERRABLE INITIALLY DEFERRED)",

@@ -3,7 +3,14 @@
 import time
 from dataclasses import dataclass, field
 
-from tests.support.dsql.refusals import AGE, DDL_BESIDE_DML, ROWS, SECOND_DDL, SIZE
+from tests.support.dsql.refusals import (
+    AGE,
+    COLUMN,
+    DDL_BESIDE_DML,
+    ROWS,
+    SECOND_DDL,
+    SIZE,
+)
 from tests.support.dsql.statements import Kind, Statement
 
 
@@ -16,6 +23,7 @@ class Limits:
 
     rows: int = 3_000
     size: int = 10 * 1024 * 1024
+    column: int = 1024 * 1024
     transaction_seconds: float = 300
     connection_seconds: float = 3_600
 
@@ -54,6 +62,11 @@ class Transaction:
         self.size += size
         if self.size > self.limits.size:
             raise SIZE
+
+    def check_values(self, values: list[bytes]) -> None:
+        """Raise Refusal for a value that is larger than a column may be."""
+        if any(len(value) > self.limits.column for value in values):
+            raise COLUMN
 
     def add_rows(self, tag: str) -> None:
         """Count the rows in a tag of CommandComplete. Raises Refusal over the limit."""

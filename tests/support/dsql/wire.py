@@ -131,7 +131,7 @@ def startup_parameters(body: bytes) -> dict[str, str]:
 
 
 def error(refusal: Refusal, *, severity: str = "ERROR") -> Message:
-    """Return the ErrorResponse for a refusal. Its hint names AWS's page, for whoever reads a log."""
+    """Return the ErrorResponse for a refusal. Its hint is AWS's page, for readers of a log."""
     fields = {
         "S": severity,
         "V": severity,

@@ -1,0 +1,69 @@
+"""Run some of the tests again on another database, in a process of their own.
+
+Django chooses its database when it starts, so that another database needs another process.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.support.postgresql import DIRECTORY_VARIABLE, PostgreSQLServer
+
+ROOT = Path(__file__).parent.parent.parent
+
+READS_SQLITES_PLAN = "tests/pki/admin/test_search.py::test_no_search_walks_the_table"
+ONLY_ASKS_RULES = "tests/pki/state/test_trust_machine.py"
+"""It takes minutes, in one transaction and one thread, so that no database makes a difference."""
+
+OUTBOX_FILES = [
+    "tests/iotprov/provisioning/test_workers.py",
+    "tests/iotprov/provisioning/test_outbox.py",
+    "tests/estserver/operations/test_schedule.py",
+]
+
+
+def ca_files() -> list[str]:
+    """Return the files of tests/pki that use the database, without tests/pki/state."""
+    return [
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "tests/pki").rglob("test_*.py"))
+        if not {"signers", "state"} & {*path.parts}
+        if "db" in path.read_text() or "est_client" in path.read_text()
+        if "aws_cloud" not in path.read_text()  # calls of AWS are the same on any database
+    ]
+
+
+def run_tests(
+    server: PostgreSQLServer, tmp_path: Path, *arguments: str, name: str, **environment: str
+) -> int:
+    """Run pytest on ``server``; return the number of tests. Fails with its output if one fails."""
+    report = tmp_path / "report.xml"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *(*arguments, f"--junitxml={report}"),
+            f"--deselect={READS_SQLITES_PLAN}",
+            f"--ignore={ONLY_ASKS_RULES}",
+        ],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "TEST_DATABASE_URL": server.url(),
+            DIRECTORY_VARIABLE: str(server.directory),
+            **environment,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        pytest.fail(f"on {name}:\n{done.stdout}", pytrace=False)
+    suite = ElementTree.parse(report).getroot().find("testsuite")
+    assert suite is not None
+    assert suite.attrib["skipped"] == "0", done.stdout
+    return int(suite.attrib["tests"])
