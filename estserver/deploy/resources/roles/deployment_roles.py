@@ -13,7 +13,6 @@ from estserver.deploy.rights.functions import (
     gateway_log_policy,
     trust,
 )
-from estserver.deploy.rights.functions import FUNCTION_TRUST, GATEWAY_LOG_TRUST, gateway_log_policy
 from estserver.deploy.rights.gateway_logs import others_that_log
 from estserver.deploy.rights.keys_in_use import KeysInUse
 from estserver.deploy.rights.statements import Document, ResourceRights, Statement, allow

@@ -98,9 +98,7 @@ def test_several_with_the_tag_are_refused_by_their_ids(account, bring, performer
         assert each["identifier"] in str(caught.value)
 
 
-def test_a_region_without_the_service_is_told_with_the_choices(
-    account, performer, monkeypatch
-):
+def test_a_region_without_the_service_is_told_with_the_choices(account, performer, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_DSQL", f"http://127.0.0.1:{next(free_ports())}")
     forget_clients()
 
@@ -211,7 +209,9 @@ def test_T72_a_removal_leaves_the_cluster_unless_it_is_named(account, bring, per
     bring(DatabaseCluster(account))
     [identifier] = clusters()
 
-    kept = [call.name for each in intentions(removable(account), removing=True) for call in each.calls]
+    kept = [
+        call.name for each in intentions(removable(account), removing=True) for call in each.calls
+    ]
     assert not [name for name in kept if name.startswith(("dsql:", "backup:"))]
 
     steps = [s for s in removable(account, with_database=True) if isinstance(s, DatabaseCluster)]
