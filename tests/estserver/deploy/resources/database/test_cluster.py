@@ -141,7 +141,7 @@ def test_two_databases_at_once_are_refused(configured, other):
         "Properties:\n", f"Properties:\n  database: dsql\n  {other}\n", 1
     )
 
-    with pytest.raises(ConfigError, match="It is dsql, which names database.* Leave out one of"):
+    with pytest.raises(ConfigError, match=r"It is dsql, which names database.* Leave out one of"):
         configured(text)
 
 
