@@ -13,7 +13,8 @@ from estserver.config.database import database_settings
 from estserver.config.entries import DEFAULT_SIGNERS, EXTERNAL_SIGNER, SignerConfig
 from estserver.config.errors import ConfigError
 from estserver.config.keys import DeploymentOptions, Properties
-from estserver.config.sections import Section
+from estserver.config.project_names import NAMED_BY_PROJECT, default_names
+from estserver.config.sections import Section, keys_of
 from estserver.config.values import MADE_BY
 from estserver.config.yaml import KeyPath, Problem, YamlDocument, dotted
 from pki.choices import IdentityRule
@@ -68,7 +69,21 @@ class Consistency:
             allowed_hosts=hosts,
             signers=self._signers(),
             device_ca_signer=EXTERNAL if self._signs_externally() else values.device_ca_signer,
+            **self._names(),
         )
+
+    def _names(self) -> dict[str, str]:
+        """Return the names that follow from the project's: those that the file does not give."""
+        values = self.properties.values
+        given = {field.name for key, field in keys_of(Properties).items() if self._is_given(key)}
+        names = default_names(
+            self.deployment.values.project_name,
+            {name: getattr(Properties, name) for name in NAMED_BY_PROJECT},
+        )
+        return {name: getattr(values, name) if name in given else names[name] for name in names}
+
+    def _is_given(self, key: str) -> bool:
+        return key in self.properties.given | self.properties.refused
 
     def _signers(self) -> dict[str, SignerConfig]:
         values = self.properties.values

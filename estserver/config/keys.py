@@ -24,6 +24,7 @@ from estserver.config.types import (
     CACertificateMode,
     CertificateArn,
     CommonName,
+    Concurrency,
     DatabaseSecretName,
     DatabaseUrl,
     DomainName,
@@ -258,7 +259,8 @@ class DeploymentOptions:
     """Tags for all AWS resources: a list of `key` and `value`."""
     project_name: ProjectName = "est-server"
     """What the names of all AWS resources begin with. A second installation in the same account
-    needs another one.
+    needs another one. Names of secrets, policy, template and provisioning role that the file does
+    not give then begin with it too (docs/projects.md).
     """
     truststore_bucket: BucketName = ""
     """Bucket of the CAs that API Gateway trusts. Not set is a name of the project, account and
@@ -274,6 +276,11 @@ class DeploymentOptions:
     """Requests a second that each API lets through, on average."""
     throttling_burst_limit: RequestRate = 100
     """Requests that each API lets through at once."""
+    reserved_concurrency: Concurrency = 0
+    """How many of the account's concurrent executions are set aside for the function of the device
+    side, which then never runs more often at once, and so never has more connections to the
+    database. 0 reserves none. A new account's quota may allow no reservation.
+    """
     log_retention_days: RetentionDays = 90
     """How long logs stay. The audit trail is in the database and does not end with them."""
     audit_heads_retention_days: LockDays = 400

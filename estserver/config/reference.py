@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from estserver.config.entries import SignerConfig
+from estserver.config.project_names import DEFAULT_PROJECT, NAMED_BY_PROJECT, default_names
 from estserver.config.sections import SECTIONS, annotation_of, keys_of, wanted
 from estserver.config.values import PROJECT_ROOT
 
@@ -97,7 +98,15 @@ def _default(field: dataclasses.Field[Any]) -> str:
     value = field.default
     if field.default_factory is not dataclasses.MISSING:
         value = field.default_factory()
-    return "not set" if value in ("", ()) else f"`{json.dumps(value, default=_plain)}`"
+    if value in ("", ()):
+        return "not set"
+    shown = f"`{json.dumps(value, default=_plain)}`"
+    if field.name in NAMED_BY_PROJECT:
+        named = default_names("PROJECT", {name: str(value) for name in NAMED_BY_PROJECT})
+        return f"{shown}; with another `projectName` than `{DEFAULT_PROJECT}`, " + (
+            f"`{json.dumps(named[field.name])}`"
+        )
+    return shown
 
 
 def _plain(value: SignerConfig) -> dict[str, Any]:

@@ -51,10 +51,11 @@ def ensure_secret_key(
     """Make the secret that admin sessions are signed with, and return whether it was missing.
 
     An existing secret is never overwritten. Raises ``OperatorError`` when it is too weak to sign
-    with, ``RemoteFailure`` when AWS fails.
+    with or another project's, ``RemoteFailure`` when AWS fails.
     """
-    from pki.aws.secrets import read_secret, write_secret
+    from pki.aws.secrets import read_secret, refuse_secret_of_another, write_secret
 
+    refuse_secret_of_another(name, place)
     there = read_secret(name, place)
     if there is not None:
         try:

@@ -27,6 +27,7 @@ PKI_SETTING_NAMES: Mapping[str, str] = MappingProxyType(
 IOT_SETTING_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "ca_certificate_mode": "Properties.iotCaCertificateMode",
+        "policy_name": "Properties.iotPolicyName",
         "provisioning_role_name": "Properties.iotProvisioningRoleName",
         "targets": "Properties.iotTargets",
         "template_name": "Properties.iotTemplateName",

@@ -212,6 +212,11 @@ HostedZoneId = Annotated[
 RequestRate = Annotated[
     int, Field(ge=1, le=10_000), Expectation("a whole number of requests from 1 to 10000")
 ]
+Concurrency = Annotated[
+    int,
+    Field(ge=0, le=100_000),
+    Expectation("a whole number of concurrent executions, 0 for no reservation"),
+]
 # The days that CloudWatch Logs takes:
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 _RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pki.aws.ownership import MADE_BY
 from pki.choices import IoTProvisioning
 
 if TYPE_CHECKING:
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 """The directory that holds ``manage.py``. Every relative path starts here."""
-
-MADE_BY = "est-server:made-by"
-"""The tag of every AWS resource that this server made. Its value is the project's name."""
 
 
 @dataclass(frozen=True, kw_only=True)

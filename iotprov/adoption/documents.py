@@ -8,6 +8,7 @@ from iotprov.adoption.lines import Line, State
 from iotprov.conf import IoTTarget, iot_settings, setting_name
 from iotprov.documents import versions
 from iotprov.documents.aws_documents import DefaultVersion, read_policy, read_provisioning_template
+from iotprov.documents.ownership import refuse_document_of_another
 from iotprov.documents.validation import check_document
 from iotprov.exceptions import DocumentError
 from iotprov.json_text.located import NotJSON, read_json
@@ -31,6 +32,7 @@ def adopt_document(kind: Kind, target: IoTTarget, *, actor: Actor, is_dry_run: b
         if found is None:
             text = f"AWS IoT has none of that name. Run {_COMMAND[kind]}, which makes it."
             return [Line(what, name, State.MISSING, text)]
+        refuse_document_of_another(kind, target, found)
         state, text = _adopt(kind, found, target, actor=actor, is_dry_run=is_dry_run)
     except RemoteFailure as failure:
         return [Line(what, name, State.FAILED, str(failure))]

@@ -27,6 +27,7 @@ from iotprov.authorities.verification import verification_certificate
 from iotprov.client import is_code
 from iotprov.conf import IoTTarget, iot_settings
 from iotprov.models import CARegistration
+from iotprov.ownership import refuse_resource_of_another
 from pki.authorities.ca_certificates import check_ca_certificate
 from pki.csr.key_algorithms import EC_KEYS
 from pki.csr.public_keys import key_algorithm_name
@@ -122,10 +123,28 @@ def plan_registration(ca: CertificateAuthority, target: IoTTarget) -> Plan:
     search = iot_authorities.find_registered(ca.certificate, target, known_id=row.certificate_id)
     found = search.found
     changes = differences(found, desired) if found is not None else ()
+    if found is not None and changes:
+        refuse_registration_of_another(ca, target, found)
     if desired.is_jitp_on and (found is None or changes):
         iot_authorities.check_template(desired.template_name, target)
     on_record = namesakes_on_record(ca, target).values_list("certificate_id", flat=True)
     return Plan(ca, target, desired, found, changes, search.namesakes.union(on_record))
+
+
+def refuse_registration_of_another(
+    ca: CertificateAuthority, target: IoTTarget, found: RegisteredCA
+) -> None:
+    """Raise ``OperatorError`` if another project registered the CA, before it is changed.
+
+    That project's template makes its devices things, and would be replaced (threat T60).
+    """
+    refuse_resource_of_another(
+        target,
+        f"The registration of {ca} ({found.certificate_id})",
+        found.arn,
+        "AWS IoT holds a CA once in a region of an account. Let this project have a CA of its own, "
+        "or another region.",
+    )
 
 
 def desired_registration(ca: CertificateAuthority | None) -> DesiredRegistration:
@@ -229,6 +248,8 @@ def _carry_out(plan: Plan) -> RegisteredCA:
             raise OperatorError(f"{failure.call} failed. {limit_error(ca, target)}") from failure
         raise
     # After a lost answer, AWS may have the CA already, with other properties.
+    if differences(registered, desired):
+        refuse_registration_of_another(ca, target, registered)
     return iot_authorities.update(registered, desired, target)
 
 

@@ -22,6 +22,7 @@ class DefaultVersion:
 
     body: str
     version: str
+    arn: str
     role_arn: str = ""
     is_enabled: bool = True
     template_type: str = "JITP"
@@ -44,7 +45,9 @@ def read_policy(target: IoTTarget, name: str) -> DefaultVersion | None:
         if is_code(error, "ResourceNotFoundException"):
             return None
         raise
-    return DefaultVersion(found["policyDocument"], str(found["defaultVersionId"]))
+    return DefaultVersion(
+        found["policyDocument"], str(found["defaultVersionId"]), found["policyArn"]
+    )
 
 
 def create_policy(target: IoTTarget, name: str, body: str) -> Written:
@@ -83,6 +86,7 @@ def read_provisioning_template(target: IoTTarget, name: str) -> DefaultVersion |
     return DefaultVersion(
         found["templateBody"],
         str(found["defaultVersionId"]),
+        found["templateArn"],
         role_arn=found.get("provisioningRoleArn", ""),
         is_enabled=found.get("enabled", False),
         template_type=found.get("type", "FLEET_PROVISIONING"),  # AWS's default

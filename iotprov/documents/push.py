@@ -14,6 +14,7 @@ from iotprov.documents import aws_documents
 from iotprov.documents.aws_documents import DefaultVersion, Written
 from iotprov.documents.comparison import is_same_json, unified_diff
 from iotprov.documents.kept import is_kept
+from iotprov.documents.ownership import refuse_document_of_another
 from iotprov.documents.place_warnings import place_warnings
 from iotprov.documents.push_record import record_failed_push, record_push
 from iotprov.documents.role import ProvisioningRole, ensure_role
@@ -114,6 +115,8 @@ def push_everywhere(
 def _push_policy(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
     name = name_of(Kind.POLICY)
     found = aws_documents.read_policy(target, name)
+    if found is not None:
+        refuse_document_of_another(Kind.POLICY, target, found)
     return _write(
         Kind.POLICY,
         target,
@@ -140,6 +143,8 @@ def _push_template(target: IoTTarget, text: str, dry_run: bool) -> Outcome:
             f"{name} at {target.name} is a {found.template_type} template, and AWS IoT cannot "
             f"change that. Choose another {setting_name('template_name')}."
         )
+    if found is not None:
+        refuse_document_of_another(Kind.TEMPLATE, target, found)
     missing = _missing_policy(target, text)
     if missing and not dry_run:
         raise OperatorError(

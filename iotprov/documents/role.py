@@ -11,6 +11,8 @@ from typing import Any
 
 from iotprov.client import account_of, calling, is_code, partition_of
 from iotprov.conf import IoTTarget, iot_settings, setting_name
+from pki.aws.ownership import refuse_of_another, tags_of
+from pki.conf import pki_settings
 from pki.operators.errors import OperatorError, RemoteFailure
 
 DESCRIPTION = "Made by the EST server: AWS IoT provisions devices with it (JITP)."
@@ -58,7 +60,8 @@ def ensure_role(target: IoTTarget, *, dry_run: bool = False) -> ProvisioningRole
 
     A role from elsewhere, such as the CDK sample's, is used as it is, since others may rely on it.
     Warnings say what is too wide about it. With ``dry_run`` nothing is changed. Raises
-    ``OperatorError`` for a role that AWS IoT cannot assume, and ``RemoteFailure``.
+    ``OperatorError`` for a role of another project or that AWS IoT cannot assume, and
+    ``RemoteFailure``.
     """
     # Step 1: a missing role is made.
     name = iot_settings().provisioning_role_name
@@ -74,6 +77,13 @@ def ensure_role(target: IoTTarget, *, dry_run: bool = False) -> ProvisioningRole
         return ProvisioningRole(arn, (f"make the role {name}",), is_new=True)
 
     # Step 2: what an existing one may do, and who may assume it.
+    refuse_of_another(
+        f"The role {name}",
+        tags_of(found.get("Tags", [])),
+        pki_settings().project_name,
+        f"Take {setting_name('provisioning_role_name')} out of the configuration, or set it to a "
+        "name of this project's own.",
+    )
     is_ours = found.get("Description") == DESCRIPTION
     attached = _attached(target, name)
     warnings = [

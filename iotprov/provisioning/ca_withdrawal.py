@@ -13,7 +13,12 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from iotprov.authorities import iot_authorities
-from iotprov.authorities.ca_registration import desired_registration, record_registration
+from iotprov.authorities.ca_registration import (
+    desired_registration,
+    record_registration,
+    refuse_registration_of_another,
+)
+from iotprov.authorities.registration import differences
 from iotprov.conf import IoTTarget, find_target, iot_settings
 from iotprov.models import CARegistration, CAWithdrawal
 from iotprov.provisioning import outbox
@@ -125,5 +130,8 @@ def _follow(ca: CertificateAuthority, target: IoTTarget) -> None:
     ).found
     if found is None:
         return
-    registered = iot_authorities.update(found, desired_registration(ca), target)
+    desired = desired_registration(ca)
+    if differences(found, desired):
+        refuse_registration_of_another(ca, target, found)
+    registered = iot_authorities.update(found, desired, target)
     record_registration(ca, target, registered, note="", actor=SYSTEM)

@@ -18,6 +18,7 @@ from pki.aws.clients import (
     as_remote_failure,
     aws_client,
 )
+from pki.aws.ownership import refuse_of_another, tags_of
 from pki.aws.secrets_extension import ask_extension
 from pki.conf import pki_settings
 from pki.operators.errors import OperatorError, RemoteFailure
@@ -113,21 +114,47 @@ def current_version(
 
     Raises what ``read_secret`` raises.
     """
-    try:
-        with as_remote_failure("secretsmanager:DescribeSecret"):
-            client = aws_client("secretsmanager", place, read_timeout=read_timeout)
-            answer = client.describe_secret(SecretId=name)
-    except RemoteFailure as error:
-        if error.code == "ResourceNotFoundException":
-            return ""
-        raise
+    answer = _described(name, place, read_timeout)
+    if answer is None:
+        return ""
     if answer.get("DeletedDate"):
         raise OperatorError(
-            f"The secret {name} is scheduled for deletion. Restore it "
-            f"(aws secretsmanager restore-secret --secret-id {name}), or wait until it is gone."
+            f"The secret {name} is scheduled for deletion. Restore it (manage.py aws_deploy "
+            f"--restore, or aws secretsmanager restore-secret --secret-id {name}), or wait until "
+            "it is gone."
         )
     versions: dict[str, list[str]] = answer.get("VersionIdsToStages", {})
     return next((one for one, stages in versions.items() if "AWSCURRENT" in stages), "")
+
+
+def refuse_secret_of_another(name: str, place: AWSLocation = DEFAULT_LOCATION) -> None:
+    """Raise ``OperatorError`` if the secret belongs to another project (threat T60).
+
+    Who is about to put a CA into a secret, or to take one from it, asks this first. Raises
+    ``RemoteFailure`` when the secret cannot be looked at.
+    """
+    found = _described(name, place, READ_TIMEOUT)
+    if found is not None:
+        refuse_of_another(
+            f"The secret {name}",
+            tags_of(found.get("Tags", [])),
+            pki_settings().project_name,
+            "Take its name out of the configuration, so that the project gets secrets of its own, "
+            "or name another secret.",
+        )
+
+
+def _described(name: str, place: AWSLocation, read_timeout: int) -> Mapping[str, Any] | None:
+    """Return what Secrets Manager says about a secret without its value; ``None`` for none."""
+    try:
+        with as_remote_failure("secretsmanager:DescribeSecret"):
+            client = aws_client("secretsmanager", place, read_timeout=read_timeout)
+            answer: Mapping[str, Any] = client.describe_secret(SecretId=name)
+    except RemoteFailure as error:
+        if error.code == "ResourceNotFoundException":
+            return None
+        raise
+    return answer
 
 
 @sensitive_variables()

@@ -30,6 +30,8 @@ class AWSEdge:
     def __init__(self):
         self.calls = []
         self.templates = {}
+        self.tags = {}
+        """Tags by ARN, which moto keeps of nothing in AWS IoT."""
         self._faults = defaultdict(list)
 
     def serve(self, place=DEFAULT_LOCATION, read_timeout=READ_TIMEOUT):
@@ -85,6 +87,15 @@ class AWSEdge:
         """Whether the answers are ours; else moto's."""
         return hasattr(self, f"_{operation}")
 
+    @staticmethod
+    def template_arn(name):
+        """The ARN of a template in the account that moto plays."""
+        return f"arn:aws:iot:eu-central-1:123456789012:provisioningtemplate/{name}"
+
+    def _ListTagsForResource(self, params):
+        tags = self.tags.get(params["resourceArn"], {})
+        return _answered(tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+
     def _CreateProvisioningTemplate(self, params):
         name = params["templateName"]
         if name in self.templates:
@@ -102,6 +113,7 @@ class AWSEdge:
         if template is None:
             return _error("ResourceNotFoundException", 404)
         return _answered(
+            templateArn=self.template_arn(template["templateName"]),
             templateName=template["templateName"],
             templateBody=template["versions"][template["default"]],
             defaultVersionId=template["default"],

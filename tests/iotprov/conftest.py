@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 from django.utils import timezone
+from moto.core.responses import ActionResult
+from moto.iot.responses import IoTResponse
 
 from iotprov.models import Provisioning
 from iotprov.provisioning import pacing, worker
@@ -21,6 +23,13 @@ def _every_target_is_tried_at_once(monkeypatch):
     worker._breaker.reset()
     yield
     worker._breaker.reset()
+
+
+@pytest.fixture(autouse=True)
+def _aws_iot_holds_tags(monkeypatch):
+    """moto keeps no tags of what is in AWS IoT, and answers that with a fault."""
+    answer = lambda self: ActionResult({"tags": []})  # noqa: E731
+    monkeypatch.setattr(IoTResponse, "list_tags_for_resource", answer, raising=False)
 
 
 def template(*, resources=(), **overrides):

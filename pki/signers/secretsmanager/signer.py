@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from pki.aws.clients import AWSLocation
 from pki.aws.secret_cache import REFRESH_SECONDS, SecretCache
-from pki.aws.secrets import SecretValue, read_secret, write_secret
+from pki.aws.secrets import SecretValue, read_secret, refuse_secret_of_another, write_secret
 from pki.conf import pki_settings
 from pki.csr.public_keys import public_keys_equal
 from pki.csr.subjects import name_text
@@ -168,17 +168,26 @@ class SecretsManagerSigner(KeySigner):
     @sensitive_variables()
     def is_free(self, name: str) -> bool:
         """Return whether the secret holds nothing yet. Raises ``OperatorError``."""
-        return is_free(read_secret(name, self._place))
+        return is_free(self._value(name))
 
     @sensitive_variables()
     def fill(self, name: str, content: str | bytes, description: str) -> None:
         """Put ``content`` into a secret that holds nothing yet. Raises ``OperatorError``."""
-        self._fill(name, read_secret(name, self._place), content, description)
+        self._fill(name, self._value(name), content, description)
 
     @sensitive_variables()
     def _read(self, name: str) -> tuple[SecretValue | None, SecretContent]:
-        value = read_secret(name, self._place)
+        value = self._value(name)
         return value, read_content(name, value)
+
+    @sensitive_variables()
+    def _value(self, name: str) -> SecretValue | None:
+        """Return what the secret holds, to take it over or to fill it.
+
+        Raises ``OperatorError`` for a secret of another project.
+        """
+        refuse_secret_of_another(name, self._place)
+        return read_secret(name, self._place)
 
     @sensitive_variables()
     def _fill(

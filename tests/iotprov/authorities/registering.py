@@ -57,6 +57,15 @@ def description(ca, *, status="ACTIVE", mode="SNI_ONLY", auto="ENABLE", template
     return {"certificateDescription": known | more, "registrationConfig": config}
 
 
+def of_project(stub, ca, project="est-server"):
+    """Let AWS answer which project's tag a registration carries."""
+    stub.add_response(
+        "list_tags_for_resource",
+        {"tags": [{"Key": "est-server:made-by", "Value": project}]},
+        {"resourceArn": description(ca)["certificateDescription"]["certificateArn"]},
+    )
+
+
 @contextmanager
 def stubbed(read_timeout=READ_TIMEOUT):
     """A Stubber on the client for calls with this patience."""

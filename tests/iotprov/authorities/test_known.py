@@ -18,6 +18,7 @@ from tests.iotprov.authorities.registering import (
     id_of,
     in_aws,
     no_such_ca,
+    of_project,
     pem_of,
     register,
     stubbed,
@@ -186,6 +187,7 @@ def test_one_that_is_there_already_and_isnt_ours_is_a_failure(aws_cloud, device_
 def test_only_what_differs_is_changed(aws_cloud, device_ca, held, asked):
     with stubbed() as stub, stubbed(COURTESY_SECONDS) as polite:
         stub.add_response("describe_ca_certificate", description(device_ca, **held))
+        of_project(stub, device_ca)
         polite.add_response("describe_provisioning_template", {"type": "JITP"})
         stub.add_response("update_ca_certificate", {}, {"certificateId": id_of(device_ca), **asked})
         row = register(device_ca)
@@ -194,9 +196,39 @@ def test_only_what_differs_is_changed(aws_cloud, device_ca, held, asked):
     assert (row.is_auto_registration_on, row.template_name) == (True, TEMPLATE)
 
 
+@pytest.mark.parametrize("is_retired", [False, True])
+def test_T60_a_registration_of_another_project_is_not_changed(aws_cloud, device_ca, is_retired):
+    if is_retired:
+        device_ca.status = CertificateAuthority.Status.REVOKED
+    with stubbed() as stub:
+        stub.add_response("describe_ca_certificate", description(device_ca, template="another"))
+        of_project(stub, device_ca, "staging")
+        row = register(device_ca)
+
+    assert row.state == State.FAILED
+    assert row.error == (
+        f"The registration of device-ca ({id_of(device_ca)}) at default belongs to the project "
+        "staging (its tag est-server:made-by), and this is the project est-server, which must not "
+        "share it. AWS IoT holds a CA once in a region of an account. Let this project have a CA "
+        "of its own, or another region."
+    )
+
+
+def test_T60_tags_that_may_not_be_read_stop_no_registration(aws_cloud, device_ca, without_jitp):
+    with stubbed() as stub:
+        held = description(device_ca, status="INACTIVE", auto="DISABLE", template="")
+        stub.add_response("describe_ca_certificate", held)
+        stub.add_client_error("list_tags_for_resource", "AccessDeniedException")
+        stub.add_response(
+            "update_ca_certificate", {}, {"certificateId": id_of(device_ca), "newStatus": "ACTIVE"}
+        )
+        assert register(device_ca).state == State.REGISTERED
+
+
 def test_jitp_switched_off_takes_our_template_away(aws_cloud, device_ca, without_jitp):
     with stubbed() as stub:
         stub.add_response("describe_ca_certificate", description(device_ca))
+        of_project(stub, device_ca)
         stub.add_response(
             "update_ca_certificate",
             {},
@@ -237,6 +269,7 @@ def test_a_revoked_ca_takes_in_no_further_device(aws_cloud, device_ca):
     device_ca.status = CertificateAuthority.Status.REVOKED
     with stubbed() as stub:
         stub.add_response("describe_ca_certificate", description(device_ca))
+        of_project(stub, device_ca)
         stub.add_response(
             "update_ca_certificate",
             {},

@@ -13,6 +13,7 @@ from iotprov.documents.versions import add_version, body_in_force, filled
 from iotprov.exceptions import DocumentError
 from iotprov.models import DocumentPush, DocumentVersion
 from pki.aws.clients import AWSLocation, aws_client
+from pki.aws.ownership import MADE_BY
 from pki.models import AuditEvent
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.record.audit_trail import Actor
@@ -101,8 +102,43 @@ def test_policy_that_is_there_already_is_left_alone(aws_edge, target, pushed_pol
 
     assert outcome.line == f"{POLICY_NAME} is up to date (version 1)."
     assert not outcome.is_changed
-    assert [name for name, _ in aws_edge.calls] == ["GetPolicy"]
+    assert [name for name, _ in aws_edge.calls] == ["GetPolicy", "ListTagsForResource"]
     assert AuditEvent.objects.filter(action="push-iot-policy").count() == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.POLICY, Kind.TEMPLATE])
+def test_T60_a_document_of_another_project_is_refused_even_if_its_text_is_the_same(
+    aws_edge, target, pushed_policy, kind
+):
+    push(Kind.TEMPLATE, target, actor=ALICE)
+    names = {Kind.POLICY: POLICY_NAME, Kind.TEMPLATE: TEMPLATE_NAME}
+    arns = {
+        Kind.POLICY: f"arn:aws:iot:eu-central-1:123456789012:policy/{POLICY_NAME}",
+        Kind.TEMPLATE: aws_edge.template_arn(TEMPLATE_NAME),
+    }
+    aws_edge.tags[arns[kind]] = {MADE_BY: "staging"}
+    aws_edge.calls.clear()
+
+    with pytest.raises(OperatorError) as refused:
+        push(kind, target, actor=ALICE)
+
+    word = {Kind.POLICY: "policy", Kind.TEMPLATE: "template"}[kind]
+    assert str(refused.value).startswith(
+        f"The {word} {names[kind]} at default belongs to the project staging"
+    )
+    assert "Take Properties.iot" in str(refused.value)
+    assert not [name for name, _ in aws_edge.calls if name.startswith(("Create", "Update"))]
+
+
+def test_T60_the_role_of_another_project_is_not_used(aws_edge, target, pushed_policy):
+    aws_client("iam").create_role(
+        RoleName="ESTServerDeviceProvisioningRole",
+        AssumeRolePolicyDocument="{}",
+        Tags=[{"Key": MADE_BY, "Value": "staging"}],
+    )
+
+    with pytest.raises(OperatorError, match="ProvisioningRole belongs to the project staging"):
+        push(Kind.TEMPLATE, target, actor=ALICE)
 
 
 def test_white_space_and_order_of_keys_are_no_change(iot, aws_edge, target):

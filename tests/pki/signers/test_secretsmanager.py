@@ -14,6 +14,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.authorities.import_ca import import_authority
 from pki.aws import secret_cache
+from pki.aws.ownership import MADE_BY
 from pki.exceptions import SignerUnavailable
 from pki.models import CertificateAuthority
 from pki.operators.errors import OperatorError
@@ -322,7 +323,40 @@ def test_the_same_key_is_stored_twice_without_a_write(signer):
     with aws_calls() as calls:
         assert signer.store(DEVICE_KEY, KEY) == DEVICE_KEY
 
-    assert calls == ["secretsmanager:GetSecretValue"]
+    assert calls == ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda signer: signer.store(DEVICE_KEY, KEY),
+        lambda signer: signer.existing_authority("device"),
+        lambda signer: signer.find_key(make_ca("device", key=KEY).certificate),
+        lambda signer: signer.is_free(DEVICE_KEY),
+        lambda signer: signer.fill(DEVICE_KEY, "{}", "a client"),
+    ],
+    ids=["store", "existing", "find", "is_free", "fill"],
+)
+def test_T60_a_secret_of_another_project_is_neither_taken_over_nor_filled(signer, take):
+    secrets_manager().tag_resource(SecretId=DEVICE_KEY, Tags=[{"Key": MADE_BY, "Value": "staging"}])
+
+    with pytest.raises(OperatorError) as refused, aws_calls() as calls:
+        take(signer)
+
+    assert str(refused.value) == (
+        "The secret deviceCaKey belongs to the project staging (its tag est-server:made-by), and "
+        "this is the project est-server, which must not share it. Take its name out of the "
+        "configuration, so that the project gets secrets of its own, or name another secret."
+    )
+    assert set(calls) == {"secretsmanager:DescribeSecret"}
+
+
+@pytest.mark.parametrize("tags", [{}, {MADE_BY: "est-server"}, {"CostCenter": "Factory"}])
+def test_T60_a_secret_of_this_project_or_of_a_person_is_taken(signer, tags):
+    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+    secrets_manager().tag_resource(SecretId=DEVICE_KEY, Tags=listed)
+
+    assert signer.store(DEVICE_KEY, KEY) == DEVICE_KEY
 
 
 def test_a_key_is_never_overwritten(signer):
