@@ -11,6 +11,7 @@ from estserver.config.bucket_names import AUDIT_HEADS, bucket_name
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.lambda_signers import for_lambda, key_alias, signers_in_use
 from pki.aws.clients import aws_client
+from pki.aws.ownership import refuse_of_another, tags_of
 from pki.operators.errors import OperatorError
 
 StageName = Literal["est", "admin"]
@@ -176,10 +177,17 @@ class Deployment:
         """Whether this tool made a resource with these tags, for this installation."""
         return tags.get(MADE_BY) == self.project
 
+    def refuse_of_another(self, what: str, tags: Mapping[str, str], remedy: str) -> None:
+        """Raise ``OperatorError`` if a resource with these tags belongs to another project.
+
+        ``what`` begins the sentence (``The bucket x``), ``remedy`` says what to do (threat T60).
+        """
+        refuse_of_another(what, tags, self.project, remedy)
+
 
 def tags_from(listed: list[Mapping[str, str]]) -> dict[str, str]:
     """Return tags, in the shape in which most services answer them, as a mapping."""
-    return {tag["Key"]: tag["Value"] for tag in listed}
+    return tags_of(listed)
 
 
 def current_deployment() -> Deployment:

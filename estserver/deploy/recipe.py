@@ -24,6 +24,7 @@ from estserver.deploy.resources import (
     gateway_account,
     iot_leftovers,
     logs,
+    named_resources,
     secrets_kms_key,
 )
 from estserver.deploy.resources.buckets import deployment_buckets
@@ -48,6 +49,7 @@ def preparation(deployment: Deployment) -> list[AnyStep]:
         [deployment_roles.provisioning_role(deployment)] if deployment.has_provisioning_role else []
     )
     return [
+        named_resources.NamedResources(deployment),
         *deployment_buckets.buckets(deployment),
         secrets_kms_key.SecretsKey(deployment),
         *ca_keys.first_keys(deployment),
@@ -203,6 +205,7 @@ def remover_policies(deployment: Deployment) -> dict[str, Document]:
 def _rights(deployment: Deployment) -> list[ResourceRights]:
     """What each module of steps says about the rights to its resource."""
     return [
+        named_resources.rights(deployment),
         deployment_buckets.rights(deployment),
         deployment_roles.rights(deployment),
         gateway_account.rights(deployment),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from estserver.config import MADE_BY
 from estserver.deploy.deployment import Deployment, Domain
 from estserver.deploy.engine.calls import Answer, Call, ask_if_any
 from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
@@ -87,11 +88,18 @@ class CustomDomain(Step[SeenDomain]):
     def plan(self, seen: SeenDomain) -> Plan:
         """Make the domain, or change what differs.
 
-        Raises ``OperatorError`` for a domain that only a person can change.
+        Raises ``OperatorError`` for a domain of another project, even with ``adopts``, and for one
+        that only a person can change.
         """
         held = seen.held
         if not held:
             return Plan((self._create(seen),))
+        for tag in (MADE_BY, ADOPTED):
+            self.deployment.refuse_of_another(
+                f"The domain {self.domain.name}",
+                {MADE_BY: (held.get("tags") or {}).get(tag, "")},
+                "Choose another name for this project, or remove that project first.",
+            )
         if not is_managed(self.deployment, held):
             if not self.adopts:
                 raise OperatorError(

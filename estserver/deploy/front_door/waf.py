@@ -113,6 +113,11 @@ class WebAcl(Step[SeenAcl]):
             parameters = {**named, **wanted, "Tags": self.deployment.tag_list()}
             reason = f"there is no access list {self.deployment.web_acl}"
             return Plan((Call("wafv2", "CreateWebACL", reason, parameters),))
+        self.deployment.refuse_of_another(
+            f"The access list {self.deployment.web_acl}",
+            seen.tags,
+            "Set another DeploymentOptions.projectName, or set wafEnabled to false.",
+        )
         if not self.deployment.is_ours(seen.tags):
             raise OperatorError(
                 f"The access list {self.deployment.web_acl} exists and was not made by this "

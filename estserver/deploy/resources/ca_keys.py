@@ -15,6 +15,7 @@ from estserver.deploy.rights.key_lookup import (
     has_keys_in_kms,
     key_regions,
     makes_keys_in_kms,
+    names_key_of_secrets,
     tagged_keys,
 )
 from estserver.deploy.rights.keys_in_use import CAKey, region_of
@@ -197,7 +198,7 @@ def rights(deployment: Deployment) -> ResourceRights:
     looking = ["kms:DescribeKey", "kms:ListResourceTags"]
     in_use = list(signers_in_use(deployment.config))
     deploy = []
-    if any(has_keys_in_kms(used) for used in in_use):
+    if any(has_keys_in_kms(used) or names_key_of_secrets(deployment, used) for used in in_use):
         deploy.append(allow("LookAtKeys", looking, keys))
     if any(makes_keys_in_kms(used) for used in in_use):
         making = our_tag(deployment, "aws:RequestTag")

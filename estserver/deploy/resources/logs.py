@@ -75,7 +75,13 @@ class LogGroup(Step[SeenGroup]):
         return SeenGroup()
 
     def plan(self, seen: SeenGroup) -> Plan:
-        """Make the group, and set how long its lines are kept."""
+        """Make the group, and set how long its lines are kept.
+
+        Raises ``OperatorError`` for a group of another project.
+        """
+        self.deployment.refuse_of_another(
+            f"The log group {self.group}", seen.tags, "Set another DeploymentOptions.projectName."
+        )
         calls = []
         named: dict[str, Any] = {"logGroupName": self.group}
         if not seen.arn:

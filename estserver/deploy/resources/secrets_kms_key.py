@@ -47,8 +47,14 @@ class SecretsKey(Step[SeenKey]):
     def plan(self, seen: SeenKey) -> Plan:
         """Make key and alias, and switch rotation on.
 
-        Raises ``OperatorError`` for a key that is disabled or about to be deleted.
+        Raises ``OperatorError`` for a key that is another project's, is disabled or about to be
+        deleted.
         """
+        self.deployment.refuse_of_another(
+            f"The KMS key {self.deployment.key_alias}",
+            seen.tags,
+            "Set another DeploymentOptions.projectName.",
+        )
         if not seen.key_id:
             made: Any = Answer("kms:CreateKey", "KeyMetadata.KeyId")
             alias = self.deployment.key_alias
@@ -67,7 +73,8 @@ class SecretsKey(Step[SeenKey]):
         if seen.state != "Enabled":
             raise OperatorError(
                 f"The key {self.deployment.key_alias} is {seen.state}, and the secrets cannot be "
-                "read without it. Cancel its deletion or enable it in the console."
+                "read without it. Run manage.py aws_deploy --prepare --restore, which cancels its "
+                "deletion and enables it, or do that in the console."
             )
         return DONE if seen.is_rotated else Plan((self._rotate(seen.key_id),))
 

@@ -57,6 +57,7 @@ def provisioning(deployment: Deployment) -> Iterator[Statement]:
             "iot:DescribeProvisioningTemplate",
             "iot:DescribeProvisioningTemplateVersion",
             "iot:ListProvisioningTemplateVersions",
+            "iot:ListTagsForResource",
             "iot:TagResource",
             "iot:UpdateProvisioningTemplate",
         ],
@@ -71,6 +72,7 @@ def provisioning(deployment: Deployment) -> Iterator[Statement]:
             "iot:GetPolicy",
             "iot:GetPolicyVersion",
             "iot:ListPolicyVersions",
+            "iot:ListTagsForResource",
             "iot:SetDefaultPolicyVersion",
             "iot:TagResource",
         ],
@@ -89,7 +91,11 @@ def provisioning(deployment: Deployment) -> Iterator[Statement]:
         ],
         "*",
     )
-    yield allow("KeepCAs", ["iot:DescribeCACertificate", "iot:UpdateCACertificate"], authorities)
+    yield allow(
+        "KeepCAs",
+        ["iot:DescribeCACertificate", "iot:ListTagsForResource", "iot:UpdateCACertificate"],
+        authorities,
+    )
     yield allow("TagCAs", ["iot:TagResource"], authorities, our_tag(deployment, "aws:RequestTag"))
     yield allow("ListByCA", ["iot:ListCertificatesByCA"], "*")
     yield allow(

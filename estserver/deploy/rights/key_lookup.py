@@ -41,6 +41,16 @@ def makes_keys_in_kms(used: SignerInUse) -> bool:
     return has_keys_in_kms(used) and not used.options.get("key")
 
 
+def names_key_of_secrets(deployment: Deployment, used: SignerInUse) -> bool:
+    """Return whether the signer's secrets, in this account, have another key than the deployment's.
+
+    The OPTIONS name that key.
+    """
+    is_here = issubclass(used.signer, SecretsManagerSigner) and not used.options.get("roleArn")
+    key = str(used.options.get("kmsKeyId") or "")
+    return is_here and bool(key) and key != deployment.key_alias
+
+
 def key_regions(deployment: Deployment) -> list[str]:
     """Return the regions of keys for CAs, the deployment's own as "" and first."""
     others = {
@@ -103,9 +113,8 @@ def find_keys(deployment: Deployment) -> KeysInUse:
     own = ask_if_any("kms", "DescribeKey", KeyId=deployment.key_alias)
     secrets = [str(own["KeyMetadata"]["Arn"])] if own else []
     for used in in_use:
-        key = str(used.options.get("kmsKeyId") or "")
-        is_here = issubclass(used.signer, SecretsManagerSigner) and not used.options.get("roleArn")
-        if is_here and key and key != deployment.key_alias:
+        if names_key_of_secrets(deployment, used):
+            key = str(used.options["kmsKeyId"])
             secrets.append(_found(deployment, key, region_of(deployment, used), missing))
     return KeysInUse(
         tuple(made),
@@ -116,7 +125,24 @@ def find_keys(deployment: Deployment) -> KeysInUse:
 
 
 def _found(deployment: Deployment, key: str, region: str, missing: list[str]) -> str:
-    """Return the ARN of a key that is named by its ARN, alias or id; "" adds to ``missing``."""
+    """Return the ARN of a key that is named by its ARN, alias or id; "" adds to ``missing``.
+
+    Raises ``OperatorError`` for a key of another project of this account (threat T60).
+    """
+    arn = _arn_of(deployment, key, region, missing)
+    account = arn.split(":")[4] if arn else ""
+    if account == deployment.account:
+        # A key has 50 tags at most, which is one page.
+        listed = ask_if_any("kms", "ListResourceTags", region=region, KeyId=arn) or {}
+        deployment.refuse_of_another(
+            f"The key in KMS {key}",
+            {tag["TagKey"]: tag["TagValue"] for tag in listed.get("Tags", [])},
+            "Name another key in Properties.signers.",
+        )
+    return arn
+
+
+def _arn_of(deployment: Deployment, key: str, region: str, missing: list[str]) -> str:
     if key.startswith("arn:") and ":alias/" not in key:
         return key
     alias = key[key.index("alias/") :] if "alias/" in key else ""

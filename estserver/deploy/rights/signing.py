@@ -70,7 +70,7 @@ def making_cas(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:
             "secretsmanager:PutSecretValue",
             "secretsmanager:TagResource",
         ],
-        [function.secret_arn(name) for name in sorted(names)],
+        [arn for name in sorted(names) for arn in function.secret_arns(name)],
     )
     if keys.secrets:
         yield allow(

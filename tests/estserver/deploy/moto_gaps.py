@@ -4,6 +4,7 @@ API Gateway: moto drops a domain's mutual TLS and has neither UpdateDomainName n
 UpdateIntegration. The parameters are checked by botocore against the service's model in any case;
 this only keeps what was sent, so that a second look finds it. S3: moto reads no conditions in a
 bucket's policy, and would shut everybody out whose connection isn't TLS, which here is everybody.
+AWS IoT: moto keeps no tags.
 """
 
 import json
@@ -11,7 +12,10 @@ import json
 from moto.apigateway.exceptions import DomainNameNotFound
 from moto.apigateway.models import APIGatewayBackend, DomainName
 from moto.apigateway.responses import APIGatewayResponse
+from moto.iot.responses import IoTResponse
 from moto.s3.models import FakeBucket
+
+from tests.estserver.deploy import moto_iot
 
 _KEPT = ("mutualTlsAuthentication", "ownershipVerificationCertificateArn")
 _original_create = APIGatewayResponse.create_domain_name
@@ -121,3 +125,5 @@ def fill():
     DomainName.kept = {}
     APIGatewayBackend.get_base_path_mappings = _get_base_path_mappings
     FakeBucket.get_permission = lambda self, action, resource: None
+    IoTResponse.create_policy = moto_iot.create_policy
+    IoTResponse.list_tags_for_resource = moto_iot.list_tags_for_resource

@@ -222,7 +222,12 @@ def create_policy(self):
 
 
 def list_tags_for_resource(self):
-    return ActionResult({"tags": _tags(self).get(self._get_param("resourceArn"), [])})
+    arn = self._get_param("resourceArn")
+    backend = self.iot_backend
+    known = (*backend.policies.values(), *backend.ca_certificates.values())
+    if arn not in {each.arn for each in (*known, *_templates(self).values())}:
+        raise ResourceNotFoundException(f"there is no {arn}")
+    return ActionResult({"tags": _tags(self).get(arn, [])})
 
 
 def fill(monkeypatch):

@@ -105,7 +105,7 @@ class Bucket(Step[Settings]):
     def plan(self, seen: Settings) -> Plan:
         """Make the bucket, and set what differs.
 
-        Raises ``OperatorError`` for a bucket of another account.
+        Raises ``OperatorError`` for a bucket of another account or project.
         """
         if seen.is_foreign:
             # Not a mere note, because the truststore would be in the hands of another account.
@@ -116,6 +116,11 @@ class Bucket(Step[Settings]):
             )
         if not seen.is_there:
             return Plan((self._create(), *self._changes(Settings())))
+        self.deployment.refuse_of_another(
+            f"The bucket {self.bucket}",
+            seen.tags,
+            "Choose another name in DeploymentOptions (truststoreBucket, packageBucket).",
+        )
         changes = tuple(self._changes(seen))
         if self._is_ours(seen) or not changes:
             return Plan(changes)

@@ -47,8 +47,10 @@ class ProvisioningRole(Role):
     def plan(self, seen: SeenRole) -> Plan:
         """Make the role, or set what differs in one that this tool made.
 
-        `sync_template` warns of flaws in another one.
+        `sync_template` warns of flaws in another one. Raises ``OperatorError`` for one of another
+        project.
         """
+        self.refuse_of_another(seen)
         if seen.arn and not self.deployment.is_ours(seen.tags):
             return DONE
         return super().plan(seen)

@@ -76,6 +76,7 @@ class Role(Step[SeenRole]):
 
         Raises ``OperatorError`` for a role that this tool did not make.
         """
+        self.refuse_of_another(seen)
         if seen.arn and not self.deployment.is_ours(seen.tags):
             raise OperatorError(
                 f"The role {self.role} exists and was not made by this tool. Delete it, or set "
@@ -116,6 +117,15 @@ class Role(Step[SeenRole]):
             reason = f"{arn} gives it more rights"
             calls.append(self._call("DetachRolePolicy", reason, PolicyArn=arn))
         return Plan(tuple(calls))
+
+    def refuse_of_another(self, seen: SeenRole) -> None:
+        """Raise ``OperatorError`` for a role of another project in the account (threat T60)."""
+        self.deployment.refuse_of_another(
+            f"The role {self.role}",
+            seen.tags,
+            "Set another DeploymentOptions.projectName, or another Properties."
+            "iotProvisioningRoleName if it is that role.",
+        )
 
     def desired_policy(self, seen: SeenRole) -> Document | None:
         """Return the inline policy that it is to have; ``None`` for none."""
