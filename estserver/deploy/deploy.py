@@ -21,6 +21,7 @@ from estserver.deploy.first_setup import set_up
 from estserver.deploy.front_door.truststore_object import latest_version
 from estserver.deploy.lambda_signers import defaulted_signers
 from estserver.deploy.recipe import finishing, guarding, preparation, successor_key
+from estserver.deploy.resources.secrets_kms_key import SecretsKey
 from estserver.deploy.rights.key_lookup import find_keys
 from estserver.deploy.truststore.record import FIRST_ACTIVATION
 from estserver.deploy.zappa.admin_function import run_in_function
@@ -69,7 +70,9 @@ def prepare(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -
     steps = preparation(deployment)
     outcome = deploy(steps, say=say, is_dry_run=is_dry_run, clock=clock)
     if not is_dry_run:
-        _make_session_key(deployment, say, done=[step.name for step in steps])
+        done = [step.name for step in steps]
+        patience = Performer(say, clock) if SecretsKey.name in outcome.changed else None
+        _make_session_key(deployment, say, done=done, patience=patience)
     print_ca_keys(deployment, say)
     return outcome
 
@@ -118,13 +121,22 @@ def print_ca_keys(deployment: Deployment, say: Say) -> None:
         say(f"The functions may sign with the key of the signer {signer} ({arn}).")
 
 
-def _make_session_key(deployment: Deployment, say: Say, *, done: Sequence[str]) -> None:
-    """Make the secret that signs the admin's sessions, if there is none."""
+def _make_session_key(
+    deployment: Deployment, say: Say, *, done: Sequence[str], patience: Performer | None
+) -> None:
+    """Make the secret that signs the admin's sessions, if there is none.
+
+    With ``patience`` it waits until the rights to a new key of KMS are in force.
+    """
     name = deployment.config.properties.secret_key_secret_name
+    make = partial(
+        ensure_secret_key,
+        name,
+        place=AWSLocation(deployment.region),
+        kms_key_id=deployment.key_alias,
+    )
     with as_a_step(f"secret {name}", done=done):
-        is_new = ensure_secret_key(
-            name, place=AWSLocation(deployment.region), kms_key_id=deployment.key_alias
-        )
+        is_new = patience.patiently(make) if patience else make()
     if is_new:
         say(f"The secret {name} was made. It signs the admin's sessions.")
 
@@ -159,7 +171,7 @@ def finish(
     outcome = run(finishing(deployment, stage, adopts=adopts))
     changed, notes = outcome.changed, outcome.notes
     if stage == "admin":
-        set_up(deployment, say=say, is_dry_run=is_dry_run)
+        set_up(deployment, say=say, is_dry_run=is_dry_run, clock=clock)
         if "est" not in deployed:
             say("What is missing: the stage for devices. Run zappa deploy est.")
         elif not has_truststore:

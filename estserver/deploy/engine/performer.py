@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from estserver.deploy.engine.calls import Answer, Call, send
+from estserver.deploy.engine.slow_spread import PAUSE, SlowSpread, slow_spread
 from pki.aws.clients import as_remote_failure
-from pki.operators.errors import RemoteFailure
+from pki.operators.errors import OperatorError, RemoteFailure, remote_failure
+
+T = TypeVar("T")
 
 PACES: Mapping[str, float] = {
     "apigateway:CreateDomainName": 30,
@@ -21,11 +24,8 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 """
 
 THROTTLED_ATTEMPTS = 5
-SETTLING_ATTEMPTS = 6
-"""A new resource takes some seconds until every service knows it."""
-SETTLING_PAUSE = 5.0
-_SETTLING_CODES = ("WAFUnavailableEntityException",)
-_SETTLING_WORDS = ("cannot be assumed", "does not have required permissions", "invalid role")
+LISTED_SECONDS = 300
+"""The longest wait until AWS lists what was made."""
 
 
 class Clock(Protocol):
@@ -62,20 +62,42 @@ class Performer:
     def perform(self, call: Call) -> Any:
         """Carry out one call, and return AWS's answer. Raises ``RemoteFailure``."""
         parameters = self._filled(call.parameters)
-        for attempt in range(1, SETTLING_ATTEMPTS + 1):
-            self._keep_pace(call)
+        answer = self.patiently(lambda: self._send(call, parameters))
+        self._answers[call.name] = answer
+        return answer
+
+    def patiently(self, attempt: Callable[[], T]) -> T:
+        """Return what ``attempt`` returns, which may read or change AWS.
+
+        It is made again while AWS refuses it for a reason that passes (`slow_spread`). Raises what
+        it raises; after a wait, the message says what was waited for.
+        """
+        waited: dict[SlowSpread, float] = {}
+        while True:
             try:
-                with as_remote_failure(call.name):
-                    answer = send(call.service, call.operation, parameters, call.region)
-            except RemoteFailure as error:
-                pause = self._pause_after(error, call, attempt)
-                if not pause:
+                return attempt()
+            except OperatorError as error:
+                cause = remote_failure(error)
+                spread = slow_spread(cause, self._answers) if cause is not None else None
+                if cause is None or spread is None:
                     raise
-                self._wait(pause, f"{call.name} answered {error.code}")
-            else:
-                self._answers[call.name] = answer
-                return answer
-        raise AssertionError("unreachable: the last attempt returns or raises")
+                if waited.get(spread, 0.0) >= spread.seconds:
+                    error.args = _told(error, spread)  # a failure keeps its call and its code
+                    raise
+                waited[spread] = waited.get(spread, 0.0) + PAUSE
+                self._wait(PAUSE, f"{cause.call} answered {cause.code}, and {spread.why}")
+
+    def wait_until(self, is_there: Callable[[], bool], why: str) -> None:
+        """Wait until AWS lists what was made. ``why`` is a phrase about what is not there yet.
+
+        Raises ``OperatorError`` after ``LISTED_SECONDS``.
+        """
+        waited = 0.0
+        while not self.patiently(is_there):
+            if waited >= LISTED_SECONDS:
+                raise OperatorError(f"{why}, although {waited / 60:.0f} minutes have passed.")
+            waited += PAUSE
+            self._wait(PAUSE, why)
 
     def wait(self, seconds: float, why: str) -> None:
         """Wait, and print for what."""
@@ -91,15 +113,19 @@ class Performer:
             self._wait(ready_at - now, f"API Gateway takes one {call.operation} in {pace:.0f} s")
         self._next_at[call.name] = self.clock.now() + pace
 
-    def _pause_after(self, error: RemoteFailure, call: Call, attempt: int) -> float:
-        """Return the seconds after which the call may work; 0 when it is refused for good."""
-        if error.is_throttled and attempt < THROTTLED_ATTEMPTS:
-            # Another client in the account, or an earlier run, has just made the same call.
-            return PACES.get(call.name, 2.0 * attempt)
-        is_settling = error.code in _SETTLING_CODES or any(
-            words in str(error).lower() for words in _SETTLING_WORDS
-        )
-        return SETTLING_PAUSE if is_settling and attempt < SETTLING_ATTEMPTS else 0
+    def _send(self, call: Call, parameters: Mapping[str, Any]) -> Any:
+        """Send the call, and again while AWS throttles it: another run made the same call."""
+        for attempt in range(1, THROTTLED_ATTEMPTS + 1):
+            self._keep_pace(call)
+            try:
+                with as_remote_failure(call.name):
+                    return send(call.service, call.operation, parameters, call.region)
+            except RemoteFailure as error:
+                if not error.is_throttled or attempt == THROTTLED_ATTEMPTS:
+                    raise
+                pause = PACES.get(call.name, 2.0 * attempt)
+                self._wait(pause, f"{call.name} answered {error.code}")
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _wait(self, seconds: float, why: str) -> None:
         self.say(f"  waiting {seconds:.0f} s: {why}")
@@ -113,6 +139,14 @@ class Performer:
         if isinstance(value, Answer):
             return _at(self._answers[value.call], value.path.split("."))
         return value
+
+
+def _told(error: OperatorError, spread: SlowSpread) -> tuple[str]:
+    """Return the text of an error with a sentence about what was waited for."""
+    return (
+        f"{str(error).rstrip('.')}. This command has waited {spread.seconds} s, because at first "
+        f"{spread.why}. That is not the cause.",
+    )
 
 
 def _at(answer: Any, path: Iterable[str]) -> Any:

@@ -62,7 +62,7 @@ def _settle(step: AnyStep, performer: Performer, number: int, count: int) -> tup
     """
     rounds = waits = 0
     while True:
-        plan = step.plan(step.look())
+        plan = step.plan(performer.patiently(step.look))
         if plan.waiting:
             waits += 1
             if waits > WAITS:
@@ -162,7 +162,7 @@ def _remove(step: AnyStep, performer: Performer) -> bool:
     removed = False
     waits = 0
     for _ in range(REMOVAL_ROUNDS):
-        plan = step.undo(step.look())
+        plan = step.undo(performer.patiently(step.look))
         if plan.waiting:
             waits += 1
             if waits > WAITS:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from estserver.deploy.deployment import KEY_DELETION_DAYS, Deployment
 from estserver.deploy.engine.calls import Answer, Call
-from estserver.deploy.engine.performer import SETTLING_ATTEMPTS, SETTLING_PAUSE, Performer
+from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.lambda_signers import signers_in_use
 from estserver.deploy.rights.key_lookup import (
@@ -75,10 +75,10 @@ class CAKeyToMake(Step[tuple[CAKey, ...]]):
         https://docs.aws.amazon.com/kms/latest/developerguide/accessing-kms.html#programming-eventual-consistency
         """
         super().apply(plan, performer)
-        for _ in range(SETTLING_ATTEMPTS):
-            if any(key.alias == self.alias for key in self.look()):
-                return
-            performer.wait(SETTLING_PAUSE, "KMS does not list the new key yet")
+        performer.wait_until(
+            lambda: any(key.alias == self.alias for key in self.look()),
+            f"KMS does not list the new key {self.alias} yet",
+        )
 
     def _check(self, found: CAKey) -> None:
         spec = KEY_SPECS[self.key_algorithm]

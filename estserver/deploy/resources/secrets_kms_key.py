@@ -6,6 +6,7 @@ from typing import Any
 
 from estserver.deploy.deployment import KEY_DELETION_DAYS, Deployment
 from estserver.deploy.engine.calls import Answer, Call, ask, ask_all, ask_if_any
+from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.rights.statements import ResourceRights, allow, our_tag
 from pki.operators.errors import OperatorError
@@ -77,6 +78,18 @@ class SecretsKey(Step[SeenKey]):
                 "deletion and enables it, or do that in the console."
             )
         return DONE if seen.is_rotated else Plan((self._rotate(seen.key_id),))
+
+    def apply(self, plan: Plan, performer: Performer) -> None:
+        """Carry out the calls, and wait until the alias leads to the key.
+
+        A second look would else make another key.
+        https://docs.aws.amazon.com/kms/latest/developerguide/accessing-kms.html#programming-eventual-consistency
+        """
+        super().apply(plan, performer)
+        alias = self.deployment.key_alias
+        performer.wait_until(
+            lambda: bool(self.look().key_id), f"KMS does not know the alias {alias} yet"
+        )
 
     def undo(self, seen: SeenKey) -> Plan:
         """Delete the alias, and schedule the key's deletion, if this tool made it."""

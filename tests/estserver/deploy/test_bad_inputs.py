@@ -108,7 +108,7 @@ def test_a_bucket_of_another_account_is_no_place_for_a_truststore(deployment, pe
     with failing("s3", "HeadBucket", Refusal("403", 403)), aws_calls() as calls:
         text = fails(steps, performer)
 
-    assert text.startswith("Step 1 of 14, S3 log bucket: The bucket est-server-s3-logs-")
+    assert text.startswith("Step 2 of 15, S3 log bucket: The bucket est-server-s3-logs-")
     assert "belongs to another account, or you may not see it. Choose another name" in text
     assert "Nothing is done yet." in text
     assert text.endswith(AGAIN)

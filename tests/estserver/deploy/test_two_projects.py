@@ -13,7 +13,6 @@ from estserver.deploy.recipe import (
     everything,
     finishing,
     function_policy,
-    preparation,
     removable,
 )
 from estserver.deploy.resources.named_resources import names
