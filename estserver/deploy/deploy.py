@@ -20,7 +20,13 @@ from estserver.deploy.engine.steps import AnyStep
 from estserver.deploy.first_setup import set_up
 from estserver.deploy.front_door.truststore_object import latest_version
 from estserver.deploy.lambda_signers import defaulted_signers
-from estserver.deploy.recipe import finishing, guarding, preparation, successor_key
+from estserver.deploy.recipe import (
+    finishing,
+    guarding,
+    preparation,
+    restoration,
+    successor_key,
+)
 from estserver.deploy.resources.secrets_kms_key import SecretsKey
 from estserver.deploy.rights.key_lookup import find_keys
 from estserver.deploy.truststore.record import FIRST_ACTIVATION
@@ -75,6 +81,15 @@ def prepare(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -
         _make_session_key(deployment, say, done=done, patience=patience)
     print_ca_keys(deployment, say)
     return outcome
+
+
+def restore(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -> Outcome:
+    """Take back what `aws_destroy` did to keys and secrets, so that the same CAs sign again.
+
+    What is gone for good stays gone, and is not missed here. Raises ``OperatorError``.
+    """
+    steps = restoration(current_deployment())
+    return deploy(steps, say=say, is_dry_run=is_dry_run, clock=clock)
 
 
 def make_successor_key(

@@ -61,6 +61,14 @@ def preparation(deployment: Deployment) -> list[AnyStep]:
     ]
 
 
+def restoration(deployment: Deployment) -> list[AnyStep]:
+    """Return the steps that take back what `aws_destroy` did to keys and secrets.
+
+    Keys come first, because secrets are encrypted with one of them.
+    """
+    return [ca_keys.RestoredKeys(deployment), ca_secrets.RestoredSecrets(deployment)]
+
+
 def guarding(deployment: Deployment, stage: StageName) -> list[AnyStep]:
     """Return the steps after `zappa deploy` that need no domain."""
     return [

@@ -10,13 +10,14 @@ from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.lambda_signers import signers_in_use
 from estserver.deploy.rights.key_lookup import (
+    DELETED,
     SeenKey,
     ca_keys,
+    every_tagged_key,
     has_keys_in_kms,
     key_regions,
     makes_keys_in_kms,
     names_key_of_secrets,
-    tagged_keys,
 )
 from estserver.deploy.rights.keys_in_use import CAKey, region_of
 from estserver.deploy.rights.statements import ResourceRights, allow, our_tag
@@ -155,7 +156,10 @@ def key_for_successor(
 
 @dataclass(frozen=True)
 class CAKeys(Step[tuple[SeenKey, ...]]):
-    """All keys for CAs that carry the installation's tag, for `aws_destroy`."""
+    """All signing keys that carry the installation's tag, for `aws_destroy`.
+
+    Those of successors are among them, and those that no signer in use names any more.
+    """
 
     deployment: Deployment
     severity = "WARN"
@@ -163,8 +167,12 @@ class CAKeys(Step[tuple[SeenKey, ...]]):
 
     def look(self) -> tuple[SeenKey, ...]:
         """Read each tagged key whose deletion is not scheduled."""
-        regions = key_regions(self.deployment)
-        return tuple(key for region in regions for key in tagged_keys(self.deployment, region))
+        return tuple(
+            key
+            for region in key_regions(self.deployment)
+            for key in every_tagged_key(self.deployment, region)
+            if key.usage == "SIGN_VERIFY" and key.state != DELETED
+        )
 
     def plan(self, seen: tuple[SeenKey, ...]) -> Plan:
         """Return nothing, because each key is made by a step of its own."""
@@ -177,14 +185,51 @@ class CAKeys(Step[tuple[SeenKey, ...]]):
                 Call(
                     "kms",
                     "ScheduleKeyDeletion",
-                    f"the CA key {key.alias} was made for this installation; its deletion can be "
-                    f"cancelled for {KEY_DELETION_DAYS} days",
+                    f"the CA key {key.alias or key.key_id} was made for this installation; its "
+                    f"deletion can be cancelled for {KEY_DELETION_DAYS} days",
                     {"KeyId": key.key_id, "PendingWindowInDays": KEY_DELETION_DAYS},
                     region=key.region,
                 )
                 for key in seen
             )
         )
+
+
+@dataclass(frozen=True)
+class RestoredKeys(Step[tuple[SeenKey, ...]]):
+    """The installation's keys after a removal: their deletion is cancelled, and they are enabled.
+
+    CAs' keys keep their aliases until they are deleted. `aws_destroy` takes the alias from the key
+    that secrets are encrypted with.
+    """
+
+    deployment: Deployment
+    name = "keys of a removed installation"
+
+    def look(self) -> tuple[SeenKey, ...]:
+        """Read each tagged key."""
+        regions = key_regions(self.deployment)
+        return tuple(key for each in regions for key in every_tagged_key(self.deployment, each))
+
+    def plan(self, seen: tuple[SeenKey, ...]) -> Plan:
+        """Cancel deletions, enable what is disabled by that, and give the alias back."""
+        calls: list[Call] = []
+        for key in seen:
+            named: dict[str, Any] = {"KeyId": key.key_id}
+            what = f"the key {key.alias or key.key_id}"
+            if key.state == DELETED:
+                reason = f"{what} is about to be deleted"
+                calls.append(Call("kms", "CancelKeyDeletion", reason, named, region=key.region))
+            if key.state in (DELETED, "Disabled"):  # a cancelled deletion leaves it disabled
+                reason = f"{what} is disabled"
+                calls.append(Call("kms", "EnableKey", reason, named, region=key.region))
+        alias = self.deployment.key_alias
+        of_secrets = [k for k in seen if k.usage == "ENCRYPT_DECRYPT" and not k.region]
+        if of_secrets and alias not in {key.alias for key in of_secrets}:
+            newest = max(of_secrets, key=lambda key: key.made_at)
+            named = {"AliasName": alias, "TargetKeyId": newest.key_id}
+            calls.append(Call("kms", "CreateAlias", f"no key has the name {alias}", named))
+        return Plan(tuple(calls))
 
 
 def rights(deployment: Deployment) -> ResourceRights:
@@ -207,8 +252,9 @@ def rights(deployment: Deployment) -> ResourceRights:
             allow("NameKey", ["kms:CreateAlias"], aliases),
             allow("NameCAKeys", ["kms:CreateAlias"], keys, tagged),
         ]
+    deploy.append(allow("RestoreKeys", ["kms:CancelKeyDeletion", "kms:EnableKey"], keys, tagged))
     return ResourceRights(
-        look=["kms:ListAliases"],
+        look=["kms:ListAliases", "kms:ListKeys"],
         deploy=deploy,
         remove=[
             allow("LookAtSecrets", looking, "*"),

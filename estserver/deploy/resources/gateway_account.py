@@ -6,7 +6,8 @@ from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import Call, ask
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.rights.gateway import control_plane
-from estserver.deploy.rights.statements import ResourceRights
+from estserver.deploy.rights.gateway_logs import others_that_log
+from estserver.deploy.rights.statements import ResourceRights, allow
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class GatewayAccount(Step[str]):
         return DONE if seen else Plan((self._set(self._wanted, "the account has none"),))
 
     def undo(self, seen: str) -> Plan:
-        """Take the deployment's role out again."""
-        if seen != self._wanted:
+        """Take the deployment's role out again, unless other APIs of the account log with it."""
+        if seen != self._wanted or others_that_log(self.deployment):
             return DONE
         return Plan((self._set("", "it is the role that aws_deploy made"),))
 
@@ -40,5 +41,12 @@ class GatewayAccount(Step[str]):
 
 
 def rights(deployment: Deployment) -> ResourceRights:
-    """Return the rights to the account's settings of API Gateway."""
-    return ResourceRights(deploy=[control_plane(deployment, "/account")])
+    """Return the rights to the account's settings of API Gateway.
+
+    A removal looks at all APIs, to see whether others log with the role.
+    """
+    apis = [deployment.gateway_arn(path) for path in ("/apis", "/apis/*/stages")]
+    return ResourceRights(
+        deploy=[control_plane(deployment, "/account")],
+        remove=[allow("LookAtOtherAPIs", ["apigateway:GET"], apis)],
+    )

@@ -11,24 +11,30 @@ from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import ask, ask_all, ask_if_any
 from estserver.deploy.lambda_signers import SignerInUse, signers_in_use
 from estserver.deploy.rights.keys_in_use import CAKey, KeysInUse, region_of
+from pki.operators.errors import RemoteFailure
 from pki.signers.kms import KMSSigner
 from pki.signers.kms.made_keys import ALIAS_PREFIX, alias_in, description_of
 from pki.signers.secretsmanager.signer import SecretsManagerSigner
 
 _PURPOSES = ("device", "client")
-_DELETED = "PendingDeletion"
+DELETED = "PendingDeletion"
+"""The state of a key whose deletion is scheduled."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeenKey:
-    """A key with an alias of ``ALIAS_PREFIX`` that carries the installation's tag."""
+    """A key that carries the installation's tag."""
 
     alias: str
+    """An alias of ``ALIAS_PREFIX``; where keys are listed by their tag, any alias or ""."""
     key_id: str
     region: str
     key_spec: str
     state: str
     has_our_description: bool
+    usage: str = "SIGN_VERIFY"
+    made_at: float = 0.0
+    """Seconds since 1970."""
 
 
 def has_keys_in_kms(used: SignerInUse) -> bool:
@@ -70,7 +76,7 @@ def tagged_keys(deployment: Deployment, region: str) -> Iterator[SeenKey]:
         if not deployment.is_ours({tag["TagKey"]: tag["TagValue"] for tag in tags}):
             continue
         described = ask("kms", "DescribeKey", region=region, KeyId=key_id)["KeyMetadata"]
-        if described["KeyState"] != _DELETED:
+        if described["KeyState"] != DELETED:
             yield SeenKey(
                 alias,
                 key_id,
@@ -78,6 +84,38 @@ def tagged_keys(deployment: Deployment, region: str) -> Iterator[SeenKey]:
                 str(described.get("KeySpec", "")),
                 str(described["KeyState"]),
                 described.get("Description") == description_of(alias),
+            )
+
+
+def every_tagged_key(deployment: Deployment, region: str) -> Iterator[SeenKey]:
+    """Yield all keys that carry the installation's tag, with or without an alias, in any state.
+
+    A removal, and what takes it back, look at keys that no signer of the configuration uses any
+    more, too. A key whose policy lets the caller not look at it is none of this installation.
+    """
+    aliases = {key_id: alias for alias, key_id in _aliases(region).items()}
+    for listed in ask_all("kms", "ListKeys", "Keys", region=region):
+        key_id = str(listed["KeyId"])
+        try:
+            described = ask("kms", "DescribeKey", region=region, KeyId=key_id)["KeyMetadata"]
+            if described.get("KeyManager") == "AWS":
+                continue
+            tags = ask_all("kms", "ListResourceTags", "Tags", region=region, KeyId=key_id)
+        except RemoteFailure as error:
+            if error.code == "AccessDeniedException":
+                continue
+            raise
+        if deployment.is_ours({tag["TagKey"]: tag["TagValue"] for tag in tags}):
+            alias = aliases.get(key_id, "")
+            yield SeenKey(
+                alias,
+                key_id,
+                region,
+                str(described.get("KeySpec", "")),
+                str(described["KeyState"]),
+                described.get("Description") == description_of(alias),
+                str(described.get("KeyUsage") or "ENCRYPT_DECRYPT"),  # the default of CreateKey
+                described["CreationDate"].timestamp(),
             )
 
 

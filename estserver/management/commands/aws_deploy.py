@@ -39,6 +39,12 @@ class Command(DeployCommand):
             help="print the policies of the person who deploys, by name, and do nothing",
         )
         parser.add_argument(
+            "--restore",
+            action="store_true",
+            help="first take back what aws_destroy did to secrets and to keys in KMS, which can be "
+            "restored for 30 days, so that the same CAs sign again",
+        )
+        parser.add_argument(
             "--dry-run", action="store_true", help="print each call with its parameters, make none"
         )
         parser.add_argument(
@@ -62,6 +68,8 @@ class Command(DeployCommand):
             self.say(json.dumps(deployer_policies(current_deployment()), indent=2))
             return
         changed: tuple[str, ...] = ()
+        if options["restore"]:
+            changed += deploy.restore(say=self.say, is_dry_run=dry_run).changed
         if ca := options["successor_key"]:
             changed += deploy.make_successor_key(ca, say=self.say, is_dry_run=dry_run).changed
         elif finish is None:

@@ -12,6 +12,7 @@ from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.runs import intentions, take_away
 from estserver.deploy.recipe import removable, remover_policies
 from estserver.deploy.resources.buckets.deployment_buckets import audit_heads_bucket
+from estserver.deploy.rights.gateway_logs import others_that_log
 from pki.operators.errors import OperatorError
 
 
@@ -76,6 +77,7 @@ class Command(DeployCommand):
         )
         if not bucket:
             self._say_what_stays(deployment)
+        self._say_who_else_logs(deployment)
         intended = intentions(list(reversed(steps)), removing=True)
         if not intended:
             self.say("nothing is left that this tool made")
@@ -86,6 +88,11 @@ class Command(DeployCommand):
             return
         gone = take_away(steps, Performer(self.say))
         self.say(f"removed: {', '.join(gone)}")
+        if not keep_secrets:
+            self.say(
+                "Secrets and keys can be restored for 30 days: manage.py aws_deploy --prepare "
+                "--restore, and then deploy as before."
+            )
 
     def _say_what_stays(self, deployment: Deployment) -> None:
         if audit_heads_bucket(deployment).look().is_there:
@@ -93,6 +100,14 @@ class Command(DeployCommand):
             self.say(
                 f"The bucket {name} stays. It holds the heads of the audit trail, which show later "
                 f"whether the trail is whole. To remove it too, add --bucket {name}."
+            )
+
+    def _say_who_else_logs(self, deployment: Deployment) -> None:
+        if others := others_that_log(deployment):
+            self.say(
+                f"The role {deployment.gateway_log_role} stays, and so does API Gateway's setting "
+                "that names it, because other APIs of this account log with it: "
+                f"{', '.join(others)}. When they do not any more, run this again."
             )
 
 

@@ -77,7 +77,8 @@ def test_a_failure_in_the_middle_says_what_is_done_and_the_next_run_goes_on(
     assert str(caught.value) == (
         "Step 6 of 15, KMS key for secrets: kms:CreateAlias failed with AccessDeniedException: no. "
         "Ask for the right. Done already: names in the account, S3 log bucket, truststore bucket, "
-        "package bucket, audit heads bucket. Mend that, and run the command again. It goes on from here."
+        "package bucket, audit heads bucket. Mend that, and run the command again. It goes on from "
+        "here."
     )
     outcome = carry_out(steps, Performer(said, clock))
     assert outcome.changed[0] == "KMS key for secrets"

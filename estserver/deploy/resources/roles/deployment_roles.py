@@ -8,6 +8,7 @@ from estserver.deploy.engine.steps import DONE, Plan
 from estserver.deploy.resources.roles.function_role import FunctionRole
 from estserver.deploy.resources.roles.role import Role, SeenRole
 from estserver.deploy.rights.functions import FUNCTION_TRUST, GATEWAY_LOG_TRUST, gateway_log_policy
+from estserver.deploy.rights.gateway_logs import others_that_log
 from estserver.deploy.rights.keys_in_use import KeysInUse
 from estserver.deploy.rights.statements import Document, ResourceRights, Statement, allow
 from iotprov.documents import role as iot_role
@@ -29,9 +30,18 @@ def function_role(
     )
 
 
-def gateway_log_role(deployment: Deployment) -> Role:
+@dataclass(frozen=True)
+class GatewayLogRole(Role):
+    """API Gateway's role for logs, which a region of the account has one of."""
+
+    def undo(self, seen: SeenRole) -> Plan:
+        """Delete the role, unless other APIs of the account log with it."""
+        return DONE if others_that_log(self.deployment) else super().undo(seen)
+
+
+def gateway_log_role(deployment: Deployment) -> GatewayLogRole:
     """Return the role that API Gateway writes to CloudWatch with."""
-    return Role(
+    return GatewayLogRole(
         deployment,
         deployment.gateway_log_role,
         "API Gateway writes access logs",

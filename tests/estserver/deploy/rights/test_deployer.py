@@ -90,7 +90,7 @@ def zappas_calls():
 def action_of(call):
     """The IAM action that a call needs."""
     service, operation = call.split(":")
-    if service == "apigateway":
+    if service in ("apigateway", "apigatewayv2"):
         model = botocore.session.get_session().get_service_model(service)
         return f"apigateway:{model.operation_model(operation).http['method']}"
     return RENAMED.get(call, call)
