@@ -15,7 +15,10 @@ class ESTServerConfig(AppConfig):
     verbose_name = "EST server"
 
     def ready(self) -> None:
-        from estserver import checks  # noqa: F401  # registers Django's system checks
+        from estserver import (  # noqa: F401  # they register Django's system checks
+            checks,
+            connection_checks,
+        )
         from pki.record import observers
 
         observers.register_follower(_gateway_follower)

@@ -20,6 +20,7 @@ from estserver.deploy.resources import (
     alarms,
     ca_keys,
     ca_secrets,
+    concurrency,
     function_environment,
     gateway_account,
     iot_leftovers,
@@ -157,6 +158,7 @@ def _guards(deployment: Deployment, stage: StageName) -> list[AnyStep]:
         lockdown.Lockdown(deployment, stage),
         integration_timeout.IntegrationTimeout(deployment, stage),
         lockdown.Throttling(deployment, stage),
+        *concurrency.reservations(deployment, stage),
         logs.AccessLog(deployment, stage),
         waf.WebAclAssociation(deployment, stage),
     ]
@@ -222,6 +224,7 @@ def _rights(deployment: Deployment) -> list[ResourceRights]:
         waf.rights(deployment),
         dns.rights(deployment),
         logs.rights(deployment),
+        concurrency.rights(deployment),
         alarms.rights(deployment),
         secrets_kms_key.rights(deployment),
         ca_keys.rights(deployment),

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from estserver.config.connections import connection_problem, known_limit
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.engine.calls import Call, ask
 from estserver.deploy.engine.compare import policy_from, same_policy
-from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.engine.steps import Plan, Step
 from estserver.deploy.front_door.api_settings import SeenApi, deploy_call, look_at_api
 from estserver.deploy.zappa.stage import api_id_of
 
@@ -121,8 +122,11 @@ class Throttling(Step[tuple[str, Mapping[str, Any]]]):
         return api_id, (stage.get("methodSettings") or {}).get("*/*", {})
 
     def plan(self, seen: tuple[str, Mapping[str, Any]]) -> Plan:
-        """Set rate and burst."""
+        """Set rate and burst, and note a burst that the database does not take."""
         api_id, held = seen
+        config = self.deployment.config
+        problem = connection_problem(config, known_limit(config))
+        notes = (problem,) if problem else ()
         options = self.deployment.config.deployment
         wanted = {
             "rateLimit": ("throttlingRateLimit", options.throttling_rate_limit),
@@ -134,7 +138,7 @@ class Throttling(Step[tuple[str, Mapping[str, Any]]]):
             if held.get(key) != value
         ]
         if not changes:
-            return DONE
+            return Plan(notes=notes)
         parameters = {"restApiId": api_id, "stageName": self.stage, "patchOperations": changes}
         reason = "its limits differ" if held else "it has no limits but the account's"
-        return Plan((Call("apigateway", "UpdateStage", reason, parameters),))
+        return Plan((Call("apigateway", "UpdateStage", reason, parameters),), notes=notes)
