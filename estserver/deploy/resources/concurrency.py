@@ -44,8 +44,9 @@ class ReservedConcurrency(Step[int]):
         name = self.deployment.function("est")
         if not wanted:
             note = (
-                f"The function {name} has {seen} reserved concurrent executions, which zappa "
-                "update takes away. Set DeploymentOptions.reservedConcurrency to keep them."
+                f"The function {name} has {seen} reserved concurrent executions, which the next "
+                "deployment takes away. Put DeploymentOptions.reservedConcurrency into the "
+                "configuration to keep them."
             )
             return Plan(notes=(note,))
         reason = f"{seen or 'none'} of the account's concurrent executions are reserved for it"

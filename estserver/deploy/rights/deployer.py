@@ -20,7 +20,15 @@ MANAGED_POLICY_CHARACTERS = 6144
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 
-_OF_THE_GATEWAY = {"apigateway", "cloudwatch", "kms", "logs", "route53", "wafv2"}
+_OF_THE_GATEWAY = {
+    "apigateway",
+    "cloudwatch",
+    "kms",
+    "logs",
+    "route53",
+    "secretsmanager",
+    "wafv2",
+}
 """Services whose statements are in the second policy, because one policy could not hold all."""
 
 
