@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from estserver.config.errors import ConfigError
-from estserver.config.values import MADE_BY, PROJECT_ROOT, Config, data_directory
+from estserver.config.values import PROJECT_ROOT, Config, data_directory
+from pki.aws.ownership import MADE_BY
 
 __all__ = ["MADE_BY", "PROJECT_ROOT", "Config", "ConfigError", "data_directory", "load_config"]
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from django.utils.module_loading import import_string
 
@@ -15,8 +16,8 @@ from estserver.config.errors import ConfigError
 from estserver.config.keys import DeploymentOptions, Properties
 from estserver.config.project_names import NAMED_BY_PROJECT, default_names
 from estserver.config.sections import Section, keys_of
-from estserver.config.values import MADE_BY
 from estserver.config.yaml import KeyPath, Problem, YamlDocument, dotted
+from pki.aws.ownership import MADE_BY
 from pki.choices import IdentityRule
 
 EXTERNAL = "external"
@@ -72,7 +73,7 @@ class Consistency:
             **self._names(),
         )
 
-    def _names(self) -> dict[str, str]:
+    def _names(self) -> dict[str, Any]:
         """Return the names that follow from the project's: those that the file does not give."""
         values = self.properties.values
         given = {field.name for key, field in keys_of(Properties).items() if self._is_given(key)}

@@ -194,7 +194,8 @@ class NamedResources(Step[SeenNames]):
         )
 
     def _refuse_deleted(self, seen: SeenNames) -> None:
-        gone = [one for one in seen.found if one.deleted_at]
+        # What a person deletes is that person's to restore, and may not be needed.
+        gone = [one for one in seen.found if one.deleted_at and self.deployment.is_ours(one.tags)]
         if not gone:
             return
         listed = ", ".join(one.named.name for one in gone)

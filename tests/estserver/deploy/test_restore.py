@@ -101,6 +101,16 @@ def test_after_a_removal_a_deployment_says_both_ways_on(removed, said, clock):
     assert world() == before
 
 
+def test_a_secret_that_a_person_deletes_stops_no_deployment(deployment, said, clock):
+    client = aws_client("secretsmanager")
+    client.create_secret(Name="customSecret", SecretString="x")
+    client.delete_secret(SecretId="customSecret")
+
+    deploy.prepare(say=said, clock=clock)
+
+    assert "customSecret" in secret_names(deleted=True)
+
+
 def test_what_was_removed_is_restored_and_the_same_cas_sign_again(removed, performer, said, clock):
     deployment, key = removed
     with pytest.raises(SignerUnavailable):
