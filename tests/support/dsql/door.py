@@ -13,7 +13,7 @@ from tests.support.dsql.cluster_state import ClusterState
 from tests.support.dsql.login import ADMIN, check_token, denied
 from tests.support.dsql.refusals import ROLES, SQL_FEATURES, Refusal
 from tests.support.dsql.session import SERVER_GONE, Session
-from tests.support.dsql.statements import check_parameter
+from tests.support.dsql.session_rules import check_parameter
 from tests.support.dsql.wire import Channel, Closed, Message
 from tests.support.postgresql import PostgreSQLServer
 

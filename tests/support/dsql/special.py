@@ -9,7 +9,7 @@ from tests.support.dsql.statements import Kind, Statement
 from tests.support.dsql.wire import Message
 
 if TYPE_CHECKING:
-    from tests.support.dsql.session import Session
+    from tests.support.dsql.backend import Backend
 
 _LONGEST_WAIT = 60.0
 _PERMISSION_DENIED, _UNDEFINED_OBJECT = "42501", "42704"
@@ -24,7 +24,7 @@ def description(statement: Statement) -> Message | None:
     return None
 
 
-def run(session: "Session", statement: Statement, parameters: list[bytes]) -> list[Message]:
+def run(session: "Backend", statement: Statement, parameters: list[bytes]) -> list[Message]:
     """Run a special statement; return its answer, as far as CommandComplete.
 
     Raises Refusal, and ServerError if PostgreSQL refuses what the statement is made of.
@@ -52,7 +52,7 @@ def run(session: "Session", statement: Statement, parameters: list[bytes]) -> li
     ]
 
 
-def _begin(session: "Session", statement: Statement) -> str:
+def _begin(session: "Backend", statement: Statement) -> str:
     """Begin, and take the snapshot now: PostgreSQL would take it at the next statement.
 
     https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-concurrency-control.html
@@ -63,7 +63,7 @@ def _begin(session: "Session", statement: Statement) -> str:
     return session.ask(f"{statement.sql}; SELECT pg_current_snapshot()")
 
 
-def _commit(session: "Session", statement: Statement) -> str:
+def _commit(session: "Backend", statement: Statement) -> str:
     """Commit, unless the plan lets the transaction meet another one."""
     if session.status == "T":
         try:
@@ -85,7 +85,7 @@ def _without_async(statement: Statement) -> str:
     return statement.sql[: word.start] + statement.sql[word.start + len("ASYNC") :]
 
 
-def _create_index(session: "Session", statement: Statement) -> tuple[str, list[str]]:
+def _create_index(session: "Backend", statement: Statement) -> tuple[str, list[str]]:
     """Make the index, and answer with the job that would make it."""
     session.ask(_without_async(statement))
     job = session.state.jobs.add(_index_name(statement), "INDEX_BUILD")
@@ -104,9 +104,9 @@ def _index_name(statement: Statement) -> str:
     return "" if before.kind == "word" and before.text == "ASYNC" else before.name
 
 
-def _validate(session: "Session", statement: Statement) -> tuple[str, list[str]]:
+def _validate(session: "Backend", statement: Statement) -> tuple[str, list[str]]:
     """Validate the constraint now. If rows break it, the job fails and not the statement."""
-    from tests.support.dsql.session import ServerError
+    from tests.support.dsql.backend import ServerError
 
     failure = ""
     try:
@@ -121,7 +121,7 @@ def _validate(session: "Session", statement: Statement) -> tuple[str, list[str]]
 
 
 def _wait(
-    session: "Session", statement: Statement, parameters: list[bytes]
+    session: "Backend", statement: Statement, parameters: list[bytes]
 ) -> tuple[str, list[str]]:
     literals = [token.text.strip("'") for token in statement.found if token.kind == "string"]
     names = literals or [value.decode() for value in parameters]
@@ -132,7 +132,7 @@ def _wait(
     return tag, ["t" if done else "f"]
 
 
-def _iam_grant(session: "Session", statement: Statement) -> str:
+def _iam_grant(session: "Backend", statement: Statement) -> str:
     """Keep which principal may log in as which role. Only the cluster's admin may say so.
 
     https://docs.aws.amazon.com/aurora-dsql/latest/userguide/using-database-and-iam-roles.html

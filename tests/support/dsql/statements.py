@@ -6,10 +6,10 @@ grammar that AWS derived from a real cluster (LINT).
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
 from itertools import pairwise
 
-from tests.support.dsql import indexes, sequences, tables
+from tests.support.dsql import indexes, sequences, session_rules, tables
+from tests.support.dsql.kinds import Kind
 from tests.support.dsql.refusals import (
     DJANGO_ADAPTER,
     LINT,
@@ -20,22 +20,6 @@ from tests.support.dsql.refusals import (
     unsupported,
 )
 from tests.support.dsql.tokens import Token, outside_parentheses, texts, tokens
-
-
-class Kind(Enum):
-    """What a statement does, as far as a transaction's rules differ."""
-
-    QUERY = "query"
-    WRITE = "write"
-    DDL = "ddl"
-    BEGIN = "begin"
-    COMMIT = "commit"
-    ROLLBACK = "rollback"
-    SESSION = "session"
-    ASYNC_INDEX = "async index"
-    ASYNC_VALIDATION = "async validation"
-    WAIT_FOR_JOB = "wait for job"
-    IAM_GRANT = "iam grant"
 
 
 @dataclass(frozen=True)
@@ -52,23 +36,6 @@ class Statement:
         """Return whether PostgreSQL runs the statement as it is."""
         return self.kind in {Kind.QUERY, Kind.WRITE, Kind.DDL, Kind.SESSION}
 
-
-PARAMETERS = frozenset(
-    {
-        "application_name",
-        "client_encoding",
-        "datestyle",
-        "extra_float_digits",
-        "intervalstyle",
-        "search_path",
-        "timezone",
-        "disable_sync_create_index",
-        # Not on AWS's list; a cluster has no other value than theirs (LINT's iso_level).
-        "transaction_isolation",
-        "default_transaction_isolation",
-    }
-)
-"""What SET and the options of a connection may change (PG_DUMP has AWS's list)."""
 
 _REFUSED_FUNCTIONS = {
     "SET_CONFIG": PG_DUMP,
@@ -97,14 +64,6 @@ def parse(sql: str) -> Statement:
         raise unsupported(words[0], UNSUPPORTED)
     kind = rule(found, words)
     return Statement(sql, kind, _written_table(found, words) if kind is Kind.WRITE else "", found)
-
-
-def check_parameter(name: str) -> None:
-    """Raise Refusal for a parameter that no session may set."""
-    name = name.lower()
-    if name in PARAMETERS or name.startswith(("enable_", "dsql.enable_")):
-        return
-    raise Refusal(f"setting configuration parameter '{name}' not supported", PG_DUMP)
 
 
 def _select(found: list[Token], words: tuple[str, ...]) -> Kind:
@@ -172,68 +131,6 @@ def _written_table(found: list[Token], words: tuple[str, ...]) -> str:
     while start + 2 < len(words) and words[start + 1] == ".":
         start += 2
     return found[start].name
-
-
-def _begin(found: list[Token], words: tuple[str, ...]) -> Kind:
-    if words[0] == "START" and words[1:2] != ("TRANSACTION",):
-        raise unsupported(" ".join(words[:2]))
-    _check_modes(words[1:])
-    return Kind.BEGIN
-
-
-def _check_modes(words: tuple[str, ...]) -> None:
-    joined = " ".join(words)
-    if "LEVEL" in words and "REPEATABLE READ" not in joined:
-        raise Refusal("only the isolation level repeatable read is supported", LINT)
-    if "DEFERRABLE" in words:
-        raise unsupported("BEGIN DEFERRABLE", LINT)
-
-
-def _rollback(found: list[Token], words: tuple[str, ...]) -> Kind:
-    if "TO" in words:
-        raise unsupported("Rollback to savepoint", UNSUPPORTED)
-    if "PREPARED" in words:
-        raise unsupported("Rollback prepared", UNSUPPORTED)
-    return Kind.ROLLBACK
-
-
-def _commit(found: list[Token], words: tuple[str, ...]) -> Kind:
-    if "PREPARED" in words:
-        raise unsupported("Commit prepared", UNSUPPORTED)
-    return Kind.COMMIT
-
-
-def _set(found: list[Token], words: tuple[str, ...]) -> Kind:
-    rest = words[2:] if words[1] in {"LOCAL", "SESSION"} else words[1:]
-    if rest[0] == "CONSTRAINTS":  # since foreign keys, in August 2026
-        return Kind.SESSION
-    if rest[0] == "CHARACTERISTICS":
-        _check_modes(rest)
-        return Kind.SESSION
-    if rest[0] in {"TRANSACTION", "AUTHORIZATION", "ROLE"}:
-        raise Refusal(f"setting configuration parameter '{rest[0].lower()}' not supported", LINT)
-    if rest[:2] == ("TIME", "ZONE") or rest[0] == "NAMES":
-        return Kind.SESSION
-    check_parameter(".".join(_dotted(found[len(words) - len(rest) :])))
-    return Kind.SESSION
-
-
-def _dotted(found: list[Token]) -> list[str]:
-    parts = [found[0].name]
-    while len(found) > 2 and found[1].text == ".":
-        found = found[2:]
-        parts.append(found[0].name)
-    return parts
-
-
-def _reset(found: list[Token], words: tuple[str, ...]) -> Kind:
-    if words[1] not in {"ALL", "TIME", "TRANSACTION"}:
-        check_parameter(".".join(_dotted(found[1:])))
-    return Kind.SESSION
-
-
-def _show(found: list[Token], words: tuple[str, ...]) -> Kind:
-    return Kind.SESSION
 
 
 def _explain(found: list[Token], words: tuple[str, ...]) -> Kind:
@@ -330,15 +227,15 @@ _RULES: dict[str, Callable[[list[Token], tuple[str, ...]], Kind]] = {
     "INSERT": _write,
     "UPDATE": _write,
     "DELETE": _write,
-    "BEGIN": _begin,
-    "START": _begin,
-    "COMMIT": _commit,
-    "END": _commit,
-    "ROLLBACK": _rollback,
-    "ABORT": _rollback,
-    "SET": _set,
-    "RESET": _reset,
-    "SHOW": _show,
+    "BEGIN": session_rules.check_begin,
+    "START": session_rules.check_begin,
+    "COMMIT": session_rules.check_commit,
+    "END": session_rules.check_commit,
+    "ROLLBACK": session_rules.check_rollback,
+    "ABORT": session_rules.check_rollback,
+    "SET": session_rules.check_set,
+    "RESET": session_rules.check_reset,
+    "SHOW": session_rules.check_show,
     "EXPLAIN": _explain,
     "ANALYZE": _analyze,
     "DEALLOCATE": _deallocate,
