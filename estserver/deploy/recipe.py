@@ -17,7 +17,6 @@ from estserver.deploy.front_door import (
     waf,
 )
 from estserver.deploy.resources import (
-    alarms,
     ca_keys,
     ca_secrets,
     function_environment,
@@ -30,6 +29,7 @@ from estserver.deploy.resources.buckets import deployment_buckets
 from estserver.deploy.resources.buckets.locked_bucket import LockedBucket
 from estserver.deploy.resources.roles import deployment_roles
 from estserver.deploy.resources.roles.role import Role
+from estserver.deploy.resources.watching import alarms, dashboard, schedules, topic, tracing
 from estserver.deploy.rights import deployer, functions
 from estserver.deploy.rights.keys_in_use import NO_KEYS, KeysInUse
 from estserver.deploy.rights.statements import Document, ResourceRights
@@ -78,7 +78,17 @@ def finishing(deployment: Deployment, stage: StageName, *, adopts: bool = False)
     return [
         *guarding(deployment, stage),
         *_doors(deployment, stage, adopts=adopts),
+        *watching(deployment),
+    ]
+
+
+def watching(deployment: Deployment) -> list[AnyStep]:
+    """Return the steps for what an operator sees and is told. They are for both stages."""
+    return [
+        topic.TopicKey(deployment),
+        topic.AlarmTopic(deployment),
         alarms.Alarms(deployment),
+        dashboard.Dashboard(deployment),
     ]
 
 
@@ -98,7 +108,7 @@ def everything(
         *preparation(deployment),
         waf.WebAcl(deployment),
         *(step for stage in stages for step in _of_stage(deployment, stage, adopts=adopts)),
-        alarms.Alarms(deployment),
+        *watching(deployment),
         *also,
     ]
 
@@ -143,12 +153,15 @@ def _of_stage(deployment: Deployment, stage: StageName, *, adopts: bool) -> list
 
 
 def _guards(deployment: Deployment, stage: StageName) -> list[AnyStep]:
+    schedule: list[AnyStep] = [schedules.Schedules(deployment)] if stage == "admin" else []
     return [
         lockdown.Lockdown(deployment, stage),
         integration_timeout.IntegrationTimeout(deployment, stage),
         lockdown.Throttling(deployment, stage),
         logs.AccessLog(deployment, stage),
         waf.WebAclAssociation(deployment, stage),
+        tracing.Tracing(deployment, stage),
+        *schedule,
     ]
 
 
@@ -211,7 +224,11 @@ def _rights(deployment: Deployment) -> list[ResourceRights]:
         waf.rights(deployment),
         dns.rights(deployment),
         logs.rights(deployment),
+        topic.rights(deployment),
         alarms.rights(deployment),
+        dashboard.rights(deployment),
+        schedules.rights(deployment),
+        tracing.rights(deployment),
         secrets_kms_key.rights(deployment),
         ca_keys.rights(deployment),
         ca_secrets.rights(deployment),

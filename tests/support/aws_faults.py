@@ -56,7 +56,7 @@ _ANSWERS = {
     Fault.SERVER_ERROR: Refusal("InternalFailure", 500),
     Fault.ACCESS_DENIED: Refusal("AccessDeniedException", 403),
 }
-_XML = frozenset({"cloudformation", "iam", "rds", "route-53", "s3", "sts"})
+_XML = frozenset({"cloudformation", "iam", "rds", "route-53", "s3", "sns", "sts"})
 
 
 @dataclass

@@ -8,6 +8,9 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
+from estserver.deploy.deployment import Deployment
+from estserver.deploy.resources.watching.alarms import alarms
+from estserver.deploy.resources.watching.dashboard import graphs
 from estserver.operations import schedule
 from estserver.operations.gauges import gauges
 from estserver.operations.logs import JSONFormatter
@@ -159,3 +162,41 @@ def test_the_age_is_the_oldest_rows_and_the_days_the_first_cas(
 
     assert 1200 <= age.value < 1260
     assert days.value == pytest.approx(80, abs=0.1)
+
+
+def test_everything_that_alarms_and_dashboard_name_is_written(
+    transactional_db, est_client, cloud, waiting, lines, settings, monkeypatch
+):
+    """Each metric of ours, with the dimensions under which they look for it."""
+    monkeypatch.setattr(schedule, "pause_if_idle", lambda: None)
+    # Enrollments: one that is well, one that is refused, one that fails for want of a database.
+    waiting("sensor-1")
+    deny("name", "sensor-2", reason="stolen", actor=TESTER)
+    est_client.simpleenroll(make_csr("sensor-2"))
+    with monkeypatch.context() as failing:
+        failing.setattr("estserver.est.views.current_snapshot", _no_database)
+        est_client.simpleenroll(make_csr("sensor-3"))
+    # The schedule, with an AWS IoT that throttles.
+    monkeypatch.setattr(schedule, "drain", lambda seconds: Drained(throttled=1))
+    schedule.every_minute({}, None)
+
+    said = {
+        (space, name, tuple(by.items()))
+        for line in lines()
+        if "_aws" in line
+        for space, name, _, _, by in counted(line)
+    }
+    deployment = Deployment(settings.CONFIG, "123456789012", "eu-central-1")
+    graph_lines = [line for lines in graphs(deployment).values() for line in lines]
+    wanted = {
+        (each.namespace, each.metric, tuple(each.dimensions.items()))
+        for each in [*alarms(deployment), *graph_lines]
+        if each.namespace == "EST"
+    }
+    assert wanted <= said
+    # And what is written is looked at somewhere: each costs money.
+    assert {name for _, name, _ in said} == {name for _, name, _ in wanted}
+
+
+def _no_database():
+    raise OperationalError("connection refused")
