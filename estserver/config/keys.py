@@ -285,7 +285,7 @@ class DeploymentOptions:
     """Write whole client certificates to the access log, beside subject, issuer and serial number.
     """
     waf_enabled: bool = True
-    """Put AWS's common rules (WAF) in front of both APIs, for about 7 USD a month."""
+    """Put AWS's common rules (WAF) in front of both APIs, for about 6 USD a month."""
     alarm_topic_arn: TopicArn = ""
     """An SNS topic of yours that the alarms report to. If it is not set, one is made."""
     alarm_email: EmailAddress = ""
