@@ -21,6 +21,8 @@ CLOUDWATCH = "cloudwatch.amazonaws.com"
 KEY_STATEMENT = "AlarmsToTheTopic"
 PENDING = "PendingConfirmation"
 """What SNS answers in place of the ARN of a subscription that nobody has confirmed."""
+ENDED = "Deleted"
+"""The same for one that its subscriber has ended, which SNS lists for some days more."""
 
 
 def own_topic(deployment: Deployment) -> str:
@@ -136,9 +138,10 @@ class AlarmTopic(Step[SeenTopic]):
         answer = ask_if_any("sns", "GetTopicAttributes", TopicArn=arn)
         if answer is None:
             return SeenTopic()
+        listed = ask_all("sns", "ListSubscriptionsByTopic", "Subscriptions", TopicArn=arn)
         return SeenTopic(
             answer["Attributes"],
-            ask_all("sns", "ListSubscriptionsByTopic", "Subscriptions", TopicArn=arn),
+            [each for each in listed if each["SubscriptionArn"] != ENDED],
             tags_from(ask("sns", "ListTagsForResource", ResourceArn=arn)["Tags"]),
         )
 
