@@ -94,7 +94,9 @@ def _postpone(pending: PendingHook, error: str) -> None:
 
 def next_hook_due() -> datetime.datetime | None:
     """Return when the next hook is due to run again; None when none waits."""
-    return PendingHook.objects.aggregate(first=Min("next_attempt_at"))["first"]
+    first: datetime.datetime | None
+    first = PendingHook.objects.aggregate(first=Min("next_attempt_at"))["first"]
+    return first
 
 
 def run_pending_hooks() -> tuple[int, int]:

@@ -69,7 +69,9 @@ def next_due() -> datetime.datetime | None:
     """
     if open_withdrawals().exists():
         return timezone.now()
-    return Provisioning.objects.aggregate(first=Min("next_attempt_at"))["first"]
+    first: datetime.datetime | None
+    first = Provisioning.objects.aggregate(first=Min("next_attempt_at"))["first"]
+    return first
 
 
 def _oldest_error(target: str) -> str:

@@ -55,7 +55,7 @@ class Tracing(Step[SeenTracing]):
         if (seen.function.get("TracingConfig") or {}).get("Mode", PASSIVE) != mode:
             if seen.function.get("LastUpdateStatus") == "InProgress":
                 return Plan(waiting="Lambda is updating the function")
-            parameters = {
+            parameters: dict[str, Any] = {
                 "FunctionName": self.deployment.function(self.stage),
                 "TracingConfig": {"Mode": mode},
             }
