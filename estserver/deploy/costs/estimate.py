@@ -86,7 +86,8 @@ def _kept(deployment: Deployment) -> Iterator[Item]:
 
 
 def _watching(deployment: Deployment) -> Iterator[Item]:
-    yield Item(len(alarms(deployment)), prices.ALARM, "ten are free")
+    listed = alarms(deployment, cluster=database_metrics.dsql_cluster(deployment))
+    yield Item(len(listed), prices.ALARM, "ten are free")
     yield Item(len(IDLE_METRICS), prices.METRIC, ", ".join(IDLE_METRICS))
     yield Item(1, prices.DASHBOARD, "three are free")
     if deployment.config.deployment.waf_enabled:

@@ -187,10 +187,10 @@ def test_everything_that_alarms_and_dashboard_name_is_written(
         for space, name, _, _, by in counted(line)
     }
     deployment = Deployment(settings.CONFIG, "123456789012", "eu-central-1")
-    graph_lines = [line for lines in graphs(deployment).values() for line in lines]
+    graph_lines = [line for lines in graphs(deployment, "").values() for line in lines]
     wanted = {
         (each.namespace, each.metric, tuple(each.dimensions.items()))
-        for each in [*alarms(deployment), *graph_lines]
+        for each in [*alarms(deployment, cluster=""), *graph_lines]
         if each.namespace == "EST"
     }
     assert wanted <= said

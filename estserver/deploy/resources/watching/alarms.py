@@ -51,17 +51,20 @@ MORE = "GreaterThanThreshold"
 LESS = "LessThanThreshold"
 
 
-def alarms(deployment: Deployment, concurrency: int = NEW_ACCOUNTS_CONCURRENCY) -> list[Alarm]:
+def alarms(
+    deployment: Deployment, *, cluster: str, concurrency: int = NEW_ACCOUNTS_CONCURRENCY
+) -> list[Alarm]:
     """Return every alarm of a deployment, by name.
 
-    ``concurrency`` is how many functions the account may run at once.
+    ``cluster`` is the id of its Aurora DSQL cluster, or "". ``concurrency`` is how many functions
+    the account may run at once.
     """
     watched = [
         *_of_stages(deployment),
         *_of_certificates(deployment),
         *_of_the_record(deployment),
         *_of_the_schedule(deployment),
-        *_of_the_database(deployment),
+        *_of_the_database(deployment, cluster),
         *_of_quotas(deployment, concurrency),
     ]
     return sorted(watched, key=lambda alarm: alarm.name)
@@ -172,7 +175,7 @@ def _of_the_schedule(deployment: Deployment) -> Iterator[Alarm]:
     )
 
 
-def _of_the_database(deployment: Deployment) -> Iterator[Alarm]:
+def _of_the_database(deployment: Deployment, cluster: str) -> Iterator[Alarm]:
     """Yield the alarms of the database. Its failures are counted only when there are any."""
     yield Alarm(
         f"{deployment.project}-database",
@@ -185,7 +188,6 @@ def _of_the_database(deployment: Deployment) -> Iterator[Alarm]:
         MORE,
         threshold=0,
     )
-    cluster = database_metrics.dsql_cluster(deployment)
     if not cluster:
         return
     yield Alarm(
@@ -247,6 +249,7 @@ class SeenAlarms:
     by_name: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     concurrency: int = NEW_ACCOUNTS_CONCURRENCY
+    cluster: str = ""
 
 
 @dataclass(frozen=True)
@@ -275,12 +278,13 @@ class Alarms(Step[SeenAlarms]):
                 for alarm in found
             },
             int(limits["ConcurrentExecutions"]),
+            database_metrics.dsql_cluster(self.deployment),
         )
 
     def plan(self, seen: SeenAlarms) -> Plan:
         """Put alarms that are missing or differ, and delete those that left the list."""
         calls = []
-        listed = alarms(self.deployment, seen.concurrency)
+        listed = alarms(self.deployment, cluster=seen.cluster, concurrency=seen.concurrency)
         wanted = {alarm.name: self._parameters(alarm) for alarm in listed}
         for name, parameters in wanted.items():
             there = seen.by_name.get(name)

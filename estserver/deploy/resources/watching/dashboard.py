@@ -56,8 +56,8 @@ class Line:
         return [self.namespace, self.metric, *named, options]
 
 
-def graphs(deployment: Deployment) -> dict[str, list[Line]]:
-    """Return the graphs of metrics by their titles."""
+def graphs(deployment: Deployment, cluster: str) -> dict[str, list[Line]]:
+    """Return the graphs of metrics by their titles, a DSQL cluster's among them."""
     own = {"Project": deployment.project}
     est = {"ApiName": deployment.function("est")}
     functions = {stage: {"FunctionName": deployment.function(stage)} for stage in STAGES}
@@ -84,7 +84,6 @@ def graphs(deployment: Deployment) -> dict[str, list[Line]]:
             Line(NAMESPACE, name, own) for name in (SCHEDULE_RUNS, DATABASE_FAILURES, IOT_THROTTLES)
         ],
     }
-    cluster = database_metrics.dsql_cluster(deployment)
     if cluster:
         of_cluster = database_metrics.of_cluster(cluster)
         space = database_metrics.NAMESPACE
@@ -121,9 +120,13 @@ def queries(deployment: Deployment) -> dict[str, str]:
     }
 
 
-def body(deployment: Deployment) -> dict[str, Any]:
-    """Return the dashboard."""
-    widgets = [*_graph_widgets(deployment), *_query_widgets(deployment), _alarms(deployment)]
+def body(deployment: Deployment, cluster: str) -> dict[str, Any]:
+    """Return the dashboard. ``cluster`` is the id of the Aurora DSQL cluster, or ""."""
+    widgets = [
+        *_graph_widgets(deployment, cluster),
+        *_query_widgets(deployment),
+        _alarms(deployment, cluster),
+    ]
     placed = [{**_place(number), **widget} for number, widget in enumerate(widgets)]
     rows = -(-len(placed) * WIDTH // COLUMNS)
     mark = {
@@ -137,8 +140,8 @@ def body(deployment: Deployment) -> dict[str, Any]:
     return {"start": "-P1D", "widgets": [*placed, mark]}
 
 
-def _graph_widgets(deployment: Deployment) -> Iterator[Widget]:
-    for title, lines in graphs(deployment).items():
+def _graph_widgets(deployment: Deployment, cluster: str) -> Iterator[Widget]:
+    for title, lines in graphs(deployment, cluster).items():
         is_hourly = any(line.metric in (CA_DAYS, SCHEDULE_RUNS) for line in lines)
         yield {
             "type": "metric",
@@ -164,8 +167,11 @@ def _query_widgets(deployment: Deployment) -> Iterator[Widget]:
         yield {"type": "log", "properties": properties}
 
 
-def _alarms(deployment: Deployment) -> Widget:
-    arns = [deployment.arn("cloudwatch", f"alarm:{alarm.name}") for alarm in alarms(deployment)]
+def _alarms(deployment: Deployment, cluster: str) -> Widget:
+    arns = [
+        deployment.arn("cloudwatch", f"alarm:{alarm.name}")
+        for alarm in alarms(deployment, cluster=cluster)
+    ]
     return {"type": "alarm", "properties": {"title": "Alarms", "alarms": arns}}
 
 
@@ -174,36 +180,47 @@ def _place(number: int) -> dict[str, int]:
     return {"x": column * WIDTH, "y": row * HEIGHT, "width": WIDTH, "height": HEIGHT}
 
 
+@dataclass(frozen=True, slots=True)
+class SeenDashboard:
+    """The dashboard's body, empty if there is none, and the id of the Aurora DSQL cluster."""
+
+    body: Mapping[str, Any]
+    cluster: str
+
+
 @dataclass(frozen=True)
-class Dashboard(Step[Mapping[str, Any]]):
+class Dashboard(Step[SeenDashboard]):
     """The dashboard under the project's name."""
 
     deployment: Deployment
     severity = "WARN"
     name = "dashboard"
 
-    def look(self) -> Mapping[str, Any]:
-        """Read the dashboard; nothing if there is none."""
+    def look(self) -> SeenDashboard:
+        """Read the dashboard, and which cluster there is."""
         answer = ask_if_any("cloudwatch", "GetDashboard", DashboardName=self.deployment.project)
-        return json.loads(answer["DashboardBody"]) if answer else {}
+        return SeenDashboard(
+            json.loads(answer["DashboardBody"]) if answer else {},
+            database_metrics.dsql_cluster(self.deployment),
+        )
 
-    def plan(self, seen: Mapping[str, Any]) -> Plan:
+    def plan(self, seen: SeenDashboard) -> Plan:
         """Put the dashboard. Raises ``OperatorError`` for one that another tool made."""
-        wanted = body(self.deployment)
-        if seen == wanted:
+        wanted = body(self.deployment, seen.cluster)
+        if seen.body == wanted:
             return DONE
         name = self.deployment.project
-        if seen and not _is_ours(seen):
+        if seen.body and not _is_ours(seen.body):
             raise OperatorError(
                 f"There is a dashboard {name} that aws_deploy did not make. Give it another name."
             )
-        reason = "it was changed" if seen else f"there is no dashboard {name}"
+        reason = "it was changed" if seen.body else f"there is no dashboard {name}"
         parameters = {"DashboardName": name, "DashboardBody": json.dumps(wanted)}
         return Plan((Call("cloudwatch", "PutDashboard", reason, parameters),))
 
-    def undo(self, seen: Mapping[str, Any]) -> Plan:
+    def undo(self, seen: SeenDashboard) -> Plan:
         """Delete the dashboard, if this tool made it."""
-        if not _is_ours(seen):
+        if not _is_ours(seen.body):
             return DONE
         name = self.deployment.project
         reason = f"the dashboard {name} was made by aws_deploy"

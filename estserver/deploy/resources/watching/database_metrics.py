@@ -19,7 +19,10 @@ https://docs.aws.amazon.com/aurora-dsql/latest/userguide/CHAP_quotas.html
 
 
 def dsql_cluster(deployment: Deployment) -> str:
-    """Return the id of the Aurora DSQL cluster, which begins its host name; "" for none."""
+    """Return the id of the Aurora DSQL cluster, which begins its host name; "" for none.
+
+    The steps ask this when they look, and hand the id to what they plan.
+    """
     parts = urlsplit(deployment.config.properties.database_url)
     return (parts.hostname or "").partition(".")[0] if parts.scheme == "dsql" else ""
 

@@ -6,6 +6,7 @@ import pytest
 
 from estserver.deploy.engine.runs import intentions
 from estserver.deploy.resources.watching.alarms import Alarms, alarms
+from estserver.deploy.resources.watching.database_metrics import dsql_cluster
 from pki.aws.clients import aws_client
 from tests.estserver.deploy import moto_lambda
 from tests.estserver.deploy.account import ACCOUNT, CONFIG, REGION
@@ -19,15 +20,20 @@ def on_dsql(deployment):
     return replace(deployment, config=replace(deployment.config, properties=properties))
 
 
+def listed(deployment):
+    """The alarms of a deployment, whichever database it has."""
+    return alarms(deployment, cluster=dsql_cluster(deployment))
+
+
 @pytest.fixture
 def by_name(deployment):
-    return {alarm.name: alarm for alarm in alarms(deployment)}
+    return {alarm.name: alarm for alarm in listed(deployment)}
 
 
 def test_alarms_are_put_once_and_stale_ones_go(deployment, configured, bring):
     assert bring(Alarms(deployment)) == ["alarms"]
     assert bring(Alarms(deployment)) == []
-    names = {alarm.name for alarm in alarms(deployment)}
+    names = {alarm.name for alarm in listed(deployment)}
     assert {"est-server-est-5xx", "est-server-admin-throttles", "est-server-ca-days"} <= names
     assert "est-server-adminCertificateArn" in names
     without = configured(
@@ -83,7 +89,7 @@ def test_a_quota_is_the_accounts_own(deployment, bring, monkeypatch):
 def test_the_quotas_of_a_dsql_cluster_are_watched(deployment, bring):
     deployment = on_dsql(deployment)
 
-    found = {alarm.name: alarm for alarm in alarms(deployment)}
+    found = {alarm.name: alarm for alarm in listed(deployment)}
 
     connections = found["est-server-database-connections"]
     assert connections.dimensions["ResourceId"] == "cluster/abcdefghijklmnopqrstuvwxyz"

@@ -7,11 +7,11 @@ import pytest
 
 from estserver.deploy.engine.runs import StepFailed, take_away
 from estserver.deploy.resources.watching import dashboard as module
-from estserver.deploy.resources.watching.alarms import alarms
-from estserver.deploy.resources.watching.dashboard import Dashboard, body, graphs, queries
+from estserver.deploy.resources.watching.dashboard import Dashboard, queries
+from estserver.deploy.resources.watching.database_metrics import dsql_cluster
 from estserver.operations.logs import JSONFormatter
 from pki.aws.clients import aws_client
-from tests.estserver.deploy.resources.watching.test_alarms import on_dsql
+from tests.estserver.deploy.resources.watching.test_alarms import listed, on_dsql
 
 # The metrics that AWS publishes, of those that we use: the names on these pages.
 PUBLISHED = {
@@ -71,6 +71,16 @@ STATISTIC = re.compile(r"Sum|Average|Minimum|Maximum|SampleCount|p\d{1,2}(\.\d+)
 def either(request, deployment):
     """An installation with either kind of database."""
     return on_dsql(deployment) if request.param == "Aurora DSQL" else deployment
+
+
+def body(deployment):
+    """The dashboard of a deployment, whichever database it has."""
+    return module.body(deployment, dsql_cluster(deployment))
+
+
+def graphs(deployment):
+    """Its graphs."""
+    return module.graphs(deployment, dsql_cluster(deployment))
 
 
 def check_body(shown):
@@ -135,7 +145,7 @@ def test_the_check_of_its_form_finds_a_mistake(deployment, spoil):
 
 
 def test_aws_publishes_each_metric_of_its_own_that_an_alarm_or_graph_names(either):
-    named = [*alarms(either), *(line for lines in graphs(either).values() for line in lines)]
+    named = [*listed(either), *(line for lines in graphs(either).values() for line in lines)]
     of_aws = [each for each in named if each.namespace != "EST"]
 
     assert of_aws
