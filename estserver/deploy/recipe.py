@@ -29,7 +29,7 @@ from estserver.deploy.resources.buckets import deployment_buckets
 from estserver.deploy.resources.buckets.locked_bucket import LockedBucket
 from estserver.deploy.resources.roles import deployment_roles
 from estserver.deploy.resources.roles.role import Role
-from estserver.deploy.resources.watching import alarms, dashboard, schedules, topic, tracing
+from estserver.deploy.resources.watching import alarms, dashboard, schedule_states, topic, tracing
 from estserver.deploy.rights import deployer, functions
 from estserver.deploy.rights.keys_in_use import NO_KEYS, KeysInUse
 from estserver.deploy.rights.statements import Document, ResourceRights
@@ -153,7 +153,9 @@ def _of_stage(deployment: Deployment, stage: StageName, *, adopts: bool) -> list
 
 
 def _guards(deployment: Deployment, stage: StageName) -> list[AnyStep]:
-    schedule: list[AnyStep] = [schedules.Schedules(deployment)] if stage == "admin" else []
+    schedule: list[AnyStep] = (
+        [schedule_states.ScheduleStates(deployment)] if stage == "admin" else []
+    )
     return [
         lockdown.Lockdown(deployment, stage),
         integration_timeout.IntegrationTimeout(deployment, stage),
@@ -227,7 +229,7 @@ def _rights(deployment: Deployment) -> list[ResourceRights]:
         topic.rights(deployment),
         alarms.rights(deployment),
         dashboard.rights(deployment),
-        schedules.rights(deployment),
+        schedule_states.rights(deployment),
         tracing.rights(deployment),
         secrets_kms_key.rights(deployment),
         ca_keys.rights(deployment),

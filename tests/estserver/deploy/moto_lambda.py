@@ -28,8 +28,6 @@ surroundings = {}
 """What real Lambda has and the function's own environment doesn't: where AWS is, credentials."""
 calls = defaultdict(set)
 """What was asked of AWS, as `iot:CreateThing`, by access key; of most services (not S3)."""
-concurrency = 1000
-"""How many functions the account may run at once."""
 _unpacked = {}
 _call_action = BaseResponse.call_action
 _original_update = LambdaFunction.update_configuration
@@ -109,8 +107,12 @@ def _list_function_url_configs(self):
     return json.dumps({"FunctionUrlConfigs": []})
 
 
+executions = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
+"""The account's quota, and what is left of it."""
+
+
 def _get_account_settings(self):
-    return json.dumps({"AccountLimit": {"ConcurrentExecutions": concurrency}})
+    return json.dumps({"AccountLimit": executions, "AccountUsage": {}})
 
 
 def _remember_call(self):

@@ -74,7 +74,7 @@ def test_no_alarm_looks_back_further_than_cloudwatch_does(by_name):
 
 
 def test_a_quota_is_the_accounts_own(deployment, bring, monkeypatch):
-    monkeypatch.setattr(moto_lambda, "concurrency", 10)
+    monkeypatch.setitem(moto_lambda.executions, "ConcurrentExecutions", 10)
 
     bring(Alarms(deployment))
 
@@ -82,7 +82,7 @@ def test_a_quota_is_the_accounts_own(deployment, bring, monkeypatch):
         "MetricAlarms"
     ]
     assert (held["Threshold"], held["Dimensions"]) == (8, [])
-    monkeypatch.setattr(moto_lambda, "concurrency", 1000)
+    monkeypatch.setitem(moto_lambda.executions, "ConcurrentExecutions", 1000)
     assert bring(Alarms(deployment)) == ["alarms"]
 
 

@@ -5,7 +5,7 @@ import pytest
 from estserver.config.rule_names import HOURLY, MINUTELY, rule_name
 from estserver.deploy.engine.runs import StepFailed
 from estserver.deploy.recipe import function_policy
-from estserver.deploy.resources.watching.schedules import Schedules
+from estserver.deploy.resources.watching.schedule_states import ScheduleStates
 from estserver.deploy.status import status
 from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import ACCOUNT, CONFIG, REGION
@@ -22,15 +22,15 @@ def scheduled(deployment, live):
 def test_a_paused_minutely_schedule_is_as_it_should_be(scheduled, bring):
     aws_client("events").disable_rule(Name=MINUTE)
 
-    assert bring(Schedules(scheduled)) == []
-    (row, *_) = status(scheduled, [Schedules(scheduled)])
+    assert bring(ScheduleStates(scheduled)) == []
+    (row, *_) = status(scheduled, [ScheduleStates(scheduled)])
     assert (row.level, row.finding) == ("OK", "as it should be")
 
 
 def test_an_hourly_schedule_that_somebody_disabled_is_enabled(scheduled, bring):
     aws_client("events").disable_rule(Name=HOUR)
 
-    assert bring(Schedules(scheduled)) == ["admin: schedules"]
+    assert bring(ScheduleStates(scheduled)) == ["admin: state of the schedules"]
 
     assert aws_client("events").describe_rule(Name=HOUR)["State"] == "ENABLED"
 
@@ -39,7 +39,7 @@ def test_without_the_pause_a_disabled_minutely_schedule_is_enabled(scheduled, co
     aws_client("events").disable_rule(Name=MINUTE)
     always = configured(CONFIG + "  pauseIdleSchedule: false\n")
 
-    assert bring(Schedules(always)) == ["admin: schedules"]
+    assert bring(ScheduleStates(always)) == ["admin: state of the schedules"]
 
 
 def test_a_schedule_that_is_missing_names_the_command(scheduled, bring):
@@ -48,7 +48,7 @@ def test_a_schedule_that_is_missing_names_the_command(scheduled, bring):
     events.delete_rule(Name=HOUR)
 
     with pytest.raises(StepFailed, match="Run zappa update admin"):
-        bring(Schedules(scheduled))
+        bring(ScheduleStates(scheduled))
 
 
 def test_T70_the_functions_may_change_this_one_rule_and_est_only_resumes_it(configured):

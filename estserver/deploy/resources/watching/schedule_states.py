@@ -13,14 +13,14 @@ from pki.operators.errors import OperatorError
 
 
 @dataclass(frozen=True)
-class Schedules(Step[Mapping[str, str]]):
+class ScheduleStates(Step[Mapping[str, str]]):
     """Both rules are there, and the hourly one is enabled.
 
     A minutely rule that is disabled is as it should be, because nothing is due then.
     """
 
     deployment: Deployment
-    name = "admin: schedules"
+    name = "admin: state of the schedules"
 
     def look(self) -> Mapping[str, str]:
         """Read the state of each rule, by the rule's name; "" for one that is missing."""
