@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from django.apps import AppConfig
 
 if TYPE_CHECKING:
+    import datetime
+
     from pki.record.observers import TrustFollower
 
 
@@ -15,13 +17,23 @@ class ESTServerConfig(AppConfig):
     verbose_name = "EST server"
 
     def ready(self) -> None:
+        from django.conf import settings
+
         from estserver import (  # noqa: F401  # they register Django's system checks
             checks,
             connection_checks,
         )
-        from pki.record import observers
+        from pki.record import due_work, observers
 
         observers.register_follower(_gateway_follower)
+        if settings.IS_LAMBDA:
+            due_work.register(_wake_schedule)
+
+
+def _wake_schedule(due_at: "datetime.datetime") -> None:
+    from estserver.operations.minutely_rule import wake
+
+    wake(due_at)
 
 
 def _gateway_follower() -> "TrustFollower":

@@ -30,6 +30,7 @@ from estserver.config.types import (
     DatabaseSecretName,
     DatabaseUrl,
     DomainName,
+    EmailAddress,
     FilePath,
     FractionalYears,
     GatewaySeconds,
@@ -303,9 +304,22 @@ class DeploymentOptions:
     """Write whole client certificates to the access log, beside subject, issuer and serial number.
     """
     waf_enabled: bool = True
-    """Put AWS's common rules (WAF) in front of both APIs, for about 7 USD a month."""
+    """Put AWS's common rules (WAF) in front of both APIs, for about 6 USD a month."""
     alarm_topic_arn: TopicArn = ""
-    """An SNS topic that the alarms report to. If it is not set, they only show in CloudWatch."""
+    """An SNS topic of yours that the alarms report to. If it is not set, one is made."""
+    alarm_email: EmailAddress = ""
+    """Who gets the alarms by e-mail. AWS sends a link there first, which that person has to open.
+    Not for a topic of yours (alarmTopicArn).
+    """
+    tracing: bool = False
+    """Trace a sample of the requests with X-Ray, through API Gateway and the functions. AWS charges
+    for each trace.
+    """
+    pause_idle_schedule: bool = True
+    """Pause the minutely schedule on Lambda while there is nothing to do. An enrollment or a change
+    that leaves work resumes it, with one call to EventBridge. false: it runs each minute. Set it to
+    false in a VPC that has no way to EventBridge.
+    """
     vpc_subnet_ids: tuple[SubnetId, ...] = ()
     """Subnets of the functions, when the database is in a VPC. They need a way to AWS's APIs."""
     vpc_security_group_ids: tuple[SecurityGroupId, ...] = ()

@@ -243,6 +243,11 @@ SubnetId = Annotated[str, _matching(r"subnet-[0-9a-f]{8,17}"), Expectation("a su
 SecurityGroupId = Annotated[
     str, _matching(r"sg-[0-9a-f]{8,17}"), Expectation("a security group's id")
 ]
+EmailAddress = Annotated[
+    str,
+    _matching(r"[^@\s]{1,64}@[A-Za-z0-9.-]{1,255}|"),
+    Expectation('an e-mail address such as night@example.com, or ""'),
+]
 TopicArn = Annotated[
     str,
     _matching(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}|"),

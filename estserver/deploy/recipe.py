@@ -17,7 +17,6 @@ from estserver.deploy.front_door import (
     waf,
 )
 from estserver.deploy.resources import (
-    alarms,
     ca_keys,
     ca_secrets,
     concurrency,
@@ -35,6 +34,7 @@ from estserver.deploy.resources.database import backups, cluster
 from estserver.deploy.resources.database.roles import DatabaseRoles
 from estserver.deploy.resources.roles import deployment_roles
 from estserver.deploy.resources.roles.role import Role
+from estserver.deploy.resources.watching import alarms, dashboard, schedule_states, topic, tracing
 from estserver.deploy.rights import deployer, functions
 from estserver.deploy.rights.called_services import called_services
 from estserver.deploy.rights.database_stack import stack_name
@@ -125,7 +125,17 @@ def finishing(deployment: Deployment, stage: StageName, *, adopts: bool = False)
     return [
         *guarding(deployment, stage),
         *_doors(deployment, stage, adopts=adopts),
+        *watching(deployment),
+    ]
+
+
+def watching(deployment: Deployment) -> list[AnyStep]:
+    """Return the steps for what an operator sees and is told. They are for both stages."""
+    return [
+        topic.TopicKey(deployment),
+        topic.AlarmTopic(deployment),
         alarms.Alarms(deployment),
+        dashboard.Dashboard(deployment),
     ]
 
 
@@ -145,7 +155,7 @@ def everything(
         *preparation(deployment),
         waf.WebAcl(deployment),
         *(step for stage in stages for step in _of_stage(deployment, stage, adopts=adopts)),
-        alarms.Alarms(deployment),
+        *watching(deployment),
         *also,
     ]
 
@@ -194,6 +204,9 @@ def _of_stage(deployment: Deployment, stage: StageName, *, adopts: bool) -> list
 
 
 def _guards(deployment: Deployment, stage: StageName) -> list[AnyStep]:
+    schedule: list[AnyStep] = (
+        [schedule_states.ScheduleStates(deployment)] if stage == "admin" else []
+    )
     return [
         lockdown.Lockdown(deployment, stage),
         integration_timeout.IntegrationTimeout(deployment, stage),
@@ -201,6 +214,8 @@ def _guards(deployment: Deployment, stage: StageName) -> list[AnyStep]:
         *concurrency.reservations(deployment, stage),
         logs.AccessLog(deployment, stage),
         waf.WebAclAssociation(deployment, stage),
+        tracing.Tracing(deployment, stage),
+        *schedule,
     ]
 
 
@@ -265,7 +280,11 @@ def _rights(deployment: Deployment) -> list[ResourceRights]:
         dns.rights(deployment),
         logs.rights(deployment),
         concurrency.rights(deployment),
+        topic.rights(deployment),
         alarms.rights(deployment),
+        dashboard.rights(deployment),
+        schedule_states.rights(deployment),
+        tracing.rights(deployment),
         secrets_kms_key.rights(deployment),
         ca_keys.rights(deployment),
         ca_secrets.rights(deployment),

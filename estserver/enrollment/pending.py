@@ -10,12 +10,14 @@ from collections.abc import Callable
 from functools import partial
 
 from django.db import Error
+from django.db.models import Min
 from django.utils import timezone
 
 from estserver.enrollment.hooks import HookRequest, installed_hook
 from estserver.models import PendingHook
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
+from pki.record import due_work
 from pki.record.transactions import in_write_transaction
 
 logger = logging.getLogger(__name__)
@@ -33,9 +35,9 @@ def add_pending_hook(certificate: IssuedCertificate, *, label: str) -> PendingHo
 
     The caller runs it at once. The schedule runs it if the process dies before that.
     """
-    return PendingHook.objects.create(
-        certificate=certificate, label=label, next_attempt_at=timezone.now() + FIRST_RETRY
-    )
+    due_at = timezone.now() + FIRST_RETRY
+    due_work.announce(due_at)
+    return PendingHook.objects.create(certificate=certificate, label=label, next_attempt_at=due_at)
 
 
 def run_post_hook(pending: PendingHook) -> bool:
@@ -88,6 +90,13 @@ def _postpone(pending: PendingHook, error: str) -> None:
         last_error=error.replace("\0", "")[:500],  # PostgreSQL takes no NUL
         next_attempt_at=timezone.now() + pause,
     )
+
+
+def next_hook_due() -> datetime.datetime | None:
+    """Return when the next hook is due to run again; None when none waits."""
+    first: datetime.datetime | None
+    first = PendingHook.objects.aggregate(first=Min("next_attempt_at"))["first"]
+    return first
 
 
 def run_pending_hooks() -> tuple[int, int]:

@@ -12,10 +12,11 @@ from estserver.est import renderers
 from estserver.est.caller import Caller, EndpointNotAllowed, caller
 from estserver.est.chunked import BODY_PROBLEM
 from estserver.est.target import host_problem
-from estserver.operations.metrics import enrollment
+from estserver.operations.metrics import DATABASE_FAILURES, enrollment, one
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
 from pki.models.fields import new_identifier
+from pki.reasons import Reason
 from pki.record.snapshot import CASnapshot
 
 logger = logging.getLogger("estserver.request")
@@ -94,4 +95,6 @@ def _log(request: ESTRequest, response: HttpResponse, seconds: float) -> None:
         fields |= {"reason": request.refused.reason.code, "why": request.refused.message}
     if settings.IS_LAMBDA and request.path.endswith(_ENROLLING):
         fields |= enrollment(response.status_code, fields.get("reason"))
+    if settings.IS_LAMBDA and fields.get("reason") == Reason.DATABASE_UNAVAILABLE.code:
+        logger.error("the database does not answer", extra={"fields": one(DATABASE_FAILURES)})
     logger.info("request", extra={"fields": {k: v for k, v in fields.items() if v is not None}})

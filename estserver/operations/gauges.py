@@ -1,4 +1,4 @@
-"""Measurements from the database for CloudWatch's alarms, taken each minute on Lambda."""
+"""Measurements from the database for CloudWatch's alarms, taken by the schedule on Lambda."""
 
 import datetime
 import logging

@@ -1,5 +1,8 @@
 """Metrics for CloudWatch, as fields of a log line in its embedded metric format.
 
+A metric costs money in each hour in which a line has it. So what only failures count is written
+only then.
+
 CloudWatch reads the numbers from the function's log. The function needs no right, no call and no
 library for that.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
@@ -16,6 +19,9 @@ NAMESPACE = "EST"
 OUTBOX_AGE = "OutboxAgeSeconds"
 CA_DAYS = "CADaysToExpiry"
 ENROLLMENTS = "Enrollments"
+SCHEDULE_RUNS = "ScheduleRuns"
+DATABASE_FAILURES = "DatabaseFailures"
+IOT_THROTTLES = "IoTThrottles"
 
 _SERVER_ERROR = 500
 _REFUSED = 400
@@ -52,6 +58,11 @@ def metric_fields(*metrics: Metric, by: Mapping[str, str] | None = None) -> dict
             ],
         },
     }
+
+
+def one(name: str, count: int = 1) -> dict[str, Any]:
+    """Return the fields that count something that happened: ``count`` times, by project alone."""
+    return metric_fields(Metric(name, count, "Count"))
 
 
 def enrollment(status: int, reason: str | None) -> dict[str, Any]:

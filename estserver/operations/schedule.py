@@ -2,20 +2,26 @@
 
 Zappa's ``events`` name ``every_minute`` and ``every_hour`` (zappa_settings.json, stage ``admin``),
 and ``runest`` calls the same two. It does no harm if they run twice at once or pause for a while.
+On Lambda the minutely one is paused while there is nothing to do (``minutely_rule``).
 """
 
 import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.db import close_old_connections
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from estserver.enrollment.pending import run_pending_hooks
 from estserver.operations.audit_report import write_heads
 from estserver.operations.gauges import report
+from estserver.operations.metrics import DATABASE_FAILURES, IOT_THROTTLES, SCHEDULE_RUNS, one
+from estserver.operations.minutely_rule import pause_if_idle, resume_if_due
 from iotprov.provisioning.ca_withdrawal import continue_withdrawals
 from iotprov.provisioning.outbox import enqueue_expired
 from iotprov.provisioning.worker import drain
+from pki.exceptions import PKIError
+from pki.reasons import Reason
 from pki.record.intents import settle_intents
 
 logger = logging.getLogger(__name__)
@@ -30,23 +36,37 @@ def every_minute(event: Any, context: Any) -> None:
 
     Raises the first failure after all of them have run, so that the function counts as failed.
     """
-    _run_each(run_pending_hooks, continue_withdrawals, _drain, report)
+    _run_each(*_due_work(), report, pause_if_idle)
 
 
 def every_hour(event: Any, context: Any) -> None:
     """Settle abandoned intents, enqueue expired certificates, and write the audit trail's heads.
 
-    Raises the first failure after all three have run.
+    Then resume the minutely schedule if something will be due, and write the gauges, which no other
+    run does while that schedule is paused. Raises the first failure after all of them have run.
     """
 
     def heads() -> None:
         write_heads(context)
 
-    _run_each(settle_intents, enqueue_expired, heads)
+    _run_each(settle_intents, enqueue_expired, heads, _resume, report)
+
+
+def _due_work() -> tuple[Callable[[], object], ...]:
+    # Looked up at each run, so that a test can replace one of them.
+    return run_pending_hooks, continue_withdrawals, _drain
+
+
+def _resume() -> None:
+    """Let the minutely schedule go on, or do its work here if AWS does not resume it."""
+    if not resume_if_due():
+        _run_each(*_due_work())
 
 
 def _drain() -> None:
     done = drain(seconds=DRAIN_SECONDS)
+    if done.throttled and settings.IS_LAMBDA:
+        logger.warning("AWS IoT throttles", extra={"fields": one(IOT_THROTTLES, done.throttled)})
     if done.settled or done.error:
         logger.info("outbox: %s", done)
 
@@ -62,4 +82,14 @@ def _run_each(*tasks: Callable[[], object]) -> None:
             failed.append(error)
     close_old_connections()
     if failed:
+        if settings.IS_LAMBDA and any(map(_is_of_the_database, failed)):
+            logger.error("the database does not answer", extra={"fields": one(DATABASE_FAILURES)})
         raise failed[0]
+    if settings.IS_LAMBDA:
+        logger.info("the schedule ran", extra={"fields": one(SCHEDULE_RUNS)})
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    return isinstance(error, DatabaseError | InterfaceError) or (
+        isinstance(error, PKIError) and error.reason is Reason.DATABASE_UNAVAILABLE
+    )

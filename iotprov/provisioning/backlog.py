@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from iotprov.conf import iot_settings
 from iotprov.models import Provisioning
+from iotprov.provisioning.ca_withdrawal import open_withdrawals
 
 State = Provisioning.State
 
@@ -59,6 +60,18 @@ def backlogs() -> list[Backlog]:
         counted.get(name) or Backlog(name, 0, 0, 0, 0, None, "")
         for name in dict.fromkeys([*names, *sorted(counted)])
     ]
+
+
+def next_due() -> datetime.datetime | None:
+    """Return when the next row of the outbox, or CA to withdraw, is due; None if there is none.
+
+    A leased row counts as well, because its worker may die.
+    """
+    if open_withdrawals().exists():
+        return timezone.now()
+    first: datetime.datetime | None
+    first = Provisioning.objects.aggregate(first=Min("next_attempt_at"))["first"]
+    return first
 
 
 def _oldest_error(target: str) -> str:

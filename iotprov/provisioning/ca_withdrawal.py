@@ -25,6 +25,7 @@ from iotprov.provisioning import outbox
 from iotprov.provisioning.desired_state import Mode
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError
+from pki.record import due_work
 from pki.record.audit_trail import SYSTEM
 from pki.record.transactions import in_write_transaction
 
@@ -43,6 +44,7 @@ def begin_withdrawal(ca: CertificateAuthority) -> None:
     """Record, in the caller's transaction, that every target has to follow the CA's state."""
     if ca.purpose != CertificateAuthority.Purpose.DEVICE:
         return  # AWS IoT knows no client CA
+    due_work.announce(timezone.now())
     for target in iot_settings().targets:
         begun_before = CAWithdrawal.objects.filter(ca=ca, target=target.name).update(
             revision=F("revision") + 1,
@@ -55,15 +57,18 @@ def begin_withdrawal(ca: CertificateAuthority) -> None:
             CAWithdrawal.objects.create(ca=ca, target=target.name)
 
 
+def open_withdrawals() -> "QuerySet[CAWithdrawal]":
+    """Return the rows of CAs that a target has not followed yet. All of them are due."""
+    return CAWithdrawal.objects.filter(Q(is_ca_inactive=False) | Q(are_certificates_enqueued=False))
+
+
 def continue_withdrawals(*, seconds: float = SECONDS) -> int:
     """Go on with every CA that a target has not followed yet; return how many are left.
 
     A failure is kept in its row and stops no other row. The next call tries again.
     """
     end = time.monotonic() + seconds
-    open_rows = CAWithdrawal.objects.filter(
-        Q(is_ca_inactive=False) | Q(are_certificates_enqueued=False)
-    )
+    open_rows = open_withdrawals()
     for row in open_rows.select_related("ca"):
         # Step 1: the certificates, which need no call here. They are what disconnects devices.
         while not row.are_certificates_enqueued and time.monotonic() < end:

@@ -18,7 +18,7 @@ from iotprov.models import Provisioning
 from pki.choices import IoTProvisioning
 from pki.models import IssuedCertificate, hot_path_sql
 from pki.operators.errors import OperatorError
-from pki.record import audit_trail
+from pki.record import audit_trail, due_work
 from pki.record.audit_trail import Actor
 from pki.record.transactions import in_write_transaction
 
@@ -40,6 +40,7 @@ def enqueue_new(certificate_id: uuid.UUID) -> None:
     """Write a row at each target for a certificate that this transaction issues."""
     for target in iot_settings().targets:
         hot_path_sql.insert(Provisioning(certificate_id=certificate_id, target=target.name))
+    due_work.announce(timezone.now())
 
 
 def enqueue(
@@ -60,6 +61,8 @@ def enqueue(
                 hot_path_sql.insert(
                     Provisioning(certificate_id=certificate_id, target=name, is_urgent=is_urgent)
                 )
+    if certificate_ids:
+        due_work.announce(now)
 
 
 def schedule(certificate_id: uuid.UUID, at: datetime.datetime) -> None:
@@ -72,6 +75,7 @@ def schedule(certificate_id: uuid.UUID, at: datetime.datetime) -> None:
         When(next_attempt_at__lt=at, then=F("next_attempt_at")),
         default=Value(at, output_field=DateTimeField()),
     )
+    due_work.announce(at)
     for target in iot_settings().targets:
         row = Provisioning.objects.filter(certificate_id=certificate_id, target=target.name)
         settled = row.filter(state=State.SETTLED)
@@ -99,7 +103,12 @@ def hurry(target: str = "") -> int:
     waiting = Provisioning.objects.pending()
     if target:
         waiting = waiting.filter(target=target)
-    return in_write_transaction(lambda: waiting.update(next_attempt_at=timezone.now()))
+
+    def write() -> int:
+        due_work.announce(timezone.now())
+        return waiting.update(next_attempt_at=timezone.now())
+
+    return in_write_transaction(write)
 
 
 def due_again(now: datetime.datetime) -> dict[str, Any]:
@@ -168,6 +177,8 @@ def _decide(
     def write() -> None:
         before = Provisioning.objects.select_related("certificate").get(pk=row.pk)
         Provisioning.objects.filter(pk=row.pk).update(**changes)
+        if changes["next_attempt_at"] is not None:
+            due_work.announce(changes["next_attempt_at"])
         audit_trail.record(
             action,
             actor=actor,

@@ -96,6 +96,8 @@ class Drained:
     settled: int = 0
     postponed: int = 0
     parked: int = 0
+    throttled: int = 0
+    """Rows that AWS IoT had no quota for."""
     left_targets: tuple[str, ...] = ()
     """Targets that were skipped after failures in a row."""
     error: Exception | None = None
@@ -127,6 +129,7 @@ class _Drain:
         self._failures: Counter[str] = Counter()
         self._left: list[str] = []
         self._counts: Counter[str] = Counter()
+        self._throttled = 0
         self._error: Exception | None = None
 
     def run(self) -> Drained:
@@ -143,6 +146,7 @@ class _Drain:
             settled=self._counts["settled"],
             postponed=self._counts["postponed"],
             parked=self._counts["parked"],
+            throttled=self._throttled,
             left_targets=tuple(self._left),
             error=self._error,
         )
@@ -198,7 +202,9 @@ class _Drain:
             return
         self._error = self._error or done.error
         self._counts["parked" if done.is_parked else "postponed"] += 1
-        if done.advice is not RetryAdvice.THROTTLED:
+        if done.advice is RetryAdvice.THROTTLED:
+            self._throttled += 1
+        else:
             self._failures[target] += 1
         if self._failures[target] >= FAILURES_TO_LEAVE:
             self._left.append(target)

@@ -56,7 +56,7 @@ _ANSWERS = {
     Fault.SERVER_ERROR: Refusal("InternalFailure", 500),
     Fault.ACCESS_DENIED: Refusal("AccessDeniedException", 403),
 }
-_XML = frozenset({"cloudformation", "iam", "rds", "route-53", "s3", "sts"})
+_XML = frozenset({"cloudformation", "iam", "rds", "route-53", "s3", "sns", "sts"})
 
 
 @dataclass
@@ -125,7 +125,9 @@ def _event_part(service, operation):
 
 def _note(event_name, **_):
     _, service, operation = event_name.split(".")
-    names = {alias: name for name, alias in EVENT_ALIASES.items()}
+    # boto3 has no client of the name cloudwatch-events, which stands for the same as events.
+    named = (pair for pair in EVENT_ALIASES.items() if pair[0] != "cloudwatch-events")
+    names = {alias: name for name, alias in named}
     for calls in _recorders:
         calls.append(f"{names.get(service, service)}:{operation}")
 

@@ -14,6 +14,7 @@ READ_TIMEOUT = 60
 _MISSING = frozenset(
     {
         "404",
+        "DashboardNotFoundError",
         "NoSuchBucket",
         "NoSuchBucketPolicy",
         "NoSuchConfiguration",
@@ -23,9 +24,11 @@ _MISSING = frozenset(
         "NoSuchPublicAccessBlockConfiguration",
         "NoSuchTagSet",
         "NoSuchVersion",
+        "NotFound",
         "NotFoundException",
         "ObjectLockConfigurationNotFoundError",
         "OwnershipControlsNotFoundError",
+        "ResourceNotFound",
         "ResourceNotFoundException",
         "ServerSideEncryptionConfigurationNotFoundError",
         "WAFNonexistentItemException",

@@ -37,13 +37,12 @@ def other_accounts(deployment: Deployment, stage: StageName) -> Iterator[Stateme
     yield from add_up([*stated, *registries])
 
 
-def making_cas(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:
-    """Yield the right to put CAs and clients into secrets, which `bootstrap_cas` needs.
+def ca_secret_names(deployment: Deployment) -> list[str]:
+    """Return the names of the secrets that `bootstrap_cas` makes in the admin's function.
 
     Only the CAs of a signer of Secrets Manager are in secrets, and their first client.
     """
     values = deployment.config.properties
-    function = _function(deployment, "admin", keys)
     names = set()
     for used in signers_in_use(deployment.config):
         if not issubclass(used.signer, SecretsManagerSigner):
@@ -59,6 +58,13 @@ def making_cas(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:
                 values.est_mtls_client_secrets_name,
                 values.est_mtls_client_pfx_secret_name,
             }
+    return sorted(names)
+
+
+def making_cas(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:
+    """Yield the right to put CAs and clients into secrets, which `bootstrap_cas` needs."""
+    function = _function(deployment, "admin", keys)
+    names = ca_secret_names(deployment)
     if not names:
         return
     yield allow(
@@ -70,7 +76,7 @@ def making_cas(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:
             "secretsmanager:PutSecretValue",
             "secretsmanager:TagResource",
         ],
-        [arn for name in sorted(names) for arn in function.secret_arns(name)],
+        [arn for name in names for arn in function.secret_arns(name)],
     )
     if keys.secrets:
         yield allow(

@@ -86,6 +86,9 @@ def rendered_without_account(settings: dict[str, Any], config: Config) -> dict[s
         "architecture": values.lambda_architecture,
         "timeout_seconds": values.lambda_timeout_seconds,
     }
+    if config.deployment.tracing:
+        # Zappa sets the function's mode at each update, to passive without this.
+        result[COMMON]["xray_tracing"] = True
     return result
 
 

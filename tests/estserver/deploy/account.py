@@ -5,6 +5,7 @@ import json
 import zipfile
 from pathlib import Path
 
+from estserver.config.rule_names import HOURLY, MINUTELY, rule_name
 from pki.aws.clients import aws_client
 from pki.record.audit_trail import Actor
 
@@ -88,7 +89,19 @@ def zappa_deploy(deployment, stage):
     gateway.put_method(**root, authorizationType="NONE")
     gateway.put_integration(**root, type="MOCK")
     aws_client("apigateway").create_deployment(restApiId=api_id, stageName=stage)
+    if stage == "admin":
+        _schedule(deployment)
     return api_id
+
+
+def _schedule(deployment):
+    """The rules that Zappa makes of ``events``."""
+    events = aws_client("events")
+    function = deployment.arn("lambda", f"function:{deployment.function('admin')}")
+    for path, expression in ((MINUTELY, "rate(1 minute)"), (HOURLY, "rate(1 hour)")):
+        name = rule_name(deployment.project, path)
+        events.put_rule(Name=name, ScheduleExpression=expression, State="ENABLED")
+        events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": function}])
 
 
 def rest_api(api_id):
@@ -120,6 +133,8 @@ def world(client=aws_client):
         "logs": [g["logGroupName"] for g in client("logs").describe_log_groups()["logGroups"]],
         "waf": client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"],
         "alarms": client("cloudwatch").describe_alarms()["MetricAlarms"],
+        "dashboards": client("cloudwatch").list_dashboards()["DashboardEntries"],
+        "topics": client("sns").list_topics()["Topics"],
         "records": [
             (record["Name"], record["Type"])
             for zone in zones

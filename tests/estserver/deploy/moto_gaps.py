@@ -5,8 +5,10 @@ UpdateIntegration. The parameters are checked by botocore against the service's 
 this only keeps what was sent, so that a second look finds it. S3: moto reads no conditions in a
 bucket's policy, and would shut everybody out whose connection isn't TLS, which here is everybody.
 AWS IoT: moto keeps no tags.
+SNS: moto knows no subscription by e-mail that waits until its link is opened.
 """
 
+import copy
 import json
 
 from moto.apigateway.exceptions import DomainNameNotFound
@@ -14,12 +16,14 @@ from moto.apigateway.models import APIGatewayBackend, DomainName
 from moto.apigateway.responses import APIGatewayResponse
 from moto.iot.responses import IoTResponse
 from moto.s3.models import FakeBucket
+from moto.sns.models import SNSBackend, Subscription
 
 from tests.estserver.deploy import moto_iot
 
 _KEPT = ("mutualTlsAuthentication", "ownershipVerificationCertificateArn")
 _original_create = APIGatewayResponse.create_domain_name
 _original_to_json = DomainName.to_json
+_original_subscriptions = SNSBackend.list_subscriptions_by_topic
 
 
 def _create_domain_name(self):
@@ -68,6 +72,29 @@ def _get_base_path_mappings(self, domain_name):
     if domain_name not in self.domain_names:
         raise DomainNameNotFound
     return list(self.base_path_mappings.get(domain_name, {}).values())
+
+
+def _list_subscriptions_by_topic(self, *args, **kwargs):
+    listed, token = _original_subscriptions(self, *args, **kwargs)
+    return [_as_aws_lists(each) for each in listed], token
+
+
+def _as_aws_lists(subscription):
+    if subscription.protocol != "email" or subscription.is_confirmed:
+        return subscription
+    shown = copy.copy(subscription)
+    shown.arn = "PendingConfirmation"
+    return shown
+
+
+def confirm_subscriptions():
+    """Open the links that AWS sent by e-mail."""
+    from moto.sns.models import sns_backends
+
+    for regions in sns_backends.values():
+        for backend in regions.values():
+            for subscription in backend.subscriptions.values():
+                subscription.is_confirmed = True
 
 
 def change_domain(name, **kept):
@@ -122,6 +149,8 @@ def fill():
     APIGatewayResponse.update_domain_name = _update_domain_name
     APIGatewayResponse.update_integration = _update_integration
     DomainName.to_json = _to_json
+    SNSBackend.list_subscriptions_by_topic = _list_subscriptions_by_topic
+    Subscription.is_confirmed = False
     DomainName.kept = {}
     APIGatewayBackend.get_base_path_mappings = _get_base_path_mappings
     FakeBucket.get_permission = lambda self, action, resource: None

@@ -30,6 +30,7 @@ calls = defaultdict(set)
 """What was asked of AWS, as `iot:CreateThing`, by access key; of most services (not S3)."""
 _unpacked = {}
 _call_action = BaseResponse.call_action
+_original_update = LambdaFunction.update_configuration
 
 
 def _invoke_lambda(self, event=None):
@@ -97,8 +98,21 @@ def _here(event):
         connections.close_all()  # those of the server's thread
 
 
+def _update_configuration(self, updates):
+    self.tracing_config = updates.get("TracingConfig", self.tracing_config)
+    return _original_update(self, updates)
+
+
 def _list_function_url_configs(self):
     return json.dumps({"FunctionUrlConfigs": []})
+
+
+executions = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
+"""The account's quota, and what is left of it."""
+
+
+def _get_account_settings(self):
+    return json.dumps({"AccountLimit": executions, "AccountUsage": {}})
 
 
 def _remember_call(self):
@@ -111,5 +125,8 @@ def fill():
     BaseResponse.call_action = _remember_call
     LambdaFunction._invoke_lambda = _invoke_lambda
     LambdaResponse.list_function_url_configs = _list_function_url_configs
+    LambdaFunction.update_configuration = _update_configuration
+    LambdaResponse.get_account_settings = _get_account_settings
+    urls.url_paths[r"{0}/(?P<api_version>[^/]+)/account-settings/?$"] = LambdaResponse.dispatch
     path = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/urls/?$"
     urls.url_paths[path] = LambdaResponse.dispatch

@@ -11,6 +11,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
+from estserver.config import load_config
+from estserver.deploy.costs import prices
+from estserver.deploy.costs.estimate import idle_month, secret_names
+from estserver.deploy.deployment import Deployment
+from estserver.deploy.lambda_signers import for_lambda
 from tests.estserver.deploy import moto_iot, moto_lambda
 from tests.estserver.deploy.account import ACCOUNT, DOMAIN, REGION
 from tests.estserver.deploy.cloud import ADMIN, ADMIN_DOMAIN, EST, Cloud
@@ -78,6 +83,19 @@ def test_one_command_for_each_stage_deploys_from_a_sample(printed):
         assert f"in the admin's function: {line}" in printed["admin"]
     assert "What is missing: the stage for devices. Run zappa deploy est." in printed["admin"]
     assert "What is missing" not in printed["est"]
+
+
+def test_the_account_holds_what_the_bill_counts(cloud, printed):
+    config = load_config(cloud.directory / "config.yaml", environ={"EST_DATA_DIR": "var"})
+    deployment = Deployment(for_lambda(config), ACCOUNT, REGION)
+    bill = {item.price: item.count for item in idle_month(deployment)}
+
+    held = cloud.held()
+
+    assert sorted(held["secrets"]) == secret_names(deployment)
+    assert len(held["alarms"]) == bill[prices.ALARM]
+    assert len(held["dashboards"]) == bill[prices.DASHBOARD]
+    assert len([alias for alias in held["aliases"] if "est" in alias]) == bill[prices.KEY]
 
 
 def test_the_truststore_holds_the_cas_of_the_functions_database(cloud, printed, client, device_ca):

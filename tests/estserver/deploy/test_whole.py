@@ -8,6 +8,7 @@ from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions, take_away
 from estserver.deploy.recipe import everything, finishing, preparation, removable
 from estserver.deploy.resources.roles.deployment_roles import provisioning_role
+from estserver.deploy.resources.watching.topic import own_topic
 from estserver.deploy.status import exit_code, status
 from estserver.deploy.truststore.pushes import record_first_activation
 from pki.aws.clients import aws_client
@@ -50,6 +51,9 @@ def test_a_dry_run_of_everything_changes_nothing(deployment, installation, zone)
 
 
 def test_status_after_a_deployment_is_ok_but_for_the_certificates_that_moto_lacks(deployed):
+    someone = {"Protocol": "https", "Endpoint": "https://night.example.com"}
+    aws_client("sns").subscribe(TopicArn=own_topic(deployed), **someone)
+
     rows = status(deployed, everything(deployed))
 
     assert [

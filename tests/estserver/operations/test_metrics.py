@@ -5,13 +5,17 @@ import json
 import logging
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
-from estserver.deploy.resources.alarms import alarms
+from estserver.deploy.deployment import Deployment
+from estserver.deploy.resources.watching.alarms import alarms
+from estserver.deploy.resources.watching.dashboard import graphs
 from estserver.operations import schedule
 from estserver.operations.gauges import gauges
 from estserver.operations.logs import JSONFormatter
 from iotprov.models import Provisioning
+from iotprov.provisioning.worker import Drained
 from pki.denylist.entries import deny
 from pki.models import CertificateAuthority
 from tests.conftest import TESTER
@@ -93,18 +97,55 @@ def test_on_a_laptop_no_line_is_for_cloudwatch(transactional_db, est_client, lin
 def test_each_minute_says_what_the_alarms_wait_for(
     transactional_db, installation, lines, settings, aws_cloud
 ):
-    from estserver.deploy.deployment import Deployment
+    schedule.every_minute({}, None)
+
+    said = {
+        (space, name, tuple(by.items()))
+        for line in lines()
+        if "_aws" in line
+        for space, name, _, _, by in counted(line)
+    }
+    names = ("OutboxAgeSeconds", "CADaysToExpiry", "ScheduleRuns")
+    assert said == {("EST", name, (("Project", "est-server"),)) for name in names}
+
+
+def counts_of(name, lines):
+    return [
+        (value, by)
+        for line in lines()
+        if "_aws" in line
+        for _, metric, _, value, by in counted(line)
+        if metric == name
+    ]
+
+
+def test_a_database_that_does_not_answer_is_counted(
+    transactional_db, est_client, lines, monkeypatch
+):
+    """By a request that is refused for it, and by a run of the schedule."""
+
+    def fail(*args, **kwargs):
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(schedule, "run_pending_hooks", fail)
+    monkeypatch.setattr(schedule, "pause_if_idle", lambda: None)
+    with pytest.raises(OperationalError):
+        schedule.every_minute({}, None)
+    monkeypatch.setattr("estserver.est.views.current_snapshot", fail)
+    assert est_client.simpleenroll(make_csr("sensor-1")).status_code == 503
+
+    assert counts_of("DatabaseFailures", lines) == [(1, {"Project": "est-server"})] * 2
+    assert counts_of("ScheduleRuns", lines) == []
+
+
+def test_rows_that_aws_iot_throttles_are_counted(transactional_db, waiting, lines, monkeypatch):
+    waiting("sensor-1")
+    monkeypatch.setattr(schedule, "drain", lambda seconds: Drained(postponed=2, throttled=2))
+    monkeypatch.setattr(schedule, "pause_if_idle", lambda: None)
 
     schedule.every_minute({}, None)
 
-    (line,) = (line for line in lines() if line["message"] == "measured")
-    wanted = {
-        (alarm.namespace, alarm.metric, tuple(alarm.dimensions.items()))
-        for alarm in alarms(Deployment(settings.CONFIG, "123456789012", "eu-central-1"))
-        if alarm.namespace == "EST"
-    }
-    said = {(space, name, tuple(by.items())) for space, name, _, _, by in counted(line)}
-    assert said == wanted
+    assert counts_of("IoTThrottles", lines) == [(2, {"Project": "est-server"})]
 
 
 def test_the_age_is_the_oldest_rows_and_the_days_the_first_cas(
@@ -121,3 +162,41 @@ def test_the_age_is_the_oldest_rows_and_the_days_the_first_cas(
 
     assert 1200 <= age.value < 1260
     assert days.value == pytest.approx(80, abs=0.1)
+
+
+def test_everything_that_alarms_and_dashboard_name_is_written(
+    transactional_db, est_client, cloud, waiting, lines, settings, monkeypatch
+):
+    """Each metric of ours, with the dimensions under which they look for it."""
+    monkeypatch.setattr(schedule, "pause_if_idle", lambda: None)
+    # Enrollments: one that is well, one that is refused, one that fails for want of a database.
+    waiting("sensor-1")
+    deny("name", "sensor-2", reason="stolen", actor=TESTER)
+    est_client.simpleenroll(make_csr("sensor-2"))
+    with monkeypatch.context() as failing:
+        failing.setattr("estserver.est.views.current_snapshot", _no_database)
+        est_client.simpleenroll(make_csr("sensor-3"))
+    # The schedule, with an AWS IoT that throttles.
+    monkeypatch.setattr(schedule, "drain", lambda seconds: Drained(throttled=1))
+    schedule.every_minute({}, None)
+
+    said = {
+        (space, name, tuple(by.items()))
+        for line in lines()
+        if "_aws" in line
+        for space, name, _, _, by in counted(line)
+    }
+    deployment = Deployment(settings.CONFIG, "123456789012", "eu-central-1")
+    graph_lines = [line for lines in graphs(deployment, "").values() for line in lines]
+    wanted = {
+        (each.namespace, each.metric, tuple(each.dimensions.items()))
+        for each in [*alarms(deployment, cluster=""), *graph_lines]
+        if each.namespace == "EST"
+    }
+    assert wanted <= said
+    # And what is written is looked at somewhere: each costs money.
+    assert {name for _, name, _ in said} == {name for _, name, _ in wanted}
+
+
+def _no_database():
+    raise OperationalError("connection refused")

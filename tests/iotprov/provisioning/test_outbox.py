@@ -107,7 +107,7 @@ def test_a_throttled_attempt_does_not_count_and_slows_the_target_down(waiting):
 
     row = Provisioning.objects.get()
     assert (row.state, row.attempts) == ("pending", 0)
-    assert (done.postponed, done.left_targets) == (1, ())
+    assert (done.postponed, done.throttled, done.left_targets) == (1, 1, ())
 
 
 def test_a_target_that_is_down_is_left_after_a_few_rows_and_the_others_stay_due(waiting):

@@ -7,11 +7,27 @@ from typing import Any
 from estserver.deploy.deployment import STAGES, Deployment, tags_from
 from estserver.deploy.engine.calls import Call, ask, ask_all
 from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.resources.watching import database_metrics
+from estserver.deploy.resources.watching.topic import topic_in_use
 from estserver.deploy.rights.statements import ResourceRights, allow
-from estserver.operations.metrics import CA_DAYS, NAMESPACE, OUTBOX_AGE
+from estserver.operations.metrics import (
+    CA_DAYS,
+    DATABASE_FAILURES,
+    IOT_THROTTLES,
+    NAMESPACE,
+    OUTBOX_AGE,
+    SCHEDULE_RUNS,
+)
 
 PERIOD = 300  # seconds
+HOUR = 3600  # seconds
 DAY = 86_400  # seconds
+NEAR = 0.8
+"""The part of a quota from which on it is near."""
+NEW_ACCOUNTS_CONCURRENCY = 1000
+"""The default quota; a new account may have less until AWS has seen it used.
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +51,21 @@ MORE = "GreaterThanThreshold"
 LESS = "LessThanThreshold"
 
 
-def alarms(deployment: Deployment) -> list[Alarm]:
-    """Return every alarm of a deployment, by name."""
+def alarms(
+    deployment: Deployment, *, cluster: str, concurrency: int = NEW_ACCOUNTS_CONCURRENCY
+) -> list[Alarm]:
+    """Return every alarm of a deployment, by name.
+
+    ``cluster`` is the id of its Aurora DSQL cluster, or "". ``concurrency`` is how many functions
+    the account may run at once.
+    """
     watched = [
         *_of_stages(deployment),
         *_of_certificates(deployment),
-        *_of_the_database(deployment),
+        *_of_the_record(deployment),
+        *_of_the_schedule(deployment),
+        *_of_the_database(deployment, cluster),
+        *_of_quotas(deployment, concurrency),
     ]
     return sorted(watched, key=lambda alarm: alarm.name)
 
@@ -106,7 +131,7 @@ def _of_certificates(deployment: Deployment) -> Iterator[Alarm]:
             )
 
 
-def _of_the_database(deployment: Deployment) -> Iterator[Alarm]:
+def _of_the_record(deployment: Deployment) -> Iterator[Alarm]:
     own = {"Project": deployment.project}
     yield Alarm(
         f"{deployment.project}-outbox-age",
@@ -132,12 +157,99 @@ def _of_the_database(deployment: Deployment) -> Iterator[Alarm]:
     )
 
 
+def _of_the_schedule(deployment: Deployment) -> Iterator[Alarm]:
+    """Yield the alarm of a dead schedule. The hourly one runs also while there is nothing to do."""
+    yield Alarm(
+        f"{deployment.project}-schedule",
+        "For three hours the schedule has not run without a failure. What waits for AWS IoT stays "
+        "undone. Look at the log of the admin's function, and at aws_status.",
+        NAMESPACE,
+        SCHEDULE_RUNS,
+        {"Project": deployment.project},
+        "Sum",
+        LESS,
+        threshold=1,
+        period=HOUR,
+        periods=3,
+        missing="breaching",
+    )
+
+
+def _of_the_database(deployment: Deployment, cluster: str) -> Iterator[Alarm]:
+    """Yield the alarms of the database. Its failures are counted only when there are any."""
+    yield Alarm(
+        f"{deployment.project}-database",
+        "The database does not answer, and devices get 503. Look at the database, and at the "
+        "functions' way to it.",
+        NAMESPACE,
+        DATABASE_FAILURES,
+        {"Project": deployment.project},
+        "Sum",
+        MORE,
+        threshold=0,
+    )
+    if not cluster:
+        return
+    yield Alarm(
+        f"{deployment.project}-database-connections",
+        "The Aurora DSQL cluster has four fifths of the connections that its quota allows. Have "
+        "the quota raised, or lower throttlingRateLimit.",
+        database_metrics.USAGE_NAMESPACE,
+        "ResourceCount",
+        database_metrics.of_connections(cluster),
+        "Maximum",
+        MORE,
+        threshold=NEAR * database_metrics.CONNECTION_QUOTA,
+    )
+    yield Alarm(
+        f"{deployment.project}-database-storage",
+        "The Aurora DSQL cluster holds four fifths of what its quota allows. Have the quota "
+        "raised.",
+        database_metrics.NAMESPACE,
+        "ClusterStorageSize",
+        database_metrics.of_cluster(cluster),
+        "Maximum",
+        MORE,
+        threshold=NEAR * database_metrics.STORAGE_QUOTA,
+        period=DAY,
+    )
+
+
+def _of_quotas(deployment: Deployment, concurrency: int) -> Iterator[Alarm]:
+    # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-concurrency.html
+    yield Alarm(
+        f"{deployment.project}-concurrency",
+        "The account's functions use four fifths of its concurrency, this installation's or "
+        "others'. Have the quota raised before Lambda turns devices away.",
+        "AWS/Lambda",
+        "ClaimedAccountConcurrency",
+        {},
+        "Maximum",
+        MORE,
+        threshold=NEAR * concurrency,
+    )
+    yield Alarm(
+        f"{deployment.project}-iot-throttles",
+        "For a quarter of an hour AWS IoT has turned calls away, because the account's rate is "
+        "used up. The outbox tries again. Have the quota of RegisterCertificate raised.",
+        NAMESPACE,
+        IOT_THROTTLES,
+        {"Project": deployment.project},
+        "Sum",
+        MORE,
+        threshold=0,
+        periods=3,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class SeenAlarms:
     """The alarms whose names begin with the project's, by name, and the tags of each."""
 
     by_name: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    concurrency: int = NEW_ACCOUNTS_CONCURRENCY
+    cluster: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,7 +261,8 @@ class Alarms(Step[SeenAlarms]):
     name = "alarms"
 
     def look(self) -> SeenAlarms:
-        """Read the alarms whose names begin with the project's."""
+        """Read the alarms whose names begin with the project's, and the account's concurrency."""
+        limits = ask("lambda", "GetAccountSettings")["AccountLimit"]
         found = ask_all(
             "cloudwatch",
             "DescribeAlarms",
@@ -164,17 +277,20 @@ class Alarms(Step[SeenAlarms]):
                 )
                 for alarm in found
             },
+            int(limits["ConcurrentExecutions"]),
+            database_metrics.dsql_cluster(self.deployment),
         )
 
     def plan(self, seen: SeenAlarms) -> Plan:
         """Put alarms that are missing or differ, and delete those that left the list."""
         calls = []
-        wanted = {alarm.name: self._parameters(alarm) for alarm in alarms(self.deployment)}
+        listed = alarms(self.deployment, cluster=seen.cluster, concurrency=seen.concurrency)
+        wanted = {alarm.name: self._parameters(alarm) for alarm in listed}
         for name, parameters in wanted.items():
             there = seen.by_name.get(name)
             if there is None:
                 reason = f"there is no alarm {name}"
-            elif any(there.get(key) != value for key, value in parameters.items() if key != "Tags"):
+            elif not _is_as_wanted(there, parameters):
                 reason = f"the alarm {name} was changed"
             else:
                 continue
@@ -197,7 +313,7 @@ class Alarms(Step[SeenAlarms]):
         return sorted(name for name, tags in seen.tags.items() if self.deployment.is_ours(tags))
 
     def _parameters(self, alarm: Alarm) -> dict[str, Any]:
-        topic = self.deployment.config.deployment.alarm_topic_arn
+        topic = topic_in_use(self.deployment)
         return {
             "AlarmName": alarm.name,
             "AlarmDescription": alarm.meaning,
@@ -212,16 +328,35 @@ class Alarms(Step[SeenAlarms]):
             "Period": alarm.period,
             "EvaluationPeriods": alarm.periods,
             "TreatMissingData": alarm.missing,
-            "AlarmActions": [topic] if topic else [],
-            "OKActions": [topic] if topic else [],
+            "AlarmActions": [topic],
+            "OKActions": [topic],
             "Tags": self.deployment.tag_list(),
         }
+
+
+def _is_as_wanted(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Compare all but the tags. AWS may answer dimensions in another order."""
+    return all(
+        _unordered(seen.get(key)) == _unordered(value)
+        if key == "Dimensions"
+        else seen.get(key) == value
+        for key, value in wanted.items()
+        if key != "Tags"
+    )
+
+
+def _unordered(dimensions: Any) -> list[tuple[str, str]]:
+    return sorted((each["Name"], each["Value"]) for each in dimensions or ())
 
 
 def rights(deployment: Deployment) -> ResourceRights:
     """Return the rights to the alarms; deploying also deletes those that are wanted no more."""
     return ResourceRights(
-        look=["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"],
+        look=[
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:ListTagsForResource",
+            "lambda:GetAccountSettings",
+        ],
         deploy=[
             allow(
                 "Alarms",
