@@ -1,8 +1,9 @@
 """The functions' rights to the CAs' keys, which are the sum of what the signers in use state."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.lambda_signers import signers_in_use
@@ -44,22 +45,22 @@ def making_cas(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:
     """
     values = deployment.config.properties
     function = _function(deployment, "admin", keys)
-    names = set()
+    arns: set[str] = set()
     for used in signers_in_use(deployment.config):
         if not issubclass(used.signer, SecretsManagerSigner):
             continue
+        there = replace(function, region=region_of(deployment, used) or deployment.region)
+        names: list[str] = []
+        keys_named: list[str] = []
         if "device" in used.purposes:
-            names |= {
-                values.iot_core_est_ca_cert_secret_name,
-                values.iot_core_est_ca_key_secret_name,
-            }
+            names.append(values.iot_core_est_ca_cert_secret_name)
+            keys_named.append(values.iot_core_est_ca_key_secret_name)
         if "client" in used.purposes:
-            names |= {
-                values.est_mtls_ca_secrets_name,
-                values.est_mtls_client_secrets_name,
-                values.est_mtls_client_pfx_secret_name,
-            }
-    if not names:
+            names += [values.est_mtls_client_secrets_name, values.est_mtls_client_pfx_secret_name]
+            keys_named.append(values.est_mtls_ca_secrets_name)
+        arns.update(arn for name in [*names, *keys_named] for arn in there.secret_arns(name))
+        arns.update(arn for name in keys_named for arn in there.successor_secret_arns(name))
+    if not arns:
         return
     yield allow(
         "KeepSecrets",
@@ -70,7 +71,7 @@ def making_cas(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:
             "secretsmanager:PutSecretValue",
             "secretsmanager:TagResource",
         ],
-        [arn for name in sorted(names) for arn in function.secret_arns(name)],
+        sorted(arns),
     )
     if keys.secrets:
         yield allow(
@@ -79,6 +80,16 @@ def making_cas(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:
             list(keys.secrets),
             function.through_secrets_manager(),
         )
+
+
+def secret_arns(deployment: Deployment, name: str) -> tuple[str, ...]:
+    """Return what a policy names a secret of the deployment's region by."""
+    return _function(deployment, "admin", NO_KEYS).secret_arns(name)
+
+
+def through_secrets_manager(deployment: Deployment) -> Mapping[str, Mapping[str, Any]]:
+    """Return the condition that a KMS key is used for a secret of the deployment's region."""
+    return _function(deployment, "admin", NO_KEYS).through_secrets_manager()
 
 
 def add_up(stated: Iterable[IAMStatement]) -> Iterator[Statement]:
@@ -126,8 +137,9 @@ def _stated(deployment: Deployment, stage: StageName, keys: KeysInUse) -> Iterat
             its_function = replace(
                 function,
                 signing_keys=keys.signing(used.alias, region_of(deployment, used)),
-                device_ca_secrets=function.device_ca_secrets if "device" in used.purposes else (),
             )
+            if "device" not in used.purposes:
+                its_function = replace(its_function, device_ca_secrets=(), device_key_secret="")
             yield from used.signer.iam_statements(used.options, its_function)
 
 
@@ -142,5 +154,6 @@ def _function(deployment: Deployment, stage: StageName, keys: KeysInUse) -> Sign
             values.iot_core_est_ca_cert_secret_name,
             values.iot_core_est_ca_key_secret_name,
         ),
+        device_key_secret=values.iot_core_est_ca_key_secret_name,
         secret_keys=keys.secrets,
     )

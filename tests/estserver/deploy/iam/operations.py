@@ -62,6 +62,11 @@ OF_EVERYTHING = {
 }
 """Operations that list, and whose action must be allowed on ``*`` when no parameter names one."""
 
+MADE = {"iot:RegisterCACertificate": "cacert/0a1b2c3d"}
+"""What an operation makes and tags whose own action names no resource.
+https://docs.aws.amazon.com/iot/latest/apireference/API_RegisterCACertificate.html
+"""
+
 
 def requests_of(call, account):
     """What IAM is asked about a call, in this account as it is before the call."""
@@ -90,7 +95,9 @@ def _by_rule(call, account):
     for resource in found if types and found else ["*"]:
         yield action, resource, {}
         if tagging := _tagging(call, action):
-            yield tagging, resource.removesuffix(":*"), {}
+            made = MADE.get(call.name, "")
+            tagged = arn(call, account.number, call.service, made) if made else resource
+            yield tagging, tagged.removesuffix(":*"), {}
 
 
 def _tagging(call, action):
