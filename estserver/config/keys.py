@@ -294,6 +294,10 @@ class DeploymentOptions:
     """Put AWS's common rules (WAF) in front of both APIs, for about 7 USD a month."""
     alarm_topic_arn: TopicArn = ""
     """An SNS topic that the alarms report to. If it is not set, they only show in CloudWatch."""
+    function_policies_path: OptionalFilePath = ""
+    """A JSON file with further IAM statements for the functions' roles, a list for each of `est`
+    and `admin`, so that hooks and external PKIs can call AWS. The plan shows them (docs/aws.md).
+    """
     vpc_subnet_ids: tuple[SubnetId, ...] = ()
     """Subnets of the functions, when the database is in a VPC. They need a way to AWS's APIs."""
     vpc_security_group_ids: tuple[SecurityGroupId, ...] = ()

@@ -4,7 +4,6 @@ Where a resource is ``*``, IAM knows no narrower one for that action, or AWS cho
 when it makes it.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 
 from estserver.deploy.deployment import Deployment
@@ -14,6 +13,7 @@ from estserver.deploy.rights.statements import (
     Statement,
     allow,
     document,
+    length,
 )
 
 MANAGED_POLICY_CHARACTERS = 6144
@@ -74,11 +74,6 @@ def _fitting(name: str, statements: Sequence[Statement]) -> dict[str, Document]:
         name if number == 1 else f"{name}-{number}": document(page)
         for number, page in enumerate(pages, start=1)
     }
-
-
-def length(policy: Document) -> int:
-    """Return the number of characters of a policy that IAM counts."""
-    return len(json.dumps(policy, separators=(",", ":")))
 
 
 def _added_up(statements: Iterable[Statement]) -> list[Statement]:
