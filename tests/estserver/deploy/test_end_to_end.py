@@ -372,6 +372,6 @@ def judged(cloud, templates):
     return judge(read(cloud.recorded), cloud.deployment, templates)
 
 
-def test_T61_iam_allows_every_call_from_the_first_deployment_to_the_removal(judged):
+def test_T63_iam_allows_every_call_from_the_first_deployment_to_the_removal(judged):
     assert {each.principal.rpartition("/")[2] for each in judged} >= {"deployer", "remover"}
     assert refused(judged) == []

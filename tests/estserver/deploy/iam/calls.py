@@ -98,8 +98,9 @@ def _cloudwatch(call, account):
 
 
 def _iam(call, account):
-    if value := call.parameters.get("RoleName"):
-        yield f"arn:{PARTITION}:iam::{account}:role/{value}"
+    for parameter, kind in {"RoleName": "role", "UserName": "user"}.items():
+        if value := call.parameters.get(parameter):
+            yield f"arn:{PARTITION}:iam::{account}:{kind}/{value}"
 
 
 def _logs(call, account):

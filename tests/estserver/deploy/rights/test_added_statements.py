@@ -102,7 +102,7 @@ def test_a_statement_that_is_added_or_taken_out_changes_the_role(
         ),
     ],
 )
-def test_T61_a_file_that_allows_everything_or_says_nothing_is_refused(with_file, content, problem):
+def test_T63_a_file_that_allows_everything_or_says_nothing_is_refused(with_file, content, problem):
     deployment = with_file(content)
 
     for refused in (lambda: check_deployment(deployment), lambda: may(deployment, "est", "a:B")):
