@@ -320,6 +320,10 @@ class DeploymentOptions:
     that leaves work resumes it, with one call to EventBridge. false: it runs each minute. Set it to
     false in a VPC that has no way to EventBridge.
     """
+    function_policies_path: OptionalFilePath = ""
+    """A JSON file with further IAM statements for the functions' roles, a list for each of `est`
+    and `admin`, so that hooks and external PKIs can call AWS. The plan shows them (docs/aws.md).
+    """
     vpc_subnet_ids: tuple[SubnetId, ...] = ()
     """Subnets of the functions, when the database is in a VPC. They need a way to AWS's APIs."""
     vpc_security_group_ids: tuple[SecurityGroupId, ...] = ()

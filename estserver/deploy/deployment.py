@@ -10,6 +10,7 @@ from estserver.config import MADE_BY, Config
 from estserver.config.bucket_names import AUDIT_HEADS, bucket_name
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.lambda_signers import for_lambda, key_alias, signers_in_use
+from estserver.deploy.rights.added_statements import added_statements
 from pki.aws.clients import aws_client
 from pki.aws.ownership import refuse_of_another, tags_of
 from pki.operators.errors import OperatorError
@@ -220,7 +221,11 @@ def check_deployment(deployment: Deployment) -> None:
 
     Raises ``OperatorError`` with every problem.
     """
-    problems = [*_certificate_problems(deployment), *_signer_problems(deployment)]
+    problems = [
+        *_certificate_problems(deployment),
+        *_signer_problems(deployment),
+        *_added_statement_problems(deployment),
+    ]
     if not deployment.config.properties.api_custom_domain_name:
         problems.insert(
             0, "apiCustomDomainName is not set, and API Gateway has mutual TLS on such domains only"
@@ -258,3 +263,12 @@ def _signer_problems(deployment: Deployment) -> Iterator[str]:
                     f"{key} is {used.alias}, and Lambda has no disk that lasts (choose "
                     "secretsmanager, the default there, kms, privateca or a signer of yours)"
                 )
+
+
+def _added_statement_problems(deployment: Deployment) -> Iterator[str]:
+    path = deployment.config.deployment.function_policies_path
+    if path:
+        try:
+            added_statements(deployment.config.resolve(path), STAGES[0])
+        except OperatorError as error:
+            yield str(error).rstrip(".")

@@ -275,6 +275,7 @@ def _rights(deployment: Deployment) -> list[ResourceRights]:
         deployment_roles.rights(deployment),
         gateway_account.rights(deployment),
         domain.rights(deployment),
+        lockdown.rights(deployment),
         zappa_rights(deployment),
         waf.rights(deployment),
         dns.rights(deployment),

@@ -40,6 +40,8 @@ class SigningFunction:
     """
     device_ca_secrets: tuple[str, ...] = ()
     """Names or ARNs of the secrets in Secrets Manager for the device CA."""
+    device_key_secret: str = ""
+    """The one of them for the key, below whose name the secrets of its successors are."""
     signing_keys: tuple[str, ...] = ()
     """ARNs of the keys in KMS that the signer's CAs have or will have, found at the deployment."""
     secret_keys: tuple[str, ...] = ()
@@ -60,6 +62,16 @@ class SigningFunction:
         arn = f"arn:{location}:secret:{name}"
         return (arn, f"{arn}-??????")
 
+    def successor_secret_arns(self, name: str) -> tuple[str, ...]:
+        """Return what a policy names the secrets of a CA's successors by, where it has any.
+
+        They are ``name/CA-HEX``. An operator chooses the CA's name at the rollover, when no role
+        can be changed from a function, so every secret below that name is meant. A name that goes
+        on without a slash is not.
+        """
+        arns = self.secret_arns(name)[:1] if name and not name.startswith("arn:") else ()
+        return tuple(f"{arn}/*" for arn in arns)
+
     def through_secrets_manager(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the condition that a KMS key is used for a secret, and for nothing else."""
         return {"StringEquals": {"kms:ViaService": f"secretsmanager.{self.region}.amazonaws.com"}}
@@ -70,9 +82,12 @@ def assume_role(role_arn: str) -> Iterator[IAMStatement]:
     yield IAMStatement(OTHER_ACCOUNTS, ("sts:AssumeRole",), (role_arn,))
 
 
-def read_secrets(function: SigningFunction, names: tuple[str, ...]) -> Iterator[IAMStatement]:
+def read_secrets(
+    function: SigningFunction, names: tuple[str, ...], *, below: str = ""
+) -> Iterator[IAMStatement]:
     """Yield the right to read secrets, and to have them decrypted by ``function.secret_keys``.
 
+    ``below`` is the name of a secret whose successors' secrets are read, too.
     A secret that AWS's own key encrypts needs no right to that key:
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
     """
@@ -81,7 +96,10 @@ def read_secrets(function: SigningFunction, names: tuple[str, ...]) -> Iterator[
     yield IAMStatement(
         "ReadSecrets",
         ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),
-        tuple(arn for name in names for arn in function.secret_arns(name)),
+        (
+            *(arn for name in names for arn in function.secret_arns(name)),
+            *function.successor_secret_arns(below),
+        ),
     )
     if function.secret_keys:
         yield IAMStatement(

@@ -9,14 +9,16 @@ from estserver.deploy.deployment import Deployment, Domain
 from estserver.deploy.engine.calls import Answer, Call, ask_if_any
 from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
 from estserver.deploy.front_door.truststore_object import latest_version, object_uri
-from estserver.deploy.rights.gateway import control_plane
-from estserver.deploy.rights.statements import ResourceRights
+from estserver.deploy.rights.gateway import CHANGE_TRUSTSTORE, control_plane
+from estserver.deploy.rights.statements import ResourceRights, allow
 from pki.operators.errors import OperatorError
 
 SECURITY_POLICY = "TLS_1_2"
 """TLS 1.2 and 1.3. The newer policies with longer names exclude mutual TLS.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-custom-domain-tls-version.html
 """
+LINKED_SERVICE = "ops.apigateway.amazonaws.com"
+"""The service that API Gateway makes its own role for, with the first domain of an account."""
 ADOPTED = "est-server:adopted"
 """The tag of a domain that existed before: this tool changes it, and never deletes it."""
 
@@ -208,7 +210,28 @@ class CustomDomain(Step[SeenDomain]):
 
 
 def rights(deployment: Deployment) -> ResourceRights:
-    """Return the rights to domains, and to look at their certificates."""
+    """Return the rights to domains, to their truststores, and to look at their certificates.
+
+    A domain's truststore takes an action of its own beside HTTP's methods:
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagement.html
+    The first domain of an account takes the right to make API Gateway's own role:
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/using-service-linked-roles.html
+    """
+    role = f"aws-service-role/{LINKED_SERVICE}/AWSServiceRoleForAPIGateway"
     return ResourceRights(
-        look=["acm:DescribeCertificate"], deploy=[control_plane(deployment, "/domainnames*")]
+        look=["acm:DescribeCertificate"],
+        deploy=[
+            control_plane(deployment, "/domainnames*"),
+            allow(
+                "MutualTLS",
+                [CHANGE_TRUSTSTORE, "apigateway:RemoveCertificateFromDomain"],
+                [deployment.gateway_arn(path) for path in ("/domainnames", "/domainnames/*")],
+            ),
+            allow(
+                "LinkGateway",
+                ["iam:CreateServiceLinkedRole"],
+                deployment.role_arn(role),
+                {"StringEquals": {"iam:AWSServiceName": LINKED_SERVICE}},
+            ),
+        ],
     )

@@ -12,6 +12,7 @@ from estserver.deploy.engine.calls import Call, ask
 from estserver.deploy.engine.compare import policy_from, same_policy
 from estserver.deploy.engine.steps import Plan, Step
 from estserver.deploy.front_door.api_settings import SeenApi, deploy_call, look_at_api
+from estserver.deploy.rights.statements import ResourceRights, allow
 from estserver.deploy.zappa.stage import api_id_of
 
 NETWORKS_STATEMENT = "OnlyFromTheseNetworks"
@@ -142,3 +143,12 @@ class Throttling(Step[tuple[str, Mapping[str, Any]]]):
         parameters = {"restApiId": api_id, "stageName": self.stage, "patchOperations": changes}
         reason = "its limits differ" if held else "it has no limits but the account's"
         return Plan((Call("apigateway", "UpdateStage", reason, parameters),), notes=notes)
+
+
+def rights(deployment: Deployment) -> ResourceRights:
+    """Return the right to set and to remove an API's policy, which PATCH alone does not give.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagement.html
+    """
+    apis = deployment.gateway_arn("/restapis/*")
+    return ResourceRights(deploy=[allow("Networks", ["apigateway:UpdateRestApiPolicy"], apis)])

@@ -8,6 +8,7 @@ from estserver.deploy.deployment import KEY_DELETION_DAYS, Deployment
 from estserver.deploy.engine.calls import Answer, Call, ask, ask_all, ask_if_any
 from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.steps import DONE, Plan, Step
+from estserver.deploy.rights.signing import secret_arns, through_secrets_manager
 from estserver.deploy.rights.statements import ResourceRights, allow, our_tag
 from pki.operators.errors import OperatorError
 
@@ -119,7 +120,12 @@ class SecretsKey(Step[SeenKey]):
 
 
 def rights(deployment: Deployment) -> ResourceRights:
-    """Return the rights to the key; the secrets are the admin's function's to make."""
+    """Return the rights to the key, and to make the secret that signs the admin's sessions.
+
+    The other secrets are the admin's function's to make.
+    """
+    secret = deployment.config.properties.secret_key_secret_name
+    through = through_secrets_manager(deployment)
     keys = deployment.arn("kms", "key/*")
     tagged = our_tag(deployment, "aws:ResourceTag")
     return ResourceRights(
@@ -143,6 +149,22 @@ def rights(deployment: Deployment) -> ResourceRights:
                 tagged,
             ),
             allow("NameKey", ["kms:CreateAlias"], deployment.arn("kms", deployment.key_alias)),
+            allow(
+                "MakeSessionSecret",
+                [
+                    "secretsmanager:CreateSecret",
+                    "secretsmanager:DescribeSecret",
+                    "secretsmanager:GetSecretValue",
+                    "secretsmanager:TagResource",
+                ],
+                list(secret_arns(deployment, secret)),
+            ),
+            allow(
+                "EncryptSessionSecret",
+                ["kms:Decrypt", "kms:GenerateDataKey"],
+                keys,
+                {"StringEquals": {**tagged["StringEquals"], **through["StringEquals"]}},
+            ),
         ],
         remove=[
             allow("LookAtSecrets", ["kms:DescribeKey", "kms:ListResourceTags"], "*"),

@@ -13,6 +13,7 @@ from estserver.deploy.rights.statements import (
     Statement,
     allow,
     document,
+    length,
 )
 
 MANAGED_POLICY_CHARACTERS = 6144
@@ -20,18 +21,15 @@ MANAGED_POLICY_CHARACTERS = 6144
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 
-_OF_THE_GATEWAY = {
-    "apigateway",
-    "cloudwatch",
-    "kms",
-    "logs",
-    "route53",
-    "secretsmanager",
-    "wafv2",
+_GROUPS = {
+    **dict.fromkeys(("apigateway", "cloudwatch", "logs", "route53", "wafv2"), "gateway"),
+    **dict.fromkeys(("kms", "s3", "secretsmanager"), "storage"),
+    **dict.fromkeys(("backup", "backup-storage", "dsql"), "database"),
 }
-"""Services whose statements are in the second policy, because one policy could not hold all."""
-_OF_THE_DATABASE = {"backup", "backup-storage", "dsql"}
-"""Services whose statements are in a third policy, if the deployment makes a database."""
+"""The policy that a service's statements are in, because one policy could not hold all of them.
+
+Statements of every other service, and those of several groups, are in ``functions``.
+"""
 
 
 def policies_to_deploy(
@@ -42,25 +40,42 @@ def policies_to_deploy(
     `aws_destroy` needs ``policies_to_remove`` besides.
     """
     looking = {action for each in rights for action in each.look}
-    statements = _added_up(statement for each in rights for statement in each.deploy)
-    of_gateway = [each for each in statements if _services(each) <= _OF_THE_GATEWAY]
-    of_database = [each for each in statements if _services(each) & _OF_THE_DATABASE]
-    others = [each for each in statements if each not in (*of_gateway, *of_database)]
-    policies = {
-        f"{deployment.project}-deploy-functions": document([allow("Look", looking, "*"), *others]),
-        f"{deployment.project}-deploy-gateway": document(of_gateway),
-    }
-    if of_database:
-        policies[f"{deployment.project}-deploy-database"] = document(of_database)
+    statements = [
+        allow("Look", looking, "*"),
+        *_added_up(statement for each in rights for statement in each.deploy),
+    ]
+    policies: dict[str, Document] = {}
+    for group in ("functions", "gateway", "storage", "database"):
+        theirs = [each for each in statements if _group(each) == group]
+        if theirs:  # no database of its own: no policy for one
+            policies |= _fitting(f"{deployment.project}-deploy-{group}", theirs)
     return policies
 
 
 def policies_to_remove(
     deployment: Deployment, rights: Sequence[ResourceRights]
 ) -> dict[str, Document]:
-    """Return the further policy for `aws_destroy`, by its name."""
+    """Return the further policies for `aws_destroy`, by name."""
     statements = _added_up(statement for each in rights for statement in each.remove)
-    return {f"{deployment.project}-remove": document(statements)}
+    return _fitting(f"{deployment.project}-remove", statements)
+
+
+def _group(statement: Statement) -> str:
+    groups = {_GROUPS.get(service, "functions") for service in _services(statement)}
+    return groups.pop() if len(groups) == 1 else "functions"
+
+
+def _fitting(name: str, statements: Sequence[Statement]) -> dict[str, Document]:
+    """Return the statements as policies that IAM takes: NAME, and NAME-2 when one is too long."""
+    pages: list[list[Statement]] = [[]]
+    for each in statements:
+        if pages[-1] and length(document([*pages[-1], each])) > MANAGED_POLICY_CHARACTERS:
+            pages.append([])
+        pages[-1].append(each)
+    return {
+        name if number == 1 else f"{name}-{number}": document(page)
+        for number, page in enumerate(pages, start=1)
+    }
 
 
 def _added_up(statements: Iterable[Statement]) -> list[Statement]:

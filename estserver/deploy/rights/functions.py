@@ -5,11 +5,25 @@ from urllib.parse import urlsplit
 
 from estserver.config.database import iam_user_in
 from estserver.deploy.deployment import Deployment, StageName
+from estserver.deploy.rights.added_statements import KEY, added_statements
 from estserver.deploy.rights.database_stack import is_in_vpc
 from estserver.deploy.rights.iot import provisioning, registering
 from estserver.deploy.rights.keys_in_use import KeysInUse
 from estserver.deploy.rights.signing import making_cas, other_accounts, signing
-from estserver.deploy.rights.statements import Document, ResourceRights, Statement, allow, document
+from estserver.deploy.rights.statements import (
+    Document,
+    ResourceRights,
+    Statement,
+    allow,
+    document,
+    length,
+)
+from pki.operators.errors import OperatorError
+
+INLINE_POLICY_CHARACTERS = 10_240
+"""How long the inline policies of a role may be together, without white space.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+"""
 
 
 def trust(*services: str) -> Document:
@@ -65,7 +79,34 @@ def policy_of_function(
     for each in rights:
         statements += each.functions.get(stage, ())
     statements += other_accounts(deployment, stage)
-    return document(statements)
+    return _with_added(deployment, stage, statements)
+
+
+def added_by_configuration(deployment: Deployment, stage: StageName) -> list[Statement]:
+    """Return the statements that `functionPoliciesPath` adds. Raises ``OperatorError``."""
+    path = deployment.config.deployment.function_policies_path
+    return added_statements(deployment.config.resolve(path) if path else None, stage)
+
+
+def _with_added(deployment: Deployment, stage: StageName, statements: list[Statement]) -> Document:
+    """Return the policy with the configuration's statements.
+
+    Raises ``OperatorError`` when they do not go together with the others.
+    """
+    added = added_by_configuration(deployment, stage)
+    own = {each["Sid"] for each in statements}
+    if taken := sorted(each["Sid"] for each in added if each["Sid"] in own):
+        raise OperatorError(
+            f"{KEY} has a statement {', '.join(taken)} for {stage}, and a statement of the EST "
+            "server is called so. Choose another Sid."
+        )
+    policy = document([*statements, *added])
+    if length(policy) > INLINE_POLICY_CHARACTERS:
+        raise OperatorError(
+            f"With the statements of {KEY} the policy of {stage} has {length(policy)} characters, "
+            f"and IAM takes {INLINE_POLICY_CHARACTERS}. Shorten the statements."
+        )
+    return policy
 
 
 def _running(deployment: Deployment, stage: StageName) -> Iterator[Statement]:

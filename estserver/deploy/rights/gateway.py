@@ -1,7 +1,12 @@
-"""The one statement about API Gateway's control plane, whose actions are HTTP's methods."""
+"""The statement about API Gateway's control plane, whose actions are HTTP's methods."""
 
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.rights.statements import Statement, allow
+
+CHANGE_TRUSTSTORE = "apigateway:AddCertificateToDomain"
+"""The action that a domain's truststore takes beside POST or PATCH.
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagement.html
+"""
 
 
 def control_plane(deployment: Deployment, *paths: str) -> Statement:

@@ -27,10 +27,8 @@ def registering(deployment: Deployment) -> Iterator[Statement]:
         ["iot:RegisterCertificate", "iot:RegisterCertificateWithoutCA"],
         "*",
     )
-    yield allow(
-        "DescribeInIoT", ["iot:DescribeCertificate", "iot:ListAttachedPolicies"], certificates
-    )
-    yield allow("FindThings", ["iot:ListPrincipalThings"], "*")
+    yield allow("DescribeInIoT", ["iot:DescribeCertificate"], certificates)
+    yield allow("FindThings", ["iot:ListAttachedPolicies", "iot:ListPrincipalThings"], "*")
     making = ["iot:CreateThing"] if mode == IoTProvisioning.REGISTER else []
     yield allow("Things", [*making, "iot:DescribeThing", "iot:ListThingPrincipals"], things)
     yield allow("AttachInIoT", ["iot:AttachPolicy"], certificates)
@@ -82,6 +80,7 @@ def provisioning(deployment: Deployment) -> Iterator[Statement]:
         "RegisterInIoT",
         [
             "iot:GetRegistrationCode",
+            "iot:ListAttachedPolicies",
             "iot:ListCACertificates",
             "iot:ListCertificates",
             "iot:ListPrincipalThings",
@@ -105,7 +104,6 @@ def provisioning(deployment: Deployment) -> Iterator[Statement]:
             "iot:DeleteCertificate",
             "iot:DescribeCertificate",
             "iot:DetachPolicy",
-            "iot:ListAttachedPolicies",
             "iot:UpdateCertificate",
         ],
         certificates,

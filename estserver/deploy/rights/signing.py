@@ -1,11 +1,12 @@
 """The functions' rights to the CAs' keys, which are the sum of what the signers in use state."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from estserver.deploy.deployment import Deployment, StageName
-from estserver.deploy.lambda_signers import signers_in_use
+from estserver.deploy.lambda_signers import SignerInUse, signers_in_use
 from estserver.deploy.rights.keys_in_use import NO_KEYS, KeysInUse, region_of
 from estserver.deploy.rights.statements import Statement, allow
 from pki.choices import IoTProvisioning
@@ -38,34 +39,41 @@ def other_accounts(deployment: Deployment, stage: StageName) -> Iterator[Stateme
 
 
 def ca_secret_names(deployment: Deployment) -> list[str]:
-    """Return the names of the secrets that `bootstrap_cas` makes in the admin's function.
+    """Return the names of the secrets with CAs and the first client.
 
     Only the CAs of a signer of Secrets Manager are in secrets, and their first client.
     """
+    return sorted({name for _, names, keys in _ca_secrets(deployment) for name in (*names, *keys)})
+
+
+def _ca_secrets(
+    deployment: Deployment,
+) -> Iterator[tuple[SignerInUse, tuple[str, ...], tuple[str, ...]]]:
+    """Yield each signer with its secrets, those with a CA's key last, which successors have too."""
     values = deployment.config.properties
-    names = set()
     for used in signers_in_use(deployment.config):
         if not issubclass(used.signer, SecretsManagerSigner):
             continue
+        names: tuple[str, ...] = ()
+        keys: tuple[str, ...] = ()
         if "device" in used.purposes:
-            names |= {
-                values.iot_core_est_ca_cert_secret_name,
-                values.iot_core_est_ca_key_secret_name,
-            }
+            names += (values.iot_core_est_ca_cert_secret_name,)
+            keys += (values.iot_core_est_ca_key_secret_name,)
         if "client" in used.purposes:
-            names |= {
-                values.est_mtls_ca_secrets_name,
-                values.est_mtls_client_secrets_name,
-                values.est_mtls_client_pfx_secret_name,
-            }
-    return sorted(names)
+            names += (values.est_mtls_client_secrets_name, values.est_mtls_client_pfx_secret_name)
+            keys += (values.est_mtls_ca_secrets_name,)
+        yield used, names, keys
 
 
 def making_cas(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:
     """Yield the right to put CAs and clients into secrets, which `bootstrap_cas` needs."""
     function = _function(deployment, "admin", keys)
-    names = ca_secret_names(deployment)
-    if not names:
+    arns: set[str] = set()
+    for used, names, with_key in _ca_secrets(deployment):
+        there = replace(function, region=region_of(deployment, used) or deployment.region)
+        arns.update(arn for name in (*names, *with_key) for arn in there.secret_arns(name))
+        arns.update(arn for name in with_key for arn in there.successor_secret_arns(name))
+    if not arns:
         return
     yield allow(
         "KeepSecrets",
@@ -76,7 +84,7 @@ def making_cas(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:
             "secretsmanager:PutSecretValue",
             "secretsmanager:TagResource",
         ],
-        [arn for name in names for arn in function.secret_arns(name)],
+        sorted(arns),
     )
     if keys.secrets:
         yield allow(
@@ -85,6 +93,16 @@ def making_cas(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:
             list(keys.secrets),
             function.through_secrets_manager(),
         )
+
+
+def secret_arns(deployment: Deployment, name: str) -> tuple[str, ...]:
+    """Return what a policy names a secret of the deployment's region by."""
+    return _function(deployment, "admin", NO_KEYS).secret_arns(name)
+
+
+def through_secrets_manager(deployment: Deployment) -> Mapping[str, Mapping[str, Any]]:
+    """Return the condition that a KMS key is used for a secret of the deployment's region."""
+    return _function(deployment, "admin", NO_KEYS).through_secrets_manager()
 
 
 def add_up(stated: Iterable[IAMStatement]) -> Iterator[Statement]:
@@ -132,8 +150,9 @@ def _stated(deployment: Deployment, stage: StageName, keys: KeysInUse) -> Iterat
             its_function = replace(
                 function,
                 signing_keys=keys.signing(used.alias, region_of(deployment, used)),
-                device_ca_secrets=function.device_ca_secrets if "device" in used.purposes else (),
             )
+            if "device" not in used.purposes:
+                its_function = replace(its_function, device_ca_secrets=(), device_key_secret="")
             yield from used.signer.iam_statements(used.options, its_function)
 
 
@@ -148,5 +167,6 @@ def _function(deployment: Deployment, stage: StageName, keys: KeysInUse) -> Sign
             values.iot_core_est_ca_cert_secret_name,
             values.iot_core_est_ca_key_secret_name,
         ),
+        device_key_secret=values.iot_core_est_ca_key_secret_name,
         secret_keys=keys.secrets,
     )

@@ -8,6 +8,7 @@ from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
 from estserver.deploy.front_door.domain import CustomDomain, SeenDomain, look_at_domain, no_domain
 from estserver.deploy.front_door.truststore_object import OBJECT_KEY, latest_version
+from estserver.deploy.rights.gateway import CHANGE_TRUSTSTORE
 from estserver.deploy.rights.statements import ResourceRights, allow
 from estserver.deploy.truststore.record import FIRST_PUSH
 from estserver.deploy.zappa.admin_function import invocation, run_in_function
@@ -104,7 +105,7 @@ def rights(deployment: Deployment) -> ResourceRights:
         statements.append(
             allow(
                 "ActivateTruststore",
-                ["apigateway:GET", "apigateway:PATCH"],
+                [CHANGE_TRUSTSTORE, "apigateway:GET", "apigateway:PATCH"],
                 [deployment.gateway_arn(f"/domainnames/{name}") for name in domains],
             )
         )

@@ -2,14 +2,15 @@
 
 The first device CA is in two secrets, ``DeviceCASettings.certificate_secret_name`` and
 ``key_secret_name``; the first client CA in one, ``ClientCASettings.secret_name``. A successor is in
-one secret of both, ``<name of that key's secret>/<CA>-<8 hex digits>``, so that a role's policy for
-``<name>*`` covers it too.
+one secret of both, ``<name of that key's secret>/<CA>-<8 hex digits>``, so that a role's policy can
+name it before there is a successor.
 
 A key is fetched and parsed once per process. After ``refreshSeconds`` the secret's version is
 looked up, and a new version is fetched.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from cryptography import x509
@@ -69,13 +70,15 @@ class SecretsManagerSigner(KeySigner):
     def iam_statements(
         cls, options: Mapping[str, Any], function: SigningFunction
     ) -> Iterator[IAMStatement]:
-        """Yield the right to read the device CA's secrets.
+        """Yield the right to read the device CA's secrets, and those of its successors.
 
         The deployment grants the right to make secrets, since test clients have theirs too.
         """
         if role_arn := options.get("roleArn"):
             yield from assume_role(role_arn)
-        yield from read_secrets(function, function.device_ca_secrets)
+        there = replace(function, region=options.get("region") or function.region)
+        secrets = function.device_ca_secrets
+        yield from read_secrets(there, secrets, below=function.device_key_secret)
 
     def private_key(self, key_reference: str) -> CertificateIssuerPrivateKeyTypes:
         """Return the key in the secret ``key_reference``."""

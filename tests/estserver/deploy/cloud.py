@@ -12,7 +12,11 @@ from pathlib import Path
 import boto3
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from estserver.config import load_config
+from estserver.deploy.deployment import Deployment
+from estserver.deploy.lambda_signers import for_lambda
 from tests.estserver.deploy.account import ACCOUNT, DOMAIN, REGION, world
+from tests.estserver.deploy.iam import recorder
 from tests.estserver.deploy.packages import ROOT, RUNTIME
 from tests.support.builders import make_ca, make_certificate, make_key
 
@@ -57,6 +61,16 @@ class Cloud:
         self._configuration.write_text(text)
 
     @property
+    def deployment(self):
+        """The installation, as the commands know it."""
+        environ = {
+            "EST_DATA_DIR": str(self.directory / "var"),
+            "DATABASE_URL": self.database_url,
+        }
+        config = for_lambda(load_config(self._configuration, environ=environ))
+        return Deployment(config, ACCOUNT, REGION)
+
+    @property
     def _configuration(self):
         return self.directory / "config.yaml"
 
@@ -72,7 +86,12 @@ class Cloud:
     @property
     def surroundings(self):
         """What a function's process finds beside its own environment."""
-        return {"AWS_ENDPOINT_URL": self.url, **CREDENTIALS}
+        return {"AWS_ENDPOINT_URL": self.url, **CREDENTIALS, recorder.FILE: str(self.recorded)}
+
+    @property
+    def recorded(self):
+        """The file in which the recorder keeps what the programs and functions ask of AWS."""
+        return self.directory / "calls.jsonl"
 
     def run(self, program, *arguments, expects=0):
         """Run ``zappa`` or ``manage.py`` where manage.py is; returns what it printed."""
@@ -94,6 +113,8 @@ class Cloud:
                 "EST_DATA_DIR": str(self.directory / "var"),
                 "DATABASE_URL": self.database_url,
                 "VIRTUAL_ENV": sys.prefix,
+                "PYTHONPATH": str(Path(recorder.__file__).with_name("in_children")),
+                recorder.PRINCIPAL: "remover" if "aws_destroy" in arguments else "deployer",
             },
             capture_output=True,
             text=True,

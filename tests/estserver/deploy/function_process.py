@@ -3,6 +3,7 @@
 python -I -S -B function_process.py DIRECTORY HANDLER EVENTS
 """
 
+import importlib.util
 import json
 import os
 import sys
@@ -12,6 +13,11 @@ from types import SimpleNamespace
 
 directory, handler_path, events_file = sys.argv[1:]
 sys.path.insert(0, directory)
+recorder_file = Path(__file__).with_name("iam") / "recorder.py"
+spec = importlib.util.spec_from_file_location("recorder", recorder_file)
+recorder = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(recorder)
+recorder.start()
 try:
     module, _, name = handler_path.rpartition(".")
     handler = getattr(import_module(module), name)

@@ -20,6 +20,8 @@ from tests.estserver.deploy import moto_iot, moto_lambda
 from tests.estserver.deploy.account import ACCOUNT, DOMAIN, REGION
 from tests.estserver.deploy.cloud import ADMIN, ADMIN_DOMAIN, EST, Cloud
 from tests.estserver.deploy.devices import attached_to, enroll_event, held_certificate, issued
+from tests.estserver.deploy.iam.calls import read
+from tests.estserver.deploy.iam.judging import judge, refused
 from tests.estserver.deploy.packages import ROOT
 from tests.estserver.deploy.rights.test_deployer import action_of
 from tests.support.builders import make_ca, make_certificate, make_csr
@@ -364,3 +366,30 @@ def test_what_was_made_is_listed_and_goes_and_nothing_else(cloud, before, client
     pump = held_certificate(cloud, issued(data))
     assert pump["status"] == "ACTIVE"
     assert attached_to(cloud, pump) == ([], ["pump-2"])
+
+
+def as_json(template):
+    return json.loads(template) if isinstance(template, str) else template
+
+
+@pytest.fixture(scope="module")
+def templates(cloud):
+    """CloudFormation's templates of the stacks that there were."""
+    cloudformation = cloud.client("cloudformation")
+    return {
+        stack["StackName"]: as_json(
+            cloudformation.get_template(StackName=stack["StackId"])["TemplateBody"]
+        )
+        for stack in cloudformation.list_stacks()["StackSummaries"]
+    }
+
+
+@pytest.fixture(scope="module")
+def judged(cloud, templates):
+    """What IAM is asked about every call since the account was empty."""
+    return judge(read(cloud.recorded), cloud.deployment, templates)
+
+
+def test_T63_iam_allows_every_call_from_the_first_deployment_to_the_removal(judged):
+    assert {each.principal.rpartition("/")[2] for each in judged} >= {"deployer", "remover"}
+    assert refused(judged) == []

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 from estserver.deploy.resources.roles.role import Role, SeenRole
+from estserver.deploy.rights.added_statements import KEY, wildcards
+from estserver.deploy.rights.functions import added_by_configuration
 from estserver.deploy.rights.key_lookup import find_keys
 from estserver.deploy.rights.keys_in_use import NO_KEYS, KeysInUse
 from estserver.deploy.rights.statements import Document
@@ -28,6 +30,16 @@ class FunctionRole(Role):
         seen = super().look()
         values = {each.name: getattr(seen, each.name) for each in fields(seen)}
         return SeenFunctionRole(**values, keys=find_keys(self.deployment))
+
+    def reason_of_policy(self) -> str:
+        """Return why the policy is set, and what the configuration adds to it with wildcards."""
+        added = added_by_configuration(self.deployment, self.stage) if self.stage else []
+        reasons = [super().reason_of_policy()]
+        if added:
+            sids = ", ".join(each["Sid"] for each in added)
+            reasons.append(f"{KEY} adds {sids} to it")
+        reasons += [f"review this wildcard: {each}" for each in wildcards(added)]
+        return "; ".join(reasons)
 
     def desired_policy(self, seen: SeenRole) -> Document:
         """Return the policy, with the keys' ARNs.

@@ -101,7 +101,7 @@ class Role(Step[SeenRole]):
             calls.append(
                 self._call(
                     "PutRolePolicy",
-                    "its policy differs",
+                    self.reason_of_policy(),
                     PolicyName=POLICY_NAME,
                     PolicyDocument=_json(policy),
                 )
@@ -126,6 +126,10 @@ class Role(Step[SeenRole]):
             "Set another DeploymentOptions.projectName, or another Properties."
             "iotProvisioningRoleName if it is that role.",
         )
+
+    def reason_of_policy(self) -> str:
+        """Return why the inline policy is set, as a phrase for the plan."""
+        return "its policy differs"
 
     def desired_policy(self, seen: SeenRole) -> Document | None:
         """Return the inline policy that it is to have; ``None`` for none."""

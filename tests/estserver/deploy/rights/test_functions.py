@@ -175,6 +175,7 @@ ANY_RESOURCE = {
     # AWS has no resource for these:
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html
     *("iot:GetRegistrationCode", "iot:ListCACertificates", "iot:ListCertificates"),
+    "iot:ListAttachedPolicies",
     *("iot:ListCertificatesByCA", "iot:ListPrincipalThings", "iot:RegisterCACertificate"),
     *("iot:RegisterCertificate", "iot:RegisterCertificateWithoutCA"),
 }
@@ -182,6 +183,8 @@ NAMED_BY_AWS_OR_DEVICES = ("cert/*", "thing/*", "thinggroup/*", "cacert/*")
 """Ids that AWS IoT chooses, names that devices bring, and CAs that others have registered."""
 HEADS = "arn:aws:s3:::est-server-audit-123456789012-eu-central-1/*"
 """The objects of a bucket of their own, named by the hour in which they are put."""
+SUCCESSORS = ("secret:estIotCoreCaSecretKey4/*", "secret:estMtlsCaSecrets/*")
+"""Secrets below a CA's, which the name of a successor completes."""
 
 
 @pytest.mark.parametrize("stage", ["est", "admin"])
@@ -194,7 +197,8 @@ def test_T55_a_wildcard_stands_only_where_nothing_narrower_is_known(configured, 
                 assert {*statement["Action"]} <= ANY_RESOURCE
             elif arn.endswith("*") and arn != "*":
                 narrow = arn.endswith((f"function:est-server-{stage}:*", f"est-server-{stage}:*"))
-                assert narrow or arn.endswith(NAMED_BY_AWS_OR_DEVICES) or arn == HEADS
+                named_later = (*NAMED_BY_AWS_OR_DEVICES, *SUCCESSORS)
+                assert narrow or arn.endswith(named_later) or arn == HEADS
 
 
 def test_T55_the_code_in_a_function_makes_no_network_interfaces(configured):
@@ -220,8 +224,11 @@ def test_T55_what_is_tagged_in_aws_iot_is_tagged_as_this_installations(configure
 
 def test_secrets_are_made_for_the_CAs_that_are_in_secrets_only(configured):
     both_in_kms = REGISTERING.replace("clientCaSigner: secretsmanager", "clientCaSigner: kms")
-    device = {"estIotCoreCaSecretCert4", "estIotCoreCaSecretKey4"}
-    client = {"estMtlsCaSecrets", "estMtlsClientPfx", "estMtlsClientSecrets"}
+    device = {"estIotCoreCaSecretCert4", "estIotCoreCaSecretKey4", "estIotCoreCaSecretKey4/*"}
+    client = {
+        *("estMtlsCaSecrets", "estMtlsCaSecrets/*"),
+        *("estMtlsClientPfx", "estMtlsClientSecrets"),
+    }
     wanted = {JITP: device | client, REGISTERING: client, both_in_kms: set()}
 
     for text, names in wanted.items():

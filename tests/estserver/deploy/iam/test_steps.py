@@ -1,0 +1,76 @@
+"""What the steps ask of AWS in configurations other than the sample's, judged by the policies."""
+
+import pytest
+from botocore.client import BaseClient
+
+from estserver.deploy.engine.runs import carry_out, take_away
+from estserver.deploy.recipe import finishing, preparation, removable
+from pki.aws.clients import aws_client
+from tests.estserver.deploy import moto_iot
+from tests.estserver.deploy.account import ACCOUNT, ACM, CONFIG, zappa_deploy
+from tests.estserver.deploy.iam import recorder
+from tests.estserver.deploy.iam.calls import read
+from tests.estserver.deploy.iam.judging import DEPLOYER, REMOVER, judge, refused
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WITH_KMS = CONFIG.replace(
+    "deviceCaSigner: secretsmanager",
+    "deviceCaSigner: kms\n  clientCaSigner: kms",
+).replace("signers:", "signers:\n    kms: {BACKEND: pki.signers.kms.KMSSigner}")
+RESTRICTED = CONFIG.replace(
+    "Properties:",
+    f"""Properties:
+  adminAllowedNetworks: ["192.0.2.0/24"]
+  apiOwnershipVerificationCertificateArn: {ACM}/public
+  bootstrapDomainName: first.example.com
+  bootstrapCertificateArn: {ACM}/first""",
+).replace("DeploymentOptions:", "DeploymentOptions:\n  wafEnabled: false")
+CONFIGURATIONS = {"kms": WITH_KMS, "restricted": RESTRICTED, "usual": CONFIG}
+
+
+@pytest.fixture
+def recording(tmp_path, monkeypatch):
+    """Record this process's calls; returns a function that names who makes the next ones."""
+    monkeypatch.setenv(recorder.FILE, str(tmp_path / "calls.jsonl"))
+    undo = recorder.wrap(BaseClient)
+    yield lambda principal: monkeypatch.setenv(recorder.PRINCIPAL, principal)
+    undo()
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_T63_iam_allows_what_the_steps_do_and_undo(
+    aws_cloud, configured, installation, performer, recording, monkeypatch, tmp_path, name
+):
+    moto_iot.fill(monkeypatch)
+    recording("somebody")
+    aws_client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
+    deployment = configured(CONFIGURATIONS[name])
+
+    recording(DEPLOYER)
+    carry_out(preparation(deployment), performer)
+    for stage in ("admin", "est"):
+        zappa_deploy(deployment, stage)
+    for stage in ("admin", "est"):
+        carry_out(finishing(deployment, stage), performer)
+    recording(REMOVER)
+    take_away(removable(deployment, with_iot=True, with_audit_heads=True), performer)
+
+    calls = [call for call in read(tmp_path / "calls.jsonl") if call.principal != "somebody"]
+    judged = judge(calls, deployment)
+    assert len(judged) > 150
+    assert refused(judged) == []
+
+
+def test_T63_a_call_that_no_statement_allows_is_named_with_what_is_missing(
+    deployment, performer, recording, tmp_path
+):
+    recording(REMOVER)
+    aws_client("iam").create_user(UserName="somebody")
+    aws_client("sts").get_caller_identity()
+
+    [sentence] = refused(judge(read(tmp_path / "calls.jsonl"), deployment))
+
+    user = f"arn:aws:iam::{ACCOUNT}:user/somebody"
+    assert sentence.startswith(f"arn:aws:iam::{ACCOUNT}:role/remover may not iam:CreateUser")
+    assert f'{{"Effect": "Allow", "Action": "iam:CreateUser", "Resource": "{user}"}}' in sentence
