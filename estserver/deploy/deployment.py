@@ -17,6 +17,8 @@ StageName = Literal["est", "admin"]
 STAGES: tuple[StageName, ...] = ("est", "admin")
 
 STAGE_TAG = "est-server:stage"
+LIVE = "live"
+"""The alias that names the version of a function that is in service."""
 ACM_ARN_REGION = 3
 """Where an ARN names the region: arn:partition:service:region:account:resource."""
 KEY_DELETION_DAYS = 30
@@ -90,6 +92,10 @@ class Deployment:
     def function(self, stage: StageName) -> str:
         """Return the name that Zappa gives a function, its API and its CloudFormation stack."""
         return f"{self.project}-{stage}"
+
+    def live_function(self, stage: StageName) -> str:
+        """Return the name by which the version in service is called."""
+        return f"{self.function(stage)}:{LIVE}"
 
     def role(self, stage: StageName) -> str:
         """Return the name of a function's role."""

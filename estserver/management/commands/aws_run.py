@@ -28,5 +28,5 @@ class Command(DeployCommand):
         """Print the command's output."""
         deployment = current_deployment()
         self.stdout.write(
-            run_in_function(deployment.function("admin"), name, *arguments), ending=""
+            run_in_function(deployment.live_function("admin"), name, *arguments), ending=""
         )

@@ -88,6 +88,16 @@ def zappa_deploy(deployment, stage):
     return api_id
 
 
+def upload(deployment, stage, content):
+    """What `zappa update` does to a function's code; it publishes a version each time."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("handler.py", content)
+    aws_client("lambda").update_function_code(
+        FunctionName=deployment.function(stage), ZipFile=package.getvalue(), Publish=True
+    )
+
+
 def rest_api(api_id):
     """An API's own settings."""
     return aws_client("apigateway").get_rest_api(restApiId=api_id)

@@ -17,7 +17,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from moto.awslambda import urls
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaFunction, LambdaStorage
 from moto.awslambda.responses import LambdaResponse
 from moto.core.responses import BaseResponse
 
@@ -30,6 +30,7 @@ calls = defaultdict(set)
 """What was asked of AWS, as `iot:CreateThing`, by access key; of most services (not S3)."""
 _unpacked = {}
 _call_action = BaseResponse.call_action
+_moto_publishes = LambdaStorage.publish_version
 
 
 def _invoke_lambda(self, event=None):
@@ -97,6 +98,17 @@ def _here(event):
         connections.close_all()  # those of the server's thread
 
 
+def _publish_version(self, name_or_arn, description=""):
+    """moto counts the versions that are left, and would give the number of a deleted one again."""
+    function = self.get_function_by_name_or_arn_forbid_qualifier(name_or_arn)
+    before = [int(each.version) for each in self._functions[function.function_name]["versions"]]
+    made = _moto_publishes(self, name_or_arn, description)
+    if before and int(made.version) != before[-1]:
+        made.set_version(max(before) + 1)
+        self._arns[made.function_arn] = made
+    return made
+
+
 def _list_function_url_configs(self):
     return json.dumps({"FunctionUrlConfigs": []})
 
@@ -110,6 +122,7 @@ def fill():
     """Once per process, before the server starts."""
     BaseResponse.call_action = _remember_call
     LambdaFunction._invoke_lambda = _invoke_lambda
+    LambdaStorage.publish_version = _publish_version
     LambdaResponse.list_function_url_configs = _list_function_url_configs
     path = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/urls/?$"
     urls.url_paths[path] = LambdaResponse.dispatch

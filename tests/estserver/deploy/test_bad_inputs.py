@@ -148,7 +148,7 @@ def test_a_stack_that_was_rolled_back_is_named_with_the_way_out(
     text = fails(finishing(deployment, "est"), Performer(said, clock))
 
     assert text.startswith(
-        "Step 1 of 13, est: function and API: The stack est-server-est is in ROLLBACK_COMPLETE"
+        "Step 1 of 14, est: function and API: The stack est-server-est is in ROLLBACK_COMPLETE"
     )
     assert "run zappa undeploy est, then zappa deploy est. Nothing is done yet." in text
     rows = status(deployment, finishing(deployment, "est")[:1])

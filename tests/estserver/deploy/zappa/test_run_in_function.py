@@ -32,13 +32,13 @@ def function(aws_cloud):
         stubber.assert_no_pending_responses()
 
 
-def answers(function, payload, command, **more):
+def answers(function, payload, command, *, name=FUNCTION, **more):
     body = json.dumps(payload).encode()
     sent = {"est_command": command, "est_caller": CALLER}
     function.add_response(
         "invoke",
         {"StatusCode": 200, "Payload": StreamingBody(io.BytesIO(body), len(body)), **more},
-        {"FunctionName": FUNCTION, "Payload": json.dumps(sent).encode()},
+        {"FunctionName": name, "Payload": json.dumps(sent).encode()},
     )
 
 
@@ -54,6 +54,13 @@ def test_a_command_that_fails_says_so_in_its_own_words(function):
     with pytest.raises(OperatorError, match=r"exit code 3: kms:Sign: AccessDenied\.$") as caught:
         run_in_function(FUNCTION, "bootstrap_cas")
     assert remote_failure(caught.value)
+
+
+def test_before_a_version_is_in_service_what_was_uploaded_runs_the_command(function):
+    function.add_client_error("invoke", "ResourceNotFoundException", "no alias", 404)
+    answers(function, {"exit_code": 0, "output": "done\n"}, ["crl"])
+
+    assert run_in_function(f"{FUNCTION}:live", "crl") == "done\n"
 
 
 def test_a_command_that_refuses_is_no_failure_of_awss(function):
@@ -100,7 +107,8 @@ def test_a_setup_that_stops_says_which_commands_are_done(function, configured, s
 
 def test_any_command_of_the_list_can_be_run_from_here(function, configured, capsys):
     configured()
-    answers(function, {"exit_code": 0, "output": "done\n"}, ["deny", "name", "x", "--reason", "y"])
+    arguments = ["deny", "name", "x", "--reason", "y"]
+    answers(function, {"exit_code": 0, "output": "done\n"}, arguments, name=f"{FUNCTION}:live")
 
     call_command("aws_run", "deny", "name", "x", "--reason", "y")
 
