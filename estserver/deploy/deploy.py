@@ -7,6 +7,7 @@ from functools import partial
 from django.conf import settings
 
 from estserver.config.secret_key import ensure_secret_key
+from estserver.deploy.account import account_notes
 from estserver.deploy.deployment import (
     STAGES,
     Deployment,
@@ -62,6 +63,8 @@ def prepare(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -
     """Make what `zappa deploy` needs: buckets, roles, key, logs. Raises ``OperatorError``."""
     deployment = current_deployment()
     check_deployment(deployment)
+    for note in account_notes(deployment):
+        say(note)
     if keys := defaulted_signers(settings.CONFIG):
         are = "is" if len(keys) == 1 else "are"
         say(
@@ -152,11 +155,13 @@ def finish(
     adopts: bool = False,
     clock: Clock | None = None,
     service: Service = WHOLLY,
+    is_part: bool = False,
 ) -> Outcome:
     """Do what comes after `zappa deploy` or `zappa update`, whichever stage was first.
 
     The setup in the admin's function makes schema and CAs. est waits for them: deployed first, it
-    is finished together with admin. Raises ``OperatorError``. Another run goes on from there.
+    is finished together with admin. ``is_part`` says that the other stage comes next. Raises
+    ``OperatorError``. Another run goes on from there.
     """
     deployment = current_deployment()
     check_deployment(deployment)
@@ -178,7 +183,7 @@ def finish(
         set_up(deployment, say=say, is_dry_run=is_dry_run)
     outcome = run(opening(deployment, stage, service, adopts=adopts))
     changed, notes = changed + outcome.changed, notes + outcome.notes
-    if stage == "admin" and "est" not in deployed:
+    if stage == "admin" and "est" not in deployed and not is_part:
         say("What is missing: the stage for devices. Run zappa deploy est.")
     if stage == "admin" and "est" in deployed and not has_truststore:
         outcome = run([*guarding(deployment, "est"), *opening(deployment, "est", adopts=adopts)])

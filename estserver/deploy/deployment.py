@@ -204,19 +204,26 @@ def current_deployment() -> Deployment:
 
 
 def check_deployment(deployment: Deployment) -> None:
-    """Refuse a configuration that cannot be deployed, before anything is.
+    """Refuse what cannot be deployed, in the configuration or in the account, before anything is.
 
-    Raises ``OperatorError`` with every problem.
+    Raises ``OperatorError`` with every problem, a line each.
     """
-    problems = [*_certificate_problems(deployment), *_signer_problems(deployment)]
+    from estserver.deploy.account import account_problems
+
+    problems = [
+        *_certificate_problems(deployment),
+        *_signer_problems(deployment),
+        *account_problems(deployment),
+    ]
     if not deployment.config.properties.api_custom_domain_name:
         problems.insert(
             0, "apiCustomDomainName is not set, and API Gateway has mutual TLS on such domains only"
         )
     if problems:
+        listed = "".join(f"\n- {problem}." for problem in problems)
         raise OperatorError(
-            f"This cannot be deployed: {'; '.join(problems)}. Nothing is done yet. Correct the "
-            "configuration and run the command again."
+            f"This cannot be deployed:{listed}\nNothing is done yet. Correct the configuration or "
+            "the account, and run the command again."
         )
 
 

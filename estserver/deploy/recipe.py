@@ -6,6 +6,7 @@ A new resource is a module with its steps and its ``rights``, and its lines in t
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from estserver.deploy import account
 from estserver.deploy.deployment import STAGES, Deployment, StageName
 from estserver.deploy.engine.steps import AnyStep
 from estserver.deploy.front_door import (
@@ -231,6 +232,7 @@ def remover_policies(deployment: Deployment) -> dict[str, Document]:
 def _rights(deployment: Deployment) -> list[ResourceRights]:
     """What each module of steps says about the rights to its resource."""
     return [
+        account.rights(deployment),
         deployment_buckets.rights(deployment),
         deployment_roles.rights(deployment),
         gateway_account.rights(deployment),

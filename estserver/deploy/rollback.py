@@ -130,5 +130,3 @@ def _check_schema(deployment: Deployment, seen: SeenVersions, version: int, func
             "release run beside the release before it: if this is that release, add "
             "--ignore-schema."
         )
-
-

@@ -210,6 +210,8 @@ def rights(deployment: Deployment) -> ResourceRights:
                 "Stacks",
                 [
                     "cloudformation:CreateStack",
+                    # Of a stack that could not be made.
+                    "cloudformation:DeleteStack",
                     "cloudformation:DescribeStackResource",
                     "cloudformation:DescribeStacks",
                     "cloudformation:ListStackResources",

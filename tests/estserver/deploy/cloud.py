@@ -12,6 +12,7 @@ from pathlib import Path
 import boto3
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.estserver.deploy import moto_gaps
 from tests.estserver.deploy.account import ACCOUNT, DOMAIN, REGION, world
 from tests.estserver.deploy.packages import ROOT, RUNTIME
 from tests.support.builders import make_ca, make_certificate, make_key
@@ -67,6 +68,7 @@ class Cloud:
             Certificate=certificate.public_bytes(Encoding.PEM),
             PrivateKey=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
         )
+        moto_gaps.make_public(made["CertificateArn"])
         return made["CertificateArn"]
 
     @property

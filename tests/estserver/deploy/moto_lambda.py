@@ -30,6 +30,7 @@ calls = defaultdict(set)
 """What was asked of AWS, as `iot:CreateThing`, by access key; of most services (not S3)."""
 _unpacked = {}
 _call_action = BaseResponse.call_action
+_moto_permits = LambdaResponse.add_permission
 _moto_publishes = LambdaStorage.publish_version
 
 
@@ -109,8 +110,21 @@ def _publish_version(self, name_or_arn, description=""):
     return made
 
 
+def _add_permission(self):
+    """AWS answers 201, and Zappa reports every other number as an error."""
+    return 201, {"status": 201}, _moto_permits(self)
+
+
 def _list_function_url_configs(self):
     return json.dumps({"FunctionUrlConfigs": []})
+
+
+executions = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
+"""The account's quota, and what is left of it."""
+
+
+def _get_account_settings(self):
+    return json.dumps({"AccountLimit": executions, "AccountUsage": {}})
 
 
 def _remember_call(self):
@@ -123,6 +137,9 @@ def fill():
     BaseResponse.call_action = _remember_call
     LambdaFunction._invoke_lambda = _invoke_lambda
     LambdaStorage.publish_version = _publish_version
+    LambdaResponse.add_permission = _add_permission
     LambdaResponse.list_function_url_configs = _list_function_url_configs
+    LambdaResponse.get_account_settings = _get_account_settings
+    urls.url_paths[r"{0}/(?P<api_version>[^/]+)/account-settings/?$"] = LambdaResponse.dispatch
     path = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/urls/?$"
     urls.url_paths[path] = LambdaResponse.dispatch
