@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from textwrap import indent
 
 from django.conf import settings
 
@@ -56,7 +57,7 @@ def print_calls(intended: Iterable[Intended], say: Say) -> None:
         say(f"{each.step}: {each.reason}" if each.reason else each.step)
         for call in each.calls:
             say(f"  {call.reason}")
-            say(f"    {call}")
+            say(indent(call.in_full, "    "))
 
 
 def prepare(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -> Outcome:

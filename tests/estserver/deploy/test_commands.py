@@ -42,10 +42,21 @@ def test_a_dry_run_prints_each_call_and_makes_none(deployment):
     assert aws_client("s3").list_buckets()["Buckets"] == []
 
 
-def test_without_a_stage_the_command_says_how_to_deploy_one(deployment):
-    shown = run("aws_deploy")
+def test_a_dry_run_of_everything_says_what_zappa_would_do(deployment):
+    shown = run("aws_deploy", "--dry-run")
 
-    assert "The stage est is not deployed yet. Run zappa deploy est." in shown
+    for stage in ("admin", "est"):
+        assert (
+            f"{stage}: package, function and API\n  there is no function est-server-{stage}"
+            in shown
+        )
+        assert f"    zappa deploy {stage}\n" in shown
+    policy = shown.partition("iam:PutRolePolicy {")[2]
+    assert '"Action": [\n' in policy.partition("PutRolePolicy")[0]
+    assert aws_client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_stage_that_is_not_deployed_cannot_be_finished(deployment):
     with pytest.raises(CommandError, match="Run zappa deploy est") as caught:
         run("aws_deploy", "--finish", "est")
     assert caught.value.returncode == 1
@@ -203,7 +214,9 @@ def test_zappa_says_in_one_sentence_what_cant_be_deployed(zappa, configured):
     ended = zappa("deploy", "est")
 
     assert ended.returncode == 1
-    assert "This cannot be deployed: apiCustomDomainName is not set" in ended.stdout + ended.stderr
+    assert (
+        "This cannot be deployed:\n- apiCustomDomainName is not set" in ended.stdout + ended.stderr
+    )
     assert "Traceback" not in ended.stdout + ended.stderr
 
 

@@ -17,6 +17,7 @@ from estserver.deploy.zappa.admin_function import (
     run_in_function,
 )
 from estserver.functions import admin
+from estserver.management.commands.aws_run import EVENT_LIMIT, sent
 from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError, RemoteFailure, remote_failure
 
@@ -113,3 +114,19 @@ def test_any_command_of_the_list_can_be_run_from_here(function, configured, caps
     call_command("aws_run", "deny", "name", "x", "--reason", "y")
 
     assert capsys.readouterr().out == "done\n"
+
+
+def test_a_files_text_is_sent_for_an_argument_that_names_it(tmp_path):
+    (tmp_path / "deny.csv").write_text("kind,value,reason,expires\nname,pump-1,stolen,\n")
+
+    assert sent(["--text", f"@{tmp_path}/deny.csv", "@@office", "x"]) == [
+        "--text",
+        "kind,value,reason,expires\nname,pump-1,stolen,\n",
+        "@office",
+        "x",
+    ]
+    with pytest.raises(OperatorError, match=r"absent cannot be read: No such file"):
+        sent(["@absent"])
+    (tmp_path / "large").write_text("x" * EVENT_LIMIT)
+    with pytest.raises(OperatorError, match=r"have 6\.0 MB, and Lambda takes 6\. Split the file"):
+        sent([f"@{tmp_path}/large"])
