@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 from estserver.config import PROJECT_ROOT
 from estserver.deploy.deployment import ACM_ARN_REGION, Deployment, Domain
 from estserver.deploy.engine.calls import ask, ask_all
-from estserver.deploy.rights.statements import ResourceRights
+from estserver.deploy.rights.statements import ResourceRights, allow
 from pki.operators.errors import RemoteFailure
 
 FEW_AT_ONCE = 50
@@ -57,8 +57,15 @@ def account_notes(deployment: Deployment) -> Iterator[str]:
 
 
 def rights(deployment: Deployment) -> ResourceRights:
-    """Return the rights to look at the account."""
-    return ResourceRights(look=["lambda:GetAccountSettings"])
+    """Return the rights to look at the account, and to fetch the test client's files."""
+    values = deployment.config.properties
+    names = (values.est_mtls_client_secrets_name, values.est_mtls_client_pfx_secret_name)
+    # Secrets Manager adds six characters to a secret's name in its ARN.
+    arns = [deployment.arn("secretsmanager", f"secret:{name}-??????") for name in names]
+    return ResourceRights(
+        look=["lambda:GetAccountSettings"],
+        deploy=[allow("TestClientFiles", ["secretsmanager:GetSecretValue"], arns)],
+    )
 
 
 def _limits() -> Mapping[str, int]:

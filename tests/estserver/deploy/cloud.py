@@ -115,7 +115,8 @@ class Cloud:
         """
         events = self.client("events")
         function = self.client("lambda").get_function_configuration(FunctionName=ADMIN)
-        names = events.list_rule_names_by_target(TargetArn=function["FunctionArn"])["RuleNames"]
+        arn = f"{function['FunctionArn']}:live"
+        names = events.list_rule_names_by_target(TargetArn=arn)["RuleNames"]
         (name,) = (name for name in names if name.endswith(path))
         rule = events.describe_rule(Name=name)
         assert rule["State"] == "ENABLED"
