@@ -9,7 +9,7 @@ from estserver.deploy.engine.performer import Clock, Performer
 from estserver.deploy.engine.runs import Intended, carry_out
 from estserver.deploy.engine.steps import Plan, Step
 from estserver.deploy.zappa.admin_function import run_in_function
-from estserver.deploy.zappa.live_version import alias_call
+from estserver.deploy.zappa.live_version import update_alias
 from estserver.deploy.zappa.schema import applied_in, not_covered, schema_of
 from estserver.deploy.zappa.versions import SeenVersions, look_at_versions
 from pki.operators.errors import OperatorError
@@ -42,7 +42,7 @@ class Rollback(Step[SeenVersions]):
         reason = f"version {self.to} serves in place of {replaced}"
         description = f"rolled back from {replaced}"
         name = self.deployment.function(self.stage)
-        return Plan((alias_call("UpdateAlias", reason, name, self.to, description),))
+        return Plan((update_alias(name, self.to, description, reason),))
 
 
 def roll_back(

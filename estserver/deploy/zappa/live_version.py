@@ -1,7 +1,6 @@
 """The step that publishes a function's version and puts it in service, wholly or for a share."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from estserver.deploy.deployment import LIVE, Deployment, StageName
 from estserver.deploy.engine.calls import Call
@@ -67,7 +66,9 @@ class LiveVersion(Step[SeenVersions]):
             return Plan((self._publish("what Zappa uploaded is no version yet"),))
         # Step 3: the alias.
         if alias is None:
-            return Plan((self._alias("CreateAlias", "no version is in service", seen.number, ""),))
+            named = {"FunctionName": self._function, "Name": LIVE}
+            named["FunctionVersion"] = str(seen.number)
+            return Plan((Call("lambda", "CreateAlias", "no version is in service", named),))
         notes = self._notes(seen, alias)
         if not self.service.moves or alias.version == seen.number:
             is_left_over = (
@@ -95,17 +96,9 @@ class LiveVersion(Step[SeenVersions]):
         if (alias.canary, alias.weight) == (seen.number, weight):
             return Plan(notes=self._notes(seen, alias))
         reason = f"version {seen.number} gets {self.service.percent} % of the requests"
-        return Plan(
-            (
-                self._alias(
-                    "UpdateAlias",
-                    reason,
-                    alias.version,
-                    alias.description,
-                    {str(seen.number): weight},
-                ),
-            )
-        )
+        shares = {str(seen.number): weight}
+        call = update_alias(self._function, alias.version, alias.description, reason, shares)
+        return Plan((call,))
 
     def _notes(self, seen: SeenVersions, alias: LiveAlias) -> tuple[str, ...]:
         name = self._function
@@ -146,41 +139,33 @@ class LiveVersion(Step[SeenVersions]):
 
     def _serve(self, version: int, alias: LiveAlias, reason: str) -> Call:
         description = f"after {alias.version}" if version != alias.version else alias.description
-        return self._alias("UpdateAlias", reason, version, description)
-
-    def _alias(
-        self,
-        operation: str,
-        reason: str,
-        version: int,
-        description: str,
-        shares: dict[str, float] | None = None,
-    ) -> Call:
-        return alias_call(operation, reason, self._function, version, description, shares)
+        return update_alias(self._function, version, description, reason)
 
     @property
     def _function(self) -> str:
         return self.deployment.function(self.stage)
 
 
-def alias_call(
-    operation: str,
-    reason: str,
+def update_alias(
     function: str,
     version: int,
     description: str,
+    reason: str,
     shares: dict[str, float] | None = None,
 ) -> Call:
-    """Return the call that makes or changes the alias. Without ``shares`` nothing is split."""
-    parameters: dict[str, Any] = {
-        "FunctionName": function,
-        "Name": LIVE,
-        "FunctionVersion": str(version),
-        "Description": description,
-    }
-    if shares or operation == "UpdateAlias":
-        parameters["RoutingConfig"] = {"AdditionalVersionWeights": shares or {}}
-    return Call("lambda", operation, reason, parameters)
+    """Return the call that names another version. Without ``shares`` it serves alone."""
+    return Call(
+        "lambda",
+        "UpdateAlias",
+        reason,
+        {
+            "FunctionName": function,
+            "Name": LIVE,
+            "FunctionVersion": str(version),
+            "Description": description,
+            "RoutingConfig": {"AdditionalVersionWeights": shares or {}},
+        },
+    )
 
 
 def check_snap_start(applies_on: str, where: str) -> None:
