@@ -8,7 +8,7 @@ from textwrap import indent
 from django.conf import settings
 
 from estserver.config.secret_key import ensure_secret_key
-from estserver.deploy.account import account_notes
+from estserver.deploy.account import account_notes, account_problems
 from estserver.deploy.deployment import (
     STAGES,
     Deployment,
@@ -63,7 +63,7 @@ def print_calls(intended: Iterable[Intended], say: Say) -> None:
 def prepare(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -> Outcome:
     """Make what `zappa deploy` needs: buckets, roles, key, logs. Raises ``OperatorError``."""
     deployment = current_deployment()
-    check_deployment(deployment)
+    check_deployment(deployment, also=account_problems(deployment))
     for note in account_notes(deployment):
         say(note)
     if keys := defaulted_signers(settings.CONFIG):

@@ -1,6 +1,6 @@
 """What is to be deployed: the configuration, the account, and the name of each resource."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -203,18 +203,13 @@ def current_deployment() -> Deployment:
     )
 
 
-def check_deployment(deployment: Deployment) -> None:
-    """Refuse what cannot be deployed, in the configuration or in the account, before anything is.
+def check_deployment(deployment: Deployment, also: Iterable[str] = ()) -> None:
+    """Refuse a configuration that cannot be deployed, before anything is.
 
-    Raises ``OperatorError`` with every problem, a line each.
+    ``also`` are problems that were found elsewhere. Raises ``OperatorError`` with every problem, a
+    line each.
     """
-    from estserver.deploy.account import account_problems
-
-    problems = [
-        *_certificate_problems(deployment),
-        *_signer_problems(deployment),
-        *account_problems(deployment),
-    ]
+    problems = [*_certificate_problems(deployment), *_signer_problems(deployment), *also]
     if not deployment.config.properties.api_custom_domain_name:
         problems.insert(
             0, "apiCustomDomainName is not set, and API Gateway has mutual TLS on such domains only"

@@ -11,6 +11,7 @@ from iotprov.models import Provisioning
 from iotprov.provisioning import pacing, worker
 from pki.record import observers
 from tests.iotprov.cloud import GROUP, POLICY, Cloud
+from tests.iotprov.samples import SAMPLE_TEMPLATE
 from tests.support.builders import make_csr, make_key
 
 
@@ -21,6 +22,12 @@ def _every_target_is_tried_at_once(monkeypatch):
     worker._breaker.reset()
     yield
     worker._breaker.reset()
+
+
+@pytest.fixture(autouse=True)
+def _sample_template_is_configured(settings):
+    """The CDK sample's template, which takes more from a subject than the default does."""
+    settings.IOT = replace(settings.IOT, template_path=SAMPLE_TEMPLATE)
 
 
 def template(*, resources=(), **overrides):

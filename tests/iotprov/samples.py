@@ -7,7 +7,8 @@ CONFIG = Path(__file__).parents[2] / "config"
 CASES = Path(__file__).parents[1] / "cases"
 
 DEFAULT_TEMPLATE = (CONFIG / "iot_template_default.json").read_text(encoding="utf-8")
-TEMPLATE = (CONFIG / "iot_template_with_serial_number.json").read_text(encoding="utf-8")
+SAMPLE_TEMPLATE = CONFIG / "iot_template_with_serial_number.json"
+TEMPLATE = SAMPLE_TEMPLATE.read_text(encoding="utf-8")
 """The CDK sample's, which takes more from a subject than its CN."""
 POLICY = (CONFIG / "iot_policy_default.json").read_text(encoding="utf-8")
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 from django.core.management import CommandError, call_command
 
-from estserver.deploy.account import account_notes, covers
+from estserver.deploy.account import account_notes, account_problems, covers
 from estserver.deploy.deployment import check_deployment, current_deployment
 from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError
@@ -16,14 +16,19 @@ from tests.estserver.deploy.account import ACM, CONFIG, DOMAIN
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+def check():
+    deployment = current_deployment()
+    check_deployment(deployment, also=account_problems(deployment))
+
+
 def refusal():
     with pytest.raises(OperatorError) as caught:
-        check_deployment(current_deployment())
+        check()
     return str(caught.value)
 
 
 def test_what_can_be_deployed_is_not_refused(deployment):
-    check_deployment(current_deployment())
+    check()
 
 
 def test_every_problem_is_named_at_once_and_nothing_is_made(aws_cloud, configured, monkeypatch):
@@ -65,7 +70,7 @@ def test_a_certificate_that_is_not_acms_own_takes_another_for_mutual_tls(aws_clo
     assert "apiCertificateArn is IMPORTED, and mutual TLS with such a certificate takes" in text
     own = f"  apiOwnershipVerificationCertificateArn: {ACM}/own\n"
     configured(CONFIG.replace("  adminDomainName", f"{own}  adminDomainName"))
-    check_deployment(current_deployment())
+    check()
 
 
 def test_a_class_that_no_package_would_hold_is_refused(

@@ -18,7 +18,8 @@ from tests.estserver.deploy.packages import ROOT, RUNTIME
 from tests.support.est_client import ESTClient
 from tests.support.postgresql import private_server
 
-pytestmark = pytest.mark.deploy
+# Some tests deploy more than once, each time with both packages.
+pytestmark = [pytest.mark.deploy, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
