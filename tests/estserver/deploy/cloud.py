@@ -99,7 +99,7 @@ class Cloud:
             },
             capture_output=True,
             text=True,
-            timeout=10 * MINUTES,
+            timeout=30 * MINUTES,
         )
         assert done.returncode == expects, done.stdout + done.stderr
         return done.stdout
