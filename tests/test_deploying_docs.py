@@ -87,7 +87,7 @@ def test_each_line_leads_to_the_next():
     assert f"editor {configuration}" in lines
 
 
-def test_make_deploy_is_the_one_command(tmp_path):
+def test_make_deploy_is_the_one_command():
     printed = subprocess.run(
         ["make", "-n", "-o", ".venv/.run", "deploy", "CONFIG=x.yaml", "ARGS=--dry-run"],
         cwd=ROOT,
@@ -96,7 +96,9 @@ def test_make_deploy_is_the_one_command(tmp_path):
         check=True,
     ).stdout
 
-    assert printed.splitlines()[-1].endswith("manage.py aws_deploy --dry-run")
+    [line] = printed.splitlines()[-1:]
+    assert line.endswith("manage.py aws_deploy --dry-run")
+    assert "-u EST_CONFIG" not in line  # the file that was named is the one that is deployed
 
 
 def test_readme_has_the_same_lines():

@@ -141,6 +141,17 @@ def test_the_settings_are_the_configurations(deployment):
     assert settings.differences(rendered, rendered) == []
 
 
+def test_another_project_beside_it_has_names_of_its_own(configured):
+    deployment = configured(CONFIG + "  projectName: est-staging\n")
+
+    rendered = settings.rendered(settings.read_settings(), deployment)
+
+    assert rendered["common"]["project_name"] == "est-staging"
+    assert rendered["common"]["s3_bucket"] == "est-staging-packages-123456789012-eu-central-1"
+    assert rendered["est"]["role_arn"].endswith(":role/est-staging-est-eu-central-1")
+    assert rendered["est"]["tags"]["est-server:made-by"] == "est-staging"
+
+
 def test_the_runtime_is_the_configurations(configured):
     keys = "Properties:\n  lambdaRuntime: python3.12\n  lambdaArchitecture: arm64"
     deployment = configured(CONFIG.replace("Properties:", keys))
