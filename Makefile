@@ -58,11 +58,8 @@ proof: $(VENV)/.dev  ## run the tests that take minutes: packages for every Pyth
 package: $(VENV)/.run  ## make the Lambda packages in var/package, and list their parts
 	$(PACKAGE_CONFIG) $(BIN)/python manage.py aws_package
 
-deploy: $(VENV)/.run  ## deploy both stages to AWS, or update them: DATABASE_URL=... make deploy
-	@export VIRTUAL_ENV=$(abspath $(VENV)); for stage in admin est; do \
-		verb=deploy; $(PACKAGE_CONFIG) $(BIN)/zappa status $$stage >/dev/null 2>&1 && verb=update; \
-		$(PACKAGE_CONFIG) $(BIN)/zappa $$verb $$stage || exit 1; \
-	done
+deploy: $(VENV)/.run  ## deploy everything to AWS, or update it: make deploy CONFIG=config/staging.yaml
+	@$(PACKAGE_CONFIG) $(BIN)/python manage.py aws_deploy $(ARGS)
 
 bench: $(VENV)/.dev  ## measure; prints tables
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m bench

@@ -24,6 +24,7 @@ Properties:
   deviceCaSigner: "kms"
   clientCaSigner: "secretsmanager"
   iotProvisioning: "register"
+  iotTemplatePath: "{ROOT}/config/iot_template_with_serial_number.json"
   lambdaLoggerLevel: "WARNING"
 DeploymentOptions:
   configureJITP: false  # moto has no provisioning templates, so the server makes the things

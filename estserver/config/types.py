@@ -192,7 +192,7 @@ LogLevel = Annotated[
     Expectation(f"one of {', '.join(_LOG_LEVELS)}, in any letter case"),
 ]
 CACertificateMode = Literal["SNI_ONLY", "DEFAULT"]
-LambdaRuntime = Literal["python3.11", "python3.12", "python3.13"]
+LambdaRuntime = Literal["python3.11", "python3.12", "python3.13", "python3.14"]
 LambdaArchitecture = Literal["x86_64", "arm64"]
 
 

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from textwrap import indent
 
 from django.conf import settings
 
 from estserver.config.secret_key import ensure_secret_key
+from estserver.deploy.account import account_notes, account_problems
 from estserver.deploy.deployment import (
     STAGES,
     Deployment,
@@ -18,11 +20,12 @@ from estserver.deploy.engine.performer import Clock, Performer
 from estserver.deploy.engine.runs import Intended, Outcome, as_a_step, carry_out, intentions
 from estserver.deploy.engine.steps import AnyStep
 from estserver.deploy.first_setup import set_up
+from estserver.deploy.front_door.api_settings import look_at_api
 from estserver.deploy.front_door.truststore_object import latest_version
 from estserver.deploy.lambda_signers import defaulted_signers
 from estserver.deploy.recipe import (
-    finishing,
     guarding,
+    opening,
     preparation,
     restoration,
     successor_key,
@@ -31,6 +34,7 @@ from estserver.deploy.resources.secrets_kms_key import SecretsKey
 from estserver.deploy.rights.key_lookup import find_keys
 from estserver.deploy.truststore.record import FIRST_ACTIVATION
 from estserver.deploy.zappa.admin_function import run_in_function
+from estserver.deploy.zappa.live_version import AS_IT_IS, WHOLLY, LiveVersion, Service
 from estserver.deploy.zappa.stage import look_at_stage
 from pki.aws.clients import AWSLocation
 from pki.operators.errors import OperatorError
@@ -60,20 +64,22 @@ def print_calls(intended: Iterable[Intended], say: Say) -> None:
         say(f"{each.step}: {each.reason}" if each.reason else each.step)
         for call in each.calls:
             say(f"  {call.reason}")
-            say(f"    {call}")
+            say(indent(call.in_full, "    "))
 
 
 def prepare(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -> Outcome:
     """Make what `zappa deploy` needs: buckets, roles, key, logs. Raises ``OperatorError``."""
     deployment = current_deployment()
-    check_deployment(deployment)
+    check_deployment(deployment, also=account_problems(deployment))
+    for note in account_notes(deployment):
+        say(note)
     if keys := defaulted_signers(settings.CONFIG):
         are = "is" if len(keys) == 1 else "are"
         say(
             f"{' and '.join(keys)} {are} not set, so the CAs' keys are in Secrets Manager on "
             "Lambda (secretsmanager)."
         )
-    steps = preparation(deployment)
+    steps = [*preparation(deployment), *_keeping_in_service(deployment)]
     outcome = deploy(steps, say=say, is_dry_run=is_dry_run, clock=clock)
     if not is_dry_run:
         done = [step.name for step in steps]
@@ -92,6 +98,19 @@ def restore(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -
     return deploy(steps, say=say, is_dry_run=is_dry_run, clock=clock)
 
 
+def _keeping_in_service(deployment: Deployment) -> list[AnyStep]:
+    """Return the steps that name the version in service before Zappa leads the API to that name.
+
+    They are for installations of before there was one. A stage that no run has guarded yet stays
+    without, so that its default endpoint leads nowhere until it is closed.
+    """
+    return [
+        LiveVersion(deployment, stage, AS_IT_IS)
+        for stage in deployed_stages(deployment)
+        if look_at_api(deployment, stage).deployed_lockdown
+    ]
+
+
 def make_successor_key(
     ca: str, *, say: Say, is_dry_run: bool = False, clock: Clock | None = None
 ) -> Outcome:
@@ -107,7 +126,7 @@ def make_successor_key(
             "The CAs are in the database of the admin's function, which is not deployed. Run zappa "
             "deploy admin. A machine that is no function makes the key itself: run ca_successor."
         )
-    answer = run_in_function(deployment.function("admin"), "ca_successor", ca, "--key")
+    answer = run_in_function(deployment.live_function("admin"), "ca_successor", ca, "--key")
     try:
         coming = json.loads(answer)
         successor, signer = coming["successor"], coming["signer"]
@@ -163,39 +182,44 @@ def finish(
     is_dry_run: bool = False,
     adopts: bool = False,
     clock: Clock | None = None,
+    service: Service = WHOLLY,
+    is_part: bool = False,
 ) -> Outcome:
     """Do what comes after `zappa deploy` or `zappa update`, whichever stage was first.
 
     The setup in the admin's function makes schema and CAs. est waits for them: deployed first, it
-    is finished together with admin. Raises ``OperatorError``. Another run goes on from there.
+    is finished together with admin. ``is_part`` says that the other stage comes next. Raises
+    ``OperatorError``. Another run goes on from there.
     """
     deployment = current_deployment()
     check_deployment(deployment)
     run = partial(deploy, say=say, is_dry_run=is_dry_run, clock=clock)
     deployed = deployed_stages(deployment)
     has_truststore = bool(latest_version(deployment))
-    # Step 1: without a client CA there is no truststore, and without that no domain of est.
+    # Step 1: the stage is guarded before it serves anybody.
+    outcome = run(guarding(deployment, stage))
+    changed, notes = outcome.changed, outcome.notes
+    # Step 2: without a client CA there is no truststore, and without that no domain of est.
     if stage == "est" and not has_truststore and "admin" not in deployed:
-        outcome = run(guarding(deployment, "est"))
         say(
             "What is missing: est has no domain before there is a client CA. zappa deploy admin "
             "makes it, and then finishes est."
         )
         return outcome
-    # Step 2: the stage itself; after admin's setup also est, if it waited for the client CA.
-    outcome = run(finishing(deployment, stage, adopts=adopts))
-    changed, notes = outcome.changed, outcome.notes
+    # Step 3: the new code migrates, then it serves; after that est too, if it waited for the CA.
     if stage == "admin":
         set_up(deployment, say=say, is_dry_run=is_dry_run, clock=clock)
-        if "est" not in deployed:
-            say("What is missing: the stage for devices. Run zappa deploy est.")
-        elif not has_truststore:
-            outcome = run(finishing(deployment, "est", adopts=adopts))
-            changed, notes = changed + outcome.changed, notes + outcome.notes
-    # Step 3: the domain trusts its first version now, which the record has to say.
+    outcome = run(opening(deployment, stage, service, adopts=adopts))
+    changed, notes = changed + outcome.changed, notes + outcome.notes
+    if stage == "admin" and "est" not in deployed and not is_part:
+        say("What is missing: the stage for devices. Run zappa deploy est.")
+    if stage == "admin" and "est" in deployed and not has_truststore:
+        outcome = run([*guarding(deployment, "est"), *opening(deployment, "est", adopts=adopts)])
+        changed, notes = changed + outcome.changed, notes + outcome.notes
+    # Step 4: the domain trusts its first version now, which the record has to say.
     if "est" in deployed and not is_dry_run:
         with as_a_step("record of the truststore", done=[f"everything else of {stage}"]):
-            run_in_function(deployment.function("admin"), *FIRST_ACTIVATION)
+            run_in_function(deployment.live_function("admin"), *FIRST_ACTIVATION)
     return Outcome(changed, notes)
 
 

@@ -1,6 +1,6 @@
 """What is to be deployed: the configuration, the account, and the name of each resource."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,8 @@ StageName = Literal["est", "admin"]
 STAGES: tuple[StageName, ...] = ("est", "admin")
 
 STAGE_TAG = "est-server:stage"
+LIVE = "live"
+"""The alias that names the version of a function that is in service."""
 ACM_ARN_REGION = 3
 """Where an ARN names the region: arn:partition:service:region:account:resource."""
 KEY_DELETION_DAYS = 30
@@ -92,6 +94,10 @@ class Deployment:
     def function(self, stage: StageName) -> str:
         """Return the name that Zappa gives a function, its API and its CloudFormation stack."""
         return f"{self.project}-{stage}"
+
+    def live_function(self, stage: StageName) -> str:
+        """Return the name by which the version in service is called."""
+        return f"{self.function(stage)}:{LIVE}"
 
     def role(self, stage: StageName) -> str:
         """Return the name of a function's role."""
@@ -216,24 +222,27 @@ def current_deployment() -> Deployment:
     )
 
 
-def check_deployment(deployment: Deployment) -> None:
+def check_deployment(deployment: Deployment, also: Iterable[str] = ()) -> None:
     """Refuse a configuration that cannot be deployed, before anything is.
 
-    Raises ``OperatorError`` with every problem.
+    ``also`` are problems that were found elsewhere. Raises ``OperatorError`` with every problem, a
+    line each.
     """
     problems = [
         *_certificate_problems(deployment),
         *_signer_problems(deployment),
         *_added_statement_problems(deployment),
+        *also,
     ]
     if not deployment.config.properties.api_custom_domain_name:
         problems.insert(
             0, "apiCustomDomainName is not set, and API Gateway has mutual TLS on such domains only"
         )
     if problems:
+        listed = "".join(f"\n- {problem}." for problem in problems)
         raise OperatorError(
-            f"This cannot be deployed: {'; '.join(problems)}. Nothing is done yet. Correct the "
-            "configuration and run the command again."
+            f"This cannot be deployed:{listed}\nNothing is done yet. Correct the configuration or "
+            "the account, and run the command again."
         )
 
 

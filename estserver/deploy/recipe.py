@@ -6,6 +6,7 @@ A new resource is a module with its steps and its ``rights``, and its lines in t
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from estserver.deploy import account
 from estserver.deploy.deployment import STAGES, Deployment, StageName
 from estserver.deploy.engine.steps import AnyStep
 from estserver.deploy.front_door import (
@@ -44,6 +45,8 @@ from estserver.deploy.rights.statements import Document, ResourceRights
 from estserver.deploy.truststore.steps import FirstTruststore
 from estserver.deploy.truststore.steps import rights as truststore_rights
 from estserver.deploy.zappa.admin_endpoint import AdminEndpoint
+from estserver.deploy.zappa.live_version import AS_IT_IS, WHOLLY, LiveVersion, Service
+from estserver.deploy.zappa.schedules import Schedules
 from estserver.deploy.zappa.stage import ZappaStage
 from estserver.deploy.zappa.stage import rights as zappa_rights
 
@@ -107,23 +110,32 @@ def _logins(deployment: Deployment) -> list[AnyStep]:
 
 
 def guarding(deployment: Deployment, stage: StageName) -> list[AnyStep]:
-    """Return the steps after `zappa deploy` that need no domain."""
+    """Return the steps after `zappa deploy` before the function serves anybody.
+
+    They close the default endpoint first. The admin's setup comes after them, in the function.
+    """
     return [
         ZappaStage(deployment, stage),
-        function_environment.FunctionEnvironment(deployment, stage),
+        *_environment(deployment, stage),
         waf.WebAcl(deployment),
         *_guards(deployment, stage),
     ]
 
 
-def finishing(deployment: Deployment, stage: StageName, *, adopts: bool = False) -> list[AnyStep]:
-    """Return the steps after `zappa deploy` or `zappa update` of a stage.
+def opening(
+    deployment: Deployment,
+    stage: StageName,
+    service: Service = WHOLLY,
+    *,
+    adopts: bool = False,
+) -> list[AnyStep]:
+    """Return the steps that put a stage in service, once it is guarded and set up.
 
-    The default endpoint is closed first and DNS is set last, so that DNS leads no client to a
-    stage without its guards.
+    The version comes first and DNS last, so that DNS leads no client to a stage that cannot
+    answer.
     """
     return [
-        *guarding(deployment, stage),
+        *_in_service(deployment, stage, service),
         *_doors(deployment, stage, adopts=adopts),
         *watching(deployment),
     ]
@@ -137,6 +149,11 @@ def watching(deployment: Deployment) -> list[AnyStep]:
         alarms.Alarms(deployment),
         dashboard.Dashboard(deployment),
     ]
+
+
+def finishing(deployment: Deployment, stage: StageName, *, adopts: bool = False) -> list[AnyStep]:
+    """Return the steps after `zappa deploy` or `zappa update` of a stage, but for the setup."""
+    return [*guarding(deployment, stage), *opening(deployment, stage, adopts=adopts)]
 
 
 def everything(
@@ -197,10 +214,22 @@ def removable(
 def _of_stage(deployment: Deployment, stage: StageName, *, adopts: bool) -> list[AnyStep]:
     return [
         ZappaStage(deployment, stage),
-        function_environment.FunctionEnvironment(deployment, stage),
+        *_environment(deployment, stage),
         *_guards(deployment, stage),
+        *_in_service(deployment, stage, AS_IT_IS),
         *_doors(deployment, stage, adopts=adopts),
     ]
+
+
+def _environment(deployment: Deployment, stage: StageName) -> list[AnyStep]:
+    """What a version of the function fixes, so it comes before the version."""
+    own: list[AnyStep] = [AdminEndpoint(deployment)] if stage == "admin" else []
+    return [function_environment.FunctionEnvironment(deployment, stage), *own]
+
+
+def _in_service(deployment: Deployment, stage: StageName, service: Service) -> list[AnyStep]:
+    schedules: list[AnyStep] = [Schedules(deployment)] if stage == "admin" else []
+    return [LiveVersion(deployment, stage, service), *schedules]
 
 
 def _guards(deployment: Deployment, stage: StageName) -> list[AnyStep]:
@@ -221,9 +250,9 @@ def _guards(deployment: Deployment, stage: StageName) -> list[AnyStep]:
 
 def _doors(deployment: Deployment, stage: StageName, *, adopts: bool) -> list[AnyStep]:
     domains = deployment.domains_of(stage)
-    before: AnyStep = FirstTruststore(deployment) if stage == "est" else AdminEndpoint(deployment)
+    trusted: list[AnyStep] = [FirstTruststore(deployment)] if stage == "est" else []
     return [
-        before,
+        *trusted,
         *(domain.CustomDomain(deployment, each, adopts) for each in domains),
         *(root_mapping.RootMapping(deployment, each) for each in domains),
         *(dns.AliasRecords(deployment, each, adopts) for each in domains),
@@ -271,6 +300,7 @@ def _rights(deployment: Deployment) -> list[ResourceRights]:
     """What each module of steps says about the rights to its resource."""
     return [
         named_resources.rights(deployment),
+        account.rights(deployment),
         deployment_buckets.rights(deployment),
         deployment_roles.rights(deployment),
         gateway_account.rights(deployment),

@@ -9,6 +9,7 @@ neither the project nor Django. It prints a ``ClickException`` as one sentence a
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ def before_anything(cli: Any) -> None:
         from pki.operators.errors import RemoteFailure
 
         # Step 1: make buckets and roles, which Zappa itself would look for.
-        if cli.command in DEPLOYING:
+        if cli.command in DEPLOYING and not _is_part_of_aws_deploy():
             deploy.prepare(say=_say)
         # Step 2: fill in what differs from one installation to the next.
         committed = zappa_settings.read_settings()
@@ -50,6 +51,49 @@ def before_anything(cli: Any) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(zappa_settings.as_text(settings), encoding="utf-8")
         cli.load_settings(str(path))
+        # Step 4: go on where a deployment was cut off.
+        if cli.command in DEPLOYING:
+            _remove_old_packages(cli.lambda_name)
+        if cli.command == "deploy":
+            _go_on(cli)
+
+
+def _go_on(cli: Any) -> None:
+    """Let `zappa deploy` finish a stage that it began, and update one that it finished.
+
+    Zappa refuses both, and names `zappa update`, which needs a stack.
+    """
+    from estserver.deploy import deploy
+    from estserver.deploy.deployment import current_deployment
+    from estserver.deploy.zappa.broken_stack import BrokenStack
+    from estserver.deploy.zappa.stage import look_at_stage
+
+    deployment, stage = current_deployment(), deploy.stage_named(cli.api_stage)
+    step = BrokenStack(deployment, stage)
+    if not step.plan(step.look()).is_empty:
+        deploy.deploy([step], say=_say)
+    seen = look_at_stage(deployment, stage)
+    if seen.is_deployed:
+        _say(f"The stage {stage} is deployed already, and is updated.")
+        cli.deploy = lambda source_zip, docker_image_uri: cli.update(
+            source_zip, no_upload=False, docker_image_uri=docker_image_uri
+        )
+    elif seen.function:
+        _say(f"The function {cli.lambda_name} is there, and its stack is made now.")
+        cli.zappa.get_lambda_function_versions = lambda function_name: []
+
+
+def _remove_old_packages(name: str) -> None:
+    """Remove the packages that runs of Zappa left here when they were cut off."""
+    for path in Path(PROJECT_ROOT).glob(f"{name}-*.zip"):
+        if path.stem.removeprefix(f"{name}-").isdecimal():
+            path.unlink(missing_ok=True)
+
+
+def _is_part_of_aws_deploy() -> bool:
+    from estserver.deploy.zappa.run_zappa import PART_OF_DEPLOY
+
+    return bool(os.environ.get(PART_OF_DEPLOY))
 
 
 def fill_zip(zappa: Any) -> None:
@@ -65,13 +109,18 @@ def fill_zip(zappa: Any) -> None:
 
     from estserver.config import ConfigError, load_config
     from estserver.deploy.package.build import check_zappas_settings, fill
+    from estserver.deploy.zappa.run_zappa import PACKAGE
     from pki.operators.errors import OperatorError
 
     zip_path = Path(zappa.zip_path)
     try:
         config = load_config()
         check_zappas_settings(zappa.runtime, zappa.architecture, config.properties)
-        fill(zip_path, zappa.api_stage, config)
+        made = os.environ.get(PACKAGE)
+        if made:
+            shutil.copyfile(made, zip_path)
+        else:
+            fill(zip_path, zappa.api_stage, config)
     except (ConfigError, OperatorError) as error:
         zip_path.unlink(missing_ok=True)
         raise ClickException(f"The package of {zappa.api_stage} was not made. {error}") from error
@@ -82,7 +131,8 @@ def after_deployment(cli: Any) -> None:
     with _refusals_as_sentences(f"{cli.api_stage} is deployed, but not finished. "):
         from estserver.deploy import deploy
 
-        deploy.finish(deploy.stage_named(cli.api_stage), say=_say)
+        if not _is_part_of_aws_deploy():
+            deploy.finish(deploy.stage_named(cli.api_stage), say=_say)
 
 
 @contextmanager

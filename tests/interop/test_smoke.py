@@ -114,7 +114,9 @@ def test_a_server_that_works_is_all_ok(server, smoke):
 
 @pytest.mark.parametrize("option", ["", "--cn-only"])
 def test_it_enrolls_what_the_template_makes_a_thing_of_unless_told_otherwise(server, smoke, option):
-    template = json.loads((PROJECT_ROOT / "config" / "iot_template_default.json").read_text())
+    template = json.loads(
+        (PROJECT_ROOT / "config" / "iot_template_with_serial_number.json").read_text()
+    )
     wanted = {name.removeprefix("AWS::IoT::Certificate::") for name in template["Parameters"]}
 
     said = json.loads(smoke("--json", *filter(None, [option])).printed)

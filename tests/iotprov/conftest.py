@@ -13,6 +13,7 @@ from iotprov.models import Provisioning
 from iotprov.provisioning import pacing, worker
 from pki.record import observers
 from tests.iotprov.cloud import GROUP, POLICY, Cloud
+from tests.iotprov.samples import SAMPLE_TEMPLATE
 from tests.support.builders import make_csr, make_key
 
 
@@ -30,6 +31,12 @@ def _aws_iot_holds_tags(monkeypatch):
     """moto keeps no tags of what is in AWS IoT, and answers that with a fault."""
     answer = lambda self: ActionResult({"tags": []})  # noqa: E731
     monkeypatch.setattr(IoTResponse, "list_tags_for_resource", answer, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _sample_template_is_configured(settings):
+    """The CDK sample's template, which takes more from a subject than the default does."""
+    settings.IOT = replace(settings.IOT, template_path=SAMPLE_TEMPLATE)
 
 
 def template(*, resources=(), **overrides):

@@ -6,12 +6,15 @@ from pathlib import Path
 CONFIG = Path(__file__).parents[2] / "config"
 CASES = Path(__file__).parents[1] / "cases"
 
-TEMPLATE = (CONFIG / "iot_template_default.json").read_text(encoding="utf-8")
+DEFAULT_TEMPLATE = (CONFIG / "iot_template_default.json").read_text(encoding="utf-8")
+SAMPLE_TEMPLATE = CONFIG / "iot_template_with_serial_number.json"
+TEMPLATE = SAMPLE_TEMPLATE.read_text(encoding="utf-8")
+"""The CDK sample's, which takes more from a subject than its CN."""
 POLICY = (CONFIG / "iot_policy_default.json").read_text(encoding="utf-8")
 
 
 def template(**changes):
-    """The default template without Country, which not every certificate has.
+    """The sample's template without Country, which not every certificate has.
 
     A change is named after what it replaces: ``thing``, ``certificate`` or ``policy`` (their
     properties), ``override_thing``, ``override_certificate``, ``parameters`` (names without

@@ -78,6 +78,22 @@ class Call:
 
     __repr__ = __str__  # a traceback shows no more than the screen
 
+    @property
+    def in_full(self) -> str:
+        """The call with the documents in its parameters, such as policies, in lines of their own.
+
+        AWS takes a document as a text, in which each quotation mark is escaped.
+        """
+        documents: list[str] = []
+        shown = {
+            key: "(not shown)" if key in self.secret else _unfolded(_readable(value), documents)
+            for key, value in self.parameters.items()
+        }
+        if not documents:
+            return str(self)
+        where = f" in {self.region}" if self.region else ""
+        return f"{self.name}{where} {json.dumps(shown, ensure_ascii=True, indent=2)}"
+
 
 def _readable(value: Any) -> Any:
     if isinstance(value, Mapping):
@@ -87,6 +103,22 @@ def _readable(value: Any) -> Any:
     if isinstance(value, bytes):
         return f"({len(value)} bytes)"
     return str(value) if isinstance(value, Answer) else value
+
+
+def _unfolded(value: Any, documents: list[str]) -> Any:
+    """Return a value with the JSON documents in it read, and add each to ``documents``."""
+    if isinstance(value, dict):
+        return {key: _unfolded(each, documents) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_unfolded(each, documents) for each in value]
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            read = json.loads(value)
+        except ValueError:
+            return value
+        documents.append(value)
+        return read
+    return value
 
 
 def ask(service: str, operation: str, *, region: str = "", **parameters: Any) -> Any:

@@ -32,6 +32,11 @@ class Plan:
     notes: tuple[str, ...] = ()
     """What differs and no planned call can mend, in sentences: what was found, and what to do."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do or to wait for."""
+        return not self.calls and not self.waiting
+
 
 DONE = Plan()
 

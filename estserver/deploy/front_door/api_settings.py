@@ -29,6 +29,8 @@ class Integration:
     path: str
     timeout: int
     """Milliseconds."""
+    uri: str = ""
+    """Whom it calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def look_at_api(deployment: Deployment, stage: StageName) -> SeenApi:
         bool(api.get("disableExecuteApiEndpoint")),
         str(api.get("policy") or ""),
         tuple(
-            Integration(resource["id"], method, resource["path"], _timeout_of(held))
+            Integration(resource["id"], method, resource["path"], _timeout_of(held), _uri_of(held))
             for resource in resources
             for method, held in sorted((resource.get("resourceMethods") or {}).items())
             if held.get("methodIntegration")
@@ -79,6 +81,10 @@ def look_at_api(deployment: Deployment, stage: StageName) -> SeenApi:
 
 def _timeout_of(method: dict[str, Any]) -> int:
     return int(method["methodIntegration"].get("timeoutInMillis") or DEFAULT_TIMEOUT)
+
+
+def _uri_of(method: dict[str, Any]) -> str:
+    return str(method["methodIntegration"].get("uri") or "")
 
 
 def deploy_call(api_id: str, stage: StageName, *, lockdown: str, timeouts: str) -> Call:

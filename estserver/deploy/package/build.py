@@ -11,7 +11,7 @@ from pathlib import Path
 from estserver.config import PROJECT_ROOT, Config
 from estserver.config.keys import Properties
 from estserver.deploy.package.tree import lay_out
-from estserver.deploy.package.zip import Part, add_tree, check_package, parts
+from estserver.deploy.package.zip import Part, add_tree, begin_anew, check_package, parts
 from pki.operators.errors import OperatorError
 
 MINUTES = 60  # seconds
@@ -89,6 +89,7 @@ def fill(zip_path: Path, stage: str, config: Config) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="est-package-") as name:
         packaged = lay_out(stage, config, Path(name))
+        begin_anew(zip_path)
         add_tree(zip_path, Path(name))
     check_package(zip_path, config)
     for note in packaged.notes:

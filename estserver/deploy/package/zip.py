@@ -22,6 +22,8 @@ _EXTENSION = re.compile(r"\.cpython-(?P<tag>\d+)-(?P<machine>\w+)-linux-gnu\.so$
 """How an extension module of one Python version is named; those of the stable ABI name none."""
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same package gives the same zip
+_ZAPPAS_RECORD = "package_info.json"
+"""Where and when Zappa made the package. Only its slim handler reads it."""
 _NO_FUNCTION_NEEDS = frozenset(
     {"pip", "setuptools", "wheel", "pytest", "moto", "mypy", "ruff", "hypothesis", "coverage"}
     | {"troposphere", "tests", "bench"}
@@ -40,6 +42,20 @@ class Part:
     size: int
 
 
+def begin_anew(zip_path: Path) -> None:
+    """Leave of a zip that Zappa has begun what a function needs, without times.
+
+    So the same code gives the same zip, and a deployment can tell that nothing has changed.
+    """
+    with zipfile.ZipFile(zip_path) as begun:
+        kept = {
+            name: begun.read(name) for name in sorted(begun.namelist()) if name != _ZAPPAS_RECORD
+        }
+    with zipfile.ZipFile(zip_path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in kept.items():
+            archive.writestr(_entry(name), content, zipfile.ZIP_DEFLATED)
+
+
 def add_tree(zip_path: Path, tree: Path) -> None:
     """Add all of ``tree`` to the zip, in order and without times."""
     with zipfile.ZipFile(zip_path, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -48,9 +64,13 @@ def add_tree(zip_path: Path, tree: Path) -> None:
             name = str(path.relative_to(tree))
             if not path.is_file() or name in present:
                 continue
-            entry = zipfile.ZipInfo(name, _DATE)
-            entry.external_attr = 0o755 << 16 if path.suffix == ".so" else 0o644 << 16
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+            archive.writestr(_entry(name), path.read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _DATE)
+    entry.external_attr = 0o755 << 16 if name.endswith(".so") else 0o644 << 16
+    return entry
 
 
 def check_package(zip_path: Path, config: Config) -> None:

@@ -36,7 +36,7 @@ def record_keeper(deployment: Deployment, *, is_here: bool) -> str:
             "deployed. Run zappa deploy admin, or add --here if the database that this machine is "
             "configured for has the CAs and the record."
         )
-    return deployment.function("admin")
+    return deployment.live_function("admin")
 
 
 def pushes_here(deployment: Deployment) -> list[TruststorePush]:

@@ -40,12 +40,14 @@ class FirstTruststore(Step[str]):
                 "There is no client CA yet. zappa deploy admin makes it, and then finishes est."
             )
         reason = "there is no truststore yet"
-        return Plan((invocation(self.deployment.function("admin"), *FIRST_PUSH, reason=reason),))
+        return Plan(
+            (invocation(self.deployment.live_function("admin"), *FIRST_PUSH, reason=reason),)
+        )
 
     def apply(self, plan: Plan, performer: Performer) -> None:
         """Have the admin's function put the version and record that."""
         performer.say(f"  {plan.calls[0].reason}")
-        run_in_function(self.deployment.function("admin"), *FIRST_PUSH)
+        run_in_function(self.deployment.live_function("admin"), *FIRST_PUSH)
 
 
 @dataclass(frozen=True)

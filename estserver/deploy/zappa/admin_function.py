@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
+from estserver.deploy.deployment import LIVE
 from estserver.deploy.engine.calls import Call
 from pki.aws.clients import DEFAULT_LOCATION, AWSLocation, as_remote_failure, aws_client
 from pki.operators.command import REMOTE_FAILURE
@@ -30,19 +31,22 @@ def invocation(function: str, *command: str, reason: str) -> Call:
 def run_in_function(function: str, *command: str, place: AWSLocation = DEFAULT_LOCATION) -> str:
     """Run a management command in the named function, and return its output.
 
-    ``command`` is one of `estserver.functions.admin.COMMANDS` with its arguments. The audit trail
-    there names the identity of the credentials here. Raises OperatorError with the command's own
-    message when it fails, and RemoteFailure when AWS does.
+    ``function`` may name a version or alias, as ``Deployment.live_function`` does; while there is
+    no such alias, what was uploaded last runs the command. ``command`` is one of
+    `estserver.functions.admin.COMMANDS` with its arguments. The audit trail there names the
+    identity of the credentials here. Raises OperatorError with the command's own message when it
+    fails, and RemoteFailure when AWS does.
     """
     with as_remote_failure("sts:GetCallerIdentity"):
         caller = aws_client("sts", place).get_caller_identity()["Arn"]
-    call = f"lambda:Invoke {function}"
-    with as_remote_failure(call):
-        answer = aws_client("lambda", place, read_timeout=LAMBDA_MAXIMUM).invoke(
-            FunctionName=function,
-            Payload=json.dumps({COMMAND_KEY: [*command], CALLER_KEY: caller}).encode(),
-        )
-        said: Any = json.loads(answer["Payload"].read())
+    payload = json.dumps({COMMAND_KEY: [*command], CALLER_KEY: caller}).encode()
+    name, _, qualifier = function.partition(":")
+    try:
+        answer, said = _invoke(function, payload, place)
+    except RemoteFailure as error:
+        if error.code != "ResourceNotFoundException" or qualifier != LIVE:
+            raise
+        answer, said = _invoke(name, payload, place)
     if answer.get("FunctionError"):
         reason = said.get("errorMessage", "no message") if isinstance(said, dict) else said
         sentence = str(reason).rstrip(".")
@@ -56,6 +60,14 @@ def run_in_function(function: str, *command: str, place: AWSLocation = DEFAULT_L
             cause = RemoteFailure(command[0], "exit code 3", output.strip(), f"Look at {function}.")
         raise OperatorError(sentence) from cause
     return output
+
+
+def _invoke(function: str, payload: bytes, place: AWSLocation) -> tuple[dict[str, Any], Any]:
+    """Return Lambda's answer and what the function said. Raises ``RemoteFailure``."""
+    with as_remote_failure(f"lambda:Invoke {function}"):
+        client = aws_client("lambda", place, read_timeout=LAMBDA_MAXIMUM)
+        answer: dict[str, Any] = client.invoke(FunctionName=function, Payload=payload)
+        return answer, json.loads(answer["Payload"].read())
 
 
 def run_aloud(function: str, *command: str, say: Callable[[str], None]) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from estserver.config import PROJECT_ROOT, Config
-from estserver.deploy.deployment import STAGES, Deployment
+from estserver.deploy.deployment import LIVE, STAGES, Deployment
 from estserver.deploy.rights.database_stack import find_stack
+from estserver.deploy.zappa.live_version import check_snap_start
+from estserver.deploy.zappa.schema import description_here
 from pki.operators.errors import OperatorError
 
 SETTINGS_FILE = PROJECT_ROOT / "zappa_settings.json"
@@ -77,14 +79,21 @@ def rendered(settings: dict[str, Any], deployment: Deployment) -> dict[str, Any]
 
 
 def rendered_without_account(settings: dict[str, Any], config: Config) -> dict[str, Any]:
-    """Return ``settings`` with what a package needs, without names of an account and region."""
+    """Return ``settings`` with what a package needs, without names of an account and region.
+
+    Raises ``OperatorError`` for SnapStart.
+    """
     result = copy.deepcopy(settings)
     values = config.properties
+    for stage, held in result.items():
+        check_snap_start(str(held.get("snap_start") or "None"), f"zappa_settings.json, {stage}")
     result[COMMON] |= {
         "project_name": config.deployment.project_name,
         "runtime": values.lambda_runtime,
         "architecture": values.lambda_architecture,
         "timeout_seconds": values.lambda_timeout_seconds,
+        "lambda_description": description_here(),
+        "apigateway_lambda_qualifier": LIVE,
     }
     if config.deployment.tracing:
         # Zappa sets the function's mode at each update, to passive without this.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from estserver.deploy.deployment import STAGES, Deployment, StageName
+from estserver.deploy.deployment import LIVE, STAGES, Deployment, StageName
 from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
 from estserver.deploy.rights.database_stack import is_in_vpc
@@ -145,8 +145,7 @@ class ZappaStage(Step[SeenStage]):
 
     def _schedules(self, function_arn: str) -> list[Call]:
         calls = []
-        rules = ask_all("events", "ListRuleNamesByTarget", "RuleNames", TargetArn=function_arn)
-        for rule in rules:
+        for rule in rules_of(function_arn):
             targets = ask_all("events", "ListTargetsByRule", "Targets", Rule=rule)
             ids = [target["Id"] for target in targets]
             reason = f"the schedule {rule} was made by zappa deploy"
@@ -155,6 +154,16 @@ class ZappaStage(Step[SeenStage]):
             )
             calls.append(Call("events", "DeleteRule", reason, {"Name": rule}))
         return calls
+
+
+def rules_of(function_arn: str) -> list[str]:
+    """Return the names of the rules that call a function or its version in service."""
+    names = {
+        name
+        for arn in (function_arn, f"{function_arn}:{LIVE}")
+        for name in ask_all("events", "ListRuleNamesByTarget", "RuleNames", TargetArn=arn)
+    }
+    return sorted(names)
 
 
 def rights(deployment: Deployment) -> ResourceRights:
@@ -171,8 +180,10 @@ def rights(deployment: Deployment) -> ResourceRights:
                 "Functions",
                 [
                     "lambda:AddPermission",
+                    "lambda:CreateAlias",
                     "lambda:CreateFunction",
                     "lambda:DeleteFunctionConcurrency",
+                    "lambda:GetAlias",
                     "lambda:GetFunction",
                     "lambda:GetFunctionConfiguration",
                     "lambda:GetPolicy",
@@ -184,15 +195,24 @@ def rights(deployment: Deployment) -> ResourceRights:
                     "lambda:PutFunctionConcurrency",
                     "lambda:RemovePermission",
                     "lambda:TagResource",
+                    "lambda:UpdateAlias",
                     "lambda:UpdateFunctionCode",
                     "lambda:UpdateFunctionConfiguration",
                 ],
                 [*functions, *(f"{function}:*" for function in functions)],
             ),
+            # A version that is not in service any more. The function itself is not among them.
+            allow(
+                "OldVersions",
+                ["lambda:DeleteFunction"],
+                [f"{function}:*" for function in functions],
+            ),
             allow(
                 "Stacks",
                 [
                     "cloudformation:CreateStack",
+                    # Of a stack that could not be made.
+                    "cloudformation:DeleteStack",
                     "cloudformation:DescribeStackResource",
                     "cloudformation:DescribeStacks",
                     "cloudformation:ListStackResources",

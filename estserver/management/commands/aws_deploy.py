@@ -1,4 +1,4 @@
-"""Set up in AWS what Zappa does not."""
+"""Deploy to AWS, or bring a deployment up to date."""
 
 import json
 from typing import Any
@@ -7,19 +7,20 @@ from django.core.management.base import CommandParser
 
 from estserver.deploy import deploy
 from estserver.deploy.command import DeployCommand
+from estserver.deploy.deploy_all import deploy_all
 from estserver.deploy.deployment import STAGES, current_deployment
 from estserver.deploy.recipe import deployer_policies
+from estserver.deploy.zappa.live_version import WHOLE, Service
 
 
 class Command(DeployCommand):
     """See ``help``."""
 
     help = (
-        "Set up in AWS what Zappa does not: buckets, roles, key, logs (--prepare), domains, "
-        "truststore, lockdown, WAF, DNS, alarms (--finish), CAs' keys in KMS (--prepare, "
-        "--successor-key). Zappa's callbacks run it. Alone, it prepares, and finishes each stage "
-        "that is deployed. What is as it should be stays as it is, so it can be run at any time, "
-        "and again after a failure."
+        "Deploy everything to AWS, or bring it up to date: buckets, roles, key, logs (--prepare), "
+        "both functions with their APIs (by Zappa), then domains, truststore, lockdown, WAF, DNS, "
+        "alarms (--finish). What is as it should be stays as it is, so it can be run at any time, "
+        "and after a failure it goes on. Exit code 1 is a refusal, 3 is AWS's failure."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,6 +38,20 @@ class Command(DeployCommand):
             "--permissions",
             action="store_true",
             help="print the policies of the person who deploys, by name, and do nothing",
+        )
+        share = parser.add_mutually_exclusive_group()
+        share.add_argument(
+            "--canary",
+            type=int,
+            choices=range(1, 100),
+            metavar="PERCENT",
+            help="give newer code this share of the requests (1 to 99); --promote gives it all, "
+            "aws_rollback none",
+        )
+        share.add_argument(
+            "--promote",
+            action="store_true",
+            help="put a canary in service, or code that aws_rollback took out",
         )
         parser.add_argument(
             "--restore",
@@ -67,28 +82,18 @@ class Command(DeployCommand):
         if options["permissions"]:
             self.say(json.dumps(deployer_policies(current_deployment()), indent=2))
             return
-        changed: tuple[str, ...] = ()
-        if options["restore"]:
-            changed += deploy.restore(say=self.say, is_dry_run=dry_run).changed
+        run: dict[str, Any] = {"say": self.say, "is_dry_run": dry_run}
+        service = Service(options["canary"] or WHOLE, promotes=options["promote"])
+        restored = deploy.restore(**run).changed if options["restore"] else ()
         if ca := options["successor_key"]:
-            changed += deploy.make_successor_key(ca, say=self.say, is_dry_run=dry_run).changed
-        elif finish is None:
-            changed += deploy.prepare(say=self.say, is_dry_run=dry_run).changed
-        stages = [] if prepare or ca else [finish] if finish else self._deployed()
-        for stage in stages:
-            outcome = deploy.finish(
-                deploy.stage_named(stage),
-                say=self.say,
-                is_dry_run=dry_run,
-                adopts=adopt,
-            )
-            changed += outcome.changed
+            outcome = deploy.make_successor_key(ca, **run)
+        elif prepare:
+            outcome = deploy.prepare(**run)
+        elif finish:
+            stage = deploy.stage_named(finish)
+            outcome = deploy.finish(stage, adopts=adopt, service=service, **run)
+        else:
+            outcome = deploy_all(adopts=adopt, service=service, **run)
+        changed = ", ".join((*restored, *outcome.changed))
         if not dry_run:
-            self.say(f"changed: {', '.join(changed)}" if changed else "nothing had to be changed")
-
-    def _deployed(self) -> list[Any]:
-        stages = deploy.deployed_stages(current_deployment())
-        for stage in STAGES:
-            if stage not in stages:
-                self.say(f"The stage {stage} is not deployed yet. Run zappa deploy {stage}.")
-        return stages[::-1]  # admin makes the CAs that est needs
+            self.say(f"changed: {changed}" if changed else "nothing had to be changed")

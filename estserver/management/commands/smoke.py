@@ -45,7 +45,7 @@ class Command(OperatorCommand):
             "--cn-only",
             action="store_true",
             help="ask for a subject with the common name only, as some profiles demand; the "
-            "default has a serialNumber and a country too, for the default provisioning template",
+            "default has a serialNumber and a country too, for the CDK sample's template",
         )
         parser.add_argument("--admin", metavar="URL", help="check the admin too")
         parser.add_argument(

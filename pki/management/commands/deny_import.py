@@ -22,7 +22,13 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the file, and a reason for lines without one."""
-        parser.add_argument("file", type=Path, metavar="FILE.csv")
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument("file", type=Path, nargs="?", metavar="FILE.csv")
+        source.add_argument(
+            "--text",
+            help="the file's text in its place, where there is no such file: manage.py aws_run "
+            "deny_import --text @FILE.csv",
+        )
         parser.add_argument("--dry-run", action="store_true", help="print what each line would do")
         parser.add_argument("--reason", default="", help="for the lines without a reason")
         parser.add_argument(
@@ -32,13 +38,17 @@ class Command(OperatorCommand):
         )
 
     def handle(
-        self, *args: Any, file: Path, dry_run: bool, reason: str, replace: bool, **options: Any
+        self,
+        *args: Any,
+        file: Path | None,
+        text: str | None,
+        dry_run: bool,
+        reason: str,
+        replace: bool,
+        **options: Any,
     ) -> None:
         """Print what each line would do in a dry run, else the counts."""
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            refuse(f"{file} cannot be read: {error.strerror}.", error)
+        content = (text or "").encode() if file is None else _content_of(file)
         lines = read_lines(content, default_reason=reason)
         if dry_run:
             outcomes = compare(lines, is_replacing=replace)
@@ -65,3 +75,10 @@ class Command(OperatorCommand):
                     f"line {line.number}: {line.kind} {line.value} is on the denylist already, "
                     f"{terms_in_words(entry)}. The entry stays as it is without --replace."
                 )
+
+
+def _content_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        refuse(f"{file} cannot be read: {error.strerror}.", error)

@@ -104,6 +104,16 @@ def _schedule(deployment):
         events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": function}])
 
 
+def upload(deployment, stage, content):
+    """What `zappa update` does to a function's code; it publishes a version each time."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("handler.py", content)
+    aws_client("lambda").update_function_code(
+        FunctionName=deployment.function(stage), ZipFile=package.getvalue(), Publish=True
+    )
+
+
 def rest_api(api_id):
     """An API's own settings."""
     return aws_client("apigateway").get_rest_api(restApiId=api_id)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from estserver.config import load_config
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.lambda_signers import for_lambda
+from tests.estserver.deploy import moto_gaps
 from tests.estserver.deploy.account import ACCOUNT, DOMAIN, REGION, world
 from tests.estserver.deploy.iam import recorder
 from tests.estserver.deploy.packages import ROOT, RUNTIME
@@ -81,6 +82,7 @@ class Cloud:
             Certificate=certificate.public_bytes(Encoding.PEM),
             PrivateKey=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
         )
+        moto_gaps.make_public(made["CertificateArn"])
         return made["CertificateArn"]
 
     @property
@@ -118,7 +120,7 @@ class Cloud:
             },
             capture_output=True,
             text=True,
-            timeout=10 * MINUTES,
+            timeout=30 * MINUTES,
         )
         assert done.returncode == expects, done.stdout + done.stderr
         return done.stdout
@@ -134,7 +136,8 @@ class Cloud:
         """
         events = self.client("events")
         function = self.client("lambda").get_function_configuration(FunctionName=ADMIN)
-        names = events.list_rule_names_by_target(TargetArn=function["FunctionArn"])["RuleNames"]
+        arn = f"{function['FunctionArn']}:live"
+        names = events.list_rule_names_by_target(TargetArn=arn)["RuleNames"]
         (name,) = (name for name in names if name.endswith(path))
         rule = events.describe_rule(Name=name)
         assert rule["State"] == "ENABLED"

@@ -17,7 +17,9 @@ from pki.models import CertificateAuthority
 from tests.estserver.deploy import moto_database, moto_gaps, moto_lambda
 from tests.estserver.deploy.account import (
     ACCOUNT,
+    ACM,
     CONFIG,
+    DOMAIN,
     REGION,
     TESTER,
     FakeClock,
@@ -47,6 +49,8 @@ def aws_cloud(moto_server, monkeypatch):
     let_iam_know_managed_policies(monkeypatch)
     moto_server.reset()
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server.url)
+    moto_gaps.issue_certificate(f"{ACM}/est", DOMAIN)
+    moto_gaps.issue_certificate(f"{ACM}/admin", "admin.example.com")
     return moto_server
 
 

@@ -9,8 +9,11 @@ SNS: moto knows no subscription by e-mail that waits until its link is opened.
 """
 
 import copy
+import functools
 import json
 
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import DNSName
 from moto.apigateway.exceptions import DomainNameNotFound
 from moto.apigateway.models import APIGatewayBackend, DomainName
 from moto.apigateway.responses import APIGatewayResponse
@@ -19,6 +22,7 @@ from moto.s3.models import FakeBucket
 from moto.sns.models import SNSBackend, Subscription
 
 from tests.estserver.deploy import moto_iot
+from tests.support.builders import make_ca, make_certificate, make_key
 
 _KEPT = ("mutualTlsAuthentication", "ownershipVerificationCertificateArn")
 _original_create = APIGatewayResponse.create_domain_name
@@ -119,6 +123,36 @@ def set_domain_tags(name, tags):
     for account in _backends():
         if name in account.domain_names:
             account.domain_names[name].tags = tags
+
+
+def issue_certificate(arn, *names, kind="AMAZON_ISSUED", status="ISSUED"):
+    """Let ACM have a certificate under a known ARN; moto gives its own ones random ARNs."""
+    from moto.acm.models import CertBundle, acm_backends
+
+    _, _, _, region, account, _ = arn.split(":")
+    certificate, key = _server_certificate(names)
+    bundle = CertBundle(
+        account, certificate, key, region=region, arn=arn, cert_type=kind, cert_status=status
+    )
+    acm_backends[account][region]._certificates[arn] = bundle
+
+
+@functools.cache
+def _server_certificate(names):
+    key = make_key()
+    san = [DNSName(name) for name in names]
+    made = make_certificate(make_ca("Public CA"), names[0], public_key=key.public_key(), san=san)
+    return made.public_bytes(Encoding.PEM), key.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+
+
+def make_public(arn):
+    """Let an imported certificate be one of ACM's own."""
+    from moto.acm.models import acm_backends
+
+    _, _, _, region, account, _ = arn.split(":")
+    acm_backends[account][region]._certificates[arn].type = "AMAZON_ISSUED"
 
 
 def set_stack_status(name, status):

@@ -17,7 +17,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from moto.awslambda import urls
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaFunction, LambdaStorage
 from moto.awslambda.responses import LambdaResponse
 from moto.core.responses import BaseResponse
 
@@ -31,6 +31,8 @@ calls = defaultdict(set)
 _unpacked = {}
 _call_action = BaseResponse.call_action
 _original_update = LambdaFunction.update_configuration
+_moto_permits = LambdaResponse.add_permission
+_moto_publishes = LambdaStorage.publish_version
 
 
 def _invoke_lambda(self, event=None):
@@ -103,6 +105,22 @@ def _update_configuration(self, updates):
     return _original_update(self, updates)
 
 
+def _publish_version(self, name_or_arn, description=""):
+    """moto counts the versions that are left, and would give the number of a deleted one again."""
+    function = self.get_function_by_name_or_arn_forbid_qualifier(name_or_arn)
+    before = [int(each.version) for each in self._functions[function.function_name]["versions"]]
+    made = _moto_publishes(self, name_or_arn, description)
+    if before and int(made.version) != before[-1]:
+        made.set_version(max(before) + 1)
+        self._arns[made.function_arn] = made
+    return made
+
+
+def _add_permission(self):
+    """AWS answers 201, and Zappa reports every other number as an error."""
+    return 201, {"status": 201}, _moto_permits(self)
+
+
 def _list_function_url_configs(self):
     return json.dumps({"FunctionUrlConfigs": []})
 
@@ -124,6 +142,8 @@ def fill():
     """Once per process, before the server starts."""
     BaseResponse.call_action = _remember_call
     LambdaFunction._invoke_lambda = _invoke_lambda
+    LambdaStorage.publish_version = _publish_version
+    LambdaResponse.add_permission = _add_permission
     LambdaResponse.list_function_url_configs = _list_function_url_configs
     LambdaFunction.update_configuration = _update_configuration
     LambdaResponse.get_account_settings = _get_account_settings

@@ -62,7 +62,7 @@ def test_a_certificate_that_is_missing_or_elsewhere_stops_before_anything_is_mad
 
     assert caught.value.returncode == 1
     assert str(caught.value).endswith(
-        "Nothing is done yet. Correct the configuration and run the command again."
+        "Nothing is done yet. Correct the configuration or the account, and run the command again."
     )
     assert buckets() == []
     configured()

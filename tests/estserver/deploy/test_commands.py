@@ -42,10 +42,21 @@ def test_a_dry_run_prints_each_call_and_makes_none(deployment):
     assert aws_client("s3").list_buckets()["Buckets"] == []
 
 
-def test_without_a_stage_the_command_says_how_to_deploy_one(deployment):
-    shown = run("aws_deploy")
+def test_a_dry_run_of_everything_says_what_zappa_would_do(deployment):
+    shown = run("aws_deploy", "--dry-run")
 
-    assert "The stage est is not deployed yet. Run zappa deploy est." in shown
+    for stage in ("admin", "est"):
+        assert (
+            f"{stage}: package, function and API\n  there is no function est-server-{stage}"
+            in shown
+        )
+        assert f"    zappa deploy {stage}\n" in shown
+    policy = shown.partition("iam:PutRolePolicy {")[2]
+    assert '"Action": [\n' in policy.partition("PutRolePolicy")[0]
+    assert aws_client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_stage_that_is_not_deployed_cannot_be_finished(deployment):
     with pytest.raises(CommandError, match="Run zappa deploy est") as caught:
         run("aws_deploy", "--finish", "est")
     assert caught.value.returncode == 1
@@ -130,6 +141,17 @@ def test_the_settings_are_the_configurations(deployment):
     assert settings.differences(rendered, rendered) == []
 
 
+def test_another_project_beside_it_has_names_of_its_own(configured):
+    deployment = configured(CONFIG + "  projectName: est-staging\n")
+
+    rendered = settings.rendered(settings.read_settings(), deployment)
+
+    assert rendered["common"]["project_name"] == "est-staging"
+    assert rendered["common"]["s3_bucket"] == "est-staging-packages-123456789012-eu-central-1"
+    assert rendered["est"]["role_arn"].endswith(":role/est-staging-est-eu-central-1")
+    assert rendered["est"]["tags"]["est-server:made-by"] == "est-staging"
+
+
 def test_the_runtime_is_the_configurations(configured):
     keys = "Properties:\n  lambdaRuntime: python3.12\n  lambdaArchitecture: arm64"
     deployment = configured(CONFIG.replace("Properties:", keys))
@@ -203,7 +225,9 @@ def test_zappa_says_in_one_sentence_what_cant_be_deployed(zappa, configured):
     ended = zappa("deploy", "est")
 
     assert ended.returncode == 1
-    assert "This cannot be deployed: apiCustomDomainName is not set" in ended.stdout + ended.stderr
+    assert (
+        "This cannot be deployed:\n- apiCustomDomainName is not set" in ended.stdout + ended.stderr
+    )
     assert "Traceback" not in ended.stdout + ended.stderr
 
 

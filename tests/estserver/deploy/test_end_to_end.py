@@ -251,7 +251,7 @@ def updated(cloud, client):
     """What the two updates said, after somebody has changed the configuration: devices are
     registered when they enroll, and things get another attribute.
     """
-    template = json.loads((ROOT / "config" / "iot_template_default.json").read_text())
+    template = json.loads((ROOT / "config" / "iot_template_with_serial_number.json").read_text())
     template["Resources"]["thing"]["Properties"]["AttributePayload"]["version"] = "v2"
     file = cloud.directory / "template.json"
     file.write_text(json.dumps(template))

@@ -8,16 +8,26 @@ import pytest
 
 from estserver.config import PROJECT_ROOT
 from estserver.deploy import deploy, first_setup
-from estserver.deploy.deployment import check_deployment
+from estserver.deploy.deployment import LIVE, check_deployment
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.engine.runs import intentions
 from estserver.deploy.lambda_signers import defaulted_signers, for_lambda
 from estserver.deploy.resources.function_environment import FunctionEnvironment
 from estserver.deploy.truststore.pushes import active_version
 from estserver.deploy.truststore.record import last_activated, pushes_here
+from estserver.deploy.zappa import settings as zappa_settings
+from estserver.deploy.zappa.versions import look_at_versions
 from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError
-from tests.estserver.deploy.account import ACM, CONFIG, DOMAIN, WITHOUT_DATABASE, zappa_deploy
+from tests.estserver.deploy.account import (
+    ACM,
+    CONFIG,
+    DOMAIN,
+    WITHOUT_DATABASE,
+    upload,
+    zappa_deploy,
+)
+from tests.support.aws_faults import Fault, failing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -209,3 +219,61 @@ def test_T55_a_process_on_lambda_makes_no_keys(tmp_path):
 
     assert printed() == ["True", "est-test"]
     assert printed(AWS_LAMBDA_FUNCTION_NAME="est-test-est") == ["False", "est-test"]
+
+
+# Before and after the lockdown
+
+
+def test_T71_before_the_lockdown_the_api_leads_to_no_version(prepared, said, clock):
+    """API Gateway calls the alias, which is not there until the default endpoint is closed."""
+    rendered = zappa_settings.rendered(zappa_settings.read_settings(), prepared)
+    assert rendered["common"]["apigateway_lambda_qualifier"] == LIVE
+    zappa_deploy(prepared, "admin")
+
+    with (
+        failing("apigateway", "UpdateRestApi", Fault.ACCESS_DENIED),
+        pytest.raises(OperatorError, match="admin: lockdown"),
+    ):
+        deploy.finish("admin", say=said, clock=clock)
+    # Another deployment, as after any failure, does not make it either.
+    deploy.prepare(say=said, clock=clock)
+
+    assert look_at_versions(prepared, "admin").alias is None
+    deploy.finish("admin", say=said, clock=clock)
+    assert look_at_versions(prepared, "admin").alias is not None
+
+
+def test_an_installation_without_a_version_in_service_gets_one_before_its_api_calls_it(
+    prepared, said, clock
+):
+    zappa_deploy(prepared, "admin")
+    deploy.finish("admin", say=said, clock=clock)
+    served = look_at_versions(prepared, "admin").alias
+    aws_client("lambda").delete_alias(FunctionName="est-server-admin", Name=LIVE)
+
+    deploy.prepare(say=said, clock=clock)
+
+    assert look_at_versions(prepared, "admin").alias.version == served.version
+
+
+def test_new_code_migrates_before_it_serves(prepared, said, clock, monkeypatch):
+    zappa_deploy(prepared, "admin")
+    deploy.finish("admin", say=said, clock=clock)
+    upload(prepared, "admin", "new")
+    served = []
+
+    def set_up(deployment, *, say, is_dry_run):
+        served.append(look_at_versions(deployment, "admin").alias.version)
+
+    monkeypatch.setattr(deploy, "set_up", set_up)
+    deploy.finish("admin", say=said, clock=clock)
+
+    assert look_at_versions(prepared, "admin").alias.version > served[0]
+
+
+def test_T70_snap_start_is_refused_in_zappas_settings(prepared):
+    settings = zappa_settings.read_settings()
+    settings["est"]["snap_start"] = "PublishedVersions"
+
+    with pytest.raises(OperatorError, match=r"SnapStart is on in zappa_settings\.json, est"):
+        zappa_settings.rendered(settings, prepared)

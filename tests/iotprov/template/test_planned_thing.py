@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 from iotprov.exceptions import TemplateError
 from iotprov.template.contents import Override, Overrides
 from iotprov.template.planned_thing import plan_thing
-from tests.iotprov.samples import TEMPLATE, ref, template
+from tests.iotprov.samples import DEFAULT_TEMPLATE, TEMPLATE, ref, template
 from tests.support.builders import make_ca, make_certificate, make_name
 
 
@@ -28,6 +28,14 @@ def test_samples_template_gives_the_thing_that_the_sample_made():
     assert planned.certificate_status == "ACTIVE"
     assert (planned.thing_type, planned.groups, planned.billing_group) == ("", (), "")
     assert planned.overrides == Overrides()
+
+
+def test_the_default_template_makes_a_thing_of_a_common_name_alone():
+    planned = plan_thing(DEFAULT_TEMPLATE, certificate())
+
+    assert planned.thing_name == "sensor-1"
+    assert dict(planned.attributes) == {"version": "v1"}
+    assert planned.policy_names == ("est_iot_policy_default",)
 
 
 def test_everything_a_template_can_say_is_in_the_plan():

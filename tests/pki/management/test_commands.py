@@ -167,6 +167,13 @@ def test_T54_deny_import_names_the_terms_of_what_it_keeps(db, tmp_path):
     assert DenylistEntry.objects.get(value="a").reason == "before"
 
 
+def test_deny_import_takes_the_text_where_there_is_no_file(db):
+    text = "kind,value,reason,expires\nname,pump-1,stolen,\n"
+
+    assert "denylist entries: 1 new" in run("deny_import", f"--text={text}")
+    assert "a file" not in refused("deny_import", "--text=kind,colour\n")
+
+
 def test_deny_import_lists_all_complaints_and_writes_nothing(db, tmp_path):
     path = tmp_path / "list.csv"
     path.write_text("kind,value,reason\nname,good,r\nname,a b,r\nbogus,x,r\n")

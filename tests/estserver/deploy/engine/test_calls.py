@@ -1,5 +1,7 @@
 """Calls as data: what is shown, what is paced, what is tried again."""
 
+import json
+
 import pytest
 from botocore.stub import Stubber
 
@@ -157,3 +159,25 @@ def test_a_policy_is_known_again_as_api_gateway_gives_it_back():
     assert same_policy(given_back, ours)
     assert not same_policy(given_back, None)
     assert same_policy("", None)
+
+
+def test_a_document_is_shown_as_json_that_one_can_read():
+    policy = json.dumps({"Statement": [{"Effect": "Allow", "Action": "s3:GetObject"}]})
+    changes = [{"op": "replace", "path": "/policy", "value": policy}]
+
+    put = Call("iam", "PutRolePolicy", "it differs", {"RoleName": "est", "PolicyDocument": policy})
+    update = Call("apigateway", "UpdateRestApi", "it differs", {"patchOperations": changes})
+
+    name, _, shown = put.in_full.partition(" ")
+    assert name == "iam:PutRolePolicy"
+    assert json.loads(shown)["PolicyDocument"] == json.loads(policy)
+    assert '        "Action": "s3:GetObject"' in shown.splitlines()
+    assert "\\" not in put.in_full + update.in_full
+
+
+def test_a_call_without_a_document_stays_in_one_line_and_secrets_stay_hidden():
+    secret = json.dumps({"password": "swordfish"})
+    kept = Call("x", "Y", "because", {"Value": secret, "Other": "{no json"}, frozenset({"Value"}))
+
+    assert kept.in_full == str(kept)
+    assert "swordfish" not in kept.in_full

@@ -176,11 +176,27 @@ def test_a_policy_of_awss_is_attached_to_aws_iots_role_only_and_only_the_one_it_
 
 
 def test_whoever_deploys_may_not_remove(configured):
-    removing = {"DeleteBucket", "DeleteRole", "DeleteFunction", "DeleteStack", "DeleteSecret"}
+    removing = {"DeleteBucket", "DeleteRole", "DeleteSecret"}
 
     operations = {action.partition(":")[2] for action in may(deployer_policies(configured()))}
 
     assert operations.isdisjoint({*removing, "ScheduleKeyDeletion", "DeleteObjectVersion"})
+
+
+def test_whoever_deploys_deletes_old_versions_and_no_function(configured):
+    """And stacks, of which an update could take everything away as well."""
+    statements = statements_of(deployer_policies(configured()))
+
+    resources = {
+        resource
+        for statement in statements
+        if "lambda:DeleteFunction" in statement["Action"]
+        for resource in [statement["Resource"]]
+        for resource in ([resource] if isinstance(resource, str) else resource)
+    }
+
+    arn = "arn:aws:lambda:eu-central-1:123456789012:function:est-server"
+    assert resources == {f"{arn}-est:*", f"{arn}-admin:*"}
 
 
 @pytest.mark.parametrize("policies", [deployer_policies, remover_policies])

@@ -17,6 +17,7 @@ from estserver.deploy.zappa.admin_function import (
     run_in_function,
 )
 from estserver.functions import admin
+from estserver.management.commands.aws_run import EVENT_LIMIT, sent
 from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError, RemoteFailure, remote_failure
 
@@ -32,13 +33,13 @@ def function(aws_cloud):
         stubber.assert_no_pending_responses()
 
 
-def answers(function, payload, command, **more):
+def answers(function, payload, command, *, name=FUNCTION, **more):
     body = json.dumps(payload).encode()
     sent = {"est_command": command, "est_caller": CALLER}
     function.add_response(
         "invoke",
         {"StatusCode": 200, "Payload": StreamingBody(io.BytesIO(body), len(body)), **more},
-        {"FunctionName": FUNCTION, "Payload": json.dumps(sent).encode()},
+        {"FunctionName": name, "Payload": json.dumps(sent).encode()},
     )
 
 
@@ -54,6 +55,13 @@ def test_a_command_that_fails_says_so_in_its_own_words(function):
     with pytest.raises(OperatorError, match=r"exit code 3: kms:Sign: AccessDenied\.$") as caught:
         run_in_function(FUNCTION, "bootstrap_cas")
     assert remote_failure(caught.value)
+
+
+def test_before_a_version_is_in_service_what_was_uploaded_runs_the_command(function):
+    function.add_client_error("invoke", "ResourceNotFoundException", "no alias", 404)
+    answers(function, {"exit_code": 0, "output": "done\n"}, ["crl"])
+
+    assert run_in_function(f"{FUNCTION}:live", "crl") == "done\n"
 
 
 def test_a_command_that_refuses_is_no_failure_of_awss(function):
@@ -100,8 +108,25 @@ def test_a_setup_that_stops_says_which_commands_are_done(function, configured, s
 
 def test_any_command_of_the_list_can_be_run_from_here(function, configured, capsys):
     configured()
-    answers(function, {"exit_code": 0, "output": "done\n"}, ["deny", "name", "x", "--reason", "y"])
+    arguments = ["deny", "name", "x", "--reason", "y"]
+    answers(function, {"exit_code": 0, "output": "done\n"}, arguments, name=f"{FUNCTION}:live")
 
     call_command("aws_run", "deny", "name", "x", "--reason", "y")
 
     assert capsys.readouterr().out == "done\n"
+
+
+def test_a_files_text_is_sent_for_an_argument_that_names_it(tmp_path):
+    (tmp_path / "deny.csv").write_text("kind,value,reason,expires\nname,pump-1,stolen,\n")
+
+    assert sent(["--text", f"@{tmp_path}/deny.csv", "@@office", "x"]) == [
+        "--text",
+        "kind,value,reason,expires\nname,pump-1,stolen,\n",
+        "@office",
+        "x",
+    ]
+    with pytest.raises(OperatorError, match=r"absent cannot be read: No such file"):
+        sent(["@absent"])
+    (tmp_path / "large").write_text("x" * EVENT_LIMIT)
+    with pytest.raises(OperatorError, match=r"have 6\.0 MB, and Lambda takes 6\. Split the file"):
+        sent([f"@{tmp_path}/large"])

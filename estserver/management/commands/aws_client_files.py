@@ -1,0 +1,72 @@
+"""Fetch the files of the test client that a deployment made."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.views.decorators.debug import sensitive_variables
+
+from estserver.deploy.command import DeployCommand
+from estserver.deploy.deployment import current_deployment
+from estserver.deploy.engine.calls import ask
+from pki.authorities.test_client import TEST_CLIENT
+from pki.operators.errors import OperatorError, RemoteFailure
+from pki.operators.files import replace_file
+
+
+class Command(DeployCommand):
+    """See ``help``."""
+
+    help = (
+        "Write certificate, private key and PKCS #12 file of the test client into a directory: "
+        "test-client.pem, .key and .pfx (without password, as the CDK sample's). They are in two "
+        "secrets, which these credentials must be allowed to read."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the directory, and which of several test clients."""
+        parser.add_argument("directory", type=Path, metavar="DIRECTORY")
+        parser.add_argument(
+            "--client", default=TEST_CLIENT, metavar="NAME", help=f"default: {TEST_CLIENT}"
+        )
+
+    @sensitive_variables()
+    def handle(self, *args: Any, directory: Path, client: str, **options: Any) -> None:
+        """Write three files, the secret ones for their owner only."""
+        deployment = current_deployment()
+        values = deployment.config.properties
+        below = "" if client == TEST_CLIENT else f"/{client}"
+        names = (
+            values.est_mtls_client_secrets_name + below,
+            values.est_mtls_client_pfx_secret_name + below,
+        )
+        # Step 1: read both before anything is written.
+        held, pfx = (_read(name) for name in names)
+        try:
+            pair = json.loads(held["SecretString"])
+            certificate, key = str(pair["certificate"]), str(pair["key"])
+            pkcs12 = bytes(pfx["SecretBinary"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise OperatorError(
+                f"The secrets {' and '.join(names)} do not hold a certificate with its key, and a "
+                "PKCS #12 file. Have another client made: manage.py aws_run bootstrap_cas."
+            ) from error
+        # Step 2: the files.
+        for suffix, content in (("pem", certificate.encode()), ("key", key.encode())):
+            replace_file(directory / f"{client}.{suffix}", content, secret=suffix == "key")
+        replace_file(directory / f"{client}.pfx", pkcs12, secret=True)
+        stem = directory / client
+        self.say(f"{stem}.pem, {stem}.key and {stem}.pfx (without password) were written")
+
+
+def _read(name: str) -> Any:
+    try:
+        return ask("secretsmanager", "GetSecretValue", SecretId=name)
+    except RemoteFailure as error:
+        if error.code == "ResourceNotFoundException":
+            raise OperatorError(
+                f"There is no secret {name}. A deployment makes it with the client CA, unless that "
+                "CA is yours: then sign a client with its key."
+            ) from error
+        raise
