@@ -17,6 +17,8 @@ DEVICE_ROLE = "est_device"
 DEVICE_RIGHTS: Mapping[str, tuple[str, ...]] = {
     "django_migrations": ("SELECT",),
     "estserver_pendinghook": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    # What the template in force wants a certificate to have.
+    "iotprov_documentversion": ("SELECT",),
     "iotprov_provisioning": ("SELECT", "INSERT", "UPDATE"),
     "pki_auditevent": ("SELECT", "INSERT"),
     # The number of its next revocation list is in a CA's row.

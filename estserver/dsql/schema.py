@@ -23,6 +23,7 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         """Run what was put off, and wait for the indexes. Raises ``DatabaseError``."""
         super().__exit__(kind, error, traceback)
-        if kind is None and not self.collect_sql:
-            if failures := finish_indexes(self.connection):
-                raise DatabaseError(" ".join(failures))
+        if kind is not None or self.collect_sql:
+            return
+        if failures := finish_indexes(self.connection):
+            raise DatabaseError(" ".join(failures))

@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import psycopg
 import pytest
@@ -15,6 +16,11 @@ from tests.support.dsql.cluster import TESTER, dsql_cluster
 from tests.support.postgresql import private_server
 
 SETTINGS = "estserver.settings.admin"
+CONFIG = """
+Properties:
+  apiCustomDomainName: est.example.com
+  iotProvisioning: register
+"""
 
 
 @dataclass
@@ -24,6 +30,8 @@ class DeployedCluster:
     cluster: object
     server: object
     directory: object
+    variables: dict = field(default_factory=dict)
+    """More of the environment of its processes."""
 
     def manage(self, *arguments, user=ADMIN_ROLE, expects=0, environ=None):
         """Run manage.py as a database role; return what it printed."""
@@ -50,6 +58,7 @@ class DeployedCluster:
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
             "DJANGO_SETTINGS_MODULE": SETTINGS,
+            **self.variables,
         }
 
     def rows(self, statement, *parameters):
@@ -59,11 +68,29 @@ class DeployedCluster:
             return cursor.fetchall() if cursor.description else []
 
 
-@pytest.fixture
-def deployed(tmp_path):
+@contextmanager
+def deployed_cluster(directory):
     """An empty cluster with the roles of both functions."""
     with private_server() as server, dsql_cluster(server) as cluster:
         with connect(cluster) as session:
             for statement in setup_statements({ADMIN_ROLE: TESTER.arn, DEVICE_ROLE: TESTER.arn}):
                 session.execute(statement)
-        yield DeployedCluster(cluster, server, tmp_path)
+        yield DeployedCluster(cluster, server, directory)
+
+
+@pytest.fixture
+def deployed(tmp_path):
+    """An empty cluster, for one test."""
+    with deployed_cluster(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The cluster with schema, CAs and the first client, for the tests of a module."""
+    with deployed_cluster(tmp_path_factory.mktemp("installed")) as made:
+        made.manage("migrate", "--no-input")
+        (made.directory / "config.yaml").write_text(CONFIG)
+        made.variables["EST_CONFIG"] = str(made.directory / "config.yaml")
+        made.manage("bootstrap_cas")
+        yield made
