@@ -6,7 +6,7 @@
 import datetime
 import logging
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import Case, DateTimeField, F, Value, When
@@ -20,7 +20,7 @@ from pki.models import IssuedCertificate, hot_path_sql
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail, due_work
 from pki.record.audit_trail import Actor
-from pki.record.transactions import in_write_transaction
+from pki.record.transactions import in_write_transaction, in_write_transactions
 
 logger = logging.getLogger(__name__)
 
@@ -104,11 +104,14 @@ def hurry(target: str = "") -> int:
     if target:
         waiting = waiting.filter(target=target)
 
-    def write() -> int:
-        due_work.announce(timezone.now())
-        return waiting.update(next_attempt_at=timezone.now())
+    def find() -> list[uuid.UUID]:
+        return list(waiting.values_list("pk", flat=True))
 
-    return in_write_transaction(write)
+    def write(found: Sequence[uuid.UUID]) -> int:
+        due_work.announce(timezone.now())
+        return waiting.filter(pk__in=found).update(next_attempt_at=timezone.now())
+
+    return sum(in_write_transactions(in_write_transaction(find), write))
 
 
 def due_again(now: datetime.datetime) -> dict[str, Any]:
