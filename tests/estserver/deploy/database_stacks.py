@@ -8,7 +8,9 @@ from tests.estserver.deploy.account import WITHOUT_DATABASE
 
 TEMPLATE = Path(__file__).parents[3] / "config" / "database-stack.yaml"
 STACK = "est-database"
-WITH_STACK = WITHOUT_DATABASE.replace("Properties:\n", f"Properties:\n  database: stack {STACK}\n", 1)
+WITH_STACK = WITHOUT_DATABASE.replace(
+    "Properties:\n", f"Properties:\n  database: stack {STACK}\n", 1
+)
 
 
 def make_stack(*, template="", **parameters):
