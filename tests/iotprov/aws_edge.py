@@ -208,7 +208,11 @@ def _error(code, status):
 @cache
 def _managed_policies():
     """The policies of AWS's own that tests attach, as moto keeps them: all of them take seconds."""
-    wanted = ("AWSIoTThingsRegistration", "AdministratorAccess")
+    wanted = (
+        "AWSBackupServiceRolePolicyForBackup",
+        "AWSIoTThingsRegistration",
+        "AdministratorAccess",
+    )
     known = json.loads(models.aws_managed_policies_data)
     return json.dumps({name: known[name] for name in wanted})
 

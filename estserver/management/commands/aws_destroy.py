@@ -12,6 +12,7 @@ from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.runs import intentions, take_away
 from estserver.deploy.recipe import removable, remover_policies
 from estserver.deploy.resources.buckets.deployment_buckets import audit_heads_bucket
+from estserver.deploy.rights.dsql_cluster import cluster_in_use, last_backup
 from estserver.deploy.rights.gateway_logs import others_that_log
 from pki.operators.errors import OperatorError
 
@@ -49,6 +50,13 @@ class Command(DeployCommand):
             "although S3 has locked them",
         )
         parser.add_argument(
+            "--with-database",
+            metavar="ID",
+            default="",
+            help="delete this cluster of Aurora DSQL too, which stays otherwise. It has the only "
+            "record of what the CAs issued. Its backups stay",
+        )
+        parser.add_argument(
             "--with-iot",
             action="store_true",
             help="remove registered CAs, template, policy and role from AWS IoT too: devices lose "
@@ -62,6 +70,7 @@ class Command(DeployCommand):
         keep_secrets: bool,
         with_iot: bool,
         bucket: str = "",
+        with_database: str = "",
         **options: Any,
     ) -> None:
         """Print the calls; with --yes, make them."""
@@ -74,7 +83,9 @@ class Command(DeployCommand):
             with_secrets=not keep_secrets,
             with_iot=with_iot,
             with_audit_heads=_is_audit_heads_bucket(deployment, bucket),
+            with_database=_is_database(deployment, with_database),
         )
+        self._say_what_stays_of_the_database(deployment, is_named=bool(with_database))
         if not bucket:
             self._say_what_stays(deployment)
         self._say_who_else_logs(deployment)
@@ -109,6 +120,36 @@ class Command(DeployCommand):
                 "that names it, because other APIs of this account log with it: "
                 f"{', '.join(others)}. When they do not any more, run this again."
             )
+
+    def _say_what_stays_of_the_database(self, deployment: Deployment, *, is_named: bool) -> None:
+        cluster = cluster_in_use(deployment)
+        if cluster is None:
+            return
+        newest = last_backup(cluster)
+        backups = f"the newest backup is of {newest}" if newest else "there is no backup of it"
+        if is_named:
+            self.say(
+                f"The cluster {cluster.identifier} goes, and with it the only record of what the "
+                f"CAs issued; {backups}. Backups stay in the vault {deployment.backup_vault} "
+                "until they expire."
+            )
+        else:
+            self.say(
+                f"The cluster {cluster.identifier} stays, with the record of what the CAs issued; "
+                f"{backups}. To delete it too, add --with-database {cluster.identifier}."
+            )
+
+
+def _is_database(deployment: Deployment, named: str) -> bool:
+    """Return whether the cluster is named. Raises ``OperatorError`` for another's id."""
+    cluster = cluster_in_use(deployment) if named else None
+    if named and (cluster is None or named != cluster.identifier):
+        is_there = f"is {cluster.identifier}" if cluster else "is none that this tool made"
+        raise OperatorError(
+            f"{named} is not the database of {deployment.project}, which {is_there}. Nothing was "
+            "removed. Type the id as aws_destroy --plan prints it."
+        )
+    return bool(named)
 
 
 def _is_audit_heads_bucket(deployment: Deployment, named: str) -> bool:

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import boto3
@@ -34,7 +34,10 @@ class Cloud:
 
     url: str
     directory: Path
-    database_url: str
+    database_url: str = ""
+    """The database that the operator names; "" for none."""
+    led_by: dict = field(default_factory=dict)
+    """Variables that lead every process to the database that a test plays."""
 
     def client(self, service):
         """A boto3 client of it."""
@@ -88,7 +91,12 @@ class Cloud:
     @property
     def surroundings(self):
         """What a function's process finds beside its own environment."""
-        return {"AWS_ENDPOINT_URL": self.url, **CREDENTIALS, recorder.FILE: str(self.recorded)}
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            **CREDENTIALS,
+            recorder.FILE: str(self.recorded),
+            **self.led_by,
+        }
 
     @property
     def recorded(self):
@@ -113,7 +121,7 @@ class Cloud:
                 "AWS_EC2_METADATA_DISABLED": "true",
                 "EST_CONFIG": str(self._configuration),
                 "EST_DATA_DIR": str(self.directory / "var"),
-                "DATABASE_URL": self.database_url,
+                **({"DATABASE_URL": self.database_url} if self.database_url else {}),
                 "VIRTUAL_ENV": sys.prefix,
                 "PYTHONPATH": str(Path(recorder.__file__).with_name("in_children")),
                 recorder.PRINCIPAL: "remover" if "aws_destroy" in arguments else "deployer",

@@ -95,4 +95,4 @@ def fill():
     BackupResponse.list_backup_selections = _list_backup_selections
     BackupResponse.delete_backup_selection = _delete_backup_selection
     BackupResponse.list_recovery_points_by_resource = _list_recovery_points
-    urls.url_paths["{0}/resources/(?P<arn>.+)/recovery-points/?$"] = urls.response.dispatch
+    urls.url_paths["{0}/resources/(?P<arn>.+)$"] = urls.response.dispatch

@@ -131,9 +131,8 @@ def test_a_databases_url_with_a_password_is_handed_over_and_never_shown(
     aws_cloud, configured, live, bring
 ):
     url = "postgresql://est:swordfish@other/est"
-    deployment = configured(
-        WITHOUT_DATABASE.replace("Properties:", f'Properties:\n  databaseUrl: "{url}"')
-    )
+    text = WITHOUT_DATABASE.replace("Properties:", f'Properties:\n  databaseUrl: "{url}"')
+    deployment = configured(text)
     live(deployment, "admin")
 
     [intended] = intentions([FunctionEnvironment(deployment, "admin")])

@@ -100,21 +100,21 @@ class BackupPlan(Step[SeenPlan]):
 
     def plan(self, seen: SeenPlan) -> Plan:
         """Make plan and selection, or set what differs. A note says when there is no backup yet."""
-        calls = []
+        calls: list[Call] = []
         identifier: str | Answer = seen.identifier
         if not seen.identifier:
             identifier = Answer("backup:CreateBackupPlan", "BackupPlanId")
-            parameters = {
+            made: dict[str, Any] = {
                 "BackupPlan": self.desired_plan,
                 "BackupPlanTags": self.deployment.tags(),
             }
-            calls.append(Call("backup", "CreateBackupPlan", "nothing backs it up", parameters))
+            calls.append(Call("backup", "CreateBackupPlan", "nothing backs it up", made))
         elif not _is_as_wanted(seen.content or {}, self.desired_plan):
-            parameters = {"BackupPlanId": seen.identifier, "BackupPlan": self.desired_plan}
-            calls.append(Call("backup", "UpdateBackupPlan", "the backup plan differs", parameters))
+            made = {"BackupPlanId": seen.identifier, "BackupPlan": self.desired_plan}
+            calls.append(Call("backup", "UpdateBackupPlan", "the backup plan differs", made))
         if SELECTION not in {name for name, _ in seen.selections}:
             calls.append(self._select(identifier))
-        notes = ()
+        notes: tuple[str, ...] = ()
         if not calls and seen.is_cluster_there and not seen.last_backup:
             notes = ("There is no backup of the database yet. The first is made at 03:00 UTC.",)
         return Plan(tuple(calls), notes=notes)

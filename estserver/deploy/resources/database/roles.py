@@ -126,7 +126,8 @@ def as_admin(cluster: DSQLCluster) -> Iterator[psycopg.Connection[Any]]:
 
     Raises ``OperatorError`` when that, or a statement in the block, fails.
     """
-    roots = {} if "PGSSLROOTCERT" in os.environ else {"sslrootcert": public_roots()}
+    # libpq's own variable wins, as for the functions (`estserver.dsql.base`).
+    roots = os.environ.get("PGSSLROOTCERT") or public_roots()
     try:
         with psycopg.connect(
             host=cluster.endpoint,
@@ -136,7 +137,7 @@ def as_admin(cluster: DSQLCluster) -> Iterator[psycopg.Connection[Any]]:
             sslmode=VERIFY_FULL,
             connect_timeout=CONNECT_SECONDS,
             autocommit=True,
-            **roots,
+            sslrootcert=roots,
         ) as session:
             yield session
     except psycopg.OperationalError as error:
