@@ -8,9 +8,9 @@ from django.conf import settings
 
 from estserver.config import MADE_BY, Config
 from estserver.config.bucket_names import AUDIT_HEADS, bucket_name
+from estserver.config.function_policies import added_statements
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.lambda_signers import for_lambda, key_alias, signers_in_use
-from estserver.deploy.rights.added_statements import added_statements
 from pki.aws.clients import aws_client
 from pki.aws.ownership import refuse_of_another, tags_of
 from pki.operators.errors import OperatorError
