@@ -31,7 +31,6 @@ from estserver.deploy.recipe import (
     successor_key,
 )
 from estserver.deploy.resources.secrets_kms_key import SecretsKey
-from estserver.deploy.rights.added_statements import added_statement_problems
 from estserver.deploy.rights.key_lookup import find_keys
 from estserver.deploy.truststore.record import FIRST_ACTIVATION
 from estserver.deploy.zappa.admin_function import run_in_function
@@ -71,9 +70,7 @@ def print_calls(intended: Iterable[Intended], say: Say) -> None:
 def prepare(*, say: Say, is_dry_run: bool = False, clock: Clock | None = None) -> Outcome:
     """Make what `zappa deploy` needs: buckets, roles, key, logs. Raises ``OperatorError``."""
     deployment = current_deployment()
-    check_deployment(
-        deployment, also=[*account_problems(deployment), *added_statement_problems(deployment)]
-    )
+    check_deployment(deployment, also=account_problems(deployment))
     for note in account_notes(deployment):
         say(note)
     if keys := defaulted_signers(settings.CONFIG):
@@ -123,7 +120,7 @@ def make_successor_key(
     ``OperatorError`` when the CA cannot have a successor. Another run goes on from there.
     """
     deployment = current_deployment()
-    check_deployment(deployment, also=added_statement_problems(deployment))
+    check_deployment(deployment)
     if not look_at_stage(deployment, "admin").is_deployed:
         raise OperatorError(
             "The CAs are in the database of the admin's function, which is not deployed. Run zappa "
@@ -195,7 +192,7 @@ def finish(
     ``OperatorError``. Another run goes on from there.
     """
     deployment = current_deployment()
-    check_deployment(deployment, also=added_statement_problems(deployment))
+    check_deployment(deployment)
     run = partial(deploy, say=say, is_dry_run=is_dry_run, clock=clock)
     deployed = deployed_stages(deployment)
     has_truststore = bool(latest_version(deployment))

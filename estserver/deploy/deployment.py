@@ -8,6 +8,7 @@ from django.conf import settings
 
 from estserver.config import MADE_BY, Config
 from estserver.config.bucket_names import AUDIT_HEADS, bucket_name
+from estserver.config.function_policies import added_statements
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.lambda_signers import for_lambda, key_alias, signers_in_use
 from pki.aws.clients import aws_client
@@ -230,6 +231,7 @@ def check_deployment(deployment: Deployment, also: Iterable[str] = ()) -> None:
     problems = [
         *_certificate_problems(deployment),
         *_signer_problems(deployment),
+        *_added_statement_problems(deployment),
         *also,
     ]
     if not deployment.config.properties.api_custom_domain_name:
@@ -270,3 +272,12 @@ def _signer_problems(deployment: Deployment) -> Iterator[str]:
                     f"{key} is {used.alias}, and Lambda has no disk that lasts (choose "
                     "secretsmanager, the default there, kms, privateca or a signer of yours)"
                 )
+
+
+def _added_statement_problems(deployment: Deployment) -> Iterator[str]:
+    path = deployment.config.deployment.function_policies_path
+    if path:
+        try:
+            added_statements(deployment.config.resolve(path), STAGES[0])
+        except OperatorError as error:
+            yield str(error).rstrip(".")

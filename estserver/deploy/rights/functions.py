@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from estserver.config.database import iam_user_in
+from estserver.config.function_policies import KEY, added_statements
 from estserver.deploy.deployment import Deployment, StageName
-from estserver.deploy.rights.added_statements import KEY, added_statements
 from estserver.deploy.rights.database_stack import is_in_vpc
 from estserver.deploy.rights.iot import provisioning, registering
 from estserver.deploy.rights.keys_in_use import KeysInUse

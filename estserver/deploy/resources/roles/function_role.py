@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
+from estserver.config.function_policies import KEY, wildcards
 from estserver.deploy.resources.roles.role import Role, SeenRole
-from estserver.deploy.rights.added_statements import KEY, wildcards
 from estserver.deploy.rights.functions import added_by_configuration
 from estserver.deploy.rights.key_lookup import find_keys
 from estserver.deploy.rights.keys_in_use import NO_KEYS, KeysInUse

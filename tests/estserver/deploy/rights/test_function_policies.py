@@ -8,7 +8,6 @@ from estserver.deploy.deploy import print_calls
 from estserver.deploy.deployment import check_deployment
 from estserver.deploy.engine.runs import intentions
 from estserver.deploy.recipe import function_policy, function_role
-from estserver.deploy.rights.added_statements import added_statement_problems
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy.account import CONFIG
 from tests.estserver.deploy.iam.decisions import Request, is_allowed
@@ -20,11 +19,6 @@ ASKING = {
     "Action": "dynamodb:GetItem",
     "Resource": TABLE,
 }
-
-
-def check(deployment):
-    """Do as a deployment does before anything is made."""
-    check_deployment(deployment, also=added_statement_problems(deployment))
 
 
 @pytest.fixture
@@ -111,7 +105,7 @@ def test_a_statement_that_is_added_or_taken_out_changes_the_role(
 def test_T63_a_file_that_allows_everything_or_says_nothing_is_refused(with_file, content, problem):
     deployment = with_file(content)
 
-    for refused in (lambda: check(deployment), lambda: may(deployment, "est", "a:B")):
+    for refused in (lambda: check_deployment(deployment), lambda: may(deployment, "est", "a:B")):
         with pytest.raises(OperatorError) as caught:
             refused()
         assert problem in str(caught.value)
@@ -127,4 +121,4 @@ def test_a_file_that_is_missing_or_goes_not_together_with_the_rest_is_refused(
         function_policy(with_file({"est": many}), "est")
     line = "DeploymentOptions:\n  functionPoliciesPath: nowhere.json"
     with pytest.raises(OperatorError, match="cannot be read"):
-        check(configured(CONFIG.replace("DeploymentOptions:", line)))
+        check_deployment(configured(CONFIG.replace("DeploymentOptions:", line)))

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from estserver.deploy.deployment import Deployment
 from pki.operators.errors import OperatorError
 
 KEY = "functionPoliciesPath"
@@ -37,17 +36,6 @@ def added_statements(path: Path | None, stage: str) -> list[dict[str, Any]]:
         {**statement, "Sid": statement.get("Sid") or f"Added{number}"}
         for number, statement in enumerate(found.get(stage, []), start=1)
     ]
-
-
-def added_statement_problems(deployment: Deployment) -> Iterator[str]:
-    """Yield why the configuration's file of statements cannot be used, as a phrase."""
-    path = deployment.config.deployment.function_policies_path
-    if not path:
-        return
-    try:
-        added_statements(deployment.config.resolve(path), STAGES[0])
-    except OperatorError as error:
-        yield str(error).rstrip(".")
 
 
 def wildcards(statements: list[dict[str, Any]]) -> list[str]:
