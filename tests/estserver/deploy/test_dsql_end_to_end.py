@@ -111,7 +111,7 @@ def test_a_device_enrolls_renews_and_is_revoked(cloud, cluster, client, device):
     assert len(states) == 2
 
 
-def test_T72_the_device_side_can_neither_change_a_table_nor_delete_from_the_audit_trail(
+def test_T75_the_device_side_can_neither_change_a_table_nor_delete_from_the_audit_trail(
     cloud, cluster, device
 ):
     rights = cluster.state.query(
@@ -165,7 +165,7 @@ def test_a_removal_keeps_the_cluster_and_a_new_deployment_goes_on_with_it(
     )
 
 
-def test_T72_a_database_goes_only_when_its_id_is_typed_back(cloud, cluster, client, device):
+def test_T75_a_database_goes_only_when_its_id_is_typed_back(cloud, cluster, client, device):
     identifier = cluster.host.partition(".")[0]
     refused = cloud.run(
         "manage.py", "aws_destroy", "--yes", "--with-database", identifier[:-1], expects=1

@@ -223,7 +223,7 @@ def test_T55_a_process_on_lambda_makes_no_keys(tmp_path):
 # Before and after the lockdown
 
 
-def test_T71_before_the_lockdown_the_api_leads_to_no_version(prepared, said, clock):
+def test_T77_before_the_lockdown_the_api_leads_to_no_version(prepared, said, clock):
     """API Gateway calls the alias, which is not there until the default endpoint is closed."""
     rendered = zappa_settings.rendered(zappa_settings.read_settings(), prepared)
     assert rendered["common"]["apigateway_lambda_qualifier"] == LIVE
@@ -270,7 +270,7 @@ def test_new_code_migrates_before_it_serves(prepared, said, clock, monkeypatch):
     assert look_at_versions(prepared, "admin").alias.version > served[0]
 
 
-def test_T70_snap_start_is_refused_in_zappas_settings(prepared):
+def test_T76_snap_start_is_refused_in_zappas_settings(prepared):
     settings = zappa_settings.read_settings()
     settings["est"]["snap_start"] = "PublishedVersions"
 

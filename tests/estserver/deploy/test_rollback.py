@@ -117,7 +117,7 @@ def test_before_a_deployment_there_is_nothing_to_go_back_to(deployment, live):
 # The schema
 
 
-def test_T72_code_that_does_not_know_the_schema_is_refused(updated, bring):
+def test_T78_code_that_does_not_know_the_schema_is_refused(updated, bring):
     known = schema_here()
     older = {**known, "pki": f"{int(known['pki']) - 1:04}"}
     text = " ".join(f"{app} {number}" for app, number in older.items())
@@ -139,7 +139,7 @@ def test_T72_code_that_does_not_know_the_schema_is_refused(updated, bring):
     assert alias(updated, "est").version < served
 
 
-def test_T72_code_that_does_not_say_what_it_knows_is_refused(updated, bring):
+def test_T78_code_that_does_not_say_what_it_knows_is_refused(updated, bring):
     describe("est", "Zappa Deployment")
     upload(updated, "est", "of an older release")
     bring(LiveVersion(updated, "est"))

@@ -18,7 +18,7 @@ from estserver import deploy
 from estserver.deploy.recipe import deployer_policies, remover_policies
 from estserver.deploy.rights.deployer import MANAGED_POLICY_CHARACTERS, policies_to_remove
 from estserver.deploy.rights.statements import ResourceRights, allow
-from tests.estserver.deploy.account import CONFIG, golden
+from tests.estserver.deploy.account import CONFIG, WITHOUT_DATABASE, golden
 
 # Where an action has another name than the call. API Gateway's actions are HTTP's methods.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
@@ -97,7 +97,14 @@ def action_of(call):
 
 
 def allowed(configured):
-    return may(deployer_policies(configured())) | may(remover_policies(configured()))
+    """What the policies allow, with a database of one's own and with one that is made."""
+    deployments = [configured(), configured(WITHOUT_DATABASE)]
+    return {
+        action
+        for deployment in deployments
+        for policies in (deployer_policies, remover_policies)
+        for action in may(policies(deployment))
+    }
 
 
 def may(policies):
@@ -118,6 +125,17 @@ def test_rights_of_whoever_deploys_are_the_reviewed_ones(configured, policies):
     name = policies.__name__.removesuffix("_policies")
 
     assert policies(configured()) == golden(f"{name}.json")
+
+
+def test_T75_a_database_takes_a_policy_of_its_own_which_names_our_tag(configured):
+    policies = deployer_policies(configured(WITHOUT_DATABASE))
+
+    assert policies["est-server-deploy-database"] == golden("deployer-database.json")
+    assert "est-server-deploy-database" not in deployer_policies(configured())
+    for statement in policies["est-server-deploy-database"]["Statement"]:
+        if {"dsql:UpdateCluster", "dsql:DbConnectAdmin"} & {*statement["Action"]}:
+            tagged = {"aws:ResourceTag/est-server:made-by": "est-server"}
+            assert statement["Condition"] == {"StringEquals": tagged}
 
 
 def test_resources_share_a_statement_only_if_that_allows_no_more_than_each_says(configured):
@@ -201,7 +219,9 @@ def test_whoever_deploys_deletes_old_versions_and_no_function(configured):
 
 @pytest.mark.parametrize("policies", [deployer_policies, remover_policies])
 def test_each_fits_into_a_managed_policy_whatever_the_names(configured, policies):
-    longest = CONFIG.replace("DeploymentOptions:", f"DeploymentOptions:\n  projectName: {'p' * 30}")
+    longest = WITHOUT_DATABASE.replace(
+        "DeploymentOptions:", f"DeploymentOptions:\n  projectName: {'p' * 30}"
+    )
     deployment = replace(configured(longest), region="us-gov-northwest-1", partition="aws-us-gov")
 
     for policy in policies(deployment).values():

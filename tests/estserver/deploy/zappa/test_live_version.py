@@ -112,7 +112,7 @@ def test_old_versions_go_and_those_in_use_stay(stage, bring):
     assert set(seen.codes) == {1, *range(seen.number - KEPT_VERSIONS + 1, seen.number + 1)}
 
 
-def test_T70_snap_start_is_refused(stage, monkeypatch, performer):
+def test_T76_snap_start_is_refused(stage, monkeypatch, performer):
     step = LiveVersion(stage, "est")
     seen = step.look()
     seen.latest["SnapStart"] = {"ApplyOn": "PublishedVersions"}

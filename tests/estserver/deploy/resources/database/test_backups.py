@@ -78,7 +78,7 @@ def test_a_note_says_that_there_is_no_backup_yet(backed_up):
     assert backed_up.look().last_backup == "2030-01-02 03:00 UTC"
 
 
-def test_T72_a_removal_of_the_database_leaves_the_vault_and_its_backups(backed_up, performer):
+def test_T75_a_removal_of_the_database_leaves_the_vault_and_its_backups(backed_up, performer):
     kept = intentions(removable(backed_up.deployment), removing=True)
     assert not [call for each in kept for call in each.calls if call.service == "backup"]
 

@@ -76,7 +76,7 @@ def test_protection_that_somebody_took_away_comes_back(account, bring):
     assert made["deletionProtectionEnabled"] is True
 
 
-def test_T72_a_cluster_of_another_project_is_neither_used_nor_touched(account, bring):
+def test_T75_a_cluster_of_another_project_is_neither_used_nor_touched(account, bring):
     others = aws_client("dsql").create_cluster(tags={TAG: "other"})
     untagged = aws_client("dsql").create_cluster()
 
@@ -174,7 +174,7 @@ def test_a_function_without_a_database_is_refused_in_a_sentence(account, bring, 
         bring(FunctionEnvironment(account, "admin"))
 
 
-def test_T72_a_function_may_connect_to_this_cluster_only_and_not_as_admin(account, bring):
+def test_T75_a_function_may_connect_to_this_cluster_only_and_not_as_admin(account, bring):
     before = function_policy(account, "est", find_keys(account))["Statement"]
     bring(DatabaseCluster(account))
 
@@ -205,7 +205,7 @@ def test_a_restored_cluster_takes_over_once_it_has_the_tag(account, bring, made)
 # Removal
 
 
-def test_T72_a_removal_leaves_the_cluster_unless_it_is_named(account, bring, performer):
+def test_T75_a_removal_leaves_the_cluster_unless_it_is_named(account, bring, performer):
     bring(DatabaseCluster(account))
     [identifier] = clusters()
 

@@ -34,7 +34,7 @@ def login(cluster, stage, user):
     return connect(cluster, user, password=token(cluster, user, keys=(key, "secret")))
 
 
-def test_T72_each_function_logs_in_as_its_own_database_role_and_not_as_the_others(
+def test_T75_each_function_logs_in_as_its_own_database_role_and_not_as_the_others(
     roles, played, bring
 ):
     assert bring(roles) == [roles.name]
@@ -78,7 +78,7 @@ def test_a_run_that_was_cut_off_goes_on_from_there(roles, played, bring, done):
         assert session.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_T72_a_login_that_somebody_else_was_given_is_taken_back(roles, played, bring):
+def test_T75_a_login_that_somebody_else_was_given_is_taken_back(roles, played, bring):
     bring(roles)
     with connect(played) as session:
         session.execute(f"AWS IAM GRANT est_admin TO '{INTRUDER}'")
