@@ -1,7 +1,7 @@
 """The backend's connections, and what of Django's PostgreSQL is different at a cluster."""
 
 import os
-from typing import Any, ClassVar
+from typing import Any
 
 from aurora_dsql_django.creation import DatabaseCreation
 from django.db import DEFAULT_DB_ALIAS, OperationalError
@@ -37,13 +37,14 @@ class DatabaseWrapper(postgresql.DatabaseWrapper):
     creation_class = DatabaseCreation
     features_class = DatabaseFeatures
     ops_class = DatabaseOperations
-    data_types: ClassVar[dict[str, Any]] = {
+    # Django's own are dictionaries of the class, too.
+    data_types = {
         **postgresql.DatabaseWrapper.data_types,
         "AutoField": "bigint",
         "BigAutoField": "bigint",
         "GenericIPAddressField": "varchar(39)",  # there is no inet
     }
-    data_types_suffix: ClassVar[dict[str, str]] = {
+    data_types_suffix = {
         "AutoField": _IDENTITY,
         "BigAutoField": _IDENTITY,
     }

@@ -1,22 +1,18 @@
 """What statements are like at a cluster."""
 
-from typing import ClassVar
-
 from aurora_dsql_django import operations
 
 
 class DatabaseOperations(operations.DatabaseOperations):
     """The adapter's, with numbers as keys of Django's own tables."""
 
-    cast_data_types: ClassVar[dict[str, str]] = {
-        "AutoField": "bigint",
-        "BigAutoField": "bigint",
-        "SmallAutoField": "smallint",
-    }
-
     def __init__(self, connection: object) -> None:
-        super().__init__(connection)
-        self.cast_data_types = type(self).cast_data_types
+        super().__init__(connection)  # type: ignore[no-untyped-call]  # the adapter has no types
+        self.cast_data_types = {
+            "AutoField": "bigint",
+            "BigAutoField": "bigint",
+            "SmallAutoField": "smallint",
+        }
 
     def set_time_zone_sql(self) -> str:
         """Return the statement that sets a session's time zone; ``set_config`` is not taken."""
