@@ -52,7 +52,7 @@ Relative paths start at the directory that holds `manage.py`. Times are UTC.
 | `postgresql://user@host:5432/name?iam=true` | PostgreSQL of RDS or Aurora, with a token of IAM's as the password |
 | `postgresql://host:5432/name?secret=NAME` | PostgreSQL. The secret holds the rest, as with `databaseSecretName` |
 | not set, or `postgresql://host:5432/name`, with `databaseSecretName` | PostgreSQL. The secret holds the rest, and each new connection reads it |
-| `dsql://user@host/postgres` | Aurora DSQL, with a token of IAM's as the password. It needs `requirements/dsql.in` |
+| `dsql://user@host/postgres` | Aurora DSQL, with a token of IAM's as the password. |
 
 On Lambda it is one without a password, because SQLite's file would be lost and a password is not packaged.
 

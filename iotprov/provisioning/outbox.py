@@ -6,7 +6,7 @@
 import datetime
 import logging
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import Case, DateTimeField, F, Value, When
@@ -20,7 +20,7 @@ from pki.models import IssuedCertificate, hot_path_sql
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
-from pki.record.transactions import in_write_transaction
+from pki.record.transactions import in_write_transaction, in_write_transactions
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,14 @@ def hurry(target: str = "") -> int:
     waiting = Provisioning.objects.pending()
     if target:
         waiting = waiting.filter(target=target)
-    return in_write_transaction(lambda: waiting.update(next_attempt_at=timezone.now()))
+
+    def find() -> list[uuid.UUID]:
+        return list(waiting.values_list("pk", flat=True))
+
+    def write(found: Sequence[uuid.UUID]) -> int:
+        return waiting.filter(pk__in=found).update(next_attempt_at=timezone.now())
+
+    return sum(in_write_transactions(in_write_transaction(find), write))
 
 
 def due_again(now: datetime.datetime) -> dict[str, Any]:

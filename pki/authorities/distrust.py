@@ -18,7 +18,7 @@ from pki.models.fields import first_identifier
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail, observers
 from pki.record.audit_trail import Actor
-from pki.record.intents import ABANDONED_AFTER, void_intents
+from pki.record.intents import ABANDONED_AFTER, void_in_chunks
 from pki.record.transactions import in_write_transaction
 from pki.record.trust_paths import authorities_leading_to
 
@@ -64,18 +64,12 @@ def distrust_authority(
         _announce([*newly, *stopped])
         return newly
 
-    def void_what_is_under_way() -> None:
-        void_intents(
-            _recent_intents(),
-            actor=actor,
-            why=f"signed while the CA {ca.name} was being distrusted",
-        )
-
     # Step 1: the distrust becomes visible. Step 2: a certificate that is being signed at this
     # moment, for a request that began before, becomes void. Its device sends the request again.
     newly = in_write_transaction(distrust)
     if newly:
-        in_write_transaction(void_what_is_under_way)
+        why = f"signed while the CA {ca.name} was being distrusted"
+        void_in_chunks([(_recent_intents(), why)], actor=actor)
     ca.refresh_from_db(fields=["status", "untrusted_since", "are_certificates_stopped"])
     return newly
 

@@ -1,4 +1,4 @@
-"""Import a denylist from a CSV file: every line of it, or nothing.
+"""Import a denylist from a CSV file: every line of it, or nothing if a line is wrong.
 
 The file has the header ``kind,value,reason,expires``. The columns ``kind`` and ``value`` are
 required. All lines are checked before anything is written, and each complaint names its line.
@@ -18,7 +18,7 @@ from pki.denylist.values import expiry_after
 from pki.models import DenylistEntry
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
-from pki.record.transactions import in_write_transaction
+from pki.record.transactions import in_write_transactions
 
 COLUMNS = ("kind", "value", "reason", "expires")
 _REQUIRED = ("kind", "value")
@@ -176,16 +176,17 @@ def entries_of(lines: Sequence[Line]) -> dict[tuple[str, str], DenylistEntry]:
 def import_lines(
     lines: Sequence[Line], *, actor: Actor, is_replacing: bool = False
 ) -> list[Outcome]:
-    """Write every line in one transaction, and return what was done, line by line.
+    """Write every line, and return what was done, line by line.
 
-    An entry in force stays as it is, unless ``is_replacing`` gives it the line's reason and end.
-    It takes two commits, as ``pki.denylist.entries`` explains. When this returns, nothing is issued
-    any more to what the lines name.
+    Each 500 lines are a transaction, so an import that is cut off has written the first of them.
+    It can be repeated: an entry in force stays as it is, unless ``is_replacing`` gives it the
+    line's reason and end. Intents are stopped by later commits (``pki.denylist.entries``). When
+    this returns, nothing is issued any more to what the lines name.
     """
 
-    def write_all() -> list[Outcome]:
-        outcomes = compare(lines, is_replacing=is_replacing)
-        for line, outcome in zip(lines, outcomes, strict=True):
+    def write_chunk(chunk: Sequence[Line]) -> list[Outcome]:
+        outcomes = compare(chunk, is_replacing=is_replacing)
+        for line, outcome in zip(chunk, outcomes, strict=True):
             if outcome:
                 write(
                     line.kind,
@@ -198,6 +199,6 @@ def import_lines(
                 )
         return outcomes
 
-    outcomes = in_write_transaction(write_all)
+    outcomes = [outcome for done in in_write_transactions(lines, write_chunk) for outcome in done]
     void_intents_of([(line.kind, line.value) for line in lines], actor=actor)
     return outcomes

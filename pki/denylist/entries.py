@@ -11,7 +11,8 @@ When ``deny`` has returned, nothing is issued any more to what the entry names.
 """
 
 import datetime
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Sequence
 
 from django.utils import timezone
 
@@ -25,8 +26,8 @@ from pki.models.certificate import IssuedCertificateQuerySet
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
-from pki.record.intents import void_intents
-from pki.record.transactions import in_write_transaction
+from pki.record.intents import void_in_chunks
+from pki.record.transactions import in_write_transaction, in_write_transactions
 
 MAX_REASON = 500
 """Characters of a reason, as the column has them. SQLite does not enforce it."""
@@ -120,15 +121,16 @@ def certificates_concerned(kind: str, value: str) -> IssuedCertificateQuerySet:
 
 
 def void_intents_of(entries: Iterable[tuple[str, str]], *, actor: Actor) -> None:
-    """Make the intents void that (kind, value) pairs stop: the second commit of a deny."""
+    """Make the intents void that (kind, value) pairs stop: the second commit of a deny.
 
-    def void_all() -> None:
-        _wait_for_intents()
-        for name, value in entries:
-            stopped = IssuedCertificate.objects.filter(find_kind(name).stops(value))
-            void_intents(stopped, actor=actor, why=f"denied: {name}")
-
-    in_write_transaction(void_all)
+    With many intents these are several commits. Each intent is whole in one of them.
+    """
+    _wait_for_intents()
+    stopped = [
+        (IssuedCertificate.objects.filter(find_kind(name).stops(value)), f"denied: {name}")
+        for name, value in entries
+    ]
+    void_in_chunks(stopped, actor=actor)
 
 
 def _wait_for_intents() -> None:
@@ -139,7 +141,14 @@ def _wait_for_intents() -> None:
     or collides with that transaction. A later transaction reads the entry.
     """
     intents = IssuedCertificate.objects.filter(state=IssuedCertificate.State.INTENT)
-    intents.update(state=IssuedCertificate.State.INTENT)
+
+    def find() -> list[uuid.UUID]:
+        return list(intents.values_list("pk", flat=True))
+
+    def write(found: Sequence[uuid.UUID]) -> None:
+        intents.filter(pk__in=found).update(state=IssuedCertificate.State.INTENT)
+
+    in_write_transactions(in_write_transaction(find), write)
 
 
 def allow(kind: str, value: str, *, reason: str, actor: Actor) -> bool:

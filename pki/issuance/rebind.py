@@ -4,6 +4,8 @@ A factory certificate that runs out, or is stolen, has a successor. The names th
 stay with it (``pki.issuance.name_rules``), until an operator says that the new one holds them.
 """
 
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -19,7 +21,7 @@ from pki.models.certificate import IssuedCertificateQuerySet
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
-from pki.record.transactions import in_write_transaction
+from pki.record.transactions import in_write_transaction, in_write_transactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,18 @@ def rebind_names(old: str, new: str, *, reason: str, actor: Actor, is_dry_run: b
     if is_dry_run:
         return _held_by(from_).count()
 
-    def move() -> int:
-        count = _held_by(from_).update(
-            holder_fingerprint=to.fingerprint,
-            holder_signed_sha256=to.signed_sha256,
-            holder_name_sha256=to.name_sha256,
+    def find() -> list[uuid.UUID]:
+        return list(_held_by(from_).values_list("pk", flat=True))
+
+    def move(found: Sequence[uuid.UUID]) -> int:
+        count = (
+            _held_by(from_)
+            .filter(pk__in=found)
+            .update(
+                holder_fingerprint=to.fingerprint,
+                holder_signed_sha256=to.signed_sha256,
+                holder_name_sha256=to.name_sha256,
+            )
         )
         if count:
             audit_trail.record(
@@ -63,7 +72,8 @@ def rebind_names(old: str, new: str, *, reason: str, actor: Actor, is_dry_run: b
             )
         return count
 
-    return in_write_transaction(move)
+    # In chunks, each with a row on the audit trail: a client that registers devices holds a fleet.
+    return sum(in_write_transactions(in_write_transaction(find), move))
 
 
 def _held_by(client: Holder) -> IssuedCertificateQuerySet:

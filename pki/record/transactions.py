@@ -10,8 +10,9 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from django.db import (
@@ -24,6 +25,7 @@ from django.db import (
 )
 
 from pki.exceptions import Busy
+from pki.operators.errors import OperatorError
 from pki.reasons import Reason
 from pki.record import audit_trail
 
@@ -38,6 +40,13 @@ another writer, and API Gateway gives up after 29 s by default."""
 
 # SQLSTATE: serialization failure, deadlock, unique violation, Aurora DSQL's optimistic conflicts
 _CONFLICT_STATES = frozenset({"40001", "40P01", "23505", "OC000", "OC001"})
+
+# Aurora DSQL's, for a transaction of more than 3,000 rows, 10 MiB or five minutes:
+# https://docs.aws.amazon.com/aurora-dsql/latest/userguide/CHAP_quotas.html
+_TOO_MUCH_STATE = "54000"
+
+CHUNK = 500
+"""Rows that one of several transactions begins with. Each may write to six, and hold 20 KiB."""
 
 _CONFLICT_CODES = frozenset(
     {
@@ -54,6 +63,7 @@ _CONFLICT_CODES = frozenset(
 _OUT_OF_ORDER = (OperationalError, InternalError, InterfaceError)
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 _sqlite_writer = threading.RLock()
 
@@ -80,7 +90,8 @@ def in_write_transaction(work: Callable[[], T]) -> T:
     ``work`` may run several times, so it must not do anything that a rollback does not undo. Raises
     ``Busy`` when the database cannot be reached or the conflicts go on, and whatever ``work``
     raises. After ``Busy`` the outcome may be unknown, because a connection can break after the
-    commit and before the reply to it. So callers must allow for the same request again.
+    commit and before the reply to it. So callers must allow for the same request again. Raises
+    ``OperatorError`` when ``work`` writes more than the database takes at once.
     """
     started = time.monotonic()
     for attempt in range(1, ATTEMPTS + 1):
@@ -89,6 +100,13 @@ def in_write_transaction(work: Callable[[], T]) -> T:
             with _one_writer(), transaction.atomic(durable=True):
                 done = work()
         except Error as error:
+            if _sqlstate(error) == _TOO_MUCH_STATE:
+                audit_trail.restore(head)
+                raise OperatorError(
+                    f"The change is more than the database takes in one transaction: {error}. "
+                    "Aurora DSQL takes 3,000 rows, 10 MiB and five minutes. Nothing of it was "
+                    "written. Make the change in smaller parts."
+                ) from error
             if not _is_conflict(error):
                 # Perhaps committed, perhaps not: a new audit chain is right either way.
                 audit_trail.start_new_chain()
@@ -109,6 +127,17 @@ def in_write_transaction(work: Callable[[], T]) -> T:
         logger.info("write transaction met another writer, attempt %d", attempt)
         time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def in_write_transactions(items: Sequence[Item], work: Callable[[Sequence[Item]], T]) -> list[T]:
+    """Run ``work`` on ``CHUNK`` of the items at a time, and return what each call returned.
+
+    Each call has a transaction of its own, as ``in_write_transaction`` says. So a change of many
+    rows stays below what a database takes at once. What was committed stays when a later call
+    raises, so each call's change must be right by itself, and the whole one that can be repeated.
+    """
+    chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
+    return [in_write_transaction(partial(work, chunk)) for chunk in chunks]
 
 
 def _note_write() -> None:
@@ -145,8 +174,13 @@ def _reset_audit_chain(head: audit_trail.Head | None, attempt: int) -> None:
 
 def _is_conflict(error: Error) -> bool:
     """Return whether another writer was in the way and nothing was committed."""
-    cause = error.__cause__
-    state = getattr(cause, "sqlstate", None)
+    state = _sqlstate(error)
     if state is not None:
         return state in _CONFLICT_STATES
-    return getattr(cause, "sqlite_errorcode", None) in _CONFLICT_CODES
+    return getattr(error.__cause__, "sqlite_errorcode", None) in _CONFLICT_CODES
+
+
+def _sqlstate(error: Error) -> str | None:
+    """Return the SQLSTATE that the database gave, if it has any."""
+    state: str | None = getattr(error.__cause__, "sqlstate", None)
+    return state

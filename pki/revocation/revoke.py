@@ -18,7 +18,7 @@ from pki.models import DenylistEntry, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail, observers
 from pki.record.audit_trail import Actor
-from pki.record.intents import void_intents
+from pki.record.intents import void_in_chunks
 from pki.record.transactions import in_write_transaction
 
 FINGERPRINT_DIGITS = 64
@@ -102,18 +102,13 @@ def revoke_certificate(
             _deny_key(row, actor=actor, comment=comment)
         return True
 
-    def void_its_intents() -> int:
-        return void_intents(
-            IssuedCertificate.objects.filter(
-                Q(client_fingerprint=certificate.fingerprint_sha256) | Q(predecessor=certificate)
-            ),
-            actor=actor,
-            why="the client's certificate, or the one to be renewed, was revoked",
-        )
-
     # Step 1: the revocation becomes visible. Step 2: intents that it stops become void.
     revoked = in_write_transaction(revoke)
-    in_write_transaction(void_its_intents)
+    stopped = IssuedCertificate.objects.filter(
+        Q(client_fingerprint=certificate.fingerprint_sha256) | Q(predecessor=certificate)
+    )
+    why = "the client's certificate, or the one to be renewed, was revoked"
+    void_in_chunks([(stopped, why)], actor=actor)
     if is_compromised:
         void_intents_of([(DenylistEntry.Kind.KEY, certificate.key_sha256)], actor=actor)
     certificate.refresh_from_db(fields=["state", "revoked_at", "revocation_reason"])

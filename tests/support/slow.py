@@ -22,6 +22,7 @@ SLOW = (
     "tests/estserver/est/test_kms.py",
     "tests/estserver/est/test_secretsmanager.py",
     "tests/pki/admin/test_search.py",
+    "tests/pki/record/test_many_rows.py",
     "tests/estserver/test_checks.py",
     # These are about the repository, and not about what the server does.
     "tests/test_words.py",

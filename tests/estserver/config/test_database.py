@@ -154,7 +154,7 @@ def test_aurora_dsql_has_tokens_for_passwords_and_connections_below_its_hour(mon
 
 def test_aurora_dsql_without_its_adapter_is_refused_in_a_sentence():
     with pytest.raises(
-        ConfigError, match=r"adapter is not installed\. Install requirements/dsql\.in"
+        ConfigError, match=r"adapter is not installed\. Install requirements\.txt"
     ):
         database_settings("dsql://admin@abc.dsql.eu-west-1.on.aws/postgres", data_dir=DATA)
 
