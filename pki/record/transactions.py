@@ -100,14 +100,14 @@ def in_write_transaction(work: Callable[[], T]) -> T:
             with _one_writer(), transaction.atomic(durable=True):
                 done = work()
         except Error as error:
-            if _sqlstate(error) == _TOO_MUCH_STATE:
+            if is_too_much(error):
                 audit_trail.restore(head)
                 raise OperatorError(
                     f"The change is more than the database takes in one transaction: {error}. "
                     "Aurora DSQL takes 3,000 rows, 10 MiB and five minutes. Nothing of it was "
                     "written. Make the change in smaller parts."
                 ) from error
-            if not _is_conflict(error):
+            if not is_conflict(error):
                 # Perhaps committed, perhaps not: a new audit chain is right either way.
                 audit_trail.start_new_chain()
                 if isinstance(error, _OUT_OF_ORDER):
@@ -172,12 +172,17 @@ def _reset_audit_chain(head: audit_trail.Head | None, attempt: int) -> None:
         audit_trail.start_new_chain()
 
 
-def _is_conflict(error: Error) -> bool:
+def is_conflict(error: Error) -> bool:
     """Return whether another writer was in the way and nothing was committed."""
     state = _sqlstate(error)
     if state is not None:
         return state in _CONFLICT_STATES
     return getattr(error.__cause__, "sqlite_errorcode", None) in _CONFLICT_CODES
+
+
+def is_too_much(error: Error) -> bool:
+    """Return whether the change was more than a transaction takes, and nothing was committed."""
+    return _sqlstate(error) == _TOO_MUCH_STATE
 
 
 def _sqlstate(error: Error) -> str | None:
