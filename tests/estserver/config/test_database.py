@@ -1,6 +1,7 @@
 """From a database URL to Django's settings, and no password in any refusal."""
 
 import sqlite3
+import sys
 import traceback
 from pathlib import Path
 
@@ -152,10 +153,9 @@ def test_aurora_dsql_has_tokens_for_passwords_and_connections_below_its_hour(mon
     }
 
 
-def test_aurora_dsql_without_its_adapter_is_refused_in_a_sentence():
-    with pytest.raises(
-        ConfigError, match=r"adapter is not installed\. Install requirements\.txt"
-    ):
+def test_aurora_dsql_without_its_adapter_is_refused_in_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "aurora_dsql_django", None)
+    with pytest.raises(ConfigError, match=r"adapter is not installed\. Install requirements\.txt"):
         database_settings("dsql://admin@abc.dsql.eu-west-1.on.aws/postgres", data_dir=DATA)
 
 
