@@ -33,6 +33,7 @@ check: check-fast  ## what CI checks before it tests
 	$(BIN)/mypy .
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python manage.py check --fail-level WARNING
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python manage.py makemigrations --check --dry-run
+	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m tests.estserver.dsql.review
 
 check-fast: $(VENV)/.dev  ## the part of check that takes seconds
 	$(BIN)/ruff check .

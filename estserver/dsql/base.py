@@ -4,11 +4,11 @@ import os
 from typing import Any, ClassVar
 
 from aurora_dsql_django.creation import DatabaseCreation
-from aurora_dsql_django.features import DatabaseFeatures
 from django.db import DEFAULT_DB_ALIAS, OperationalError
 from django.db.backends.postgresql import base as postgresql
 from django.views.decorators.debug import sensitive_variables
 
+from estserver.dsql.features import DatabaseFeatures
 from estserver.dsql.login import SCHEMA, login_token
 from estserver.dsql.operations import DatabaseOperations
 from estserver.dsql.schema import DatabaseSchemaEditor
