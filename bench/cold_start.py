@@ -6,7 +6,8 @@ beside a plain function of boto3 and cryptography that signs (`bench.plain_funct
 same package, with byte code as valid. Each start is a process of its own that sees the package
 alone; the three alternate, a first round is left out. CPU, because it is what Lambda's time is
 made of, and because other work on the machine weighs on it least. Neither fetches anything remote:
-keys are in files, the database is SQLite.
+keys are in files, the database is SQLite. On PostgreSQL and on Aurora DSQL, which PostgreSQL and
+the tests' gate play, a start also makes its connection; for Aurora DSQL it signs the token.
 """
 
 import argparse
@@ -16,9 +17,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -32,13 +33,19 @@ from bench.in_process import event
 from bench.installation import MeasuredInstallation, new_installation
 from bench.load import make_csr
 from bench.table import machine
+from estserver.dsql.grants import ADMIN_ROLE, DEVICE_ROLE, setup_statements
 from tests.estserver.deploy.packages import UnpackedPackage, unpacked_package
+from tests.support.dsql.clients import connect
+from tests.support.dsql.cluster import TESTER, dsql_cluster
 from tests.support.postgresql import private_server
 
 PLAIN = "plain function, a signature"
 TARGETS = {"cacerts": 0.6, "simpleenroll": 1.0}
 """Of the plain function's CPU, on SQLite."""
 ON_POSTGRESQL = " on PostgreSQL"
+ON_DSQL = " on Aurora DSQL"
+AWS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+"""What the cluster's only principal signs with."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,7 @@ class Starter:
         environ = {
             "EST_DATA_DIR": str(installation.data_dir),
             "DATABASE_URL": installation.database_url or sqlite,
+            **installation.aws,
         }
         return self._start("estserver.lambda_est", event(path, client, body), environ)
 
@@ -105,6 +113,7 @@ def measure(rounds: int) -> dict[str, list[Start]]:
         with suppress(pytest.skip.Exception, pytest.fail.Exception):  # it isn't installed
             url = stack.enter_context(private_server()).url()
             installations[ON_POSTGRESQL] = stack.enter_context(new_installation(url))
+            installations[ON_DSQL] = stack.enter_context(_installation_on_dsql())
         for number in range(rounds + 1):
             found = {PLAIN: starter.plain(number)}
             for on, installation in installations.items():
@@ -115,6 +124,17 @@ def measure(rounds: int) -> dict[str, list[Start]]:
                 if number:  # the first fills the system's cache of files
                     measured.append(start)
     return starts
+
+
+@contextmanager
+def _installation_on_dsql() -> Iterator[MeasuredInstallation]:
+    """Yield an installation that the admin's role made, for the role of the device side."""
+    with private_server() as server, dsql_cluster(server) as cluster:
+        with connect(cluster) as session:
+            for statement in setup_statements({ADMIN_ROLE: TESTER.arn, DEVICE_ROLE: TESTER.arn}):
+                session.execute(statement)  # type: ignore[arg-type]  # psycopg wants a literal
+        with new_installation(cluster.url(ADMIN_ROLE), aws=AWS) as installation:
+            yield replace(installation, database_url=cluster.url(DEVICE_ROLE))
 
 
 def _starter(directory: Path) -> Starter:
