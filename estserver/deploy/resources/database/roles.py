@@ -1,4 +1,4 @@
-"""The database roles of the two functions, which IAM roles may log in as them (threat T72).
+"""The database roles of the two functions, which IAM roles may log in as them (threat T75).
 
 The machine that deploys makes them, as the cluster's role ``admin``.
 https://docs.aws.amazon.com/aurora-dsql/latest/userguide/using-database-and-iam-roles.html
