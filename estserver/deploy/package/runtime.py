@@ -81,6 +81,17 @@ def find_python(runtime: Runtime) -> Path:
     )
 
 
+def version_text(python: Path) -> str:
+    """Return all that an interpreter says of its version and build.
+
+    Raises OperatorError when it does not run.
+    """
+    said = _output_of(python, "import sys; print(sys.version, sys.implementation.cache_tag)")
+    if said is None:
+        raise OperatorError(f"{python} does not run. Install it again.")
+    return said
+
+
 def _candidates(version: Version) -> Iterator[Path]:
     yield Path(sys.executable)
     name = f"python{version[0]}.{version[1]}"
@@ -95,12 +106,17 @@ def _candidates(version: Version) -> Iterator[Path]:
 
 
 def _version_of(python: Path) -> Version | None:
-    """Return an interpreter's version; ``None`` when it does not run, as pyenv's shims may not."""
-    program = "import sys; print(*sys.version_info[:2])"
+    """Return an interpreter's version; ``None`` when it does not run."""
+    said = _output_of(python, "import sys; print(*sys.version_info[:2])")
+    return None if said is None else tuple(map(int, said.split()))
+
+
+def _output_of(python: Path, program: str) -> str | None:
+    """Return what an interpreter prints; ``None`` when it fails, as pyenv's shims may."""
     try:
         done = subprocess.run(  # noqa: S603 - an interpreter that was looked for
             [python, "-I", "-S", "-c", program], capture_output=True, text=True, timeout=30
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return tuple(map(int, done.stdout.split())) if done.returncode == 0 else None
+    return done.stdout if done.returncode == 0 else None

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from estserver.deploy.package.tree import stage_locks
+from estserver.deploy.package.libraries import stage_locks
 from tests.estserver.deploy.package.locks import read_lock, read_locks
 from tests.estserver.deploy.packages import ROOT
 

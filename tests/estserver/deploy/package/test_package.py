@@ -10,8 +10,8 @@ import pytest
 from packaging.markers import Marker
 
 from estserver.config import load_config
+from estserver.deploy.package.libraries import stage_locks
 from estserver.deploy.package.runtime import Runtime
-from estserver.deploy.package.tree import stage_locks
 from estserver.deploy.package.zip import LIMIT, check_package
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy.package.locks import read_locks
