@@ -229,7 +229,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("choice", ["stack", "stack 1-est", "est-database", "stack a b"])
     def test_a_choice_that_is_none(self, configured, choice):
-        with pytest.raises(ConfigError, match="wanted stack NAME"):
+        with pytest.raises(ConfigError, match="wanted dsql, stack NAME"):
             configured(WITH_STACK.replace(f"stack {STACK}", choice))
 
 

@@ -219,9 +219,8 @@ def test_whoever_deploys_deletes_old_versions_and_no_function(configured):
 
 @pytest.mark.parametrize("policies", [deployer_policies, remover_policies])
 def test_each_fits_into_a_managed_policy_whatever_the_names(configured, policies):
-    longest = WITHOUT_DATABASE.replace(
-        "DeploymentOptions:", f"DeploymentOptions:\n  projectName: {'p' * 30}"
-    )
+    named = f"DeploymentOptions:\n  projectName: {'p' * 30}"
+    longest = WITHOUT_DATABASE.replace("DeploymentOptions:", named)
     deployment = replace(configured(longest), region="us-gov-northwest-1", partition="aws-us-gov")
 
     for policy in policies(deployment).values():
