@@ -10,7 +10,6 @@ from django.core.management import get_commands
 
 from estserver.config import PROJECT_ROOT as ROOT
 from estserver.functions.admin import COMMANDS, SCHEDULES, AdminHandler, EventRefused, run_command
-from estserver.operations import schedule
 from pki.models import AuditEvent, DenylistEntry
 from tests.support.builders import make_csr
 
@@ -171,7 +170,7 @@ def test_a_schedule_runs_its_function_and_what_fails_in_it_is_raised(handle, mon
     def fail(event, context):
         raise ConnectionError("AWS is away")
 
-    monkeypatch.setattr(schedule, "every_hour", fail)
+    monkeypatch.setattr("estserver.schedule.every_hour", fail)  # the path that the rule names
 
     with pytest.raises(ConnectionError, match="AWS is away"):
         handle(
