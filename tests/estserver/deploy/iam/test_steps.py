@@ -5,13 +5,26 @@ import pytest
 from botocore.client import BaseClient
 
 from estserver.deploy.engine.runs import carry_out, take_away
-from estserver.deploy.recipe import finishing, preparation, removable
+from estserver.deploy.recipe import (
+    deployer_policies,
+    finishing,
+    preparation,
+    removable,
+    remover_policies,
+)
 from pki.aws.clients import aws_client
 from tests.estserver.deploy import moto_iot
 from tests.estserver.deploy.account import ACCOUNT, ACM, CONFIG, zappa_deploy
 from tests.estserver.deploy.iam import recorder
 from tests.estserver.deploy.iam.calls import read
-from tests.estserver.deploy.iam.judging import DEPLOYER, REMOVER, judge, refused
+from tests.estserver.deploy.iam.decisions import statements
+from tests.estserver.deploy.iam.judging import (
+    DEPLOYER,
+    REMOVER,
+    judge,
+    refused,
+    refused_without,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,6 +40,24 @@ RESTRICTED = CONFIG.replace(
   bootstrapDomainName: first.example.com
   bootstrapCertificateArn: {ACM}/first""",
 ).replace("DeploymentOptions:", "DeploymentOptions:\n  wafEnabled: false")
+NEEDED_ELSEWHERE = {
+    "EmptyAuditHeads": "only a bucket with heads is emptied: test_end_to_end",
+    "EncryptSessionSecret": "a deployment makes the secret beside the steps: test_end_to_end",
+    "LookAtSecrets": "whoever deploys may look at the same, and removes with both policies",
+    "MakeSessionSecret": "a deployment makes the secret beside the steps: test_end_to_end",
+    "ReadAuditHeads": "a person reads the heads for `audit_verify --heads`",
+    "RestoreKeys": "only with --restore: test_restore",
+    "RestoreSecrets": "only with --restore: test_restore",
+    "Schedules": "Zappa makes them: test_end_to_end",
+}
+"""Statements that no step of these configurations needs, each with its reason."""
+NOT_NEEDED = {
+    # LookAtKeys is for keys without our tag, NameCAKeys for keys in other regions.
+    "kms": {"LookAtKeys", "NameCAKeys", "Networks"},
+    "restricted": {"RemoveFirewall"},
+    "usual": {"Networks"},
+}
+"""Statements that a configuration without networks, WAF or such keys does not need."""
 CONFIGURATIONS = {"kms": WITH_KMS, "restricted": RESTRICTED, "usual": CONFIG}
 
 
@@ -61,6 +92,11 @@ def test_T63_iam_allows_what_the_steps_do_and_undo(
     judged = judge(calls, deployment)
     assert len(judged) > 150
     assert refused(judged) == []
+    # Break each policy: without any of its statements, IAM refuses a call.
+    policies = [*deployer_policies(deployment).values(), *remover_policies(deployment).values()]
+    sids = {each["Sid"] for each in statements(policies)}
+    needless = {sid for sid in sids if not refused_without(judged, sid)}
+    assert needless == {*NEEDED_ELSEWHERE, *NOT_NEEDED[name]} & sids
 
 
 def test_T63_a_call_that_no_statement_allows_is_named_with_what_is_missing(
