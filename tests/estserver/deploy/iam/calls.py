@@ -53,7 +53,6 @@ PATTERNS = {
         "thingGroupName": "thinggroup/{}",
         "principal": "{}",
         "target": "{}",
-        "resourceArn": "{}",
     },
     "lambda": {"FunctionName": "function:{}", "Resource": "{}"},
     "sns": {"Name": "{}", "TopicArn": "{}", "ResourceArn": "{}"},
@@ -88,6 +87,9 @@ def _iot(call, account):
     kind = "cacert" if "CACertificate" in call.operation else "cert"
     if value := call.parameters.get("certificateId"):
         yield arn(call, account, "iot", f"{kind}/{value}")
+    # moto answers a CA's ARN in the form of a device certificate's, which AWS IoT does not tag.
+    for value in _listed(call.parameters.get("resourceArn")):
+        yield value.replace(":cert/", ":cacert/")
 
 
 def _cloudwatch(call, account):
