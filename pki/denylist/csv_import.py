@@ -178,9 +178,10 @@ def import_lines(
 ) -> list[Outcome]:
     """Write every line, and return what was done, line by line.
 
-    Each 500 lines are a transaction, so an import that is cut off has written the first of them.
-    It can be repeated: an entry in force stays as it is, unless ``is_replacing`` gives it the
-    line's reason and end. Intents are stopped by later commits (``pki.denylist.entries``). When
+    All lines are one transaction. On a database that bounds its rows (Aurora DSQL) each 500 lines
+    are one, and an import that is cut off there has written the first of them. It can be repeated:
+    an entry in force stays as it is, unless ``is_replacing`` gives it the line's reason and end.
+    Intents are stopped by later commits (``pki.denylist.entries``). When
     this returns, nothing is issued any more to what the lines name.
     """
 
@@ -199,6 +200,7 @@ def import_lines(
                 )
         return outcomes
 
-    outcomes = [outcome for done in in_write_transactions(lines, write_chunk) for outcome in done]
+    written = in_write_transactions(lines, write_chunk, is_one_change=True)
+    outcomes = [outcome for done in written for outcome in done]
     void_intents_of([(line.kind, line.value) for line in lines], actor=actor)
     return outcomes
