@@ -17,7 +17,8 @@ from tests.support.dsql.login import Principal
 from tests.support.est_client import ESTClient
 from tests.support.postgresql import private_server
 
-pytestmark = pytest.mark.deploy
+# Minutes each: in `make test-deploy` and `make proof`.
+pytestmark = [pytest.mark.deploy, pytest.mark.proof, pytest.mark.timeout(1800)]
 
 
 def principal(function):

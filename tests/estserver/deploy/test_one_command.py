@@ -19,7 +19,8 @@ from tests.support.est_client import ESTClient
 from tests.support.postgresql import private_server
 
 # Some tests deploy more than once, each time with both packages.
-pytestmark = [pytest.mark.deploy, pytest.mark.timeout(1800)]
+# Minutes each: in `make test-deploy` and `make proof`.
+pytestmark = [pytest.mark.deploy, pytest.mark.proof, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
