@@ -7,6 +7,7 @@ from typing import Any, Literal
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
+from estserver.deploy.database_secret import database_secret_problem
 from estserver.deploy.deployment import ACM_ARN_REGION, Deployment
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.engine.steps import AnyStep, Blocked
@@ -14,6 +15,8 @@ from estserver.deploy.front_door.truststore_object import latest_version
 from estserver.deploy.truststore.pushes import active_version
 from estserver.deploy.truststore.record import last_activated, pushes_on_record
 from estserver.deploy.truststore.versions import read_version
+from estserver.deploy.zappa.admin_function import run_in_function
+from estserver.deploy.zappa.stage import look_at_stage
 from estserver.models import TruststorePush
 from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError, RemoteFailure
@@ -46,6 +49,7 @@ def status(deployment: Deployment, steps: Sequence[AnyStep], *, is_here: bool = 
     """
     rows = [row for step in steps for row in _rows_of(step)]
     rows += _certificates(deployment)
+    rows += _database(deployment, is_here=is_here)
     rows += _truststore(deployment, is_here=is_here)
     return rows
 
@@ -103,6 +107,21 @@ def _certificate(key: str, held: Mapping[str, Any]) -> Row:
         level: Level = "WARN" if days >= 0 else "FAIL"
         return Row(key, level, f"it expires in {days} days", "Renew it in ACM, under the same ARN.")
     return Row(key, "OK", f"issued, for {days} days more")
+
+
+def _database(deployment: Deployment, *, is_here: bool) -> Iterator[Row]:
+    """Rows about the database's secret, and whether the database answers the admin's function."""
+    if problem := database_secret_problem(deployment):
+        yield Row("databaseSecretName", "FAIL", problem)
+    if is_here or not look_at_stage(deployment, "admin").is_deployed:
+        return
+    try:
+        run_in_function(deployment.live_function("admin"), "migrate", "--check")
+    except OperatorError as error:
+        advice = "Read the log of the admin's function; run aws_deploy if its schema is older."
+        yield Row("database", "FAIL", str(error).strip(), advice)
+    else:
+        yield Row("database", "OK", "it answers, and has the schema of the code in service")
 
 
 def _truststore(deployment: Deployment, *, is_here: bool) -> Iterator[Row]:

@@ -9,7 +9,6 @@ from django.db.backends.postgresql import base as postgresql
 from django.views.decorators.debug import sensitive_variables
 
 from estserver.dsql.features import DatabaseFeatures
-from estserver.dsql.features import DatabaseFeatures
 from estserver.dsql.login import SCHEMA, login_token
 from estserver.dsql.operations import DatabaseOperations
 from estserver.dsql.schema import DatabaseSchemaEditor

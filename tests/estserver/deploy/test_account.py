@@ -11,7 +11,7 @@ from estserver.deploy.deployment import check_deployment, current_deployment
 from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy import moto_gaps, moto_lambda
-from tests.estserver.deploy.account import ACM, CONFIG, DOMAIN
+from tests.estserver.deploy.account import ACM, CONFIG, DOMAIN, WITHOUT_DATABASE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -132,3 +132,24 @@ def test_domains_near_their_quota_are_said(deployment, monkeypatch):
 )
 def test_a_star_stands_for_one_label(names, is_covered):
     assert covers(names, "est.example.com") is is_covered
+
+
+@pytest.mark.parametrize("state", ["absent", "to be deleted"])
+def test_the_databases_secret_is_looked_for_before_anything_is_made(aws_cloud, configured, state):
+    configured(WITHOUT_DATABASE.replace("Properties:", "Properties:\n  databaseSecretName: est/db"))
+    if state == "to be deleted":
+        secrets = aws_client("secretsmanager")
+        secrets.create_secret(Name="est/db", SecretString="{}")
+        secrets.delete_secret(SecretId="est/db")
+    said = {
+        "absent": "has no such secret in eu-central-1",
+        "to be deleted": "which is to be deleted",
+    }
+
+    assert said[state] in refusal()
+
+    aws_client("secretsmanager").create_secret(Name="other/db", SecretString="{}")
+    configured(
+        WITHOUT_DATABASE.replace("Properties:", "Properties:\n  databaseSecretName: other/db")
+    )
+    check()
