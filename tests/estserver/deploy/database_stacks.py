@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from estserver.deploy.recipe import preparation
+from estserver.deploy.resources.database_stack import DatabaseStackStep
 from pki.aws.clients import aws_client
 from tests.estserver.deploy import moto_database_stack
 from tests.estserver.deploy.account import WITHOUT_DATABASE
@@ -16,7 +18,8 @@ WITH_STACK = WITHOUT_DATABASE.replace(
 def make_stack(*, template="", **parameters):
     """Make the stack, as the line of docs/vpc.md does; returns its outputs."""
     moto_database_stack.fill()
-    cloudformation = aws_client("cloudformation")
+    # moto makes a whole VPC before it answers. A client with less patience asks a second time.
+    cloudformation = aws_client("cloudformation", read_timeout=60)
     cloudformation.create_stack(
         StackName=STACK,
         TemplateBody=template or TEMPLATE.read_text(encoding="utf-8"),
@@ -26,3 +29,9 @@ def make_stack(*, template="", **parameters):
     )
     [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
     return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+
+
+def stack_step(deployment):
+    """The step of the preparation that looks at the stack."""
+    [step] = [each for each in preparation(deployment) if isinstance(each, DatabaseStackStep)]
+    return step

@@ -5,6 +5,7 @@ It knows no clusters of RDS and not all attributes of an instance, and has no wo
 
 import ipaddress
 import re
+from functools import cache
 
 from moto.cloudformation import parsing
 from moto.core.common_models import CloudFormationModel
@@ -143,6 +144,7 @@ def _create_instance(cls, resource_name, cloudformation_json, account_id, region
     return rds_backends[account_id][region_name].create_db_instance(values)
 
 
+@cache
 def fill():
     """Once per process, before a stack is made."""
     parsing.clean_json = _clean_json

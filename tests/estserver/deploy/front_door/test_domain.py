@@ -156,7 +156,7 @@ def test_T27_mutual_tls_that_was_switched_off_unpinned_or_moved_is_set_right(
     ("changes", "words"),
     [
         ({"tags": {}}, r"was not made by this tool\. Delete it, or run with --adopt"),
-        ({"tags": {"est-server:made-by": "another"}}, "was not made by this tool"),
+        ({"tags": {"est-server:made-by": "another"}}, "belongs to the project another"),
         (
             {"domainNameStatus": "PENDING_OWNERSHIP_VERIFICATION"},
             "Set apiOwnershipVerificationCertificateArn to a public ACM certificate",

@@ -13,7 +13,7 @@ from estserver.deploy.rights.called_services import called_services
 from estserver.deploy.rights.keys_in_use import KeysInUse
 from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import ACCOUNT, CONFIG, REGION
-from tests.estserver.deploy.database_stacks import TEMPLATE, WITH_STACK, make_stack
+from tests.estserver.deploy.database_stacks import TEMPLATE, WITH_STACK, make_stack, stack_step
 
 PRIVATE_CA_ARN = (
     f"arn:aws:acm-pca:{REGION}:{ACCOUNT}:certificate-authority/11111111-2222-3333-4444-555555555555"
@@ -187,9 +187,9 @@ class TestEndpoints:
         text = text.replace("DeploymentOptions:\n", "DeploymentOptions:\n  configureJITP: false\n")
 
         with pytest.raises(StepFailed, match="and the functions call us-east-1 too"):
-            bring(preparation(configured(text))[0])
+            bring(stack_step(configured(text)))
 
     def test_with_nat_nothing_is_out_of_reach(self, deployment, bring):
         make_stack(Egress="nat")
 
-        assert bring(preparation(deployment)[0]) == []
+        assert bring(stack_step(deployment)) == []
