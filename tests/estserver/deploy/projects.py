@@ -9,7 +9,8 @@ from estserver.deploy.engine.runs import carry_out
 from estserver.deploy.recipe import finishing
 from pki.aws.clients import aws_client
 from pki.signers import get_signer
-from tests.estserver.deploy.account import CONFIG, zappa_deploy
+from tests.estserver.deploy import moto_gaps
+from tests.estserver.deploy.account import ACM, CONFIG, zappa_deploy
 
 DEFAULT, STAGING = "est-server", "staging"
 
@@ -17,9 +18,13 @@ DEFAULT, STAGING = "est-server", "staging"
 def text_of(project, *, properties="", options=""):
     """The configuration of a project, with domains of its own."""
     host = "example.com" if project == DEFAULT else f"{project}.example.com"
-    text = CONFIG.replace("example.com", host).replace(
-        "  deviceCaSigner: secretsmanager",
-        f"  deviceCaSigner: secretsmanager\n  clientCaSigner: secretsmanager\n{properties}",
+    text = (
+        CONFIG.replace("example.com", host)
+        .replace(f"{ACM}/", f"{ACM}/{project}-")
+        .replace(
+            "  deviceCaSigner: secretsmanager",
+            f"  deviceCaSigner: secretsmanager\n  clientCaSigner: secretsmanager\n{properties}",
+        )
     )
     return f"{text}  projectName: {project}\n{options}"
 
@@ -31,6 +36,8 @@ def project(aws_cloud, configured, installation, settings):
 
     def turn_to(name, **more):
         deployment = configured(text_of(name, **more))
+        for domain in deployment.domains:
+            moto_gaps.issue_certificate(domain.certificate_arn, domain.name)
         values = deployment.config.properties
         settings.PKI = replace(
             settings.PKI,
