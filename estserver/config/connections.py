@@ -7,6 +7,8 @@ connections at once: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurr
 
 from typing import TYPE_CHECKING
 
+from estserver.config.database_choice import is_on_dsql
+
 if TYPE_CHECKING:
     from estserver.config.values import Config
 
@@ -25,14 +27,8 @@ def connections_at_once(config: "Config") -> int:
 
 
 def known_limit(config: "Config") -> int | None:
-    """Return how many connections the database takes at once, if the configuration tells.
-
-    Without a database of its own, an installation on AWS is on Aurora DSQL.
-    """
-    values = config.properties
-    is_named = values.database_url or values.database_secret_name
-    is_dsql = values.database_url.startswith("dsql:") if is_named else True
-    return DSQL_CONNECTIONS if is_dsql else None
+    """Return how many connections the database takes at once, if the configuration tells."""
+    return DSQL_CONNECTIONS if is_on_dsql(config.properties) else None
 
 
 def connection_problem(config: "Config", limit: int | None) -> str:

@@ -18,11 +18,18 @@ DSQL = "dsql://est_device@cluster.dsql.eu-central-1.on.aws/postgres"
 def config(settings):
     """Set the configuration's limits and its database."""
 
-    def change(*, burst=100, reserved=0, url="postgresql://est@db.example.com/est", secret=""):
+    def change(
+        *, burst=100, reserved=0, url="postgresql://est@db.example.com/est", secret="", choice=""
+    ):
         config = settings.CONFIG
         settings.CONFIG = replace(
             config,
-            properties=replace(config.properties, database_url=url, database_secret_name=secret),
+            properties=replace(
+                config.properties,
+                database_url=url,
+                database_secret_name=secret,
+                database=choice,
+            ),
             deployment=replace(
                 config.deployment, throttling_burst_limit=burst, reserved_concurrency=reserved
             ),
@@ -40,18 +47,18 @@ def test_a_burst_opens_a_connection_for_each_request_of_both_apis(config, burst,
 
 
 @pytest.mark.parametrize(
-    ("url", "secret", "limit"),
+    ("named", "limit"),
     [
-        (DSQL, "", 1000),
-        ("", "", 1000),  # on AWS, the deployment's own cluster
-        ("postgresql://est@db.example.com/est", "", None),
-        ("", "est/database", None),
+        ({"url": DSQL}, 1000),
+        ({"url": ""}, 1000),  # on AWS, the deployment's own cluster
+        ({"url": "", "choice": "dsql"}, 1000),
+        ({"url": "", "choice": "stack est-database"}, None),
+        ({"url": "postgresql://est@db.example.com/est"}, None),
+        ({"url": "", "secret": "est/database"}, None),
     ],
 )
-def test_the_limit_of_aurora_dsql_is_known_and_that_of_postgresql_is_not(
-    config, url, secret, limit
-):
-    assert known_limit(config(url=url, secret=secret)) == limit
+def test_the_limit_of_aurora_dsql_is_known_and_that_of_postgresql_is_not(config, named, limit):
+    assert known_limit(config(**named)) == limit
 
 
 @pytest.mark.parametrize(("burst", "is_wrong"), [(100, False), (500, False), (501, True)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from estserver.config.database import DSQL
+from estserver.config.database_choice import takes_cluster
 from estserver.deploy.deployment import STAGES, Deployment, StageName
 from estserver.deploy.engine.calls import ask, ask_all, ask_if_any
 from estserver.dsql.grants import ADMIN_ROLE, DEVICE_ROLE
@@ -43,10 +44,7 @@ class DSQLCluster:
 
 def may_have_cluster(deployment: Deployment) -> bool:
     """Whether the configuration asks for a cluster: by `database`, or by naming no database."""
-    values = deployment.config.properties
-    if values.database:
-        return bool(values.database == DSQL)
-    return not (values.database_url or values.database_secret_name)
+    return takes_cluster(deployment.config.properties)
 
 
 def has_cluster(deployment: Deployment) -> bool:

@@ -8,7 +8,8 @@ from estserver.deploy.engine.steps import Blocked
 from estserver.deploy.front_door.lockdown import Throttling
 from estserver.deploy.resources.concurrency import ReservedConcurrency, reservations
 from pki.aws.clients import aws_client
-from tests.estserver.deploy.account import CONFIG
+from tests.estserver.deploy.account import CONFIG, WITHOUT_DATABASE
+from tests.estserver.deploy.database_stacks import WITH_STACK, make_stack
 
 REFUSED = (
     "Specified ReservedConcurrentExecutions for function decreases account's "
@@ -88,11 +89,21 @@ def test_before_zappa_the_step_waits_for_it(deployment):
         ReservedConcurrency(deployment).look()
 
 
-@pytest.mark.parametrize(("burst", "is_noted"), [(100, False), (501, True)])
+@pytest.mark.parametrize(
+    ("text", "burst", "is_noted"),
+    [
+        (WITHOUT_DATABASE, 100, False),
+        (WITHOUT_DATABASE, 501, True),
+        (CONFIG, 501, False),  # how many a PostgreSQL takes, only it can tell
+        (WITH_STACK, 501, False),
+    ],
+    ids=["fits", "too large", "a database of its own", "a stack"],
+)
 def test_a_burst_that_aurora_dsql_does_not_take_is_noted(
-    aws_cloud, configured, live, performer, burst, is_noted
+    aws_cloud, configured, live, performer, text, burst, is_noted
 ):
-    deployment = configured(f"{CONFIG}  throttlingBurstLimit: {burst}\n")
+    make_stack()
+    deployment = configured(f"{text}  throttlingBurstLimit: {burst}\n")
     live(deployment, "est")
 
     notes = carry_out([Throttling(deployment, "est")], performer).notes
