@@ -18,6 +18,7 @@ from estserver.operations.metrics import (
     OUTBOX_AGE,
     SCHEDULE_RUNS,
 )
+from pki.operators.errors import OperatorError
 
 PERIOD = 300  # seconds
 HOUR = 3600  # seconds
@@ -249,7 +250,8 @@ class SeenAlarms:
     by_name: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     concurrency: int = NEW_ACCOUNTS_CONCURRENCY
-    cluster: str = ""
+    cluster: str | OperatorError = ""
+    """The id of the Aurora DSQL cluster, or why it is not known."""
 
 
 @dataclass(frozen=True)
@@ -278,13 +280,17 @@ class Alarms(Step[SeenAlarms]):
                 for alarm in found
             },
             int(limits["ConcurrentExecutions"]),
-            database_metrics.dsql_cluster(self.deployment),
+            database_metrics.look_for_cluster(self.deployment),
         )
 
     def plan(self, seen: SeenAlarms) -> Plan:
-        """Put alarms that are missing or differ, and delete those that left the list."""
+        """Put alarms that are missing or differ, and delete those that left the list.
+
+        Raises ``OperatorError`` when it is not known which cluster is the database.
+        """
         calls = []
-        listed = alarms(self.deployment, cluster=seen.cluster, concurrency=seen.concurrency)
+        cluster = database_metrics.known_cluster(seen.cluster)
+        listed = alarms(self.deployment, cluster=cluster, concurrency=seen.concurrency)
         wanted = {alarm.name: self._parameters(alarm) for alarm in listed}
         for name, parameters in wanted.items():
             there = seen.by_name.get(name)

@@ -182,10 +182,13 @@ def _place(number: int) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class SeenDashboard:
-    """The dashboard's body, empty if there is none, and the id of the Aurora DSQL cluster."""
+    """The dashboard's body, empty if there is none, and the id of the Aurora DSQL cluster.
+
+    In place of an id it holds why the cluster is not known.
+    """
 
     body: Mapping[str, Any]
-    cluster: str
+    cluster: str | OperatorError
 
 
 @dataclass(frozen=True)
@@ -201,12 +204,16 @@ class Dashboard(Step[SeenDashboard]):
         answer = ask_if_any("cloudwatch", "GetDashboard", DashboardName=self.deployment.project)
         return SeenDashboard(
             json.loads(answer["DashboardBody"]) if answer else {},
-            database_metrics.dsql_cluster(self.deployment),
+            database_metrics.look_for_cluster(self.deployment),
         )
 
     def plan(self, seen: SeenDashboard) -> Plan:
-        """Put the dashboard. Raises ``OperatorError`` for one that another tool made."""
-        wanted = body(self.deployment, seen.cluster)
+        """Put the dashboard.
+
+        Raises ``OperatorError`` for one that another tool made, and when it is not known which
+        cluster is the database.
+        """
+        wanted = body(self.deployment, database_metrics.known_cluster(seen.cluster))
         if seen.body == wanted:
             return DONE
         name = self.deployment.project

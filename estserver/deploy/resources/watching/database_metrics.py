@@ -7,6 +7,8 @@ Its failures are counted by the server itself (``DatabaseFailures``).
 from urllib.parse import urlsplit
 
 from estserver.deploy.deployment import Deployment
+from estserver.deploy.rights.dsql_cluster import cluster_in_use
+from pki.operators.errors import OperatorError, RemoteFailure
 
 NAMESPACE = "AWS/AuroraDSQL"
 """https://docs.aws.amazon.com/aurora-dsql/latest/userguide/cloudwatch-monitoring.html"""
@@ -19,12 +21,36 @@ https://docs.aws.amazon.com/aurora-dsql/latest/userguide/CHAP_quotas.html
 
 
 def dsql_cluster(deployment: Deployment) -> str:
-    """Return the id of the Aurora DSQL cluster, which begins its host name; "" for none.
+    """Return the id of the Aurora DSQL cluster that the functions use; "" for none, or none yet.
 
-    The steps ask this when they look, and hand the id to what they plan.
+    A host name of the configuration begins with it. AWS is asked for the cluster that the
+    deployment makes. Raises as `cluster_in_use` does.
     """
     parts = urlsplit(deployment.config.properties.database_url)
-    return (parts.hostname or "").partition(".")[0] if parts.scheme == "dsql" else ""
+    if parts.scheme == "dsql":
+        return (parts.hostname or "").partition(".")[0]
+    cluster = cluster_in_use(deployment)
+    return cluster.identifier if cluster else ""
+
+
+def look_for_cluster(deployment: Deployment) -> str | OperatorError:
+    """Return the cluster's id, or why it is not known, which is no matter to a removal.
+
+    The steps ask this when they look, and hand the id to what they plan. Raises ``RemoteFailure``.
+    """
+    try:
+        return dsql_cluster(deployment)
+    except RemoteFailure:
+        raise
+    except OperatorError as error:
+        return error
+
+
+def known_cluster(seen: str | OperatorError) -> str:
+    """Return the id that a look found. Raises what it found instead."""
+    if isinstance(seen, OperatorError):
+        raise seen
+    return seen
 
 
 def of_cluster(cluster: str) -> dict[str, str]:

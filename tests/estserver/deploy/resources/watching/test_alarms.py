@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from estserver.deploy.engine.runs import intentions
+from estserver.deploy.engine.runs import StepFailed, intentions, take_away
+from estserver.deploy.resources.database.cluster import DatabaseCluster
 from estserver.deploy.resources.watching.alarms import Alarms, alarms
 from estserver.deploy.resources.watching.database_metrics import dsql_cluster
+from estserver.deploy.rights.dsql_cluster import find_cluster
 from pki.aws.clients import aws_client
 from tests.estserver.deploy import moto_lambda
-from tests.estserver.deploy.account import ACCOUNT, CONFIG, REGION
+from tests.estserver.deploy.account import ACCOUNT, CONFIG, REGION, WITHOUT_DATABASE
 
 DSQL = "dsql://admin@abcdefghijklmnopqrstuvwxyz.dsql.eu-central-1.on.aws/postgres"
 
@@ -98,3 +100,34 @@ def test_the_quotas_of_a_dsql_cluster_are_watched(deployment, bring):
     assert size.dimensions == {"ResourceId": "abcdefghijklmnopqrstuvwxyz"}
     assert bring(Alarms(deployment)) == ["alarms"]
     assert bring(Alarms(deployment)) == []
+
+
+def test_the_quotas_of_the_cluster_that_the_deployment_makes_are_watched(
+    aws_cloud, configured, bring
+):
+    deployment = configured(WITHOUT_DATABASE)
+    assert "est-server-database-storage" not in {alarm.name for alarm in listed(deployment)}
+    bring(DatabaseCluster(deployment))
+
+    assert bring(Alarms(deployment)) == ["alarms"]
+    assert bring(Alarms(deployment)) == []
+
+    cluster = find_cluster(deployment).identifier
+    held = aws_client("cloudwatch").describe_alarms(AlarmNamePrefix="est-server-database-")
+    values = {
+        alarm["AlarmName"]: {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+        for alarm in held["MetricAlarms"]
+    }
+    assert values["est-server-database-storage"] == {"ResourceId": cluster}
+    assert values["est-server-database-connections"]["ResourceId"] == f"cluster/{cluster}"
+
+
+def test_two_clusters_stop_a_deployment_and_no_removal(aws_cloud, configured, bring, performer):
+    deployment = configured(WITHOUT_DATABASE)
+    bring(DatabaseCluster(deployment), Alarms(deployment))
+    aws_client("dsql").create_cluster(tags={"est-server:made-by": "est-server"})
+
+    with pytest.raises(StepFailed, match="2 clusters of Aurora DSQL have the tag of est-server"):
+        bring(Alarms(deployment))
+
+    assert take_away([Alarms(deployment)], performer) == ("alarms",)

@@ -6,11 +6,14 @@ import re
 import pytest
 
 from estserver.deploy.engine.runs import StepFailed, take_away
+from estserver.deploy.resources.database.cluster import DatabaseCluster
 from estserver.deploy.resources.watching import dashboard as module
 from estserver.deploy.resources.watching.dashboard import Dashboard, queries
 from estserver.deploy.resources.watching.database_metrics import dsql_cluster
+from estserver.deploy.rights.dsql_cluster import find_cluster
 from estserver.operations.logs import JSONFormatter
 from pki.aws.clients import aws_client
+from tests.estserver.deploy.account import WITHOUT_DATABASE
 from tests.estserver.deploy.resources.watching.test_alarms import listed, on_dsql
 
 # The metrics that AWS publishes, of those that we use: the names on these pages.
@@ -164,6 +167,34 @@ def test_it_is_put_once_and_set_back(deployment, bring):
     )
 
     assert bring(Dashboard(deployment)) == ["dashboard"]
+
+
+def test_it_has_the_graphs_of_the_cluster_that_the_deployment_makes(aws_cloud, configured, bring):
+    deployment = configured(WITHOUT_DATABASE)
+    bring(DatabaseCluster(deployment))
+
+    assert bring(Dashboard(deployment)) == ["dashboard"]
+    assert bring(Dashboard(deployment)) == []
+
+    shown = aws_client("cloudwatch").get_dashboard(DashboardName="est-server")["DashboardBody"]
+    check_body(json.loads(shown))
+    line = ["AWS/AuroraDSQL", "TotalDPU", "ResourceId", find_cluster(deployment).identifier]
+    assert line in [
+        names
+        for widget in json.loads(shown)["widgets"]
+        for *names, _ in widget["properties"].get("metrics", ())
+    ]
+
+
+def test_two_clusters_stop_a_deployment_and_no_removal(aws_cloud, configured, bring, performer):
+    deployment = configured(WITHOUT_DATABASE)
+    bring(DatabaseCluster(deployment), Dashboard(deployment))
+    aws_client("dsql").create_cluster(tags={"est-server:made-by": "est-server"})
+
+    with pytest.raises(StepFailed, match="2 clusters of Aurora DSQL have the tag of est-server"):
+        bring(Dashboard(deployment))
+
+    assert take_away([Dashboard(deployment)], performer) == ("dashboard",)
 
 
 def test_one_that_a_person_made_stays(deployment, bring, performer):
