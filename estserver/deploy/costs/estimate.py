@@ -6,12 +6,12 @@ Nothing is asked of AWS. A test compares what is counted here with what a deploy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from estserver.config.database_choice import is_on_dsql
 from estserver.deploy.costs import prices
 from estserver.deploy.costs.prices import Price
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.front_door import waf
 from estserver.deploy.resources.ca_keys import first_keys
-from estserver.deploy.resources.watching import database_metrics
 from estserver.deploy.resources.watching.alarms import alarms
 from estserver.deploy.rights.signing import ca_secret_names
 from estserver.operations.metrics import CA_DAYS, OUTBOX_AGE, SCHEDULE_RUNS
@@ -81,12 +81,14 @@ def _kept(deployment: Deployment) -> Iterator[Item]:
     yield Item(key_count(deployment), prices.KEY, "in the first year; each of two renewals adds 1")
     yield Item(PACKAGES_GB, prices.S3_STORAGE, "packages, truststore, audit heads")
     yield Item(HOURS / 1000, prices.PUTS, "the audit trail's heads, each hour")
-    if database_metrics.dsql_cluster(deployment):
+    if is_on_dsql(deployment.config.properties):
         yield Item(1, prices.DSQL_STORAGE, "up to a GB is free")
 
 
 def _watching(deployment: Deployment) -> Iterator[Item]:
-    listed = alarms(deployment, cluster=database_metrics.dsql_cluster(deployment))
+    # The cluster's id is in AWS. How many alarms it has does not depend on it.
+    cluster = "any" if is_on_dsql(deployment.config.properties) else ""
+    listed = alarms(deployment, cluster=cluster)
     yield Item(len(listed), prices.ALARM, "ten are free")
     yield Item(len(IDLE_METRICS), prices.METRIC, ", ".join(IDLE_METRICS))
     yield Item(1, prices.DASHBOARD, "three are free")

@@ -25,12 +25,22 @@ from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.runs import carry_out
 from estserver.deploy.lambda_signers import for_lambda
 from estserver.deploy.recipe import finishing, function_policy, preparation
+from estserver.deploy.resources.database.cluster import DatabaseCluster
 from estserver.deploy.resources.logs import access_log_format
+from estserver.deploy.resources.watching.alarms import Alarms
 from estserver.deploy.resources.watching.dashboard import graphs
 from estserver.operations import schedule
 from estserver.operations.logs import JSONFormatter
 from pki.aws.clients import aws_client
-from tests.estserver.deploy.account import ACCOUNT, ACM, CONFIG, DOMAIN, REGION, zappa_deploy
+from tests.estserver.deploy.account import (
+    ACCOUNT,
+    ACM,
+    CONFIG,
+    DOMAIN,
+    REGION,
+    WITHOUT_DATABASE,
+    zappa_deploy,
+)
 from tests.iotprov.conftest import cloud, in_mode, use_template
 from tests.support.aws_faults import aws_calls
 from tests.support.builders import make_csr
@@ -39,23 +49,19 @@ __all__ = ["cloud", "in_mode", "use_template"]
 
 PAGE = PROJECT_ROOT / "docs" / "prices.md"
 SAMPLE = (PROJECT_ROOT / "config" / "config-sample-all-generated.yaml").read_text(encoding="utf-8")
-DSQL = "dsql://admin@abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws/postgres"
+DSQL = "dsql://admin@abcdefghijklmnopqrstuvwxyz.dsql.eu-central-1.on.aws/postgres"
 
 
 @pytest.fixture
 def sample(configured):
-    """The CDK sample's file with a domain and its certificate, on Lambda and Aurora DSQL."""
+    """The CDK sample's file with a domain and its certificate alone: on Lambda and Aurora DSQL."""
 
     def make(**options):
         text = re.sub(r"(?m)^  api(CustomDomainName|\w*CertificateArn): .*\n", "", SAMPLE)
         named = f'apiCustomDomainName: "{DOMAIN}"\n  apiCertificateArn: "{ACM}/est"'
         deployment = configured(text.replace("Properties:", f"Properties:\n  {named}", 1))
         config = for_lambda(deployment.config)
-        config = replace(
-            config,
-            properties=replace(config.properties, database_url=DSQL),
-            deployment=replace(config.deployment, **options),
-        )
+        config = replace(config, deployment=replace(config.deployment, **options))
         return Deployment(config, ACCOUNT, REGION)
 
     return make
@@ -67,6 +73,40 @@ def test_the_sample_costs_at_most_five_dollars_in_a_month_without_a_request(samp
     assert 0 < without_waf <= 5
     assert round(without_waf) == 4
     assert total(idle_month(sample())) == pytest.approx(without_waf + 6, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("named", "is_on_dsql"),
+    [
+        ("", True),
+        ("database: dsql", True),
+        (f"databaseUrl: {DSQL}", True),
+        ("database: stack est-database", False),
+        ("databaseUrl: postgresql://db.example.com/est", False),
+    ],
+)
+def test_an_installation_that_names_no_database_pays_for_aurora_dsql_and_its_alarms(
+    configured, named, is_on_dsql
+):
+    text = WITHOUT_DATABASE.replace("Properties:\n", f"Properties:\n  {named}\n", 1)
+    without_cluster = {item.price: item.count for item in idle_month(configured(CONFIG))}
+
+    bill = {item.price: item.count for item in idle_month(configured(text))}
+
+    assert (prices.DSQL_STORAGE in bill) == is_on_dsql
+    assert bill[prices.ALARM] - without_cluster[prices.ALARM] == (2 if is_on_dsql else 0)
+
+
+def test_as_many_alarms_are_counted_as_a_deployment_with_its_cluster_makes(
+    aws_cloud, configured, bring
+):
+    deployment = configured(WITHOUT_DATABASE)
+
+    bring(DatabaseCluster(deployment), Alarms(deployment))
+
+    held = aws_client("cloudwatch").describe_alarms()["MetricAlarms"]
+    (counted,) = (item for item in idle_month(deployment) if item.price == prices.ALARM)
+    assert len(held) == counted.count
 
 
 def test_what_is_free_is_not_counted_and_what_goes_beyond_is():
@@ -176,8 +216,9 @@ def test_registering_takes_as_many_operations_of_the_registry_as_are_counted(
     assert len(metered) == REGISTRY_OPERATIONS, metered
 
 
-def test_the_command_prints_both_bills_and_asks_aws_nothing(settings, configured):
-    configured()
+@pytest.mark.parametrize("config", [CONFIG, WITHOUT_DATABASE], ids=["own database", "cluster"])
+def test_the_command_prints_both_bills_and_asks_aws_nothing(settings, configured, config):
+    configured(config)
     out = io.StringIO()
 
     with aws_calls() as calls:
