@@ -63,6 +63,8 @@ class Recorder:
 
 def zappa_deploy(deployment, stage):
     """What `zappa deploy` leaves: function, stack with an API, a deployed stage. The API's id."""
+    import moto.cloudformation.parsing  # noqa: F401 - else the first stack waits for all of moto
+
     name = deployment.function(stage)
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:

@@ -146,13 +146,16 @@ def test_a_stack_that_was_rolled_back_is_named_with_the_way_out(
     live(deployment, "est")
     moto_gaps.set_stack_status("est-server-est", "ROLLBACK_COMPLETE")
 
-    text = fails(finishing(deployment, "est"), Performer(said, clock))
+    steps = finishing(deployment, "est")
+
+    text = fails(steps, Performer(said, clock))
 
     assert text.startswith(
-        "Step 1 of 17, est: function and API: The stack est-server-est is in ROLLBACK_COMPLETE"
+        f"Step 1 of {len(steps)}, est: function and API: The stack est-server-est is in "
+        "ROLLBACK_COMPLETE"
     )
     assert "run zappa undeploy est, then zappa deploy est. Nothing is done yet." in text
-    rows = status(deployment, finishing(deployment, "est")[:1])
+    rows = status(deployment, steps[:1])
     assert (rows[0].level, "ROLLBACK_COMPLETE" in rows[0].finding) == ("FAIL", True)
 
 

@@ -261,7 +261,7 @@ def test_new_code_migrates_before_it_serves(prepared, said, clock, monkeypatch):
     upload(prepared, "admin", "new")
     served = []
 
-    def set_up(deployment, *, say, is_dry_run):
+    def set_up(deployment, *, say, is_dry_run, clock):
         served.append(look_at_versions(deployment, "admin").alias.version)
 
     monkeypatch.setattr(deploy, "set_up", set_up)

@@ -70,7 +70,7 @@ def test_every_method_waits_as_long_as_the_configuration_says(api, configured, b
     assert bring(*steps(deployment)) == []
 
 
-def test_both_stages_wait_alike(configured, live, bring):
+def test_both_stages_wait_alike(aws_cloud, configured, live, bring):
     deployment = configured(TWENTY)
     api_id = live(deployment, "admin")
 

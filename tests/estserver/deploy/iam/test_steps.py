@@ -1,6 +1,5 @@
 """What the steps ask of AWS in configurations other than the sample's, judged by the policies."""
 
-import moto.cloudformation.parsing  # noqa: F401 - else the first stack waits for all of moto
 import pytest
 from botocore.client import BaseClient
 

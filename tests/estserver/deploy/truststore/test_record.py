@@ -14,6 +14,7 @@ from estserver.deploy.status import status
 from estserver.deploy.truststore.pushes import active_version
 from estserver.deploy.truststore.record import as_json, from_json, last_activated, pushes_here
 from estserver.deploy.zappa.admin_function import LAMBDA_MAXIMUM
+from estserver.deploy.zappa.live_version import LiveVersion
 from estserver.models import TruststorePush
 from pki.aws.clients import aws_client
 from pki.models import AuditEvent
@@ -93,7 +94,9 @@ def test_a_record_in_other_words_is_an_older_functions():
 # aws_truststore
 
 
-def test_cas_and_record_are_the_functions_and_the_waiting_is_here(guarded, new_ca):
+def test_cas_and_record_are_the_functions_and_the_waiting_is_here(guarded, new_ca, bring):
+    bring(LiveVersion(guarded, "admin"))
+
     with aws_calls() as calls:
         shown = run("--push", "--reason", "second factory")
 
@@ -184,7 +187,7 @@ def test_a_refusal_there_is_a_refusal_here(guarded):
     by_somebody = s3.put_object(**named, Body=body)["VersionId"]
 
     with pytest.raises(
-        CommandError, match=r"(?s)in est-server-admin ended .*was not pushed"
+        CommandError, match=r"(?s)in est-server-admin:live ended .*was not pushed"
     ) as caught:
         run("--to", by_somebody, "--reason", "x")
 

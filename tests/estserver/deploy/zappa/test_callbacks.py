@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from estserver.config.rule_names import HOURLY, MINUTELY, rule_name
 from estserver.deploy import zappa_callbacks
 from estserver.deploy.uploaded import code_digest, reasons_to_deploy
 from pki.aws.clients import aws_client
@@ -119,10 +120,17 @@ def test_the_same_code_is_known_by_lambdas_digest(deployment, live, tmp_path):
     assert "the function has other code" not in reasons_to_deploy(deployment, "est", package)
 
 
-def test_admin_lacks_its_schedules(deployment, live):
+@pytest.mark.parametrize("missing", [[], [MINUTELY], [HOURLY], [MINUTELY, HOURLY]])
+def test_admin_lacks_its_schedules(deployment, live, missing):
     live(deployment, "admin")
+    events = aws_client("events")
+    for path in missing:
+        rule = rule_name(deployment.project, path)
+        events.remove_targets(Rule=rule, Ids=["1"])
+        events.delete_rule(Name=rule)
 
     reasons = list(reasons_to_deploy(deployment, "admin", None))
 
-    assert "estserver.schedule.every_minute has no schedule" in reasons
-    assert "estserver.schedule.every_hour has no schedule" in reasons
+    assert [reason for reason in reasons if reason.endswith("has no schedule")] == [
+        f"{path} has no schedule" for path in missing
+    ]

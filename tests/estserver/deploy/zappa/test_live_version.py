@@ -2,6 +2,7 @@
 
 import pytest
 
+from estserver.config.rule_names import MINUTELY, rule_name
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions
 from estserver.deploy.zappa.live_version import AS_IT_IS, KEPT_VERSIONS, LiveVersion, Service
 from estserver.deploy.zappa.schedules import Schedules
@@ -134,11 +135,11 @@ def scheduled(deployment, live, bring):
     return deployment
 
 
-def zappa_schedules(deployment, target_id="Id1"):
-    """What `zappa update` does each time."""
+def zappa_schedules(deployment, target_id="1"):
+    """What `zappa update` does each time. "1" is the target that `live` has made."""
     events = aws_client("events")
     arn = deployment.arn("lambda", "function:est-server-admin")
-    name = "est-server-admin-estserver.schedule.every_minute"
+    name = rule_name(deployment.project, MINUTELY)
     events.put_rule(Name=name, ScheduleExpression="rate(1 minute)")
     events.put_targets(Rule=name, Targets=[{"Id": target_id, "Arn": arn, "Input": '{"a": 1}'}])
     return name
@@ -150,15 +151,15 @@ def targets(name):
 
 
 def test_schedules_call_the_version_in_service(scheduled, bring):
-    name = "est-server-admin-estserver.schedule.every_minute"
+    name = rule_name(scheduled.project, MINUTELY)
 
     assert bring(Schedules(scheduled)) == ["admin: schedules"]
 
-    assert targets(name) == [("Id1", "live", '{"a": 1}')]
+    assert targets(name) == [("1", "live", '{"a": 1}')]
     assert bring(Schedules(scheduled)) == []
     zappa_schedules(scheduled, "Id2")
     bring(Schedules(scheduled))
-    assert targets(name) == [("Id1", "live", '{"a": 1}')]
+    assert targets(name) == [("1", "live", '{"a": 1}')]
 
 
 def test_schedules_of_the_version_in_service_go_with_the_function(scheduled, bring):

@@ -9,7 +9,8 @@ from botocore.stub import Stubber
 from django.core.management import call_command
 
 from estserver.deploy.engine.runs import StepFailed
-from estserver.deploy.first_setup import set_up
+from estserver.deploy.engine.slow_spread import PAUSE
+from estserver.deploy.first_setup import commands, set_up
 from estserver.deploy.zappa.admin_function import (
     CALLER_KEY,
     COMMAND_KEY,
@@ -91,18 +92,54 @@ def test_both_sides_use_the_same_keys():
     assert (COMMAND_KEY, CALLER_KEY) == (admin.COMMAND_KEY, admin.CALLER_KEY)
 
 
-def test_a_setup_that_stops_says_which_commands_are_done(function, configured, said):
+def test_a_setup_that_stops_says_which_commands_are_done(function, configured, said, clock):
     answers(function, {"exit_code": 0, "output": ""}, ["migrate", "--no-input"])
-    answers(function, {"exit_code": 3, "output": "kms:Sign: AccessDenied\n"}, ["bootstrap_cas"])
+    answers(function, {"exit_code": 3, "output": "kms:Sign: KMSInternal\n"}, ["bootstrap_cas"])
 
     with pytest.raises(StepFailed) as caught:
-        set_up(configured(), say=said, is_dry_run=False)
+        set_up(configured(), say=said, is_dry_run=False, clock=clock)
 
     assert remote_failure(caught.value)
+    assert clock.slept == []
     assert str(caught.value) == (
         "Step 2 of 5, setup of the admin, bootstrap_cas: bootstrap_cas in est-server-admin ended "
-        "with exit code 3: kms:Sign: AccessDenied. Done already: migrate. Mend that, and run the "
+        "with exit code 3: kms:Sign: KMSInternal. Done already: migrate. Mend that, and run the "
         "command again. It goes on from here."
+    )
+
+
+def test_a_setup_whose_rights_are_not_in_force_yet_goes_on_after_a_while(
+    function, configured, said, clock
+):
+    denied = {"exit_code": 3, "output": "kms:Sign: AccessDenied\n"}
+    answers(function, {"exit_code": 0, "output": ""}, ["migrate", "--no-input"])
+    answers(function, denied, ["bootstrap_cas"])
+    answers(function, {"exit_code": 0, "output": ""}, ["bootstrap_cas"])
+    for command in commands(configured().config)[2:]:
+        answers(function, {"exit_code": 0, "output": ""}, [*command])
+
+    set_up(configured(), say=said, is_dry_run=False, clock=clock)
+
+    assert clock.slept == [PAUSE]
+
+
+def test_a_setup_that_is_denied_for_good_names_what_was_waited_for(
+    function, configured, said, clock
+):
+    denied = {"exit_code": 3, "output": "kms:Sign: AccessDenied\n"}
+    answers(function, {"exit_code": 0, "output": ""}, ["migrate", "--no-input"])
+    for _ in range(1 + 60 // int(PAUSE)):
+        answers(function, denied, ["bootstrap_cas"])
+
+    with pytest.raises(StepFailed) as caught:
+        set_up(configured(), say=said, is_dry_run=False, clock=clock)
+
+    assert sum(clock.slept) == 60
+    assert str(caught.value) == (
+        "Step 2 of 5, setup of the admin, bootstrap_cas: bootstrap_cas in est-server-admin ended "
+        "with exit code 3: kms:Sign: AccessDenied. This command has waited 60 s, because at first "
+        "IAM has not put the policy of the function's role into force yet. That is not the cause. "
+        "Done already: migrate. Mend that, and run the command again. It goes on from here."
     )
 
 

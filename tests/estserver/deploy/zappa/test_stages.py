@@ -97,7 +97,7 @@ def test_the_key_is_rotated_and_missed_when_it_is_to_be_deleted(deployment, brin
     assert seen.is_rotated
     aws_client("kms").schedule_key_deletion(KeyId=seen.key_id, PendingWindowInDays=7)
 
-    with pytest.raises(StepFailed, match="Cancel its deletion or enable it in the console"):
+    with pytest.raises(StepFailed, match="--restore, which cancels its deletion"):
         carry_out([SecretsKey(deployment)], performer)
 
 
