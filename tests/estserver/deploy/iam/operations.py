@@ -115,6 +115,7 @@ def _context(call, account, action, resource, more):
         **{f"aws:RequestTag/{key}": value for key, value in tags.items()},
         **{f"aws:ResourceTag/{key}": value for key, value in held.items()},
         **({"aws:TagKeys": sorted(tags)} if tags else {}),
+        **_aliases(account, resource),
     }
     known = {k: v for k, v in keys.items() if reference.knows_key(action, k, resource)}
     common = {"aws:SecureTransport": "true", "aws:PrincipalAccount": account.number}
@@ -122,6 +123,14 @@ def _context(call, account, action, resource, more):
         function = f"function:{call.principal}"
         common["lambda:SourceFunctionArn"] = arn(call, account.number, "lambda", function)
     return {**common, **known, **more}
+
+
+def _aliases(account, resource):
+    # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-resource-aliases
+    if ":kms:" not in resource or ":key/" not in resource:
+        return {}
+    aliases = account.aliases_of(resource)
+    return {"kms:ResourceAliases": aliases} if aliases else {}
 
 
 # S3
