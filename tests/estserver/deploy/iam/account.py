@@ -75,6 +75,12 @@ class Account:
         policy = json.loads(parameters["Policy"])
         self.key_policies[self.key_arn(call, parameters["KeyId"])] = policy
 
+    def _dsql_CreateCluster(self, call, parameters):
+        self._tag(call.answer, tags_in(parameters))
+
+    def _backup_CreateBackupPlan(self, call, parameters):
+        self._tag(call.answer, tags_in(parameters))
+
     def _secretsmanager_CreateSecret(self, call, parameters):
         name = parameters["Name"]
         key = parameters.get("KmsKeyId", "")
