@@ -16,7 +16,7 @@ class Account:
         """CloudFormation's templates, by the stack's name."""
         self.tags, self.aliases, self.secrets = {}, {}, {}
         self.role_policies, self.trust, self.functions = {}, {}, {}
-        self.bucket_policies = {}
+        self.bucket_policies, self.key_policies = {}, {}
 
     def policies_of(self, function):
         """The policies of the role that a function runs with."""
@@ -30,6 +30,15 @@ class Account:
         if key.startswith("alias/"):
             key = self.aliases.get((call.region, key), "")
         return key and arn(call, self.number, "kms", f"key/{key}", key)
+
+    def aliases_of(self, key):
+        """The aliases of a key, given by its ARN."""
+        region, _, key_id = key.split(":", 5)[3:]
+        return sorted(
+            alias
+            for (place, alias), target in self.aliases.items()
+            if place == region and target.rpartition("/")[2] == key_id.rpartition("/")[2]
+        )
 
     def secret_arn(self, call, secret):
         """The ARN of a secret, which has no suffix while no such secret exists."""
@@ -62,6 +71,16 @@ class Account:
     def _kms_DeleteAlias(self, call, parameters):
         self.aliases.pop((call.region, parameters["AliasName"]), None)
 
+    def _kms_PutKeyPolicy(self, call, parameters):
+        policy = json.loads(parameters["Policy"])
+        self.key_policies[self.key_arn(call, parameters["KeyId"])] = policy
+
+    def _dsql_CreateCluster(self, call, parameters):
+        self._tag(call.answer, tags_in(parameters))
+
+    def _backup_CreateBackupPlan(self, call, parameters):
+        self._tag(call.answer, tags_in(parameters))
+
     def _secretsmanager_CreateSecret(self, call, parameters):
         name = parameters["Name"]
         key = parameters.get("KmsKeyId", "")
@@ -88,13 +107,15 @@ class Account:
         self._tag(arns(call, self.number)[0], {each["Key"]: each["Value"] for each in found})
 
     def resource_policy(self, resource):
-        """The policy of the bucket that an ARN is about; ``None`` elsewhere.
+        """The policy of the bucket or key that an ARN is about; ``None`` elsewhere.
 
-        A key has KMS's default policy, which hands every decision to IAM's policies:
+        A new key has KMS's default policy, which hands every decision to IAM's policies:
         https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
         """
         if resource.startswith(f"arn:{PARTITION}:s3:::"):
             return self.bucket_policies.get(resource.split(":::")[1].partition("/")[0])
+        if resource in self.key_policies:
+            return self.key_policies[resource]
         if ":kms:" in resource and ":key/" in resource:
             root = f"arn:{PARTITION}:iam::{self.number}:root"
             return {

@@ -62,10 +62,15 @@ OF_EVERYTHING = {
 }
 """Operations that list, and whose action must be allowed on ``*`` when no parameter names one."""
 
-MADE = {"iot:RegisterCACertificate": "cacert/0a1b2c3d"}
-"""What an operation makes and tags whose own action names no resource.
-https://docs.aws.amazon.com/iot/latest/apireference/API_RegisterCACertificate.html
-"""
+MADE = {
+    # https://docs.aws.amazon.com/iot/latest/apireference/API_RegisterCACertificate.html
+    "iot:RegisterCACertificate": "cacert/0a1b2c3d",
+    # https://docs.aws.amazon.com/aurora-dsql/latest/APIReference/API_CreateCluster.html
+    "dsql:CreateCluster": "cluster/0a1b2c3d",
+    # https://docs.aws.amazon.com/aws-backup/latest/devguide/API_CreateBackupPlan.html
+    "backup:CreateBackupPlan": "backup-plan:0a1b2c3d",
+}
+"""What an operation makes under an id that the service chooses, so that no parameter names it."""
 
 
 def requests_of(call, account):
@@ -90,6 +95,8 @@ def _by_rule(call, account):
         raise NoRow(f"{call.name}: there is no action {action}")
     types = reference.resource_types(action)
     found = [each for each in arns(call, account.number) if reference.takes(action, each)]
+    if types and not found and call.name in MADE:
+        found = [arn(call, account.number, call.service, MADE[call.name])]
     if types and not found and call.name not in OF_EVERYTHING:
         raise NoRow(f"{call.name}: {action} takes {sorted(types)}, of {sorted(call.parameters)}")
     for resource in found if types and found else ["*"]:
@@ -115,6 +122,7 @@ def _context(call, account, action, resource, more):
         **{f"aws:RequestTag/{key}": value for key, value in tags.items()},
         **{f"aws:ResourceTag/{key}": value for key, value in held.items()},
         **({"aws:TagKeys": sorted(tags)} if tags else {}),
+        **_aliases(account, resource),
     }
     known = {k: v for k, v in keys.items() if reference.knows_key(action, k, resource)}
     common = {"aws:SecureTransport": "true", "aws:PrincipalAccount": account.number}
@@ -122,6 +130,14 @@ def _context(call, account, action, resource, more):
         function = f"function:{call.principal}"
         common["lambda:SourceFunctionArn"] = arn(call, account.number, "lambda", function)
     return {**common, **known, **more}
+
+
+def _aliases(account, resource):
+    # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-resource-aliases
+    if ":kms:" not in resource or ":key/" not in resource:
+        return {}
+    aliases = account.aliases_of(resource)
+    return {"kms:ResourceAliases": aliases} if aliases else {}
 
 
 # S3
@@ -319,7 +335,7 @@ def _with_role(name, service):
     def added(call, account):
         role = call.parameters.get(name)
         if isinstance(role, dict):
-            role = role.get("roleArn")
+            role = role.get("roleArn") or role.get("IamRoleArn")
         if role:
             yield pass_role(role, service)
 
@@ -383,6 +399,8 @@ ROWS = {
 }
 ADDED = {
     "apigateway:CreateDomainName": _first_domain,
+    # https://docs.aws.amazon.com/aws-backup/latest/devguide/API_CreateBackupSelection.html
+    "backup:CreateBackupSelection": _with_role("BackupSelection", "backup.amazonaws.com"),
     "iot:CreateProvisioningTemplate": _with_role("provisioningRoleArn", "iot.amazonaws.com"),
     "iot:UpdateProvisioningTemplate": _with_role("provisioningRoleArn", "iot.amazonaws.com"),
     "iot:RegisterCACertificate": _with_role("registrationConfig", "iot.amazonaws.com"),

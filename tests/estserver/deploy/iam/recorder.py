@@ -13,7 +13,12 @@ import sys
 from pathlib import Path
 
 FILE, PRINCIPAL = "RECORD_AWS_CALLS_TO", "RECORD_AWS_CALLS_AS"
-ANSWERED = {"kms:CreateKey": "KeyMetadata", "apigateway:CreateRestApi": "id"}
+ANSWERED = {
+    "kms:CreateKey": "KeyMetadata",
+    "apigateway:CreateRestApi": "id",
+    "dsql:CreateCluster": "arn",
+    "backup:CreateBackupPlan": "BackupPlanArn",
+}
 """What of an answer is kept: ids that no parameter of a later call explains."""
 
 

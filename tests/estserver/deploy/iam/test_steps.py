@@ -11,9 +11,12 @@ from estserver.deploy.recipe import (
     removable,
     remover_policies,
 )
+from estserver.deploy.resources.database.roles import DatabaseRoles
+from estserver.deploy.rights.dsql_cluster import find_cluster
+from estserver.deploy.status import status
 from pki.aws.clients import aws_client
-from tests.estserver.deploy import moto_iot
-from tests.estserver.deploy.account import ACCOUNT, ACM, CONFIG, zappa_deploy
+from tests.estserver.deploy import moto_database, moto_iot
+from tests.estserver.deploy.account import ACCOUNT, ACM, CONFIG, WITHOUT_DATABASE, zappa_deploy
 from tests.estserver.deploy.iam import recorder
 from tests.estserver.deploy.iam.calls import read
 from tests.estserver.deploy.iam.decisions import statements
@@ -67,6 +70,30 @@ def recording(tmp_path, monkeypatch):
     undo = recorder.wrap(BaseClient)
     yield lambda principal: monkeypatch.setenv(recorder.PRINCIPAL, principal)
     undo()
+
+
+def test_T63_iam_allows_what_makes_a_cluster_and_its_backups_and_takes_them_away(
+    aws_cloud, configured, performer, recording, tmp_path
+):
+    moto_database.identifiers.clear()
+    deployment = configured(WITHOUT_DATABASE)
+
+    recording(DEPLOYER)
+    # Logging in at the cluster is no call of boto3.
+    steps = [each for each in preparation(deployment) if not isinstance(each, DatabaseRoles)]
+    carry_out(steps, performer)
+    moto_database.add_backup(find_cluster(deployment).arn)
+    status(deployment, steps)
+    recording(REMOVER)
+    take_away(steps, performer)
+
+    judged = judge(read(tmp_path / "calls.jsonl"), deployment)
+    assert {each.request.action for each in judged} >= {
+        *("dsql:CreateCluster", "dsql:UpdateCluster", "dsql:DeleteCluster"),
+        *("backup:CreateBackupVault", "backup:CreateBackupPlan", "backup:CreateBackupSelection"),
+        *("backup:DeleteBackupPlan", "backup:ListRecoveryPointsByResource"),
+    }
+    assert refused(judged) == []
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
