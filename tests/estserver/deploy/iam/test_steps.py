@@ -45,12 +45,14 @@ RESTRICTED = CONFIG.replace(
 NEEDED_ELSEWHERE = {
     "EmptyAuditHeads": "only a bucket with heads is emptied: test_end_to_end",
     "EncryptSessionSecret": "a deployment makes the secret beside the steps: test_end_to_end",
+    "KeepSchedules": "only to enable what somebody disabled: test_schedule_states",
     "LookAtSecrets": "whoever deploys may look at the same, and removes with both policies",
     "MakeSessionSecret": "a deployment makes the secret beside the steps: test_end_to_end",
+    "OldVersions": "an update deletes old versions of a function: test_live_version",
     "ReadAuditHeads": "a person reads the heads for `audit_verify --heads`",
     "RestoreKeys": "only with --restore: test_restore",
     "RestoreSecrets": "only with --restore: test_restore",
-    "Schedules": "Zappa makes them: test_end_to_end",
+    "TestClientFiles": "only for `aws_client_files`: test_client_files",
 }
 """Statements that no step of these configurations needs, each with its reason."""
 NOT_NEEDED = {
