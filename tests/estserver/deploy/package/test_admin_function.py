@@ -32,9 +32,8 @@ def test_migrations_are_made_inside_the_function(answers):
 
 def test_a_command_that_needs_an_account_fails_loudly_without_one(answers):
     assert answers["bootstrap"]["exit_code"] == 3
-    assert (
-        "secretsmanager:GetSecretValue failed with NoCredentials" in answers["bootstrap"]["output"]
-    )
+    said = answers["bootstrap"]["output"]
+    assert "secretsmanager:DescribeSecret failed with NoCredentials" in said
 
 
 def test_pages_are_served(answers):
