@@ -88,7 +88,8 @@ def test_one_command_for_each_stage_deploys_from_a_sample(printed):
 
 
 def test_the_account_holds_what_the_bill_counts(cloud, printed):
-    config = load_config(cloud.directory / "config.yaml", environ={"EST_DATA_DIR": "var"})
+    environ = {"EST_DATA_DIR": "var", "DATABASE_URL": cloud.database_url}
+    config = load_config(cloud.directory / "config.yaml", environ=environ)
     deployment = Deployment(for_lambda(config), ACCOUNT, REGION)
     bill = {item.price: item.count for item in idle_month(deployment)}
 

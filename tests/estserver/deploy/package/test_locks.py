@@ -75,7 +75,6 @@ def test_each_input_is_compiled_to_a_lock_of_its_name_that_holds_what_it_names()
     assert {path.name for path in REQUIREMENTS.glob("*.in")} == {
         *outputs,
         "functions.in",  # part of the others
-        "dsql.in",  # to be added to functions.in
     }
     assert {f"requirements/{path.name}" for path in REQUIREMENTS.glob("*.txt")} == {
         output for output in outputs.values() if "/" in output
