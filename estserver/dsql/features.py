@@ -1,10 +1,15 @@
-"""What a cluster can do, and how much of it at once."""
+"""What a cluster can do, beside what AWS's adapter says of it."""
 
 from aurora_dsql_django import features
 
 
 class DatabaseFeatures(features.DatabaseFeatures):
-    """The adapter's, with the bound that our own code asks for."""
+    """The adapter's, for statements that keep to the syntax on AWS's pages."""
 
+    # A new column has a name and a type, and no word after it, not even NULL:
+    # https://docs.aws.amazon.com/aurora-dsql/latest/userguide/alter-table-syntax-support.html
+    implied_column_null = True
     rows_of_a_transaction = 3_000
-    """https://docs.aws.amazon.com/aurora-dsql/latest/userguide/CHAP_quotas.html"""
+    """What `pki.record.transactions` stays below.
+    https://docs.aws.amazon.com/aurora-dsql/latest/userguide/CHAP_quotas.html
+    """

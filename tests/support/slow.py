@@ -4,6 +4,7 @@ SLOW = (
     "tests/test_on_postgresql.py",
     "tests/test_on_dsql.py",
     "tests/estserver/deploy/",
+    "tests/estserver/dsql/",
     "tests/iotprov/provisioning/",
     "tests/interop/",
     "tests/pki/state/",

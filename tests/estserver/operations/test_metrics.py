@@ -19,6 +19,7 @@ from iotprov.provisioning.worker import Drained
 from pki.denylist.entries import deny
 from pki.models import CertificateAuthority
 from tests.conftest import TESTER
+from tests.estserver.operations.changes import note_a_change
 from tests.iotprov.conftest import clock, cloud, in_mode, use_template, waiting
 from tests.support.builders import make_csr
 
@@ -97,6 +98,8 @@ def test_on_a_laptop_no_line_is_for_cloudwatch(transactional_db, est_client, lin
 def test_each_minute_says_what_the_alarms_wait_for(
     transactional_db, installation, lines, settings, aws_cloud
 ):
+    note_a_change()  # so that the schedule is not paused
+
     schedule.every_minute({}, None)
 
     said = {
