@@ -1,4 +1,4 @@
-"""A change that is on the audit trail now. An installation is copied, and may be some minutes old."""
+"""A change that is on the audit trail now. An installation is copied, and may be minutes old."""
 
 from pki.record import audit_trail
 from pki.record.transactions import in_write_transaction
