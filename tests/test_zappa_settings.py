@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from estserver.config.keys import Properties
+from estserver.deploy.zappa.admin_function import LAMBDA_MAXIMUM
+from estserver.dsql.indexes import WAIT_SECONDS
 
 ROOT = Path(__file__).parent.parent
 STAGES = json.loads((ROOT / "zappa_settings.json").read_text())
@@ -34,6 +36,11 @@ def test_stage_names_settings_that_exist(stage):
     settings = import_module(stage["django_settings"])
 
     assert settings.DEBUG is False
+
+
+def test_the_admins_function_has_time_to_build_a_clusters_indexes():
+    assert STAGES["admin"]["timeout_seconds"] == LAMBDA_MAXIMUM > WAIT_SECONDS
+    assert "timeout_seconds" not in STAGES["est"]  # the configuration's, in common
 
 
 def test_T03_est_stage_has_a_handler_of_its_own_without_raw_command():

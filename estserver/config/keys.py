@@ -231,7 +231,9 @@ class Properties:
     lambda_logger_level: LogLevel = "INFO"
     """How much the server logs."""
     lambda_timeout_seconds: LambdaSeconds = 60
-    """Time limit of a Lambda invocation."""
+    """Time limit of an invocation on the device side. The admin's function may run for 900 seconds,
+    Lambda's maximum, because it migrates the database.
+    """
     lambda_runtime: LambdaRuntime = "python3.13"
     """The Lambda runtime that packages are made for. That Python must be installed where they are
     made. AWS ends support for python3.11 in June 2027, for the others in 2028 and 2029.

@@ -27,8 +27,8 @@ from pki.record.intents import settle_intents
 logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 30.0
-"""How long the outbox may be drained, of the function's 60 s. Hooks and the CAs that AWS IoT has to
-follow come before it, and a call that has begun must end."""
+"""How long the outbox may be drained, of the 60 s until the next run. Hooks and the CAs that AWS
+IoT has to follow come before it, and a call that has begun must end."""
 
 
 def every_minute(event: Any, context: Any) -> None:

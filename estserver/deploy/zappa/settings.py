@@ -13,6 +13,7 @@ from typing import Any
 from estserver.config import PROJECT_ROOT, Config
 from estserver.deploy.deployment import LIVE, STAGES, Deployment
 from estserver.deploy.rights.database_stack import find_stack
+from estserver.deploy.zappa.admin_function import LAMBDA_MAXIMUM
 from estserver.deploy.zappa.live_version import check_snap_start
 from estserver.deploy.zappa.schema import description_here
 from pki.operators.errors import OperatorError
@@ -95,6 +96,9 @@ def rendered_without_account(settings: dict[str, Any], config: Config) -> dict[s
         "lambda_description": description_here(),
         "apigateway_lambda_qualifier": LIVE,
     }
+    # The setup migrates in this function, and a new cluster builds dozens of indexes. API Gateway
+    # waits for a page no longer than before.
+    result["admin"]["timeout_seconds"] = LAMBDA_MAXIMUM
     if config.deployment.tracing:
         # Zappa sets the function's mode at each update, to passive without this.
         result[COMMON]["xray_tracing"] = True
