@@ -1,7 +1,6 @@
-"""A system check: whether the database takes the connections that the APIs may open.
+"""System checks that ask the database: its connections, and the indexes of Aurora DSQL.
 
-The limit of PostgreSQL is known to PostgreSQL alone, so that it is asked where checks may ask a
-database: ``manage.py check --database default``.
+Django runs them where checks may ask a database: ``manage.py check --database default``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from django.core.checks import CheckMessage, Tags, register
 from django.db import connections
 
 from estserver.config.connections import connection_problem, known_limit
+from estserver.config.database import DSQL_BACKEND
 
 POSTGRESQL = "postgresql"
 
@@ -24,6 +24,19 @@ def check_connections(
 ) -> list[CheckMessage]:
     """Return a warning when a burst of requests may open more connections than there may be."""
     return [*_warnings(limit_of_database(databases or ()))]
+
+
+@register(Tags.database)
+def check_indexes(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Return an error for each index of a cluster that is not in force: it may hold a rule."""
+    database = connections["default"]
+    if "default" not in (databases or ()) or database.settings_dict["ENGINE"] != DSQL_BACKEND:
+        return []
+    from estserver.dsql.indexes import index_problems  # a laptop needs no adapter of DSQL's
+
+    return [checks.Error(text, id="estserver.E051") for text in index_problems(database)]
 
 
 def limit_of_database(databases: Sequence[str]) -> int | None:

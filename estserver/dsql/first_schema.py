@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterable
 from graphlib import TopologicalSorter
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
-
-from estserver.dsql.indexes import finish_indexes, invalid_indexes
 
 Model = type[Any]
 
@@ -39,15 +37,13 @@ def make_new_apps(connection: Any, say: Callable[[str], None]) -> list[str]:
         for model in state.get_app_config(label).get_models(include_auto_created=True)
         if model._meta.managed and not model._meta.proxy and not model._meta.swapped
     ]
-    # Step 1: tables, each before those that refer to it, then their indexes.
-    _drop_broken_indexes(connection)
+    # Step 1: tables, each before those that refer to it, then their indexes. The editor waits for
+    # these, and fails if one does not come into force.
     with connection.schema_editor() as editor:
         for model in _in_order(models):
             say(f"  Making {model._meta.db_table}")
             _make_table(connection, editor, model)
-    # Step 2: no rule that an index holds may be missing once the history says that all is there.
-    if failures := finish_indexes(connection):
-        raise DatabaseError(" ".join(failures))
+    # Step 2: the history, which may say that all is there only when it is.
     recorded = [key for key in loader.graph.nodes if key[0] in labels]
     with transaction.atomic(using=connection.alias):
         for app, name in recorded:
@@ -91,11 +87,3 @@ def _make_table(connection: Any, editor: Any, model: Model) -> None:
         name = str(each.parts["name"]).strip('"')
         if name not in there:
             editor.deferred_sql.append(each)
-
-
-def _drop_broken_indexes(connection: Any) -> None:
-    """Take away what an earlier run left behind of indexes whose build failed."""
-    finish_indexes(connection)
-    for name, _, _ in invalid_indexes(connection):
-        with connection.cursor() as cursor:
-            cursor.execute(f"DROP INDEX {connection.ops.quote_name(name)}")

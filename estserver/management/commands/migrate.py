@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.commands import migrate
 from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
 
 from estserver.config.database import DSQL_BACKEND
 
@@ -15,16 +16,23 @@ class Command(migrate.Command):
     and the rights of the functions' database roles follow the tables.
     """
 
+    def get_check_kwargs(self, options: dict[str, Any]) -> Any:
+        """Leave out what is asked of the database itself, because this run may mend it."""
+        kwargs = super().get_check_kwargs(options)
+        return {**kwargs, "databases": []} if _is_dsql(options) else kwargs
+
     def handle(self, *args: Any, **options: Any) -> str | None:
         """Make what is missing. Raises ``DatabaseError`` and ``CommandError``."""
         connection = connections[options["database"]]
-        is_dsql = connection.settings_dict["ENGINE"] == DSQL_BACKEND
         changes = not (options["plan"] or options["check_unapplied"] or options["prune"])
-        if is_dsql and changes:
+        if _is_dsql(options) and changes:
             # Only where they are needed: a laptop has no adapter of DSQL's.
             from estserver.dsql.first_schema import make_new_apps
             from estserver.dsql.grants import apply_grants
+            from estserver.dsql.indexes import drop_broken_indexes
 
+            if _has_plan(connection):
+                drop_broken_indexes(connection)
             if made := make_new_apps(connection, self._say(options["verbosity"])):
                 self._say(options["verbosity"])(f"Made the tables of {', '.join(made)}.")
             done: str | None = super().handle(*args, **options)
@@ -34,3 +42,12 @@ class Command(migrate.Command):
 
     def _say(self, verbosity: int) -> Any:
         return self.stdout.write if verbosity else lambda line: None
+
+
+def _is_dsql(options: dict[str, Any]) -> bool:
+    return bool(connections[options["database"]].settings_dict["ENGINE"] == DSQL_BACKEND)
+
+
+def _has_plan(connection: Any) -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))

@@ -69,6 +69,24 @@ def test_nothing_is_recorded_while_an_index_is_not_in_force(deployed):
     assert deployed.rows("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [(0,)]
 
 
+def test_an_index_that_is_not_in_force_is_named_and_built_again_with_its_migration(deployed):
+    deployed.manage("migrate", "--no-input")
+    index = "est_server.certificate_new_name"
+    for statement in (
+        f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{index}'::regclass",
+        "DELETE FROM est_server.django_migrations WHERE app = 'pki'",  # as when migrate failed
+    ):
+        deployed.rows(statement)
+
+    said = deployed.manage("check", "--database", "default", expects=1)
+    deployed.manage("migrate", "--no-input")
+
+    assert "(estserver.E051) The index certificate_new_name of pki_issuedcertificate is not" in said
+    assert deployed.rows(
+        f"SELECT indisvalid FROM pg_index WHERE indexrelid = '{index}'::regclass"
+    ) == [(True,)]
+
+
 def test_the_schema_is_that_of_the_migrations_on_postgresql(deployed):
     """Tables, columns, unique rules and indexes are the same, however they were made."""
     deployed.manage("migrate", "--no-input")
