@@ -115,14 +115,15 @@ class Properties:
     as an RDS Proxy's. It is read when a connection is made.
     """
     database: DatabaseChoice = ""
-    """The database that a deployment to AWS uses. `dsql`: a cluster of Aurora DSQL, which the
-    deployment makes. `stack NAME`: that of a CloudFormation stack made from
-    config/database-stack.yaml, whose VPC the functions then are in. Not set is databaseUrl or
-    databaseSecretName, and `dsql` without either. Outside of AWS it means nothing.
+    """The database that a deployment to AWS uses. `dsql` is a cluster of Aurora DSQL, which the
+    deployment makes. `stack NAME` is the database of a CloudFormation stack that was made from
+    config/database-stack.yaml, and puts the functions into its VPC. If it is not set, the database
+    is that of databaseUrl or databaseSecretName, and `dsql` without either. Outside of AWS, the key
+    has no effect.
     """
     database_backup_days: BackupDays = 35
     """Days that AWS Backup keeps the daily backups of the Aurora DSQL cluster that the deployment
-    makes. 0 is no backups.
+    makes. With 0 there are no backups.
     """
     secret_key_secret_name: SecretName = "est/secret-key"
     """The secret in Secrets Manager that admin sessions are signed with, on Lambda. The first
@@ -274,8 +275,8 @@ class DeploymentOptions:
     """Tags for all AWS resources: a list of `key` and `value`."""
     project_name: ProjectName = "est-server"
     """What the names of all AWS resources begin with. A second installation in the same account
-    needs another one. Names of secrets, policy, template and provisioning role that the file does
-    not give then begin with it too (docs/projects.md).
+    needs another one. Then the names of secrets, policy, template and provisioning role also begin
+    with it, unless the file gives them (docs/projects.md).
     """
     truststore_bucket: BucketName = ""
     """Bucket of the CAs that API Gateway trusts. Not set is a name of the project, account and
@@ -292,9 +293,9 @@ class DeploymentOptions:
     throttling_burst_limit: RequestRate = 100
     """Requests that each API lets through at once."""
     reserved_concurrency: Concurrency = 0
-    """How many of the account's concurrent executions are set aside for the function of the device
-    side, which then never runs more often at once, and so never has more connections to the
-    database. 0 reserves none. A new account's quota may allow no reservation.
+    """How many of the account's concurrent executions Lambda reserves for the function of the
+    device side. This is also the most that run at once, and so the most connections that they have
+    to the database. 0 reserves none. A new account's quota may allow no reservation.
     """
     log_retention_days: RetentionDays = 90
     """How long logs stay. The audit trail is in the database and does not end with them."""
@@ -308,10 +309,11 @@ class DeploymentOptions:
     waf_enabled: bool = True
     """Put AWS's common rules (WAF) in front of both APIs, for about 6 USD a month."""
     alarm_topic_arn: TopicArn = ""
-    """An SNS topic of yours that the alarms report to. If it is not set, one is made."""
+    """An SNS topic of yours that the alarms report to. If it is not set, the deployment makes one.
+    """
     alarm_email: EmailAddress = ""
-    """Who gets the alarms by e-mail. AWS sends a link there first, which that person has to open.
-    Not for a topic of yours (alarmTopicArn).
+    """The e-mail address that gets the alarms. AWS first sends a link to it, which a person has to
+    open. It has no effect on a topic of yours (alarmTopicArn).
     """
     tracing: bool = False
     """Trace a sample of the requests with X-Ray, through API Gateway and the functions. AWS charges
@@ -319,7 +321,7 @@ class DeploymentOptions:
     """
     pause_idle_schedule: bool = True
     """Pause the minutely schedule on Lambda while there is nothing to do. An enrollment or a change
-    that leaves work resumes it, with one call to EventBridge. false: it runs each minute. Set it to
+    that leaves work resumes it, with one call to EventBridge. With false, it runs each minute. Set
     false in a VPC that has no way to EventBridge.
     """
     function_policies_path: OptionalFilePath = ""

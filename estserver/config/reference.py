@@ -54,17 +54,17 @@ Relative paths start at the directory that holds `manage.py`. Times are UTC.
 | `postgresql://...?idle_seconds=60` | PostgreSQL that closes idle connections, as one that pauses needs |
 | `postgresql://host:5432/name?secret=NAME` | PostgreSQL. The secret holds the rest, as with `databaseSecretName` |
 | not set, or `postgresql://host:5432/name`, with `databaseSecretName` | PostgreSQL. The secret holds the rest, and each new connection reads it |
-| `dsql://user@host/postgres` | Aurora DSQL, with a token of IAM's as the password. |
+| `dsql://user@host/postgres` | Aurora DSQL, with a token of IAM's as the password |
 
-On Lambda it is one without a password, because SQLite's file would be lost and a password is not packaged.
+Lambda takes every database but SQLite, whose file would be lost. A package holds no password. So a deployment writes a URL
+with a password into the function's environment.
 
 A PostgreSQL server proves its name by TLS (`sslmode=verify-full`). Hosts under `rds.amazonaws.com` do so by RDS's own
 CAs, which the package has. Another host needs `sslrootcert` with the file of its CA, unless its certificate is of a
-public CA. `sslmode=require` encrypts without a proof, and is not obeyed for RDS. Loopback and Unix sockets need no TLS.
+public CA. `sslmode=require` encrypts without a proof, and has no effect for RDS. Loopback and Unix sockets need no TLS.
 
-With the AWS Parameters and Secrets Lambda extension
-(a layer), functions read secrets without boto3, at a shorter cold start. A rotated password is then found after five
-minutes at the latest (`SECRETS_MANAGER_TTL`).
+With the AWS Parameters and Secrets Lambda extension (a layer), functions read secrets without boto3, at a shorter cold
+start. A rotated password is then found after five minutes at the latest (`SECRETS_MANAGER_TTL`).
 
 Percent-encode special characters of user and password: `%40` for `@`, `%2F` for `/`.
 """
