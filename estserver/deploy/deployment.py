@@ -12,7 +12,7 @@ from estserver.config.function_policies import added_statements
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.lambda_signers import for_lambda, key_alias, signers_in_use
 from pki.aws.clients import aws_client
-from pki.aws.ownership import refuse_of_another, tags_of
+from pki.aws.ownership import refuse_of_another
 from pki.operators.errors import OperatorError
 
 StageName = Literal["est", "admin"]
@@ -200,11 +200,6 @@ class Deployment:
         ``what`` begins the sentence (``The bucket x``), ``remedy`` says what to do (threat T60).
         """
         refuse_of_another(what, tags, self.project, remedy)
-
-
-def tags_from(listed: list[Mapping[str, str]]) -> dict[str, str]:
-    """Return tags, in the shape in which most services answer them, as a mapping."""
-    return tags_of(listed)
 
 
 def current_deployment() -> Deployment:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from estserver.deploy.deployment import Deployment, StageName, tags_from
+from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.engine.calls import Answer, Call, ask, ask_if_any
 from estserver.deploy.engine.compare import covers
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.rights.statements import ResourceRights, allow
 from estserver.deploy.zappa.stage import api_id_of
+from pki.aws.ownership import tags_of
 from pki.operators.errors import OperatorError
 
 RULE_SET = "AWSManagedRulesCommonRuleSet"
@@ -81,7 +82,7 @@ def _acl(name: str, acl_id: str, arn: str) -> SeenAcl:
     if answer is None:
         return SeenAcl()
     tags = ask("wafv2", "ListTagsForResource", ResourceARN=arn)["TagInfoForResource"]["TagList"]
-    return SeenAcl(acl_id, arn, answer["LockToken"], answer["WebACL"], tags_from(tags))
+    return SeenAcl(acl_id, arn, answer["LockToken"], answer["WebACL"], tags_of(tags))
 
 
 @dataclass(frozen=True)

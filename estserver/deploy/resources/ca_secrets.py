@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from estserver.deploy.deployment import Deployment, tags_from
+from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import Call, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.lambda_signers import signers_in_use
 from estserver.deploy.rights.keys_in_use import region_of
 from estserver.deploy.rights.statements import ResourceRights, allow, our_tag
-from pki.aws.ownership import MADE_BY
+from pki.aws.ownership import MADE_BY, tags_of
 from pki.signers.secretsmanager.signer import SecretsManagerSigner
 
 RECOVERY_DAYS = 30
@@ -39,7 +39,7 @@ def tagged_secrets(deployment: Deployment) -> Iterator[SeenSecret]:
     for region in _regions(deployment):
         for held in (*_listed(region), *_named(deployment, region)):
             name = str(held["Name"])
-            if (name, region) in seen or not deployment.is_ours(tags_from(held.get("Tags", []))):
+            if (name, region) in seen or not deployment.is_ours(tags_of(held.get("Tags", []))):
                 continue
             seen.add((name, region))
             yield SeenSecret(name, region, bool(held.get("DeletedDate")))

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from estserver.deploy.deployment import Deployment, tags_from
+from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.rights.statements import ResourceRights, allow
+from pki.aws.ownership import tags_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class IoTLeftovers(Step[SeenIoT]):
 
     def _is_ours(self, arn: str) -> bool:
         tags = ask_all("iot", "ListTagsForResource", "tags", resourceArn=arn)
-        return self.deployment.is_ours(tags_from(tags))
+        return self.deployment.is_ours(tags_of(tags))
 
     def plan(self, seen: SeenIoT) -> Plan:
         """Return nothing, because iotprov makes these."""

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from estserver.config.project_names import DEFAULT_PROJECT
-from estserver.deploy.deployment import Deployment, tags_from
+from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import ask_if_any
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.lambda_signers import signers_in_use
 from estserver.deploy.rights.keys_in_use import region_of
 from estserver.deploy.rights.statements import ResourceRights, Statement, allow
-from pki.aws.ownership import other_project
+from pki.aws.ownership import other_project, tags_of
 from pki.choices import IoTProvisioning
 from pki.operators.errors import OperatorError
 from pki.signers.secretsmanager.signer import SecretsManagerSigner
@@ -113,13 +113,13 @@ def look_at(named: Named) -> SeenNamed | None:
     """Read what there is under a name; ``None`` for nothing. Raises ``RemoteFailure``."""
     if named.arn:
         answer = ask_if_any("iot", "ListTagsForResource", resourceArn=named.arn)
-        return None if answer is None else SeenNamed(named, tags_from(answer.get("tags", [])))
+        return None if answer is None else SeenNamed(named, tags_of(answer.get("tags", [])))
     answer = ask_if_any(
         "secretsmanager", "DescribeSecret", region=named.region, SecretId=named.name
     )
     if answer is None:
         return None
-    return SeenNamed(named, tags_from(answer.get("Tags", [])), answer.get("DeletedDate"))
+    return SeenNamed(named, tags_of(answer.get("Tags", [])), answer.get("DeletedDate"))
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from estserver.deploy.deployment import Deployment, tags_from
+from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import Call, ask, ask_if_any
 from estserver.deploy.engine.steps import DONE, Plan, Step
+from pki.aws.ownership import tags_of
 from pki.operators.errors import OperatorError, RemoteFailure
 
 NOT_PUBLIC = {
@@ -86,7 +87,7 @@ class Bucket(Step[Settings]):
         logging = self._setting("GetBucketLogging", "LoggingEnabled")
         return Settings(
             is_there=True,
-            tags=tags_from(tagging),
+            tags=tags_of(tagging),
             versioning=self._setting("GetBucketVersioning", "Status"),
             public_access=self._setting("GetPublicAccessBlock", "PublicAccessBlockConfiguration"),
             encryption=_algorithm(

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from estserver.deploy.deployment import Deployment, StageName, tags_from
+from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.rights.statements import Document
+from pki.aws.ownership import tags_of
 from pki.operators.errors import OperatorError
 
 POLICY_NAME = "est-server"
@@ -60,7 +61,7 @@ class Role(Step[SeenRole]):
         )
         return SeenRole(
             arn=role["Arn"],
-            tags=tags_from(ask_all("iam", "ListRoleTags", "Tags", RoleName=self.role)),
+            tags=tags_of(ask_all("iam", "ListRoleTags", "Tags", RoleName=self.role)),
             trust=role["AssumeRolePolicyDocument"],
             policies={
                 name: ask("iam", "GetRolePolicy", RoleName=self.role, PolicyName=name)[

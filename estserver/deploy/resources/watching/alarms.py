@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from estserver.deploy.deployment import STAGES, Deployment, tags_from
+from estserver.deploy.deployment import STAGES, Deployment
 from estserver.deploy.engine.calls import Call, ask, ask_all
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.resources.watching import database_metrics
@@ -18,6 +18,7 @@ from estserver.operations.metrics import (
     OUTBOX_AGE,
     SCHEDULE_RUNS,
 )
+from pki.aws.ownership import tags_of
 from pki.operators.errors import OperatorError
 
 PERIOD = 300  # seconds
@@ -274,7 +275,7 @@ class Alarms(Step[SeenAlarms]):
         return SeenAlarms(
             {alarm["AlarmName"]: alarm for alarm in found},
             {
-                alarm["AlarmName"]: tags_from(
+                alarm["AlarmName"]: tags_of(
                     ask("cloudwatch", "ListTagsForResource", ResourceARN=alarm["AlarmArn"])["Tags"]
                 )
                 for alarm in found

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from estserver.deploy.deployment import Deployment, tags_from
+from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import Call, ask, ask_all, ask_if_any
 from estserver.deploy.engine.compare import policy_from
 from estserver.deploy.engine.steps import DONE, Blocked, Plan, Step
 from estserver.deploy.rights.statements import Document, ResourceRights, allow, document, our_tag
+from pki.aws.ownership import tags_of
 from pki.operators.errors import OperatorError
 
 CLOUDWATCH = "cloudwatch.amazonaws.com"
@@ -142,7 +143,7 @@ class AlarmTopic(Step[SeenTopic]):
         return SeenTopic(
             answer["Attributes"],
             [each for each in listed if each["SubscriptionArn"] != ENDED],
-            tags_from(ask("sns", "ListTagsForResource", ResourceArn=arn)["Tags"]),
+            tags_of(ask("sns", "ListTagsForResource", ResourceArn=arn)["Tags"]),
         )
 
     def plan(self, seen: SeenTopic) -> Plan:
