@@ -78,10 +78,7 @@ def _limits() -> Mapping[str, int]:
 
 def _certificate_problems(deployment: Deployment, domain: Domain) -> Iterator[str]:
     held = None
-    arns = {domain.certificate_key: domain.certificate_arn}
-    if domain.ownership_certificate_arn:
-        arns["apiOwnershipVerificationCertificateArn"] = domain.ownership_certificate_arn
-    for key, arn in arns.items():
+    for key, arn in domain.certificates.items():
         if arn.split(":")[ACM_ARN_REGION] != deployment.region:
             continue  # a problem of the configuration, which is reported as such
         try:

@@ -41,6 +41,14 @@ class Domain:
     is_dualstack: bool = True
     """Whether it has IPv6 addresses too."""
 
+    @property
+    def certificates(self) -> dict[str, str]:
+        """The ARNs of its certificates in ACM, "" for one that is not set, by their keys."""
+        found = {self.certificate_key: self.certificate_arn}
+        if self.ownership_certificate_arn:
+            found["apiOwnershipVerificationCertificateArn"] = self.ownership_certificate_arn
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -86,6 +94,11 @@ class Deployment:
             ),
         )
         return tuple(domain for domain in wanted if domain.name)
+
+    @property
+    def certificates(self) -> dict[str, str]:
+        """The ARNs of all domains' certificates, by the configuration's keys for them."""
+        return {key: arn for each in self.domains for key, arn in each.certificates.items()}
 
     def domains_of(self, stage: StageName) -> tuple[Domain, ...]:
         """Return the domains on which a stage answers."""
@@ -247,10 +260,7 @@ def _certificate_problems(deployment: Deployment) -> Iterator[str]:
         if not domain.certificate_arn:
             yield f"{key} is not set, and {domain.name} needs a server certificate in ACM"
             continue
-        arns = {key: domain.certificate_arn}
-        if domain.ownership_certificate_arn:
-            arns["apiOwnershipVerificationCertificateArn"] = domain.ownership_certificate_arn
-        for name, arn in arns.items():
+        for name, arn in domain.certificates.items():
             region = arn.split(":")[ACM_ARN_REGION]
             if region != deployment.region:
                 yield (

@@ -80,11 +80,7 @@ def _rows_of(step: AnyStep) -> Iterator[Row]:
 
 def _certificates(deployment: Deployment) -> Iterator[Row]:
     """A row for each certificate in ACM: whether it is issued, and for how long."""
-    arns = {domain.certificate_key: domain.certificate_arn for domain in deployment.domains}
-    for domain in deployment.domains:
-        if domain.ownership_certificate_arn:
-            arns["apiOwnershipVerificationCertificateArn"] = domain.ownership_certificate_arn
-    for key, arn in arns.items():
+    for key, arn in deployment.certificates.items():
         if not arn:
             yield Row(key, "FAIL", "not set", f"Set Properties.{key}.")
             continue

@@ -112,11 +112,7 @@ def _of_stages(deployment: Deployment) -> Iterator[Alarm]:
 
 def _of_certificates(deployment: Deployment) -> Iterator[Alarm]:
     """Alarms before certificates expire. ACM counts the days itself, once a day, whoever issued."""
-    arns = {domain.certificate_key: domain.certificate_arn for domain in deployment.domains}
-    for domain in deployment.domains:
-        if domain.ownership_certificate_arn:
-            arns["apiOwnershipVerificationCertificateArn"] = domain.ownership_certificate_arn
-    for key, arn in arns.items():
+    for key, arn in deployment.certificates.items():
         if arn:
             yield Alarm(
                 f"{deployment.project}-{key}",
