@@ -4,19 +4,22 @@ A key is this installation's when it carries the installation's tag. A CA's key 
 description that it was made with, because a tag can be set on a key of somebody else (threat T55).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import ask, ask_all, ask_if_any
 from estserver.deploy.lambda_signers import SignerInUse, signers_in_use
-from estserver.deploy.rights.database_stack import DatabaseStack, find_stack
-from estserver.deploy.rights.dsql_cluster import DSQLCluster, cluster_in_use
+from estserver.deploy.rights.database_stack import find_stack
+from estserver.deploy.rights.dsql_cluster import cluster_in_use
 from estserver.deploy.rights.keys_in_use import CAKey, KeysInUse, region_of
 from pki.operators.errors import OperatorError, RemoteFailure
 from pki.signers.kms import KMSSigner
 from pki.signers.kms.made_keys import ALIAS_PREFIX, alias_in, description_of
 from pki.signers.secretsmanager.signer import SecretsManagerSigner
+
+T = TypeVar("T")
 
 _PURPOSES = ("device", "client")
 DELETED = "PendingDeletion"
@@ -34,9 +37,23 @@ class SeenKey:
     key_spec: str
     state: str
     has_our_description: bool
-    usage: str = "SIGN_VERIFY"
-    made_at: float = 0.0
+    usage: str
+    made_at: float
     """Seconds since 1970."""
+
+    @classmethod
+    def described(cls, metadata: Mapping[str, Any], alias: str, region: str) -> "SeenKey":
+        """Return a key as KMS describes it."""
+        return cls(
+            alias,
+            str(metadata["KeyId"]),
+            region,
+            str(metadata.get("KeySpec", "")),
+            str(metadata["KeyState"]),
+            metadata.get("Description") == description_of(alias),
+            str(metadata.get("KeyUsage") or "ENCRYPT_DECRYPT"),  # the default of CreateKey
+            metadata["CreationDate"].timestamp(),
+        )
 
 
 def has_keys_in_kms(used: SignerInUse) -> bool:
@@ -74,19 +91,11 @@ def tagged_keys(deployment: Deployment, region: str) -> Iterator[SeenKey]:
     for alias, key_id in _aliases(region).items():
         if not alias.startswith(ALIAS_PREFIX):
             continue
-        tags = ask_all("kms", "ListResourceTags", "Tags", region=region, KeyId=key_id)
-        if not deployment.is_ours({tag["TagKey"]: tag["TagValue"] for tag in tags}):
+        if not _is_ours(deployment, key_id, region):
             continue
-        described = ask("kms", "DescribeKey", region=region, KeyId=key_id)["KeyMetadata"]
-        if described["KeyState"] != DELETED:
-            yield SeenKey(
-                alias,
-                key_id,
-                region,
-                str(described.get("KeySpec", "")),
-                str(described["KeyState"]),
-                described.get("Description") == description_of(alias),
-            )
+        metadata = ask("kms", "DescribeKey", region=region, KeyId=key_id)["KeyMetadata"]
+        if metadata["KeyState"] != DELETED:
+            yield SeenKey.described(metadata, alias, region)
 
 
 def every_tagged_key(deployment: Deployment, region: str) -> Iterator[SeenKey]:
@@ -99,26 +108,19 @@ def every_tagged_key(deployment: Deployment, region: str) -> Iterator[SeenKey]:
     for listed in ask_all("kms", "ListKeys", "Keys", region=region):
         key_id = str(listed["KeyId"])
         try:
-            described = ask("kms", "DescribeKey", region=region, KeyId=key_id)["KeyMetadata"]
-            if described.get("KeyManager") == "AWS":
+            metadata = ask("kms", "DescribeKey", region=region, KeyId=key_id)["KeyMetadata"]
+            if metadata.get("KeyManager") == "AWS" or not _is_ours(deployment, key_id, region):
                 continue
-            tags = ask_all("kms", "ListResourceTags", "Tags", region=region, KeyId=key_id)
         except RemoteFailure as error:
             if error.code == "AccessDeniedException":
                 continue
             raise
-        if deployment.is_ours({tag["TagKey"]: tag["TagValue"] for tag in tags}):
-            alias = aliases.get(key_id, "")
-            yield SeenKey(
-                alias,
-                key_id,
-                region,
-                str(described.get("KeySpec", "")),
-                str(described["KeyState"]),
-                described.get("Description") == description_of(alias),
-                str(described.get("KeyUsage") or "ENCRYPT_DECRYPT"),  # the default of CreateKey
-                described["CreationDate"].timestamp(),
-            )
+        yield SeenKey.described(metadata, aliases.get(key_id, ""), region)
+
+
+def _is_ours(deployment: Deployment, key_id: str, region: str) -> bool:
+    tags = ask_all("kms", "ListResourceTags", "Tags", region=region, KeyId=key_id)
+    return deployment.is_ours({tag["TagKey"]: tag["TagValue"] for tag in tags})
 
 
 def ca_keys(deployment: Deployment, region: str) -> tuple[CAKey, ...]:
@@ -160,30 +162,21 @@ def find_keys(deployment: Deployment) -> KeysInUse:
         tuple(made),
         {alias: arn for alias, arn in named.items() if arn},
         tuple(dict.fromkeys(filter(None, secrets))),
-        _stack(deployment, missing),
-        _cluster(deployment, missing),
+        _found_or_missing(find_stack, deployment, missing),
+        _found_or_missing(cluster_in_use, deployment, missing),
         tuple(missing),
     )
 
 
-def _stack(deployment: Deployment, missing: list[str]) -> DatabaseStack | None:
-    """Return the stack with the database; ``None`` for none, or with a sentence in ``missing``.
+def _found_or_missing(
+    find: Callable[[Deployment], T | None], deployment: Deployment, missing: list[str]
+) -> T | None:
+    """Return the database that ``find`` finds; ``None`` for none, or with a text in ``missing``.
 
-    A removal goes on without the stack. Only what would write a policy raises.
+    A removal goes on without the database. Only what would write a policy raises.
     """
     try:
-        return find_stack(deployment)
-    except RemoteFailure:
-        raise
-    except OperatorError as error:
-        missing.append(str(error))
-        return None
-
-
-def _cluster(deployment: Deployment, missing: list[str]) -> DSQLCluster | None:
-    """Return the cluster that the functions use; ``None`` for none, as `_stack` does."""
-    try:
-        return cluster_in_use(deployment)
+        return find(deployment)
     except RemoteFailure:
         raise
     except OperatorError as error:
