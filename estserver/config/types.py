@@ -221,7 +221,7 @@ RequestRate = Annotated[
 Concurrency = Annotated[
     int,
     Field(ge=0, le=100_000),
-    Expectation("a whole number of concurrent executions, 0 for no reservation"),
+    Expectation("a whole number of concurrent executions from 0 (none reserved) to 100000"),
 ]
 # The days that CloudWatch Logs takes:
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
