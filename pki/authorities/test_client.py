@@ -73,6 +73,11 @@ def make_test_client(settings: ClientCASettings, *, actor: Actor, force: bool) -
     return _make_in_files(pki_settings().data_dir, settings, actor=actor, force=force)
 
 
+def secret_of(client: str, first: str) -> str:
+    """Return the name of a client's secret. ``first`` is that of the first client's secret."""
+    return first if client == TEST_CLIENT else f"{first}/{client}"
+
+
 def _make_in_files(
     directory: Path, settings: ClientCASettings, *, actor: Actor, force: bool
 ) -> str:
@@ -106,9 +111,8 @@ def _make_in_secrets(
 ) -> str:
     """Put the client into the CDK sample's two secrets. The sample's PKCS #12 has no password."""
     for stem in chain([TEST_CLIENT], _numbered()):
-        below = "" if stem == TEST_CLIENT else f"/{stem}"
-        name = settings.client_secret_name + below
-        pfx_name = settings.client_pfx_secret_name + below
+        name = secret_of(stem, settings.client_secret_name)
+        pfx_name = secret_of(stem, settings.client_pfx_secret_name)
         if signer.is_free(name) and signer.is_free(pfx_name):
             break
         if not force:

@@ -9,9 +9,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import current_deployment
-from estserver.deploy.engine.calls import ask
-from pki.authorities.test_client import TEST_CLIENT
-from pki.operators.errors import OperatorError, RemoteFailure
+from estserver.deploy.engine.calls import ask_if_any
+from pki.authorities.test_client import TEST_CLIENT, secret_of
+from pki.operators.errors import OperatorError
 from pki.operators.files import replace_file
 
 
@@ -36,10 +36,9 @@ class Command(DeployCommand):
         """Write three files, the secret ones for their owner only."""
         deployment = current_deployment()
         values = deployment.config.properties
-        below = "" if client == TEST_CLIENT else f"/{client}"
         names = (
-            values.est_mtls_client_secrets_name + below,
-            values.est_mtls_client_pfx_secret_name + below,
+            secret_of(client, values.est_mtls_client_secrets_name),
+            secret_of(client, values.est_mtls_client_pfx_secret_name),
         )
         # Step 1: read both before anything is written.
         held, pfx = (_read(name) for name in names)
@@ -53,20 +52,24 @@ class Command(DeployCommand):
                 "PKCS #12 file. Have another client made: manage.py aws_run bootstrap_cas."
             ) from error
         # Step 2: the files.
-        for suffix, content in (("pem", certificate.encode()), ("key", key.encode())):
-            replace_file(directory / f"{client}.{suffix}", content, secret=suffix == "key")
-        replace_file(directory / f"{client}.pfx", pkcs12, secret=True)
         stem = directory / client
+        contents = {"pem": certificate.encode(), "key": key.encode(), "pfx": pkcs12}
+        try:
+            for suffix, content in contents.items():
+                replace_file(Path(f"{stem}.{suffix}"), content, secret=suffix != "pem")
+        except OSError as error:
+            raise OperatorError(
+                f"The files of {client} cannot be written into {directory}: {error.strerror}. Name "
+                "a directory in which you may write."
+            ) from error
         self.say(f"{stem}.pem, {stem}.key and {stem}.pfx (without password) were written")
 
 
 def _read(name: str) -> Any:
-    try:
-        return ask("secretsmanager", "GetSecretValue", SecretId=name)
-    except RemoteFailure as error:
-        if error.code == "ResourceNotFoundException":
-            raise OperatorError(
-                f"There is no secret {name}. A deployment makes it with the client CA, unless that "
-                "CA is yours: then sign a client with its key."
-            ) from error
-        raise
+    found = ask_if_any("secretsmanager", "GetSecretValue", SecretId=name)
+    if found is None:
+        raise OperatorError(
+            f"There is no secret {name}. Run manage.py aws_deploy, which makes it with the client "
+            "CA. If that CA is yours, sign a client with its key."
+        )
+    return found

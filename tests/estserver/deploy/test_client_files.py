@@ -54,10 +54,18 @@ def test_certificate_key_and_pfx_are_written_and_belong_together(secrets, tmp_pa
 
 
 def test_without_them_nothing_is_written(deployment, secrets, tmp_path):
-    with pytest.raises(CommandError, match="There is no secret estMtlsClientSecrets/other"):
+    with pytest.raises(CommandError, match="There is no secret estMtlsClientSecrets/other") as no:
         fetch(tmp_path, "--client", "other")
+    assert no.value.returncode == 1
     secrets.put_secret_value(SecretId="estMtlsClientSecrets", SecretString="no pair")
     with pytest.raises(CommandError, match="do not hold a certificate with its key"):
         fetch(tmp_path)
 
     assert [*tmp_path.glob("*.pem")] == []
+
+
+def test_a_directory_that_takes_no_files_is_named(deployment, secrets, tmp_path):
+    (tmp_path / "client").touch()
+
+    with pytest.raises(CommandError, match=r"into .*/client: File exists\. Name a directory in"):
+        fetch(tmp_path / "client")
