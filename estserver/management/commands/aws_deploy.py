@@ -1,5 +1,6 @@
 """Deploy to AWS, or bring a deployment up to date."""
 
+import argparse
 import json
 from typing import Any
 
@@ -42,8 +43,7 @@ class Command(DeployCommand):
         share = parser.add_mutually_exclusive_group()
         share.add_argument(
             "--canary",
-            type=int,
-            choices=range(1, 100),
+            type=_share,
             metavar="PERCENT",
             help="give newer code this share of the requests (1 to 99); --promote gives it all, "
             "aws_rollback none",
@@ -97,3 +97,10 @@ class Command(DeployCommand):
         changed = ", ".join((*restored, *outcome.changed))
         if not dry_run:
             self.say(f"changed: {changed}" if changed else "nothing had to be changed")
+
+
+def _share(text: str) -> int:
+    """Return a canary's share of the requests. argparse prints what this raises."""
+    if not text.isdecimal() or not 1 <= int(text) < WHOLE:
+        raise argparse.ArgumentTypeError(f"Found {text}, wanted a whole number from 1 to 99.")
+    return int(text)

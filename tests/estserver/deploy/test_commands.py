@@ -56,6 +56,14 @@ def test_a_dry_run_of_everything_says_what_zappa_would_do(deployment):
     assert aws_client("s3").list_buckets()["Buckets"] == []
 
 
+@pytest.mark.parametrize("share", ["0", "100", "abc"])
+def test_a_share_that_no_canary_can_have_is_refused_before_aws_is_asked(share):
+    with pytest.raises(
+        CommandError, match=f"--canary: Found {share}, wanted a whole number from 1 to 99"
+    ):
+        call_command("aws_deploy", f"--canary={share}")
+
+
 def test_a_stage_that_is_not_deployed_cannot_be_finished(deployment):
     with pytest.raises(CommandError, match="Run zappa deploy est") as caught:
         run("aws_deploy", "--finish", "est")
