@@ -8,7 +8,7 @@ from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.engine.calls import Call, ask
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.rights.statements import ResourceRights, allow
-from estserver.deploy.zappa.stage import look_at_stage, not_deployed
+from estserver.deploy.zappa.stage import look_at_function
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,7 @@ class ReservedConcurrency(Step[int]):
 
     def look(self) -> int:
         """Read how many are reserved; 0 for none. Raises ``Blocked`` before Zappa has deployed."""
-        if not look_at_stage(self.deployment, "est").function:
-            raise not_deployed("est")
+        look_at_function(self.deployment, "est")
         name = self.deployment.function("est")
         answer = ask("lambda", "GetFunctionConcurrency", FunctionName=name)
         return int(answer.get("ReservedConcurrentExecutions") or 0)

@@ -8,7 +8,7 @@ from typing import Any
 from estserver.deploy.deployment import LIVE, Deployment
 from estserver.deploy.engine.calls import Call, ask_all, ask_if_any
 from estserver.deploy.engine.steps import DONE, Plan, Step
-from estserver.deploy.zappa.stage import look_at_stage, not_deployed, rules_of
+from estserver.deploy.zappa.stage import look_at_function, rules_of
 
 SERVICE = "events.amazonaws.com"
 
@@ -38,10 +38,7 @@ class Schedules(Step[SeenSchedules]):
 
     def look(self) -> SeenSchedules:
         """Read the rules, and the alias's policy. Raises ``Blocked`` before Zappa's deployment."""
-        function = look_at_stage(self.deployment, "admin").function
-        if not function:
-            raise not_deployed("admin")
-        arn = str(function["FunctionArn"])
+        arn = str(look_at_function(self.deployment, "admin")["FunctionArn"])
         ours = (arn, f"{arn}:{LIVE}")
         targets = {
             rule: [

@@ -42,7 +42,7 @@ class SeenStage:
 def look_at_stage(deployment: Deployment, stage: StageName) -> SeenStage:
     """Read what there is of a stage. Raises ``RemoteFailure``."""
     name = deployment.function(stage)
-    function = ask_if_any("lambda", "GetFunctionConfiguration", FunctionName=name) or {}
+    function = _function(deployment, stage)
     try:
         stacks = ask("cloudformation", "DescribeStacks", StackName=name)["Stacks"]
     except RemoteFailure as error:
@@ -64,6 +64,22 @@ def look_at_stage(deployment: Deployment, stage: StageName) -> SeenStage:
     )
     is_live = api_id and ask_if_any("apigateway", "GetStage", restApiId=api_id, stageName=stage)
     return SeenStage(stacks[0]["StackStatus"], api_id, bool(is_live), function)
+
+
+def _function(deployment: Deployment, stage: StageName) -> Mapping[str, Any]:
+    name = deployment.function(stage)
+    return ask_if_any("lambda", "GetFunctionConfiguration", FunctionName=name) or {}
+
+
+def look_at_function(deployment: Deployment, stage: StageName) -> Mapping[str, Any]:
+    """Read a function's configuration, for a step that needs no API.
+
+    Raises ``Blocked`` before Zappa has made the function, and ``RemoteFailure``.
+    """
+    function = _function(deployment, stage)
+    if not function:
+        raise not_deployed(stage)
+    return function
 
 
 def not_deployed(stage: StageName) -> Blocked:

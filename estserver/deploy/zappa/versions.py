@@ -12,7 +12,7 @@ from typing import Any
 
 from estserver.deploy.deployment import LIVE, Deployment, StageName
 from estserver.deploy.engine.calls import ask, ask_all, ask_if_any
-from estserver.deploy.zappa.stage import look_at_stage, not_deployed
+from estserver.deploy.zappa.stage import look_at_function
 
 _CONFIGURATION = (
     "Architectures",
@@ -109,9 +109,7 @@ def _comparable(value: Any) -> Any:
 
 def look_at_versions(deployment: Deployment, stage: StageName) -> SeenVersions:
     """Read a function's versions and alias. Raises ``Blocked`` and ``RemoteFailure``."""
-    function = look_at_stage(deployment, stage).function
-    if not function:
-        raise not_deployed(stage)
+    function = look_at_function(deployment, stage)
     name = deployment.function(stage)
     listed = ask_all("lambda", "ListVersionsByFunction", "Versions", FunctionName=name)
     published = {int(each["Version"]): each for each in listed if str(each["Version"]).isdecimal()}
