@@ -6,20 +6,24 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import boto3
+import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from estserver.config import load_config
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.lambda_signers import for_lambda
-from tests.estserver.deploy import moto_gaps
+from tests.estserver.deploy import moto_gaps, moto_iot, moto_lambda
 from tests.estserver.deploy.account import ACCOUNT, DOMAIN, REGION, world
 from tests.estserver.deploy.iam import recorder
 from tests.estserver.deploy.packages import ROOT, RUNTIME
 from tests.support.builders import make_ca, make_certificate, make_key
+from tests.support.est_client import ESTClient
 
 EST, ADMIN = "est-server-est", "est-server-admin"
 ADMIN_DOMAIN = "admin.example.com"
@@ -202,3 +206,24 @@ class Cloud:
     def secret(self, name):
         """A secret's text."""
         return self.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+
+    @property
+    def first_client(self):
+        """An EST client with the first client's certificate, which the deployment made."""
+        pem = json.loads(self.secret("estMtlsClientSecrets"))["certificate"]
+        return ESTClient(x509.load_pem_x509_certificate(pem.encode()))
+
+
+@contextmanager
+def prepared_cloud(moto_server, directory, **database):
+    """Empty the account, and yield a cloud with what people have before they deploy.
+
+    While the block lasts, the functions that moto runs find this account and its database.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        moto_iot.fill(patch)
+        moto_server.reset()
+        cloud = Cloud(moto_server.url, directory, **database)
+        cloud.prepare()
+        patch.setattr(moto_lambda, "surroundings", cloud.surroundings)
+        yield cloud

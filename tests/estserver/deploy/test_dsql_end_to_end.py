@@ -6,15 +6,13 @@ moto makes the cluster, and PostgreSQL plays it behind a gate that refuses what 
 import json
 
 import pytest
-from cryptography import x509
 
-from tests.estserver.deploy import moto_database, moto_iot, moto_lambda
+from tests.estserver.deploy import moto_database, moto_lambda
 from tests.estserver.deploy.account import ACCOUNT, REGION
-from tests.estserver.deploy.cloud import ADMIN, EST, Cloud
+from tests.estserver.deploy.cloud import ADMIN, EST, prepared_cloud
 from tests.estserver.deploy.devices import enroll_event, issued
 from tests.support.dsql.cluster import TESTER, dsql_cluster
 from tests.support.dsql.login import Principal
-from tests.support.est_client import ESTClient
 from tests.support.postgresql import private_server
 
 # Minutes each: in `make test-deploy` and `make proof`.
@@ -40,18 +38,11 @@ def cluster():
 @pytest.fixture(scope="module")
 def cloud(moto_server, cluster, tmp_path_factory):
     """An account with a domain and a certificate, and the sample filled in with these."""
-    with pytest.MonkeyPatch.context() as patch:
-        moto_iot.fill(patch)
-        moto_server.reset()
-        moto_database.recovery_points.clear()
-        moto_database.identifiers[:] = [cluster.host.partition(".")[0]]
-        made = Cloud(
-            moto_server.url, tmp_path_factory.mktemp("cloud"), led_by=cluster.environment()
-        )
-        made.prepare()
-        moto_lambda.surroundings = made.surroundings
-        yield made
-        moto_lambda.surroundings = {}
+    moto_database.recovery_points.clear()
+    moto_database.identifiers[:] = [cluster.host.partition(".")[0]]
+    directory = tmp_path_factory.mktemp("cloud")
+    with prepared_cloud(moto_server, directory, led_by=cluster.environment()) as cloud:
+        yield cloud
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +53,8 @@ def printed(cloud):
 
 @pytest.fixture(scope="module")
 def client(cloud, printed):
-    """An EST client with the first client's certificate, which the deployment made."""
-    pem = json.loads(cloud.secret("estMtlsClientSecrets"))["certificate"]
-    return ESTClient(x509.load_pem_x509_certificate(pem.encode()))
+    """An EST client with the first client's certificate."""
+    return cloud.first_client
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ from estserver.deploy.costs import prices
 from estserver.deploy.costs.estimate import idle_month, secret_names
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.lambda_signers import for_lambda
-from tests.estserver.deploy import moto_iot, moto_lambda
+from tests.estserver.deploy import moto_lambda
 from tests.estserver.deploy.account import ACCOUNT, DOMAIN, REGION
-from tests.estserver.deploy.cloud import ADMIN, ADMIN_DOMAIN, EST, Cloud
+from tests.estserver.deploy.cloud import ADMIN, ADMIN_DOMAIN, EST, prepared_cloud
 from tests.estserver.deploy.devices import attached_to, enroll_event, held_certificate, issued
 from tests.estserver.deploy.iam.calls import read
 from tests.estserver.deploy.iam.judging import judge, refused
@@ -38,14 +38,12 @@ POLICY, TEMPLATE = "est_iot_policy_default", "est_iot_provisioning_template"
 @pytest.fixture(scope="module")
 def cloud(moto_server, tmp_path_factory):
     """Both stages deployed into an account that was empty; what was printed is in ``printed``."""
-    with private_server() as server, pytest.MonkeyPatch.context() as patch:
-        moto_iot.fill(patch)
-        moto_server.reset()
-        made = Cloud(moto_server.url, tmp_path_factory.mktemp("cloud"), server.url())
-        made.prepare()
-        moto_lambda.surroundings = made.surroundings
-        yield made
-        moto_lambda.surroundings = {}
+    directory = tmp_path_factory.mktemp("cloud")
+    with (
+        private_server() as server,
+        prepared_cloud(moto_server, directory, database_url=server.url()) as cloud,
+    ):
+        yield cloud
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +60,8 @@ def printed(cloud, before):
 
 @pytest.fixture(scope="module")
 def client(cloud, printed):
-    """An EST client with the first client's certificate, which the deployment made."""
-    pem = json.loads(cloud.secret("estMtlsClientSecrets"))["certificate"]
-    return ESTClient(x509.load_pem_x509_certificate(pem.encode()))
+    """An EST client with the first client's certificate."""
+    return cloud.first_client
 
 
 @pytest.fixture(scope="module")

@@ -4,18 +4,15 @@ With Zappa, the packages, and an account that moto plays.
 """
 
 import io
-import json
 import zipfile
 
 import pytest
 from cryptography import x509
 
-from tests.estserver.deploy import moto_iot, moto_lambda
 from tests.estserver.deploy.account import ACCOUNT, REGION
-from tests.estserver.deploy.cloud import ADMIN, EST, Cloud
+from tests.estserver.deploy.cloud import ADMIN, EST, prepared_cloud
 from tests.estserver.deploy.devices import enroll_event, issued
 from tests.estserver.deploy.packages import ROOT, RUNTIME
-from tests.support.est_client import ESTClient
 from tests.support.postgresql import private_server
 
 # Some tests deploy more than once, each time with both packages.
@@ -26,14 +23,12 @@ pytestmark = [pytest.mark.deploy, pytest.mark.proof, pytest.mark.timeout(1800)]
 @pytest.fixture(scope="module")
 def cloud(moto_server, tmp_path_factory):
     """An account with what people have before they deploy."""
-    with private_server() as server, pytest.MonkeyPatch.context() as patch:
-        moto_iot.fill(patch)
-        moto_server.reset()
-        made = Cloud(moto_server.url, tmp_path_factory.mktemp("cloud"), server.url())
-        made.prepare()
-        moto_lambda.surroundings = made.surroundings
-        yield made
-        moto_lambda.surroundings = {}
+    directory = tmp_path_factory.mktemp("cloud")
+    with (
+        private_server() as server,
+        prepared_cloud(moto_server, directory, database_url=server.url()) as cloud,
+    ):
+        yield cloud
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +39,8 @@ def printed(cloud):
 
 @pytest.fixture(scope="module")
 def client(cloud, printed):
-    """An EST client with the first client's certificate, which the deployment made."""
-    pem = json.loads(cloud.secret("estMtlsClientSecrets"))["certificate"]
-    return ESTClient(x509.load_pem_x509_certificate(pem.encode()))
+    """An EST client with the first client's certificate."""
+    return cloud.first_client
 
 
 def served(cloud, function=EST):

@@ -1,7 +1,6 @@
 """What the steps ask of AWS in configurations other than the sample's, judged by the policies."""
 
 import pytest
-from botocore.client import BaseClient
 
 from estserver.deploy.engine.runs import carry_out, take_away
 from estserver.deploy.recipe import (
@@ -17,7 +16,6 @@ from estserver.deploy.status import status
 from pki.aws.clients import aws_client
 from tests.estserver.deploy import moto_database, moto_iot
 from tests.estserver.deploy.account import ACCOUNT, ACM, CONFIG, WITHOUT_DATABASE, zappa_deploy
-from tests.estserver.deploy.iam import recorder
 from tests.estserver.deploy.iam.calls import read
 from tests.estserver.deploy.iam.decisions import statements
 from tests.estserver.deploy.iam.judging import (
@@ -63,15 +61,6 @@ NOT_NEEDED = {
 }
 """Statements that a configuration without networks, WAF or such keys does not need."""
 CONFIGURATIONS = {"kms": WITH_KMS, "restricted": RESTRICTED, "usual": CONFIG}
-
-
-@pytest.fixture
-def recording(tmp_path, monkeypatch):
-    """Record this process's calls; returns a function that names who makes the next ones."""
-    monkeypatch.setenv(recorder.FILE, str(tmp_path / "calls.jsonl"))
-    undo = recorder.wrap(BaseClient)
-    yield lambda principal: monkeypatch.setenv(recorder.PRINCIPAL, principal)
-    undo()
 
 
 def test_T63_iam_allows_what_makes_a_cluster_and_its_backups_and_takes_them_away(

@@ -1,7 +1,6 @@
 """After a rollover the functions read the successor's secret, whose name no configuration holds."""
 
 import pytest
-from botocore.client import BaseClient
 
 from estserver.deploy.deployment import STAGES
 from estserver.deploy.recipe import function_policy
@@ -10,7 +9,6 @@ from pki.aws.clients import aws_client
 from pki.aws.secrets import write_secret
 from pki.signers.secretsmanager.signer import SecretsManagerSigner
 from tests.estserver.deploy.account import ACCOUNT, CONFIG, REGION
-from tests.estserver.deploy.iam import recorder
 from tests.estserver.deploy.iam.calls import read
 from tests.estserver.deploy.iam.decisions import Request, is_allowed
 from tests.estserver.deploy.iam.judging import DEPLOYER, judge, refused
@@ -62,15 +60,6 @@ def test_secrets_of_a_signer_in_another_region_are_named_there(configured):
         policy = function_policy(configured(elsewhere), stage)
         resource = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:{KEY_SECRET}-a1B2c3"
         assert is_allowed(Request("secretsmanager:GetSecretValue", resource), [policy])
-
-
-@pytest.fixture
-def recording(tmp_path, monkeypatch):
-    """Record this process's calls; returns a function that names who makes the next ones."""
-    monkeypatch.setenv(recorder.FILE, str(tmp_path / "calls.jsonl"))
-    undo = recorder.wrap(BaseClient)
-    yield lambda principal: monkeypatch.setenv(recorder.PRINCIPAL, principal)
-    undo()
 
 
 def test_T63_a_rollover_with_the_secrets_key_is_allowed_from_making_to_signing(
