@@ -52,6 +52,16 @@ def counted(line):
     ]
 
 
+def metrics_written(lines):
+    """Namespace, name and dimensions of each metric in the log."""
+    return {
+        (space, name, tuple(by.items()))
+        for line in lines()
+        if "_aws" in line
+        for space, name, _, _, by in counted(line)
+    }
+
+
 def enrollments(lines):
     return [
         dimensions
@@ -102,12 +112,7 @@ def test_each_minute_says_what_the_alarms_wait_for(
 
     schedule.every_minute({}, None)
 
-    said = {
-        (space, name, tuple(by.items()))
-        for line in lines()
-        if "_aws" in line
-        for space, name, _, _, by in counted(line)
-    }
+    said = metrics_written(lines)
     names = ("OutboxAgeSeconds", "CADaysToExpiry", "ScheduleRuns")
     assert said == {("EST", name, (("Project", "est-server"),)) for name in names}
 
@@ -183,12 +188,7 @@ def test_everything_that_alarms_and_dashboard_name_is_written(
     monkeypatch.setattr(schedule, "drain", lambda seconds: Drained(throttled=1))
     schedule.every_minute({}, None)
 
-    said = {
-        (space, name, tuple(by.items()))
-        for line in lines()
-        if "_aws" in line
-        for space, name, _, _, by in counted(line)
-    }
+    said = metrics_written(lines)
     deployment = Deployment(settings.CONFIG, "123456789012", "eu-central-1")
     graph_lines = [line for lines in graphs(deployment, "").values() for line in lines]
     wanted = {

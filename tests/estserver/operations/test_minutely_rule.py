@@ -2,6 +2,7 @@
 
 import datetime
 import logging
+from dataclasses import replace
 
 import pytest
 from django.utils import timezone
@@ -72,6 +73,33 @@ def idle(clock):
     clock(minutes=15)
 
 
+def pause(clock):
+    """Let the schedule pause because it is idle."""
+    idle(clock)
+    schedule.every_minute({}, Context)
+    assert state() == "DISABLED"
+
+
+@pytest.fixture
+def just_before_disabling(monkeypatch):
+    """Return a function that has something done when the rule is about to be disabled."""
+    change = minutely_rule._change
+    done = []
+
+    def arrange(deed):
+        def overtake(method):
+            if method == "disable_rule":
+                monkeypatch.setattr(minutely_rule, "_change", change)
+                deed()
+                done.append(deed)
+            change(method)
+
+        monkeypatch.setattr(minutely_rule, "_change", overtake)
+
+    yield arrange
+    assert done
+
+
 @pytest.mark.parametrize("project", ["est-server", "a", "p" * 20, "p" * 40])
 @pytest.mark.parametrize("path", [MINUTELY, HOURLY])
 def test_the_rules_have_the_names_that_zappa_gives_them(project, path):
@@ -106,9 +134,7 @@ def test_it_goes_on_while_something_waits(on_lambda, waiting, clock):
 def test_an_enrollment_resumes_it_once_for_all_of_two_minutes(
     calls, waiting, est_client, clock, monkeypatch
 ):
-    idle(clock)
-    schedule.every_minute({}, Context)
-    assert state() == "DISABLED"
+    pause(clock)
     calls.clear()
 
     waiting("sensor-1", "sensor-2", "sensor-3")
@@ -162,9 +188,7 @@ def test_a_rollback_makes_no_call(calls):
 
 def test_T73_an_operators_change_resumes_it(calls, waiting, clock):
     waiting("sensor-1")
-    idle(clock)
-    schedule.every_minute({}, Context)
-    assert state() == "DISABLED"
+    pause(clock)
     minutely_rule.forget()
 
     deny("name", "sensor-1", reason="stolen", actor=TESTER)
@@ -225,20 +249,15 @@ def test_no_call_waits_longer_than_a_second(on_lambda, monkeypatch):
 
 
 def test_T73_work_that_comes_while_the_rule_is_being_disabled_enables_it_again(
-    on_lambda, waiting, clock, monkeypatch
+    on_lambda, waiting, clock, just_before_disabling
 ):
     """Its own call came before the disabling, which undid it."""
     idle(clock)
-    change = minutely_rule._change
 
-    def overtake(method):
-        if method == "disable_rule":
-            monkeypatch.setattr(minutely_rule, "_change", change)
-            waiting("sensor-1")
-            assert state() == "ENABLED"
-        change(method)
-
-    monkeypatch.setattr(minutely_rule, "_change", overtake)
+    @just_before_disabling
+    def work_comes():
+        waiting("sensor-1")
+        assert state() == "ENABLED"
 
     minutely_rule.pause_if_idle()
 
@@ -247,21 +266,17 @@ def test_T73_work_that_comes_while_the_rule_is_being_disabled_enables_it_again(
 
 
 def test_T73_work_whose_process_made_no_call_finds_the_rule_enabled(
-    on_lambda, waiting, est_client, cloud, clock, monkeypatch
+    on_lambda, waiting, est_client, cloud, clock, just_before_disabling
 ):
     """The process enabled the rule for work that is done already, and writes more a bit later."""
     idle(clock)
-    change = minutely_rule._change
 
-    def overtake(method):
-        if method == "disable_rule":
-            monkeypatch.setattr(minutely_rule, "_change", change)
-            waiting("sensor-1")
-            schedule.drain()
-            assert not Provisioning.objects.due().exists()
-        change(method)
+    @just_before_disabling
+    def work_comes_and_is_done():
+        waiting("sensor-1")
+        schedule.drain()
+        assert not Provisioning.objects.due().exists()
 
-    monkeypatch.setattr(minutely_rule, "_change", overtake)
     minutely_rule.pause_if_idle()
 
     waiting("sensor-2")  # within two minutes: no call
@@ -340,8 +355,6 @@ class _Settings:
     IS_LAMBDA = True
 
     def __init__(self, options):
-        from dataclasses import replace
-
         deployment = replace(options, pause_idle_schedule=False)
         self.CONFIG = type("Config", (), {"deployment": deployment})
 

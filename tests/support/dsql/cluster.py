@@ -86,11 +86,6 @@ class Cluster:
         for session in [*self.sessions]:
             session.end_when_idle()
 
-    def add_role(self, role: str, arn: str) -> None:
-        """Make a database role that the principal may log in as."""
-        self.state.query(f'CREATE ROLE "{role}" LOGIN')
-        self.state.grant(role, arn)
-
 
 @contextmanager
 def dsql_cluster(

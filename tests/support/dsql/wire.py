@@ -87,10 +87,6 @@ class Channel:
             if message.type in ends:
                 return
 
-    def has_more(self) -> bool:
-        """Return whether bytes of a further message are here already."""
-        return bool(self._buffer)
-
     def say_goodbye(self) -> None:
         """End TLS as the protocol wants it, for a client that takes any other end for an error."""
         if isinstance(self._socket, ssl.SSLSocket):

@@ -23,11 +23,6 @@ def _services():
     return json.loads((package / DATA).read_text(encoding="utf-8"))
 
 
-def has_service(prefix):
-    """Whether the reference has a service of that prefix in policies."""
-    return prefix in _services()
-
-
 def has_action(action):
     """Whether there is such an action."""
     return action in LATER or is_in_data(action)
