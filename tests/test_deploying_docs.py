@@ -88,7 +88,11 @@ def test_each_line_leads_to_the_next():
 
 def test_make_deploy_is_the_one_command():
     printed = subprocess.run(
-        ["make", "-n", "-o", ".venv/.run", "deploy", "CONFIG=x.yaml", "ARGS=--dry-run"],
+        [
+            "make",
+            "--no-print-directory",  # `make test` runs this make inside of itself
+            *("-n", "-o", ".venv/.run", "deploy", "CONFIG=x.yaml", "ARGS=--dry-run"),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
