@@ -47,6 +47,7 @@ COMMANDS = frozenset(
         "bootstrap_cas",
         "ca_successor",
         "check",
+        "count_certificates",
         "crl",
         "deny",
         "deny_import",

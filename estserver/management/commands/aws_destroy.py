@@ -14,6 +14,7 @@ from estserver.deploy.recipe import removable, remover_policies
 from estserver.deploy.resources.buckets.deployment_buckets import audit_heads_bucket
 from estserver.deploy.rights.dsql_cluster import cluster_in_use, last_backup
 from estserver.deploy.rights.gateway_logs import others_that_log
+from estserver.deploy.zappa.admin_function import run_in_function
 from pki.operators.errors import OperatorError
 
 
@@ -130,14 +131,22 @@ class Command(DeployCommand):
         if is_named:
             self.say(
                 f"The cluster {cluster.identifier} goes, and with it the only record of what the "
-                f"CAs issued; {backups}. Backups stay in the vault {deployment.backup_vault} "
-                "until they expire."
+                f"CAs issued: {_record_size(deployment)}; {backups}. Backups stay in the vault "
+                f"{deployment.backup_vault} until they expire."
             )
         else:
             self.say(
                 f"The cluster {cluster.identifier} stays, with the record of what the CAs issued; "
                 f"{backups}. To delete it too, add --with-database {cluster.identifier}."
             )
+
+
+def _record_size(deployment: Deployment) -> str:
+    """Return how many certificates the database holds, as the admin's function says it."""
+    try:
+        return run_in_function(deployment.live_function("admin"), "count_certificates").strip()
+    except OperatorError as error:  # a removal that was cut off has no function any more
+        return f"how many certificates it holds is not known ({str(error).rstrip('.')})"
 
 
 def _is_database(deployment: Deployment, named: str) -> bool:

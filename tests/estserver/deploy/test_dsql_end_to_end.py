@@ -4,6 +4,7 @@ moto makes the cluster, and PostgreSQL plays it behind a gate that refuses what 
 """
 
 import json
+import re
 
 import pytest
 
@@ -164,6 +165,7 @@ def test_T75_a_database_goes_only_when_its_id_is_typed_back(cloud, cluster, clie
     assert "DeleteCluster" not in refused
     assert cloud.client("dsql").list_clusters()["clusters"]
 
-    cloud.run("manage.py", "aws_destroy", "--yes", "--with-database", identifier)
+    printed = cloud.run("manage.py", "aws_destroy", "--yes", "--with-database", identifier)
+    assert re.search(r"what the CAs issued: [1-9]\d* certificates on record, ", printed)
 
     assert cloud.client("dsql").list_clusters()["clusters"] == []

@@ -249,6 +249,14 @@ def test_settle_intents_voids_what_was_abandoned(device):
     assert rows.get().state == State.VOID
 
 
+def test_count_certificates_says_what_a_database_holds(device):
+    said = run("count_certificates")
+
+    assert said == "2 certificates on record, 2 of them live; CAs: client-ca, device-ca\n"
+    IssuedCertificate.objects.filter(pk=device.pk).update(not_after=timezone.now())
+    assert "2 certificates on record, 1 of them live" in run("count_certificates")
+
+
 # ca_successor, profiles, hooks
 
 

@@ -1,6 +1,9 @@
 """The cluster: made, waited for, protected, found by its tag, kept, and deleted when named."""
 
+import io
+
 import pytest
+from django.core.management import call_command
 
 from estserver.config import ConfigError
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions, take_away
@@ -218,6 +221,19 @@ def test_T75_a_removal_leaves_the_cluster_unless_it_is_named(account, bring, per
     assert clusters() == []
     assert identifier not in clusters()
     assert steps[0] in everything(account)
+
+
+def test_T75_a_removal_says_what_goes_with_the_cluster_also_when_no_function_can_tell(
+    account, bring
+):
+    bring(DatabaseCluster(account))
+    [identifier] = clusters()
+    printed = io.StringIO()
+
+    call_command("aws_destroy", "--plan", "--with-database", identifier, stdout=printed)
+
+    assert f"The cluster {identifier} goes, and with it the only record" in printed.getvalue()
+    assert "how many certificates it holds is not known (" in printed.getvalue()
 
 
 def test_a_configuration_with_a_database_makes_no_cluster(aws_cloud, configured):
