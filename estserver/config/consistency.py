@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 
 from estserver.config.class_paths import HOOKS, SIGNERS, class_path_problem
 from estserver.config.database import DSQL, database_settings
+from estserver.config.database_choice import takes_cluster
 from estserver.config.entries import DEFAULT_SIGNERS, EXTERNAL_SIGNER, SignerConfig
 from estserver.config.errors import ConfigError
 from estserver.config.keys import DeploymentOptions, Properties
@@ -258,6 +259,14 @@ class Consistency:
     def _database_problems(self) -> Iterator[Problem]:
         """Yield what says the same as `database`, and may say otherwise."""
         choice = self.properties.values.database
+        if self.properties.values.database_kms_key_arn and not takes_cluster(
+            self.properties.values
+        ):
+            text = (
+                "It encrypts the cluster that the deployment makes, and the database is another. "
+                "Leave it out, or set database: dsql."
+            )
+            yield self._at(self.properties, "databaseKmsKeyArn", text)
         if not choice:
             return
         others: dict[str, object] = {

@@ -38,6 +38,7 @@ from estserver.config.types import (
     IdentityRule,
     IoTProvisioning,
     KeyAlgorithm,
+    KMSKeyArn,
     LambdaArchitecture,
     LambdaRuntime,
     LambdaSeconds,
@@ -124,6 +125,10 @@ class Properties:
     database_backup_days: BackupDays = 35
     """Days that AWS Backup keeps the daily backups of the Aurora DSQL cluster that the deployment
     makes. With 0 there are no backups.
+    """
+    database_kms_key_arn: KMSKeyArn = ""
+    """A key of yours in KMS that encrypts the Aurora DSQL cluster which the deployment makes. Not
+    set is a key that AWS owns, which costs nothing. The key's policy has to let Aurora DSQL use it.
     """
     secret_key_secret_name: SecretName = "est/secret-key"
     """The secret in Secrets Manager that admin sessions are signed with, on Lambda. The first

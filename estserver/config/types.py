@@ -146,6 +146,11 @@ DatabaseChoice = Annotated[
     _matching(r"dsql|stack [A-Za-z][A-Za-z0-9-]{0,127}|"),
     Expectation('dsql, stack NAME with the name of a CloudFormation stack, or ""'),
 ]
+KMSKeyArn = Annotated[
+    str,
+    _matching(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]{1,128}|"),
+    Expectation('the ARN of a key in KMS (arn:aws:kms:eu-central-1:123456789012:key/...), or ""'),
+]
 Regex = Annotated[str, Expectation('a regular expression, or ""')]
 TagKey = Annotated[
     str,

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 from estserver.config import PROJECT_ROOT
+from estserver.deploy.database_key import database_key_problem
 from estserver.deploy.database_secret import database_secret_problem
 from estserver.deploy.deployment import ACM_ARN_REGION, Deployment, Domain
 from estserver.deploy.engine.calls import ask, ask_all
@@ -31,8 +32,9 @@ def account_problems(deployment: Deployment) -> Iterator[str]:
         if domain.certificate_arn:
             yield from _certificate_problems(deployment, domain)
     yield from _class_problems(deployment)
-    if problem := database_secret_problem(deployment):
-        yield problem
+    for problem in (database_secret_problem(deployment), database_key_problem(deployment)):
+        if problem:
+            yield problem
     if _limits().get("UnreservedConcurrentExecutions", 1) <= 0:
         yield (
             "Lambda has no execution left for these functions, because other functions reserve "

@@ -35,6 +35,9 @@ class DSQLCluster:
     endpoint: str
     status: str
     is_protected: bool
+    key_arn: str = ""
+    """The customer's key in KMS; "" for a key that AWS owns."""
+    encryption: str = "ENABLED"
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def url(self, stage: StageName) -> str:
@@ -128,12 +131,15 @@ def _described(identifier: str, tags: Mapping[str, str]) -> DSQLCluster | None:
     seen = ask_if_any("dsql", "GetCluster", identifier=identifier)
     if seen is None:
         return None
+    encryption = seen.get("encryptionDetails", {})
     return DSQLCluster(
         identifier,
         str(seen["arn"]),
         str(seen.get("endpoint") or ""),
         str(seen["status"]),
         bool(seen.get("deletionProtectionEnabled")),
+        str(encryption.get("kmsKeyArn") or ""),
+        str(encryption.get("encryptionStatus") or "ENABLED"),
         tags,
     )
 

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/aurora-dsql/latest/APIReference/API_CreateCluster.html
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -10,12 +11,17 @@ from estserver.deploy.deployment import Deployment
 from estserver.deploy.engine.calls import Call
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.rights.dsql_cluster import DELETING, USABLE, DSQLCluster, find_cluster
-from estserver.deploy.rights.statements import ResourceRights, allow, our_tag
+from estserver.deploy.rights.statements import ResourceRights, Statement, allow, our_tag
+from pki.operators.errors import OperatorError
+
+AWS_OWNED = "AWS_OWNED_KMS_KEY"
+KEY_INACCESSIBLE = "KMS_KEY_INACCESSIBLE"
+"""https://docs.aws.amazon.com/aurora-dsql/latest/userguide/data-encryption.html"""
 
 
 @dataclass(frozen=True)
 class DatabaseCluster(Step[DSQLCluster | None]):
-    """A cluster with deletion protection, encrypted with a key that AWS owns.
+    """A cluster with deletion protection, encrypted with ``databaseKmsKeyArn`` or AWS's own key.
 
     A removal leaves it, unless a person has named it (`aws_destroy --with-database`).
     """
@@ -28,7 +34,11 @@ class DatabaseCluster(Step[DSQLCluster | None]):
         return find_cluster(self.deployment)
 
     def plan(self, seen: DSQLCluster | None) -> Plan:
-        """Make the cluster, wait until it takes connections, and protect it."""
+        """Make the cluster, wait until it takes connections, protect it, and change its key.
+
+        Raises ``OperatorError`` while Aurora DSQL cannot use the key.
+        """
+        wanted = self.deployment.config.properties.database_kms_key_arn
         if seen is None:
             # The token makes botocore's own repetition of a call harmless. A later run finds the
             # cluster by its tag.
@@ -40,6 +50,7 @@ class DatabaseCluster(Step[DSQLCluster | None]):
                         "there is no cluster with this installation's tag",
                         {
                             "deletionProtectionEnabled": True,
+                            **({"kmsEncryptionKey": wanted} if wanted else {}),
                             "tags": self.deployment.tags(),
                             "clientToken": str(uuid4()),
                         },
@@ -48,11 +59,20 @@ class DatabaseCluster(Step[DSQLCluster | None]):
             )
         if seen.status in DELETING:
             return Plan(waiting=f"Aurora DSQL is deleting the cluster {seen.identifier}")
+        if seen.encryption == KEY_INACCESSIBLE and seen.key_arn == wanted:
+            raise OperatorError(
+                f"Aurora DSQL cannot use the key {seen.key_arn}, so that nobody can connect to the "
+                f"cluster {seen.identifier}. Enable the key, and let its policy allow what "
+                "docs/databases.md says. The cluster is back within 15 minutes."
+            )
         if seen.status not in USABLE:
             return Plan(waiting=f"the cluster {seen.identifier} is {seen.status}")
+        calls = []
         if not seen.is_protected:
-            return Plan((self._protect(seen, True, "it can be deleted by mistake"),))
-        return DONE
+            calls.append(self._protect(seen, True, "it can be deleted by mistake"))
+        if seen.key_arn != wanted:
+            calls.append(self._encrypt(seen, wanted))
+        return Plan(tuple(calls))
 
     def undo(self, seen: DSQLCluster | None) -> Plan:
         """Take the protection away, delete the cluster, and wait until it is gone."""
@@ -72,6 +92,15 @@ class DatabaseCluster(Step[DSQLCluster | None]):
             "UpdateCluster",
             reason,
             {"identifier": seen.identifier, "deletionProtectionEnabled": wanted},
+        )
+
+    def _encrypt(self, seen: DSQLCluster, key_arn: str) -> Call:
+        held = seen.key_arn or "a key that AWS owns"
+        return Call(
+            "dsql",
+            "UpdateCluster",
+            f"it is encrypted with {held}, and {key_arn or 'a key that AWS owns'} is wanted",
+            {"identifier": seen.identifier, "kmsEncryptionKey": key_arn or AWS_OWNED},
         )
 
 
@@ -108,6 +137,7 @@ def rights(deployment: Deployment) -> ResourceRights:
                 deployment.role_arn(linked),
                 {"StringEquals": {"iam:AWSServiceName": "dsql.amazonaws.com"}},
             ),
+            *_key_rights(deployment),
         ],
         remove=[
             allow(
@@ -118,3 +148,24 @@ def rights(deployment: Deployment) -> ResourceRights:
             )
         ],
     )
+
+
+def _key_rights(deployment: Deployment) -> Iterator[Statement]:
+    """Yield the rights to the customer's key, which Aurora DSQL wants of whoever chooses it.
+
+    https://docs.aws.amazon.com/aurora-dsql/latest/userguide/data-encryption.html
+    """
+    if key_arn := deployment.config.properties.database_kms_key_arn:
+        yield allow("LookAtDatabaseKey", ["kms:DescribeKey"], key_arn)
+        yield allow(
+            "ChooseDatabaseKey",
+            [
+                "kms:Decrypt",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            ],
+            key_arn,
+            {"StringEquals": {"kms:ViaService": f"dsql.{deployment.region}.amazonaws.com"}},
+        )
