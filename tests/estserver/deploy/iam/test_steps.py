@@ -21,6 +21,7 @@ from tests.estserver.deploy.iam.decisions import statements
 from tests.estserver.deploy.iam.judging import (
     DEPLOYER,
     REMOVER,
+    SOMEBODY,
     judge,
     refused,
     refused_without,
@@ -58,9 +59,13 @@ NOT_NEEDED = {
     "kms": {"LookAtKeys", "NameCAKeys", "Networks"},
     "restricted": {"RemoveFirewall"},
     "usual": {"Networks"},
+    "watched": {"Networks"},
 }
 """Statements that a configuration without networks, WAF or such keys does not need."""
-CONFIGURATIONS = {"kms": WITH_KMS, "restricted": RESTRICTED, "usual": CONFIG}
+WATCHED = CONFIG.replace(
+    "DeploymentOptions:", "DeploymentOptions:\n  tracing: true\n  reservedConcurrency: 5"
+)
+CONFIGURATIONS = {"watched": WATCHED, "kms": WITH_KMS, "restricted": RESTRICTED, "usual": CONFIG}
 
 
 def test_T63_iam_allows_what_makes_a_cluster_and_its_backups_and_takes_them_away(
@@ -92,7 +97,7 @@ def test_T63_iam_allows_what_the_steps_do_and_undo(
     aws_cloud, configured, installation, performer, recording, monkeypatch, tmp_path, name
 ):
     moto_iot.fill(monkeypatch)
-    recording("somebody")
+    recording(SOMEBODY)
     aws_client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
     deployment = configured(CONFIGURATIONS[name])
 
@@ -105,8 +110,7 @@ def test_T63_iam_allows_what_the_steps_do_and_undo(
     recording(REMOVER)
     take_away(removable(deployment, with_iot=True, with_audit_heads=True), performer)
 
-    calls = [call for call in read(tmp_path / "calls.jsonl") if call.principal != "somebody"]
-    judged = judge(calls, deployment)
+    judged = judge(read(tmp_path / "calls.jsonl"), deployment)
     assert len(judged) > 150
     assert refused(judged) == []
     # Break each policy: without any of its statements, IAM refuses a call.
