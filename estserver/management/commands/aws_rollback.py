@@ -47,9 +47,10 @@ class Command(DeployCommand):
                 f"--to {to} needs a stage, because versions are counted for each. Name est or "
                 "admin."
             )
+        stages = [stage_named(stage)] if stage else STAGES
         changed = roll_back(
             current_deployment(),
-            [stage_named(stage)] if stage else STAGES,
+            stages,
             say=self.say,
             to=to,
             ignores_schema=ignore_schema,

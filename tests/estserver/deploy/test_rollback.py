@@ -164,3 +164,13 @@ def test_the_schema_is_read_from_what_django_prints():
     assert not_covered(applied, {}) == ["pki.0001_initial", "pki.0002_more"]
     assert schema_of("Zappa Deployment") == {}
     assert schema_of(description_here()) == schema_here()
+
+
+def test_a_stage_that_does_not_exist_is_refused_before_aws_is_asked(monkeypatch):
+    monkeypatch.setattr(
+        "estserver.management.commands.aws_rollback.current_deployment",
+        lambda: pytest.fail("AWS was asked"),
+    )
+
+    with pytest.raises(CommandError, match="There is no stage 'nothing'. The stages are est and"):
+        run("aws_rollback", "nothing")
