@@ -12,7 +12,7 @@ from estserver.deploy.costs.prices import Price
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.front_door import waf
 from estserver.deploy.resources.ca_keys import first_keys
-from estserver.deploy.resources.watching.alarms import alarms
+from estserver.deploy.resources.watching.alarm_list import alarms
 from estserver.deploy.rights.signing import ca_secret_names
 from estserver.operations.metrics import CA_DAYS, OUTBOX_AGE, SCHEDULE_RUNS
 from pki.choices import IoTProvisioning

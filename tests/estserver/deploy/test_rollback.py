@@ -172,5 +172,5 @@ def test_a_stage_that_does_not_exist_is_refused_before_aws_is_asked(monkeypatch)
         lambda: pytest.fail("AWS was asked"),
     )
 
-    with pytest.raises(CommandError, match="There is no stage 'nothing'. The stages are est and"):
+    with pytest.raises(CommandError, match="There is no stage 'nothing'"):
         run("aws_rollback", "nothing")

@@ -9,7 +9,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from estserver.deploy.deployment import Deployment
-from estserver.deploy.resources.watching.alarms import alarms
+from estserver.deploy.resources.watching.alarm_list import alarms
 from estserver.deploy.resources.watching.dashboard import graphs
 from estserver.operations import schedule
 from estserver.operations.gauges import gauges

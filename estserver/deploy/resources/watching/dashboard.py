@@ -14,7 +14,7 @@ from estserver.deploy.deployment import STAGES, Deployment
 from estserver.deploy.engine.calls import Call, ask_if_any
 from estserver.deploy.engine.steps import DONE, Plan, Step
 from estserver.deploy.resources.watching import database_metrics
-from estserver.deploy.resources.watching.alarms import alarms
+from estserver.deploy.resources.watching.alarm_list import alarms
 from estserver.deploy.rights.statements import ResourceRights, allow
 from estserver.operations.metrics import (
     CA_DAYS,

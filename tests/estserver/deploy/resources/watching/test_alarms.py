@@ -6,7 +6,8 @@ import pytest
 
 from estserver.deploy.engine.runs import StepFailed, intentions, take_away
 from estserver.deploy.resources.database.cluster import DatabaseCluster
-from estserver.deploy.resources.watching.alarms import Alarms, alarms
+from estserver.deploy.resources.watching.alarm_list import alarms
+from estserver.deploy.resources.watching.alarms import Alarms
 from estserver.deploy.resources.watching.database_metrics import dsql_cluster
 from estserver.deploy.rights.dsql_cluster import find_cluster
 from pki.aws.clients import aws_client
