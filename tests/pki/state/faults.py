@@ -7,12 +7,14 @@ reach the database, by the signer and the hook (which are plug-ins), and by the 
 import os
 import signal
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import psycopg
 from django.db import OperationalError, connection
 
 from estserver.enrollment.hooks import EnrollmentHook
 from tests.pki.state.signers import TestSigner
+from tests.support.postgresql import DIRECTORY_VARIABLE, PostgreSQLServer
 
 POINTS = (
     "before-intent",
@@ -131,6 +133,13 @@ def kill():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _another_session():
+    """A session that may end ours: on Aurora DSQL no role of the cluster may."""
+    if directory := os.environ.get(DIRECTORY_VARIABLE):
+        return psycopg.connect(PostgreSQLServer(Path(directory)).url())
+    return psycopg.connect(**connection.get_connection_params())
+
+
 @contextmanager
 def losable_database():
     """Yields what takes the database away from this thread, until the block ends.
@@ -145,7 +154,7 @@ def losable_database():
 
         def lose():
             if connection.vendor == "postgresql":
-                with psycopg.connect(**connection.get_connection_params()) as other:
+                with _another_session() as other:
                     pid = connection.connection.info.backend_pid
                     other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
                 connection.connect = fail
