@@ -65,7 +65,7 @@ class Cloud:
         text = self._configuration.read_text()
         for key, value in values.items():
             text = re.sub(rf"(?m)^  {key}: .*\n", "", text)
-            text = text.replace("Properties:\n", f'Properties:\n  {key}: "{value}"\n', 1)
+            text = text.replace("Properties:\n", f"Properties:\n  {key}: {json.dumps(value)}\n", 1)
         self._configuration.write_text(text)
 
     @property

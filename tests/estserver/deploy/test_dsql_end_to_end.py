@@ -12,6 +12,8 @@ from tests.estserver.deploy import moto_database, moto_lambda
 from tests.estserver.deploy.account import ACCOUNT, REGION
 from tests.estserver.deploy.cloud import ADMIN, EST, prepared_cloud
 from tests.estserver.deploy.devices import enroll_event, issued
+from tests.estserver.deploy.iam.cloud_calls import judged_calls
+from tests.estserver.deploy.iam.judging import refused
 from tests.support.dsql.cluster import TESTER, dsql_cluster
 from tests.support.dsql.login import Principal
 from tests.support.postgresql import private_server
@@ -125,12 +127,13 @@ def test_a_second_run_changes_nothing_and_all_is_ok(cloud, device):
 
     rows = json.loads(cloud.run("manage.py", "aws_status", "--json"))
 
-    assert [row for row in rows if row["level"] != "OK"] == []
+    # The sample names nobody who is told of alarms.
+    assert [row["name"] for row in rows if row["level"] != "OK"] == ["topic for alarms"]
     assert {"database cluster", "database roles", "backup plan"} <= {row["name"] for row in rows}
 
 
 def test_an_update_migrates_at_the_cluster_and_devices_go_on(cloud, client, device):
-    cloud.configure(iotDeviceCertValidityYears="2")
+    cloud.configure(iotDeviceCertValidityYears=2)
 
     printed = cloud.run("zappa", "update", "admin")
     cloud.run("zappa", "update", "est")
@@ -169,3 +172,7 @@ def test_T75_a_database_goes_only_when_its_id_is_typed_back(cloud, cluster, clie
     assert re.search(r"what the CAs issued: [1-9]\d* certificates on record, ", printed)
 
     assert cloud.client("dsql").list_clusters()["clusters"] == []
+
+
+def test_T63_iam_allows_every_call_of_a_deployment_with_its_own_cluster(cloud, device):
+    assert refused(judged_calls(cloud)) == []

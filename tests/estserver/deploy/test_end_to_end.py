@@ -9,7 +9,11 @@ import re
 import psycopg
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    load_pem_private_key,
+    pkcs7,
+)
 
 from estserver.config import load_config
 from estserver.deploy.costs import prices
@@ -20,8 +24,8 @@ from tests.estserver.deploy import moto_lambda
 from tests.estserver.deploy.account import ACCOUNT, DOMAIN, REGION
 from tests.estserver.deploy.cloud import ADMIN, ADMIN_DOMAIN, EST, prepared_cloud
 from tests.estserver.deploy.devices import attached_to, enroll_event, held_certificate, issued
-from tests.estserver.deploy.iam.calls import read
-from tests.estserver.deploy.iam.judging import judge, refused
+from tests.estserver.deploy.iam.cloud_calls import judged_calls
+from tests.estserver.deploy.iam.judging import refused, unused_statements
 from tests.estserver.deploy.packages import ROOT
 from tests.estserver.deploy.rights.test_deployer import action_of
 from tests.support.builders import make_ca, make_certificate, make_csr
@@ -30,6 +34,18 @@ from tests.support.postgresql import private_server
 
 pytestmark = pytest.mark.deploy
 
+NEEDED_ELSEWHERE = {
+    EST: {"BeCalled": "API Gateway calls", "WriteLogs": "Lambda writes what the function prints"},
+    ADMIN: {
+        "BeCalled": "EventBridge and API Gateway call",
+        "WriteLogs": "Lambda writes what the function prints",
+        "GroupThings": "only for a template with thing groups: tests/iotprov/provisioning",
+        "KeepThings": "only for things that AWS IoT has already: tests/iotprov/provisioning",
+        "ListByCA": "only for a CA that is distrusted: tests/iotprov/provisioning",
+        "ListTruststore": "only for a truststore that is pushed: test_aws_truststore",
+    },
+}
+"""Statements of the functions that no call of these tests needs, each with its reason."""
 CHECKED_SERVICES = ("iam", "iot", "kms", "s3", "secretsmanager")
 HEADS = f"est-server-audit-{ACCOUNT}-{REGION}"
 POLICY, TEMPLATE = "est_iot_policy_default", "est_iot_provisioning_template"
@@ -253,7 +269,7 @@ def updated(cloud, client):
     template["Resources"]["thing"]["Properties"]["AttributePayload"]["version"] = "v2"
     file = cloud.directory / "template.json"
     file.write_text(json.dumps(template))
-    cloud.configure(iotTemplatePath=file, iotProvisioning="register")
+    cloud.configure(iotTemplatePath=str(file), iotProvisioning="register")
     return {stage: cloud.run("zappa", "update", stage) for stage in ("admin", "est")}
 
 
@@ -320,6 +336,29 @@ def test_zappas_schedule_tells_aws_iot_of_a_revocation(cloud, registered):
     assert attached_to(cloud, certificate) == ([], [])
 
 
+def test_after_a_rollover_the_device_side_signs_with_the_successors_key(cloud, client, registered):
+    """The successor's key is a secret whose name no configuration holds."""
+    before = set(cloud.held()["secrets"])
+    said = cloud.run("manage.py", "aws_run", "ca_successor", "device-ca", "--reason", "yearly")
+    assert said.startswith("device-ca-2 issues from now on, until ")
+    [secret] = set(cloud.held()["secrets"]) - before
+    assert secret.startswith("estIotCoreCaSecretKey4/device-ca-2-")
+    cloud.run("manage.py", "aws_run", "register_ca")
+
+    status, _, data = cloud.ask(enroll_event(client, "pump-3"))
+    assert status == 200, data
+    cloud.run_schedule("every_minute")
+
+    key = load_pem_private_key(
+        json.loads(cloud.secret(secret))["key"].encode(), password=None
+    ).public_key()
+    _, _, published = cloud.ask(client.event("GET", client.url("cacerts")))
+    cas = pkcs7.load_der_pkcs7_certificates(base64.b64decode(published))
+    successor, *_ = [ca for ca in cas if ca.public_key() == key]
+    issued(data).verify_directly_issued_by(successor)
+    assert held_certificate(cloud, issued(data))["status"] == "ACTIVE"
+
+
 def test_T48_zappas_schedule_locks_the_heads_of_the_audit_trail(cloud):
     cloud.run_schedule("every_hour")
 
@@ -367,28 +406,19 @@ def test_what_was_made_is_listed_and_goes_and_nothing_else(cloud, before, client
     assert attached_to(cloud, pump) == ([], ["pump-2"])
 
 
-def as_json(template):
-    return json.loads(template) if isinstance(template, str) else template
-
-
 @pytest.fixture(scope="module")
-def templates(cloud):
-    """CloudFormation's templates of the stacks that there were."""
-    cloudformation = cloud.client("cloudformation")
-    return {
-        stack["StackName"]: as_json(
-            cloudformation.get_template(StackName=stack["StackId"])["TemplateBody"]
-        )
-        for stack in cloudformation.list_stacks()["StackSummaries"]
-    }
-
-
-@pytest.fixture(scope="module")
-def judged(cloud, templates):
+def judged(cloud):
     """What IAM is asked about every call since the account was empty."""
-    return judge(read(cloud.recorded), cloud.deployment, templates)
+    return judged_calls(cloud)
 
 
 def test_T63_iam_allows_every_call_from_the_first_deployment_to_the_removal(judged):
     assert {each.principal.rpartition("/")[2] for each in judged} >= {"deployer", "remover"}
     assert refused(judged) == []
+
+
+@pytest.mark.parametrize("function", [EST, ADMIN])
+def test_T63_statements_of_a_function_that_no_call_needed_are_reviewed(judged, function):
+    calls = [each for each in judged if f"/{function}-" in each.principal]
+
+    assert unused_statements(calls, calls[-1].policies) == {*NEEDED_ELSEWHERE[function]}

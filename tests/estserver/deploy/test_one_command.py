@@ -12,6 +12,8 @@ from cryptography import x509
 from tests.estserver.deploy.account import ACCOUNT, REGION
 from tests.estserver.deploy.cloud import ADMIN, EST, prepared_cloud
 from tests.estserver.deploy.devices import enroll_event, issued
+from tests.estserver.deploy.iam.cloud_calls import judged_calls
+from tests.estserver.deploy.iam.judging import refused
 from tests.estserver.deploy.packages import ROOT, RUNTIME
 from tests.support.postgresql import private_server
 
@@ -96,7 +98,7 @@ def test_again_it_changes_nothing(cloud, printed):
 @pytest.fixture(scope="module")
 def changed(cloud, printed):
     """New code for a tenth of the devices: another configuration is in the package."""
-    cloud.configure(apiStrictHeadersCheck="true")
+    cloud.configure(apiStrictHeadersCheck=True)
     return cloud.run("manage.py", "aws_deploy", "--canary", "10")
 
 
@@ -142,6 +144,10 @@ def test_a_deployment_that_was_cut_off_goes_on(cloud, changed):
     assert "an earlier deployment of est-server-est was cut off" in said
     assert "did you mean" not in said
     assert served(cloud)[0] != "1"
+
+
+def test_T63_iam_allows_every_call_of_the_canary_and_the_way_back(cloud, changed):
+    assert refused(judged_calls(cloud)) == []
 
 
 def half_made(cloud):
