@@ -1,249 +1,314 @@
-"""One client connection, from handshake to close_notify, with a time limit on every wait."""
+"""One client connection, from its first byte to its last, without a thread of its own.
 
+The loop calls this as bytes come. A thread computes only once a whole request is here, so that a
+client who is slow, silent or a stranger costs memory alone (threat T50).
+"""
+
+import asyncio
 import socket
 import ssl
-import time
-from contextlib import suppress
+from collections.abc import Mapping
+from enum import Enum, auto
+from functools import partial
 from http import HTTPStatus
-from threading import BoundedSemaphore
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from gunicorn import sock as gunicorn_sock  # type: ignore[import-untyped]
-from gunicorn import util
-from gunicorn.http import errors, wsgi  # type: ignore[import-untyped]
-from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
+from gunicorn.http import errors  # type: ignore[import-untyped]
 
-from estserver.est.transport import remember_chain
-from estserver.local_server.reply import ClientGone, Reply, refusal, status_of
+from estserver.local_server.answer import Answer, answer
+from estserver.local_server.compute import Full
+from estserver.local_server.incoming import Incoming, TooLarge
+from estserver.local_server.proxy_protocol import NotAProxyHeader, begins_like_one, read_header
+from estserver.local_server.reply import refusal, status_of
+from estserver.local_server.tls_stream import TLSStream
+
+if TYPE_CHECKING:
+    from estserver.local_server.front import Front
 
 HANDSHAKE_SECONDS = 5.0
 """The time for a whole TLS handshake."""
-
 REQUEST_SECONDS = 10.0
 """The time for reading one whole request, head and body."""
-
 LINGER_SECONDS = 2.0
 """The time in which a client may finish sending what the server discards, and read the reply."""
-
 LINGER_BYTES = 64 * 1024
 """How much of what the client still sends is read and discarded."""
-
 REPLY_SECONDS = 30.0
-"""The time in which a client must take one part of a reply."""
-
-CLIENT_FAULTS = (
-    ClientGone,
-    errors.NoMoreData,
-    errors.InvalidChunkSize,
-    errors.InvalidChunkExtension,
-    errors.ChunkMissingTerminator,
-)
-"""The errors that a client can cause while the application reads the body."""
+"""The time in which a client must take a part of a reply, or what is left of it."""
+FIRST_BYTES = 64 * 1024
+"""How much is held before TLS begins."""
+REPLY_PART = 16 * 1024
 
 
-class ClientTooSlow(ClientGone):
-    """The client took longer than it may to send something."""
+class Stage(Enum):
+    """What a connection waits for."""
+
+    HANDSHAKE = auto()
+    REQUEST = auto()
+    ANSWER = auto()
+    SENDING = auto()
+    """The client has not taken all of an answer."""
+    LINGER = auto()
+    """The answer is sent and the connection is over; what still comes is discarded."""
 
 
-class TimedSocket:
-    """A socket for gunicorn's parser, whose reads share one deadline.
+class Connection(asyncio.Protocol):
+    """A client's connection: TLS, then requests, then what is left to say."""
 
-    With a timeout for each read, a client could send a byte at a time without end.
-    """
+    transport: asyncio.Transport
+    peer: tuple[str, int]
+    """The address of the client, which a trusted balancer may have told."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._deadline = 0.0
-        self.end_is_an_error = False
-        """Whether a request is half read. Gunicorn would take what has come for all of it."""
+    def __init__(self, front: "Front") -> None:
+        self.front = front
+        self.stage = Stage.HANDSHAKE
+        self.deadline = front.now() + HANDSHAKE_SECONDS
+        self.is_known = False
+        """Whether a certificate was shown."""
+        self.is_passed_on = False
+        """Whether a trusted balancer has told whose connection this is."""
+        self._first = bytearray()
+        self._awaits_context = False
+        self._stream: TLSStream | None = None
+        self._incoming = Incoming(front.cfg)
+        self._answered = 0
+        self._discarded = 0
+        self._after: Answer | None = None
+        self._left = 0
 
-    def allow(self, seconds: float) -> None:
-        """Set the deadline of all following reads to ``seconds`` from now."""
-        self._deadline = time.monotonic() + seconds
+    # What the loop calls
 
-    def recv(self, size: int) -> bytes:
-        """Read at most ``size`` bytes, or none at the end of the connection.
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, unless the front refuses it."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what TCP has
+        self.transport = transport
+        name = transport.get_extra_info("peername") or ("", 0)
+        self.peer = (str(name[0]), int(name[1]))
+        transport.set_write_buffer_limits(high=0)  # so that `resume_writing` means: all is sent
+        self.front.admit(self)
 
-        Raises:
-            ClientTooSlow: the deadline has passed.
-            ClientGone: the connection is broken, or ended in the middle of a request.
-        """
-        remaining = self._deadline - time.monotonic()
-        try:
-            # A timeout of 0 makes the socket non-blocking, which raises BlockingIOError instead.
-            self._connection.settimeout(max(remaining, 0.001))
-            data = self._connection.recv(size)
-        except TimeoutError as error:
-            raise ClientTooSlow("The client took too long.") from error
-        except OSError as error:
-            raise ClientGone(str(error)) from error
-        if not data and self.end_is_an_error:
-            raise ClientGone("The client closed the connection in the middle of its request.")
-        return data
-
-
-class AcceptingWorker(Protocol):
-    """What a connection needs of the gunicorn worker whose thread accepted it."""
-
-    alive: bool
-    """False once the worker is to stop."""
-    keepable: BoundedSemaphore
-    """One permit for each connection that may be kept alive at the same time."""
-    cfg: Any
-    log: Any
-    wsgi: Any
-    """The WSGI application."""
-
-
-class Connection:
-    """A client's connection, which one thread serves to its end."""
-
-    def __init__(
-        self, worker: AcceptingWorker, accepted: socket.socket, client: Any, server: Any
-    ) -> None:
-        self.worker = worker
-        self.log = worker.log
-        self.accepted = accepted
-        self.client = client
-        self.server = server
-        self.source = TimedSocket(accepted)
-
-    def serve(self) -> None:
-        """Complete the TLS handshake, then answer requests until either side closes."""
-        try:
-            connection = self._shake_hands() if self.worker.cfg.is_ssl else self.accepted
-        except OSError as error:
-            self.log.debug("%s: TLS handshake failed: %s", self.client[0], error)
+    def data_received(self, data: bytes) -> None:
+        """Go as far as the bytes allow."""
+        if self.stage is Stage.LINGER:
+            self._discarded += len(data)
+            if self._discarded > LINGER_BYTES:
+                self.transport.abort()
             return
-        self.source = TimedSocket(connection)
-        parser = RequestParser(self.worker.cfg, self.source, self.client)
-        try:
-            self.source.allow(REQUEST_SECONDS)
-            while self._serve_request(parser, connection):
-                self.source.allow(REQUEST_SECONDS)
-            self.source.allow(LINGER_SECONDS)
-            is_read = parser.finish_body(max_bytes=LINGER_BYTES)
-            _say_goodbye(connection)
-            if not is_read:
-                # The kernel would answer bytes that are still unread with a reset, and the client
-                # might lose the reply.
-                util.close_graceful(connection, timeout=LINGER_SECONDS, max_drain=LINGER_BYTES)
-        except (OSError, errors.ParseException) as error:
-            self.log.debug("%s: connection lost: %s", self.client[0], error)
-        finally:
-            connection.close()
+        if self._stream is not None:
+            self._stream.receive(data)
+            self._go_on(self._stream)
+            return
+        self._first += data
+        if len(self._first) > FIRST_BYTES:
+            self.transport.abort()
+        elif not self._awaits_context:
+            self._begin()
 
-    def _shake_hands(self) -> ssl.SSLSocket:
-        context: ssl.SSLContext = gunicorn_sock.ssl_context(self.worker.cfg)
-        self.accepted.settimeout(HANDSHAKE_SECONDS)
-        connection = context.wrap_socket(
-            self.accepted, server_side=True, do_handshake_on_connect=False
-        )
-        try:
-            connection.do_handshake()
-        except OSError as error:
-            if isinstance(error, ssl.SSLCertVerificationError):
-                # Operators look for this line when a device cannot connect.
-                self.log.warning(
-                    "%s: client certificate refused: %s", self.client[0], error.verify_message
-                )
-            # The client may still be sending. If the socket were closed now, the kernel would
-            # answer with a reset, and the client might lose the TLS alert that names the fault.
-            util.close_graceful(connection, timeout=LINGER_SECONDS, max_drain=LINGER_BYTES)
-            raise
-        remember_chain(connection)
-        _acknowledge_now(connection)
-        return connection
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self.front.forget(self)
 
-    def _serve_request(self, parser: Any, connection: socket.socket) -> bool:
-        """Answer one request. Return whether another has begun to arrive on the connection."""
-        # Step 1: read the request's head. What cannot be parsed is answered here.
-        try:
-            request = next(parser)
-        except StopIteration:
-            return False
-        except errors.ParseException as error:
-            self.log.info("%s: not a request: %s", self.client[0], type(error).__name__)
-            connection.sendall(refusal(status_of(error)))
-            return False
-        except ClientTooSlow:
-            connection.sendall(refusal(HTTPStatus.REQUEST_TIMEOUT))
-            return False
-        # Step 2: keep the connection alive if the client allows it and a permit is free.
-        may_keep = self.worker.alive and not request.should_close()
-        keep = may_keep and self.worker.keepable.acquire(blocking=False)
-        # Step 3: answer, and wait for the next request while the permit is held.
-        try:
-            is_open = self._answer(request, connection, keep=keep)
-            return is_open and self._another_follows(parser)
-        finally:
-            if keep:
-                self.worker.keepable.release()
+    def resume_writing(self) -> None:
+        """Go on after the client has taken all that was sent."""
+        if self.stage is Stage.SENDING and self._after is not None:
+            done, self._after = self._after, None
+            self._after_answer(done)
 
-    def _answer(self, request: Any, connection: socket.socket, *, keep: bool) -> bool:
-        """Run the application and send its reply. Return whether the connection stays open."""
-        reply, environ = wsgi.create(
-            request, connection, self.client, self.server, self.worker.cfg, response_class=Reply
-        )
-        environ["wsgi.multithread"] = True
-        if not keep:
-            reply.force_close()
-        connection.settimeout(REPLY_SECONDS)
-        self.source.end_is_an_error = True
-        body: Any = None
-        try:
-            body = self.worker.wsgi(environ, reply.start_response)
-            for part in body:
-                reply.write(part)
-            reply.close()
-        except CLIENT_FAULTS:
-            raise
-        except Exception:
-            self.log.exception("error handling request %s %s", request.method, request.uri)
-            if not reply.on_the_wire:
-                connection.sendall(refusal(HTTPStatus.INTERNAL_SERVER_ERROR))
-            return False
-        finally:
-            if hasattr(body, "close"):
-                body.close()
-        return not reply.should_close()
+    def expire(self, now: float) -> None:
+        """End a wait that was too long."""
+        if self.stage is Stage.SENDING:
+            left = self.transport.get_write_buffer_size()
+            if left <= self._left - REPLY_PART:
+                self._left, self.deadline = left, now + REPLY_SECONDS
+                return
+        if self.stage is Stage.REQUEST and (self._incoming.has_begun or not self._answered):
+            self.front.report(self, "the request did not come in time")
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        elif self.stage is Stage.REQUEST:
+            self._end()
+        else:
+            if self.stage is Stage.HANDSHAKE:
+                self.front.report(self, "the handshake did not end in time")
+            self.transport.abort()
 
-    def _another_follows(self, parser: Any) -> bool:
-        """Wait for the next request's first bytes. Return whether they came in time."""
-        self.source.allow(LINGER_SECONDS)
-        if not parser.finish_body(max_bytes=LINGER_BYTES):
-            return False
-        self.source.end_is_an_error = False
-        buffered: bytes = parser.unreader.take_buffered()
-        if not buffered:
-            self.source.allow(self.worker.cfg.keepalive)
+    def stop(self) -> None:
+        """End the connection if it waits for a request that has not begun."""
+        if self.stage is Stage.REQUEST and self._answered and not self._incoming.has_begun:
+            self._end()
+
+    # Step 1: whose connection, and TLS
+
+    def _begin(self) -> None:
+        """Read a balancer's header if there is one, then begin TLS."""
+        if begins_like_one(self._first):
+            if not self.front.may_pass_on(self) or self.is_passed_on:
+                self._refuse_before_tls("a PROXY header came from an address that is not trusted")
+                return
             try:
-                buffered = self.source.recv(LINGER_BYTES)
-            except ClientTooSlow:
-                return False
-        parser.unreader.unread(buffered)
-        return bool(buffered)
+                header = read_header(self._first)
+            except NotAProxyHeader as error:
+                self._refuse_before_tls(f"a PROXY header is malformed: {error}")
+                return
+            if header is None:
+                return
+            length, address = header
+            del self._first[:length]
+            self.is_passed_on = True
+            if address is not None:
+                self.peer = (address, 0)
+                self.front.admit_again(self)
+            if not self._first:
+                return
+        self._awaits_context = True
+        if context := self.front.context(self):
+            self.begin_tls(context)
 
+    def begin_tls(self, context: ssl.SSLContext | None) -> None:
+        """Begin TLS with the bytes that are here. Without a context, hang up."""
+        if context is None:
+            self.transport.abort()
+            return
+        self._stream = TLSStream(context)
+        self._stream.receive(bytes(self._first))
+        self._first.clear()
+        self._go_on(self._stream)
 
-def _acknowledge_now(connection: ssl.SSLSocket) -> None:
-    """Have the kernel acknowledge the client's last handshake message at once.
+    def _refuse_before_tls(self, why: str) -> None:
+        self.front.report(self, why)
+        self.transport.write(refusal(HTTPStatus.BAD_REQUEST))
+        self.transport.close()
 
-    In TLS 1.3 the server has no reply to that message, because it sends no session tickets. The
-    kernel would then delay the acknowledgement by 40 ms. A client that leaves Nagle's algorithm
-    on, as small devices do, would hold its request back until the acknowledgement comes.
-    """
-    if hasattr(socket, "TCP_QUICKACK"):  # Linux
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    def _go_on(self, stream: TLSStream) -> None:
+        try:
+            if self.stage is Stage.HANDSHAKE and not stream.shake_hands():
+                self.transport.write(stream.outgoing())
+                return
+            if self.stage is Stage.HANDSHAKE:
+                self._shaken(stream)
+            text = stream.read()
+        except ssl.SSLError as error:
+            self._tls_failed(stream, error)
+            return
+        if text:
+            self._incoming.receive(text)
+            self._read_request()
+        elif stream.has_ended and self.stage is Stage.REQUEST:
+            self.transport.close()
 
+    def _shaken(self, stream: TLSStream) -> None:
+        self.is_known = stream.object.getpeercert(binary_form=True) is not None
+        self.stage, self.deadline = Stage.REQUEST, self.front.now() + REQUEST_SECONDS
+        self.front.shaken(self)
+        if last := stream.outgoing():
+            self.transport.write(last)
+        # In TLS 1.3 the server has no reply to the client's last handshake message, because it
+        # sends no session tickets. The kernel would delay the acknowledgement by 40 ms, and a
+        # client that leaves Nagle's algorithm on, as small devices do, would hold its request back
+        # until then.
+        if hasattr(socket, "TCP_QUICKACK"):  # Linux
+            self.transport.get_extra_info("socket").setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1
+            )
 
-def _say_goodbye(connection: socket.socket) -> None:
-    """Send TLS's close_notify without waiting for the client's (RFC 8446 6.1).
+    def _tls_failed(self, stream: TLSStream, error: ssl.SSLError) -> None:
+        alert = stream.outgoing()
+        if isinstance(error, ssl.SSLCertVerificationError):
+            self.front.report_certificate(self, error.verify_message)
+            # The client has shown itself, and may have sent its request already. If the socket
+            # were closed now, the kernel would answer with a reset, and the client might lose the
+            # alert that names the fault.
+            self._linger(alert)
+            return
+        self.front.report(self, f"TLS failed: {error.reason or 'unknown'}")
+        self.transport.write(alert)
+        self.transport.close()
 
-    TLS 1.2 is left out. OpenSSL would keep a session that was closed properly for two hours, for
-    a client that resumes it, and Python has no way to prevent that. Every reply has a length, so
-    no client takes a broken connection for the end of a reply.
-    """
-    if isinstance(connection, ssl.SSLSocket) and connection.version() == "TLSv1.3":
-        connection.setblocking(False)
-        with suppress(ssl.SSLWantReadError):
-            connection.unwrap()
+    # Step 2: the request
+
+    def _read_request(self) -> None:
+        try:
+            request = self._incoming.next_request(self.peer, is_known=self.is_known)
+        except TooLarge as error:
+            self._refuse(error.status)
+            return
+        except errors.ParseException as error:
+            self.front.report(self, f"not a request: {type(error).__name__}")
+            self._refuse(status_of(error))
+            return
+        if self._incoming.wants_continue():
+            self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if request is None:
+            return
+        self.stage, self.deadline = Stage.ANSWER, float("inf")
+        self.transport.pause_reading()
+        self.front.busy(self)
+        keeps = self.front.is_open and self._incoming.is_whole
+        stream = self._stream.object if self._stream else None
+        server = self.transport.get_extra_info("sockname")
+        job = partial(self._compute, request, stream, server, keeps=keeps)
+        try:
+            self.front.compute.submit(job)
+        except Full:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, self.front.retry_after())
+
+    def _compute(self, request: Any, stream: Any, server: Any, *, keeps: bool) -> None:
+        """Run the application, in a thread of `Compute`."""
+        front = self.front
+        done = answer(front.worker, request, stream, self.peer, server, keeps=keeps)
+        front.loop.call_soon_threadsafe(self._send_answer, done)
+
+    # Step 3: the answer
+
+    def _send_answer(self, done: Answer) -> None:
+        if self.transport.is_closing():
+            return
+        self._answered += 1
+        if not done.data:  # the client went away in the middle of its request
+            self._linger(b"")
+            return
+        self._send(done.data)
+        if left := self.transport.get_write_buffer_size():
+            self.stage, self._after, self._left = Stage.SENDING, done, left
+            self.deadline = self.front.now() + REPLY_SECONDS
+        else:
+            self._after_answer(done)
+
+    def _after_answer(self, done: Answer) -> None:
+        if not done.keeps or not self.front.is_open:
+            self._end()
+            return
+        self.stage = Stage.REQUEST
+        self.deadline = self.front.now() + self.front.cfg.keepalive
+        self.front.waiting(self)
+        self.transport.resume_reading()
+        if self._incoming.begin_next():
+            self.deadline = self.front.now() + REQUEST_SECONDS
+            self._read_request()
+
+    def _refuse(self, status: HTTPStatus, headers: Mapping[str, str] | None = None) -> None:
+        self._send(refusal(status, headers))
+        self._end()
+
+    def _send(self, data: bytes) -> None:
+        if self._stream is not None:
+            self._stream.write(data)
+            data = self._stream.outgoing()
+        self.transport.write(data)
+
+    def _end(self) -> None:
+        """Say goodbye, and give the client time to read the answer if bytes of it are unread."""
+        last = b""
+        if self._stream is not None:
+            self._stream.say_goodbye()
+            last = self._stream.outgoing()
+        self._linger(last, is_clean=True)
+
+    def _linger(self, last: bytes, *, is_clean: bool = False) -> None:
+        self.stage, self.deadline = Stage.LINGER, self.front.now() + LINGER_SECONDS
+        if last:
+            self.transport.write(last)
+        if is_clean and self._incoming.is_whole and not self._incoming.has_more:
+            self.transport.close()
+            return
+        self.transport.write_eof()
+        self.transport.resume_reading()

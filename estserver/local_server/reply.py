@@ -1,5 +1,6 @@
 """Replies in one write, and refusals of requests that gunicorn cannot parse."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -79,15 +80,17 @@ def status_of(error: Exception) -> HTTPStatus:
     return STATUS_BY_ERROR.get(type(error), HTTPStatus.BAD_REQUEST)
 
 
-def refusal(status: HTTPStatus) -> bytes:
+def refusal(status: HTTPStatus, headers: Mapping[str, str] | None = None) -> bytes:
     """Return a whole reply in plain text, for a request that does not reach the application.
 
     The text is the status alone. Nothing that the client sent is repeated to it.
     """
+    more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     body = f"{status.phrase}\n".encode("ascii")
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\n"
         "Connection: close\r\n"
+        f"{more}"
         "Content-Type: text/plain; charset=utf-8\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )

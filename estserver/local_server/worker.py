@@ -1,116 +1,102 @@
-"""A gunicorn worker for devices: threads that each accept a connection and serve it to its end.
+"""A gunicorn worker for devices: one loop that waits for all, and threads that compute.
 
-Devices open a connection for each request, so the cost of a *connection* decides. The table was
-measured with ``bench/load.py`` against an application that answers 1 KiB after a fresh mutual
-handshake (8 clients, two processes on the two cores that the clients share, TLS 1.3, P-256, cached
-context):
+Devices open a connection for each request, so the cost of a *connection* decides, and most of its
+time is waiting: for the handshake, for the request, for the client to take the answer. One thread
+with a loop does all the waiting, and TLS. Once a whole request is here, a thread computes the
+answer. docs/performance.md has what this costs, and what else was measured.
 
-=========================  ==================  ============================================
-server                     CPU per request,    if clients leave Nagle's algorithm on
-                           by the client's
-=========================  ==================  ============================================
-gunicorn's gthread         1.26                175/s, median latency 44 ms
-gunicorn's sync            1.05                145/s, 54 ms; and a slow client blocks others
-this worker                1.07 to 1.13        400 to 1,050/s, 7 to 19 ms
-=========================  ==================  ============================================
-
-The first column has ratios within one run, because the machine was shared. This worker took
-between 1.0 and 1.7 ms.
-
-Each thread accepts connections itself. Gthread accepts in the main thread and then hands the
-connection through a queue, a selector, a pipe and the main thread again. The 40 ms are explained
-in `estserver.local_server.connection` and `.reply`. Gunicorn still reads and parses HTTP.
-
-Gthread has no limit on a stalled handshake or on a request that trickles in, and its accepting
-thread waits for clients to close. Here every wait has a limit, and blocks only its own thread.
-Gunicorn's access log, request hooks, ``max_requests`` and HTTP/2 are not supported.
+Gunicorn still manages the processes and parses HTTP. Its access log, request hooks,
+``max_requests`` and HTTP/2 are not supported.
 """
 
-import errno
+import asyncio
 import os
-import select
-import socket
-import struct
-import threading
-import time
+import resource
+from ipaddress import ip_network
 from typing import Any
 
+from django.conf import settings
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped]
 
+from estserver.local_server.compute import Compute
 from estserver.local_server.connection import Connection
+from estserver.local_server.front import Front
 
-FIRST_BYTE_SECONDS = 5
-"""The time in which a new client must send something. Until then it occupies no thread."""
-
-ACCEPT_SECONDS = 0.5
-"""How long a thread waits for a connection before it checks whether it must stop."""
-
-OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+MOST_WAITING = 1024
+"""Requests that wait for a thread. Beyond, a device gets 503 and comes again."""
+FILES_FOR_OTHERS = 128
+"""File descriptors of a process for other things than connections."""
+NOTIFY_SECONDS = 1.0
+STOP_LOOK_SECONDS = 0.05
 
 
 class DeviceWorker(Worker):  # type: ignore[misc]
-    """Threads that each accept a connection, serve it to its end, and accept the next."""
+    """Serves devices until a signal stops it, and then what has begun."""
 
     alive: bool  # an attribute of gunicorn's class, which a signal handler sets to False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # A connection that is kept alive occupies its thread. Half of the threads stay free.
-        self.keepable = threading.BoundedSemaphore(max(1, self.cfg.threads // 2))
-
     def run(self) -> None:
         """Serve until a signal stops the worker, then wait for requests that have begun."""
-        # Step 1: start the threads, which accept and serve by themselves.
-        threads = [
-            threading.Thread(target=self._accept_forever, args=(listener,), daemon=True)
-            for listener in map(_prepare, self.sockets)
-            for _ in range(self.cfg.threads)
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        compute = Compute(turns=_turns(self.cfg), threads=self.cfg.threads, waiting=MOST_WAITING)
+        front = Front(self, loop, compute=compute)
+        front.balancers = [
+            ip_network(each) for each in getattr(settings, "EST_TRUSTED_BALANCERS", ())
         ]
-        for thread in threads:
-            thread.start()
-        # Step 2: report to gunicorn's arbiter every second, until a signal or the arbiter's end.
-        wakeup = self.PIPE[0]  # signals write into it (set_wakeup_fd), so that stopping is prompt
+        front.most = min(front.most, _files_for_connections())
+        # Step 1: accept, until a signal or the arbiter's end. Signals write into the pipe.
+        servers = [
+            await loop.create_server(
+                lambda: Connection(front), sock=listener.sock, backlog=self.cfg.backlog
+            )
+            for listener in self.sockets
+        ]
+        watch = loop.create_task(front.watch())
+        stopping = asyncio.Event()
+        loop.add_reader(self.PIPE[0], self._woken, stopping)
         while self.alive:
             self.notify()
-            if select.select([wakeup], [], [], 1.0)[0]:
-                os.read(wakeup, 4096)
             if self.ppid != os.getppid():
                 self.log.info("Parent changed, shutting down: %s", self)
                 self.alive = False
-        # Step 3: let the threads finish within the graceful timeout.
-        give_up = time.monotonic() + self.cfg.graceful_timeout
-        for thread in threads:
-            while thread.is_alive() and time.monotonic() < give_up:
-                self.notify()
-                thread.join(1.0)
-
-    def _accept_forever(self, listener: Any) -> None:
-        server = listener.getsockname()
-        while self.alive:
+                break
             try:
-                accepted, client = listener.accept()
-            except OSError as error:
-                if error.errno in OUT_OF_RESOURCES:
-                    self.log.warning("can't accept a connection: %s", error.strerror)
-                    time.sleep(ACCEPT_SECONDS)
-                # EAGAIN: no client came in time. ECONNABORTED: the client has gone already.
+                await asyncio.wait_for(stopping.wait(), NOTIFY_SECONDS)
+            except TimeoutError:
                 continue
-            try:
-                Connection(self, accepted, client, server).serve()
-            except Exception:
-                # This is a bug. The client may lose its connection, but the thread goes on.
-                self.log.exception("%s: can't serve the connection", client[0])
-            finally:
-                accepted.close()
+            stopping.clear()
+        # Step 2: answer what has begun, within the graceful timeout.
+        for server in servers:
+            server.close()
+        front.close()
+        give_up = loop.time() + self.cfg.graceful_timeout
+        while len(front) and loop.time() < give_up:
+            self.notify()
+            await asyncio.sleep(STOP_LOOK_SECONDS)
+        watch.cancel()
+        compute.close()
+
+    def _woken(self, stopping: asyncio.Event) -> None:
+        os.read(self.PIPE[0], 4096)
+        stopping.set()
 
 
-def _prepare(listener: Any) -> Any:
-    """Return the listener, set up so that the kernel waits for connections and first bytes."""
-    listener.setblocking(True)
-    seconds, fraction = divmod(ACCEPT_SECONDS, 1)
-    # Python's own timeout would poll, and each new connection would wake every thread.
-    timeout = struct.pack("ll", int(seconds), int(fraction * 1_000_000))
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
-    if hasattr(socket, "TCP_DEFER_ACCEPT"):  # Linux
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, FIRST_BYTE_SECONDS)
-    return listener
+def _turns(cfg: Any) -> int:
+    """Return how many threads compute at a time.
+
+    On SQLite, which has one writer, it is one. Elsewhere a thread mostly waits for the database.
+    """
+    databases = getattr(settings, "DATABASES", {})
+    engine = databases.get("default", {}).get("ENGINE", "")
+    return 1 if engine.endswith("sqlite3") else int(cfg.threads)
+
+
+def _files_for_connections() -> int:
+    """Return how many connections the limit of open files allows, raised as far as it may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return max(1, hard - FILES_FOR_OTHERS) if hard != resource.RLIM_INFINITY else 2**31
