@@ -2,7 +2,13 @@
 
 import logging
 
-from estserver.enrollment.hooks import EnrollmentHook, HookRequest, has_post_hook, installed_hook
+from estserver.enrollment.hooks import (
+    EnrollmentHook,
+    HookRequest,
+    has_post_hook,
+    has_pre_hook,
+    installed_hook,
+)
 from estserver.enrollment.pending import add_pending_hook, run_post_hook
 from estserver.models import PendingHook
 from iotprov.provisioning.desired_state import needs_provisioning_at_issue
@@ -11,6 +17,7 @@ from pki.issuance.issue import issue_certificate
 from pki.issuance.request import EnrollmentRequest
 from pki.models import IssuedCertificate
 from pki.reasons import Reason
+from pki.waiting import waiting
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +56,11 @@ def enroll(request: EnrollmentRequest) -> IssuedCertificate:
 
 
 def _run_pre_hook(hook: EnrollmentHook, request: EnrollmentRequest) -> None:
+    if not has_pre_hook(hook, request.operation):
+        return
     try:
-        getattr(hook, f"pre_{request.operation}")(_hook_request(request))
+        with waiting():  # it probably asks another machine
+            getattr(hook, f"pre_{request.operation}")(_hook_request(request))
     except PKIError:
         raise
     except Exception as error:  # an installation's own code may raise anything

@@ -93,7 +93,15 @@ def installed_hook() -> EnrollmentHook:
     return load_hook(settings.EST_ENROLLMENT_HOOK_CLASS)
 
 
+def has_pre_hook(hook: EnrollmentHook, operation: str) -> bool:
+    """Return whether ``hook`` overrides what runs before ``operation`` (enroll, reenroll)."""
+    return _overrides(hook, f"pre_{operation}")
+
+
 def has_post_hook(hook: EnrollmentHook, operation: str) -> bool:
     """Return whether ``hook`` overrides what runs after ``operation`` (enroll, reenroll)."""
-    name = f"post_{operation}"
+    return _overrides(hook, f"post_{operation}")
+
+
+def _overrides(hook: EnrollmentHook, name: str) -> bool:
     return getattr(type(hook), name) is not getattr(EnrollmentHook, name)

@@ -19,6 +19,7 @@ from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
 from pki.record import due_work
 from pki.record.transactions import in_write_transaction
+from pki.waiting import waiting
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,8 @@ def run_post_hook(pending: PendingHook) -> bool:
     # Step 1: run the hook, outside of any transaction.
     try:
         hook = getattr(installed_hook(), f"post_{certificate.operation}")
-        hook(_hook_request(pending), certificate)
+        with waiting():
+            hook(_hook_request(pending), certificate)
     except Exception as error:  # an installation's own code may raise anything
         logger.exception("post_%s failed for %s", certificate.operation, certificate)
         succeeded = False

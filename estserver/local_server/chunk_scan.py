@@ -6,14 +6,14 @@ looks malformed counts as complete.
 
 _SIZE_DIGITS = frozenset(b"0123456789abcdefABCDEF")
 _MOST_DIGITS = 15
-LONGEST_LINE = 8192
-"""The length in bytes at which a line without an end counts as malformed."""
 
 
 class ChunkScan:
     """How far a body has come. `look` gets the whole of it each time, and goes on from there."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest_line: int) -> None:
+        """Take the length in bytes at which a line without an end counts as malformed."""
+        self._longest_line = longest_line
         self.boundary = 0
         """Where the first chunk begins that is not complete."""
         self.decoded = 0
@@ -31,7 +31,7 @@ class ChunkScan:
             end = body.find(b"\r\n", max(self.boundary, self._searched - 1))
             if end < 0:
                 self._searched = len(body)
-                return len(body) if len(body) - self.boundary > LONGEST_LINE else None
+                return len(body) if len(body) - self.boundary > self._longest_line else None
             line, start = bytes(body[self.boundary : end]), end + 2
             if self._is_in_trailers:
                 self.boundary = start

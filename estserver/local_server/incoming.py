@@ -56,7 +56,7 @@ class Incoming:
         self._held = bytearray()
         self._request: Any = None
         self._source = _Source(b"")
-        self._scan = ChunkScan()
+        self._scan = ChunkScan(cfg.limit_request_field_size)
         self.is_whole = True
         """Whether the request's body was there to its end, so that another may follow it."""
 
@@ -103,7 +103,8 @@ class Incoming:
 
     def begin_next(self) -> bool:
         """Forget the request that was answered. Return whether another has begun."""
-        self._request, self._scan = None, ChunkScan()
+        self._request = None
+        self._scan = ChunkScan(self._cfg.limit_request_field_size)
         return bool(self._held)
 
     def _read_head(self, peer: tuple[str, int]) -> bool:

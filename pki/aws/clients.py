@@ -15,6 +15,7 @@ from typing import Any
 
 from pki.conf import pki_settings, setting_name
 from pki.operators.errors import RemoteFailure
+from pki.waiting import waiting
 
 CONNECT_TIMEOUT = 5  # seconds
 READ_TIMEOUT = 5  # seconds
@@ -147,8 +148,22 @@ def _session(region: str, role_arn: str) -> Any:
             if role_arn
             else Session(region_name=region or None)
         )
+        made.events.register("creating-client-class", _let_others_compute)
         _sessions[region, role_arn] = made
     return made
+
+
+class _Waits:
+    """A base of clients whose calls let others compute meanwhile."""
+
+    def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
+        with waiting():
+            return super()._make_api_call(operation_name, api_params)  # type: ignore[misc]
+
+
+def _let_others_compute(base_classes: list[type], **_: Any) -> None:
+    # https://docs.aws.amazon.com/boto3/latest/guide/events.html
+    base_classes.insert(0, _Waits)
 
 
 def _session_of_role(session: Any, role_arn: str) -> Any:

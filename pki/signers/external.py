@@ -32,6 +32,7 @@ from pki.operators.errors import OperatorError, RemoteFailure
 from pki.reasons import Reason
 from pki.signers.base import Signer
 from pki.signers.certificate_contents import Issuer, SigningRequest
+from pki.waiting import waiting
 
 logger = logging.getLogger(__name__)
 
@@ -80,12 +81,13 @@ class ExternalSigner(Signer):
             csr_data["tenant-id"] = request.tenant_id
         custom_secret = self._custom_secret()
         try:
-            answer = self._pki.sign_externally(
-                request.csr,
-                csr_data,
-                request.not_after - request.not_before,
-                custom_secret,
-            )
+            with waiting():
+                answer = self._pki.sign_externally(
+                    request.csr,
+                    csr_data,
+                    request.not_after - request.not_before,
+                    custom_secret,
+                )
         except SignerRefused:
             raise
         except Exception as error:  # the customer's code may raise any exception

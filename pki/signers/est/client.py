@@ -18,6 +18,7 @@ from pki.operators.errors import OperatorError, RemoteFailure
 from pki.signers.est.connection import DeadlineSocket, connect
 from pki.signers.est.identity import ClientIdentity, read_file
 from pki.signers.est.reply import Reply, certificates_in, for_log
+from pki.waiting import waiting
 
 WELL_KNOWN: Final = "/.well-known/est"
 MAX_REPLY_BYTES: Final = 128 * 1024
@@ -98,9 +99,12 @@ class ESTClient:
         context = self._ready_context()
         deadline = time.monotonic() + self._seconds
         try:
-            with closing(
-                connect(self._host, self._port, self._server_name, context, deadline)
-            ) as connection:
+            with (
+                waiting(),
+                closing(
+                    connect(self._host, self._port, self._server_name, context, deadline)
+                ) as connection,
+            ):
                 connection.request(
                     method,
                     f"{self._path}/{operation}",
