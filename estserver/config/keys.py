@@ -105,6 +105,11 @@ class Properties:
     """The host names that the server answers to. A list of yours replaces the default.
     apiCustomDomainName is always added.
     """
+    trusted_balancers: tuple[Network, ...] = ()
+    """The networks of TCP balancers in front of a server of your own, such as a cluster's. They may
+    say whose connection they pass on (PROXY protocol, version 2), and none of the bounds for an
+    address holds for them. Without a balancer, leave it out. On Lambda, the key has no effect.
+    """
     database_url: DatabaseUrl = field(default="", repr=False)
     """The database. Not set is SQLite in the data directory. The environment's DATABASE_URL wins.
     Percent-encode special characters of user and password.

@@ -112,6 +112,7 @@ class Connection(asyncio.Protocol):
         """Go on after the client has taken all that was sent."""
         if self.stage is Stage.SENDING and self._after is not None:
             done, self._after = self._after, None
+            self.front.sent(self)
             self._after_answer(done)
 
     def expire(self, now: float) -> None:
@@ -157,6 +158,9 @@ class Connection(asyncio.Protocol):
             if address is not None:
                 self.peer = (address, 0)
                 self.front.admit_again(self)
+            if begins_like_one(self._first):
+                self._refuse_before_tls("a PROXY header came twice")
+                return
             if not self._first:
                 return
         self._awaits_context = True
@@ -269,6 +273,7 @@ class Connection(asyncio.Protocol):
         self._send(done.data)
         if left := self.transport.get_write_buffer_size():
             self.stage, self._after, self._left = Stage.SENDING, done, left
+            self.front.sending(self, left)
             self.deadline = self.front.now() + REPLY_SECONDS
         else:
             self._after_answer(done)

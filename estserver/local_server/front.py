@@ -35,6 +35,8 @@ PATIENCE_SECONDS = 1.0
 REPORT_SECONDS = 1.0
 """How long after a line in the log about an address there is no other one."""
 MOST_REPORTED = 4096
+MOST_UNSENT = 64 * 1024 * 1024
+"""Bytes of answers, of all connections together, that clients have not taken yet."""
 LEAST_RETRY, MORE_RETRY = 5, 26
 """Seconds after which a device may come again when the server is full: 5 to 30."""
 
@@ -65,6 +67,7 @@ class Front:
         self._connections: dict[Connection, None] = {}
         self._strangers: dict[Connection, None] = {}  # no certificate, and no answer due
         self._handshakes: dict[str, dict[Connection, None]] = {}
+        self._unsent: dict[Connection, int] = {}
         self._reported: dict[str, float] = {}
         self._context: ssl.SSLContext | None = None
         self._context_until = self._look_began = 0.0
@@ -120,8 +123,22 @@ class Front:
         if not connection.is_known and connection in self._connections:
             self._strangers[connection] = None
 
+    def sending(self, connection: Connection, size: int) -> None:
+        """Take note that so many bytes of an answer are held until the client takes them."""
+        self._unsent[connection] = size
+        while len(self._unsent) > 1 and sum(self._unsent.values()) > MOST_UNSENT:
+            oldest = next(iter(self._unsent))
+            self.report(oldest, "the client does not take its answer")
+            oldest.transport.abort()
+            self.forget(oldest)
+
+    def sent(self, connection: Connection) -> None:
+        """Take note that the client has taken its answer."""
+        self._unsent.pop(connection, None)
+
     def forget(self, connection: Connection) -> None:
         """Take note that a connection is over."""
+        self._unsent.pop(connection, None)
         self._connections.pop(connection, None)
         self._strangers.pop(connection, None)
         self._uncount(connection)

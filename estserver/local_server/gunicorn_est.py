@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from estserver.local_server.processes import engine_in, process_count
 from estserver.local_server.server_certificate import ServerCertificateFiles
 from estserver.local_server.tls import ContextCache
 
@@ -24,8 +25,10 @@ _truststore = getattr(
 
 bind = "127.0.0.1:8443"
 worker_class = "estserver.local_server.worker.DeviceWorker"
-threads = 8  # slow clients occupy threads, and a waiting thread costs only memory
+# At most so many requests wait for a signer or the database. On SQLite one computes at a time.
+threads = 8
 keepalive = 5  # seconds, for a device that asks for /csrattrs and then enrolls
+workers = process_count(engine_in(getattr(settings, "DATABASES", {})))
 timeout = 60
 graceful_timeout = 15
 backlog = 512

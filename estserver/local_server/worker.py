@@ -21,6 +21,7 @@ from gunicorn.workers.base import Worker  # type: ignore[import-untyped]
 from estserver.local_server.compute import Compute
 from estserver.local_server.connection import Connection
 from estserver.local_server.front import Front
+from estserver.local_server.processes import engine_in
 
 MOST_WAITING = 1024
 """Requests that wait for a thread. Beyond, a device gets 503 and comes again."""
@@ -89,8 +90,7 @@ def _turns(cfg: Any) -> int:
 
     On SQLite, which has one writer, it is one. Elsewhere a thread mostly waits for the database.
     """
-    databases = getattr(settings, "DATABASES", {})
-    engine = databases.get("default", {}).get("ENGINE", "")
+    engine = engine_in(getattr(settings, "DATABASES", {}))
     return 1 if engine.endswith("sqlite3") else int(cfg.threads)
 
 

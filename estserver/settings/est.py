@@ -3,12 +3,13 @@
 import secrets
 
 from estserver.settings.base import *  # noqa: F403
-from estserver.settings.base import ALLOWED_HOSTS, EST_BOOTSTRAP_DOMAIN_NAME
+from estserver.settings.base import ALLOWED_HOSTS, CONFIG, EST_BOOTSTRAP_DOMAIN_NAME
 
 ALLOWED_HOSTS += filter(None, [EST_BOOTSTRAP_DOMAIN_NAME])
 
 # Django requires one. Nothing is signed with it on this side, so each process has its own.
 SECRET_KEY = secrets.token_urlsafe(50)
+EST_TRUSTED_BALANCERS = CONFIG.properties.trusted_balancers
 ROOT_URLCONF = "estserver.urls.est"
 WSGI_APPLICATION = "estserver.wsgi_est.application"
 INSTALLED_APPS = ["pki", "iotprov", "estserver"]

@@ -1,6 +1,5 @@
 """``manage.py runest``: the EST server and the admin on one machine."""
 
-import os
 import sys
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from estserver.local_server import PLAIN_HTTP
 from estserver.local_server.housekeeping import housekeeping
+from estserver.local_server.processes import engine_in, process_count
 from estserver.local_server.server_certificate import (
     NAMES,
     ServerCertificateUnusable,
@@ -45,11 +45,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--workers",
             type=int,
-            default=os.cpu_count() or 1,
-            help="EST processes (default: cores)",
+            default=process_count(engine_in(settings.DATABASES)),
+            help="EST processes (default: 1 on SQLite, which has one writer, else cores)",
         )
         parser.add_argument(
-            "--threads", type=int, default=8, help="connections at a time in each EST process"
+            "--threads",
+            type=int,
+            default=8,
+            help="requests in each EST process that may wait at a time for a signer or a database",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
