@@ -10,7 +10,7 @@ from estserver.local_server.supervisor import Door
 
 BALANCER = "127.0.0.9"
 """An address that the application's settings trust."""
-HUGE = 8_000_000
+ENORMOUS = 40_000_000
 """The size of one of the application's answers, in bytes."""
 APPLICATION = """
     import time
@@ -27,7 +27,8 @@ APPLICATION = """
         body = {
             "/chain": b"".join(peer_chain(connection)),
             "/large": b"x" * 300_000,
-            "/huge": b"x" * 8_000_000,  # HUGE
+            "/huge": b"x" * 8_000_000,
+            "/enormous": b"x" * (40_000_000 if path == "/enormous" else 0),
             "/who": environ["REMOTE_ADDR"].encode(),
         }.get(path, (peer_chain(connection) or (b"nobody",))[0])
         headers = [("Content-Type", "application/pkcs7-mime; smime-type=certs-only")]
@@ -106,9 +107,10 @@ def read_reply(connection):
     while b"\r\n\r\n" not in data:
         data += (chunk := connection.recv(65536))
         assert chunk, data
-    head, _, body = data.partition(b"\r\n\r\n")
+    head, _, rest = data.partition(b"\r\n\r\n")
+    body = bytearray(rest)
     length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
     while len(body) < length:
         body += (chunk := connection.recv(65536))
         assert chunk
-    return int(head[9:12]), head.decode(), body
+    return int(head[9:12]), head.decode(), bytes(body)

@@ -12,7 +12,7 @@ from estserver.local_server import connection as limits
 from estserver.local_server.front import MOST_HANDSHAKES, MOST_UNSENT
 from estserver.local_server.incoming import HEAD_BYTES
 from estserver.local_server.proxy_protocol import SIGNATURE
-from tests.estserver.local_server.dummy import BALANCER, HUGE, get, read_reply
+from tests.estserver.local_server.dummy import BALANCER, ENORMOUS, get, read_reply
 
 SMALL = 40
 MANY = 1000
@@ -112,13 +112,13 @@ def test_T50_the_oldest_handshakes_of_an_address_give_way_to_its_newest(server, 
 
 
 def test_T50_answers_that_nobody_takes_give_way_to_newer_ones(server, stalled):
-    count = MOST_UNSENT // HUGE + 2
+    count = MOST_UNSENT // ENORMOUS + 2
     readers = [stalled.shaken("127.0.0.6") for _ in range(count)]
     for each in readers:
-        each.sendall(get("/huge"))
+        each.sendall(get("/enormous"))
         time.sleep(0.1)
 
-    assert len(read_reply(readers[-1])[2]) == HUGE
+    assert len(read_reply(readers[-1])[2]) == ENORMOUS
     with pytest.raises((ConnectionResetError, ssl.SSLEOFError, AssertionError)):
         read_reply(readers[0])
 
