@@ -23,6 +23,7 @@ def dummy(fleet):
     (directory / "dummy_settings.py").write_text(
         f"from pathlib import Path\nEST_DATA_DIR = Path({str(fleet.server.ca.parent)!r})\n"
         "EST_TRUSTSTORE = 'dummy_application.Truststore'\nSECRET_KEY = 'x'\n"
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3'}}\n"
         f"EST_TRUSTED_BALANCERS = ['{BALANCER}/32']\n"
     )
     patch = pytest.MonkeyPatch()

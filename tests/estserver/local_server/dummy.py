@@ -15,6 +15,7 @@ ENORMOUS = 40_000_000
 APPLICATION = """
     import time
     from estserver.est.transport import peer_chain
+    from pki.waiting import waiting
 
     def application(environ, start_response):
         path, connection = environ["PATH_INFO"], environ["gunicorn.socket"]
@@ -22,6 +23,9 @@ APPLICATION = """
             raise RuntimeError("a secret")
         if path == "/slow":
             time.sleep(1)
+        if path == "/signer":
+            with waiting():
+                time.sleep(3)
         if path != "/unread":
             environ["wsgi.input"].read()
         body = {

@@ -189,6 +189,17 @@ def test_100_continue_is_for_a_body_that_is_awaited(server, fleet, stalled):
     assert read_reply(client)[0] == 200
 
 
+def test_a_slow_signer_holds_up_nobody_else(server, fleet, stalled):
+    asking = [stalled.shaken("127.0.0.2") for _ in range(2)]
+    for each in asking:
+        each.sendall(get("/signer"))
+
+    times = [ask_and_time(server, fleet)[1] for _ in range(5)]
+
+    assert max(times) < 1
+    assert [read_reply(each)[0] for each in asking] == [200, 200]
+
+
 # Balancers
 
 
