@@ -315,5 +315,9 @@ class Connection(asyncio.Protocol):
         if is_clean and self._incoming.is_whole and not self._incoming.has_more:
             self.transport.close()
             return
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:  # the client has reset the connection already
+            self.transport.abort()
+            return
         self.transport.resume_reading()

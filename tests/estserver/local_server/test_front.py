@@ -177,6 +177,20 @@ def test_T51_no_body_is_awaited_from_a_stranger(server, stalled):
     assert "Connection: close" in head
 
 
+def test_a_client_that_resets_while_it_is_answered_leaves_no_trace(server, stalled):
+    before = server.log.read_text()
+    for _ in range(5):
+        client = stalled.shaken("127.0.0.2")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.sendall(b"POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n")
+        time.sleep(0.05)
+        client.close()  # a reset, because of the option
+
+    assert server.ask(get("/"))[0] == 200
+    time.sleep(1.2)
+    assert "Traceback" not in server.log.read_text().removeprefix(before)
+
+
 def test_100_continue_is_for_a_body_that_is_awaited(server, fleet, stalled):
     lines = (
         b"POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
