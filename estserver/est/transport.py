@@ -65,8 +65,10 @@ def remember_chain(connection: Any) -> None:
     Args:
         connection: an `ssl.SSLSocket` or `ssl.SSLObject` after its handshake.
     """
+    if connection.version() != "TLSv1.2" or connection.session_reused:
+        return  # Python copies a session to give it, which takes as long as a request's head
     session = connection.session
-    if connection.version() != "TLSv1.2" or connection.session_reused or session is None:
+    if session is None:
         return
     issuers = peer_chain(connection)[1:]
     if issuers:

@@ -270,7 +270,8 @@ class Connection(asyncio.Protocol):
         if not done.data:  # the client went away in the middle of its request
             self._linger(b"")
             return
-        self._send(done.data)
+        # One write for the answer and the goodbye: a second one costs as much as the first.
+        self._send(done.data, is_last=not done.keeps)
         if left := self.transport.get_write_buffer_size():
             self.stage, self._after, self._left = Stage.SENDING, done, left
             self.front.sending(self, left)
@@ -279,7 +280,10 @@ class Connection(asyncio.Protocol):
             self._after_answer(done)
 
     def _after_answer(self, done: Answer) -> None:
-        if not done.keeps or not self.front.is_open:
+        if not done.keeps:
+            self._linger(b"", is_clean=True)
+            return
+        if not self.front.is_open:
             self._end()
             return
         self.stage = Stage.REQUEST
@@ -291,12 +295,14 @@ class Connection(asyncio.Protocol):
             self._read_request()
 
     def _refuse(self, status: HTTPStatus, headers: Mapping[str, str] | None = None) -> None:
-        self._send(refusal(status, headers))
-        self._end()
+        self._send(refusal(status, headers), is_last=True)
+        self._linger(b"", is_clean=True)
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes, *, is_last: bool = False) -> None:
         if self._stream is not None:
             self._stream.write(data)
+            if is_last:
+                self._stream.say_goodbye()
             data = self._stream.outgoing()
         self.transport.write(data)
 
