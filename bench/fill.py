@@ -73,6 +73,7 @@ def _certificate(template: uuid.UUID, number: int, count: int) -> Varied:
     now = datetime.datetime.now(datetime.UTC)
     issued = now - AGE * (1 - number / count)
     name = f"sensor-{_hex(6)}"
+    serial = f"SN{random.randrange(10**12):012}"
     key, client = _hex(32), _hex(32)
     return {
         "id": new_identifier(),
@@ -81,7 +82,8 @@ def _certificate(template: uuid.UUID, number: int, count: int) -> Varied:
         "name_folded": name,
         "name_owner": name,
         "current_name": f"default:{name}",
-        "device_serial": f"SN{random.randrange(10**12):012}",
+        "device_serial": serial,
+        "serial_folded": serial.casefold(),
         "subject": f"CN={name}",
         "key_sha256": key,
         "key_owner": key,

@@ -38,9 +38,9 @@ class OutboxWriter(CertificateObserver):
         if profile is not None and profile.iot_provisioning != Mode.NONE:
             outbox.enqueue([certificate.pk], is_urgent=True)
 
-    def denylist_changed(self, kind: str, value: str) -> None:
-        """Enqueue the live certificates that the changed entry matches."""
-        named = certificates_named(kind, value).live().exclude(profile=None)
+    def denylist_changed(self, kind: str, *values: str) -> None:
+        """Enqueue the live certificates that the changed entries match."""
+        named = certificates_named(kind, *values).live().exclude(profile=None)
         named = named.exclude(profile__iot_provisioning=Mode.NONE)
         outbox.enqueue(list(named.values_list("pk", flat=True)), is_urgent=True)
 

@@ -202,7 +202,7 @@ class IssuedCertificateAdmin(FactAdmin):
         return (
             starts_with("name_folded", term.name)
             | Q(serial_number__in=[*term.serial_numbers, *_serials_of_request(term.text)])
-            | Q(device_serial=term.device_serial)
+            | Q(serial_folded=term.device_serial)
         )
 
     def audit_term(self, row: IssuedCertificate) -> str:

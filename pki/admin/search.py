@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.models import Q
 
-from pki.csr.thing_names import fold_name, normal_serial
+from pki.csr.thing_names import fold_name, fold_serial
 from pki.encoding.certificates import serial_number_text
 
 _HEX = re.compile(r"[0-9a-f]+")
 _DECIMAL = re.compile(r"[0-9]+")
+_SAID_TO_BE_DECIMAL = re.compile(r"dec:\s*([0-9]{1,63})", re.IGNORECASE)
 _MAX_SERIAL = 40  # hex digits: RFC 5280 4.1.2.2 allows 20 octets
 _SHA256 = 64  # hex digits
 
@@ -45,7 +46,9 @@ class Term:
     @property
     def serial_numbers(self) -> list[str]:
         """Return the serial numbers that it may mean. Digits alone may be hex or decimal."""
-        text = self._compact.removeprefix("dec")
+        if found := _SAID_TO_BE_DECIMAL.fullmatch(self.text):
+            return [serial_number_text(int(found[1]))]
+        text = self._compact
         numbers = []
         if _HEX.fullmatch(text) and len(text.lstrip("0")) <= _MAX_SERIAL:
             numbers.append(int(text, 16))
@@ -55,8 +58,8 @@ class Term:
 
     @property
     def device_serial(self) -> str:
-        """Return the term as a device serial number in the form in which rows have it."""
-        return normal_serial(self.text)
+        """Return the term as a device serial number in the form in which they are compared."""
+        return fold_serial(self.text)
 
     @property
     def name(self) -> str:

@@ -5,14 +5,19 @@ otherwise be the right to end every other.
 """
 
 import datetime
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from pki.csr.thing_names import shown
 from pki.denylist.kinds import find_kind
 from pki.models import DenylistEntry, IssuedCertificate
 from pki.record import audit_trail, observers
 from pki.record.audit_trail import Actor
+
+T = TypeVar("T")
+MOST_IN_STATEMENT = 200
+"""Values in a condition of a statement, of which it may have three."""
 
 
 class Outcome(StrEnum):
@@ -63,7 +68,33 @@ def write(
 
     An entry for a certificate also gets the certificate's signed part, as far as it is known.
     """
-    existing = DenylistEntry.objects.filter(kind=kind, value=value).first()
+    outcome = write_over(
+        entry_on_record(kind, value),
+        kind,
+        value,
+        reason=reason,
+        actor=actor,
+        expires_at=expires_at,
+        signed_sha256=signed_sha256,
+        is_replacing=is_replacing,
+    )
+    if outcome:
+        notify_observers(kind, value)
+    return outcome
+
+
+def write_over(
+    existing: DenylistEntry | None,
+    kind: str,
+    value: str,
+    *,
+    reason: str,
+    actor: Actor,
+    expires_at: datetime.datetime | None,
+    signed_sha256: str | None = None,
+    is_replacing: bool = False,
+) -> Outcome:
+    """Do what `write` does where ``existing`` is on record, and tell no observer."""
     signed_sha256 = signed_sha256 or _signed_part_on_record(kind, value)
     before = None if existing is None else _terms(existing.reason, existing.expires_at)
     outcome = outcome_of_adding(existing, reason, expires_at, is_replacing=is_replacing)
@@ -92,7 +123,6 @@ def write(
             before=before,
             after=_terms(reason, expires_at),
         )
-        notify_observers(kind, value)
     return outcome
 
 
@@ -135,7 +165,14 @@ def _signed_part_on_record(kind: str, fingerprint: str) -> str | None:
     return known.values_list("client_signed_sha256", flat=True).first()
 
 
-def notify_observers(kind: str, value: str) -> None:
-    """Tell the observers of the record, in the caller's transaction, that an entry has changed."""
-    for observer in observers.registered():
-        observer.denylist_changed(kind, value)
+def notify_observers(kind: str, *values: str) -> None:
+    """Tell the observers of the record, in the caller's transaction, that entries have changed."""
+    for part in in_parts(values):
+        for observer in observers.registered():
+            observer.denylist_changed(kind, *part)
+
+
+def in_parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield parts of a list, because databases limit the parameters of a statement."""
+    for start in range(0, len(items), MOST_IN_STATEMENT):
+        yield items[start : start + MOST_IN_STATEMENT]

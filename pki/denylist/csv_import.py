@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pki.csr.thing_names import shown
-from pki.denylist.adding import Outcome, outcome_of_adding, write
+from pki.denylist.adding import Outcome, notify_observers, outcome_of_adding, write_over
 from pki.denylist.entries import MAX_REASON, void_intents_of
 from pki.denylist.kinds import normalize, signed_part
 from pki.denylist.values import expiry_after
@@ -186,18 +186,25 @@ def import_lines(
     """
 
     def write_chunk(chunk: Sequence[Line]) -> list[Outcome]:
-        outcomes = compare(chunk, is_replacing=is_replacing)
-        for line, outcome in zip(chunk, outcomes, strict=True):
+        on_record = entries_of(chunk)
+        outcomes = []
+        changed: dict[str, list[str]] = {}
+        for line in chunk:
+            outcome = write_over(
+                on_record.get((line.kind, line.value)),
+                line.kind,
+                line.value,
+                reason=line.reason,
+                actor=actor,
+                expires_at=line.expires_at,
+                signed_sha256=line.signed_sha256,
+                is_replacing=is_replacing,
+            )
+            outcomes.append(outcome)
             if outcome:
-                write(
-                    line.kind,
-                    line.value,
-                    reason=line.reason,
-                    actor=actor,
-                    expires_at=line.expires_at,
-                    signed_sha256=line.signed_sha256,
-                    is_replacing=is_replacing,
-                )
+                changed.setdefault(line.kind, []).append(line.value)
+        for kind, values in changed.items():
+            notify_observers(kind, *values)
         return outcomes
 
     written = in_write_transactions(lines, write_chunk, is_one_change=True)

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from django.utils import timezone
 
 from pki.denylist import kinds
-from pki.denylist.adding import Outcome, notify_observers, write
+from pki.denylist.adding import Outcome, in_parts, notify_observers, write
 from pki.denylist.identifiers import RequestIdentifiers
 from pki.denylist.kinds import find_kind, matching_values, normalize, signed_part
 from pki.exceptions import DeviceDenied
@@ -107,12 +107,12 @@ def check_reason(reason: str) -> None:
         )
 
 
-def certificates_named(kind: str, value: str) -> IssuedCertificateQuerySet:
-    """Return the certificates in any state that a normalized entry names.
+def certificates_named(kind: str, *values: str) -> IssuedCertificateQuerySet:
+    """Return the certificates in any state that entries with these normalized values name.
 
     An entry for a client names the client's own certificate, not those that it enrolled.
     """
-    return IssuedCertificate.objects.filter(find_kind(kind).names(value))
+    return IssuedCertificate.objects.filter(find_kind(kind).names(*values))
 
 
 def certificates_concerned(kind: str, value: str) -> IssuedCertificateQuerySet:
@@ -123,18 +123,31 @@ def certificates_concerned(kind: str, value: str) -> IssuedCertificateQuerySet:
 def void_intents_of(entries: Iterable[tuple[str, str]], *, actor: Actor) -> None:
     """Make the intents void that (kind, value) pairs stop: the second commit of a deny.
 
-    With many intents these are several commits. Each intent is whole in one of them.
+    With many intents these are several commits. Each intent is whole in one of them. An intent that
+    is recorded after the first look saw the entry itself.
     """
-    _wait_for_intents()
+    intents = _wait_for_intents()
+    if not intents:
+        return
+    values_of: dict[str, list[str]] = {}
+    for name, value in entries:
+        values_of.setdefault(name, []).append(value)
     stopped = [
-        (IssuedCertificate.objects.filter(find_kind(name).stops(value)), f"denied: {name}")
-        for name, value in entries
+        (
+            IssuedCertificate.objects.filter(pk__in=some).filter(find_kind(name).stops(*part)),
+            f"denied: {name}",
+        )
+        for name, values in values_of.items()
+        for part in in_parts(values)
+        for some in in_parts(intents)
     ]
     void_in_chunks(stopped, actor=actor)
 
 
-def _wait_for_intents() -> None:
+def _wait_for_intents() -> list[uuid.UUID]:
     """Wait until every certificate that is being recorded at this moment is recorded.
+
+    Return the intents that there were.
 
     A row does not say all of its client's certificate, so it is not known which intents an entry
     stops. Writing to each intent waits for the transaction that is turning it into a certificate,
@@ -148,7 +161,9 @@ def _wait_for_intents() -> None:
     def write(found: Sequence[uuid.UUID]) -> None:
         intents.filter(pk__in=found).update(state=IssuedCertificate.State.INTENT)
 
-    in_write_transactions(in_write_transaction(find), write)
+    found = in_write_transaction(find)
+    in_write_transactions(found, write)
+    return found
 
 
 def allow(kind: str, value: str, *, reason: str, actor: Actor) -> bool:

@@ -69,9 +69,15 @@ class DenylistKind:
         """Return the kind's words for people."""
         return str(self.choice.label)
 
-    def names(self, value: str) -> Q:
-        """Return the condition for the certificates that an entry with ``value`` names."""
-        return Q(**{self.column: value})
+    def names(self, *values: str) -> Q:
+        """Return the condition for the certificates that an entry with one of ``values`` names."""
+        return self._has(self.column, values)
+
+    @staticmethod
+    def _has(column: str, values: Sequence[str]) -> Q:
+        if len(values) == 1:
+            return Q(**{column: values[0]})
+        return Q(**{f"{column}__in": values})
 
     def concerns(self, value: str) -> Q:
         """Return the condition for the certificates that it names, or whose subject enrolled."""
@@ -79,8 +85,8 @@ class DenylistKind:
             return self.names(value)
         return self.names(value) | Q(**{self.enrolled_column: value}) | _same_client(value)
 
-    def stops(self, value: str) -> Q:
-        """Return the condition for the intents that an entry with ``value`` stops.
+    def stops(self, *values: str) -> Q:
+        """Return the condition for the intents that an entry with one of ``values`` stops.
 
         It names an intent by the certificate to be signed, the one to be renewed, or the client's.
         An intent does not say all of a client from an external PKI. An entry therefore stops all
@@ -88,9 +94,10 @@ class DenylistKind:
         intent.
         """
         client = IssuedCertificate.objects.filter(fingerprint_sha256=OuterRef("client_fingerprint"))
-        is_cleared = Exists(client.exclude(self.names(value)))
+        is_cleared = Exists(client.exclude(self.names(*values)))
         of_client = ~Q(client_fingerprint="") & ~Q(is_cleared)
-        return self.names(value) | Q(**{f"predecessor__{self.column}": value}) | of_client
+        of_predecessor = self._has(f"predecessor__{self.column}", values)
+        return self.names(*values) | of_predecessor | of_client
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -156,7 +163,7 @@ KINDS: tuple[DenylistKind, ...] = (
         refused="device's serial number",
         form=DEVICE_SERIAL,
         identifiers=_of_all("device_serial", fold_serial),
-        column="device_serial__iexact",
+        column="serial_folded",
     ),
     DenylistKind(
         choice=DenylistEntry.Kind.KEY,

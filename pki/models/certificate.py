@@ -93,6 +93,14 @@ class IssuedCertificate(models.Model):
     common_name = models.CharField(max_length=64)
     name_folded = models.CharField(max_length=64, db_index=True)
     device_serial = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    serial_folded = models.CharField(  # noqa: DJ001  # rows from before the column have none
+        "device serial number, as it is compared",
+        max_length=64,
+        null=True,
+        blank=True,
+        default=None,
+        db_index=True,
+    )
     subject = models.CharField(max_length=1000)
     san = models.CharField("SAN", max_length=2000, blank=True, default="")
     key_algorithm = models.CharField(max_length=20)
@@ -150,7 +158,11 @@ class IssuedCertificate(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["serial_number", "ca"], name="certificate_serial")
         ]
-        indexes = [models.Index(fields=["new_name_of", "created_at"], name="certificate_new_name")]
+        indexes = [
+            models.Index(fields=["new_name_of", "created_at"], name="certificate_new_name"),
+            models.Index(fields=["state", "id"], name="certificate_state"),
+            models.Index(fields=["key_sha256"], name="certificate_key"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.common_name} ({self.serial_number})"

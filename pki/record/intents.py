@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from pki.csr.check import ParsedCSR
 from pki.csr.subjects import name_text
-from pki.csr.thing_names import fold_name
+from pki.csr.thing_names import fold_name, fold_serial
 from pki.encoding.certificates import serial_number_text
 from pki.encoding.der import fingerprint_of_der
 from pki.exceptions import AuthorityUnavailable
@@ -60,12 +60,14 @@ def new_intent(
     if not_after <= now or ca.status != ca.Status.ACTIVE or not ca.can_sign:
         logger.error("CA %s can't issue: status %s, until %s", ca, ca.status, ca.not_after)
         raise AuthorityUnavailable(Reason.CA_UNAVAILABLE)
+    serial = csr.device_serial if device_serial is None else device_serial
     return IssuedCertificate(
         ca=ca,
         serial_number=serial_number_text(random_serial_number()),
         common_name=common_name,
         name_folded=fold_name(common_name),
-        device_serial=csr.device_serial if device_serial is None else device_serial,
+        device_serial=serial,
+        serial_folded=fold_serial(serial),
         subject=name_text(subject)[:1000],
         san=_san_text(san)[:2000],
         key_algorithm=csr.key_algorithm,

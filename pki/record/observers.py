@@ -28,8 +28,8 @@ class CertificateObserver:
     def revoked(self, certificate: IssuedCertificate) -> None:
         """A certificate was revoked."""
 
-    def denylist_changed(self, kind: str, value: str) -> None:
-        """An entry of the denylist was added, changed or removed."""
+    def denylist_changed(self, kind: str, *values: str) -> None:
+        """Entries of the denylist were added, changed or removed."""
 
     def profile_changes(self, before: CertificateProfile, after: CertificateProfile) -> None:
         """A version of a profile replaces another. Raises ``OperatorError`` to refuse it."""
