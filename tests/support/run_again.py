@@ -18,6 +18,8 @@ ROOT = Path(__file__).parent.parent.parent
 READ_SQLITES_PLAN = (
     "tests/pki/admin/test_search.py::test_no_search_walks_the_table",
     "tests/iotprov/admin/test_outbox.py::test_a_search_walks_no_table",
+    "tests/pki/denylist/test_plans.py::test_what_an_entry_names_is_found_by_an_index",
+    "tests/pki/denylist/test_plans.py::test_intents_are_found_by_an_index",
 )
 ONLY_ASKS_RULES = "tests/pki/state/test_trust_machine.py"
 """It takes minutes, in one transaction and one thread, so that no database makes a difference."""

@@ -174,3 +174,17 @@ def test_T39_the_migration_merges_entries_and_the_stricter_end_wins(db, ends):
     events = AuditEvent.objects.filter(action="deny")
     assert {event.before["value"] for event in events} == {"hid  7", "a  b"}
     assert audit_trail.verify()[1] is None
+
+
+def test_T39_the_migration_folds_the_serial_numbers_so_far(est_client):
+    migration = import_module("pki.migrations.0014_folded_serials")
+    est_client.simpleenroll(csr("HID 7"))
+    IssuedCertificate.objects.update(serial_folded=None)
+
+    for _ in range(2):
+        migration.fold(apps, None)
+
+    assert set(IssuedCertificate.objects.values_list("device_serial", "serial_folded")) >= {
+        ("HID 7", "hid 7")
+    }
+    assert certificates_named("device-serial", "hid 7").live().exists()

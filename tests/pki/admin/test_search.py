@@ -46,6 +46,7 @@ FORMS = {
     "serial with 0x": lambda row: f"0x{row.serial_number}",
     "serial with leading zeros": lambda row: f"00{row.serial_number}",
     "serial in decimal": lambda row: str(int(row.serial_number, 16)),
+    "serial said to be decimal": lambda row: f"dec:{int(row.serial_number, 16)}",
     "serial as openssl prints it": lambda row: f" serial={row.serial_number.upper()}\n",
     "fingerprint": lambda row: row.fingerprint_sha256,
     "fingerprint with colons": lambda row: colons(row.fingerprint_sha256).upper(),
@@ -57,6 +58,7 @@ FORMS = {
     "name in another case": lambda row: row.common_name.upper(),
     "beginning of a name": lambda row: "sens",
     "device serial": lambda row: "SN:42",
+    "device serial in another case": lambda row: "sn:42",
     "request id": lambda row: row.request_id,
 }
 
@@ -75,6 +77,13 @@ def test_a_client_certificate_leads_to_what_it_enrolled_and_to_itself(alice, cer
 @pytest.mark.parametrize("term", ["ensor", "%", "'", "0", "zz:yy", "x" * 5000, "9" * 60])
 def test_a_term_that_is_nothing_finds_nothing(alice, certificate, term):
     assert found(alice, term) == []
+
+
+@pytest.mark.parametrize("typed", ["dec0ffee", "DE:C0:FF:EE", "0xdec0ffee"])
+def test_a_serial_number_that_begins_with_dec_is_found(alice, certificate, typed):
+    IssuedCertificate.objects.filter(pk=certificate.pk).update(serial_number="dec0ffee")
+
+    assert found(alice, typed) == [certificate.pk]
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's query plan")
