@@ -12,6 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
+from pki.admin.bounded_count import BoundedChangeList, BoundedPaginator
 from pki.admin.display import list_of, visible
 from pki.admin.downloads import Download, Export
 from pki.admin.operations import ModelAdmin, Operation
@@ -40,6 +41,7 @@ class FactAdmin(ModelAdmin):
 
     list_per_page = 50
     show_full_result_count = False
+    paginator = BoundedPaginator
     show_facets = admin.ShowFacets.NEVER
     actions: Any = None  # a list without actions has no boxes to tick
     change_form_template = "admin/pki/fact.html"
@@ -54,6 +56,10 @@ class FactAdmin(ModelAdmin):
     def summary(self, request: HttpRequest) -> SafeString | str:
         """Return what stands above the list: the state of all rows together."""
         return ""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
+        """Return the list that counts to a bound."""
+        return BoundedChangeList
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         """Return ``False``, because services make rows. Pages with an operation ``add`` differ."""
