@@ -55,6 +55,7 @@ COMMANDS = frozenset(
         "drift",
         "first_admin",
         "import_aws",
+        "jobs",
         "migrate",
         "preview_iot",
         "profile_set",

@@ -21,6 +21,7 @@ from iotprov.provisioning.ca_withdrawal import continue_withdrawals
 from iotprov.provisioning.outbox import enqueue_expired
 from iotprov.provisioning.worker import drain
 from pki.exceptions import PKIError
+from pki.jobs.worker import work_on_jobs
 from pki.reasons import Reason
 from pki.record.intents import settle_intents
 
@@ -29,10 +30,12 @@ logger = logging.getLogger(__name__)
 DRAIN_SECONDS = 30.0
 """How long the outbox may be drained, of the 60 s until the next run. Hooks and the CAs that AWS
 IoT has to follow come before it, and a call that has begun must end."""
+JOB_SECONDS = 15.0
+"""How long bulk jobs may be worked on before the outbox, which has to follow what they change."""
 
 
 def every_minute(event: Any, context: Any) -> None:
-    """Run what is due: post hooks, CAs that AWS IoT has to follow, the outbox, and the gauges.
+    """Run what is due: hooks, CAs that AWS IoT has to follow, jobs, the outbox, and the gauges.
 
     Raises the first failure after all of them have run, so that the function counts as failed.
     """
@@ -54,13 +57,17 @@ def every_hour(event: Any, context: Any) -> None:
 
 def _due_work() -> tuple[Callable[[], object], ...]:
     # Looked up at each run, so that a test can replace one of them.
-    return run_pending_hooks, continue_withdrawals, _drain
+    return run_pending_hooks, continue_withdrawals, _work_on_jobs, _drain
 
 
 def _resume() -> None:
     """Let the minutely schedule go on, or do its work here if AWS does not resume it."""
     if not resume_if_due():
         _run_each(*_due_work())
+
+
+def _work_on_jobs() -> None:
+    work_on_jobs(seconds=JOB_SECONDS)
 
 
 def _drain() -> None:

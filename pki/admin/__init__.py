@@ -10,6 +10,7 @@ from pki.admin.authorities import CertificateAuthorityAdmin
 from pki.admin.certificates import IssuedCertificateAdmin
 from pki.admin.denylist import DenylistEntryAdmin
 from pki.admin.facts import FactAdmin
+from pki.admin.jobs import JobAdmin
 from pki.admin.operations import (
     Done,
     EmptyForm,
@@ -31,6 +32,7 @@ __all__ = [
     "EmptyForm",
     "FactAdmin",
     "IssuedCertificateAdmin",
+    "JobAdmin",
     "ModelAdmin",
     "Operation",
     "Question",

@@ -19,6 +19,8 @@ from pki.admin.operations import (
     SelectedOperation,
     text_field,
 )
+from pki.jobs.lifecycle import start_job
+from pki.jobs.worker import CHUNK
 from pki.models import DenylistEntry, IssuedCertificate
 from pki.record.audit_trail import Actor
 from pki.record.intents import ABANDONED_AFTER, settle_intents
@@ -186,8 +188,20 @@ class RevokeSelected(SelectedOperation):
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
-        """Revoke one by one: after a failure, each certificate is either revoked or untouched."""
+        """Revoke one by one: after a failure, each certificate is either revoked or untouched.
+
+        More than a chunk is a job, because the page would wait for many seconds. A few certificates
+        are revoked at once, so that the operator sees them revoked.
+        """
         reason, comment = form.cleaned_data["reason"], form.cleaned_data["comment"]
+        if len(self.rows) > CHUNK:
+            job = start_job(
+                "revoke",
+                [row.fingerprint_sha256 for row in self.rows],
+                parameters={"reason": reason, "comment": comment},
+                actor=actor,
+            )
+            return Done(f"A job revokes {_count(len(self.rows), 'certificate')}.", job)
         revoked = revoke_certificates(self.rows, reason=reason, comment=comment, actor=actor)
         return Done(f"{_count(revoked, 'certificate')} revoked.")
 

@@ -5,6 +5,7 @@ from pki.models.authority import CertificateAuthority
 from pki.models.certificate import IssuedCertificate
 from pki.models.denylist import DenylistEntry
 from pki.models.generation import Generation
+from pki.models.job import Job, JobLine
 from pki.models.profile import CertificateProfile
 
 __all__ = [
@@ -14,4 +15,6 @@ __all__ = [
     "DenylistEntry",
     "Generation",
     "IssuedCertificate",
+    "Job",
+    "JobLine",
 ]
