@@ -12,6 +12,7 @@ Gunicorn still manages the processes and parses HTTP. Its access log, request ho
 import asyncio
 import os
 import resource
+from contextlib import suppress
 from ipaddress import ip_network
 from typing import Any
 
@@ -20,7 +21,7 @@ from gunicorn.workers.base import Worker  # type: ignore[import-untyped]
 
 from estserver.local_server.compute import Compute
 from estserver.local_server.connection import Connection
-from estserver.local_server.front import Front
+from estserver.local_server.front import MOST_CONNECTIONS, Front
 from estserver.local_server.processes import engine_in
 
 MOST_WAITING = 1024
@@ -97,6 +98,15 @@ def _turns(cfg: Any) -> int:
 def _files_for_connections() -> int:
     """Return how many connections the limit of open files allows, raised as far as it may be."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return max(1, hard - FILES_FOR_OTHERS) if hard != resource.RLIM_INFINITY else 2**31
+    wanted = MOST_CONNECTIONS + FILES_FOR_OTHERS
+    if _allows(soft, wanted):
+        return MOST_CONNECTIONS
+    most = wanted if _allows(hard, wanted) else hard
+    with suppress(ValueError, OSError):  # a container may forbid it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        soft = most
+    return max(1, min(MOST_CONNECTIONS, soft - FILES_FOR_OTHERS))
+
+
+def _allows(limit: int, files: int) -> bool:
+    return limit == resource.RLIM_INFINITY or limit >= files
