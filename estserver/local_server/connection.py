@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gunicorn.http import errors  # type: ignore[import-untyped]
 
@@ -21,9 +21,6 @@ from estserver.local_server.incoming import Incoming, TooLarge
 from estserver.local_server.proxy_protocol import NotAProxyHeader, begins_like_one, read_header
 from estserver.local_server.reply import refusal, status_of
 from estserver.local_server.tls_stream import TLSStream
-
-if TYPE_CHECKING:
-    from estserver.local_server.front import Front
 
 HANDSHAKE_SECONDS = 5.0
 """The time for a whole TLS handshake."""
@@ -59,7 +56,8 @@ class Connection(asyncio.Protocol):
     peer: tuple[str, int]
     """The address of the client, which a trusted balancer may have told."""
 
-    def __init__(self, front: "Front") -> None:
+    def __init__(self, front: Any) -> None:
+        """Take the `estserver.local_server.front.Front`, which imports this module."""
         self.front = front
         self.stage = Stage.HANDSHAKE
         self.deadline = front.now() + HANDSHAKE_SECONDS
