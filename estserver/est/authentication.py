@@ -23,6 +23,9 @@ class MutualTLSAuthentication:
         if caller.certificate is None:
             return None
         client = authenticate_certificate(
-            caller.certificate, caller.chain, snapshot=est_request.snapshot
+            caller.certificate,
+            caller.chain,
+            snapshot=est_request.snapshot,
+            records=est_request.client_records,
         )
         return client, None

@@ -15,10 +15,11 @@ from estserver.est.reasons import HTTPReason
 from estserver.est.views import ESTView
 from pki.csr.check import check_csr
 from pki.exceptions import CSRRejected
-from pki.issuance.client_authentication import Client
+from pki.issuance.client_authentication import Client, look_for_client
 from pki.issuance.request import EnrollmentRequest
 from pki.models import IssuedCertificate
 from pki.record.audit_trail import Actor
+from pki.record.snapshot import CASnapshot, current_snapshot_and
 
 Operation = IssuedCertificate.Operation
 
@@ -34,6 +35,15 @@ class _EnrollmentView(ESTView):
     operation: Operation
     common_name = ""
     """The CSR's, once it is checked."""
+
+    def read_snapshot(self) -> CASnapshot:
+        """Return the snapshot, read in one round trip with the record of the caller."""
+        caller = self.est_request.caller
+        if caller.certificate is None:
+            return super().read_snapshot()
+        snapshot, records = current_snapshot_and(look_for_client(caller.fingerprint))
+        self.est_request.client_records = records
+        return snapshot
 
     @property
     def client(self) -> Client:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -33,6 +33,8 @@ class ESTRequest(HttpRequest):
     issued: IssuedCertificate | None
     snapshot: CASnapshot
     """The CAs and profiles of this request, read once by the views that need them."""
+    client_records: Sequence[IssuedCertificate] | None
+    """What is on record of the caller's certificate, if a view has read it with the snapshot."""
 
 
 class RequestMiddleware:
@@ -48,7 +50,7 @@ class RequestMiddleware:
     def __call__(self, request: ESTRequest) -> HttpResponse:
         """Return the answer to a request, after logging it."""
         started = time.perf_counter()
-        request.refused = request.issued = None
+        request.refused = request.issued = request.client_records = None
         response = self._refuse_at_the_door(request) or self.get_response(request)
         _log(request, response, time.perf_counter() - started)
         if request.method == "HEAD":

@@ -15,7 +15,7 @@ from estserver.est.operation import OperationView
 from estserver.est.reasons import HTTPReason
 from pki.encoding.csrattrs import encode_csr_attributes
 from pki.exceptions import PKIError
-from pki.record.snapshot import ProfileSnapshot, current_snapshot
+from pki.record.snapshot import CASnapshot, ProfileSnapshot, current_snapshot
 
 
 class ESTView(OperationView):
@@ -26,7 +26,11 @@ class ESTView(OperationView):
     def prepare(self, **kwargs: Any) -> None:
         """Set the label, and the snapshot of CAs and profiles."""
         self.label = kwargs.get("label") or ""
-        self.est_request.snapshot = current_snapshot()
+        self.est_request.snapshot = self.read_snapshot()
+
+    def read_snapshot(self) -> CASnapshot:
+        """Return the CAs and profiles as they are now."""
+        return current_snapshot()
 
     @property
     def est_request(self) -> ESTRequest:

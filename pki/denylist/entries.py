@@ -38,14 +38,24 @@ MATCHING_ENTRY_SQL = f"EXISTS (SELECT 1 FROM pki_denylistentry WHERE {kinds.MATC
 
 def check_denylist(identifiers: RequestIdentifiers) -> None:
     """Raise ``DeviceDenied`` if an entry in force matches the request."""
-    found = entries_naming(identifiers)
+    check_entries(entries_naming(identifiers))
+
+
+def check_entries(found: Sequence[DenylistEntry]) -> None:
+    """Raise ``DeviceDenied`` if there is one among the entries that match a request."""
     if found:
         raise denied_by(found[0].kind)
 
 
 def entries_naming(identifiers: RequestIdentifiers) -> list[DenylistEntry]:
     """Return the entries in force that match the request."""
-    return hot_path_sql.fetch(
+    (found,) = hot_path_sql.fetch_together(look_for_entries(identifiers))
+    return found
+
+
+def look_for_entries(identifiers: RequestIdentifiers) -> hot_path_sql.Look:
+    """Return the look at the entries in force that match the request."""
+    return hot_path_sql.look(
         DenylistEntry, kinds.MATCHING_CONDITION, matching_values(identifiers, timezone.now())
     )
 

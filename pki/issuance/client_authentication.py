@@ -8,6 +8,7 @@ serial number and subject (RFC 5280 6).
 
 import datetime
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -80,11 +81,13 @@ def authenticate_certificate(
     chain: tuple[bytes, ...] = (),
     *,
     snapshot: CASnapshot | None = None,
+    records: Sequence[IssuedCertificate] | None = None,
     at: datetime.datetime | None = None,
 ) -> Client:
     """Return the client of a certificate in DER, with the chain that TLS verified, if it is known.
 
-    ``snapshot`` is the request's ``current_snapshot()``, and ``at`` is the time (default: now).
+    ``snapshot`` is the request's ``current_snapshot()``, ``records`` is what ``look_for_client``
+    found in the request, and ``at`` is the time (default: now).
     Raises ``ClientRefused`` when the certificate is malformed, not from a CA on record, from one
     that is distrusted, out of its time, not for TLS clients, revoked, superseded for too long, or
     not on record although a CA of this server signed it.
@@ -107,7 +110,9 @@ def authenticate_certificate(
         other_fingerprint=read.other_fingerprint,
         name_sha256=read.name_sha256,
         authority=read.authority.row,
-        record=_find_record(read.fingerprint, read.authority.row, at),
+        record=_live_record(
+            _found(read.fingerprint) if records is None else records, read.authority.row, at
+        ),
     )
 
 
@@ -231,13 +236,22 @@ def _check_is_for_clients(certificate: x509.Certificate) -> None:
         raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNSUITABLE)
 
 
-def _find_record(
-    fingerprint: str, authority: CertificateAuthority, at: datetime.datetime
-) -> IssuedCertificate | None:
-    """Return the record of the certificate, if any. Raises ``ClientRefused`` if it is not live."""
-    records = hot_path_sql.fetch(
+def look_for_client(fingerprint: str) -> hot_path_sql.Look:
+    """Return the look at the record of a client's certificate."""
+    return hot_path_sql.look(
         IssuedCertificate, "fingerprint_sha256 = %s", [fingerprint], without=("csr_der", "der")
     )
+
+
+def _found(fingerprint: str) -> Sequence[IssuedCertificate]:
+    (records,) = hot_path_sql.fetch_together(look_for_client(fingerprint))
+    return records
+
+
+def _live_record(
+    records: Sequence[IssuedCertificate], authority: CertificateAuthority, at: datetime.datetime
+) -> IssuedCertificate | None:
+    """Return the record of the certificate, if any. Raises ``ClientRefused`` if it is not live."""
     if not records:
         if authority.is_every_certificate_recorded or authority.purpose == authority.Purpose.DEVICE:
             raise ClientRefused(Reason.CLIENT_CERTIFICATE_UNKNOWN)

@@ -1,6 +1,6 @@
 """Find the rows that share something unique with a request: its name, key, place or repetition."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pki.issuance.request import EnrollmentRequest
@@ -23,29 +23,42 @@ class ConflictingRows:
     """The record of the client's certificate as it is in this transaction."""
 
 
-def find_conflicting_rows(request: EnrollmentRequest) -> ConflictingRows:
-    """Find every row that shares something unique with the request, in one statement.
+def look_for_conflicts(request: EnrollmentRequest) -> hot_path_sql.Look:
+    """Return the look at every row that shares something unique with the request.
 
     The client's own row is among them, because it can be revoked after the client was authenticated
     and before this transaction.
     """
-    folded, current = request.name_folded, request.current_name
-    client = request.client.fingerprint
-    rows = hot_path_sql.fetch(
+    return hot_path_sql.look(
         IssuedCertificate,
         "name_owner = %s OR key_owner = %s OR current_name = %s OR request_key = %s "
         "OR fingerprint_sha256 = %s",
-        [folded, request.csr.key_sha256, current, request.idempotency_key, client],
+        [
+            request.name_folded,
+            request.csr.key_sha256,
+            request.current_name,
+            request.idempotency_key,
+            request.client.fingerprint,
+        ],
         without=("csr_der",),
     )
+
+
+def conflicts_among(
+    rows: Sequence[IssuedCertificate], request: EnrollmentRequest
+) -> ConflictingRows:
+    """Return what each of the rows that ``look_for_conflicts`` found has of the request."""
+    folded, current = request.name_folded, request.current_name
+    key, request_key = request.csr.key_sha256, request.idempotency_key
+    client = request.client.fingerprint
 
     def first(matches: Callable[[IssuedCertificate], bool]) -> IssuedCertificate | None:
         return next((row for row in rows if matches(row)), None)
 
     return ConflictingRows(
         owner=first(lambda row: row.name_owner == folded),
-        key_owner=first(lambda row: row.key_owner == request.csr.key_sha256),
+        key_owner=first(lambda row: row.key_owner == key),
         current=first(lambda row: row.current_name == current),
-        same_request=first(lambda row: row.request_key == request.idempotency_key),
+        same_request=first(lambda row: row.request_key == request_key),
         client=first(lambda row: row.fingerprint_sha256 == client),
     )

@@ -7,13 +7,20 @@ it stopped, so a device that sends its request again gets one certificate and no
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from pki.csr.san import name_texts
 from pki.issuance.record_intent import Intent, find_or_record_intent
-from pki.issuance.record_issued import IntentWithdrawn, certificate_or_refusal, record_issued
+from pki.issuance.record_issued import (
+    Expected,
+    IntentWithdrawn,
+    certificate_or_refusal,
+    record_issued,
+)
 from pki.issuance.request import EnrollmentRequest
 from pki.issuance.verified_signing import sign, signing_request
 from pki.models import IssuedCertificate
+from pki.models.round_trips import NothingChanged
 from pki.record.transactions import in_write_transaction
 
 logger = logging.getLogger(__name__)
@@ -56,12 +63,18 @@ def issue_certificate(
     )
     # Step 3, in one transaction: turn the intent into a certificate on record, if it is still an
     # intent and neither a denylist entry nor a revocation has come in between.
+    record = partial(
+        record_issued, intent.row, request, certificate, owner=intent.owner, on_issued=on_issued
+    )
+    expected = [Expected(intent.current)]
     try:
-        return in_write_transaction(
-            lambda: record_issued(
-                intent.row, request, certificate, owner=intent.owner, on_issued=on_issued
+        try:
+            # One attempt, because after a conflict something else than expected is on record.
+            return in_write_transaction(
+                lambda: record(expected=expected.pop() if expected else None)
             )
-        )
+        except NothingChanged:
+            return in_write_transaction(record)
     except IntentWithdrawn:
         # Step 4, only then: find out what came in between, and make the intent void.
         return certificate_or_refusal(intent.row, request)

@@ -11,7 +11,8 @@ as many as there are.
 
 import datetime
 import math
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from pki.exceptions import QuotaExceeded
 from pki.issuance.client_authentication import Client
@@ -34,18 +35,38 @@ QUOTA_SQL: Final = f"SELECT {_NEWEST_BUT}, {_NEWEST_BUT}"
 _EVER: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
-def check_new_name(client: Client, profile: CertificateProfile, now: datetime.datetime) -> None:
-    """Raise ``QuotaExceeded`` if ``client`` may not take one more name at the time ``now``.
+def look_for_quota(
+    client: Client, profile: CertificateProfile, now: datetime.datetime
+) -> hot_path_sql.Look | None:
+    """Return the look at the names that ``client`` has taken, or None if there is no quota.
 
-    It is one statement, and none if the profile has no quota. It reads at most as many entries of
-    the index as the quotas allow names.
+    It reads at most as many entries of the index as the quotas allow names.
     """
     per_hour, ever = profile.new_names_per_hour, profile.new_names_ever
     if per_hour is None and ever is None:
+        return None
+    values = quota_values(client.signed_sha256, per_hour, ever, now)
+    return hot_path_sql.Look(QUOTA_SQL, values, list)
+
+
+def check_new_name(
+    client: Client,
+    profile: CertificateProfile,
+    now: datetime.datetime,
+    found: Sequence[tuple[Any, Any]] | None = None,
+) -> None:
+    """Raise ``QuotaExceeded`` if ``client`` may not take one more name at the time ``now``.
+
+    ``found`` is what ``look_for_quota`` found in this transaction, if it has been there already.
+    Otherwise it is one statement, and none if the profile has no quota.
+    """
+    per_hour, ever = profile.new_names_per_hour, profile.new_names_ever
+    look = look_for_quota(client, profile, now)
+    if look is None:
         return
-    ((nth_within_hour, nth_ever),) = hot_path_sql.fetch_values(
-        QUOTA_SQL, quota_values(client.signed_sha256, per_hour, ever, now)
-    )
+    if found is None:
+        (found,) = hot_path_sql.fetch_together(look)
+    ((nth_within_hour, nth_ever),) = found
     if nth_ever is not None:
         raise QuotaExceeded(
             Reason.NO_MORE_NEW_NAMES,

@@ -5,19 +5,25 @@ An intent holds the serial number, the profile version, the CSR and the client.
 
 import datetime
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography import x509
 from django.utils import timezone
 
 from pki.csr.san import name_texts, renewed_san
-from pki.denylist.entries import check_denylist
+from pki.denylist.entries import check_entries, entries_naming, look_for_entries
+from pki.denylist.identifiers import RequestIdentifiers
 from pki.exceptions import ClientRefused, EnrollmentRefused
 from pki.issuance import label_rules, name_rules
-from pki.issuance.conflicting_rows import ConflictingRows, find_conflicting_rows
+from pki.issuance.conflicting_rows import (
+    ConflictingRows,
+    conflicts_among,
+    look_for_conflicts,
+)
 from pki.issuance.on_file import CertificateOnFile, certificate_on_file
-from pki.issuance.quotas import check_new_name
+from pki.issuance.quotas import check_new_name, look_for_quota
 from pki.issuance.request import EnrollmentRequest
-from pki.models import IssuedCertificate, hot_path_sql
+from pki.models import DenylistEntry, IssuedCertificate, hot_path_sql
 from pki.reasons import Reason
 from pki.record import audit_trail
 from pki.record.intents import new_intent
@@ -37,6 +43,30 @@ class Intent:
     """The row that owns the thing name, this one or an earlier one."""
     left_out: tuple[x509.GeneralName, ...]
     """The requested alternative names that the profile has left out."""
+    current: IssuedCertificate | None
+    """The certificate that was current when the intent was recorded, which this one replaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class _FirstLook:
+    """What the transaction reads at once, before it is known what of it is needed."""
+
+    known: ConflictingRows
+    guess: RequestIdentifiers | None
+    """What the denylist was asked for, or None if it was not asked yet."""
+    entries: list[DenylistEntry]
+    quota: list[tuple[Any, Any]] | None
+    serials: list[tuple[str]] | None
+    """What ``_look_for_serial`` found, if it was looked for yet."""
+
+    def check_denylist(self, identifiers: RequestIdentifiers) -> None:
+        """Raise ``DeviceDenied`` if an entry in force matches the request.
+
+        What the new certificate takes from rows on record is known only now. So the denylist is
+        asked again unless it was asked for just that.
+        """
+        is_asked = identifiers == self.guess
+        check_entries(self.entries if is_asked else entries_naming(identifiers))
 
 
 def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertificate:
@@ -46,7 +76,8 @@ def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertific
     ``EnrollmentRefused``, ``QuotaExceeded`` or ``AuthorityUnavailable``.
     """
     now = timezone.now()
-    known = find_conflicting_rows(request)
+    first = _look(request, now)
+    known = first.known
     # It was not revoked when the client was authenticated, but may be by now.
     if known.client is not None and known.client.state == State.REVOKED:
         raise ClientRefused(Reason.CLIENT_CERTIFICATE_REVOKED)
@@ -54,8 +85,8 @@ def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertific
     if request.operation == Operation.REENROLL:
         on_file = certificate_on_file(request.client, known.current)
     # The denylist comes first: a denied device is not told whether the name rules would hold.
-    device_serial = _device_serial(request, known, on_file, now)
-    check_denylist(request.identifiers(on_file.row if on_file else None, device_serial))
+    device_serial = _device_serial(request, first, on_file, now)
+    first.check_denylist(request.identifiers(on_file.row if on_file else None, device_serial))
     label_rules.check_label(request.client, request.profile, on_file)
     if request.operation == Operation.REENROLL:
         name_rules.check_renewal(
@@ -75,16 +106,45 @@ def find_or_record_intent(request: EnrollmentRequest) -> Intent | IssuedCertific
             if earlier.state != State.INTENT:
                 return earlier
             if known.owner is not None:
-                return _take_up(earlier, request, on_file, known.owner)
+                return _take_up(earlier, request, on_file, known.owner, known.current)
         # The idempotency window has passed, or the row can be no answer any more: release the
         # request key and leave the rest of the row alone.
         IssuedCertificate.objects.filter(pk=earlier.pk).update(request_key=None)
-    return _record_intent(request, known, on_file, device_serial, now)
+    return _record_intent(request, first, on_file, device_serial, now)
+
+
+def _look(request: EnrollmentRequest, now: datetime.datetime) -> _FirstLook:
+    """Read, at once where that saves a wait, what most requests need.
+
+    Where each statement costs the same, the denylist and the quota are read when they are needed.
+    """
+    conflicts = look_for_conflicts(request)
+    if not hot_path_sql.can_put_off():
+        (rows,) = hot_path_sql.fetch_together(conflicts)
+        return _FirstLook(conflicts_among(rows, request), None, [], None, None)
+    is_renewal = request.operation == Operation.REENROLL
+    renewed = request.client.record if is_renewal and request.client.is_device else None
+    serial = (renewed.device_serial if renewed else "") or request.csr.device_serial
+    guess = request.identifiers(renewed, serial)
+    looks = {"rows": conflicts, "entries": look_for_entries(guess)}
+    if not serial:
+        looks["serials"] = _look_for_serial(request)
+    quota = None if is_renewal else look_for_quota(request.client, request.profile.row, now)
+    if quota is not None:
+        looks["quota"] = quota
+    found = dict(zip(looks, hot_path_sql.fetch_together(*looks.values()), strict=True))
+    return _FirstLook(
+        conflicts_among(found["rows"], request),
+        guess,
+        found["entries"],
+        found.get("quota"),
+        found.get("serials"),
+    )
 
 
 def _device_serial(
     request: EnrollmentRequest,
-    known: ConflictingRows,
+    first: _FirstLook,
     on_file: CertificateOnFile | None,
     now: datetime.datetime,
 ) -> str:
@@ -95,6 +155,7 @@ def _device_serial(
     """
     if on_file is not None and on_file.row.device_serial:
         return on_file.row.device_serial
+    known = first.known
     if request.csr.device_serial or known.owner is None:
         return request.csr.device_serial
     if known.same_request is not None and _is_answer(known.same_request, request, now):
@@ -103,10 +164,21 @@ def _device_serial(
     current = known.current
     if current is not None and current.name_released_at is None and current.device_serial:
         return current.device_serial
-    named = IssuedCertificate.objects.for_name(request.csr.common_name)
-    issued = named.filter(name_released_at=None).exclude(fingerprint_sha256=None)
-    issued = issued.exclude(device_serial="")
-    return issued.values_list("device_serial", flat=True).first() or ""  # the newest
+    serials = first.serials
+    if serials is None:
+        (serials,) = hot_path_sql.fetch_together(_look_for_serial(request))
+    return serials[0][0] if serials else ""
+
+
+def _look_for_serial(request: EnrollmentRequest) -> hot_path_sql.Look:
+    """Return the look at the newest serial number that the device of the name had."""
+    return hot_path_sql.Look(
+        "SELECT device_serial FROM pki_issuedcertificate WHERE name_folded = %s "
+        "AND name_released_at IS NULL AND fingerprint_sha256 IS NOT NULL AND device_serial <> '' "
+        "ORDER BY id DESC LIMIT 1",
+        [request.name_folded],
+        list,
+    )
 
 
 def _check_key_is_own(request: EnrollmentRequest, key_owner: IssuedCertificate | None) -> None:
@@ -131,6 +203,7 @@ def _take_up(
     request: EnrollmentRequest,
     on_file: CertificateOnFile | None,
     owner: IssuedCertificate,
+    current: IssuedCertificate | None,
 ) -> Intent:
     """Return an earlier request's intent, to be signed with the names that it was recorded with."""
     if on_file and on_file.row.pk == row.predecessor_id:
@@ -138,7 +211,7 @@ def _take_up(
     else:  # the thing has been given another certificate since then
         on_file = CertificateOnFile.read(row.predecessor) if row.predecessor else None
     subject, san, left_out = _encoded_names(request, on_file)
-    return Intent(row, subject, san, owner, left_out)
+    return Intent(row, subject, san, owner, left_out, current)
 
 
 def _encoded_names(
@@ -157,18 +230,19 @@ def _encoded_names(
 
 def _record_intent(
     request: EnrollmentRequest,
-    known: ConflictingRows,
+    first: _FirstLook,
     on_file: CertificateOnFile | None,
     device_serial: str,
     now: datetime.datetime,
 ) -> Intent:
     """Write the intent. A name or key that has no owner yet becomes this row's."""
+    known = first.known
     csr, profile, owner = request.csr, request.profile.row, known.owner
     rebound = _rebound(request, owner)
     # Step 1: a client has a quota of names that are new to it. Nothing else is counted.
     takes_name = owner is None or rebound is not None
     if takes_name:
-        check_new_name(request.client, profile, now)
+        check_new_name(request.client, profile, now, first.quota)
     # Step 2: the row.
     subject, san, left_out = _encoded_names(request, on_file)
     row = new_intent(
@@ -221,7 +295,8 @@ def _record_intent(
             before={"client": rebound.holder_fingerprint or rebound.client_fingerprint},
             after={"client": request.client.fingerprint, "profile": str(profile)},
         )
-    return Intent(row, subject, san, row if takes_name or owner is None else owner, left_out)
+    holder = row if takes_name or owner is None else owner
+    return Intent(row, subject, san, holder, left_out, known.current)
 
 
 def _rebound(

@@ -9,6 +9,7 @@ import datetime
 import logging
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from cryptography import x509
 from django.db.models import Q
@@ -42,6 +43,14 @@ class IntentWithdrawn(Exception):
     """The intent must not be issued: it is one no more, or a denial or revocation came first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What was on record with the intent, and probably still is."""
+
+    current: IssuedCertificate | None
+    """The certificate to be superseded."""
+
+
 def record_issued(
     intent: IssuedCertificate,
     request: EnrollmentRequest,
@@ -49,15 +58,23 @@ def record_issued(
     *,
     owner: IssuedCertificate,
     on_issued: Callable[[IssuedCertificate], None] | None,
+    expected: Expected | None = None,
 ) -> IssuedCertificate:
     """Record ``certificate`` for ``intent``, and return its row.
 
-    ``owner`` is the row that owned the thing name when the name rules were asked.
+    ``owner`` is the row that owned the thing name when the name rules were asked. With ``expected``
+    nothing is read where the database takes statements together. They change the expected rows, or
+    the transaction fails: with ``NothingChanged``, or with a conflict where another certificate is
+    current. Either says only that the caller has to try again without ``expected``.
     Runs in the caller's transaction, which has to roll back when this raises ``IntentWithdrawn``.
     """
     now = timezone.now()
-    replaced = _supersede(intent, request, now)
-    issued = _update_intent(intent, request, certificate, owner, now)
+    is_expecting = expected is not None and hot_path_sql.can_put_off()
+    if expected is not None and is_expecting:
+        replaced = _supersede_expected(expected, intent, request, now)
+    else:
+        replaced = _supersede(intent, request, now)
+    issued = _update_intent(intent, request, certificate, owner, now, is_expecting=is_expecting)
     # A copy: this may run again after a conflict, and then has to start from the intent.
     row = copy.copy(intent)
     for column, value in issued.items():
@@ -73,6 +90,45 @@ def record_issued(
     for observer in observers.registered():
         observer.issued(row, replaced)
     return row
+
+
+def _supersede_expected(
+    expected: Expected,
+    intent: IssuedCertificate,
+    request: EnrollmentRequest,
+    now: datetime.datetime,
+) -> uuid.UUID | None:
+    """Supersede the certificate that was current, in one statement that has to change it.
+
+    If none was, then a new one is in the way of the intent, because ``current_name`` is unique.
+    """
+    current = expected.current
+    if current is None:
+        return None
+    hot_path_sql.update_later(
+        "UPDATE pki_issuedcertificate SET state = %s, superseded_at = %s, current_name = NULL "
+        "WHERE id = %s AND current_name = %s AND state = %s",
+        [
+            State.SUPERSEDED,
+            hot_path_sql.prepared_value(IssuedCertificate, "superseded_at", now),
+            hot_path_sql.prepared_value(IssuedCertificate, "id", current.pk),
+            request.current_name,
+            State.ISSUED,
+        ],
+    )
+    _record_superseded(current.serial_number, intent, request)
+    return current.pk
+
+
+def _record_superseded(
+    serial_number: str, intent: IssuedCertificate, request: EnrollmentRequest
+) -> None:
+    audit_trail.record(
+        "supersede",
+        actor=request.actor,
+        target=f"certificate:{serial_number}",
+        after={"by": intent.serial_number},
+    )
 
 
 def _supersede(
@@ -93,12 +149,7 @@ def _supersede(
         replaced = rows.values_list("pk", flat=True).first()
         if not rows.update(state=State.SUPERSEDED, superseded_at=now, current_name=None):
             continue  # revoked, or superseded by another request, while this one waited for the row
-        audit_trail.record(
-            "supersede",
-            actor=request.actor,
-            target=f"certificate:{serial_number}",
-            after={"by": intent.serial_number},
-        )
+        _record_superseded(serial_number, intent, request)
         return replaced
     return None
 
@@ -109,6 +160,8 @@ def _update_intent(
     certificate: x509.Certificate,
     owner: IssuedCertificate,
     now: datetime.datetime,
+    *,
+    is_expecting: bool,
 ) -> dict[str, object]:
     """Write the certificate into the intent's row, and return the columns that changed.
 
@@ -120,29 +173,31 @@ def _update_intent(
     # Only what differs: an index is written anew for each column that is set, changed or not.
     issued = {name: value for name, value in known.items() if getattr(intent, name) != value}
     columns = ", ".join(f'"{name}" = %s' for name in issued)
-    changed = hot_path_sql.update(
+    statement = (
         f'UPDATE "pki_issuedcertificate" SET {columns} '  # noqa: S608  # names are ours
         f"WHERE id = %s AND state = %s AND NOT {entries.MATCHING_ENTRY_SQL} "
         f"AND NOT {label_rules.DISTRUSTED_CA_SQL} "
         "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "
         "WHERE (client.fingerprint_sha256 = %s OR client.id = %s) AND client.state = %s) "
         "AND EXISTS (SELECT 1 FROM pki_issuedcertificate AS owner "
-        "WHERE owner.name_owner = %s AND owner.id = %s AND owner.holder_signed_sha256 = %s)",
-        [
-            *hot_path_sql.prepared_values(IssuedCertificate, issued),
-            hot_path_sql.prepared_value(IssuedCertificate, "id", intent.pk),
-            State.INTENT,
-            *matching_values(_identifiers(intent, request), now),
-            *label_rules.distrusted_ca_values(intent, request.client),
-            request.client.fingerprint,
-            hot_path_sql.prepared_value(IssuedCertificate, "id", intent.predecessor_id),
-            State.REVOKED,
-            request.name_folded,
-            hot_path_sql.prepared_value(IssuedCertificate, "id", owner.pk),
-            owner.holder_signed_sha256,
-        ],
+        "WHERE owner.name_owner = %s AND owner.id = %s AND owner.holder_signed_sha256 = %s)"
     )
-    if not changed:
+    values = [
+        *hot_path_sql.prepared_values(IssuedCertificate, issued),
+        hot_path_sql.prepared_value(IssuedCertificate, "id", intent.pk),
+        State.INTENT,
+        *matching_values(_identifiers(intent, request), now),
+        *label_rules.distrusted_ca_values(intent, request.client),
+        request.client.fingerprint,
+        hot_path_sql.prepared_value(IssuedCertificate, "id", intent.predecessor_id),
+        State.REVOKED,
+        request.name_folded,
+        hot_path_sql.prepared_value(IssuedCertificate, "id", owner.pk),
+        owner.holder_signed_sha256,
+    ]
+    if is_expecting:
+        hot_path_sql.update_later(statement, values)
+    elif not hot_path_sql.update(statement, values):
         raise IntentWithdrawn
     return issued
 

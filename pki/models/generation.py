@@ -1,5 +1,7 @@
 """A counter by which processes notice that CAs or profiles have changed."""
 
+from collections.abc import Sequence
+
 from django.db import models
 from django.db.models import F
 
@@ -39,7 +41,15 @@ class Generation(models.Model):
     @classmethod
     def current(cls) -> int:
         """Return the number, or 0 while there is neither CA nor profile."""
-        rows = hot_path_sql.fetch_values(
-            "SELECT number FROM pki_generation WHERE id = %s", [cls.ROW]
-        )
+        (rows,) = hot_path_sql.fetch_together(cls.look())
+        return cls.number_among(rows)
+
+    @classmethod
+    def look(cls) -> hot_path_sql.Look:
+        """Return the look at the number."""
+        return hot_path_sql.Look("SELECT number FROM pki_generation WHERE id = %s", [cls.ROW], list)
+
+    @staticmethod
+    def number_among(rows: Sequence[tuple[int]]) -> int:
+        """Return the number that ``look`` found, or 0 while there is neither CA nor profile."""
         return rows[0][0] if rows else 0

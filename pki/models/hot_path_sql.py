@@ -8,12 +8,15 @@ fields, so each database gets what it expects. Everything else uses the ORM.
 
 import datetime
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter, methodcaller
 from typing import Any, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from pki.models import round_trips
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 Converter = Callable[[Any, Any, Any], Any]
@@ -23,7 +26,7 @@ _PLAIN_FIELDS = (models.CharField, models.TextField, models.IntegerField, models
 
 
 def insert(row: models.Model) -> None:
-    """Insert ``row`` as it is. Raises ``IntegrityError`` when a unique value is taken."""
+    """Insert ``row`` as it is. Raises what ``insert_values`` raises."""
     insert_values(
         type(row), {field.attname: getattr(row, field.attname) for field in _fields(type(row))}
     )
@@ -34,11 +37,14 @@ def insert(row: models.Model) -> None:
 def insert_values(model: type[models.Model], values: Mapping[str, Any]) -> None:
     """Insert a row of ``model`` from values of every column, by attribute name.
 
-    Raises ``IntegrityError`` when a unique value is taken.
+    Raises ``IntegrityError`` when a unique value is taken, or lets the transaction raise it later
+    (``pki.models.round_trips``).
     """
     connection = connections[DEFAULT_DB_ALIAS]
     prepared = [_prepared(field, values[field.attname], connection) for field in _fields(model)]
-    _run(connection, _insert_statement(model), prepared, _nothing)
+    statement = _insert_statement(model)
+    if not round_trips.put_off(connection, (statement, prepared)):
+        _run(connection, statement, prepared, _nothing)
 
 
 def update(statement: str, values: Sequence[Any]) -> int:
@@ -46,25 +52,89 @@ def update(statement: str, values: Sequence[Any]) -> int:
     return int(_run(connections[DEFAULT_DB_ALIAS], statement, values, _row_count))
 
 
+def can_put_off() -> bool:
+    """Return whether ``update_later`` may be called: in a write transaction on PostgreSQL."""
+    return round_trips.is_putting_off(connections[DEFAULT_DB_ALIAS])
+
+
+def update_later(statement: str, values: Sequence[Any]) -> None:
+    """Run an UPDATE with what is sent next, at the latest with COMMIT.
+
+    The transaction fails with ``round_trips.NothingChanged`` if it changes no row.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    if not round_trips.put_off(connection, (round_trips.must_change(statement), values)):
+        raise AssertionError("no write transaction puts statements off: ask can_put_off first")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A SELECT, and how its rows are read."""
+
+    statement: str
+    values: Sequence[Any]
+    read: Callable[[list[tuple[Any, ...]]], list[Any]]
+
+
+def look(
+    model: type[ModelT], condition: str, values: Sequence[Any], *, without: tuple[str, ...] = ()
+) -> Look:
+    """Return the look at what ``fetch`` fetches."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    statement, names, converters = _select_statement(model, without, connection.vendor)
+
+    def read(found: list[tuple[Any, ...]]) -> list[ModelT]:
+        rows = []
+        for row in map(list, found):
+            for index, functions, expression in converters:
+                for convert in functions:
+                    row[index] = convert(row[index], expression, connection)
+            rows.append(model.from_db(DEFAULT_DB_ALIAS, names, row))
+        return rows
+
+    return Look(f"{statement} WHERE {condition}", values, read)
+
+
 def fetch(
     model: type[ModelT], condition: str, values: Sequence[Any], *, without: tuple[str, ...] = ()
 ) -> list[ModelT]:
     """Return the rows of ``model`` that meet ``condition``. ``without`` columns stay unread."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    statement, names, converters = _select_statement(model, without, connection.vendor)
-    rows = []
-    for row in map(list, _run(connection, f"{statement} WHERE {condition}", values, _all_rows)):
-        for index, functions, expression in converters:
-            for convert in functions:
-                row[index] = convert(row[index], expression, connection)
-        rows.append(model.from_db(DEFAULT_DB_ALIAS, names, row))
+    (rows,) = fetch_together(look(model, condition, values, without=without))
     return rows
 
 
 def fetch_values(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Return the rows of a SELECT, as the database gives them."""
-    rows: list[tuple[Any, ...]] = _run(connections[DEFAULT_DB_ALIAS], statement, values, _all_rows)
+    rows: list[tuple[Any, ...]]
+    (rows,) = fetch_together(Look(statement, values, list))
     return rows
+
+
+def fetch_together(*looks: Look) -> list[list[Any]]:
+    """Return what each look reads. They go to PostgreSQL together.
+
+    The first of a request outside of a transaction is also the health check of a connection that
+    was kept, because a look can be repeated.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    if not round_trips.takes_several(connection) or round_trips.is_watched(connection):
+        return [one.read(_run(connection, one.statement, one.values, _all_rows)) for one in looks]
+    statements = [(one.statement, one.values) for one in looks]
+    is_first = connection.health_check_enabled and not connection.health_check_done
+    if connection.in_atomic_block or connection.connection is None or not is_first:
+        connection.ensure_connection()
+        cursors = round_trips.send(connection, statements)
+    else:
+        connection.health_check_done = True
+        try:
+            cursors = round_trips.send(connection, statements)
+        except (OperationalError, InterfaceError):
+            if connection.is_usable():
+                raise
+            connection.close()
+            connection.ensure_connection()
+            cursors = round_trips.send(connection, statements)
+    return [one.read(cursor.fetchall()) for one, cursor in zip(looks, cursors, strict=True)]
 
 
 _all_rows: Callable[[Any], Any] = methodcaller("fetchall")
@@ -87,7 +157,7 @@ def _run(
     for the statement. Errors are Django's all the same. With query logs or wrappers of ``execute``
     the statement goes through Django's cursor, so that they see it.
     """
-    if connection.execute_wrappers or connection.queries_logged:
+    if round_trips.is_watched(connection):
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
             return take(cursor)
@@ -95,8 +165,10 @@ def _run(
     connection.ensure_connection()
     if connection.vendor == "sqlite":
         statement = statement.replace("%s", "?")  # no statement here has a literal "%"
-    with connection.wrap_database_errors:
-        return take(connection.connection.execute(statement, values))
+        with connection.wrap_database_errors:
+            return take(connection.connection.execute(statement, values))
+    (cursor,) = round_trips.send(connection, [(statement, values)])
+    return take(cursor)
 
 
 def prepared_value(model: type[models.Model], name: str, value: Any) -> Any:

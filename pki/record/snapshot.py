@@ -12,13 +12,13 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pki.choices import POPLinking, SANExcess, SANRule
 from pki.conf import pki_settings
 from pki.encoding.certs_only import certs_only, der_of
 from pki.exceptions import AuthorityUnavailable
-from pki.models import CertificateAuthority, CertificateProfile, Generation
+from pki.models import CertificateAuthority, CertificateProfile, Generation, hot_path_sql
 from pki.reasons import Reason
 
 if TYPE_CHECKING:
@@ -163,8 +163,17 @@ _latest = CASnapshot(generation=-1)
 
 def current_snapshot() -> CASnapshot:
     """Return the snapshot of the current generation. One statement when nothing has changed."""
+    return _snapshot_of(Generation.current())
+
+
+def current_snapshot_and(look: hot_path_sql.Look) -> tuple[CASnapshot, list[Any]]:
+    """Return the snapshot of the current generation, and what ``look`` finds at the same time."""
+    generation, found = hot_path_sql.fetch_together(Generation.look(), look)
+    return _snapshot_of(Generation.number_among(generation)), found
+
+
+def _snapshot_of(generation: int) -> CASnapshot:
     global _latest  # the one cache; replaced whole, never changed
-    generation = Generation.current()
     latest = _latest
     if latest.generation != generation:
         with _lock:

@@ -25,6 +25,7 @@ from django.db import (
 )
 
 from pki.exceptions import Busy
+from pki.models import round_trips
 from pki.operators.errors import OperatorError
 from pki.reasons import Reason
 from pki.record import audit_trail
@@ -97,7 +98,12 @@ def in_write_transaction(work: Callable[[], T]) -> T:
     for attempt in range(1, ATTEMPTS + 1):
         head = audit_trail.head()
         try:
-            with _one_writer(), transaction.atomic(durable=True):
+            # Whatever waits to be sent is sent and committed inside of the transaction's block.
+            with (
+                _one_writer(),
+                transaction.atomic(durable=True),
+                round_trips.putting_off(connection),
+            ):
                 done = work()
         except Error as error:
             if is_too_much(error):
@@ -107,7 +113,7 @@ def in_write_transaction(work: Callable[[], T]) -> T:
                     "Aurora DSQL takes 3,000 rows, 10 MiB and five minutes. Nothing of it was "
                     "written. Make the change in smaller parts."
                 ) from error
-            if not is_conflict(error):
+            if not (is_conflict(error) or round_trips.was_refused(error)):
                 # Perhaps committed, perhaps not: a new audit chain is right either way.
                 audit_trail.start_new_chain()
                 if isinstance(error, _OUT_OF_ORDER):
