@@ -131,7 +131,11 @@ def send(
 
 
 def _send_together(
-    connection: BaseDatabaseWrapper, batch: Sequence[Statement], *, begins: bool, is_last: bool
+    connection: Any,  # Django's stubs do not know the driver's module
+    batch: Sequence[Statement],
+    *,
+    begins: bool,
+    is_last: bool,
 ) -> list[Any]:
     driver = connection.connection
     if begins:

@@ -11,7 +11,7 @@ from tests.pki.state.signers import TestSigner, use_test_signer
 
 if "sqlite" in django_settings.DATABASES["default"]["ENGINE"]:
     # tests/test_on_postgresql.py runs this whole directory on PostgreSQL, these included.
-    collect_ignore = ["test_postgresql_only.py"]
+    collect_ignore = ["test_postgresql_only.py", "test_statements_together.py"]
 
 
 @pytest.fixture
