@@ -13,7 +13,7 @@ from functools import cache
 from operator import attrgetter, methodcaller
 from typing import Any, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections, models
+from django.db import DEFAULT_DB_ALIAS, Error, InterfaceError, OperationalError, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pki.models import round_trips
@@ -120,20 +120,20 @@ def fetch_together(*looks: Look) -> list[list[Any]]:
     if not round_trips.takes_several(connection) or round_trips.is_watched(connection):
         return [one.read(_run(connection, one.statement, one.values, _all_rows)) for one in looks]
     statements = [(one.statement, one.values) for one in looks]
-    is_first = connection.health_check_enabled and not connection.health_check_done
-    if connection.in_atomic_block or connection.connection is None or not is_first:
-        connection.ensure_connection()
+    is_kept = connection.connection is not None and connection.health_check_enabled
+    is_first = is_kept and not connection.health_check_done and not connection.in_atomic_block
+    connection.health_check_done = connection.health_check_done or is_first
+    connection.ensure_connection()
+    try:
         cursors = round_trips.send(connection, statements)
-    else:
-        connection.health_check_done = True
-        try:
-            cursors = round_trips.send(connection, statements)
-        except (OperationalError, InterfaceError):
-            if connection.is_usable():
-                raise
+    except Error as error:
+        is_broken = is_first and isinstance(error, (OperationalError, InterfaceError))
+        if is_broken and not connection.is_usable():
             connection.close()
             connection.ensure_connection()
-            cursors = round_trips.send(connection, statements)
+        elif connection.in_atomic_block or not round_trips.was_refused(error):
+            raise
+        cursors = round_trips.send(connection, statements)
     return [one.read(cursor.fetchall()) for one, cursor in zip(looks, cursors, strict=True)]
 
 

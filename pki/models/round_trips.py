@@ -28,8 +28,11 @@ MOST_WAITING = 100
 """Statements that may wait. Then they go, because a large transaction may have many."""
 
 _DIVISION_BY_ZERO = "22012"
-_REFUSALS = frozenset({"0A000", "08P01"})
-"""SQLSTATE: feature not supported, protocol violation."""
+_REFUSALS = frozenset({"0A000", "08P01", "42601"})
+"""SQLSTATE: feature not supported, protocol violation, syntax error (of an UPDATE in WITH)."""
+
+_SENT_TOGETHER = "was_sent_together"
+"""Marks an error after which statements go one by one. The same error after that is a fault."""
 
 _IDLE = 0
 """libpq's PQTRANS_IDLE: no transaction is open."""
@@ -171,12 +174,13 @@ def _note_refusal(error: Exception) -> None:
     global _is_refused
     if getattr(error, "sqlstate", None) in _REFUSALS:
         _is_refused = True
+        error.__dict__[_SENT_TOGETHER] = True
         logger.warning("the database refused several statements at once, now they go one by one")
 
 
 def was_refused(error: Error) -> bool:
     """Return whether the database takes no statements together, so that nothing was done."""
-    return _is_refused and _sqlstate(error) in _REFUSALS
+    return _SENT_TOGETHER in getattr(error.__cause__, "__dict__", {})
 
 
 def forget() -> None:

@@ -3,6 +3,7 @@
 SLOW = (
     "tests/test_on_postgresql.py",
     "tests/test_on_dsql.py",
+    "tests/test_round_trips.py",
     "tests/estserver/deploy/",
     "tests/estserver/dsql/",
     "tests/iotprov/provisioning/",

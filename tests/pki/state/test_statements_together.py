@@ -1,7 +1,8 @@
 """What waits for the next statement on PostgreSQL: order, failure, a database that refuses it."""
 
 import pytest
-from django.db import connection
+from django.db import NotSupportedError, connection
+from psycopg import ProgrammingError
 
 from pki.models import AuditEvent, hot_path_sql, round_trips
 from pki.models.round_trips import NothingChanged
@@ -90,6 +91,31 @@ def test_a_database_that_refuses_them_together_gets_them_one_by_one():
     assert attempts == [True, False]
     assert rows("once") == 1
     assert audit_trail.verify()[1] is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_looks_are_repeated_one_by_one_where_they_are_refused_together():
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY SEQUENCE looks")
+    first = hot_path_sql.Look("SELECT nextval('looks')", [], list)
+    # A sequence keeps its value when a transaction is taken back: only the first try is refused.
+    refusing = "DO 'BEGIN IF lastval() = 1 THEN RAISE feature_not_supported; END IF; END'"
+    second = hot_path_sql.Look(refusing, [], list)
+    with pytest.raises(
+        ProgrammingError, match="produce records"
+    ):  # of the DO, after both went well
+        hot_path_sql.fetch_together(first, second)
+    assert not round_trips.takes_several(connection)
+    assert hot_path_sql.fetch_values("SELECT last_value FROM looks", []) == [(2,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_refused_one_by_one_too_is_a_fault():
+    def work():
+        hot_path_sql.fetch_values("DO 'BEGIN RAISE feature_not_supported; END'", [])
+
+    with pytest.raises(NotSupportedError):
+        in_write_transaction(work)
 
 
 def test_T16_enrollments_are_the_same_one_by_one(device, monkeypatch):
