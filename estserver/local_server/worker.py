@@ -3,7 +3,7 @@
 Devices open a connection for each request, so the cost of a *connection* decides, and most of its
 time is waiting: for the handshake, for the request, for the client to take the answer. One thread
 with a loop does all the waiting, and TLS. Once a whole request is here, a thread computes the
-answer. docs/performance.md has what this costs, and what else was measured.
+answer. docs/proofs.md has what this costs.
 
 Gunicorn still manages the processes and parses HTTP. Its access log, request hooks,
 ``max_requests`` and HTTP/2 are not supported.
