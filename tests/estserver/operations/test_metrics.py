@@ -139,7 +139,7 @@ def test_a_database_that_does_not_answer_is_counted(
     monkeypatch.setattr(schedule, "pause_if_idle", lambda: None)
     with pytest.raises(OperationalError):
         schedule.every_minute({}, None)
-    monkeypatch.setattr("estserver.est.views.current_snapshot", fail)
+    monkeypatch.setattr("estserver.est.enrollment_views.current_snapshot_and", fail)
     assert est_client.simpleenroll(make_csr("sensor-1")).status_code == 503
 
     assert counts_of("DatabaseFailures", lines) == [(1, {"Project": "est-server"})] * 2
@@ -182,7 +182,7 @@ def test_everything_that_alarms_and_dashboard_name_is_written(
     deny("name", "sensor-2", reason="stolen", actor=TESTER)
     est_client.simpleenroll(make_csr("sensor-2"))
     with monkeypatch.context() as failing:
-        failing.setattr("estserver.est.views.current_snapshot", _no_database)
+        failing.setattr("estserver.est.enrollment_views.current_snapshot_and", _no_database)
         est_client.simpleenroll(make_csr("sensor-3"))
     # The schedule, with an AWS IoT that throttles.
     monkeypatch.setattr(schedule, "drain", lambda seconds: Drained(throttled=1))
