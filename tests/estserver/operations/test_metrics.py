@@ -201,5 +201,5 @@ def test_everything_that_alarms_and_dashboard_name_is_written(
     assert {name for _, name, _ in said} == {name for _, name, _ in wanted}
 
 
-def _no_database():
+def _no_database(*looks):
     raise OperationalError("connection refused")
