@@ -42,7 +42,8 @@ class Command(OperatorCommand):
         try:
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            refuse(f"{file} cannot be read as text: {error}.", error)
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            refuse(f"{file} cannot be read: {why}.", error)
         subjects = [line.strip() for line in text.splitlines() if line.strip()]
         job = start_job(
             "revoke",
@@ -58,6 +59,11 @@ class Command(OperatorCommand):
         self.stdout.write(f"job {job.pk}: {job.state}, {job.progress}")
         if job.error:
             refuse(job.error)
+        if job.failed:
+            refuse(
+                f"{job.failed} of {job.total} lines failed, and are listed above. The others are "
+                f"done. manage.py jobs {job.pk} --continue repeats those that failed."
+            )
 
     def _wait(self, job: Job) -> None:
         is_terminal = self.stdout.isatty()

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
@@ -251,12 +251,16 @@ def test_each_certificate_of_a_job_is_revoked_with_an_audit_row_of_its_own(devic
     assert "No certificate 'abcdef'" in job.lines.get(state="failed").result
 
 
-def test_the_command_revokes_a_file_and_lists_what_failed(devices, tmp_path):
+def test_the_command_revokes_a_file_and_lists_what_failed(devices, tmp_path, capsys):
     file = tmp_path / "serials.txt"
     file.write_text(f"{devices[0].serial_number}\n\nabcdef\n")
 
-    said = run("revoke_list", file, "--reason", "superseded")
+    with pytest.raises(CommandError, match="1 of 2 lines failed") as caught:
+        call_command("revoke_list", file, "--reason", "superseded")
+    said = capsys.readouterr().out
 
+    assert caught.value.returncode == 1
+    assert "--continue repeats those that failed" in str(caught.value)
     assert "line 2: abcdef: No certificate 'abcdef' is on record" in said
     assert said.endswith(": finished, 2 of 2 lines, 1 failed\n")
     devices[0].refresh_from_db()
