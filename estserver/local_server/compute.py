@@ -1,8 +1,8 @@
 """Threads that compute: few at a time, while many may wait for another machine.
 
-Threads of Python that compute get in each other's way, and SQLite has one writer. So a thread
-computes only while it has one of the turns. Whoever waits for a signer over the network gives its
-turn back meanwhile (`pki.waiting`), and another request goes on.
+Threads of Python that compute slow each other down, and SQLite has one writer. So a thread needs a
+turn to compute, and there are few turns. A thread that waits for a signer over the network gives
+its turn back until the answer comes (`pki.waiting`), and another request goes on.
 """
 
 import logging

@@ -61,9 +61,9 @@ class DatabaseCluster(Step[DSQLCluster | None]):
             return Plan(waiting=f"Aurora DSQL is deleting the cluster {seen.identifier}")
         if seen.encryption == KEY_INACCESSIBLE and seen.key_arn == wanted:
             raise OperatorError(
-                f"Aurora DSQL cannot use the key {seen.key_arn}, so that nobody can connect to the "
-                f"cluster {seen.identifier}. Enable the key, and let its policy allow what "
-                "docs/databases.md says. The cluster is back within 15 minutes."
+                f"Aurora DSQL cannot use the key {seen.key_arn}. Until it can, nobody can connect "
+                f"to the cluster {seen.identifier}. Enable the key, and give it the policy in "
+                "docs/databases.md. The cluster is back within 15 minutes."
             )
         if seen.status not in USABLE:
             return Plan(waiting=f"the cluster {seen.identifier} is {seen.status}")
@@ -151,7 +151,7 @@ def rights(deployment: Deployment) -> ResourceRights:
 
 
 def _key_rights(deployment: Deployment) -> Iterator[Statement]:
-    """Yield the rights to the customer's key, which Aurora DSQL wants of whoever chooses it.
+    """Yield the rights to the customer's key. Whoever chooses a key for Aurora DSQL needs them.
 
     https://docs.aws.amazon.com/aurora-dsql/latest/userguide/data-encryption.html
     """

@@ -104,7 +104,7 @@ def _of_stages(deployment: Deployment) -> Iterator[Alarm]:
 
 
 def _of_certificates(deployment: Deployment) -> Iterator[Alarm]:
-    """Alarms before certificates expire. ACM counts the days itself, once a day, whoever issued."""
+    """Yield the alarms before certificates expire. ACM itself counts the days, once a day."""
     for key, arn in deployment.certificates.items():
         if arn:
             yield Alarm(
