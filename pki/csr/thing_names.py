@@ -4,6 +4,7 @@ Nothing here imports ``cryptography``, so models and commands use it without tha
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from pki.exceptions import CSRRejected
@@ -57,6 +58,7 @@ def normal_serial(serial: str) -> str:
     return " ".join(serial.split())
 
 
+@lru_cache(maxsize=1024)  # one request folds the same few names again and again
 def fold_serial(serial: str) -> str:
     """Return the form in which a device serial number is compared, in any spelling of it."""
     return normal_serial(serial).casefold()

@@ -49,7 +49,8 @@ def check_label(
 def distrusted_ca_values(intent: IssuedCertificate, client: Client) -> list[Any]:
     """Return the values of ``DISTRUSTED_CA_SQL`` for a request."""
     ids = [
-        hot_path_sql.prepared_value(IssuedCertificate, "ca", one) for one in _ca_ids(intent, client)
+        hot_path_sql.prepared_value(IssuedCertificate, "ca_id", one)
+        for one in _ca_ids(intent, client)
     ]
     return [*ids, CertificateAuthority.Status.REVOKED]
 

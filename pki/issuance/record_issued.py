@@ -4,7 +4,6 @@ The update names its own conditions, because a denylist entry or a revocation ca
 the certificate is being signed.
 """
 
-import copy
 import datetime
 import logging
 import uuid
@@ -76,7 +75,7 @@ def record_issued(
         replaced = _supersede(intent, request, now)
     issued = _update_intent(intent, request, certificate, owner, now, is_expecting=is_expecting)
     # A copy: this may run again after a conflict, and then has to start from the intent.
-    row = copy.copy(intent)
+    row = hot_path_sql.copy_of(intent)
     for column, value in issued.items():
         setattr(row, column, value)
     audit_trail.record(

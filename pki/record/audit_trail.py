@@ -213,16 +213,18 @@ _HASHED = (
 def _hash(columns: Mapping[str, Any]) -> str:
     """Return the SHA-256 over the row's columns and the hash before it."""
     values = [columns[name] for name in _HASHED]
-    text = json.dumps(
-        values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_canonical_json.encode(values).encode()).hexdigest()
 
 
 def _plain(value: object) -> str:
     if isinstance(value, datetime.datetime):
         return value.astimezone(datetime.UTC).isoformat(timespec="microseconds")
     return str(value)
+
+
+_canonical_json = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain
+)
 
 
 def _hash_of(event: AuditEvent) -> str:

@@ -16,7 +16,7 @@ from pki.csr.thing_names import fold_name, fold_serial
 from pki.encoding.certificates import serial_number_text
 from pki.encoding.der import fingerprint_of_der
 from pki.exceptions import AuthorityUnavailable
-from pki.models import IssuedCertificate
+from pki.models import IssuedCertificate, hot_path_sql
 from pki.reasons import Reason
 from pki.record import audit_trail
 from pki.record.audit_trail import SYSTEM, Actor
@@ -61,22 +61,27 @@ def new_intent(
         logger.error("CA %s can't issue: status %s, until %s", ca, ca.status, ca.not_after)
         raise AuthorityUnavailable(Reason.CA_UNAVAILABLE)
     serial = csr.device_serial if device_serial is None else device_serial
-    return IssuedCertificate(
-        ca=ca,
-        serial_number=serial_number_text(random_serial_number()),
-        common_name=common_name,
-        name_folded=fold_name(common_name),
-        device_serial=serial,
-        serial_folded=fold_serial(serial),
-        subject=name_text(subject)[:1000],
-        san=_san_text(san)[:2000],
-        key_algorithm=csr.key_algorithm,
-        key_sha256=csr.key_sha256,
-        not_before=(now - BACKDATING).replace(microsecond=0),
-        not_after=not_after.replace(microsecond=0),
-        csr_der=csr.der,
-        created_at=now,
+    row = hot_path_sql.new_row(
+        IssuedCertificate,
+        {
+            "ca_id": ca.pk,
+            "serial_number": serial_number_text(random_serial_number()),
+            "common_name": common_name,
+            "name_folded": fold_name(common_name),
+            "device_serial": serial,
+            "serial_folded": fold_serial(serial),
+            "subject": name_text(subject)[:1000],
+            "san": _san_text(san)[:2000],
+            "key_algorithm": csr.key_algorithm,
+            "key_sha256": csr.key_sha256,
+            "not_before": (now - BACKDATING).replace(microsecond=0),
+            "not_after": not_after.replace(microsecond=0),
+            "csr_der": csr.der,
+            "created_at": now,
+        },
     )
+    row.ca = ca
+    return row
 
 
 def _san_text(san: x509.SubjectAlternativeName | None) -> str:
