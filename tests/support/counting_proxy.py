@@ -95,10 +95,13 @@ class CountingProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            if self.is_refusing:
+            try:
+                if self.is_refusing:
+                    raise ConnectionRefusedError
+                server = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:  # there is no server now
                 client.close()
                 continue
-            server = socket.create_connection(("127.0.0.1", self._target))
             for one in (client, server):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sockets.append(one)

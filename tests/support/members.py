@@ -75,10 +75,10 @@ class RunningMember:
         finally:
             connection.close()
 
-    def wait_until(self, status: int, *, seconds: float = 60) -> float:
-        """Wait until /readyz has that status. Return how many seconds it took."""
+    def wait_until(self, *statuses: int, seconds: float = 60) -> float:
+        """Wait until /readyz has one of these. Return how many seconds it took."""
         began = time.monotonic()
-        while (found := self.readiness()) != status:
+        while (found := self.readiness()) not in statuses:
             assert self.process.poll() is None, self.log.read_text()[-3000:]
             assert time.monotonic() < began + seconds, (found, self.log.read_text()[-3000:])
             time.sleep(0.1)
