@@ -15,6 +15,8 @@ from tests.interop.server import ROOT, Installation
 
 DOCKERFILE = ROOT / "Dockerfile"
 EVERYWHERE = "0.0.0.0:"
+CHECK_SECONDS = 3
+"""How long a check waits for an answer, as docs/cluster.md advises."""
 
 
 def devices_command() -> tuple[str, list[str]]:
@@ -65,7 +67,7 @@ class RunningMember:
         """Return the status of /readyz, or 0 for no answer."""
         context = ssl.create_default_context(cafile=str(self.member.server_ca))
         connection = http.client.HTTPSConnection(
-            "127.0.0.1", self.member.port, timeout=10, context=context
+            "127.0.0.1", self.member.port, timeout=CHECK_SECONDS, context=context
         )
         try:
             connection.request("GET", "/readyz")
