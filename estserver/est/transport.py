@@ -1,4 +1,4 @@
-"""What the transport says: the client's certificate and verified chain, and that it will stop."""
+"""What the TLS socket says about the client: its certificate, and the chain that TLS verified."""
 
 import ssl
 from collections import OrderedDict
@@ -8,9 +8,6 @@ ENCODING_DER = 2
 """``_ssl.ENCODING_DER``, which is not public before Python 3.13."""
 
 
-IS_DRAINING = "est.is_draining"
-"""The key of the WSGI environment that is set once the process is about to stop. It still answers,
-and wants no further clients."""
 SESSIONS = 20_480
 """How many sessions OpenSSL caches, and how many chains are remembered, the latest ones.
 https://docs.openssl.org/3.0/man3/SSL_CTX_sess_set_cache_size/"""

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from estserver.est.transport import IS_DRAINING
+from estserver.operations import IS_DRAINING
 
 ANSWER_SECONDS = 15
 """How long clients that are here may take for their handshake, their request and its answer. The

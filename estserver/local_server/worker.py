@@ -43,6 +43,7 @@ class DeviceWorker(Worker):  # type: ignore[misc]
     """Serves devices until a signal stops it, and then what has begun."""
 
     alive: bool  # an attribute of gunicorn's class, which a signal handler sets to False
+    wsgi: Any  # another one: the application
 
     def run(self) -> None:
         """Serve until a signal stops the worker, then wait for requests that have begun."""

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
-from estserver.est.transport import IS_DRAINING
+from estserver.operations import IS_DRAINING
 from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError
 from pki.record.snapshot import AuthoritySnapshot, current_snapshot

@@ -39,8 +39,11 @@ def member(members, postgresql, proxy):
     return replace(members[0], more=members[0].more | {"DATABASE_URL": url})
 
 
-def outage(member, log, begin, end, *, unready=(503,)):
-    """Let devices enroll before, during and after an outage; return them and what they met."""
+def outage(member, log, begin, end, *, unready=(503,), is_gradual=False):
+    """Let devices enroll before, during and after an outage; return them and what they met.
+
+    A gradual outage begins with the first refusal.
+    """
     running = RunningMember(member, log)
     devices = Devices(member, member.port, pause=0.02)
     try:
@@ -48,6 +51,8 @@ def outage(member, log, begin, end, *, unready=(503,)):
         with devices.enrolling():
             devices.wait_for_more(MANY)
             begin()
+            if is_gradual:
+                devices.wait_for_refusal()
             noticed = running.wait_until(*unready)
             time.sleep(OUTAGE_SECONDS)
             assert running.readiness() in unready
@@ -146,6 +151,9 @@ def test_T58_the_disk_of_sqlite_is_full_and_has_room_again(tmp_path):
         member.manage("profile_set", "default", "new_names_per_hour=1000000", "--reason=test")
         filler = disk / "filler"
 
-        devices = outage(member, tmp_path / "log", lambda: fill(filler), filler.unlink)
+        # SQLite first writes what its log has room for.
+        devices = outage(
+            *(member, tmp_path / "log", lambda: fill(filler), filler.unlink), is_gradual=True
+        )
 
     assert_all_were_asked_to_come_again(devices)

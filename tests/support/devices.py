@@ -93,6 +93,13 @@ class Devices:
             assert time.monotonic() < give_up, (len(self.answered), self.refused, self.broken[-3:])
             time.sleep(0.05)
 
+    def wait_for_refusal(self, *, seconds: float = 120) -> None:
+        """Wait until a device was refused."""
+        give_up = time.monotonic() + seconds
+        while not self.refused:
+            assert time.monotonic() < give_up, (len(self.answered), self.broken[-3:])
+            time.sleep(0.05)
+
     def lost(self) -> set[str]:
         """Return the names of devices that have a certificate which is not on record."""
         on_record = self.installation.ask("""

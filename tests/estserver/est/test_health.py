@@ -4,8 +4,7 @@ import pytest
 from django.db import OperationalError
 from django.test import RequestFactory
 
-from estserver.est.transport import IS_DRAINING
-from estserver.operations import health
+from estserver.operations import IS_DRAINING, health
 from pki.signers import get_signer
 from pki.signers.keyfile import KeyFileSigner
 from tests.support.transports import through_socket
