@@ -1,5 +1,6 @@
 """Servers behind a balancer are restarted in turn, and no device notices."""
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -11,24 +12,33 @@ from tests.support.ports import free_ports
 
 DEVICE = "127.0.0.21"
 """The address that devices connect from."""
-ROUNDS = 2
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(300)]
 
 
-def test_no_request_fails_while_two_servers_are_restarted_in_turn(members, tmp_path):
+@pytest.mark.parametrize(
+    ("processes", "rounds"),
+    [(1, 2), pytest.param(2, 10, marks=[pytest.mark.proof, pytest.mark.timeout(1200)])],
+)
+def test_no_request_fails_while_two_servers_are_restarted_in_turn(
+    members, tmp_path, processes, rounds
+):
     (port,) = islice(free_ports(), 1)
-    devices = Devices(members[0], port, source=DEVICE, pause=0.02)
-    named = dict(zip(("one", "two"), members, strict=True))
+    devices = Devices(members[0], port, source=DEVICE, pause=0.05)
+    given = {"GUNICORN_CMD_ARGS": f"--workers={processes}"}
+    named = {
+        name: replace(member, more=member.more | given)
+        for name, member in zip(("one", "two"), members, strict=True)
+    }
     running = {name: RunningMember(member) for name, member in named.items()}
     codes = []
     try:
         with balancer(tmp_path, port, [each.port for each in members], members[0].server_ca) as tcp:
             for name in running:
                 tcp.wait_for(name, "UP")
-            with devices.enrolling():
+            with devices.enrolling(threads=3):
                 devices.wait_for_more(20)
-                for name, member in [*named.items()] * ROUNDS:
+                for name, member in [*named.items()] * rounds:
                     codes.append(running[name].stop())
                     running[name] = RunningMember(member)
                     tcp.wait_for(name, "UP")
@@ -37,7 +47,7 @@ def test_no_request_fails_while_two_servers_are_restarted_in_turn(members, tmp_p
         codes += [each.stop() for each in running.values()]
 
     assert (devices.broken, dict(devices.refused)) == ([], {})
-    assert codes == [0] * (2 * ROUNDS + 2)
+    assert codes == [0] * (2 * rounds + 2)
     assert devices.lost() == set()
     assert _addresses_on_record(members[0]) == {DEVICE}
 
