@@ -13,7 +13,7 @@ from tests.support.ports import free_ports
 DEVICE = "127.0.0.21"
 """The address that devices connect from."""
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize(
