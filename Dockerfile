@@ -23,6 +23,10 @@ USER 10001
 VOLUME /data
 EXPOSE 8443
 
+# Docker's own check. Kubernetes has its probes: config/kubernetes/devices.yaml.
+HEALTHCHECK --interval=10s --timeout=6s --start-period=30s --start-interval=2s \
+    CMD ["python", "-m", "estserver.operations.probe", "https://127.0.0.1:8443/readyz"]
+
 # /healthz and /readyz need no client certificate here.
 # The settings are the server's alone: `python manage.py ...` in this image has those of all apps.
 CMD ["env", "DJANGO_SETTINGS_MODULE=estserver.settings.est", \

@@ -28,6 +28,7 @@ need openssl openssl
 need strongswan-pki pki
 need libstrongswan-standard-plugins /usr/lib/ipsec/plugins/libstrongswan-openssl.so # EC keys
 need chromium chromium
+need haproxy haproxy /usr/sbin/haproxy
 need postgresql /usr/lib/postgresql/*/bin/initdb
 need default-jdk-headless javac
 need libbcprov-java /usr/share/java/bcprov.jar

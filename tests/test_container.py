@@ -1,13 +1,11 @@
 """The lines that start a container: the Dockerfile's, and the admin's in docs/deploying.md."""
 
 import http.client
-import json
 import re
 import shlex
 import socket
 import ssl
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,16 +16,9 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from bench.load import make_csr
 from tests.interop.server import Installation
+from tests.support.members import devices_command, on_loopback
 
 ROOT = Path(__file__).parents[1]
-EVERYWHERE = "0.0.0.0:"
-
-
-def devices_command():
-    text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
-    (command,) = re.findall(r"(?m)^CMD (\[.*\])$", text)
-    _env, settings, *command = json.loads(command)
-    return settings.partition("=")[2], command
 
 
 def admin_command():
@@ -47,10 +38,8 @@ def installation(tmp_path_factory):
 @contextmanager
 def running(installation, settings, command, port):
     """The command as given, but for the address: a test listens on loopback only."""
-    assert f"--bind {EVERYWHERE}" in " ".join(command)  # a container's loopback is its own
-    command = [f"127.0.0.1:{port}" if part.startswith(EVERYWHERE) else part for part in command]
     environment = installation.environment | {"DJANGO_SETTINGS_MODULE": settings}
-    process = subprocess.Popen([sys.executable, "-m", *command], cwd=ROOT, env=environment)
+    process = subprocess.Popen(on_loopback(command, port), cwd=ROOT, env=environment)
     with process:
         try:
             _wait_for(port, process)

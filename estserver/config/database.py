@@ -36,6 +36,15 @@ _POSTGRESQL_PARAMETERS = frozenset(
         "target_session_attrs",
     }
 )
+# A server whose machine or network is gone sends nothing, not even a reset. Without these, a thread
+# would wait for it a quarter of an hour, and the kernel's own keepalive begins after two hours:
+# https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-KEEPALIVES
+_GONE_AFTER = {
+    "keepalives_idle": 10,  # seconds without a word until the kernel asks, then
+    "keepalives_interval": 5,  # how often, and
+    "keepalives_count": 3,  # how often without an answer
+    "tcp_user_timeout": 20_000,  # milliseconds until what was sent has to be acknowledged
+}
 LONGEST_IDLE_SECONDS = 86_400
 # Parameters of ours, which libpq does not know.
 _SECRET, _IAM, _IDLE = "secret", "iam", "idle_seconds"
@@ -229,6 +238,7 @@ def _postgresql(parts: SplitResult, *, is_whole: bool = True) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 5,
+            **_GONE_AFTER,
             **parameters,
             "options": " ".join(f"-c {key}={value}" for key, value in limits.items()),
         },

@@ -30,6 +30,7 @@ from estserver.config.types import (
     DatabaseSecretName,
     DatabaseUrl,
     DomainName,
+    DrainSeconds,
     EmailAddress,
     FilePath,
     FractionalYears,
@@ -109,6 +110,12 @@ class Properties:
     """The networks of TCP balancers in front of a server of your own, such as a cluster's. They may
     say whose connection they pass on (PROXY protocol, version 2), and none of the bounds for an
     address holds for them. Without a balancer, leave it out. On Lambda, the key has no effect.
+    """
+    drain_seconds: DrainSeconds = 5
+    """How long a server of your own goes on taking connections after SIGTERM, while `/readyz` says
+    503. A balancer needs as long to notice: choose its interval of checks, times the failures that
+    it waits for, and a second more. Without a balancer choose 0, to stop at once. On Lambda, the
+    key has no effect.
     """
     database_url: DatabaseUrl = field(default="", repr=False)
     """The database. Not set is SQLite in the data directory. The environment's DATABASE_URL wins.

@@ -181,6 +181,9 @@ TargetName = Annotated[
     _matching(r"[a-z0-9][a-z0-9-]{0,39}"),
     Expectation("a short name: 1 to 40 characters of a-z 0-9 -"),
 ]
+DrainSeconds = Annotated[
+    int, Field(ge=0, le=300), Expectation("a whole number of seconds from 0 to 300")
+]
 RequestSeconds = Annotated[
     int, Field(ge=0, le=20), Expectation("a whole number of seconds from 0 to 20")
 ]

@@ -244,7 +244,7 @@ class Connection(asyncio.Protocol):
         self.stage, self.deadline = Stage.ANSWER, float("inf")
         self.transport.pause_reading()
         self.front.busy(self)
-        keeps = self.front.is_open and self._incoming.is_whole
+        keeps = self.front.keeps_connections and self._incoming.is_whole
         stream = self._stream.object if self._stream else None
         server = self.transport.get_extra_info("sockname")
         job = partial(self._compute, request, stream, server, keeps=keeps)

@@ -59,8 +59,10 @@ class Front:
     ) -> None:
         self.worker, self.loop, self.compute = worker, loop, compute
         self.cfg = worker.cfg
+        self.keeps_connections = True
+        """False once the process drains: each connection ends after its next answer."""
         self.is_open = True
-        """False once the process is to stop."""
+        """False once the process takes no further request."""
         self.balancers: Collection[Network] = ()
         self.most = MOST_CONNECTIONS
         self.now = loop.time
@@ -172,9 +174,13 @@ class Front:
             if self._for_context and now - self._look_began > PATIENCE_SECONDS:
                 self._go_on()
 
+    def drain(self) -> None:
+        """Answer everybody, but each connection for the last time."""
+        self.keeps_connections = False
+
     def close(self) -> None:
         """Answer what has begun, and nothing else."""
-        self.is_open = False
+        self.keeps_connections = self.is_open = False
         for connection in [*self._connections]:
             connection.stop()
 

@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from estserver.local_server.draining import ANSWER_SECONDS
 from estserver.local_server.processes import engine_in, process_count
 from estserver.local_server.server_certificate import ServerCertificateFiles
 from estserver.local_server.tls import ContextCache
@@ -30,7 +31,9 @@ threads = 8
 keepalive = 5  # seconds, for a device that asks for /csrattrs and then enrolls
 workers = process_count(engine_in(getattr(settings, "DATABASES", {})))
 timeout = 60
-graceful_timeout = 15
+# After SIGTERM: so long further clients are answered, and then so long those that are here. An
+# orchestrator has to wait for both, and a second more, before it kills the process.
+graceful_timeout = ANSWER_SECONDS + getattr(settings, "EST_DRAIN_SECONDS", 0)
 backlog = 512
 
 # Gunicorn needs these to know that it speaks TLS. ssl_context() below has what it uses.

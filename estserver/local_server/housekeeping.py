@@ -1,4 +1,4 @@
-"""A thread that runs the scheduled work on one machine, as EventBridge does on Lambda."""
+"""A thread that runs the scheduled work on a server of one's own, as EventBridge does on Lambda."""
 
 import logging
 import threading
@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings
+
+from estserver.local_server.server_certificate import renew_if_made_here
 from estserver.operations.schedule import every_hour, every_minute
 
 logger = logging.getLogger(__name__)
@@ -39,6 +42,13 @@ def _run_by_the_clock(closing: threading.Event, minute: float) -> None:
         _run(every_minute)
         if minutes % MINUTES_AN_HOUR == 0:
             _run(every_hour)
+            _run(renew_server_certificate)
+
+
+def renew_server_certificate(event: Any, context: Any) -> None:
+    """Renew the server's own certificate before it expires, unless an operator brought it."""
+    if renew_if_made_here(settings.EST_DATA_DIR):
+        logger.info("the server's certificate was renewed")
 
 
 def _run(scheduled: Callable[[Any, Any], None]) -> None:

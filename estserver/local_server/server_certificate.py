@@ -131,6 +131,21 @@ def ensure_server_certificate(
     return files
 
 
+def renew_if_made_here(directory: Path, *, now: dt.datetime | None = None) -> bool:
+    """Renew the certificate that this module made if it expires soon; return whether it did.
+
+    It keeps its names. Servers that run take the new one within seconds. Raises as
+    ``ensure_server_certificate`` does.
+    """
+    path = ServerCertificateFiles.within(directory).certificate
+    leaf = _read_certificate(path)
+    if leaf is None or not _is_made_here(leaf):
+        return False
+    names = [str(name.value) for name in san_of(leaf.extensions) or ()]
+    ensure_server_certificate(directory, names=names or NAMES, now=now)
+    return _read_certificate(path) != leaf
+
+
 def _is_made_here(leaf: x509.Certificate) -> bool:
     names = leaf.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return [name.value for name in names] == [CA_COMMON_NAME]

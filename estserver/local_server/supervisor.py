@@ -17,7 +17,8 @@ logger = logging.getLogger(__name__)
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_SECONDS = 20.0
-"""The time for a server to finish its requests, longer than gunicorn's ``graceful_timeout``."""
+"""The time for a server to finish its requests, longer than gunicorn's ``graceful_timeout``. What
+it drains comes on top."""
 LOOK_SECONDS = 0.1
 
 
@@ -84,7 +85,12 @@ class Door:
         return True
 
 
-def supervise(doors: Sequence[Door], *, when_open: Callable[[], None] = lambda: None) -> int:
+def supervise(
+    doors: Sequence[Door],
+    *,
+    when_open: Callable[[], None] = lambda: None,
+    drain_seconds: float = 0.0,
+) -> int:
     """Start all servers and wait until a signal comes or one of them ends.
 
     SIGINT (Ctrl-C), SIGTERM and SIGHUP stop all of them, after requests that have begun. Call this
@@ -93,6 +99,7 @@ def supervise(doors: Sequence[Door], *, when_open: Callable[[], None] = lambda: 
     Args:
         doors: the servers to start.
         when_open: called once, when all servers accept connections.
+        drain_seconds: how long a server goes on after a signal, before it finishes its requests.
 
     Returns:
         The exit code: 0 after a signal, 1 if a server ended by itself.
@@ -128,7 +135,7 @@ def supervise(doors: Sequence[Door], *, when_open: Callable[[], None] = lambda: 
                 time.sleep(LOOK_SECONDS)
             return 0
         finally:
-            _stop(list(servers.values()))
+            _stop(list(servers.values()), STOP_SECONDS + drain_seconds)
 
 
 @contextmanager
@@ -147,10 +154,10 @@ def _stop_requests() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _stop(servers: Sequence[subprocess.Popen[bytes]]) -> None:
+def _stop(servers: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
     for server in servers:
         server.terminate()  # does nothing when it has ended
-    give_up = time.monotonic() + STOP_SECONDS
+    give_up = time.monotonic() + seconds
     for server in servers:
         try:
             server.wait(max(0.0, give_up - time.monotonic()))

@@ -12,6 +12,7 @@ Gunicorn still manages the processes and parses HTTP. Its access log, request ho
 import asyncio
 import os
 import resource
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from ipaddress import ip_network
 from typing import Any
@@ -21,6 +22,12 @@ from gunicorn.workers.base import Worker  # type: ignore[import-untyped]
 
 from estserver.local_server.compute import Compute
 from estserver.local_server.connection import Connection
+from estserver.local_server.draining import (
+    accepted_already,
+    answer_seconds,
+    drain_seconds,
+    saying_so,
+)
 from estserver.local_server.front import MOST_CONNECTIONS, Front
 from estserver.local_server.processes import engine_in
 
@@ -36,6 +43,7 @@ class DeviceWorker(Worker):  # type: ignore[misc]
     """Serves devices until a signal stops it, and then what has begun."""
 
     alive: bool  # an attribute of gunicorn's class, which a signal handler sets to False
+    wsgi: Any  # another one: the application
 
     def run(self) -> None:
         """Serve until a signal stops the worker, then wait for requests that have begun."""
@@ -59,9 +67,10 @@ class DeviceWorker(Worker):  # type: ignore[misc]
         watch = loop.create_task(front.watch())
         stopping = asyncio.Event()
         loop.add_reader(self.PIPE[0], self._woken, stopping)
+        is_orphan = False
         while self.alive:
             self.notify()
-            if self.ppid != os.getppid():
+            if is_orphan := self.ppid != os.getppid():
                 self.log.info("Parent changed, shutting down: %s", self)
                 self.alive = False
                 break
@@ -70,16 +79,40 @@ class DeviceWorker(Worker):  # type: ignore[misc]
             except TimeoutError:
                 continue
             stopping.clear()
-        # Step 2: answer what has begun, within the graceful timeout.
-        for server in servers:
-            server.close()
+        # Step 2: go on, and say that it is not for long, so that a balancer looks elsewhere.
+        limit = self.cfg.graceful_timeout
+        wanted = 0 if is_orphan else getattr(settings, "EST_DRAIN_SECONDS", 0)
+        drained = drain_seconds(wanted, graceful_timeout=limit)
+        self.wsgi = saying_so(self.wsgi)
+        front.drain()
+        await self._pass_time(loop, drained, lambda: False)
+        # Step 3: answer what has begun, within the graceful timeout.
+        await self._stop_accepting(loop, servers, front)
         front.close()
-        give_up = loop.time() + self.cfg.graceful_timeout
-        while len(front) and loop.time() < give_up:
-            self.notify()
-            await asyncio.sleep(STOP_LOOK_SECONDS)
+        left = answer_seconds(drained, graceful_timeout=limit)
+        await self._pass_time(loop, left, lambda: not len(front))
         watch.cancel()
         compute.close()
+
+    async def _pass_time(
+        self, loop: asyncio.AbstractEventLoop, seconds: float, is_over: Callable[[], bool]
+    ) -> None:
+        """Let the loop go on for so long, or until it is over, and tell gunicorn that it lives."""
+        give_up = loop.time() + seconds
+        while loop.time() < give_up and not is_over():
+            self.notify()
+            await asyncio.sleep(STOP_LOOK_SECONDS)
+
+    async def _stop_accepting(
+        self, loop: asyncio.AbstractEventLoop, servers: Sequence[asyncio.Server], front: Front
+    ) -> None:
+        """Close the listeners. Clients that are connected already are taken first."""
+        for listener in self.sockets:
+            loop.remove_reader(listener.sock)
+            for accepted in accepted_already(listener.sock):
+                await loop.connect_accepted_socket(lambda: Connection(front), accepted)
+        for server in servers:
+            server.close()
 
     def _woken(self, stopping: asyncio.Event) -> None:
         os.read(self.PIPE[0], 4096)

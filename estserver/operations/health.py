@@ -7,18 +7,15 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
+from estserver.operations import IS_DRAINING
 from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError
 from pki.record.snapshot import AuthoritySnapshot, current_snapshot
 
 logger = logging.getLogger(__name__)
 
-CHECK_SECONDS = 10.0
-"""How long the result of a signer's check is used. The page is public, and a signer may be a
-service that charges for each call."""
-
 _checks: dict[str, tuple[float, str]] = {}
-"""By a CA's fingerprint: the time of its signer's last check, and the problem that it found."""
+"""By a CA's fingerprint: until when the last check of its signer is used, and what it found."""
 
 
 def forget() -> None:
@@ -34,8 +31,12 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Return 200 if the database can be written and the default profile's CA can sign, else 503.
 
-    Nothing is written on Lambda, where a probe would keep a database awake that sleeps when idle.
+    A process that is about to stop is not ready. Nothing is written on Lambda, where a probe would
+    keep a database awake that sleeps when idle.
     """
+    if request.META.get(IS_DRAINING):
+        logger.info("not ready: the server is about to stop")
+        return _line("not ready", 503)
     try:
         problem = _problem_of_signer(current_snapshot().profile("").authority)
         if not problem and not settings.IS_LAMBDA:
@@ -53,18 +54,24 @@ def readyz(request: HttpRequest) -> HttpResponse:
 def _problem_of_signer(authority: AuthoritySnapshot) -> str:
     """Return why the CA cannot sign, or "" if it can, from a check of the last few seconds."""
     fingerprint = authority.row.fingerprint_sha256
-    checked_at, problem = _checks.get(fingerprint, (-CHECK_SECONDS, ""))
-    if time.monotonic() - checked_at < CHECK_SECONDS:
+    until, problem = _checks.get(fingerprint, (0.0, ""))
+    if time.monotonic() < until:
         return problem
-    from pki.signers import get_signer  # no other page needs it, so a cold start does without
+    from pki.signers import (  # no other page needs it, so a cold start does without
+        Signer,
+        get_signer,
+    )
 
+    seconds = Signer.check_seconds
     try:
-        get_signer(authority.row.signer).check(authority.issuer)
+        signer = get_signer(authority.row.signer)
+        seconds = signer.check_seconds
+        signer.check(authority.issuer)
     except (PKIError, OperatorError) as error:
         problem = str(error)
     else:
         problem = ""
-    _checks[fingerprint] = (time.monotonic(), problem)
+    _checks[fingerprint] = (time.monotonic() + seconds, problem)
     return problem
 
 

@@ -10,6 +10,7 @@ ALLOWED_HOSTS += filter(None, [EST_BOOTSTRAP_DOMAIN_NAME])
 # Django requires one. Nothing is signed with it on this side, so each process has its own.
 SECRET_KEY = secrets.token_urlsafe(50)
 EST_TRUSTED_BALANCERS = CONFIG.properties.trusted_balancers
+EST_DRAIN_SECONDS = CONFIG.properties.drain_seconds
 ROOT_URLCONF = "estserver.urls.est"
 WSGI_APPLICATION = "estserver.wsgi_est.application"
 INSTALLED_APPS = ["pki", "iotprov", "estserver"]

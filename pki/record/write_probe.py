@@ -11,8 +11,9 @@ from pki.models import Generation
 from pki.record import transactions
 from pki.record.transactions import in_write_transaction
 
-PROBE_SECONDS = 10.0
-"""How long the outcome of a write is used, be it a probe's or a request's."""
+PROBE_SECONDS = 2.0
+"""How long the outcome of a write is used, be it a probe's or a request's. A balancer asks about as
+often."""
 
 
 @dataclass(slots=True)

@@ -61,6 +61,9 @@ class Signer(ABC):
     """
     lasts_on_lambda: ClassVar[bool] = True
     """Whether keys that it stores outlive a Lambda function's environment, which has no disk."""
+    check_seconds: ClassVar[float] = 10.0
+    """How long the outcome of ``check`` is used by the readiness page. That page is public, and a
+    signer may be a service that charges for each call."""
     chooses_serial_number: ClassVar[bool] = True
     """Whether the certificate's serial number is the signer's own, not the intent's."""
 

@@ -10,6 +10,7 @@ import os
 import secrets
 import threading
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,13 @@ from cryptography.hazmat.primitives.serialization import (
 from django.views.decorators.debug import sensitive_variables
 
 from pki.conf import pki_settings
+from pki.csr.public_keys import public_keys_equal
 from pki.exceptions import SignerUnavailable
 from pki.operators.errors import OperatorError
 from pki.operators.files import write_new
 from pki.reasons import Reason
 from pki.signers.base import KeySigner
+from pki.signers.certificate_contents import Issuer
 
 PASSPHRASE_VARIABLE = "EST_KEY_PASSPHRASE"  # noqa: S105  # the variable's name
 
@@ -42,12 +45,14 @@ class KeyFileSigner(KeySigner):
     ALIAS = "keyfile"
     OPTIONS = ("directory",)
     lasts_on_lambda = False
+    check_seconds = 1.0  # no call leaves the machine
 
     def __init__(self, **given: Any) -> None:
         """Read OPTIONS; no file is read yet. Raises ``OperatorError``."""
         directory = self.read_options(given).text("directory", "a directory")
         self._directory = Path(directory) if directory else pki_settings().data_dir / "keys"
         self._keys: dict[str, CertificateIssuerPrivateKeyTypes] = {}
+        self._digests: dict[str, bytes] = {}  # of the files that the keys came from
         self._lock = threading.Lock()
 
     @sensitive_variables()
@@ -59,9 +64,26 @@ class KeyFileSigner(KeySigner):
         key = self._keys.get(key_reference)
         if key is None:
             with self._lock:
-                key = self._load(key_reference)
-                self._keys[key_reference] = key
+                content = self._read(key_reference)
+                key = self._load(content)
+                self._digests[key_reference] = sha256(content).digest()
+                self._keys[key_reference] = key  # the last, as other threads do not take the lock
         return key
+
+    @sensitive_variables()
+    def check(self, issuer: Issuer) -> None:
+        """Raise ``SignerUnavailable`` unless the key is the CA's, and can still be read.
+
+        This process has read the key, and could go on. The next one could not without the files.
+        """
+        super().check(issuer)
+        content = self._read(issuer.key_reference)
+        if sha256(content).digest() == self._digests[issuer.key_reference]:
+            self._read_passphrase()
+        elif not public_keys_equal(
+            self._load(content).public_key(), issuer.certificate.public_key()
+        ):
+            raise SignerUnavailable(Reason.SIGNER_MISBEHAVED)
 
     @sensitive_variables()
     def store(self, name: str, key: CertificateIssuerPrivateKeyTypes) -> str:
@@ -90,18 +112,28 @@ class KeyFileSigner(KeySigner):
             ) from error
         return reference
 
-    @sensitive_variables()
-    def _load(self, key_reference: str) -> CertificateIssuerPrivateKeyTypes:
-        path = self._directory / key_reference
+    def _read(self, key_reference: str) -> bytes:
         try:
-            key = load_pem_private_key(path.read_bytes(), self._passphrase(make=False))
+            return (self._directory / key_reference).read_bytes()
         except OSError as error:
             raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE) from error
+
+    @sensitive_variables()
+    def _load(self, content: bytes) -> CertificateIssuerPrivateKeyTypes:
+        try:
+            key = load_pem_private_key(content, self._read_passphrase())
         except (ValueError, TypeError) as error:  # a wrong passphrase is a ValueError
             raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE) from error
         if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
             raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE)
         return key
+
+    @sensitive_variables()
+    def _read_passphrase(self) -> bytes:
+        try:
+            return self._passphrase(make=False)
+        except OSError as error:
+            raise SignerUnavailable(Reason.SIGNER_UNAVAILABLE) from error
 
     @sensitive_variables()
     def _passphrase(self, *, make: bool) -> bytes:

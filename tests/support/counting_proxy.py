@@ -1,4 +1,4 @@
-"""A loopback proxy before PostgreSQL, which counts round trips and can add a delay each way.
+"""A loopback proxy before PostgreSQL, which counts round trips, adds a delay each way, or fails.
 
 A round trip is a point at which the protocol lets a client wait: a simple Query, a Sync, or a Flush
 after messages that were not flushed yet.
@@ -59,6 +59,10 @@ class CountingProxy:
         self.delay = 0.0
         """Seconds that each direction takes."""
         self.round_trips = 0
+        self.is_refusing = False
+        """Whether a new connection is closed at once."""
+        self._flows = threading.Event()
+        self._flows.set()
         self._target = target
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -76,6 +80,14 @@ class CountingProxy:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
+    def hold(self) -> None:
+        """Let no byte through until ``release``, as a network does that lost its way."""
+        self._flows.clear()
+
+    def release(self) -> None:
+        """Let the bytes through that were held, and all that follow."""
+        self._flows.set()
+
     def serve(self) -> None:
         """Take connections until ``close``."""
         while True:
@@ -83,7 +95,13 @@ class CountingProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(("127.0.0.1", self._target))
+            try:
+                if self.is_refusing:
+                    raise ConnectionRefusedError
+                server = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:  # there is no server now
+                client.close()
+                continue
             for one in (client, server):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sockets.append(one)
@@ -93,6 +111,7 @@ class CountingProxy:
 
     def close(self) -> None:
         """End everything."""
+        self.release()
         for one in self._sockets:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
@@ -116,6 +135,7 @@ class CountingProxy:
             while True:
                 due, data = queue.get()
                 time.sleep(max(due - time.monotonic(), 0))
+                self._flows.wait()
                 with suppress(OSError):
                     if not data:
                         to.shutdown(socket.SHUT_RDWR)

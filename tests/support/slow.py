@@ -21,6 +21,7 @@ SLOW = (
     "tests/pki/management/",
     "tests/test_demo.py",
     "tests/test_container.py",
+    "tests/cluster/",
     "tests/estserver/local_server/",
     "tests/estserver/est/test_kms.py",
     "tests/estserver/est/test_secretsmanager.py",

@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 
 from estserver.local_server.server_certificate import (
+    NAMES,
     ServerCertificateUnusable,
     ensure_server_certificate,
 )
@@ -31,8 +32,16 @@ class Command(OperatorCommand):
         """Take the ports, for the lines that are printed."""
         parser.add_argument("--port", type=int, default=8443)
         parser.add_argument("--admin-port", type=int, default=8000)
+        parser.add_argument(
+            "--server-name",
+            action="append",
+            default=[],
+            help="another DNS name or IP address for the server's certificate; may be repeated",
+        )
 
-    def handle(self, *args: Any, port: int, admin_port: int, **options: Any) -> None:
+    def handle(
+        self, *args: Any, port: int, admin_port: int, server_name: list[str], **options: Any
+    ) -> None:
         """Do what is not done yet, and print what was done and what to do next."""
         for warning in settings.CONFIG.warnings:
             self.stdout.write(f"configuration: {warning}")
@@ -43,7 +52,8 @@ class Command(OperatorCommand):
         if settled:
             self.stdout.write(f"abandoned intents made void: {settled}")
         try:
-            files = ensure_server_certificate(settings.EST_DATA_DIR)
+            names = tuple(dict.fromkeys((*NAMES, *server_name)))
+            files = ensure_server_certificate(settings.EST_DATA_DIR, names=names)
         except ServerCertificateUnusable as error:
             raise CommandError(str(error)) from error
         if notice := files.notice():

@@ -91,6 +91,7 @@ class Command(BaseCommand):
                         f"Admin: http://{admin.address}/\n"
                         "Ctrl-C stops both."
                     ),
+                    drain_seconds=settings.CONFIG.properties.drain_seconds,
                 )
         except (PortUnavailable, ServerCertificateUnusable, OSError) as error:
             raise CommandError(str(error)) from error

@@ -12,6 +12,12 @@ from estserver.config.database import database_settings
 
 DATA = Path("/srv/est")
 SECRET = "hunter2"
+GONE_AFTER = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +69,7 @@ def test_postgresql_parts_are_percent_decoded(scheme):
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 5,
+            **GONE_AFTER,
             "sslmode": "verify-full",
             "options": "-c statement_timeout=5000 -c lock_timeout=3000 "
             "-c idle_in_transaction_session_timeout=10000",
@@ -151,7 +158,7 @@ def test_aurora_dsql_has_tokens_for_passwords_and_connections_below_its_hour(mon
         "PORT": "",
         "CONN_MAX_AGE": 3000,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, "sslmode": "verify-full"},
+        "OPTIONS": {"connect_timeout": 5, **GONE_AFTER, "sslmode": "verify-full"},
     }
 
 

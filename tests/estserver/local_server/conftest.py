@@ -24,6 +24,7 @@ def dummy(fleet):
         f"from pathlib import Path\nEST_DATA_DIR = Path({str(fleet.server.ca.parent)!r})\n"
         "EST_TRUSTSTORE = 'dummy_application.Truststore'\nSECRET_KEY = 'x'\n"
         "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3'}}\n"
+        "import os\nEST_DRAIN_SECONDS = int(os.environ.get('DUMMY_DRAIN_SECONDS', '0'))\n"
         f"EST_TRUSTED_BALANCERS = ['{BALANCER}/32']\n"
     )
     patch = pytest.MonkeyPatch()

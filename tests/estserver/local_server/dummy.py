@@ -34,6 +34,7 @@ APPLICATION = """
             "/huge": b"x" * 8_000_000,
             "/enormous": b"x" * (40_000_000 if path == "/enormous" else 0),
             "/who": environ["REMOTE_ADDR"].encode(),
+            "/draining": str(environ.get("est.is_draining", False)).encode(),
         }.get(path, (peer_chain(connection) or (b"nobody",))[0])
         headers = [("Content-Type", "application/pkcs7-mime; smime-type=certs-only")]
         if path != "/chunked":

@@ -16,6 +16,7 @@ from estserver.local_server.server_certificate import (
     LIFETIME,
     ServerCertificateUnusable,
     ensure_server_certificate,
+    renew_if_made_here,
 )
 from tests.support.builders import make_ca, make_certificate, make_key
 
@@ -194,6 +195,39 @@ def test_T62_half_of_what_an_operator_brought_is_never_overwritten(tmp_path, los
 
 def test_T62_a_certificate_made_here_is_renewed_without_a_notice(tmp_path):
     assert ensure_server_certificate(tmp_path).notice() == ""
+
+
+def test_the_certificate_of_a_server_that_runs_is_renewed_for_its_own_names(tmp_path):
+    names = ("localhost", "127.0.0.1", "::1", "est.example")
+    files = ensure_server_certificate(tmp_path, names=names, now=NOW)
+    before = contents(tmp_path)
+
+    assert not renew_if_made_here(tmp_path, now=NOW + LIFETIME - dt.timedelta(days=31))
+    assert contents(tmp_path) == before
+
+    assert renew_if_made_here(tmp_path, now=NOW + LIFETIME - dt.timedelta(days=29))
+    renewed = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    san = renewed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(name.value) for name in san] == list(names)
+    assert renewed.not_valid_after_utc > NOW + LIFETIME
+
+
+def test_T62_what_an_operator_brought_is_not_renewed(tmp_path):
+    assert not renew_if_made_here(tmp_path)
+    brought = Brought(tmp_path, end=1)
+
+    assert not renew_if_made_here(tmp_path)
+
+    assert brought.is_untouched()
+
+
+@pytest.mark.django_db
+def test_quickstart_makes_a_certificate_for_the_names_that_devices_call(data_dir):
+    call_command("quickstart", "--server-name=est.example", stdout=io.StringIO())
+
+    leaf = x509.load_pem_x509_certificate((data_dir / "server.pem").read_bytes())
+    san = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert san.get_values_for_type(x509.DNSName) == ["localhost", "est.example"]
 
 
 @pytest.mark.django_db
