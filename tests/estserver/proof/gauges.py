@@ -1,0 +1,59 @@
+"""Memory and open files of server processes, over time, and whether they grow."""
+
+import os
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What processes have at a moment, all together."""
+
+    at: float
+    """Requests, inputs or seconds so far: what growth is counted by."""
+    memory: int
+    """Resident bytes (proc(5), statm)."""
+    files: int
+
+
+@dataclass
+class Gauges:
+    """Samples of processes that may be replaced meanwhile."""
+
+    pids: Callable[[], Sequence[int]]
+    samples: list[Sample] = field(default_factory=list)
+
+    def look(self, at: float) -> Sample:
+        """Take a sample, and return it."""
+        sample = Sample(at, sum(map(_memory, self.pids())), sum(map(_files, self.pids())))
+        self.samples.append(sample)
+        return sample
+
+    def growth(self, *, warm_up: float = 0.25) -> float:
+        """Return the bytes that memory grew by for each unit of `Sample.at`, by regression.
+
+        ``warm_up`` is the share of samples at the beginning that do not count: threads, caches
+        and connections are made then.
+        """
+        counted = self.samples[int(len(self.samples) * warm_up) :]
+        line = statistics.linear_regression(
+            [sample.at for sample in counted], [sample.memory for sample in counted]
+        )
+        return line.slope
+
+    def grown(self, *, warm_up: float = 0.25) -> float:
+        """Return the bytes that memory grew by after the warm-up, by the same regression."""
+        counted = self.samples[int(len(self.samples) * warm_up) :]
+        return self.growth(warm_up=warm_up) * (counted[-1].at - counted[0].at)
+
+
+def _memory(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
+
+
+def _files(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))

@@ -1,0 +1,28 @@
+"""How large a proof is: small in `make test`, whole in `make proof`, or as the environment says."""
+
+import os
+import random
+
+import pytest
+
+WHOLE_SECONDS = 4 * 3600
+SEED_VARIABLE = "EST_PROOF_SEED"
+
+
+def sizes(variable: str, *, small: int, whole: int, name: str = "size") -> pytest.MarkDecorator:
+    """Parametrize a test by its size. The environment's ``variable`` sets another whole size."""
+    timeout = pytest.mark.timeout(WHOLE_SECONDS)
+    number = int(os.environ.get(variable) or whole)
+    return pytest.mark.parametrize(
+        name,
+        [
+            pytest.param(small, id="small"),
+            pytest.param(number, id="whole", marks=[pytest.mark.proof, timeout]),
+        ],
+    )
+
+
+def seed() -> int:
+    """Return the seed of this run: the environment's EST_PROOF_SEED, or a new one."""
+    given = os.environ.get(SEED_VARIABLE)
+    return int(given) if given else random.randrange(1_000_000)
