@@ -3,6 +3,7 @@
 import re
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,10 +95,8 @@ def ask_and_say_goodbye(
         record = bytearray(outgoing.read())
         record[-1] ^= spoilt
         raw.sendall(record)
-        try:
+        with suppress(ssl.SSLWantReadError):  # the server's own close_notify
             stream.unwrap()
-        except ssl.SSLWantReadError:
-            pass
         raw.sendall(outgoing.read())
         raw.settimeout(PATIENCE_SECONDS)
         return Reply(_all_in(stream, incoming, raw))
@@ -165,9 +164,7 @@ def _received(raw: socket.socket) -> bytes:
 
 def _all_of(connection: socket.socket) -> bytes:
     data = b""
-    try:
+    with suppress(ConnectionResetError):  # it did not read all that was sent
         while piece := connection.recv(65536):
             data += piece
-    except ConnectionResetError:  # it did not read all that was sent
-        pass
     return data

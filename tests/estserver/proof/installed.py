@@ -1,4 +1,4 @@
-"""The installation that proofs run against: as `make run` makes it, for a client with many names."""
+"""The installation that proofs run against: as `make run` makes it, for many names."""
 
 from dataclasses import dataclass
 from pathlib import Path
