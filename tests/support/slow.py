@@ -8,6 +8,7 @@ SLOW = (
     "tests/estserver/dsql/",
     "tests/iotprov/provisioning/",
     "tests/interop/",
+    "tests/estserver/proof/",
     "tests/pki/state/",
     "tests/test_bench.py",
     "tests/estserver/console/",
