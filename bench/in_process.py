@@ -62,7 +62,7 @@ def measure(handler: Handler, events: list[dict[str, Any]]) -> Report:
         else:
             errors[f"status {answer['statusCode']}: {_text(answer)}"] += 1
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu_before
-    answered = report(latencies, errors, seconds=seconds, server_cpu=cpu)
+    answered = report(latencies, errors, seconds=seconds, server_cpu=[cpu])
     return replace(answered, aws_calls=_aws_calls.total() - calls_before)
 
 

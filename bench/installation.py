@@ -93,12 +93,12 @@ class MeasuredInstallation(Installation):
             yield InProcess(process)
 
     @contextmanager
-    def served(self, *, database_pid: int | None = None) -> Iterator["Served"]:
-        """``runest`` with its defaults, which ends with the block.
+    def served(self, *options: str, database_pid: int | None = None) -> Iterator["Served"]:
+        """``runest`` with its defaults and ``options``, which ends with the block.
 
         The CPU of a database server is counted, if its first process is given.
         """
-        server = RunningServer(self)
+        server = RunningServer(self, *options)
         pids = [server.process.pid, *([database_pid] if database_pid else [])]
         try:
             yield Served(self, pids)

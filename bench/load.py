@@ -17,8 +17,6 @@ import json
 import multiprocessing
 import os
 import queue
-import socket
-import ssl
 import statistics
 import sys
 import threading
@@ -33,41 +31,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from bench.target import TLS_VERSIONS, Target, exchange
+
 MAX_REQUESTS = 200_000
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
-TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where the requests go, and as whom."""
-
-    host: str
-    port: int
-    path: str
-    server_ca: Path
-    client: Path | None
-    client_key: Path | None
-    tls: str | None
-    timeout: float  # seconds, for each socket operation
-    nodelay: bool = False  # as small devices do: a server must not need it
-
-    def context(self) -> ssl.SSLContext:
-        """A context that verifies the server and shows the client certificate."""
-        context = ssl.create_default_context(cafile=str(self.server_ca))
-        if self.tls:
-            context.minimum_version = context.maximum_version = TLS_VERSIONS[self.tls]
-        if self.client:
-            context.load_cert_chain(self.client, self.client_key)
-        return context
-
-    def request(self, body: bytes | None) -> bytes:
-        """The whole HTTP request, so that it leaves in one write."""
-        head = f"Host: localhost:{self.port}\r\nConnection: close\r\n"
-        if body is None:
-            return f"GET {self.path} HTTP/1.1\r\n{head}\r\n".encode()
-        head += f"Content-Type: application/pkcs10\r\nContent-Length: {len(body)}\r\n"
-        return f"POST {self.path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 @dataclass
@@ -94,28 +61,18 @@ class Report:
     errors: dict[str, int]
     aws_calls: int = 0
     """Calls that the server made to AWS, retries not counted; in process only."""
+    cpu_by_process: tuple[float, ...] = ()
+    """``server_cpu``, for each of the processes that were named and its descendants."""
 
+    @property
+    def busy_by_process(self) -> list[float]:
+        """How many cores each of these kept busy."""
+        return [cpu * self.per_second / 1000 for cpu in self.cpu_by_process]
 
-def exchange(target: Target, context: ssl.SSLContext, request: bytes) -> str:
-    """One connection, one request; the status code that came back."""
-    with (
-        socket.create_connection((target.host, target.port), timeout=target.timeout) as raw,
-        context.wrap_socket(raw, server_hostname="localhost") as connection,
-    ):
-        if target.nodelay:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sendall(request)
-        reply = bytearray()
-        while chunk := connection.recv(16384):
-            reply += chunk
-    head, separator, body = bytes(reply).partition(b"\r\n\r\n")
-    if not separator:
-        return "cut short"
-    for line in head.lower().split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name == b"content-length" and len(body) != int(value):
-            return "cut short"
-    return head[9:12].decode("latin-1")
+    @property
+    def busy_clients(self) -> float:
+        """How many cores the clients kept busy."""
+        return self.client_cpu * self.per_second / 1000
 
 
 def _client(target: Target, requests: list[bytes], threads: int, until: float) -> Outcome:
@@ -241,11 +198,11 @@ def run(
     for client in clients:
         client.start()
     ready.wait()
-    cpu_before = sum(map(cpu_seconds, server_pids))
+    cpu_before = [cpu_seconds(pid) for pid in server_pids]
     started = time.monotonic()
     outcomes = [results.get() for _ in clients]
     elapsed = time.monotonic() - started
-    cpu_after = sum(map(cpu_seconds, server_pids))
+    cpu_after = [cpu_seconds(pid) for pid in server_pids]
     for client in clients:
         client.join()
 
@@ -253,7 +210,7 @@ def run(
         [second for outcome, _ in outcomes for second in outcome.latencies],
         sum((outcome.errors for outcome, _ in outcomes), Counter()),
         seconds=elapsed,
-        server_cpu=cpu_after - cpu_before if server_pids else None,
+        server_cpu=[after - before for after, before in zip(cpu_after, cpu_before, strict=True)],
         client_cpu=sum(spent for _, spent in outcomes),
     )
 
@@ -263,11 +220,12 @@ def report(
     errors: Counter[str],
     *,
     seconds: float,
-    server_cpu: float | None,
+    server_cpu: Sequence[float],
     client_cpu: float = 0.0,
 ) -> Report:
     """The figures of a run, from seconds: each request's latency, the whole, and CPU."""
     served = len(latencies)
+    by_process = tuple(round(cpu / max(served, 1) * 1000, 3) for cpu in server_cpu)
     quantiles = statistics.quantiles(latencies, n=100) if served > 1 else [float("nan")] * 99
     return Report(
         requests=served,
@@ -277,11 +235,10 @@ def report(
         p50=round(quantiles[49] * 1000, 2),
         p95=round(quantiles[94] * 1000, 2),
         p99=round(quantiles[98] * 1000, 2),
-        server_cpu=(
-            None if server_cpu is None or not served else round(server_cpu / served * 1000, 3)
-        ),
+        server_cpu=round(sum(by_process), 3) if by_process and served else None,
         client_cpu=round(client_cpu / max(served, 1) * 1000, 3),
         errors=dict(errors),
+        cpu_by_process=by_process,
     )
 
 

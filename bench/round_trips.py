@@ -15,8 +15,11 @@ from pathlib import Path
 from tests.support.postgresql import private_server
 
 
-def main() -> None:
-    """Print a row for each kind of request."""
+def measure() -> list[tuple[str, int, float]]:
+    """Return each kind of request, how often it waited, and its milliseconds.
+
+    Raises ``SystemExit`` if a request was refused.
+    """
     with private_server() as server:
         done = subprocess.run(
             [sys.executable, "-m", "tests.support.round_trips", str(server.port)],
@@ -29,10 +32,18 @@ def main() -> None:
     measured = json.loads(done.stdout.splitlines()[-1])
     if measured["failures"]:
         sys.exit("\n".join(measured["failures"]))
+    return [
+        (name, trips, measured["milliseconds"][name])
+        for name, trips in measured["round_trips"].items()
+    ]
+
+
+def main() -> None:
+    """Print a row for each kind of request."""
     print("| request | round trips | ms |")
     print("|---|---|---|")
-    for name, trips in measured["round_trips"].items():
-        print(f"| {name} | {trips} | {measured['milliseconds'][name]} |")
+    for name, trips, milliseconds in measure():
+        print(f"| {name} | {trips} | {milliseconds} |")
 
 
 if __name__ == "__main__":

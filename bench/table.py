@@ -12,6 +12,8 @@ from typing import Any
 from bench.load import Report
 
 BY_SIGNER = "in process, by the signer that has the device CA's key"
+NEARLY = 0.9
+"""The share of what there is that counts as all of it."""
 
 
 @dataclass(frozen=True)
@@ -60,30 +62,75 @@ def machine() -> dict[str, str]:
     }
 
 
+HEADS = ["CPU ms/request", "x reference", "requests/s", "p50 ms", "p95 ms", "p99 ms", "failed"]
+
+
 def lines(rows: Sequence[Row], *, notes: Iterable[str]) -> list[str]:
     """The table: medians of the rounds, with the least and the most."""
     references = [one for row in rows for one in row.references]
     about = ", ".join(f"{name} {value}" for name, value in machine().items())
-    heads = ["CPU ms/request", "x reference", "requests/s", "p50 ms", "p95 ms", "p99 ms", "failed"]
-    table = [["", *heads]]
+    table = [["", *HEADS]]
     for place in dict.fromkeys(row.place for row in rows):
         table.append([place])
-        table += [_cells(row) for row in rows if row.place == place]
-    table.append(["a full database, by an empty one (CPU)"])
-    table += [
-        [f"  {full.place}, {full.what}", _spread(_by(full, empty))] for empty, full in _pairs(rows)
-    ]
+        table += [["  " + cells[0], *cells[1:]] for cells in _cells_at(rows, place)]
+    table.append(["a larger database, by the smallest one (CPU)"])
+    table += [["  " + name, spread] for name, spread in _growths(rows)]
     return [
         about,
-        f"reference (the cryptography of one issuance and one durable SQLite commit): "
-        f"{_spread(references)} ms CPU",
+        *_reference_line(references),
         "median (least - most) of the rounds",
         "",
         *_aligned(table),
         "",
         *_aws_lines(rows),
+        *busy_lines(rows),
         *notes,
     ]
+
+
+def markdown(rows: Sequence[Row]) -> list[str]:
+    """The same for a page: a table for each place, and what follows from them."""
+    found = []
+    for place in dict.fromkeys(row.place for row in rows):
+        found += [_cells_line([place, *HEADS]), _cells_line(["---"] * (1 + len(HEADS)))]
+        found += [*map(_cells_line, _cells_at(rows, place)), ""]
+    if growths := _growths(rows):
+        found += [_cells_line(["A larger database, by the smallest one", "CPU"])]
+        found += [_cells_line(["---"] * 2), *map(_cells_line, growths), ""]
+    return [*found, *(f"- {line}" for line in [*_aws_lines(rows), *busy_lines(rows)])]
+
+
+def waits_markdown(waits: Iterable[tuple[str, int, float]]) -> list[str]:
+    """How often requests wait for PostgreSQL, as a table for a page."""
+    found = [_cells_line(["Request", "Round trips", "ms, with 2 ms each way"])]
+    found.append(_cells_line(["---"] * 3))
+    return found + [_cells_line([name, str(trips), str(ms)]) for name, trips, ms in waits]
+
+
+def busy_lines(rows: Iterable[Row]) -> list[str]:
+    """What kept the cores busy where a database server took part, and what there was no more of."""
+    return [_busy(row) for row in rows if any(len(r.cpu_by_process) == 2 for r in row.reports)]
+
+
+def _busy(row: Row) -> str:
+    ours = statistics.median(report.busy_by_process[0] for report in row.reports)
+    database = statistics.median(report.busy_by_process[1] for report in row.reports)
+    clients = statistics.median(report.busy_clients for report in row.reports)
+    cpu = statistics.median(report.cpu_by_process[0] for report in row.reports)
+    database_cpu = statistics.median(report.cpu_by_process[1] for report in row.reports)
+    cores = len(os.sched_getaffinity(0))
+    processes = int(row.database.split()[0])
+    if ours + database + clients >= NEARLY * cores:
+        limit = f"all {cores} cores are busy"
+    elif ours >= NEARLY * processes:
+        limit = "the server's processes are busy: each computes on one core at a time"
+    else:
+        limit = "nothing is busy all the time: requests wait for the database and one another"
+    return (
+        f"{row.database}: {cpu:.2f} ms of the server's CPU and {database_cpu:.2f} of PostgreSQL's "
+        f"a request; cores busy: server {ours:.2f}, PostgreSQL {database:.2f}, clients "
+        f"{clients:.2f} of {cores}; {limit}"
+    )
 
 
 def _aws_lines(rows: Sequence[Row]) -> list[str]:
@@ -105,14 +152,35 @@ def document(rows: Sequence[Row], *, notes: Iterable[str]) -> dict[str, Any]:
             for row in rows
         ],
         "full_by_empty": {
-            f"{full.place}, {full.what}": _by(full, empty) for empty, full in _pairs(rows)
+            f"{full.place}, {full.what}, {full.database}": _by(full, empty)
+            for empty, full in _pairs(rows)
         },
     }
 
 
+def _reference_line(references: Sequence[float]) -> list[str]:
+    what = "reference (the cryptography of one issuance and one durable SQLite commit)"
+    return [f"{what}: {_spread(references)} ms CPU"] if references else []
+
+
+def _cells_line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cells_at(rows: Iterable[Row], place: str) -> list[list[str]]:
+    return [_cells(row) for row in rows if row.place == place]
+
+
+def _growths(rows: Sequence[Row]) -> list[list[str]]:
+    return [
+        [f"{full.place}, {full.what}, {full.database}", _spread(_by(full, empty))]
+        for empty, full in _pairs(rows)
+    ]
+
+
 def _cells(row: Row) -> list[str]:
     return [
-        f"  {row.what}, {row.database}",
+        f"{row.what}, {row.database}",
         _spread(row.cpu),
         _spread(row.multiples),
         _spread([report.per_second for report in row.reports], digits=0),
@@ -125,12 +193,12 @@ def _cells(row: Row) -> list[str]:
 
 
 def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """Rows that differ in the database alone, the smaller first."""
+    """Rows that differ in the size of the database alone, the smallest first."""
     seen: dict[tuple[str, str], Row] = {}
     pairs = []
     for row in rows:
         first = seen.setdefault((row.place, row.what), row)
-        if first is not row and row.place != BY_SIGNER:
+        if first is not row and row.database.endswith(" certificates"):
             pairs.append((first, row))
     return pairs
 
