@@ -135,7 +135,7 @@ def test_a_peer_that_does_not_answer_is_said(peer, refusal):
         ("other=https://192.0.2.1/.well-known/est", "which is not this machine"),
     ],
 )
-def test_a_url_that_cannot_be_measured_is_refused(peer, url, said):
+def test_a_url_that_cannot_be_measured_is_refused(peer, refusal, url, said):
     assert said in refusal(peer.options | {"--peer": url})
 
 

@@ -1,5 +1,6 @@
 """Tests of the CA and the outbox, run again on PostgreSQL (tests/support/run_again.py)."""
 
+import os
 from functools import partial
 
 import pytest
@@ -25,6 +26,29 @@ def server():
 @pytest.mark.timeout(1200)
 def test_T16_the_ca_on_postgresql(server, tmp_path):
     assert run_tests(server, tmp_path, "tests/pki/state", *ca_files()) >= LEAST
+
+
+@pytest.mark.postgresql
+@pytest.mark.proof
+@pytest.mark.timeout(4 * 3600)
+@pytest.mark.parametrize(
+    ("race", "parts"),
+    [
+        ("test_T16_nothing_is_issued_after_deny_has_returned", 1),
+        # Two tests share the rounds, and each takes a third of EST_RACE_ROUNDS.
+        ("test_T57_a_race_of_revoke_and_renew_leaves_no_signed_intent", 3 / 2),
+    ],
+    ids=["deny against enroll", "revoke against renew"],
+)
+def test_T16_T57_thousands_of_rounds_of_a_race_on_postgresql(server, tmp_path, race, parts):
+    """EST_PROOF_ROUNDS sets another number of rounds than 5,000."""
+    rounds = int(os.environ.get("EST_PROOF_ROUNDS") or 5000)
+
+    passed = run_tests(
+        server, tmp_path, "tests/pki/state", "-k", race, EST_RACE_ROUNDS=str(int(rounds * parts))
+    )
+
+    assert passed in (1, 2)
 
 
 @pytest.mark.postgresql

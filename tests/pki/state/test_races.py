@@ -66,7 +66,7 @@ def deny_now(device):
     return carry_out
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1200 + ROUNDS)
 def test_T16_nothing_is_issued_after_deny_has_returned(device, deny_now, pair):
     outcomes = set()
     for number in range(ROUNDS):

@@ -31,7 +31,7 @@ def on_the_crl():
     return {f"{entry.serial_number:x}" for entry in x509.load_der_x509_crl(make_crl(ca))}
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(600 + ROUNDS)
 @pytest.mark.parametrize("by", ["device", "bound client"])
 def test_T57_a_race_of_revoke_and_renew_leaves_no_signed_intent(device, signer, by):
     with Crew(2) as pair:
