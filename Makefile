@@ -53,7 +53,7 @@ demo-aws: $(VENV)/.dev  ## 20 devices become things in an AWS account that moto 
 test-deploy: $(VENV)/.dev  ## run the tests that make Lambda packages and deploy them
 	$(PYTEST) -m deploy $(ARGS)
 
-proof: $(VENV)/.dev  ## run the tests that take minutes: packages for every Python that is here
+proof: $(VENV)/.dev  ## run the tests that take minutes: kills, storms, races, mutations, packages for each Python
 	$(PYTEST) -m proof -v --durations=0 $(ARGS)
 
 package: $(VENV)/.run  ## make the Lambda packages in var/package, and list their parts
@@ -62,8 +62,8 @@ package: $(VENV)/.run  ## make the Lambda packages in var/package, and list thei
 deploy: $(VENV)/.run  ## deploy everything to AWS, or update it: make deploy CONFIG=config/staging.yaml
 	@$(PACKAGE_CONFIG) $(BIN)/python manage.py aws_deploy $(ARGS)
 
-bench: $(VENV)/.dev  ## measure; prints tables
-	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m bench
+bench: $(VENV)/.dev  ## measure; prints tables: make bench ARGS='--write-docs' draws charts too
+	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m bench $(ARGS)
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m bench.cold_start
 
 lock:  ## compile requirements/*.in (needs uv)

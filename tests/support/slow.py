@@ -11,6 +11,7 @@ SLOW = (
     "tests/estserver/proof/",
     "tests/pki/state/",
     "tests/test_bench.py",
+    "tests/test_bench_peer.py",
     "tests/estserver/console/",
     "tests/pki/authorities/",
     "tests/pki/signers/",
