@@ -54,7 +54,7 @@ test-deploy: $(VENV)/.dev  ## run the tests that make Lambda packages and deploy
 	$(PYTEST) -m deploy $(ARGS)
 
 proof: $(VENV)/.dev  ## run the tests that take minutes: kills, storms, races, mutations, packages for each Python
-	$(PYTEST) -m proof -v --durations=0 $(ARGS)
+	$(PYTEST) -m proof -v -rP --durations=0 $(ARGS)
 
 package: $(VENV)/.run  ## make the Lambda packages in var/package, and list their parts
 	$(PACKAGE_CONFIG) $(BIN)/python manage.py aws_package

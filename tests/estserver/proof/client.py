@@ -79,12 +79,20 @@ def ask(context: ssl.SSLContext, port: int, request: bytes, *, source: str = "")
         return Reply(_all_of(connection))
 
 
+class HandshakeEnded(ConnectionError):
+    """The server hung up during the handshake, as it does with one that takes five seconds."""
+
+
 def ask_and_say_goodbye(
     context: ssl.SSLContext, port: int, request: bytes, *, spoilt: bool = False
 ) -> Reply:
     """Send bytes over TLS, then close_notify, so that the server waits for no more of them.
 
-    With ``spoilt``, the last byte of the encrypted record is changed. Raises ``OSError``.
+    With ``spoilt``, the last byte of the encrypted record is changed.
+
+    Raises:
+        HandshakeEnded: the machine was too slow for it.
+        OSError: the server cannot be reached.
     """
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     stream = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
@@ -129,7 +137,10 @@ def _shake_hands(
             stream.do_handshake()
         except ssl.SSLWantReadError:
             raw.sendall(outgoing.read())
-            incoming.write(_received(raw))
+            try:
+                incoming.write(_received(raw))
+            except ConnectionResetError as error:
+                raise HandshakeEnded(str(error)) from error
         else:
             raw.sendall(outgoing.read())
             return

@@ -68,6 +68,8 @@ TOKENS_OF_DER = (
     b"\x1e\x01\x00",
 )
 MOST_CHANGES = 4
+FAILURES = Path(__file__).parents[3] / "var" / "proof"
+"""Where inputs are kept. Pytest soon deletes its own directories."""
 
 
 def dice_for(seed: int, number: int) -> random.Random:
@@ -106,8 +108,9 @@ def mutated(dice: random.Random, seeds: Sequence[bytes], tokens: Sequence[bytes]
     return bytes(data)
 
 
-def kept(directory: Path, name: str, data: bytes) -> Path:
-    """Write an input that failed to a file; return the file, for the message to name."""
-    path = directory / name
+def kept(name: str, data: bytes) -> Path:
+    """Write an input that failed to a file that stays; return the file, for the message to name."""
+    FAILURES.mkdir(parents=True, exist_ok=True)
+    path = FAILURES / name
     path.write_bytes(data)
     return path

@@ -55,7 +55,7 @@ def test_T09_no_mutated_csr_raises_anything_but_a_refusal(tmp_path, size):
     answers, growth = Counter(), []
     for process, place in zip(running, places, strict=True):
         printed, errors = process.communicate()
-        file = kept(tmp_path, f"{place.stem}-input.bin", input_in(place.read_bytes()))
+        file = kept(f"{place.stem}-last.b64", input_in(place.read_bytes()))
         assert process.returncode == 0, f"crashed at {file} (EST_PROOF_SEED={seed_now}): {errors}"
         found = json.loads(printed)
         assert found["failed"] is None, f"{found['failed']}: {file} (EST_PROOF_SEED={seed_now})"
@@ -96,7 +96,7 @@ def test_an_input_that_fails_is_named(monkeypatch):
 
 
 @sizes("EST_PROOF_POSTED_CSRS", small=800, whole=50_000)
-def test_T09_no_posted_csr_gets_a_5xx(served, contexts, tmp_path, size):
+def test_T09_no_posted_csr_gets_a_5xx(served, contexts, size):
     seed_now = seed()
     gauges = Gauges(served.workers)
     statuses = Counter()
@@ -115,7 +115,7 @@ def test_T09_no_posted_csr_gets_a_5xx(served, contexts, tmp_path, size):
             text = response.read()
             statuses[response.status] += 1
             if response.status >= 500:
-                file = kept(tmp_path, f"csr-{number}.b64", body)
+                file = kept(f"csr-{number}.b64", body)
                 failures.append(f"{response.status} {text!r} for {file}")
         connection.close()
         return failures

@@ -7,10 +7,13 @@
 import base64
 import socket
 import struct
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from estserver.local_server.proxy_protocol import SIGNATURE
 from tests.estserver.proof.client import (
+    HandshakeEnded,
     ask,
     ask_and_say_goodbye,
     client_hello,
@@ -26,6 +29,8 @@ THREADS = 64
 CHUNK = 200
 """Requests between two looks at the server's memory."""
 NOT_IMPLEMENTED = 501
+TRIES = 20
+"""How often a handshake is begun that takes five seconds, on a machine with much other work."""
 MOST_GROWTH = 16 * 1024 * 1024
 """Bytes by which memory may have grown after the warm-up, for any number of requests."""
 
@@ -84,12 +89,16 @@ def sent(served, contexts, hello, dice):
         return data, how, send_before_tls(served.port, data, source=source)
     data = mutated(dice, REQUESTS, TOKENS_OF_HTTP) or b"\r\n"
     context = contexts["stranger" if how == "stranger" else "client"]
-    spoilt = how == "spoilt record"
-    return data, how, ask_and_say_goodbye(context, served.port, data, spoilt=spoilt)
+    for _ in range(TRIES):
+        with suppress(HandshakeEnded):
+            reply = ask_and_say_goodbye(context, served.port, data, spoilt=how == "spoilt record")
+            return data, how, reply
+        time.sleep(1)
+    raise AssertionError(f"The server ended {TRIES} handshakes, one after the other.")
 
 
 @sizes("EST_PROOF_REQUESTS", small=600, whole=100_000)
-def test_T51_T29_no_mutated_request_gets_a_5xx(served, contexts, tmp_path, size):
+def test_T51_T29_no_mutated_request_gets_a_5xx(served, contexts, size):
     seed_now = seed()
     hello = client_hello(contexts["client"])
     gauges = Gauges(served.workers)
@@ -98,7 +107,7 @@ def test_T51_T29_no_mutated_request_gets_a_5xx(served, contexts, tmp_path, size)
     def send(number):
         data, how, reply = sent(served, contexts, hello, dice_for(seed_now, number))
         if any(map(is_failure, reply.statuses)):
-            file = kept(tmp_path, f"request-{number}.bin", data)
+            file = kept(f"request-{number}.bin", data)
             return f"{how}: {reply.statuses} for {file} (EST_PROOF_SEED={seed_now})"
         statuses[reply.status] = statuses.get(reply.status, 0) + 1
         return None
