@@ -141,8 +141,8 @@ def storm_at(served, contexts, devices, open_at_a_time, name):
     recovery = time.monotonic() - ended if number else 0.0
     print(  # noqa: T201  # the figures, for whoever runs it with -s
         f"{devices} devices, {open_at_a_time} open at a time, in {ended - began:.0f} s: "
-        f"{dict(storm.statuses)}, {storm.lost} connections lost; p99 {before:.0f} ms before and {after:.0f} ms after, "
-        f"{recovery:.1f} s after the last device"
+        f"{dict(storm.statuses)}, {storm.lost} connections lost; p99 {before:.0f} ms before "
+        f"and {after:.0f} ms after, {recovery:.1f} s after the last device"
     )
     return storm, recovery
 
