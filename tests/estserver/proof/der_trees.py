@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from tests.estserver.proof.mutations import TOKENS_OF_DER, mutated
 
 Node = list  # of a tag, and bytes or a list of nodes
-CONSTRUCTED = 0x20
+CONSTRUCTED, OCTET_STRING = 0x20, 0x04
 
 
 def parsed(data: bytes) -> list[Node]:
-    """Return the elements in ``data``, each as its tag and its content; sound DER only."""
+    """Return the elements in ``data``, each as its tag and its content; sound DER only.
+
+    What is in an OCTET STRING, as the value of an extension is, counts as elements if it is some.
+    """
     nodes, at = [], 0
     while at < len(data):
         tag, length, at = data[at], data[at + 1], at + 2
@@ -19,8 +22,16 @@ def parsed(data: bytes) -> list[Node]:
             length, at = int.from_bytes(data[at : at + octets], "big"), at + octets
         content = data[at : at + length]
         at += length
-        nodes.append([tag, parsed(content) if tag & CONSTRUCTED else content])
+        is_deep = tag & CONSTRUCTED or (tag == OCTET_STRING and _is_sound(content))
+        nodes.append([tag, parsed(content) if is_deep else content])
     return nodes
+
+
+def _is_sound(data: bytes) -> bool:
+    try:
+        return bool(data) and encoded(parsed(data)) == data
+    except IndexError:
+        return False
 
 
 def encoded(nodes: Sequence[Node]) -> bytes:

@@ -128,14 +128,6 @@ def test_T51_T29_no_mutated_request_gets_a_5xx(served, contexts, size):
     )
 
 
-def test_a_seed_repeats_its_mutations():
-    def made(seed):
-        return [mutated(dice_for(seed, n), REQUESTS, TOKENS_OF_HTTP) for n in range(20)]
-
-    assert made(5) == made(5)
-    assert made(5) != made(6)
-
-
 def test_the_check_takes_no_5xx_but_501():
     assert [status for status in range(200, 600) if is_failure(status)] == [
         status for status in range(500, 600) if status != NOT_IMPLEMENTED
