@@ -5,19 +5,19 @@ import random
 
 import pytest
 
-WHOLE_SECONDS = 4 * 3600
+SMALL_SECONDS, WHOLE_SECONDS = 600, 4 * 3600
 SEED_VARIABLE = "EST_PROOF_SEED"
 
 
 def sizes(variable: str, *, small: int, whole: int, name: str = "size") -> pytest.MarkDecorator:
     """Parametrize a test by its size. The environment's ``variable`` sets another whole size."""
-    timeout = pytest.mark.timeout(WHOLE_SECONDS)
+    few, many = pytest.mark.timeout(SMALL_SECONDS), pytest.mark.timeout(WHOLE_SECONDS)
     number = int(os.environ.get(variable) or whole)
     return pytest.mark.parametrize(
         name,
         [
-            pytest.param(small, id="small"),
-            pytest.param(number, id="whole", marks=[pytest.mark.proof, timeout]),
+            pytest.param(small, id="small", marks=few),
+            pytest.param(number, id="whole", marks=[pytest.mark.proof, many]),
         ],
     )
 

@@ -19,8 +19,6 @@ from tests.estserver.proof.sizes import seed, sizes
 from tests.interop.server import RunningServer
 from tests.support.postgresql import private_server
 
-pytestmark = pytest.mark.timeout(600)
-
 DEVICES = 6
 """Connections at a time."""
 ANSWERS_PER_KILL = {"sqlite": 50, "postgresql": 20}

@@ -11,7 +11,7 @@ import pytest
 
 from bench import load
 from tests.estserver.proof.client import ask
-from tests.estserver.proof.sizes import sizes
+from tests.estserver.proof.sizes import WHOLE_SECONDS, sizes
 
 ADDRESSES = 50
 """Loopback addresses that the devices come from."""
@@ -158,6 +158,7 @@ def test_T29_each_of_many_devices_at_once_gets_its_certificate(served, contexts,
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(WHOLE_SECONDS)
 def test_T29_more_devices_than_may_wait_are_told_when_to_come_again(served, contexts):
     """1,024 requests may wait for a thread, so of 1,500 at once some are refused at first."""
     storm, recovery = storm_at(served, contexts, 3000, 1500, "flood")
