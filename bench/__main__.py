@@ -14,6 +14,7 @@ Another EST server that runs on this machine is measured beside this one, in the
 
 import argparse
 import json
+import os
 import shlex
 import signal
 import sys
@@ -82,7 +83,11 @@ def main() -> int:
     # So that servers are stopped, whoever tells us to stop.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
+    load_before = os.getloadavg()[1]
     rows, waits, notes = measure(plan, options.parts, peer)
+    notes.append(
+        f"Other work on the machine before the first measurement: a load of {load_before:.1f}."
+    )
     for row in rows:
         for report in row.reports:
             notes += [f"{row.place}, {row.what}: {n} x {why}" for why, n in report.errors.items()]
