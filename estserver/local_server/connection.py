@@ -194,8 +194,7 @@ class Connection(asyncio.Protocol):
         if text:
             self._incoming.receive(text)
             self._read_request()
-        elif stream.has_ended and self.stage is Stage.REQUEST:
-            self.transport.close()
+        self._close_after_goodbye()
 
     def _shaken(self, stream: TLSStream) -> None:
         self.is_known = stream.object.getpeercert(binary_form=True) is not None
@@ -291,6 +290,12 @@ class Connection(asyncio.Protocol):
         if self._incoming.begin_next():
             self.deadline = self.front.now() + REQUEST_SECONDS
             self._read_request()
+        self._close_after_goodbye()
+
+    def _close_after_goodbye(self) -> None:
+        """Hang up if the client said goodbye, also together with half a request."""
+        if self._stream is not None and self._stream.has_ended and self.stage is Stage.REQUEST:
+            self.transport.close()
 
     def _refuse(self, status: HTTPStatus, headers: Mapping[str, str] | None = None) -> None:
         self._send(refusal(status, headers), is_last=True)

@@ -4,7 +4,7 @@ import socket
 import ssl
 import struct
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -156,6 +156,44 @@ def test_T50_what_takes_too_long_ends(server, fleet, stalled, monkeypatch):
         assert read_reply(each)[0] == 408
         assert each.recv(100) == b""
     assert time.monotonic() - began < limits.REQUEST_SECONDS + 3
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [(b"GET / HTTP/1.1\r\nHost: local", None), (get("/"), 200), (get("/") * 2, 200)],
+    ids=["half a request", "a request", "two requests"],
+)
+def test_T50_a_goodbye_that_comes_with_the_request_is_not_forgotten(
+    server, fleet, stalled, request_bytes, status
+):
+    """Else the connection would be held until the request's time is over, or that of the next."""
+    context = fleet.client_context(fleet.device, fleet.intermediate)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    stream = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    raw = stalled.raw("127.0.0.2")
+    while True:
+        try:
+            stream.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            raw.sendall(outgoing.read())
+            incoming.write(raw.recv(65536))
+    stream.write(request_bytes)
+    with suppress(ssl.SSLWantReadError):
+        stream.unwrap()
+    began = time.monotonic()
+    raw.sendall(outgoing.read())  # the end of the handshake, the request and the goodbye
+
+    while piece := raw.recv(65536):
+        incoming.write(piece)
+
+    assert time.monotonic() - began < limits.REQUEST_SECONDS / 2
+    answers = b""
+    with suppress(ssl.SSLError):
+        while piece := stream.read(65536):
+            answers += piece
+    assert answers.count(b"HTTP/1.1 ") == request_bytes.count(b"\r\n\r\n")
+    assert answers[9:12].decode() == str(status or "")
 
 
 def test_T50_a_head_that_does_not_end_is_refused(server, stalled):
