@@ -25,7 +25,7 @@ from tests.estserver.proof.mutations import TOKENS_OF_HTTP, dice_for, kept, muta
 from tests.estserver.proof.sizes import seed, sizes
 from tests.support.builders import make_csr
 
-THREADS = 64
+THREADS = 32
 CHUNK = 200
 """Requests between two looks at the server's memory."""
 NOT_IMPLEMENTED = 501
