@@ -97,7 +97,7 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps(table.document(rows, notes=notes), indent=1) + "\n")
     if options.write_docs:
-        command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
+        command = shlex.join(["python", "-m", "bench", *_without_files(sys.argv[1:])])
         for path in document.write(rows, waits, notes, command=command, docs=options.docs):
             print(f"wrote {path}", file=sys.stderr)
     return 1 if any(row.failed for row in rows) else 0
@@ -109,7 +109,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--parts", type=_chosen, default=list(PARTS), help=f"of {','.join(PARTS)}; default: all"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured here")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
     parser.add_argument(
         "--write-docs", action="store_true", help="write tables and charts to docs/performance.md"
     )
@@ -136,6 +136,16 @@ def _chosen(text: str) -> list[str]:
     if unknown := sorted({*chosen} - {*PARTS}):
         raise argparse.ArgumentTypeError(f"There is no part {unknown[0]!r}. Use {','.join(PARTS)}.")
     return chosen
+
+
+def _without_files(arguments: list[str]) -> list[str]:
+    """Leave out where results went: paths of one machine."""
+    where = ("--docs", "--json")
+    return [
+        each
+        for before, each in zip(["", *arguments], arguments, strict=False)
+        if before not in where and not each.startswith(where)
+    ]
 
 
 def _sizes(text: str) -> tuple[int, ...]:

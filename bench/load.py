@@ -23,7 +23,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from cryptography import x509
@@ -63,6 +63,8 @@ class Report:
     """Calls that the server made to AWS, retries not counted; in process only."""
     cpu_by_process: tuple[float, ...] = ()
     """``server_cpu``, for each of the processes that were named and its descendants."""
+    machine_busy: float = 0.0
+    """How many cores were busy, with this or with other work."""
 
     @property
     def busy_by_process(self) -> list[float]:
@@ -144,6 +146,13 @@ def cpu_seconds(pid: int) -> float:
     return total / CLOCK_TICKS
 
 
+def machine_cpu_seconds() -> float:
+    """The CPU that everything here has spent: all but idle and iowait (proc(5), stat)."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    ticks = [int(each) for each in fields]
+    return (sum(ticks) - ticks[3] - ticks[4]) / CLOCK_TICKS
+
+
 def make_csr(common_name: str, algorithm: str) -> bytes:
     """A CSR with a key of its own, as EST wants it: base64 of DER (RFC 8951 3)."""
     key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey = (
@@ -199,20 +208,23 @@ def run(
         client.start()
     ready.wait()
     cpu_before = [cpu_seconds(pid) for pid in server_pids]
+    machine_before = machine_cpu_seconds()
     started = time.monotonic()
     outcomes = [results.get() for _ in clients]
     elapsed = time.monotonic() - started
+    machine_busy = (machine_cpu_seconds() - machine_before) / elapsed
     cpu_after = [cpu_seconds(pid) for pid in server_pids]
     for client in clients:
         client.join()
 
-    return report(
+    measured = report(
         [second for outcome, _ in outcomes for second in outcome.latencies],
         sum((outcome.errors for outcome, _ in outcomes), Counter()),
         seconds=elapsed,
         server_cpu=[after - before for after, before in zip(cpu_after, cpu_before, strict=True)],
         client_cpu=sum(spent for _, spent in outcomes),
     )
+    return replace(measured, machine_busy=round(machine_busy, 2))
 
 
 def report(

@@ -57,6 +57,7 @@ def test_bench_measures_every_row_and_no_request_fails(bench, tmp_path):
         for database in ("empty", "300 certificates")
     }
     assert len(document["full_by_empty"]) == 6
+    assert str(tmp_path) not in (tmp_path / "performance.md").read_text()
     assert pictures_of(tmp_path) == {"rate", "cpu", "p99"}
 
 

@@ -84,14 +84,15 @@ def test_a_page_without_a_place_for_figures_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("database", "cores_by_process", "clients", "limit"),
+    ("database", "cores_by_process", "clients", "machine", "limit"),
     [
-        ("1 process", (0.95, 0.3), 0.2, "the server's processes are busy"),
-        ("2 processes", (0.95, 0.3), 0.2, "nothing is busy all the time"),
-        ("2 processes", (1.0, 0.5), 0.45, "all 2 cores are busy"),
+        ("1 process", (0.95, 0.3), 0.2, 1.6, "the server's processes are busy"),
+        ("2 processes", (0.95, 0.3), 0.2, 1.6, "nothing is busy all the time"),
+        ("2 processes", (1.0, 0.5), 0.45, 2.0, "all 2 cores are busy"),
+        ("2 processes", (0.6, 0.3), 0.2, 2.0, "other work took 0.90 cores"),
     ],
 )
-def test_what_saturates_is_said(monkeypatch, database, cores_by_process, clients, limit):
+def test_what_saturates_is_said(monkeypatch, database, cores_by_process, clients, machine, limit):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1})
     per_ms = 1000 / REPORT.per_second
     busy = row(
@@ -99,6 +100,7 @@ def test_what_saturates_is_said(monkeypatch, database, cores_by_process, clients
         database,
         cpu_by_process=tuple(cores * per_ms for cores in cores_by_process),
         client_cpu=clients * per_ms,
+        machine_busy=machine,
     )
 
     (line,) = table.busy_lines([busy])
