@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-WIDTH, LABELS, VALUES, MARGIN = 820, 330, 130, 20
+WIDTH, LABELS, VALUES, MARGIN = 860, 370, 130, 20
 TOP, ROW, GROUP, BAR = 58, 26, 34, 16
 
 STYLE = """
