@@ -1,12 +1,12 @@
 """Memory and open files of server processes, over time, and whether they grow."""
 
-import os
+import re
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_ANONYMOUS = re.compile(r"RssAnon:\s+(\d+) kB")
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Sample:
     at: float
     """Requests, inputs or seconds so far: what growth is counted by."""
     memory: int
-    """Resident bytes (proc(5), statm)."""
+    """Resident bytes that are no file's (proc(5), status). SQLite maps up to 256 MiB of its file
+    into memory, which grows as the database does and can be taken back at any time."""
     files: int
 
 
@@ -52,7 +53,8 @@ class Gauges:
 
 
 def _memory(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
+    (anonymous,) = _ANONYMOUS.findall(Path(f"/proc/{pid}/status").read_text())
+    return int(anonymous) * 1024
 
 
 def _files(pid: int) -> int:
