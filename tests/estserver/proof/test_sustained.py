@@ -13,7 +13,7 @@ SLICE = 240
 """Enrollments between two looks at the server; beside them some `/cacerts`, and some refusals."""
 FEW = SLICE // 8
 MOST_GROWTH = 16 * 1024 * 1024 + 4 * 1024 * 1024
-"""Bytes by which memory may have grown: the pages that SQLite keeps (``cache_size``), and a little."""
+"""Bytes that memory may have grown by: pages that SQLite keeps (``cache_size``), and a little."""
 MOST_FILES = 8 * 3
 """Files that threads open later than others: of each a database, its WAL and its shared memory."""
 REST_SECONDS = 7
