@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
+from tests.estserver.proof.enrolling import Fleet
 from tests.interop.server import Installation, RunningServer
-from tests.interop.test_crash import Fleet
 from tests.support.builders import make_csr
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
@@ -18,7 +18,7 @@ def test_T49_the_counts_are_on_the_trail_after_the_server_was_stopped(tmp_path):
     installation.quickstart()
     installation.deny("sensor-1")
     running = RunningServer(installation)
-    fleet = Fleet(installation)
+    fleet = Fleet(installation, tmp_path)
     context = fleet.context()
     body = base64.b64encode(make_csr("sensor-1"))
     try:

@@ -41,13 +41,17 @@ class Fleet:
             for line in journal.read_text().splitlines()
         ]
 
+    def context(self) -> ssl.SSLContext:
+        """TLS as the bootstrap client."""
+        return client_context(self.installation.server_ca, self.installation.test_client)
+
     def enroll_all(self, number: int) -> None:
         """One connection's devices, until told to stop.
 
         Every other connection's devices send the same CSR again after a broken connection, as most
         do; the others' are never heard of again, and leave intents behind.
         """
-        context = client_context(self.installation.server_ca, self.installation.test_client)
+        context = self.context()
         journal = os.open(self.directory / f"journal-{number}", os.O_WRONLY | os.O_CREAT)
         try:
             for device in range(1_000_000):
@@ -70,7 +74,7 @@ class Fleet:
         give_up = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < give_up:
             try:
-                status, reply = self._post(body, context)
+                status, reply = self.post(body, context)
             except (OSError, http.client.HTTPException):
                 with self._lock:
                     self.lost_connections += 1
@@ -91,7 +95,7 @@ class Fleet:
         self.errors.append(f"{name}: nobody answers")
         return None
 
-    def _post(self, body: bytes, context: ssl.SSLContext) -> tuple[int, bytes]:
+    def post(self, body: bytes, context: ssl.SSLContext) -> tuple[int, bytes]:
         """Enroll on a connection of its own."""
         connection = http.client.HTTPSConnection(
             "localhost", self.installation.port, timeout=20, context=context
