@@ -86,9 +86,11 @@ def tables_of(fleet: Fleet) -> Tables:
 def insert(cursor: CursorWrapper, template: models.Model, rows: Iterable[Values]) -> None:
     """INSERT copies of ``template``, each with the values that a row of ``rows`` has."""
     model = type(template)
-    fields = [field for field in model._meta.concrete_fields]
+    fields = list(model._meta.concrete_fields)
     index = {field.attname: place for place, field in enumerate(fields)}
-    same = [field.get_db_prep_save(getattr(template, field.attname), connection) for field in fields]
+    same = [
+        field.get_db_prep_save(getattr(template, field.attname), connection) for field in fields
+    ]
     is_postgresql = connection.vendor == "postgresql"
 
     def values(row: Values) -> list[Any]:

@@ -83,7 +83,7 @@ class Fleet:
     authorities: tuple[str, ...]
     """Primary keys in hex of the device CAs, the oldest first. Each signed an equal part."""
     profiles: tuple[tuple[str, str], ...]
-    """Primary keys in hex, and names, of profile versions. The first has nine of ten certificates."""
+    """Primary keys in hex, and names, of profile versions. The first has most certificates."""
     target: str
     opening: int
     """The newest opening of a chain of the trail."""

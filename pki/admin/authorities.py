@@ -9,15 +9,17 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from pki.admin.authority_operations import MakeCRL, MakeSuccessor, has_key_here
-from pki.admin.certificates import EXPIRING
+from pki.admin.certificates import EXPIRING, newest_of
 from pki.admin.decoded import extensions_in_words
 from pki.admin.display import EMPTY, chip, code, flag, link, list_of, minute, moment, visible, words
 from pki.admin.downloads import Download, file_name, pem_text
 from pki.admin.facts import FactAdmin
+from pki.admin.filters import OF_THE_NEWEST
 from pki.admin.search import Term
 from pki.admin.trust_operations import DistrustCA, RetireCA
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.models.profile import EVERY_CLIENT_CA
+from pki.record.bounded_counts import count_in_words, count_up_to
 
 Status = CertificateAuthority.Status
 
@@ -166,13 +168,13 @@ class CertificateAuthorityAdmin(FactAdmin):
             return f"through {ca.signer}"
         return f"elsewhere, through {ca.signer}"
 
-    @admin.display(description="live certificates")
+    @admin.display(description=f"live certificates{OF_THE_NEWEST}")
     def certificates(self, ca: CertificateAuthority) -> str:
         """Show how many are live, with a link to the list."""
         return format_html(
             '<a href="{}">{}</a>',
             list_of(IssuedCertificate, ca__id__exact=str(ca.pk)),
-            IssuedCertificate.objects.filter(ca=ca).live().count(),
+            count_in_words(count_up_to(newest_of(ca).live())),
         )
 
     @admin.display(description="profiles in force")
