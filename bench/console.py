@@ -38,7 +38,7 @@ class Page:
 def pages(site: AdminSite, user: Any, *, are_combined: bool = False) -> Iterator[Page]:
     """Yield each page that ``user``, who may see everything, can open.
 
-    ``are_combined`` adds each filter with each order of the rows.
+    ``are_combined`` adds each choice of a filter with each column that it may be sorted by.
     """
     yield from _pages_without_rows(site)
     for model, model_admin in site._registry.items():
@@ -72,8 +72,9 @@ class _List:
         if are_combined:
             forms |= {
                 f"{one}, {other}": {**narrowed, **ordered}
-                for one, narrowed in {**filters, **terms}.items()
+                for one, narrowed in filters.items()
                 for other, ordered in orders.items()
+                if not other.startswith("sort -")
             }
         for what, query in forms.items():
             yield Page(owner, what, f"{self.url}?{urlencode(query)}" if query else self.url)

@@ -45,7 +45,7 @@ def backlogs() -> list[Backlog]:
     """
     rows = Provisioning.objects.order_by()
     waiting = {
-        row.pop("target"): row
+        row["target"]: row
         for row in rows.filter(state__in=(State.PENDING, State.PARKED))
         .values("target")
         .annotate(
@@ -60,14 +60,15 @@ def backlogs() -> list[Backlog]:
         .annotate(due=Count("pk"))
         .values_list("target", "due")
     )
-    nothing = {"pending": 0, "parked": 0, "pending_since": None}
     names = [target.name for target in iot_settings().targets]
     return [
         Backlog(
             target=name,
-            **waiting.get(name, nothing),
-            due=due.get(name, 0),
+            pending=waiting[name]["pending"] if name in waiting else 0,
+            parked=waiting[name]["parked"] if name in waiting else 0,
             settled=count_up_to(rows.filter(target=name, state=State.SETTLED)),
+            due=due.get(name, 0),
+            pending_since=waiting[name]["pending_since"] if name in waiting else None,
             error=_oldest_error(name) if name in waiting else "",
         )
         for name in dict.fromkeys([*names, *sorted({*waiting, *due})])

@@ -68,9 +68,9 @@ def leads_an_index(model: type[Model], column: str) -> bool:
         field = options.pk if column == "pk" else options.get_field(column)
     except FieldDoesNotExist:
         return False
-    if field is None or field.is_relation:  # the rows of another table decide the order
+    if field.is_relation:  # the rows of another table decide the order
         return False
-    if getattr(field, "unique", False) or getattr(field, "db_index", False):
+    if any(getattr(field, name, False) for name in ("unique", "db_index")):
         return True
     leading = [one.fields[0].lstrip("-") for one in _plain(options.indexes)]
     leading += [one.fields[0] for one in _plain(options.constraints)]
@@ -104,7 +104,8 @@ class BoundedChangeList(ChangeList):
         found: QuerySet[Any] = super().get_queryset(request, exclude_parameters).order_by()
         count = _counted(found)
         self._sorts_everything = count <= MOST_COUNTED or bool(self.query)
-        self.sortable_by = [name for name in self.list_display if self.get_ordering_field(name)]
+        columns: list[Any] = [*self.list_display]
+        self.sortable_by = [name for name in columns if self.get_ordering_field(name)]
         ordering = self.get_ordering(request, found)
         self.everything = found.order_by(*ordering)
         shown = self.everything
@@ -125,7 +126,7 @@ class BoundedChangeList(ChangeList):
         ):
             return super().get_ordering(request, queryset)
         own = [order for spec in self.filter_specs if (order := getattr(spec, "order", ()))]
-        default = self.model_admin.get_ordering(request) or self._get_default_ordering()
+        default = self.model_admin.get_ordering(request) or self.lookup_opts.ordering
         return self._get_deterministic_ordering(own[0] if own else default)
 
     def get_ordering_field(self, field_name: Any) -> Any:
@@ -143,10 +144,10 @@ class BoundedChangeList(ChangeList):
 
         An index of two columns is read in both directions, but not in one for each column.
         """
-        ordering = list(ordering)
+        ordering = [*ordering]
         last = ordering[-1] if ordering else "-pk"
         if any(str(one).lstrip("-") in ("pk", self.lookup_opts.pk.name) for one in ordering):
-            return ordering
+            return [*ordering]
         is_descending = last.startswith("-") if isinstance(last, str) else True
         return [*ordering, "-pk" if is_descending else "pk"]
 

@@ -133,9 +133,8 @@ class CAFilter(ChoiceFilter):
         return newest_of(CertificateAuthority.objects.get(pk=chosen[0]), queryset)
 
 
-def newest_of(ca: CertificateAuthority, rows: QuerySet[Any] | None = None) -> QuerySet[Any]:
-    """Return the certificates of ``ca`` among the newest that it may have signed."""
-    rows = IssuedCertificate.objects.all() if rows is None else rows
+def newest_of(ca: CertificateAuthority, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return those of ``rows`` that ``ca`` signed, among the newest that it may have signed."""
     successor = ca.successors.order_by("created_at").first()
     if successor is not None:
         rows = rows.filter(pk__lt=first_identifier(successor.created_at + _STILL_SIGNING))

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from pki.admin.bounded_count import newest
+from pki.admin.bounded_count import newest_condition
 from pki.admin.display import EMPTY, chip, flag, link, list_of, minute, moment, visible, words
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter
@@ -140,7 +140,8 @@ class CertificateProfileAdmin(FactAdmin):
     @admin.display(description=f"live certificates{OF_THE_NEWEST}")
     def certificates(self, row: CertificateProfile) -> str:
         """Show how many were issued under this version, with a link to those of the profile."""
-        issued = newest(IssuedCertificate.objects.all()).filter(profile=row)
+        looked_at = newest_condition(IssuedCertificate.objects.all())
+        issued = IssuedCertificate.objects.filter(looked_at, profile=row)
         return format_html(
             '<a href="{}">{}</a>',
             list_of(IssuedCertificate, profile__name=row.name),
