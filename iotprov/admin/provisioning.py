@@ -101,6 +101,7 @@ class WaitFilter(ChoiceFilter):
         ),
         "failing": ("Pending, failed at least once", lambda: _failing()),
     }
+    orders = {"due": ("next_attempt_at",), "overdue": ("next_attempt_at",)}
 
 
 def _failing() -> Q:

@@ -1,7 +1,5 @@
 """The page of CAs: state, contents, succession, CRL and files."""
 
-from typing import Any
-
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.contrib import admin
@@ -11,7 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from pki.admin.authority_operations import MakeCRL, MakeSuccessor, has_key_here
-from pki.admin.certificates import EXPIRING, newest_of
+from pki.admin.certificates import EXPIRING, live_in_words, newest_of
 from pki.admin.decoded import extensions_in_words
 from pki.admin.display import EMPTY, chip, code, flag, link, list_of, minute, moment, visible, words
 from pki.admin.downloads import Download, file_name, pem_text
@@ -21,7 +19,6 @@ from pki.admin.search import Term
 from pki.admin.trust_operations import DistrustCA, RetireCA
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.models.profile import EVERY_CLIENT_CA
-from pki.record.bounded_counts import count_in_words, count_up_to
 
 Status = CertificateAuthority.Status
 
@@ -173,11 +170,10 @@ class CertificateAuthorityAdmin(FactAdmin):
     @admin.display(description=f"live certificates{OF_THE_NEWEST}")
     def certificates(self, ca: CertificateAuthority) -> str:
         """Show how many are live, with a link to the list."""
-        newest: Any = newest_of(ca, IssuedCertificate.objects.all())
         return format_html(
             '<a href="{}">{}</a>',
             list_of(IssuedCertificate, ca__id__exact=str(ca.pk)),
-            count_in_words(count_up_to(newest.live())),
+            live_in_words(newest_of(ca, IssuedCertificate.objects.all())),
         )
 
     @admin.display(description="profiles in force")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import F, Q, QuerySet
-from django.db.models.lookups import In
+from django.db.models.lookups import GreaterThan, In
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -19,14 +19,15 @@ from pki.admin.decoded import extensions_in_words
 from pki.admin.display import EMPTY, chip, code, link, list_of, minute, moment, utc, visible, words
 from pki.admin.downloads import Export
 from pki.admin.facts import FactAdmin
-from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter, NoIndex
+from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter
 from pki.admin.rebind_operation import RebindNames
 from pki.admin.release_operation import ReleaseName
 from pki.admin.search import Term, starts_with
 from pki.denylist.entries import entries_naming
 from pki.denylist.identifiers import RequestIdentifiers
 from pki.models import AuditEvent, CertificateAuthority, CertificateProfile, IssuedCertificate
-from pki.models.fields import first_identifier
+from pki.models.fields import NoIndex, first_identifier
+from pki.record.bounded_counts import count_in_words, count_up_to
 
 _CERTIFICATE = "certificate:"  # precedes the serial number in the target of an audit event
 
@@ -139,6 +140,13 @@ def newest_of(ca: CertificateAuthority, rows: QuerySet[Any]) -> QuerySet[Any]:
     if successor is not None:
         rows = rows.filter(pk__lt=first_identifier(successor.created_at + _STILL_SIGNING))
     return newest(rows).filter(ca=ca)
+
+
+def live_in_words(rows: QuerySet[Any]) -> str:
+    """Return how many of the newest rows are live. ``newest`` says which rows are read, and how."""
+    states = In(NoIndex(F("state")), [State.ISSUED, State.SUPERSEDED])
+    is_valid = GreaterThan(NoIndex(F("not_after")), timezone.now())
+    return count_in_words(count_up_to(rows.filter(states, is_valid)))
 
 
 class ProfileFilter(ChoiceFilter):
@@ -340,7 +348,9 @@ class IssuedCertificateAdmin(FactAdmin):
     @admin.display(description="replaced by")
     def replacement_links(self, row: IssuedCertificate) -> str:
         """Link to the certificates that renewed it."""
-        rows = row.replacements.defer("der", "csr_der").order_by("created_at")
+        # By the name, which has an index: a renewal keeps it.
+        rows = row.replacements.filter(name_folded=row.name_folded).order_by("created_at")
+        rows = rows.defer("der", "csr_der")
         return format_html_join(", ", "{}", ((link(other),) for other in rows)) or EMPTY
 
     @admin.display(description="audit trail")

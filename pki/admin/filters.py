@@ -4,33 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Func, Q, QuerySet
-from django.db.models.sql.compiler import SQLCompiler
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from pki.admin.bounded_count import MOST_LOOKED_AT, newest
 
 OF_THE_NEWEST = f", of the newest {MOST_LOOKED_AT:,}"
 """The end of the title of a filter whose conditions have no index."""
-
-
-class NoIndex(Func):
-    """A column that is compared row by row, because another one has the better index.
-
-    SQLite keeps no statistics unless somebody runs ANALYZE. It takes every equality for rare, and
-    an index of two columns for better than a range. A unary plus keeps it from using the index
-    (https://www.sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_).
-    """
-
-    arity = 1
-    template = "%(expressions)s"
-
-    def as_sqlite(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
-    ) -> tuple[str, Any]:
-        """Return the column with the plus in front."""
-        return self.as_sql(compiler, connection, template="+%(expressions)s", **context)
 
 
 def titled(title: str, base: type[admin.FieldListFilter]) -> type[admin.FieldListFilter]:

@@ -8,7 +8,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from pki.admin.bounded_count import newest_condition
+from pki.admin.bounded_count import newest
+from pki.admin.certificates import live_in_words
 from pki.admin.display import EMPTY, chip, flag, link, list_of, minute, moment, visible, words
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter
@@ -16,7 +17,6 @@ from pki.admin.profile_operations import FIELDSETS, LABELS, AddProfile, ChangePr
 from pki.admin.search import Term
 from pki.models import CertificateProfile, IssuedCertificate
 from pki.models.profile import EVERY_CLIENT_CA
-from pki.record.bounded_counts import count_in_words, count_up_to
 from pki.record.profile_labels import accepts_every_client_ca
 
 
@@ -140,10 +140,9 @@ class CertificateProfileAdmin(FactAdmin):
     @admin.display(description=f"live certificates{OF_THE_NEWEST}")
     def certificates(self, row: CertificateProfile) -> str:
         """Show how many were issued under this version, with a link to those of the profile."""
-        looked_at = newest_condition(IssuedCertificate.objects.all())
-        issued = IssuedCertificate.objects.filter(looked_at, profile=row)
+        issued = newest(IssuedCertificate.objects.all()).filter(profile=row)
         return format_html(
             '<a href="{}">{}</a>',
             list_of(IssuedCertificate, profile__name=row.name),
-            count_in_words(count_up_to(issued.live())),
+            live_in_words(issued),
         )

@@ -10,7 +10,7 @@ from bench.fill import insert, new_fleet, tables_of
 from pki.issuance.client_authentication import look_for_client
 from pki.issuance.conflicting_rows import look_for_conflicts
 from pki.issuance.record_intent import _look_for_serial
-from pki.models import Generation
+from pki.models import Generation, IssuedCertificate
 from tests.support.builders import make_csr, make_key
 
 REQUEST = SimpleNamespace(
@@ -118,3 +118,18 @@ def test_no_statement_of_a_request_walks_a_fleet(est_client, fleet, is_analyzed)
         assert len([sql for sql in statements if sql.startswith("UPDATE")]) >= 2
         assert any("pki_denylistentry" in sql for sql in statements)
         assert any("new_name_of = " in sql for sql in statements)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("selection", ["live", "current"])
+def test_live_certificates_of_a_name_are_found_by_the_name(fleet, selection):
+    rows = getattr(IssuedCertificate.objects.for_name("sensor-1"), selection)()
+
+    (step, *others) = [
+        line
+        for line in rows.order_by().explain().splitlines()
+        if "Index" in line or "INDEX" in line
+    ]
+
+    assert "name_folded" in step, step
+    assert not any("certificate_state" in one for one in others), others
