@@ -4,10 +4,10 @@ import pytest
 from django.db import connection
 from django.db.models import Count, F
 
-from bench.fill import insert, new_fleet, tables_of
+from bench.fill import fill, insert, new_fleet, tables_of
 from iotprov.models import Provisioning
 from pki.models import AuditEvent, DenylistEntry, IssuedCertificate
-from tests.support.builders import make_csr
+from tests.support.builders import make_csr, make_key
 
 COUNT = 400
 
@@ -74,3 +74,22 @@ def test_two_fleets_of_one_size_have_the_same_names(fleet):
     names = [fleet.thing(number) for number in range(COUNT)]
     assert [again.thing(number) for number in range(COUNT)] == names
     assert len(set(names)) > COUNT // 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_is_filled_and_keeps_its_indexes(est_client):
+    assert est_client.simpleenroll(make_csr("template")).status_code == 200
+
+    def indexes():
+        with connection.cursor() as cursor:
+            found = connection.introspection.get_constraints(cursor, "pki_issuedcertificate")
+        return {name: (one["columns"], one["unique"], one["index"]) for name, one in found.items()}
+
+    before = indexes()
+
+    fill(100)
+
+    assert indexes() == before
+    assert IssuedCertificate.objects.count() == 102
+    connection.check_constraints()
+    assert est_client.simpleenroll(make_csr("after", key=make_key(index=1))).status_code == 200
