@@ -65,6 +65,7 @@ deploy: $(VENV)/.run  ## deploy everything to AWS, or update it: make deploy CON
 bench: $(VENV)/.dev  ## measure; prints tables: make bench ARGS='--write-docs' draws charts too
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m bench $(ARGS)
 	env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m bench.cold_start
+	$(if $(PAGES),env -u EST_CONFIG -u EST_DATA_DIR $(BIN)/python -m bench.pages --postgresql --certificates $(PAGES))
 
 lock:  ## compile requirements/*.in (needs uv)
 	$(COMPILE) requirements/main.in -o requirements.txt

@@ -1,161 +1,168 @@
-"""A database with a history: many certificates, as if a fleet had enrolled over half a year.
+"""A database with a history: many certificates, as if a fleet had enrolled over a year and a half.
 
     EST_DATA_DIR=... DJANGO_SETTINGS_MODULE=estserver.settings.est python -m bench.fill 100000
 
-copies the certificate that was issued last, with its two rows of the audit trail. What is indexed
-is as various as in real life, so that lookups and insertions meet indexes of real size and shape:
-names, serial numbers, fingerprints, key and request hashes are unlike each other, identifiers and
-times ascend. The DER is the template's own, and hashes of the trail are random: this is for
-measuring, not for using (``audit_verify`` says so). Nobody else may have the database open.
+writes the rows of `bench.fleet` in the image of the certificate that was enrolled last. On
+PostgreSQL the user has to be a superuser. Nobody else may have the database open.
 """
 
 import argparse
 import datetime
-import random
 import time
-import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, models, transaction
 from django.db.backends.utils import CursorWrapper
 
-AGE = datetime.timedelta(days=180)
-"""How long ago the first of the copies was issued."""
+from bench.fleet import Fleet, Values
 
-CHAIN_LENGTH = 1000
-"""Rows of the audit trail in a chain: a thread's, until its process ends."""
-
-Varied = dict[str, Any]
+Tables = list[tuple[models.Model, Callable[[], Iterator[Values]]]]
+"""A row whose columns hold where nothing else is said, and the rows of its table."""
 
 
 def fill(count: int) -> None:
-    """Add ``count`` certificates, in one transaction. A crash may leave a broken database.
+    """Add ``count`` certificates and what belongs to them, in one transaction.
+
+    A crash may leave a broken database. Raises what ``new_fleet`` raises.
+    """
+    with connection.cursor() as cursor, _in_haste(cursor), transaction.atomic():
+        fleet = new_fleet(count)
+        for template, rows in tables_of(fleet):
+            with _without_indexes(cursor, template._meta.db_table):
+                insert(cursor, template, rows())
+    if connection.vendor == "postgresql":  # as autovacuum would. Nothing does on SQLite.
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+
+
+def new_fleet(count: int) -> Fleet:
+    """Return the fleet of this installation's CAs, profiles and client.
 
     Raises ``DoesNotExist`` when none has been enrolled that could be copied.
     """
-    from pki.models import AuditEvent, IssuedCertificate
+    from iotprov.conf import iot_settings
+    from pki.models import AuditEvent, CertificateAuthority, CertificateProfile, IssuedCertificate
 
     template = IssuedCertificate.objects.filter(
         operation=IssuedCertificate.Operation.ENROLL, state=IssuedCertificate.State.ISSUED
     ).latest("created_at")
     target = f"certificate:{template.serial_number}"
-    events = list(AuditEvent.objects.filter(target=target).order_by("at"))
     opening = AuditEvent.objects.aggregate(last=models.Max("opening"))["last"]
+    others = CertificateProfile.objects.exclude(pk=template.profile_id).order_by("created_at")
+    profiles = [template.profile, *others]
+    return Fleet(
+        count,
+        template,
+        events=tuple(AuditEvent.objects.filter(target=target).order_by("at")),
+        authorities=tuple(
+            one.pk.hex for one in CertificateAuthority.objects.device().order_by("created_at")
+        ),
+        profiles=tuple((one.pk.hex, one.name) for one in profiles if one is not None),
+        target=iot_settings().targets[0].name,
+        opening=opening,
+    )
 
-    certificates = [_certificate(template.pk, number, count) for number in range(count)]
-    with connection.cursor() as cursor, _in_haste(cursor), transaction.atomic():
-        _insert(cursor, template, certificates)
-        chains = [uuid.uuid4() for _ in range(count * len(events) // CHAIN_LENGTH + 1)]
-        for place, event in enumerate(events):
-            places = range(place, count * len(events), len(events))
-            _insert(cursor, event, _audit_events(certificates, places, chains, opening=opening))
+
+def tables_of(fleet: Fleet) -> Tables:
+    """Return the tables of ``fleet``, in an order in which no row names a later one."""
+    from estserver.models import PendingHook
+    from iotprov.models import Provisioning
+    from pki.models import DenylistEntry, Job
+    from pki.models.job import JobLine
+
+    return [
+        (fleet.template, fleet.certificates),
+        (fleet.events[0], fleet.audit_events),
+        (DenylistEntry(), fleet.denylist_entries),
+        (Provisioning(), fleet.provisionings),
+        (PendingHook(), fleet.pending_hooks),
+        (Job(), fleet.jobs),
+        (JobLine(), fleet.job_lines),
+    ]
+
+
+def insert(cursor: CursorWrapper, template: models.Model, rows: Iterable[Values]) -> None:
+    """INSERT copies of ``template``, each with the values that a row of ``rows`` has."""
+    model = type(template)
+    fields = list(model._meta.concrete_fields)
+    index = {field.attname: place for place, field in enumerate(fields)}
+    same = [
+        field.get_db_prep_save(getattr(template, field.attname), connection) for field in fields
+    ]
+    is_postgresql = connection.vendor == "postgresql"
+
+    def values(row: Values) -> list[Any]:
+        found = same.copy()
+        for name, value in row.items():
+            kind = type(value)
+            if kind is datetime.datetime and not is_postgresql:  # a few million of them
+                found[index[name]] = str(value).removesuffix("+00:00")
+            elif kind is dict:
+                found[index[name]] = fields[index[name]].get_db_prep_save(value, connection)
+            else:
+                found[index[name]] = value
+        return found
+
+    table, columns = model._meta.db_table, ", ".join(f'"{field.column}"' for field in fields)
+    if is_postgresql:
+        with cursor.copy(f'COPY "{table}" ({columns}) FROM STDIN') as copy:
+            for row in rows:
+                copy.write_row(values(row))
+        return
+    places = ", ".join(["%s"] * len(fields))
+    statement = f'INSERT INTO "{table}" ({columns}) VALUES ({places})'
+    cursor.executemany(statement, map(values, rows))
 
 
 @contextmanager
 def _in_haste(cursor: CursorWrapper) -> Iterator[None]:
-    """Let SQLite write each page once, when it is full, and into the database itself."""
-    if connection.vendor != "sqlite":
+    """Let each page be written once, when it is full, and check no foreign key."""
+    if connection.vendor == "postgresql":
+        cursor.execute("SET session_replication_role = replica")  # no triggers
+        cursor.execute("SET synchronous_commit = off")
+        cursor.execute("SET maintenance_work_mem = '256MB'")
         yield
+        cursor.execute("RESET ALL")
         return
+    cursor.execute("PRAGMA foreign_keys=OFF")
     cursor.execute("PRAGMA journal_mode=OFF")
     cursor.execute("PRAGMA synchronous=OFF")
-    cursor.execute("PRAGMA cache_size=-600000")  # KiB
+    cursor.execute("PRAGMA cache_size=-1000000")  # KiB
     yield
     cursor.execute("PRAGMA journal_mode=WAL")  # stays with the file; the rest was this process's
 
 
-def _certificate(template: uuid.UUID, number: int, count: int) -> Varied:
-    """What makes the copy ``number`` different from the template."""
-    from pki.models.fields import new_identifier
+@contextmanager
+def _without_indexes(cursor: CursorWrapper, table: str) -> Iterator[None]:
+    """Drop the table's indexes, and build them afterwards: to sort once is faster.
 
-    now = datetime.datetime.now(datetime.UTC)
-    issued = now - AGE * (1 - number / count)
-    name = f"sensor-{_hex(6)}"
-    serial = f"SN{random.randrange(10**12):012}"
-    key, client = _hex(32), _hex(32)
-    return {
-        "id": new_identifier(),
-        "serial_number": _hex(19),
-        "common_name": name,
-        "name_folded": name,
-        "name_owner": name,
-        "current_name": f"default:{name}",
-        "device_serial": serial,
-        "serial_folded": serial.casefold(),
-        "subject": f"CN={name}",
-        "key_sha256": key,
-        "key_owner": key,
-        "fingerprint_sha256": _hex(32),
-        "request_key": _hex(32),
-        "client_fingerprint": _hex(32),
-        "client_signed_sha256": client,
-        "new_name_of": client,
-        "holder_fingerprint": _hex(32),
-        "holder_signed_sha256": _hex(32),
-        "holder_name_sha256": _hex(32),
-        "request_id": uuid.uuid4().hex,
-        "not_before": issued.replace(microsecond=0),
-        "not_after": issued.replace(microsecond=0) + datetime.timedelta(days=365),
-        "created_at": issued,
-        "issued_at": issued,
-    }
-
-
-def _audit_events(
-    certificates: Iterable[Varied],
-    places: Iterable[int],
-    chains: Sequence[uuid.UUID],
-    *,
-    opening: int,
-) -> Iterator[Varied]:
-    """An event for each certificate, at its place among all of them."""
-    from pki.models.fields import new_identifier
-
-    for certificate, place in zip(certificates, places, strict=True):
-        chain, position = divmod(place, CHAIN_LENGTH)
-        yield {
-            "id": new_identifier(),
-            "chain": chains[chain],
-            "position": position,
-            "opening": None if position else opening + 1 + chain,
-            "at": certificate["created_at"],
-            "actor": f"client:{certificate['client_fingerprint']}",
-            "target": f"certificate:{certificate['serial_number']}",
-            "request_id": certificate["request_id"],
-            "previous_hash": _hex(32),
-            "hash": _hex(32),
-        }
-
-
-def _hex(octets: int) -> str:
-    return random.randbytes(octets).hex()  # nothing here is a secret
-
-
-def _insert(cursor: CursorWrapper, template: models.Model, rows: Iterable[Varied]) -> None:
-    """INSERT copies of ``template``, each with the values that a row of ``rows`` has."""
-    model = type(template)
-    names = [field.attname for field in model._meta.concrete_fields]
-    same = {name: _prepared(model, name, getattr(template, name)) for name in names}
-
-    def values(row: Varied) -> tuple[Any, ...]:
-        varied = {name: _prepared(model, name, value) for name, value in row.items()}
-        return tuple({**same, **varied}.values())
-
-    cursor.executemany(
-        f'INSERT INTO "{model._meta.db_table}" ({", ".join(names)}) '
-        f"VALUES ({', '.join(['%s'] * len(names))})",
-        map(values, rows),  # type: ignore[arg-type]  # any iterable will do, for every driver
-    )
-
-
-def _prepared(model: type[models.Model], name: str, value: Any) -> Any:
-    if isinstance(value, str | int):  # a few million of them
-        return value
-    from pki.models import hot_path_sql
-
-    return hot_path_sql.prepared_value(model, name, value)
+    On SQLite those of unique columns belong to the table and stay.
+    """
+    if connection.vendor == "postgresql":
+        cursor.execute(
+            "SELECT format('ALTER TABLE %%I DROP CONSTRAINT %%I', conrelid::regclass, conname), "
+            "format('ALTER TABLE %%I ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, "
+            "pg_get_constraintdef(oid)) FROM pg_constraint "
+            "WHERE conrelid = %s::regclass AND contype = 'u' UNION ALL "
+            "SELECT format('DROP INDEX %%I', indexname), indexdef FROM pg_indexes "
+            "WHERE tablename = %s AND schemaname = current_schema() AND indexname NOT IN "
+            "(SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass)",
+            [table] * 3,
+        )
+    else:
+        cursor.execute(
+            "SELECT 'DROP INDEX ' || name, sql FROM sqlite_master "
+            "WHERE type = 'index' AND tbl_name = %s AND sql IS NOT NULL",
+            [table],
+        )
+    found = cursor.fetchall()
+    for drop, _ in found:
+        cursor.execute(drop)
+    yield
+    for _, make in found:
+        cursor.execute(make)
 
 
 def main() -> None:

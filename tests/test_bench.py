@@ -114,6 +114,30 @@ def pictures_of(docs):
     return {picture.stem.removeprefix("bench-") for picture in pictures}
 
 
+def test_every_list_and_page_of_certificates_is_measured(tmp_path):
+    figures = tmp_path / "pages.json"
+    what = ["--certificates=200", "--rounds=1", "--only=pki.issuedcertificate"]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.pages", *what, f"--json={figures}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+    (measured,) = json.loads(figures.read_text())
+    by_name = {one["what"]: one for one in measured["pages"]}
+    assert {
+        "list", "page 2", "sort not_after_shown", "sort -not_after_shown",
+        "filter status: Revoked", "search serial in decimal", "search no match", "change of row",
+    } <= {*by_name}  # fmt: skip
+    bad = {name: one["status"] for name, one in by_name.items() if one["status"] >= 400}
+    assert set(bad.values()) <= {403}, (bad, done.stderr)  # 403: services alone add and delete
+    assert all(one["statements"] > 0 for one in by_name.values() if one["status"] == 200)
+    assert done.stdout.startswith("200 certificates on SQLite: ")
+
+
 @pytest.mark.deploy
 def test_cold_starts_are_measured_and_answered(tmp_path):
     figures = tmp_path / "cold.json"

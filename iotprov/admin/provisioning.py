@@ -43,6 +43,7 @@ from pki.admin.display import (
 from pki.admin.filters import ChoiceFilter
 from pki.admin.search import Term, starts_with
 from pki.models import IssuedCertificate
+from pki.record.bounded_counts import count_in_words
 
 State = Provisioning.State
 
@@ -100,6 +101,7 @@ class WaitFilter(ChoiceFilter):
         ),
         "failing": ("Pending, failed at least once", lambda: _failing()),
     }
+    orders = {"due": ("next_attempt_at",), "overdue": ("next_attempt_at",)}
 
 
 def _failing() -> Q:
@@ -235,7 +237,7 @@ def _backlog_cells(one: Backlog) -> tuple[str, ...]:
         _count_link(one.pending, target=one.target, state__exact=State.PENDING),
         _age_in_words(one.age) if one.pending else EMPTY,
         _count_link(one.parked, target=one.target, state__exact=State.PARKED),
-        str(one.settled),
+        count_in_words(one.settled),
         _count_link(one.due, target=one.target, waiting="due"),
         visible(one.error),
     )

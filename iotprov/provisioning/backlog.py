@@ -9,6 +9,7 @@ from django.utils import timezone
 from iotprov.conf import iot_settings
 from iotprov.models import Provisioning
 from iotprov.provisioning.ca_withdrawal import open_withdrawals
+from pki.record.bounded_counts import count_up_to
 
 State = Provisioning.State
 
@@ -21,6 +22,7 @@ class Backlog:
     pending: int
     parked: int
     settled: int
+    """Counted as `count_up_to` counts."""
     due: int
     pending_since: datetime.datetime | None
     """Since when the oldest pending row waits. Alarms go by its age."""
@@ -36,29 +38,40 @@ class Backlog:
 
 
 def backlogs() -> list[Backlog]:
-    """Return one for each target: those of the configuration, then those that only rows name."""
-    now = timezone.now()
-    rows = (
-        Provisioning.objects.order_by()
+    """Return one for each target: those of the configuration, then those of rows that wait.
+
+    What agrees is nearly all of a fleet. Two indexes find what does not, and only that is counted
+    to its end.
+    """
+    rows = Provisioning.objects.order_by()
+    waiting = {
+        row["target"]: row
+        for row in rows.filter(state__in=(State.PENDING, State.PARKED))
         .values("target")
         .annotate(
             pending=Count("pk", filter=Q(state=State.PENDING)),
             parked=Count("pk", filter=Q(state=State.PARKED)),
-            settled=Count("pk", filter=Q(state=State.SETTLED)),
-            due=Count("pk", filter=Q(next_attempt_at__lte=now)),
             pending_since=Min("pending_since", filter=Q(state=State.PENDING)),
         )
-    )
-    counted = {
-        row["target"]: Backlog(
-            **row, error=_oldest_error(row["target"]) if row["pending"] or row["parked"] else ""
-        )
-        for row in rows
     }
+    due = dict(
+        rows.filter(next_attempt_at__lte=timezone.now())
+        .values("target")
+        .annotate(due=Count("pk"))
+        .values_list("target", "due")
+    )
     names = [target.name for target in iot_settings().targets]
     return [
-        counted.get(name) or Backlog(name, 0, 0, 0, 0, None, "")
-        for name in dict.fromkeys([*names, *sorted(counted)])
+        Backlog(
+            target=name,
+            pending=waiting[name]["pending"] if name in waiting else 0,
+            parked=waiting[name]["parked"] if name in waiting else 0,
+            settled=count_up_to(rows.filter(target=name, state=State.SETTLED)),
+            due=due.get(name, 0),
+            pending_since=waiting[name]["pending_since"] if name in waiting else None,
+            error=_oldest_error(name) if name in waiting else "",
+        )
+        for name in dict.fromkeys([*names, *sorted({*waiting, *due})])
     ]
 
 

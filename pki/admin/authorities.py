@@ -9,11 +9,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from pki.admin.authority_operations import MakeCRL, MakeSuccessor, has_key_here
-from pki.admin.certificates import EXPIRING
+from pki.admin.certificates import EXPIRING, live_in_words, newest_of
 from pki.admin.decoded import extensions_in_words
 from pki.admin.display import EMPTY, chip, code, flag, link, list_of, minute, moment, visible, words
 from pki.admin.downloads import Download, file_name, pem_text
 from pki.admin.facts import FactAdmin
+from pki.admin.filters import OF_THE_NEWEST
 from pki.admin.search import Term
 from pki.admin.trust_operations import DistrustCA, RetireCA
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
@@ -166,13 +167,13 @@ class CertificateAuthorityAdmin(FactAdmin):
             return f"through {ca.signer}"
         return f"elsewhere, through {ca.signer}"
 
-    @admin.display(description="live certificates")
+    @admin.display(description=f"live certificates{OF_THE_NEWEST}")
     def certificates(self, ca: CertificateAuthority) -> str:
         """Show how many are live, with a link to the list."""
         return format_html(
             '<a href="{}">{}</a>',
             list_of(IssuedCertificate, ca__id__exact=str(ca.pk)),
-            IssuedCertificate.objects.filter(ca=ca).live().count(),
+            live_in_words(newest_of(ca, IssuedCertificate.objects.all())),
         )
 
     @admin.display(description="profiles in force")

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from pki.admin.operations import Done, EmptyForm, Operation, ReasonForm
 from pki.authorities.succeed import make_successor, step_before_successor
+from pki.authorities.trust_effects import live_in_words
 from pki.models import CertificateAuthority, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
@@ -73,7 +74,6 @@ class MakeSuccessor(Operation):
     def effects(self) -> list[str]:
         """Say what changes for profiles, devices and clients."""
         ca: CertificateAuthority = self.row
-        live = IssuedCertificate.objects.filter(ca=ca).live().count()
         profiles = [str(one) for one in ca.profiles.exclude(active_label=None)]
         effects = [
             *self._steps_before(),
@@ -81,7 +81,7 @@ class MakeSuccessor(Operation):
             f"signs in place of {ca.name} from now on.",
             f"{ca.name} signs nothing any more. It stays trusted and published until "
             f"{ca.not_after:%Y-%m-%d}. Certificates that it signed and that are still live "
-            f"({live}) stay valid.",
+            f"({live_in_words(ca)}) stay valid.",
         ]
         if profiles:
             effects.append(f"A new version of each profile follows: {', '.join(profiles)}.")

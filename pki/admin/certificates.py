@@ -1,32 +1,40 @@
 """The page of certificates: search, state, contents, history and files."""
 
 import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
+from django.db.models.lookups import GreaterThan, In
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from pki.admin.bounded_count import newest
 from pki.admin.certificate_downloads import chain, csr, csv_lines, der, pem, pkcs7_bundle
 from pki.admin.certificate_operations import DenyDevice, Revoke, SettleIntents, revoke_selected
 from pki.admin.decoded import extensions_in_words
 from pki.admin.display import EMPTY, chip, code, link, list_of, minute, moment, utc, visible, words
 from pki.admin.downloads import Export
 from pki.admin.facts import FactAdmin
-from pki.admin.filters import ChoiceFilter, titled
+from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter
 from pki.admin.rebind_operation import RebindNames
 from pki.admin.release_operation import ReleaseName
 from pki.admin.search import Term, starts_with
 from pki.denylist.entries import entries_naming
 from pki.denylist.identifiers import RequestIdentifiers
-from pki.models import AuditEvent, IssuedCertificate
+from pki.models import AuditEvent, CertificateAuthority, CertificateProfile, IssuedCertificate
+from pki.models.fields import NoIndex, first_identifier
+from pki.record.bounded_counts import count_in_words, count_up_to
 
 _CERTIFICATE = "certificate:"  # precedes the serial number in the target of an audit event
 
 State = IssuedCertificate.State
+
+_STILL_SIGNING = datetime.timedelta(hours=1)
+"""How long requests that began before a CA had its successor may still be under way."""
 
 EXPIRING = datetime.timedelta(days=30)
 """How long before its end a certificate is shown as expiring."""
@@ -53,9 +61,13 @@ def status_of(row: IssuedCertificate) -> tuple[str, str]:
 
 def _expires(days: int) -> Q:
     now = timezone.now()
-    return Q(
-        state=State.ISSUED, not_after__gt=now, not_after__lte=now + datetime.timedelta(days=days)
-    )
+    is_soon = Q(not_after__gt=now, not_after__lte=now + datetime.timedelta(days=days))
+    return _in_state(State.ISSUED) & is_soon
+
+
+def _in_state(*states: State) -> Q:
+    """Return the condition for states beside one that has the better index."""
+    return Q(In(NoIndex(F("state")), [*states]))
 
 
 class StatusFilter(ChoiceFilter):
@@ -73,10 +85,7 @@ class StatusFilter(ChoiceFilter):
         "expiring-90": ("Expiring within 90 days", lambda: _expires(90)),
         "expired": (
             "Expired",
-            lambda: Q(
-                state__in=[State.ISSUED, State.SUPERSEDED],
-                not_after__lte=timezone.now(),
-            ),
+            lambda: _in_state(State.ISSUED, State.SUPERSEDED) & Q(not_after__lte=timezone.now()),
         ),
         "superseded": (
             "Superseded",
@@ -86,6 +95,101 @@ class StatusFilter(ChoiceFilter):
         "intent": ("Intent", lambda: Q(state=State.INTENT)),
         "void": ("Void", lambda: Q(state=State.VOID)),
     }
+    orders = {
+        "expiring-7": ("not_after",),
+        "expiring": ("not_after",),
+        "expiring-90": ("not_after",),
+        "expired": ("-not_after",),
+    }
+
+
+class OperationFilter(ChoiceFilter):
+    """What the certificate was issued for."""
+
+    title = f"operation{OF_THE_NEWEST}"
+    parameter_name = "operation__exact"
+    has_index = False
+    choices_offered = {
+        choice.value: (choice.label, partial(Q, operation=choice.value))
+        for choice in IssuedCertificate.Operation
+    }
+
+
+class CAFilter(ChoiceFilter):
+    """The CA that signed. Those of a CA that has a successor are older than the successor."""
+
+    title = f"CA{OF_THE_NEWEST}"
+    parameter_name = "ca__id__exact"
+    has_index = False
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the CAs."""
+        return [(str(ca.pk), ca.name) for ca in CertificateAuthority.objects.order_by("name")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the newest certificates of the CA."""
+        chosen = [value for value, _ in self.lookup_choices if value == self.value()]
+        if not chosen:
+            return queryset
+        return newest_of(CertificateAuthority.objects.get(pk=chosen[0]), queryset)
+
+
+def newest_of(ca: CertificateAuthority, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return those of ``rows`` that ``ca`` signed, among the newest that it may have signed."""
+    successor = ca.successors.order_by("created_at").first()
+    if successor is not None:
+        rows = rows.filter(pk__lt=first_identifier(successor.created_at + _STILL_SIGNING))
+    return newest(rows).filter(ca=ca)
+
+
+def live_in_words(rows: QuerySet[Any]) -> str:
+    """Return how many of the newest rows are live. ``newest`` says which rows are read, and how."""
+    states = In(NoIndex(F("state")), [State.ISSUED, State.SUPERSEDED])
+    is_valid = GreaterThan(NoIndex(F("not_after")), timezone.now())
+    return count_in_words(count_up_to(rows.filter(states, is_valid)))
+
+
+class ProfileFilter(ChoiceFilter):
+    """The profile, in any version."""
+
+    title = f"profile{OF_THE_NEWEST}"
+    parameter_name = "profile__name"
+    has_index = False
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the names of the profiles."""
+        names = CertificateProfile.objects.order_by("name").values_list("name", flat=True)
+        return [(name, name) for name in names.distinct()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the newest certificates of the profile's versions."""
+        if not (name := self.value()):
+            return queryset
+        versions = [*CertificateProfile.objects.filter(name=name).values_list("pk", flat=True)]
+        return newest(queryset).filter(profile__in=versions)
+
+
+class MadeFilter(ChoiceFilter):
+    """When a certificate was asked for, by its identifier, which begins with the time."""
+
+    title = "when it was made"
+    parameter_name = "made"
+    choices_offered = {
+        "today": ("Today", lambda: _made_since(timezone.now().replace(hour=0, minute=0, second=0))),
+        "7-days": ("Past 7 days", lambda: _made_since(timezone.now() - datetime.timedelta(days=7))),
+        "30-days": (
+            "Past 30 days",
+            lambda: _made_since(timezone.now() - datetime.timedelta(days=30)),
+        ),
+        "365-days": (
+            "Past 365 days",
+            lambda: _made_since(timezone.now() - datetime.timedelta(days=365)),
+        ),
+    }
+
+
+def _made_since(at: datetime.datetime) -> Q:
+    return Q(pk__gte=first_identifier(at))
 
 
 @admin.register(IssuedCertificate)
@@ -94,20 +198,20 @@ class IssuedCertificateAdmin(FactAdmin):
 
     list_display = (
         "status",
-        words("common_name", "name"),
+        words("common_name", "name", order="name_folded"),
         code("serial_number", "serial number", characters=10),
         "ca",
         "profile",
         minute("not_after", "valid until"),
-        minute("created_at", "made"),
+        minute("created_at", "made", order="id"),
     )
     list_display_links = (list_display[1],)
     list_filter = (
+        MadeFilter,  # first: those without an index look at the newest of these
         StatusFilter,
-        "operation",
-        ("ca", titled("CA", admin.RelatedFieldListFilter)),
-        ("profile__name", titled("profile", admin.AllValuesFieldListFilter)),
-        ("created_at", titled("when it was made", admin.DateFieldListFilter)),
+        OperationFilter,
+        CAFilter,
+        ProfileFilter,
     )
     list_select_related = ("ca", "profile")
     search_fields = ("serial_number",)
@@ -244,7 +348,9 @@ class IssuedCertificateAdmin(FactAdmin):
     @admin.display(description="replaced by")
     def replacement_links(self, row: IssuedCertificate) -> str:
         """Link to the certificates that renewed it."""
-        rows = row.replacements.defer("der", "csr_der").order_by("created_at")
+        # By the name, which has an index: a renewal keeps it.
+        rows = row.replacements.filter(name_folded=row.name_folded).order_by("created_at")
+        rows = rows.defer("der", "csr_der")
         return format_html_join(", ", "{}", ((link(other),) for other in rows)) or EMPTY
 
     @admin.display(description="audit trail")

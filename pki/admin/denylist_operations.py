@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from pki.admin.display import visible
 from pki.admin.operations import Done, Operation, ReasonForm
@@ -14,6 +15,7 @@ from pki.denylist.kinds import choices, find_kind, normalize, signed_part
 from pki.models import DenylistEntry
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
+from pki.record.bounded_counts import count_in_words, count_up_to
 
 
 class TermsForm(ReasonForm):
@@ -73,11 +75,11 @@ class DenyForm(TermsForm):
 
 def matches_in_words(kind: str, value: str) -> str:
     """Return how many live certificates an entry concerns, and that they stay valid."""
-    count = certificates_concerned(kind, value).live().count()
+    count = count_up_to(certificates_concerned(kind, value).live())
     if not count:
         return "No live certificate matches."
     noun = "certificate matches and stays" if count == 1 else "certificates match and stay"
-    return f"{count} live {noun} valid. Revoke to end that."
+    return f"{capfirst(count_in_words(count))} live {noun} valid. Revoke to end that."
 
 
 class Deny(Operation):

@@ -30,13 +30,16 @@ def visible(text: str) -> str:
     )
 
 
-def words(field: str, title: str = "") -> Callable[[Model], str]:
-    """Return a column or field that shows text which a client or operator wrote."""
+def words(field: str, title: str = "", *, order: str = "") -> Callable[[Model], str]:
+    """Return a column or field that shows text which a client or operator wrote.
+
+    ``order`` is the column that a list is sorted by, if it is another one.
+    """
 
     def show(row: Model) -> str:
         return visible(str(getattr(row, field) or "")) or EMPTY
 
-    return _titled(show, field, title)
+    return _titled(show, field, title, order)
 
 
 def code(field: str, title: str = "", *, characters: int = 0) -> Callable[[Model], str]:
@@ -67,13 +70,16 @@ def moment(field: str, title: str = "") -> Callable[[Model], str]:
     return _titled(show, field, title)
 
 
-def minute(field: str, title: str) -> Callable[[Model], str]:
-    """Return a column that shows a time to the minute, with UTC in its title."""
+def minute(field: str, title: str, *, order: str = "") -> Callable[[Model], str]:
+    """Return a column that shows a time to the minute, with UTC in its title.
+
+    ``order`` is as in ``words``.
+    """
 
     def show(row: Model) -> str:
         return utc(getattr(row, field), "%Y-%m-%d %H:%M")
 
-    return _titled(show, field, f"{title} (UTC)")
+    return _titled(show, field, f"{title} (UTC)", order)
 
 
 def flag(field: str, title: str) -> Callable[[Model], str]:
@@ -93,9 +99,12 @@ def utc(at: datetime.datetime | None, layout: str = "%Y-%m-%d %H:%M:%S UTC") -> 
     return format_html('<time datetime="{}">{}</time>', at.isoformat(), at.strftime(layout))
 
 
-def _titled(show: Callable[[Any], str], field: str, title: str) -> Callable[[Model], str]:
+def _titled(
+    show: Callable[[Any], str], field: str, title: str, order: str = ""
+) -> Callable[[Model], str]:
     show.__name__ = f"{field}_shown"
-    return admin.display(description=title or field.replace("_", " "), ordering=field)(show)
+    title = title or field.replace("_", " ")
+    return admin.display(description=title, ordering=order or field)(show)
 
 
 _GLYPHS = {"good": "✓", "soon": "!", "over": "✕", "bad": "⊘", "past": "»", "open": "…"}

@@ -138,7 +138,8 @@ class FactAdmin(ModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         assert self.export is not None  # noqa: S101  # get_urls() checks it
-        return self.export.as_response(self.get_changelist_instance(request).queryset)
+        shown: Any = self.get_changelist_instance(request)
+        return self.export.as_response(shown.everything)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -8,9 +8,11 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from pki.admin.bounded_count import newest
+from pki.admin.certificates import live_in_words
 from pki.admin.display import EMPTY, chip, flag, link, list_of, minute, moment, visible, words
 from pki.admin.facts import FactAdmin
-from pki.admin.filters import ChoiceFilter
+from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter
 from pki.admin.profile_operations import FIELDSETS, LABELS, AddProfile, ChangeProfile
 from pki.admin.search import Term
 from pki.models import CertificateProfile, IssuedCertificate
@@ -135,11 +137,12 @@ class CertificateProfileAdmin(FactAdmin):
             )
         return "every client CA"
 
-    @admin.display(description="live certificates")
+    @admin.display(description=f"live certificates{OF_THE_NEWEST}")
     def certificates(self, row: CertificateProfile) -> str:
         """Show how many were issued under this version, with a link to those of the profile."""
+        issued = newest(IssuedCertificate.objects.all()).filter(profile=row)
         return format_html(
             '<a href="{}">{}</a>',
             list_of(IssuedCertificate, profile__name=row.name),
-            IssuedCertificate.objects.filter(profile=row).live().count(),
+            live_in_words(issued),
         )

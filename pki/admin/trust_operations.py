@@ -7,7 +7,7 @@ from django import forms
 from pki.admin.authority_operations import NamedCAForm
 from pki.admin.operations import Done, Operation
 from pki.authorities.distrust import distrust_authority, retire_authority
-from pki.authorities.trust_effects import live_certificates, retire_obstacle, trust_effects
+from pki.authorities.trust_effects import live_in_words, retire_obstacle, trust_effects
 from pki.models import CertificateAuthority
 from pki.record import observers
 from pki.record.audit_trail import Actor
@@ -105,7 +105,7 @@ class RetireCA(_EndOfTrust):
         """Say what depends on the CA, and what does not change."""
         return [
             f"{self.row} is neither trusted nor published any more. Live certificates that depend "
-            f"on it: {live_certificates(self.row)}. They would not authenticate anybody here.",
+            f"on it: {live_in_words(self.row)}. They would not authenticate anybody here.",
             "In AWS IoT the CA becomes INACTIVE, and its certificates stay as they are.",
             *what_remains(),
         ]

@@ -1,13 +1,13 @@
 """What stops when the trust in a CA ends, counted before anything is changed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pki.authorities.authority_rows import Purpose, Status
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.models.profile import EVERY_CLIENT_CA
+from pki.record.bounded_counts import count_in_words, count_up_to
 from pki.record.trust_paths import authorities_leading_to
-
-Operation = IssuedCertificate.Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +17,9 @@ class TrustEffects:
     authorities: tuple[CertificateAuthority, ...]
     """The CA itself first."""
     devices: int
-    """How many live device certificates there are."""
+    """How many live device certificates there are, counted as `count_up_to` counts."""
     clients: int
-    """How many live client certificates are on record."""
+    """How many live client certificates are on record, counted in the same way."""
     has_unrecorded_clients: bool
     """Whether one of the CAs signed client certificates elsewhere, which are not on record."""
     profiles_without_ca: tuple[str, ...]
@@ -34,8 +34,9 @@ class TrustEffects:
         if others:
             said.append(f"CAs on record that lead to it go with it: {', '.join(others)}.")
         said.append(
-            f"Live device certificates that stop authenticating: {self.devices}. Live client "
-            f"certificates on record that do: {self.clients}."
+            "Live device certificates that stop authenticating: "
+            f"{count_in_words(self.devices)}. Live client certificates on record that do: "
+            f"{count_in_words(self.clients)}."
         )
         if self.has_unrecorded_clients:
             said.append("Clients whose certificates were signed elsewhere stop too, uncounted.")
@@ -57,14 +58,14 @@ def trust_effects(ca: CertificateAuthority) -> TrustEffects:
     trusted = list(CertificateAuthority.objects.exclude(status=Status.REVOKED))
     leading = authorities_leading_to(ca, trusted)
     ids = {row.pk for row in leading}
-    live = IssuedCertificate.objects.filter(ca__in=leading).live()
     in_force = list(CertificateProfile.objects.exclude(active_label=None).order_by("name"))
     client_cas = [row for row in trusted if row.purpose == Purpose.CLIENT and row.is_trusted]
     remaining = {row.name for row in client_cas if row.pk not in ids}
     return TrustEffects(
         authorities=tuple(leading),
-        devices=live.exclude(operation=Operation.CLIENT).count(),
-        clients=live.filter(operation=Operation.CLIENT).count(),
+        # Only a device CA signs devices' certificates, and only a client CA those of clients.
+        devices=_live(row for row in leading if row.purpose == Purpose.DEVICE),
+        clients=_live(row for row in leading if row.purpose == Purpose.CLIENT),
         has_unrecorded_clients=any(
             row.purpose == Purpose.CLIENT and not row.is_every_certificate_recorded
             for row in leading
@@ -83,9 +84,18 @@ def _accepts(profile: CertificateProfile, ca: CertificateAuthority) -> bool:
     return bool({ca.name, EVERY_CLIENT_CA} & {*profile.client_cas})
 
 
+def _live(authorities: Iterable[CertificateAuthority]) -> int:
+    return count_up_to(IssuedCertificate.objects.filter(ca__in=[*authorities]).live())
+
+
 def live_certificates(ca: CertificateAuthority) -> int:
-    """Return how many live certificates ``ca`` itself signed."""
+    """Return how many live certificates ``ca`` itself signed, to the last one."""
     return IssuedCertificate.objects.filter(ca=ca).live().count()
+
+
+def live_in_words(ca: CertificateAuthority) -> str:
+    """Return how many live certificates ``ca`` itself signed, in the words of a bounded count."""
+    return count_in_words(_live([ca]))
 
 
 def retire_obstacle(ca: CertificateAuthority) -> str:

@@ -65,3 +65,20 @@ class UniqueOrNullField(_NullableCharField):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs |= {"null": True, "blank": True, "unique": True}
         super().__init__(*args, **kwargs)
+
+
+class NoIndex(models.Func):
+    """A column that is compared row by row, because others of the condition have better indexes.
+
+    SQLite keeps no statistics unless somebody runs ANALYZE. It takes every equality for rare, and
+    then reads all issued certificates to find those of one name. A unary plus keeps it from using
+    the index of the column
+    (https://www.sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_).
+    """
+
+    arity = 1
+    template = "%(expressions)s"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        """Return the column with the plus in front."""
+        return self.as_sql(compiler, connection, template="+%(expressions)s", **context)

@@ -28,6 +28,8 @@ SLOW = (
     "tests/estserver/est/test_kms.py",
     "tests/estserver/est/test_secretsmanager.py",
     "tests/pki/admin/test_search.py",
+    "tests/pki/admin/test_fleet_lists.py",
+    "tests/test_fleet_rows.py",
     "tests/pki/record/test_many_rows.py",
     "tests/estserver/test_checks.py",
     # These are about the repository, and not about what the server does.
