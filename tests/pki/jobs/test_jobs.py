@@ -13,8 +13,9 @@ from estserver.operations import schedule
 from estserver.operations.minutely_rule import is_idle
 from pki.exceptions import Busy
 from pki.jobs import kinds, worker
+from pki.jobs.kinds import CHUNK
 from pki.jobs.lifecycle import cancel_job, continue_job, start_job
-from pki.jobs.worker import CHUNK, next_job_due, work_on_job, work_on_jobs
+from pki.jobs.worker import next_job_due, work_on_job, work_on_jobs
 from pki.models import AuditEvent, IssuedCertificate, Job, JobLine
 from pki.operators.errors import OperatorError
 from pki.reasons import Reason

@@ -8,10 +8,11 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from pki.denylist.adding import Outcome
-from pki.denylist.csv_import import import_lines, read_lines
+from pki.denylist.csv_import import read_lines
 from pki.denylist.entries import deny
 from pki.exceptions import Busy
 from pki.issuance.rebind import rebind_names
+from pki.jobs.denying import import_lines
 from pki.models import AuditEvent, DenylistEntry, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
