@@ -20,6 +20,8 @@ from pki.record import audit_trail, observers
 from pki.record.audit_trail import Actor
 
 T = TypeVar("T")
+Terms = tuple[str, datetime.datetime | None]
+"""Reason and end."""
 MOST_IN_STATEMENT = 200
 """Values in a condition of a statement, of which it may have three."""
 
@@ -54,9 +56,18 @@ def outcome_of_adding(
     """
     if existing is None or not existing.is_on_list:
         return Outcome.NEW
-    if existing.terms == (reason, expires_at):
+    return _outcome_over(
+        existing.terms,
+        (reason, expires_at),
+        is_in_force=existing.is_in_force,
+        is_replacing=is_replacing,
+    )
+
+
+def _outcome_over(before: Terms, after: Terms, *, is_in_force: bool, is_replacing: bool) -> Outcome:
+    if before == after:
         return Outcome.SAME
-    return Outcome.CHANGED if is_replacing or not existing.is_in_force else Outcome.KEPT
+    return Outcome.CHANGED if is_replacing or not is_in_force else Outcome.KEPT
 
 
 def write(
@@ -143,7 +154,8 @@ def settle(
     of_batch.update(batch=batch)
     named = frozenset(entries)
     rows = [row for row in of_batch if (row.kind, row.value) in named]
-    outcomes = {row: _outcome_of_batch(row, batch) for row in rows}
+    now = timezone.now()
+    outcomes = {row: _outcome_of_batch(row, batch, now) for row in rows}
 
     # Step 2: their terms, those of each outcome with one statement.
     cleared: dict[str, Any] = {"batch": None, "next_reason": None, "next_expires_at": None}
@@ -173,11 +185,15 @@ def settle(
     return {(row.kind, row.value): outcome for row, outcome in outcomes.items()}
 
 
-def _outcome_of_batch(row: DenylistEntry, batch: DenylistBatch) -> Outcome:
+def _outcome_of_batch(row: DenylistEntry, batch: DenylistBatch, at: datetime.datetime) -> Outcome:
     """Return what the batch does to a row, by the terms that the row has of its own."""
-    own = DenylistEntry(reason=row.reason, expires_at=row.expires_at)
-    return outcome_of_adding(
-        own, row.next_reason or "", row.next_expires_at, is_replacing=batch.is_replacing
+    if not row.has_own_terms:
+        return Outcome.NEW
+    return _outcome_over(
+        (row.reason, row.expires_at),
+        (row.next_reason or "", row.next_expires_at),
+        is_in_force=row.expires_at is None or row.expires_at > at,
+        is_replacing=batch.is_replacing,
     )
 
 

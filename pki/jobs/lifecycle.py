@@ -7,6 +7,7 @@ are there. A crash before that leaves a job on which nothing is done, and which 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -21,6 +22,8 @@ from pki.record.audit_trail import Actor
 from pki.record.transactions import in_write_transaction, in_write_transactions
 
 LONGEST_SUBJECT = 200  # characters, as the column has them
+LINES_TOGETHER = 200
+"""Lines that a transaction writes: some 20 ms on SQLite, where devices wait for it."""
 MOST_LINES = 100_000
 """Lines of a job. Writing so many takes some ten seconds, for which a page can wait."""
 
@@ -74,7 +77,8 @@ def start_job(
             for number, (subject, more) in chunk
         )
 
-    in_write_transactions(missing, write)
+    for start in range(0, len(missing), LINES_TOGETHER):
+        in_write_transaction(partial(write, missing[start : start + LINES_TOGETHER]))
 
     # Step 3: from here on it is due.
     def begin() -> None:

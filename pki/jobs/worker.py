@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -32,6 +33,11 @@ TURN_SECONDS = 2.0
 """How long one job is worked on while others wait for their turns."""
 LEASE = datetime.timedelta(seconds=120)
 """Much longer than a chunk takes. After a crash, the job stands still for this time."""
+RENEWAL = datetime.timedelta(seconds=15)
+"""How old a lease is before it is renewed, which is a transaction of its own."""
+
+LONGEST_ROOM = 0.05
+"""Seconds between two chunks on SQLite, at most."""
 
 LONGEST_RESULT = 1000  # characters, as the columns have them
 
@@ -90,7 +96,9 @@ def work_on_job(
     chunks = 0
     try:
         while may_go_on() and (job := _keep_lease(pk, token)) is not None:
+            began = time.monotonic()
             _work_on_chunk(job)
+            _make_room(time.monotonic() - began)
             chunks += 1
             if progress:
                 job.refresh_from_db()
@@ -99,6 +107,17 @@ def work_on_job(
         held = Job.objects.filter(pk=pk, lease=token)
         in_write_transaction(lambda: held.update(lease=None, leased_until=None))
     return chunks
+
+
+def _make_room(took: float) -> None:
+    """Let devices write after a chunk that took ``took`` seconds.
+
+    SQLite does not queue those who wait for another process: they sleep for up to 100 ms, and try
+    again (https://www.sqlite.org/c3ref/busy_timeout.html). Chunks one after the other would
+    mostly be in the way of them.
+    """
+    if connection.vendor == "sqlite":
+        time.sleep(min(took / 2, LONGEST_ROOM))
 
 
 def _take_lease(pk: uuid.UUID) -> uuid.UUID | None:
@@ -110,15 +129,17 @@ def _take_lease(pk: uuid.UUID) -> uuid.UUID | None:
 
 
 def _keep_lease(pk: uuid.UUID, token: uuid.UUID) -> Job | None:
-    """Lengthen the lease and return the job; None if it ended, or another worker has it."""
-
-    def keep() -> Job | None:
-        held = Job.objects.open().filter(pk=pk, lease=token)
-        if not held.update(leased_until=timezone.now() + LEASE):
-            return None
-        return Job.objects.get(pk=pk)
-
-    return in_write_transaction(keep)
+    """Return the job, its lease lengthened; None if it ended, or another worker has it."""
+    job = Job.objects.open().filter(pk=pk, lease=token).first()
+    if job is None or job.leased_until is None:
+        return None
+    now = timezone.now()
+    if job.leased_until - now > LEASE - RENEWAL:
+        return job
+    held = Job.objects.open().filter(pk=pk, lease=token)
+    if not in_write_transaction(lambda: held.update(leased_until=now + LEASE)):
+        return None
+    return job
 
 
 def _work_on_chunk(job: Job) -> None:
@@ -216,9 +237,14 @@ def _record_results(job: Job, results: Sequence[Result]) -> None:
         still_waits = JobLine.objects.filter(pk__in=keys, state=LineState.WAITING)
         tally[state] += still_waits.update(state=state, result=said)
     row = Job.objects.filter(pk=job.pk)
-    row.update(done=F("done") + tally[LineState.DONE], failed=F("failed") + tally[LineState.FAILED])
+    tallied = {
+        "done": F("done") + tally[LineState.DONE],
+        "failed": F("failed") + tally[LineState.FAILED],
+    }
     # A late worker must not carry the position past lines that were made to wait again.
-    row.filter(lease=job.lease).update(position=results[-1][0].number)
+    position = results[-1][0].number
+    if not row.filter(lease=job.lease).update(**tallied, position=position):
+        row.update(**tallied)
 
 
 _ENDS = {

@@ -40,6 +40,12 @@ def is_in_force(at: datetime.datetime) -> Q:
     )
 
 
+def is_on_list() -> Q:
+    """Return the condition for entries that are or were in force: not those that only wait."""
+    has_own_terms = Q(expires_at=None) | Q(expires_at__gt=NEVER)
+    return has_own_terms | Q(batch__in_force_at__isnull=False)
+
+
 class DenylistBatch(models.Model):
     """The entries of one import. They are in force when ``in_force_at`` is set, all at once.
 
@@ -69,8 +75,7 @@ class DenylistEntryQuerySet(models.QuerySet["DenylistEntry"]):
 
     def on_list(self) -> "DenylistEntryQuerySet":
         """Return the entries that are or were in force: not what only waits for its batch."""
-        has_own_terms = Q(expires_at=None) | ~Q(expires_at=NEVER)
-        return self.filter(has_own_terms | Q(batch__in_force_at__isnull=False))
+        return self.filter(is_on_list())
 
 
 class DenylistEntry(models.Model):
@@ -126,7 +131,7 @@ class DenylistEntry(models.Model):
 
     @property
     def is_on_list(self) -> bool:
-        """Whether it is or was in force. The selection ``on_list`` has the same condition."""
+        """Whether it is or was in force. The condition `is_on_list` says the same."""
         return self.has_own_terms or self.has_batch_in_force
 
     @property
