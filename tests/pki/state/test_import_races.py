@@ -14,7 +14,8 @@ from pki.csr.public_keys import public_key_sha256
 from pki.denylist.csv_import import Line
 from pki.exceptions import Busy
 from pki.jobs import denying
-from pki.jobs.denying import import_lines
+from pki.jobs.denying import import_lines, start_import
+from pki.jobs.worker import work_on_job
 from pki.models import DenylistEntry, IssuedCertificate
 from pki.operators.errors import OperatorError
 from tests.conftest import TESTER
@@ -57,11 +58,12 @@ def test_T16_an_import_waits_for_the_enrollment_that_is_being_issued(device, kin
         "serial": f"{device.certificate.serial_number:x}",
     }[kind]
     csr = make_csr(NAME, key=key, serial_number="SN-1")
+    entries = ("name", "other"), (kind, value)
+    job = start_import(lines_of(*entries), is_replacing=False, actor=TESTER)
+    turns = iter([True, True, False])
+    work_on_job(job.pk, may_go_on=lambda: next(turns))  # all is staged, and nothing in force
 
-    reply, seen = race(
-        lambda: device.simpleenroll(csr),
-        lambda: import_persistently(("name", "other"), (kind, value)),
-    )
+    reply, seen = race(lambda: device.simpleenroll(csr), lambda: import_persistently(*entries))
 
     assert reply.status_code == (200 if seen else 403), reply.text
     assert issued_serials(common_name=NAME) == seen, "I6"
