@@ -4,7 +4,10 @@ import datetime
 import uuid
 
 import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 
 from pki.denylist.csv_import import read_lines
@@ -80,7 +83,6 @@ class Crash(BaseException):
 def test_T17_a_crash_anywhere_leaves_nothing_or_all_in_force_and_the_job_goes_on(monkeypatch):
     seen = set()
     for number in range(1, 40):
-        Job.objects.all()
         job, calls = start(), []
 
         def crash(work, calls=calls, number=number):
@@ -261,7 +263,6 @@ def test_an_import_that_stood_still_past_the_end_of_a_line_denies_nothing_for_it
 
 
 def test_import_lines_says_why_it_did_not_end():
-    Job.objects.all()
     held = start()
     Job.objects.update(lease=uuid.uuid4(), leased_until=timezone.now() + worker.LEASE)
 
@@ -290,3 +291,58 @@ def test_the_command_names_the_import_that_is_in_the_way(tmp_path):
 
     with pytest.raises(CommandError, match="nothing of the file is in force"):
         run("deny_import", file)
+
+
+# The page
+
+
+IMPORT = reverse_lazy("admin:pki_denylistentry_import")
+FILE = "kind,value,reason\nname,sensor-1,recall\nname,=cmd,\n"
+
+
+def test_the_page_complains_of_every_wrong_line_and_starts_nothing(admin_client):
+    page = admin_client.post(IMPORT, {"text": FILE})
+
+    assert "Line 3: " in page.text
+    assert "Please correct" in page.text or "It was not done." in page.text
+    assert "name,=cmd" in page.text  # what was typed is kept
+    assert not Job.objects.exists()
+
+
+def test_the_page_shows_what_each_line_would_do_and_then_does_it(admin_client):
+    deny("name", "sensor-1", reason="lent", actor=TESTER)
+    file = SimpleUploadedFile("d.csv", b"kind,value,reason\nname,sensor-1,recall\nname,b,recall\n")
+
+    page = admin_client.post(IMPORT, {"file": file, "is_dry_run": "on"})
+
+    assert "1 new, 0 same, 1 kept, 0 changed. Nothing was written." in page.text
+    assert "name,b,recall" in page.text  # to be sent again
+    assert not Job.objects.exists()
+
+    text = "kind,value,reason\nname,sensor-1,recall\nname,b,recall\n"
+    page = admin_client.post(IMPORT, {"text": text, "is_replacing": "on"}, follow=True)
+
+    job = Job.objects.get()
+    assert "A job imports 2 lines." in page.text
+    assert page.redirect_chain[-1][0] == reverse("admin:pki_job_change", args=[job.pk])
+    work(job)
+    assert DenylistEntry.objects.in_force().filter(reason="recall").count() == 2
+
+
+def test_T54_only_who_may_change_entries_replaces_them_by_an_import(client):
+    carol = User.objects.create_user("carol", is_staff=True)
+    for name in ("add_denylistentry", "view_denylistentry", "view_job"):
+        carol.user_permissions.add(Permission.objects.get(codename=name))
+    client.force_login(carol)
+    deny("name", "a", reason="lent", actor=TESTER)
+    assert "is_replacing" not in client.get(IMPORT).text
+
+    client.post(IMPORT, {"text": "kind,value,reason\nname,a,recall\n", "is_replacing": "on"})
+    work(Job.objects.get())
+
+    assert DenylistEntry.objects.get().reason == "lent"
+
+
+@pytest.mark.parametrize("data", [{}, {"text": " "}])
+def test_the_page_wants_a_file_or_its_text(admin_client, data):
+    assert "Give either a file or its text." in admin_client.post(IMPORT, data).text
