@@ -6,7 +6,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from pki.jobs.lifecycle import start_job
+from pki.jobs.revoking import start_revocation
 from pki.jobs.terminal import JobCommand
+from pki.models import IssuedCertificate
 from pki.operators.command import command_actor, refuse
 from pki.revocation.revoke import REASONS
 
@@ -15,14 +17,21 @@ class Command(JobCommand):
     """See ``help``."""
 
     help = (
-        "Revoke the certificates in a file for good, as a job. After Ctrl-C or a crash, the "
-        "schedule goes on with it, and the same command shows its progress again."
+        "Revoke the certificates in a file, or those of a filter, for good, as a job. After "
+        "Ctrl-C or a crash, the schedule goes on with it, and the same command shows its progress again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the file and the reason."""
-        parser.add_argument(
-            "file", type=Path, help="a serial number or SHA-256 fingerprint on each line"
+        """Add the file or filter, and the reason."""
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument(
+            "file", type=Path, nargs="?", help="a serial number or SHA-256 fingerprint on each line"
+        )
+        source.add_argument(
+            "--filter",
+            metavar="ADDRESS",
+            help="everything that a list of certificates in the web admin shows: its address, or "
+            "what stands after the ?",
         )
         parser.add_argument(
             "--reason", required=True, metavar="REASON", help=f"one of {', '.join(REASONS)}"
@@ -31,18 +40,36 @@ class Command(JobCommand):
         super().add_arguments(parser)
 
     def handle(
-        self, *args: Any, file: Path, reason: str, comment: str, no_wait: bool, **options: Any
+        self,
+        *args: Any,
+        file: Path | None,
+        filter: str | None,  # noqa: A002  # the option's name
+        reason: str,
+        comment: str,
+        no_wait: bool,
+        **options: Any,
     ) -> None:
         """Print the job's id and, after the work, what failed and how it ended."""
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            refuse(f"{file} cannot be read: {why}.", error)
-        job = start_job(
-            "revoke",
-            [line.strip() for line in text.splitlines() if line.strip()],
-            parameters={"reason": reason, "comment": comment},
-            actor=command_actor(),
-        )
+        if file is None:
+            # Imported here: the other half of the command needs no page.
+            from pki.admin.filtered import rows_of_address
+
+            rows = rows_of_address(IssuedCertificate, filter or "")
+            job = start_revocation(rows, reason=reason, comment=comment, actor=command_actor())
+        else:
+            job = start_job(
+                "revoke",
+                _subjects(file),
+                parameters={"reason": reason, "comment": comment},
+                actor=command_actor(),
+            )
         self.follow(job, no_wait=no_wait)
+
+
+def _subjects(file: Path) -> list[str]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        refuse(f"{file} cannot be read: {why}.", error)
+    return [line.strip() for line in text.splitlines() if line.strip()]
