@@ -17,7 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from pki.exceptions import Busy, PKIError
-from pki.jobs.kinds import JobKind, kind_of
+from pki.jobs.kinds import Interrupted, JobKind, kind_of
 from pki.jobs.lifecycle import counts
 from pki.models import Job, JobLine
 from pki.operators.errors import OperatorError
@@ -164,11 +164,13 @@ def _work_on_chunk(job: Job) -> None:
                 _work_one_by_one(kind, job, lines, actor, results)
     except Busy:
         raise  # the database, and not the job: it stays due
+    except Interrupted:
+        pass  # the job was cancelled, or is another worker's now
     except OperatorError as refusal:
         error = str(refusal)
     except Exception as failure:  # a bug may not stop the other jobs, nor be tried for ever
         logger.exception("job %s stopped", job.pk)
-        is_of_line = len(results) < len(lines) and kind.work is not None
+        is_of_line = len(results) < len(lines) and kind.work_together is None
         at = f"Line {lines[len(results)].number}: " if is_of_line else ""
         error = f"{at}{type(failure).__name__}. The log says more. {_what_to_do(job)}"
     finally:
@@ -213,17 +215,31 @@ def _work_one_by_one(
 
     Slow lines are fewer to a chunk, so that the lease is lengthened long before it runs out.
     """
-    assert kind.work is not None  # noqa: S101  # the caller looked
     end = time.monotonic() + CHUNK_SECONDS
     for line in lines:
         if results and time.monotonic() >= end:
             return
         try:
-            results.append((line, LineState.DONE, kind.work(line.subject, job.parameters, actor)))
+            results.append((line, LineState.DONE, _work_on_line(kind, job, line, actor)))
         except Busy:
             raise
         except (OperatorError, PKIError) as refusal:
             results.append((line, LineState.FAILED, str(refusal)))
+
+
+def _work_on_line(kind: JobKind, job: Job, line: JobLine, actor: Actor) -> str:
+    if kind.work_at_length is not None:
+        return kind.work_at_length(job, line, actor, partial(_keep_or_interrupt, job))
+    assert kind.work is not None  # noqa: S101  # each kind has one of them
+    return kind.work(line.subject, job.parameters, actor)
+
+
+def _keep_or_interrupt(job: Job) -> None:
+    """Lengthen the lease of a job that is still this worker's, or raise ``Interrupted``."""
+    assert job.lease is not None  # noqa: S101  # it is being worked on
+    kept = _keep_lease(job.pk, job.lease)
+    if kept is None or kept.state != State.RUNNING:
+        raise Interrupted
 
 
 def _record_results(job: Job, results: Sequence[Result]) -> None:

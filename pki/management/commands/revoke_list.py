@@ -18,7 +18,8 @@ class Command(JobCommand):
 
     help = (
         "Revoke the certificates in a file, or those of a filter, for good, as a job. After "
-        "Ctrl-C or a crash, the schedule goes on with it, and the same command shows its progress again."
+        "Ctrl-C or a crash, the schedule goes on with it, and the same command shows its "
+        "progress again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from estserver.operations import schedule
 from estserver.operations.minutely_rule import is_idle
 from pki.exceptions import Busy
-from pki.jobs import kinds, worker
+from pki.jobs import kinds, registry, worker
 from pki.jobs.kinds import CHUNK
 from pki.jobs.lifecycle import MOST_LINES, cancel_job, continue_job, start_job
 from pki.jobs.worker import next_job_due, work_on_job, work_on_jobs
@@ -48,9 +48,9 @@ def note(installation):
     """A kind that notes its subjects, and does for some what ``behaviour`` says first."""
     done.clear()
     behaviour.clear()
-    kinds.register("note", f"{__name__}.KIND")
+    registry.register("note", f"{__name__}.KIND")
     yield
-    kinds.unregister("note")
+    registry.unregister("note")
 
 
 def start(count=60, **options):
