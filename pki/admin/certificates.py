@@ -17,7 +17,7 @@ from pki.admin.display import EMPTY, chip, code, link, list_of, minute, moment, 
 from pki.admin.downloads import Export
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
-from pki.admin.matching_operations import RevokeMatching
+from pki.admin.matching_operations import ExportMatching, RevokeMatching
 from pki.admin.rebind_operation import RebindNames
 from pki.admin.release_operation import ReleaseName
 from pki.admin.search import Term, starts_with
@@ -121,7 +121,15 @@ class IssuedCertificateAdmin(FactAdmin):
         "a first device with the test client certificate."
     )
     actions = (revoke_selected,)
-    operations = (Revoke, RevokeMatching, DenyDevice, ReleaseName, SettleIntents, RebindNames)
+    operations = (
+        Revoke,
+        RevokeMatching,
+        ExportMatching,
+        DenyDevice,
+        ReleaseName,
+        SettleIntents,
+        RebindNames,
+    )
     downloads = {
         "pem": ("PEM", pem),
         "der": ("DER", der),

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from pki.admin.certificate_operations import RevokeManyForm
 from pki.admin.filtered import is_filtered, rows_of_list
 from pki.admin.operations import Done, Operation
+from pki.jobs.exporting import start_export
 from pki.jobs.revoking import revocable, start_revocation
 from pki.models import IssuedCertificate
 from pki.record.audit_trail import Actor
@@ -57,3 +58,34 @@ class RevokeMatching(Operation):
             self._rows, reason=said["reason"], comment=said["comment"], actor=actor
         )
         return Done(f"A job revokes {job.total} certificates. It goes on within a minute.", job)
+
+
+class ExportForm(forms.Form):
+    """The form of the file."""
+
+    form = forms.ChoiceField(
+        label="File", choices=[("csv", "CSV, a line for each"), ("pem", "PEM, one after the other")]
+    )
+
+
+class ExportMatching(Operation):
+    """Write every certificate that the list's filters and search leave to a file, as a job."""
+
+    slug = "export-matching"
+    label = "Export as a job"
+    permission = "view"
+    is_for_list = True
+    keeps_filter = True
+    form_class = ExportForm
+
+    def effects(self) -> list[str]:
+        """Say where the file is."""
+        return [
+            "A job writes what the filter of the list leaves now. Its page has the file for a week."
+        ]
+
+    def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
+        """Do what ``manage.py export_certificates --no-wait`` does."""
+        rows = rows_of_list(self.model_admin, self.request)
+        job = start_export(rows, form=form.cleaned_data["form"], actor=actor)
+        return Done("A job writes the file. It begins within a minute.", job)

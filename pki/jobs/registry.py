@@ -6,6 +6,7 @@ none. For the same reason nothing is imported here.
 
 paths: dict[str, str] = {
     "deny-import": "pki.jobs.denying.DENY_IMPORT",
+    "export": "pki.jobs.exporting.EXPORT",
     "revoke": "pki.jobs.revoking.REVOKE",
 }
 """The dotted path of each ``JobKind``."""

@@ -5,7 +5,7 @@ from pki.models.authority import CertificateAuthority
 from pki.models.certificate import IssuedCertificate
 from pki.models.denylist import DenylistBatch, DenylistEntry
 from pki.models.generation import Generation
-from pki.models.job import Job, JobLine
+from pki.models.job import Job, JobLine, JobPart
 from pki.models.profile import CertificateProfile
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "IssuedCertificate",
     "Job",
     "JobLine",
+    "JobPart",
 ]

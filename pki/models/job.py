@@ -93,3 +93,20 @@ class JobLine(models.Model):
 
     def __str__(self) -> str:
         return f"line {self.number}: {self.subject}"
+
+
+class JobPart(models.Model):
+    """A part of the file that a job writes."""
+
+    id = IdentifierField()
+    # No index of its own: the unique rule below has the job first.
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="parts", db_index=False)
+    number = models.PositiveIntegerField()
+    content = models.TextField()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="job_part_number")]
+
+    def __str__(self) -> str:
+        return f"part {self.number} of {self.job_id}"
