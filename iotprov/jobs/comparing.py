@@ -5,7 +5,10 @@ With ``repair`` each difference that is this server's to mend is mended on the w
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
+
+from django.db.models import QuerySet
 
 from iotprov.conf import targets_named
 from iotprov.drift.comparison import PARTS
@@ -75,6 +78,12 @@ def _mend(difference: Difference, repair: Repair | None) -> str:
         return f" It was not mended. {error}"
 
 
+def _delete_some(lines: QuerySet[JobLine]) -> int:
+    keys = list(lines.values_list("pk", flat=True)[:TOGETHER])
+    JobLine.objects.filter(pk__in=keys).delete()
+    return len(keys)
+
+
 class _Findings:
     """What one part found, written some at a time as lines that are done."""
 
@@ -89,8 +98,8 @@ class _Findings:
         earlier = self._job.lines.filter(
             number__gte=self._first, number__lt=self._first + FIRST_OF_PART
         )
-        while keys := list(earlier.values_list("pk", flat=True)[:TOGETHER]):
-            in_write_transaction(lambda keys=keys: JobLine.objects.filter(pk__in=keys).delete())
+        while in_write_transaction(partial(_delete_some, earlier)):
+            pass
 
     def add(self, difference: Difference, done: str) -> None:
         """Keep a difference, and what was done about it."""

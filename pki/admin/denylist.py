@@ -51,8 +51,8 @@ class DenylistEntryAdmin(FactAdmin):
     search_fields = ("value",)
     search_help_text = "The beginning of a name, a serial number, a SHA-256"
     empty_words = (
-        "The denylist is empty. “Deny” above adds an entry, as `manage.py deny` does; "
-        "`manage.py deny_import` takes a CSV file."
+        "The denylist is empty. “Deny” above adds an entry, as `manage.py deny` does. “Import a "
+        "CSV file” takes a list, as `manage.py deny_import` does."
     )
     operations = (Deny, ImportEntries, ChangeTerms, Allow)
     groups = (

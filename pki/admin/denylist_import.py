@@ -99,9 +99,8 @@ class ImportEntries(Operation):
         except OperatorError as error:
             with_refusal(form, error)
         # The browser does not send a file again, so its text goes into the field for it.
-        kept = form.data.copy()
+        kept = {name: value for name, value in form.data.items() if name != "is_dry_run"}
         kept["text"] = asked["content"].decode("utf-8-sig")
-        kept.pop("is_dry_run", None)
         again = ImportForm(kept, may_replace="is_replacing" in form.fields)
         return self.render_to_response(self.get_context_data(form=again))
 

@@ -113,7 +113,10 @@ class JobAdmin(FactAdmin):
         words("actor", "who"),
         minute("created_at", "started"),
     )
-    empty_words = "No job was started yet. Select many certificates, or run manage.py revoke_list."
+    empty_words = (
+        "No job was started yet. Filter the list of certificates and choose what becomes of all "
+        "that match, or run manage.py revoke_list."
+    )
     operations = (Cancel, Continue)
     downloads = {"results": ("Results as CSV", _results)}
     groups = (

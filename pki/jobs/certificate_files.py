@@ -33,7 +33,7 @@ _COLUMNS = (
 
 def csv_header() -> str:
     """Return the first line of a CSV file."""
-    line: str = csv.writer(Lines()).writerow(_COLUMNS)  # type: ignore[assignment]  # what Lines returns
+    line: str = csv.writer(Lines()).writerow(_COLUMNS)
     return line
 
 
