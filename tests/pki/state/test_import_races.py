@@ -4,7 +4,7 @@ import datetime
 from dataclasses import replace
 from itertools import count
 from threading import Event
-from time import sleep
+from time import monotonic, sleep
 from types import SimpleNamespace
 
 import pytest
@@ -89,12 +89,15 @@ def moment(monkeypatch):
 @pytest.mark.timeout(1200)
 def test_T16_nothing_is_issued_after_the_import_has_returned(device, pair, moment):  # noqa: F811
     outcomes = set()
+    began = monotonic()
+    assert device.simpleenroll(make_csr("first", key=make_key(index=8))).status_code == 200
+    took = monotonic() - began
     for number in range(ROUNDS // 3):
         name = f"sensor-{number}"
         csr = make_csr(name, key=make_key(index=number % 8))
 
         moment.comes.clear()
-        moment.seconds = (number % 20) / 500  # it wanders over the time of an enrollment
+        moment.seconds = (number % 10) / 4 * took  # it wanders over the time of an enrollment
 
         def enroll(csr=csr):
             moment.comes.wait(30)
