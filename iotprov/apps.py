@@ -16,8 +16,11 @@ class IoTProvConfig(AppConfig):
 
     def ready(self) -> None:
         from iotprov import checks  # noqa: F401  # registers Django's system checks
+        from pki.jobs import registry
         from pki.record import observers
 
+        registry.register("drift", "iotprov.jobs.comparing.DRIFT")
+        registry.register("reprovision", "iotprov.jobs.reprovisioning.REPROVISION")
         observers.register(_outbox_writer)
 
 

@@ -9,7 +9,3 @@ class DatabaseFeatures(features.DatabaseFeatures):
     # A new column has a name and a type, and no word after it, not even NULL:
     # https://docs.aws.amazon.com/aurora-dsql/latest/userguide/alter-table-syntax-support.html
     implied_column_null = True
-    rows_of_a_transaction = 3_000
-    """What `pki.record.transactions` stays below.
-    https://docs.aws.amazon.com/aurora-dsql/latest/userguide/CHAP_quotas.html
-    """

@@ -24,6 +24,7 @@ DEVICE_RIGHTS: Mapping[str, tuple[str, ...]] = {
     # The number of its next revocation list is in a CA's row.
     "pki_certificateauthority": ("SELECT", "UPDATE"),
     "pki_certificateprofile": ("SELECT",),
+    "pki_denylistbatch": ("SELECT",),
     "pki_denylistentry": ("SELECT",),
     # One row, which readiness writes to as well.
     "pki_generation": ("SELECT", "INSERT", "UPDATE"),

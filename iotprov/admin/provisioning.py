@@ -12,6 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
+from iotprov.admin.job_operations import CompareAsJob, ReprovisionMatching
 from iotprov.admin.provisioning_operations import (
     Park,
     RetryNow,
@@ -134,7 +135,7 @@ class ProvisioningAdmin(FactAdmin):
         "`manage.py provision_pending` works through them; a schedule has to run it."
     )
     actions = (retry_selected, park_selected)
-    operations = (WorkThrough, RetryNow, Park)
+    operations = (WorkThrough, CompareAsJob, RetryNow, Park)
     groups = (
         (None, ("state_chip", "certificate_link", words("target"), "goal", "goal_until")),
         (
@@ -310,4 +311,6 @@ def preview_link(certificate: IssuedCertificate) -> str:
     return format_html('<a href="{}?{}">Preview the thing and its policy</a>', url, query)
 
 
-IssuedCertificateAdmin.extend(groups=(("AWS IoT", (provisionings_of, preview_link)),))
+IssuedCertificateAdmin.extend(
+    operations=(ReprovisionMatching,), groups=(("AWS IoT", (provisionings_of, preview_link)),)
+)

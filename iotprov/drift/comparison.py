@@ -21,6 +21,19 @@ class NotCompared(OperatorError):
         super().__init__(f"{target_name}: Not everything could be compared. {reasons}")
 
 
+Part = Callable[[IoTTarget, bool], Iterator[Difference]]
+"""What compares one part of a target, with more depth if the second argument is true."""
+
+PARTS: dict[str, Part] = {
+    "IoT policy": lambda target, deep: policy_differences(target),
+    "provisioning template and its role": lambda target, deep: template_differences(target),
+    "CAs on record": lambda target, deep: ca_differences(target),
+    "CAs that only AWS has": lambda target, deep: foreign_ca_differences(target),
+    "certificates": lambda target, deep: certificate_differences(target, deep=deep),
+}
+"""The parts of a target in the order of a repair."""
+
+
 def drift(target: IoTTarget, *, deep: bool = False) -> Iterator[Difference]:
     """Yield every difference between ``target`` and the record. Changes nothing.
 
@@ -31,17 +44,10 @@ def drift(target: IoTTarget, *, deep: bool = False) -> Iterator[Difference]:
     The failure of one part stops no other. ``NotCompared`` is raised after the last part, with the
     first ``RemoteFailure``, if any, as its cause. An iteration that ends without it is complete.
     """
-    parts: dict[str, Callable[[], Iterator[Difference]]] = {
-        "IoT policy": lambda: policy_differences(target),
-        "provisioning template and its role": lambda: template_differences(target),
-        "CAs on record": lambda: ca_differences(target),
-        "CAs that only AWS has": lambda: foreign_ca_differences(target),
-        "certificates": lambda: certificate_differences(target, deep=deep),
-    }
     missed: dict[str, OperatorError] = {}
-    for part, differences in parts.items():
+    for part, differences in PARTS.items():
         try:
-            yield from differences()
+            yield from differences(target, deep)
         except OperatorError as error:
             missed[part] = error
     if missed:

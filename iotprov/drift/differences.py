@@ -51,6 +51,12 @@ class Difference:
     is_under_way: bool = False
     """Whether the outbox has begun with it recently, so that nothing is wrong yet."""
 
+    @property
+    def mended_in_words(self) -> str:
+        """What a repair did about it: the outbox follows for certificates and their things."""
+        is_of_outbox = self.kind in (Kind.CERTIFICATE, Kind.THING)
+        return "Given to the outbox." if is_of_outbox else "Done."
+
     def __str__(self) -> str:
         alarm = "ALARM: " if self.is_alarming and not self.is_under_way else ""
         return (

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from iotprov.drift.heartbeat import beat
 from iotprov.drift.listing import CHUNK
 from iotprov.models import CARegistration, Provisioning
 from iotprov.provisioning.desired_state import DesiredState, Facts, Goal, Mode, desired_state
@@ -126,6 +127,7 @@ class Record:
 
     def expected(self, certificates: Sequence[IssuedCertificate]) -> Iterator[Expected]:
         """Yield the desired state of ``certificates``, at most ``CHUNK``, read with profiles."""
+        beat()
         names = {
             one.pk: matching_entries(RequestIdentifiers.of_device(one)) for one in certificates
         }

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from iotprov.conf import IoTTarget
+from iotprov.drift.heartbeat import beat
 from iotprov.provisioning.iot_certificates import Registry
 from iotprov.provisioning.pacing import Pace
 from pki.operators.errors import RemoteFailure
@@ -37,4 +38,5 @@ class PacedRegistry:
         return question(self._registry)
 
     def _wait(self, operation: str) -> None:
+        beat()
         time.sleep(self._pace.delay(operation))

@@ -62,8 +62,13 @@ class Repair:
 
     def finish(self) -> Drained:
         """Give the kept differences to the outbox, and work on every row due at the target."""
-        self._enqueue()
+        self.hand_over()
         return drain(target=self._target.name)
+
+    def hand_over(self) -> None:
+        """Give the kept differences to the outbox, which the schedule works on."""
+        if self._waiting:
+            self._enqueue()
 
     def _register(self, difference: Difference) -> None:
         ca = CertificateAuthority.objects.get(name=difference.name)

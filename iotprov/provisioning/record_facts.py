@@ -24,7 +24,7 @@ def read_facts(certificate_id: uuid.UUID, target_name: str, at: datetime.datetim
         certificate,
         is_denied=bool(entries),
         denied_until=min(
-            (entry.expires_at for entry in entries if entry.expires_at is not None), default=None
+            (end for entry in entries if (end := entry.ends_at) is not None), default=None
         ),
         is_ca_stopped=certificate.ca.are_certificates_stopped,
         can_be_provisioned_by_aws=profile.iot_provisioning == Mode.JITP

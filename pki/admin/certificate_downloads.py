@@ -1,15 +1,13 @@
 """Files of certificates: one certificate in several forms, and a list as CSV."""
 
-import csv
-import datetime
 from collections.abc import Iterator
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from django.db.models import QuerySet
 
-from pki.admin.downloads import Download, Lines, csv_cell, file_name, pem_text
+from pki.admin.downloads import Download, file_name, pem_text
+from pki.jobs.certificate_files import csv_header, csv_rows
 from pki.models import IssuedCertificate
 
 
@@ -56,38 +54,7 @@ def csr(row: IssuedCertificate) -> Download:
     return _file(row, "csr", "application/pkcs10", bytes(row.csr_der))
 
 
-_EXPORTED = (
-    "common_name",
-    "serial_number",
-    "fingerprint_sha256",
-    "state",
-    "not_before",
-    "not_after",
-    "ca__name",
-    "profile__name",
-    "operation",
-    "subject",
-    "san",
-    "device_serial",
-    "key_algorithm",
-    "client_fingerprint",
-    "request_id",
-    "revoked_at",
-    "revocation_reason",
-)
-
-
 def csv_lines(rows: QuerySet[IssuedCertificate]) -> Iterator[str]:
     """Yield a header, and a line for each certificate. No cell begins as a formula does."""
-    writer = csv.writer(Lines())
-    yield writer.writerow(_EXPORTED)
-    for values in rows.values_list(*_EXPORTED).iterator():
-        yield writer.writerow([csv_cell(_text(value)) for value in values])
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime.datetime):
-        return value.astimezone(datetime.UTC).isoformat()
-    return str(value)
+    yield csv_header()
+    yield from csv_rows(rows)

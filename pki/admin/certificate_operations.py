@@ -19,8 +19,8 @@ from pki.admin.operations import (
     SelectedOperation,
     text_field,
 )
+from pki.jobs.kinds import CHUNK
 from pki.jobs.lifecycle import start_job
-from pki.jobs.worker import CHUNK
 from pki.models import DenylistEntry, IssuedCertificate
 from pki.record.audit_trail import Actor
 from pki.record.intents import ABANDONED_AFTER, settle_intents

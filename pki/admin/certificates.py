@@ -20,6 +20,7 @@ from pki.admin.display import EMPTY, chip, code, link, list_of, minute, moment, 
 from pki.admin.downloads import Export
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter
+from pki.admin.matching_operations import ExportMatching, RevokeMatching
 from pki.admin.rebind_operation import RebindNames
 from pki.admin.release_operation import ReleaseName
 from pki.admin.search import Term, starts_with
@@ -224,7 +225,15 @@ class IssuedCertificateAdmin(FactAdmin):
         "a first device with the test client certificate."
     )
     actions = (revoke_selected,)
-    operations = (Revoke, DenyDevice, ReleaseName, SettleIntents, RebindNames)
+    operations = (
+        Revoke,
+        RevokeMatching,
+        ExportMatching,
+        DenyDevice,
+        ReleaseName,
+        SettleIntents,
+        RebindNames,
+    )
     downloads = {
         "pem": ("PEM", pem),
         "der": ("DER", der),

@@ -158,7 +158,8 @@ class ChangeTerms(Operation):
 
     def get_initial(self) -> dict[str, Any]:
         """Start from the reason and end on record."""
-        return {"reason": self.row.reason, "expires_at": self.row.expires_at}
+        reason, expires_at = self.row.terms
+        return {"reason": reason, "expires_at": expires_at}
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py deny`` does for an entry on record."""

@@ -11,8 +11,8 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 
 from pki.encoding.certificates import pem_of
-
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+from pki.operators.csv_text import Lines as Lines
+from pki.operators.csv_text import csv_cell as csv_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +44,6 @@ def file_name(*parts: str, suffix: str) -> str:
 def pem_text(certificates: Iterable[x509.Certificate]) -> bytes:
     """Return certificates in PEM form, one after the other."""
     return pem_of(*certificates).encode()
-
-
-def csv_cell(text: str) -> str:
-    """Return ``text`` so that no spreadsheet takes it for a formula.
-
-    A client may choose a common name that is one: ``=cmd|...`` runs when the export is opened.
-    """
-    return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text
-
-
-class Lines:
-    """A file for ``csv.writer`` that returns each line at once, so that exports can stream."""
-
-    def write(self, line: str) -> str:
-        """Return the line, which ``writerow`` then returns."""
-        return line
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,13 +177,13 @@ class FactAdmin(ModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Add links to operations that need no row, and the words for an empty list."""
+        query = f"?{request.GET.urlencode()}" if request.GET else ""
         links = [
-            (one.label, self._url(one.slug))
+            (one.label, self._url(one.slug) + (query if one.keeps_filter else ""))
             for one in self.operations
             if one.is_for_list and one.is_allowed(request, self.model)
         ]
         if self.export is not None:
-            query = f"?{request.GET.urlencode()}" if request.GET else ""
             links.append((self.export.label, self._url("export") + query))
         context = {
             "title": capfirst(self.opts.verbose_name_plural),

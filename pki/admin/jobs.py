@@ -2,22 +2,29 @@
 
 import csv
 import io
+import uuid
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
 
-from pki.admin.display import minute, moment, words
-from pki.admin.downloads import Download, csv_cell, file_name
+from pki.admin.display import EMPTY, minute, moment, words
+from pki.admin.downloads import Download, attachment, csv_cell, file_name
 from pki.admin.facts import FactAdmin
 from pki.admin.operations import Done, EmptyForm, Operation
+from pki.jobs.exporting import file_of, has_file, pieces_of
 from pki.jobs.lifecycle import cancel_job, continue_job
 from pki.models import Job
 from pki.record.audit_trail import Actor
 
 _REFRESH_SECONDS = 5
+_MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "pem": "application/x-pem-file"}
 State = Job.State
+_OPEN = (State.PREPARING, State.RUNNING, State.CANCELLING)
 
 
 class Cancel(Operation):
@@ -30,7 +37,7 @@ class Cancel(Operation):
     @classmethod
     def obstacle(cls, row: Job) -> str:
         """Only a job that has lines left can be cancelled."""
-        if row.state in (State.FINISHED, State.CANCELLED):
+        if row.state in (State.FINISHED, State.CANCELLED, State.CANCELLING):
             return f"The job is {row.state} already ({row.progress})."
         return ""
 
@@ -82,6 +89,19 @@ def _results(job: Job) -> Download:
     return Download(name, "text/csv; charset=utf-8", file.getvalue().encode())
 
 
+def _files(row: Job) -> str:
+    """Show the pieces of an export's file, each small enough for a Lambda function's answer."""
+    if not has_file(row):
+        return EMPTY
+    url = reverse("admin:pki_job_file", args=[row.pk])
+    links = [(f"{url}?piece={piece}", f"Piece {piece + 1}") for piece in range(pieces_of(row))]
+    whole = [(url, "The whole file")]
+    return format_html_join(", ", '<a href="{}">{}</a>', [*whole, *(links if links[1:] else [])])
+
+
+_files.short_description = "file"  # type: ignore[attr-defined]
+
+
 @admin.register(Job)
 class JobAdmin(FactAdmin):
     """The jobs, newest first."""
@@ -93,7 +113,10 @@ class JobAdmin(FactAdmin):
         words("actor", "who"),
         minute("created_at", "started"),
     )
-    empty_words = "No job was started yet. Select many certificates, or run manage.py revoke_list."
+    empty_words = (
+        "No job was started yet. Filter the list of certificates and choose what becomes of all "
+        "that match, or run manage.py revoke_list."
+    )
     operations = (Cancel, Continue)
     downloads = {"results": ("Results as CSV", _results)}
     groups = (
@@ -107,9 +130,41 @@ class JobAdmin(FactAdmin):
                 words("actor", "who"),
                 moment("created_at", "started"),
                 moment("ended_at", "ended"),
+                _files,
             ),
         ),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the address of an export's file."""
+        view = self.admin_site.admin_view(self.file_view)
+        return [path("<uuid:object_id>/file", view, name="pki_job_file"), *super().get_urls()]
+
+    def file_view(self, request: HttpRequest, object_id: uuid.UUID) -> StreamingHttpResponse:
+        """Answer with the file of an export, or a piece of it, as an attachment.
+
+        Whoever may not see certificates does not get them by way of a job.
+        """
+        job = self.get_object(request, str(object_id))
+        if not self.has_view_permission(request, job):
+            raise PermissionDenied
+        if not request.user.has_perm("pki.view_issuedcertificate"):
+            raise PermissionDenied
+        piece = request.GET.get("piece", "")
+        if job is None or not has_file(job) or not (piece.isdecimal() or not piece):
+            raise Http404
+        number = int(piece[:9]) if piece else None
+        if number is not None and number >= pieces_of(job):
+            raise Http404
+        form = job.parameters["form"]
+        name = file_name(
+            "certificates", *([f"{number + 1}"] if number is not None else []), suffix=form
+        )
+        return StreamingHttpResponse(
+            (text.encode() for text in file_of(job, piece=number)),
+            content_type=_MEDIA_TYPES[form],
+            headers=attachment(name),
+        )
 
     def audit_term(self, row: Job) -> str:
         """Find all that the job did: its id is the request id of those events."""
@@ -119,6 +174,6 @@ class JobAdmin(FactAdmin):
         """Have the browser load the page of an open job again. A header needs no script."""
         response = super().render_change_form(request, *args, **kwargs)
         job = kwargs.get("obj")
-        if isinstance(job, Job) and job.state in (State.PREPARING, State.RUNNING):
+        if isinstance(job, Job) and job.state in _OPEN:
             response["Refresh"] = str(_REFRESH_SECONDS)
         return response

@@ -97,6 +97,8 @@ class Operation(_FormView):
     permission: ClassVar[str] = "change"
     """Django's permission on the model: add, change, delete or view."""
     is_for_list: ClassVar[bool] = False
+    keeps_filter: ClassVar[bool] = False
+    """Whether the link to it has the list's filters, because it acts on what they leave."""
     is_dangerous: ClassVar[bool] = False
     form_class: type[forms.BaseForm] | None = ReasonForm
     fieldsets: ClassVar[tuple[tuple[str | None, tuple[str, ...]], ...]] = ()

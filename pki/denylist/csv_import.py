@@ -1,7 +1,8 @@
-"""Import a denylist from a CSV file: every line of it, or nothing if a line is wrong.
+"""Read a denylist from a CSV file: every line of it, or nothing if a line is wrong.
 
 The file has the header ``kind,value,reason,expires``. The columns ``kind`` and ``value`` are
 required. All lines are checked before anything is written, and each complaint names its line.
+``pki.jobs.denying`` imports them.
 """
 
 import csv
@@ -11,14 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pki.csr.thing_names import shown
-from pki.denylist.adding import Outcome, notify_observers, outcome_of_adding, write_over
-from pki.denylist.entries import MAX_REASON, void_intents_of
+from pki.denylist.adding import Outcome, outcome_of_adding
+from pki.denylist.entries import MAX_REASON
 from pki.denylist.kinds import normalize, signed_part
 from pki.denylist.values import expiry_after
 from pki.models import DenylistEntry
 from pki.operators.errors import OperatorError
-from pki.record.audit_trail import Actor
-from pki.record.transactions import in_write_transactions
 
 COLUMNS = ("kind", "value", "reason", "expires")
 _REQUIRED = ("kind", "value")
@@ -164,50 +163,10 @@ def compare(lines: Sequence[Line], *, is_replacing: bool = False) -> list[Outcom
 
 
 def entries_of(lines: Sequence[Line]) -> dict[tuple[str, str], DenylistEntry]:
-    """Return the entries on record of what the lines name, by kind and value."""
+    """Return the rows of what the lines name, by kind and value. Some may wait for an import."""
     values = [line.value for line in lines]
     found = {}
     for start in range(0, len(values), 500):  # databases limit the parameters of a statement
         for entry in DenylistEntry.objects.filter(value__in=values[start : start + 500]):
             found[entry.kind, entry.value] = entry
     return found
-
-
-def import_lines(
-    lines: Sequence[Line], *, actor: Actor, is_replacing: bool = False
-) -> list[Outcome]:
-    """Write every line, and return what was done, line by line.
-
-    All lines are one transaction. On a database that bounds its rows (Aurora DSQL) each 500 lines
-    are one, and an import that is cut off there has written the first of them. It can be repeated:
-    an entry in force stays as it is, unless ``is_replacing`` gives it the line's reason and end.
-    Intents are stopped by later commits (``pki.denylist.entries``). When
-    this returns, nothing is issued any more to what the lines name.
-    """
-
-    def write_chunk(chunk: Sequence[Line]) -> list[Outcome]:
-        on_record = entries_of(chunk)
-        outcomes = []
-        changed: dict[str, list[str]] = {}
-        for line in chunk:
-            outcome = write_over(
-                on_record.get((line.kind, line.value)),
-                line.kind,
-                line.value,
-                reason=line.reason,
-                actor=actor,
-                expires_at=line.expires_at,
-                signed_sha256=line.signed_sha256,
-                is_replacing=is_replacing,
-            )
-            outcomes.append(outcome)
-            if outcome:
-                changed.setdefault(line.kind, []).append(line.value)
-        for kind, values in changed.items():
-            notify_observers(kind, *values)
-        return outcomes
-
-    written = in_write_transactions(lines, write_chunk, is_one_change=True)
-    outcomes = [outcome for done in written for outcome in done]
-    void_intents_of([(line.kind, line.value) for line in lines], actor=actor)
-    return outcomes

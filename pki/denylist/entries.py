@@ -17,12 +17,20 @@ from collections.abc import Iterable, Sequence
 from django.utils import timezone
 
 from pki.denylist import kinds
-from pki.denylist.adding import Outcome, in_parts, notify_observers, write
+from pki.denylist.adding import (
+    Outcome,
+    as_it_was,
+    in_parts,
+    notify_observers,
+    settled_row,
+    write,
+)
 from pki.denylist.identifiers import RequestIdentifiers
 from pki.denylist.kinds import find_kind, matching_values, normalize, signed_part
 from pki.exceptions import DeviceDenied
 from pki.models import DenylistEntry, IssuedCertificate, hot_path_sql
 from pki.models.certificate import IssuedCertificateQuerySet
+from pki.models.denylist import NEVER
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
@@ -136,7 +144,7 @@ def void_intents_of(entries: Iterable[tuple[str, str]], *, actor: Actor) -> None
     With many intents these are several commits. Each intent is whole in one of them. An intent that
     is recorded after the first look saw the entry itself.
     """
-    intents = _wait_for_intents()
+    intents = wait_for_intents()
     if not intents:
         return
     values_of: dict[str, list[str]] = {}
@@ -154,7 +162,7 @@ def void_intents_of(entries: Iterable[tuple[str, str]], *, actor: Actor) -> None
     void_in_chunks(stopped, actor=actor)
 
 
-def _wait_for_intents() -> list[uuid.UUID]:
+def wait_for_intents() -> list[uuid.UUID]:
     """Wait until every certificate that is being recorded at this moment is recorded.
 
     Return the intents that there were.
@@ -184,9 +192,17 @@ def allow(kind: str, value: str, *, reason: str, actor: Actor) -> bool:
     value = normalize(kind, value)
 
     def remove_entry() -> bool:
-        entry = DenylistEntry.objects.filter(kind=kind, value=value).first()
-        if entry is None:
+        entry = settled_row(kind, value)
+        if entry is None or not entry.is_on_list:
             return False
+        if entry.batch is None:
+            removed, _ = as_it_was(entry).delete()
+        else:  # an import that is not in force yet denies the value again
+            removed = as_it_was(entry).update(
+                expires_at=NEVER, reason=entry.next_reason, created_by=entry.batch.created_by
+            )
+        if not removed:  # changed since it was read
+            return remove_entry()
         audit_trail.record(
             "allow",
             actor=actor,
@@ -194,7 +210,6 @@ def allow(kind: str, value: str, *, reason: str, actor: Actor) -> bool:
             reason=reason,
             before={"reason": entry.reason, "created_by": entry.created_by},
         )
-        entry.delete()
         notify_observers(kind, value)
         return True
 

@@ -33,6 +33,7 @@ from pki.denylist.values import (
 )
 from pki.encoding.certificates import fingerprint_of, serial_number_text, signed_part_sha256
 from pki.models import DenylistEntry, IssuedCertificate, hot_path_sql
+from pki.models.denylist import IN_FORCE_SQL
 from pki.operators.errors import OperatorError
 from pki.reasons import Reason
 
@@ -214,7 +215,7 @@ def matching_condition(kinds: Sequence[DenylistKind]) -> str:
     """Return the SQL condition for entries in force that match a request (``values``)."""
     conditions = "\n        OR ".join(part for kind in kinds for part in kind.conditions)
     return f"""
-    (expires_at IS NULL OR expires_at > %s) AND (
+    {IN_FORCE_SQL} AND (
         {conditions}
     )
 """
@@ -229,8 +230,9 @@ def matching_values(request: RequestIdentifiers, at: datetime.datetime) -> list[
 
     An identifier that is empty matches no entry, because no entry has an empty value.
     """
+    now = hot_path_sql.prepared_value(DenylistEntry, "expires_at", at)
     return [
-        hot_path_sql.prepared_value(DenylistEntry, "expires_at", at),
+        *[now] * IN_FORCE_SQL.count("%s"),
         *(value for kind in KINDS for value in kind.values_of(request)),
     ]
 

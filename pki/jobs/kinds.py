@@ -1,54 +1,77 @@
-"""The kinds of jobs. A row has a kind's name and JSON parameters, and never code.
+"""The kinds of jobs. A row has a kind's name and JSON parameters, and never code."""
 
-Each app registers its kinds when apps are ready. A kind's module is imported when a job of it is
-started or worked on, so that a cold start loads none.
-"""
-
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.module_loading import import_string
 
+from pki.jobs import registry
+from pki.models import Job, JobLine
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
 
 Parameters = dict[str, Any]
+LineResult = tuple[JobLine.State, str]
+
+CHUNK = 25
+"""Lines between two looks at whether the job was cancelled, unless the kind says otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
+Keep = Callable[[], None]
+"""Lengthens the lease in the middle of a long line. Raises ``Interrupted``."""
+
+
+class Interrupted(Exception):
+    """The job was cancelled, or another worker has it: the line is to be left as it is."""
+
+
+def _is_finished(job: Job, actor: Actor) -> bool:
+    return True
+
+
+def _may_be_cancelled(job: Job) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobKind:
-    """What a kind of job does.
+    """What a kind of job does. It has one of ``work``, ``work_at_length`` and ``work_together``.
 
-    ``check`` raises ``OperatorError`` for parameters that no line could be worked on with. ``work``
-    acts on one subject and returns the result in words. It opens short transactions of its own, and
-    has to bear being called twice for a subject, because a lease cannot fence a late worker. What
-    it raises as ``OperatorError`` fails that line alone.
+    ``check`` raises ``OperatorError`` for parameters that no line could be worked on with.
+
+    ``work`` acts on one subject and returns the result in words. It opens short transactions of its
+    own, and has to bear being called twice for a subject, because a lease cannot fence a late
+    worker. What it raises as ``OperatorError`` fails that line alone.
+
+    ``work_at_length`` is for lines that may take minutes. It gets the job and the line, and calls
+    what it gets last every few seconds, which keeps the lease and notices a cancellation.
+
+    ``work_together`` acts on a chunk of ``chunk`` lines in the worker's transaction, which also
+    records the results that it returns, one a line. So it happens once. The lines of a chunk must
+    take less than 100 ms, because on SQLite devices wait for the transaction.
     """
 
     name: str
     check: Callable[[Parameters], None]
-    work: Callable[[str, Parameters, Actor], str]
-
-
-_paths: dict[str, str] = {"revoke": "pki.jobs.revoking.REVOKE"}
-
-
-def register(name: str, path: str) -> None:
-    """Have the ``JobKind`` at the dotted ``path`` work on jobs of the kind ``name``."""
-    _paths[name] = path
-
-
-def unregister(name: str) -> None:
-    """Forget the kind ``name``."""
-    del _paths[name]
+    work: Callable[[str, Parameters, Actor], str] | None = None
+    work_at_length: Callable[[Job, JobLine, Actor, Keep], str] | None = None
+    work_together: Callable[[Job, Sequence[JobLine], Actor], Sequence[LineResult]] | None = None
+    chunk: int = CHUNK
+    finish: Callable[[Job, Actor], bool] = _is_finished
+    """Called after the last line, again and again until it returns True. Each call takes a few
+    transactions like those of a chunk. ``OperatorError`` stops the job, which can be continued."""
+    check_cancel: Callable[[Job], None] = _may_be_cancelled
+    """Raises ``OperatorError`` if the job cannot be cancelled any more; in the transaction."""
+    clear_up: Callable[[Job], bool] | None = None
+    """Takes back a part of what a cancelled job did, and returns whether nothing is left."""
 
 
 def kind_of(name: str) -> JobKind:
     """Return the kind ``name``. Raises ``OperatorError`` if this version has none."""
-    if name not in _paths:
+    if name not in registry.paths:
         raise OperatorError(
-            f"{name!r} is not a kind of job. Use one of: {', '.join(sorted(_paths))}."
+            f"{name!r} is not a kind of job. Use one of: {', '.join(sorted(registry.paths))}."
         )
-    kind: JobKind = import_string(_paths[name])
+    kind: JobKind = import_string(registry.paths[name])
     return kind

@@ -6,13 +6,15 @@ are there. A crash before that leaves a job on which nothing is done, and which 
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from django.db.models import F
 from django.utils import timezone
 
-from pki.jobs.kinds import Parameters, kind_of
+from pki.jobs.kinds import JobKind, Parameters, kind_of
 from pki.models import Job, JobLine
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail, due_work
@@ -20,20 +22,39 @@ from pki.record.audit_trail import Actor
 from pki.record.transactions import in_write_transaction, in_write_transactions
 
 LONGEST_SUBJECT = 200  # characters, as the column has them
+LINES_TOGETHER = 200
+"""Lines that a transaction writes: some 20 ms on SQLite, where devices wait for it."""
+MOST_LINES = 100_000
+"""Lines of a job. Writing so many takes some ten seconds, for which a page can wait."""
 
 State = Job.State
 
 
-def start_job(kind: str, subjects: Sequence[str], *, parameters: Parameters, actor: Actor) -> Job:
+def start_job(
+    kind: str,
+    subjects: Iterable[str],
+    *,
+    parameters: Parameters,
+    actor: Actor,
+    details: Sequence[Any] | None = None,
+) -> Job:
     """Write a job with a line for each of ``subjects``, and return it for the workers to work on.
 
-    While an equal job of the same actor has not ended, that one is returned. Raises
-    ``OperatorError`` for parameters that the kind refuses, no subjects, or one that is too long.
+    ``details`` are what the kind has to know of each, beside its name: JSON values, which are not
+    secret. While an equal job of the same actor has not ended, that one is returned. Raises
+    ``OperatorError`` for parameters that the kind refuses, no subjects, more than ``MOST_LINES`` or
+    one that is too long.
     """
     kind_of(kind).check(parameters)
-    named = list(dict.fromkeys(subjects))
+    named = dict.fromkeys(islice(subjects, MOST_LINES + 1))
+    if details is not None:
+        named = dict(zip(named, details, strict=True))
     if not named:
         raise OperatorError("The job has no lines. Name at least one thing to act on.")
+    if len(named) > MOST_LINES:
+        raise OperatorError(
+            f"The job has more than {MOST_LINES} lines. Divide it, for example by a filter."
+        )
     for number, subject in enumerate(named, 1):
         if len(subject) > LONGEST_SUBJECT:
             raise OperatorError(
@@ -48,14 +69,16 @@ def start_job(kind: str, subjects: Sequence[str], *, parameters: Parameters, act
 
     # Step 2: its lines. After a crash, the same request adds those that are missing.
     written = set(job.lines.values_list("number", flat=True))
-    missing = [item for item in enumerate(named, 1) if item[0] not in written]
+    missing = [item for item in enumerate(named.items(), 1) if item[0] not in written]
 
-    def write(chunk: Sequence[tuple[int, str]]) -> None:
+    def write(chunk: Sequence[tuple[int, tuple[str, Any]]]) -> None:
         JobLine.objects.bulk_create(
-            JobLine(job=job, number=number, subject=subject) for number, subject in chunk
+            JobLine(job=job, number=number, subject=subject, details=more)
+            for number, (subject, more) in chunk
         )
 
-    in_write_transactions(missing, write)
+    for start in range(0, len(missing), LINES_TOGETHER):
+        in_write_transaction(partial(write, missing[start : start + LINES_TOGETHER]))
 
     # Step 3: from here on it is due.
     def begin() -> None:
@@ -71,17 +94,24 @@ def start_job(kind: str, subjects: Sequence[str], *, parameters: Parameters, act
 def cancel_job(job: Job, *, actor: Actor, reason: str = "") -> None:
     """End a job. The chunk that is under way is finished, and what was done stays done.
 
-    Raises ``OperatorError`` if the job has ended already.
+    What a kind is all or nothing about is taken back, by the workers. Raises ``OperatorError`` if
+    the job has ended already, or if the kind cannot take it back any more.
     """
+    kind = _known_kind(job.kind)
+    state = State.CANCELLING if kind and kind.clear_up else State.CANCELLED
 
     def cancel() -> None:
+        # The job's row first: what else writes to it waits, and is then seen by the kind's check.
         changed = Job.objects.filter(pk=job.pk, state__in=_CANCELLABLE).update(
-            state=State.CANCELLED, ended_at=timezone.now(), request_key=None
+            state=state, ended_at=timezone.now(), request_key=None
         )
         row = Job.objects.get(pk=job.pk)
         if not changed:
             raise OperatorError(f"The job has ended already ({row.state}: {row.progress}).")
+        if kind:
+            kind.check_cancel(row)
         _record("job-cancel", row, actor, reason=reason, after=counts(row))
+        due_work.announce(timezone.now())
 
     in_write_transaction(cancel)
     job.refresh_from_db()
@@ -98,7 +128,7 @@ def continue_job(job: Job, *, actor: Actor) -> None:
 
     def check() -> None:
         row = Job.objects.get(pk=job.pk)
-        if row.state == State.CANCELLED:
+        if row.state in (State.CANCELLED, State.CANCELLING):
             raise OperatorError("The job was cancelled. Start a new one.")
         if row.state not in _CONTINUABLE:
             raise OperatorError(f"The job is {row.state}. It goes on by itself.")
@@ -128,6 +158,14 @@ _CONTINUABLE = (State.FAILED, State.FINISHED)
 _CANCELLABLE = (State.PREPARING, State.RUNNING, State.FAILED)
 
 
+def _known_kind(name: str) -> JobKind | None:
+    """Return the kind; None if this version has none. A job of another version can be cancelled."""
+    try:
+        return kind_of(name)
+    except OperatorError:
+        return None
+
+
 def counts(job: Job) -> dict[str, int]:
     """Return how many lines there are, were done and failed, for the audit trail."""
     return {"lines": job.total, "done": job.done, "failed": job.failed}
@@ -145,9 +183,9 @@ def _find_or_create(kind: str, parameters: Parameters, actor: Actor, key: str, t
     )
 
 
-def _request_key(kind: str, subjects: Sequence[str], parameters: Parameters, actor: Actor) -> str:
+def _request_key(kind: str, lines: Mapping[str, Any], parameters: Parameters, actor: Actor) -> str:
     """Return the idempotency key, which is equal for a repeated request."""
-    text = json.dumps([kind, subjects, parameters, actor.name], sort_keys=True)
+    text = json.dumps([kind, list(lines.items()), parameters, actor.name], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

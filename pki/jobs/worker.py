@@ -9,13 +9,15 @@ import datetime
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
 from pki.exceptions import Busy, PKIError
-from pki.jobs.kinds import JobKind, kind_of
+from pki.jobs.kinds import Interrupted, JobKind, kind_of
 from pki.jobs.lifecycle import counts
 from pki.models import Job, JobLine
 from pki.operators.errors import OperatorError
@@ -25,10 +27,17 @@ from pki.record.transactions import in_write_transaction
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 25
-"""Lines between two looks at whether the job was cancelled. At most these are worked on twice."""
+CHUNK_SECONDS = 5.0
+"""Seconds after which a chunk takes no further line. At most a chunk is worked on twice."""
+TURN_SECONDS = 2.0
+"""How long one job is worked on while others wait for their turns."""
 LEASE = datetime.timedelta(seconds=120)
 """Much longer than a chunk takes. After a crash, the job stands still for this time."""
+RENEWAL = datetime.timedelta(seconds=15)
+"""How old a lease is before it is renewed, which is a transaction of its own."""
+
+LONGEST_ROOM = 0.05
+"""Seconds between two chunks on SQLite, at most."""
 
 LONGEST_RESULT = 1000  # characters, as the columns have them
 
@@ -44,15 +53,34 @@ def next_job_due() -> datetime.datetime | None:
 
 
 def work_on_jobs(*, seconds: float) -> int:
-    """Work on due jobs, oldest first, for ``seconds``; return how many chunks were worked on.
+    """Work on due jobs in turns, for ``seconds``; return how many chunks were worked on.
 
-    The chunk that is under way then is finished. Raises what the database raises.
+    The turn goes to the job that has waited longest for one, also over several calls. The chunk
+    that is under way at the end is finished. Raises what the database raises.
     """
     end = time.monotonic() + seconds
     chunks = 0
-    for pk in list(Job.objects.due(timezone.now()).order_by("created_at").values_list("pk")):
-        chunks += work_on_job(pk[0], may_go_on=lambda: time.monotonic() < end)
+    while done := _take_turns(end):
+        chunks += done
     return chunks
+
+
+def _take_turns(end: float) -> int:
+    """Give each due job a turn while there is time, and return the number of chunks."""
+    due = Job.objects.due(timezone.now()).order_by(
+        F("last_turn_at").asc(nulls_first=True), "created_at"
+    )
+    chunks = 0
+    for pk in list(due.values_list("pk", flat=True)):
+        if (now := time.monotonic()) >= end:
+            break
+        until = min(end, now + TURN_SECONDS)
+        chunks += work_on_job(pk, may_go_on=partial(_is_before, until))
+    return chunks
+
+
+def _is_before(until: float) -> bool:
+    return time.monotonic() < until
 
 
 def work_on_job(
@@ -68,7 +96,9 @@ def work_on_job(
     chunks = 0
     try:
         while may_go_on() and (job := _keep_lease(pk, token)) is not None:
+            began = time.monotonic()
             _work_on_chunk(job)
+            _make_room(time.monotonic() - began)
             chunks += 1
             if progress:
                 job.refresh_from_db()
@@ -79,94 +109,180 @@ def work_on_job(
     return chunks
 
 
+def _make_room(took: float) -> None:
+    """Let devices write after a chunk that took ``took`` seconds.
+
+    SQLite does not queue those who wait for another process: they sleep for up to 100 ms, and try
+    again (https://www.sqlite.org/c3ref/busy_timeout.html). Chunks one after the other would
+    mostly be in the way of them.
+    """
+    if connection.vendor == "sqlite":
+        time.sleep(min(took / 2, LONGEST_ROOM))
+
+
 def _take_lease(pk: uuid.UUID) -> uuid.UUID | None:
     token, now = uuid.uuid4(), timezone.now()
     due = Job.objects.due(now).filter(pk=pk)
-    taken = in_write_transaction(lambda: due.update(lease=token, leased_until=now + LEASE))
+    lease = {"lease": token, "leased_until": now + LEASE, "last_turn_at": now}
+    taken = in_write_transaction(lambda: due.update(**lease))
     return token if taken else None
 
 
 def _keep_lease(pk: uuid.UUID, token: uuid.UUID) -> Job | None:
-    """Lengthen the lease and return the job; None if it ended, or another worker has it."""
-
-    def keep() -> Job | None:
-        held = Job.objects.open().filter(pk=pk, lease=token)
-        if not held.update(leased_until=timezone.now() + LEASE):
-            return None
-        return Job.objects.get(pk=pk)
-
-    return in_write_transaction(keep)
+    """Return the job, its lease lengthened; None if it ended, or another worker has it."""
+    job = Job.objects.open().filter(pk=pk, lease=token).first()
+    if job is None or job.leased_until is None:
+        return None
+    now = timezone.now()
+    if job.leased_until - now > LEASE - RENEWAL:
+        return job
+    held = Job.objects.open().filter(pk=pk, lease=token)
+    if not in_write_transaction(lambda: held.update(leased_until=now + LEASE)):
+        return None
+    return job
 
 
 def _work_on_chunk(job: Job) -> None:
     """Work on the next lines and record their results, or how the job ended."""
-    waiting = job.lines.filter(number__gt=job.position, state=LineState.WAITING)
-    lines = list(waiting.order_by("number")[:CHUNK])
+    actor = Actor(job.actor, str(job.pk), job.source_ip)
     results: list[Result] = []
+    lines: list[JobLine] = []
     error = ""
+    is_finished = False
     try:
-        # Step 1: each line's work, in short transactions of its own.
         kind = kind_of(job.kind)
-        for line in lines:
-            results.append((line, *_work_on_line(kind, job, line)))
+        if job.state == State.CANCELLING:
+            is_finished = kind.clear_up is None or kind.clear_up(job)
+        else:
+            # Step 1: the work on lines, or what comes after the last of them.
+            lines = _next_lines(job, kind)
+            if not lines:
+                is_finished = kind.finish(job, actor)
+            elif kind.work_together is not None:
+                in_write_transaction(partial(_work_together, kind, job, lines, actor))
+            else:
+                _work_one_by_one(kind, job, lines, actor, results)
     except Busy:
         raise  # the database, and not the job: it stays due
+    except Interrupted:
+        pass  # the job was cancelled, or is another worker's now
+    except OperatorError as refusal:
+        error = str(refusal)
     except Exception as failure:  # a bug may not stop the other jobs, nor be tried for ever
         logger.exception("job %s stopped", job.pk)
-        at = f"Line {lines[len(results)].number}: " if len(results) < len(lines) else ""
-        said = failure if isinstance(failure, OperatorError) else type(failure).__name__
-        error = f"{at}{said}. The log says more. Continue the job when the cause is gone."
+        is_of_line = len(results) < len(lines) and kind.work_together is None
+        at = f"Line {lines[len(results)].number}: " if is_of_line else ""
+        error = f"{at}{type(failure).__name__}. The log says more. {_what_to_do(job)}"
     finally:
         # Step 2: what was done is on record, also when a line was interrupted.
-        in_write_transaction(lambda: _record_results(job, results))
+        if results:
+            in_write_transaction(lambda: _record_results(job, results))
 
     # Step 3: the end, if this was it.
     if error:
         _end(job, State.FAILED, error)
-    elif len(lines) < CHUNK:
-        _end(job, State.FINISHED, "")
+    elif is_finished:
+        is_cancelled = job.state == State.CANCELLING
+        _end(job, State.CANCELLED if is_cancelled else State.FINISHED, "")
 
 
-def _work_on_line(kind: JobKind, job: Job, line: JobLine) -> tuple[LineState, str]:
-    # The job's id stands as the request id, so that the audit trail finds all that it did.
-    actor = Actor(job.actor, str(job.pk), job.source_ip)
-    try:
-        return LineState.DONE, kind.work(line.subject, job.parameters, actor)
-    except Busy:
-        raise
-    except (OperatorError, PKIError) as refusal:
-        return LineState.FAILED, str(refusal)
+def _what_to_do(job: Job) -> str:
+    what = "Cancel" if job.state == State.CANCELLING else "Continue"
+    return f"{what} the job when the cause is gone."
 
 
-def _record_results(job: Job, results: list[Result]) -> None:
-    tally = {LineState.DONE: 0, LineState.FAILED: 0}
+def _next_lines(job: Job, kind: JobKind) -> list[JobLine]:
+    waiting = job.lines.filter(number__gt=job.position, state=LineState.WAITING)
+    return list(waiting.order_by("number")[: kind.chunk])
+
+
+def _work_together(kind: JobKind, job: Job, lines: Sequence[JobLine], actor: Actor) -> None:
+    """Work on lines and record their results in the same transaction, unless another has the job.
+
+    So what a late worker did is taken back with its results, and nothing is done twice.
+    """
+    assert kind.work_together is not None  # noqa: S101  # the caller looked
+    held = Job.objects.filter(pk=job.pk, state=State.RUNNING, lease=job.lease)
+    if held.update(position=F("position")):
+        said = kind.work_together(job, lines, actor)
+        _record_results(job, [(line, *each) for line, each in zip(lines, said, strict=True)])
+
+
+def _work_one_by_one(
+    kind: JobKind, job: Job, lines: Sequence[JobLine], actor: Actor, results: list[Result]
+) -> None:
+    """Work on lines, each in transactions of its own, and add to ``results``.
+
+    Slow lines are fewer to a chunk, so that the lease is lengthened long before it runs out.
+    """
+    end = time.monotonic() + CHUNK_SECONDS
+    for line in lines:
+        if results and time.monotonic() >= end:
+            return
+        try:
+            results.append((line, LineState.DONE, _work_on_line(kind, job, line, actor)))
+        except Busy:
+            raise
+        except (OperatorError, PKIError) as refusal:
+            results.append((line, LineState.FAILED, str(refusal)))
+
+
+def _work_on_line(kind: JobKind, job: Job, line: JobLine, actor: Actor) -> str:
+    if kind.work_at_length is not None:
+        return kind.work_at_length(job, line, actor, partial(_keep_or_interrupt, job))
+    assert kind.work is not None  # noqa: S101  # each kind has one of them
+    return kind.work(line.subject, job.parameters, actor)
+
+
+def _keep_or_interrupt(job: Job) -> None:
+    """Lengthen the lease of a job that is still this worker's, or raise ``Interrupted``."""
+    assert job.lease is not None  # noqa: S101  # it is being worked on
+    kept = _keep_lease(job.pk, job.lease)
+    if kept is None or kept.state != State.RUNNING:
+        raise Interrupted
+
+
+def _record_results(job: Job, results: Sequence[Result]) -> None:
+    """Write results in the caller's transaction, those that are equal with one statement."""
+    alike: dict[tuple[LineState, str], list[uuid.UUID]] = {}
     for line, state, said in results:
-        still_waits = JobLine.objects.filter(pk=line.pk, state=LineState.WAITING)
-        tally[state] += still_waits.update(
-            state=state, result=said.replace("\0", "")[:LONGEST_RESULT]
-        )
-    if results:
-        row = Job.objects.filter(pk=job.pk)
-        row.update(
-            done=F("done") + tally[LineState.DONE], failed=F("failed") + tally[LineState.FAILED]
-        )
-        # A late worker must not carry the position past lines that were made to wait again.
-        row.filter(lease=job.lease).update(position=results[-1][0].number)
+        said = said.replace("\0", "")[:LONGEST_RESULT]
+        alike.setdefault((state, said), []).append(line.pk)
+    tally = {LineState.DONE: 0, LineState.FAILED: 0}
+    for (state, said), keys in alike.items():
+        still_waits = JobLine.objects.filter(pk__in=keys, state=LineState.WAITING)
+        tally[state] += still_waits.update(state=state, result=said)
+    row = Job.objects.filter(pk=job.pk)
+    tallied = {
+        "done": F("done") + tally[LineState.DONE],
+        "failed": F("failed") + tally[LineState.FAILED],
+    }
+    # A late worker must not carry the position past lines that were made to wait again.
+    position = results[-1][0].number
+    if not row.filter(lease=job.lease).update(**tallied, position=position):
+        row.update(**tallied)
+
+
+_ENDS = {
+    State.FINISHED: "job-finish",
+    State.FAILED: "job-fail",
+    State.CANCELLED: "",  # the audit trail has the cancellation
+}
 
 
 def _end(job: Job, state: State, error: str) -> None:
     def end() -> None:
         # A job that was cancelled or taken over meanwhile is not ended again.
-        running = Job.objects.open().filter(pk=job.pk, lease=job.lease)
+        running = Job.objects.filter(pk=job.pk, state=job.state, lease=job.lease)
         if running.update(
             state=state,
             error=error[:LONGEST_RESULT],
             ended_at=timezone.now(),
             request_key=None,
-        ):
+        ) and (action := _ENDS[state]):
             row = Job.objects.get(pk=job.pk)
             audit_trail.record(
-                "job-finish" if state == State.FINISHED else "job-fail",
+                action,
                 actor=Actor(job.actor, str(job.pk), job.source_ip),
                 target=f"job:{job.pk}",
                 reason=error,

@@ -13,8 +13,8 @@ class JobQuerySet(models.QuerySet["Job"]):
     """Selections of jobs."""
 
     def open(self) -> "JobQuerySet":
-        """Return the jobs that a worker still has to work on."""
-        return self.filter(state=Job.State.RUNNING)
+        """Return the jobs that a worker still has to work on, or to clear up after."""
+        return self.filter(state__in=(Job.State.RUNNING, Job.State.CANCELLING))
 
     def due(self, at: datetime.datetime) -> "JobQuerySet":
         """Return the open jobs that no worker holds at ``at``."""
@@ -31,6 +31,7 @@ class Job(models.Model):
         RUNNING = "running", "Running"
         FINISHED = "finished", "Finished"
         FAILED = "failed", "Stopped by an error"
+        CANCELLING = "cancelling", "Being cancelled"
         CANCELLED = "cancelled", "Cancelled"
 
     id = IdentifierField()
@@ -49,6 +50,7 @@ class Job(models.Model):
     error = models.CharField(max_length=1000, blank=True, default="")
     lease = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
+    last_turn_at = models.DateTimeField(null=True, blank=True)
 
     objects = JobQuerySet.as_manager()
 
@@ -82,6 +84,8 @@ class JobLine(models.Model):
     subject = models.CharField(max_length=200)
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     result = models.CharField(max_length=1000, blank=True, default="")
+    # What the kind has to know beside the subject.
+    details = models.JSONField(null=True, blank=True)
 
     class Meta:
         ordering = ["number"]
@@ -89,3 +93,20 @@ class JobLine(models.Model):
 
     def __str__(self) -> str:
         return f"line {self.number}: {self.subject}"
+
+
+class JobPart(models.Model):
+    """A part of the file that a job writes."""
+
+    id = IdentifierField()
+    # No index of its own: the unique rule below has the job first.
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="parts", db_index=False)
+    number = models.PositiveIntegerField()
+    content = models.TextField()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="job_part_number")]
+
+    def __str__(self) -> str:
+        return f"part {self.number} of {self.job_id}"

@@ -135,21 +135,14 @@ def in_write_transaction(work: Callable[[], T]) -> T:
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def in_write_transactions(
-    items: Sequence[Item], work: Callable[[Sequence[Item]], T], *, is_one_change: bool = False
-) -> list[T]:
+def in_write_transactions(items: Sequence[Item], work: Callable[[Sequence[Item]], T]) -> list[T]:
     """Run ``work`` on ``CHUNK`` of the items at a time, and return what each call returned.
 
     Each call has a transaction of its own, as ``in_write_transaction`` says. So a change of many
     rows stays below what a database takes at once. What was committed stays when a later call
     raises, so each call's change must be right by itself, and the whole one that can be repeated.
-
-    ``is_one_change`` is for what is all or nothing: one call has all items, unless the database
-    bounds the rows of a transaction, as Aurora DSQL does.
     """
-    bound = getattr(connection.features, "rows_of_a_transaction", None)
-    size = len(items) if is_one_change and bound is None else CHUNK
-    chunks = [items[start : start + size] for start in range(0, len(items), max(size, 1))]
+    chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
     return [in_write_transaction(partial(work, chunk)) for chunk in chunks]
 
 

@@ -8,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from iotprov.conf import IoTTarget, targets_named
 from iotprov.drift import Difference, Kind, NotCompared, Repair, drift
+from iotprov.jobs.comparing import start_comparison
 from pki.operators.command import REFUSED, REMOTE_FAILURE, OperatorCommand, command_actor, refuse
 from pki.operators.errors import OperatorError, remote_failure
 
@@ -42,6 +43,12 @@ class Command(OperatorCommand):
             "--dry-run", action="store_true", help="with --repair: show what would be mended"
         )
         parser.add_argument("--json", action="store_true", help="a JSON object on each line")
+        parser.add_argument(
+            "--as-job",
+            action="store_true",
+            help="start a job that the schedule works on, and print its id; its results are on its "
+            "page, and manage.py jobs shows how far it got",
+        )
 
     def handle(
         self,
@@ -52,9 +59,18 @@ class Command(OperatorCommand):
         reason: str,
         dry_run: bool,
         json: bool,
+        as_job: bool,
         **options: Any,
     ) -> None:
         """Print a line for each difference as it is found, then one for each target."""
+        if as_job:
+            if dry_run or json:
+                refuse("A job takes neither --dry-run nor --json. Its page has the results.")
+            job = start_comparison(
+                target or "", deep=deep, repair=repair, reason=reason, actor=command_actor()
+            )
+            self.stdout.write(f"job {job.pk}: {job.state}, {job.progress}")
+            return
         # Step 1: each target by itself. A failure stops no other.
         self._is_json, self._is_deep = json, deep
         self._failures: list[str] = []
@@ -119,7 +135,7 @@ class Command(OperatorCommand):
             return
         line = str(difference)
         if is_mended:
-            line += " Done." if difference.kind in _MENDED_AT_ONCE else " Given to the outbox."
+            line += f" {difference.mended_in_words}"
         elif is_dry_run and difference.is_ours and not difference.is_under_way:
             line += " It would be mended."
         self.stdout.write(line)
@@ -134,9 +150,6 @@ class Command(OperatorCommand):
                 f"{tally.target}: The things and policies of certificates were not compared. "
                 "Use --deep for that."
             )
-
-
-_MENDED_AT_ONCE = frozenset({Kind.POLICY, Kind.TEMPLATE, Kind.ROLE, Kind.CA})
 
 
 @dataclass

@@ -8,16 +8,19 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from pki.denylist.adding import Outcome, terms_in_words
-from pki.denylist.csv_import import Line, compare, entries_of, import_lines, read_lines
-from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.denylist.csv_import import Line, compare, entries_of, read_lines
+from pki.jobs.denying import start_import
+from pki.jobs.terminal import JobCommand
+from pki.models import Job
+from pki.operators.command import command_actor, refuse
 
 
-class Command(OperatorCommand):
+class Command(JobCommand):
     """See ``help``."""
 
     help = (
-        "Deny everything in a CSV file (kind,value,reason,expires). Nothing is written if a line "
-        "is wrong."
+        "Deny everything in a CSV file (kind,value,reason,expires), as a job. Nothing is written "
+        "if a line is wrong. All lines come in force at once."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,6 +39,7 @@ class Command(OperatorCommand):
             action="store_true",
             help="give entries that are there the reason and end of their lines",
         )
+        super().add_arguments(parser)
 
     def handle(
         self,
@@ -45,6 +49,7 @@ class Command(OperatorCommand):
         dry_run: bool,
         reason: str,
         replace: bool,
+        no_wait: bool,
         **options: Any,
     ) -> None:
         """Print what each line would do in a dry run, else the counts."""
@@ -57,7 +62,12 @@ class Command(OperatorCommand):
             self._say_what_is_kept(lines, outcomes)
             self.stdout.write("nothing was written (--dry-run)")
             return
-        outcomes = import_lines(lines, actor=command_actor(), is_replacing=replace)
+        job = start_import(lines, is_replacing=replace, actor=command_actor())
+        self.follow(job, no_wait=no_wait)
+        if job.state != Job.State.FINISHED:
+            return
+        results = job.lines.order_by("number").values_list("result", flat=True)
+        outcomes = [Outcome(said) for said in results]
         counts = Counter(outcomes)
         said = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome)
         self.stdout.write(f"denylist entries: {said}")

@@ -1,11 +1,13 @@
 """List, cancel and continue jobs."""
 
 import uuid
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from pki.jobs.lifecycle import cancel_job, continue_job
+from pki.management.commands.export_certificates import save as write_file
 from pki.models import Job, JobLine
 from pki.operators.command import OperatorCommand, command_actor, refuse
 
@@ -30,6 +32,9 @@ class Command(OperatorCommand):
             dest="go_on",
             help="work on the lines that failed and on those that were not reached",
         )
+        change.add_argument(
+            "--save", type=Path, metavar="FILE", help="write the file of a finished export"
+        )
         parser.add_argument("--reason", default="", help="kept on the audit trail")
 
     def handle(
@@ -38,12 +43,13 @@ class Command(OperatorCommand):
         job: uuid.UUID | None,
         cancel: bool,
         go_on: bool,
+        save: Path | None,
         reason: str,
         **options: Any,
     ) -> None:
         """Print a line for each job, or the one job's failures."""
         if job is None:
-            if cancel or go_on:
+            if cancel or go_on or save:
                 refuse("No job is named. Give its id, which manage.py jobs lists.")
             for row in Job.objects.all()[:_MOST]:
                 self._say(row)
@@ -55,6 +61,8 @@ class Command(OperatorCommand):
             cancel_job(found, actor=command_actor(), reason=reason)
         elif go_on:
             continue_job(found, actor=command_actor())
+        elif save:
+            write_file(found, save)
         self._say(found)
         for line in found.lines.filter(state=JobLine.State.FAILED).order_by("number").iterator():
             self.stdout.write(f"{line}: {line.result}")

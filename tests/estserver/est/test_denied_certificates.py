@@ -14,10 +14,11 @@ from iotprov.drift.expected import Record
 from iotprov.provisioning.desired_state import Goal, desired_state
 from iotprov.provisioning.record_facts import read_facts
 from pki.csr.public_keys import public_key_sha256
-from pki.denylist.csv_import import import_lines, read_lines
+from pki.denylist.csv_import import read_lines
 from pki.denylist.entries import allow, certificates_concerned, deny
 from pki.encoding.certificates import fingerprint_of, with_other_signature
 from pki.issuance import client_authentication
+from pki.jobs.denying import import_lines
 from pki.models import CertificateProfile, DenylistEntry, IssuedCertificate
 from pki.signers import get_signer
 from tests.conftest import TESTER

@@ -7,9 +7,10 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from pki.denylist.adding import Outcome
-from pki.denylist.csv_import import FileRefused, compare, import_lines, read_lines
+from pki.denylist.csv_import import FileRefused, compare, read_lines
 from pki.denylist.entries import deny
 from pki.exceptions import Busy
+from pki.jobs.denying import import_lines
 from pki.models import AuditEvent, DenylistEntry, IssuedCertificate
 from tests.conftest import TESTER
 from tests.support.builders import make_csr

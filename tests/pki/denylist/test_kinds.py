@@ -13,7 +13,7 @@ from iotprov.drift.expected import Record
 from iotprov.provisioning.desired_state import Goal, desired_state
 from iotprov.provisioning.record_facts import read_facts
 from pki.denylist import entries, kinds
-from pki.denylist.csv_import import import_lines, read_lines
+from pki.denylist.csv_import import read_lines
 from pki.denylist.entries import certificates_named, deny
 from pki.denylist.identifiers import CertificateIdentifiers, RequestIdentifiers
 from pki.denylist.kinds import (
@@ -24,6 +24,7 @@ from pki.denylist.kinds import (
     normalize,
 )
 from pki.denylist.values import DEVICE_SERIAL
+from pki.jobs.denying import import_lines
 from pki.management.commands.deny import add_entry_arguments
 from pki.models import CertificateProfile, DenylistEntry, IssuedCertificate
 from pki.operators.errors import OperatorError
@@ -32,7 +33,11 @@ from tests.support.builders import make_csr
 
 STATEMENT = """EXISTS (SELECT 1 FROM pki_denylistentry WHERE \
 
-    (expires_at IS NULL OR expires_at > %s) AND (
+    (expires_at IS NULL OR expires_at > %s OR (
+        batch_id IS NOT NULL AND (next_expires_at IS NULL OR next_expires_at > %s)
+        AND EXISTS (SELECT 1 FROM pki_denylistbatch AS batch
+            WHERE batch.id = pki_denylistentry.batch_id AND batch.in_force_at IS NOT NULL)
+    )) AND (
         (kind = 'name' AND value IN (%s, %s, %s))
         OR (kind = 'device-serial' AND value IN (%s, %s, %s, %s))
         OR (kind = 'key' AND value IN (%s, %s, %s))
@@ -94,7 +99,7 @@ def test_each_place_of_the_statement_gets_its_value(db):
         on_file=tied("f"),
     )
 
-    _, *values = matching_values(request, timezone.now())
+    own_end, next_end, *values = matching_values(request, timezone.now())
 
     assert values == [
         *("csr-name", "c-common_name", "f-common_name"),
@@ -104,7 +109,8 @@ def test_each_place_of_the_statement_gets_its_value(db):
         *("C-FINGERPRINT", "C-OTHER_FINGERPRINT", "F-FINGERPRINT", "C-SIGNED_SHA256"),
         *("C-SERIAL_NUMBER", "F-SERIAL_NUMBER"),
     ]
-    assert len(values) + 1 == STATEMENT.count("%s")
+    assert own_end == next_end
+    assert len(values) + 2 == STATEMENT.count("%s")
     named = {value for _, value in matching_entries(request)}
     assert named == set(values) - {"C-SIGNED_SHA256"}
 

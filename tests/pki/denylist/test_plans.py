@@ -4,9 +4,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from pki.denylist.csv_import import import_lines, read_lines
+from pki.denylist.csv_import import read_lines
 from pki.denylist.entries import certificates_concerned, certificates_named, deny
 from pki.denylist.kinds import KINDS
+from pki.jobs.denying import import_lines
 from pki.models import IssuedCertificate
 from pki.record.audit_trail import Actor
 from pki.revocation.revoke import revoke_certificate

@@ -2,19 +2,22 @@
 
 import datetime
 import uuid
+from itertools import count
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 
 from estserver.operations import schedule
 from estserver.operations.minutely_rule import is_idle
 from pki.exceptions import Busy
-from pki.jobs import kinds, worker
-from pki.jobs.lifecycle import cancel_job, continue_job, start_job
-from pki.jobs.worker import CHUNK, next_job_due, work_on_job, work_on_jobs
+from pki.jobs import kinds, registry, worker
+from pki.jobs.kinds import CHUNK
+from pki.jobs.lifecycle import MOST_LINES, cancel_job, continue_job, start_job
+from pki.jobs.worker import next_job_due, work_on_job, work_on_jobs
 from pki.models import AuditEvent, IssuedCertificate, Job, JobLine
 from pki.operators.errors import OperatorError
 from pki.reasons import Reason
@@ -45,9 +48,9 @@ def note(installation):
     """A kind that notes its subjects, and does for some what ``behaviour`` says first."""
     done.clear()
     behaviour.clear()
-    kinds.register("note", f"{__name__}.KIND")
+    registry.register("note", f"{__name__}.KIND")
     yield
-    kinds.unregister("note")
+    registry.unregister("note")
 
 
 def start(count=60, **options):
@@ -175,6 +178,61 @@ def test_a_late_worker_counts_no_line_twice_and_ends_nothing():
     assert AuditEvent.objects.filter(action="job-finish").count() == 1
 
 
+def test_jobs_take_turns_so_that_a_long_one_does_not_hold_up_those_after_it(monkeypatch):
+    monkeypatch.setattr(worker, "TURN_SECONDS", 0)  # a chunk a turn
+    asked = count(1)
+    monkeypatch.setattr(worker, "_is_before", lambda until: next(asked) % 3 != 0)
+    long = start(CHUNK * 4)
+    short = start_job("note", ["t1"], parameters={}, actor=TESTER)
+    seen = []
+    behaviour["t1"] = lambda: seen.append(len(done))
+
+    work_on_jobs(seconds=20)
+
+    long.refresh_from_db()
+    short.refresh_from_db()
+    assert seen == [CHUNK]
+    assert (long.state, short.state) == ("finished", "finished")
+
+
+def test_the_next_run_begins_with_the_job_that_has_waited_longest():
+    first, second = start(CHUNK * 2), start_job("note", ["t1"], parameters={}, actor=TESTER)
+    work(first, chunks=1)
+
+    due = Job.objects.due(timezone.now())
+    order = due.order_by(F("last_turn_at").asc(nulls_first=True), "created_at")
+    assert [row.pk for row in order] == [second.pk, first.pk]
+    done.clear()
+    work_on_jobs(seconds=20)
+
+    assert done[0] == "t1"
+
+
+def test_slow_lines_end_a_chunk_early_so_that_the_lease_is_renewed_between_them(monkeypatch):
+    monkeypatch.setattr(worker, "CHUNK_SECONDS", 0)
+    monkeypatch.setattr(worker, "RENEWAL", datetime.timedelta(0))
+    leases = []
+    for number in (1, 2, 3):
+        behaviour[f"s{number}"] = lambda: leases.append(Job.objects.get().leased_until)
+
+    job = work(start(3))
+
+    assert (job.state, job.done) == ("finished", 3)
+    assert leases == sorted(set(leases))
+    assert len(leases) == 3
+
+
+def test_a_job_that_its_worker_lost_is_left_to_the_other(monkeypatch):
+    job = start(CHUNK * 2)
+    other = uuid.uuid4()
+    until = timezone.now() + worker.LEASE
+    behaviour["s1"] = lambda: Job.objects.update(lease=other, leased_until=until)
+
+    work(job)
+
+    assert (job.state, job.done, job.lease) == ("running", CHUNK, other)
+
+
 def test_a_repeated_request_returns_the_open_job_and_a_new_one_after_its_end():
     job = start(3)
     assert start(3).pk == job.pk
@@ -201,6 +259,7 @@ def test_nothing_is_done_before_all_lines_are_there_and_the_same_request_adds_th
         ("erase", ["s"], {}, "is not a kind of job"),
         ("note", [], {}, "has no lines"),
         ("note", ["s" * 201], {}, "Line 1 has 201 characters"),
+        ("note", [f"{n}" for n in range(MOST_LINES + 1)], {}, "more than 100000 lines"),
         ("revoke", ["s"], {"reason": "stolen", "comment": ""}, "is not a reason of RFC 5280"),
     ],
 )

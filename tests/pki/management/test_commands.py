@@ -128,8 +128,9 @@ def test_deny_import_dry_run_says_what_each_line_would_do(db, tmp_path):
         "nothing was written (--dry-run)",
     ]
     assert DenylistEntry.objects.count() == 2
-    said = run(*replacing)
-    assert said == "denylist entries: 1 new, 1 same, 0 kept, 1 changed\n"
+    job, said = run(*replacing).splitlines()
+    assert job.endswith(": finished, 3 of 3 lines")
+    assert said == "denylist entries: 1 new, 1 same, 0 kept, 1 changed"
     assert DenylistEntry.objects.get(value="c").reason == "recall"
 
 

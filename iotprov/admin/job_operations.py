@@ -1,0 +1,96 @@
+"""Operations that start a job: compare AWS IoT with the record, and provision once more."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+
+from iotprov.admin.targets import TargetForm
+from iotprov.jobs.comparing import start_comparison
+from iotprov.jobs.reprovisioning import provisionable, start_reprovisioning
+from pki.admin import Done, Operation, ReasonForm, text_field
+from pki.admin.filtered import is_filtered, rows_of_list
+from pki.record.audit_trail import Actor
+
+
+class CompareForm(TargetForm):
+    """The target, the depth, and whether differences are mended."""
+
+    deep = forms.BooleanField(
+        label="Also the things and policies of each certificate",
+        required=False,
+        help_text="Two calls for each: about eight certificates a second.",
+    )
+    repair = forms.BooleanField(
+        label="Mend what is this server's to mend",
+        required=False,
+        help_text="What only AWS has is never touched.",
+    )
+    reason = text_field(help_text="With a repair: kept on the audit trail.")
+
+
+class CompareAsJob(Operation):
+    """Compare AWS IoT with the record, as a job."""
+
+    slug = "compare"
+    label = "Compare with AWS IoT"
+    is_for_list = True
+    form_class = CompareForm
+
+    def effects(self) -> list[str]:
+        """Say what is compared, and where the differences are shown."""
+        return [
+            "A job compares policy, template, role, CAs and certificates with what AWS has. Each "
+            "difference is a line of its results.",
+            "Without a repair nothing is changed.",
+        ]
+
+    def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
+        """Do what ``manage.py drift --as-job`` does."""
+        asked = form.cleaned_data
+        job = start_comparison(
+            asked["target"],
+            deep=asked["deep"],
+            repair=asked["repair"],
+            reason=asked["reason"],
+            actor=actor,
+        )
+        return Done("A job compares AWS IoT with the record. It begins within a minute.", job)
+
+
+class ReprovisionMatching(Operation):
+    """Give every certificate that the list's filters leave to the outbox once more."""
+
+    slug = "reprovision-matching"
+    label = "Provision all that match once more"
+    is_for_list = True
+    keeps_filter = True
+    form_class = ReasonForm
+
+    @classmethod
+    def is_allowed(cls, request: HttpRequest, model: Any) -> bool:
+        """Ask for the outbox's permission, as a retry of its rows does."""
+        return request.user.has_perm("iotprov.change_provisioning")
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Lead back to the list if nothing is filtered."""
+        if self.is_allowed(request, self.model_admin.model) and not is_filtered(request):
+            messages.error(request, "Filter or search the list first.")
+            return HttpResponseRedirect(self._list_url)
+        return super().dispatch(request, *args, **kwargs)
+
+    def effects(self) -> list[str]:
+        """Say how many certificates there are, and that agreement changes nothing."""
+        count = provisionable(rows_of_list(self.model_admin, self.request)).count()
+        return [
+            f"A job gives {count} certificates to the outbox, which makes AWS IoT agree with the "
+            "record of each. What agrees already stays as it is.",
+        ]
+
+    def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
+        """Do what ``manage.py reprovision --filter`` does."""
+        rows = rows_of_list(self.model_admin, self.request)
+        job = start_reprovisioning(rows, reason=form.cleaned_data["reason"], actor=actor)
+        return Done(f"A job gives {job.total} certificates to the outbox.", job)

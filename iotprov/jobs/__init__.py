@@ -1,0 +1,1 @@
+"""The kinds of jobs that have to do with AWS IoT."""
