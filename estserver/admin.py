@@ -1,6 +1,5 @@
 """The module that Django's autodiscovery imports: it registers the pages of ``console``."""
 
-from estserver.console import site
 from estserver.console.pending_hooks import PendingHookAdmin
 
-__all__ = ["PendingHookAdmin", "site"]
+__all__ = ["PendingHookAdmin"]

@@ -22,7 +22,7 @@ SECRET_KEY = secret_key(
 ROOT_URLCONF = "estserver.urls.admin"
 WSGI_APPLICATION = "estserver.wsgi_admin.application"
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "estserver.console.apps.ConsoleConfig",  # django.contrib.admin, with the console's site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
