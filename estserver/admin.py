@@ -1,5 +1,6 @@
 """The module that Django's autodiscovery imports: it registers the pages of ``console``."""
 
+from estserver.console.overview.page import acknowledge_page
 from estserver.console.pending_hooks import PendingHookAdmin
 
-__all__ = ["PendingHookAdmin"]
+__all__ = ["PendingHookAdmin", "acknowledge_page"]

@@ -95,7 +95,7 @@ class Acknowledgement(models.Model):
     severity = models.PositiveIntegerField()
     actor = models.CharField(max_length=200)
     reason = models.CharField(max_length=500)
-    at = models.DateTimeField(default=timezone.now, editable=False)
+    at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         permissions = [("view_settings", "Can view the settings in force")]

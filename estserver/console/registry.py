@@ -5,7 +5,7 @@ under ``@console_page``. Django's autodiscovery imports the modules that registe
 of an app, and what it imports. A package of your own is such an app.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -75,12 +75,42 @@ class Page:
     """``False`` for a page that needs an argument, or to which other pages lead."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelLine:
+    """One line of a panel: a finding, and what to do about it."""
+
+    word: str
+    """The state in a word, such as ``OK`` or ``Failed``."""
+    kind: str
+    """The kind of chip that shows it: good, soon, over, bad, past or open."""
+    text: str
+    todo: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """A part of the overview that another module fills, such as the summary of a check."""
+
+    title: str
+    read: Callable[[], Sequence[PanelLine]]
+    """What is called for each overview. It has to be quick, and must not ask AWS."""
+    permissions: tuple[str, ...] = ()
+    url_name: str = ""
+    """The page that shows all of it, such as ``admin:console_doctor``."""
+
+
 @dataclass(slots=True)
 class Registry:
     """What was registered. ``console`` is the one that the site uses."""
 
     links: list[Link] = field(default_factory=list)
     pages: dict[str, Page] = field(default_factory=dict)
+    panels: list[Panel] = field(default_factory=list)
+
+    def add_panel(self, panel: Panel) -> None:
+        """Add a part to the overview, below those that were added before."""
+        self.panels.append(panel)
 
     def add_link(self, link: Link) -> None:
         """Add a link to the navigation, below the links of its section that were added before."""

@@ -35,6 +35,16 @@ class ConsoleSite(AdminSite):
         ]
         return [*own, *super().get_urls()]
 
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Return the overview. Django's own start page is the list of an application's models."""
+        from estserver.console.overview.page import overview_context  # its models are loaded then
+
+        context = {"title": self.index_title, **overview_context(request), **(extra_context or {})}
+        request.current_app = self.name  # type: ignore[attr-defined]
+        return self.render(request, "admin/index.html", context)
+
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the navigation and the search box to what all pages have."""
         context = super().each_context(request)
