@@ -2,5 +2,6 @@
 
 from estserver.console.overview.page import acknowledge_page
 from estserver.console.pending_hooks import PendingHookAdmin
+from estserver.console.settings_page import settings_page
 
-__all__ = ["PendingHookAdmin", "acknowledge_page"]
+__all__ = ["PendingHookAdmin", "acknowledge_page", "settings_page"]

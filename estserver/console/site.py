@@ -42,7 +42,7 @@ class ConsoleSite(AdminSite):
         from estserver.console.overview.page import overview_context  # its models are loaded then
 
         context = {"title": self.index_title, **overview_context(request), **(extra_context or {})}
-        request.current_app = self.name  # type: ignore[attr-defined]
+        request.current_app = self.name
         return self.render(request, "admin/index.html", context)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:

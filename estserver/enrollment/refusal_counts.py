@@ -6,7 +6,9 @@ more, or two for the first of an hour.
 """
 
 import datetime
+import uuid
 from dataclasses import dataclass
+from functools import partial
 
 from django.db.models import F, Q, Sum
 from django.utils import timezone
@@ -70,8 +72,11 @@ def remove_old_counts() -> int:
         keys = list(old.values_list("pk", flat=True)[:CHUNK])
         if not keys:
             return removed
-        chosen = RefusalCount.objects.filter(pk__in=keys)
-        removed += in_write_transaction(lambda chosen=chosen: chosen.delete()[0])
+        removed += in_write_transaction(partial(_remove, keys))
+
+
+def _remove(keys: list[uuid.UUID]) -> int:
+    return RefusalCount.objects.filter(pk__in=keys).delete()[0]
 
 
 def _hour(at: datetime.datetime) -> datetime.datetime:

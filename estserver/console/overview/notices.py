@@ -18,8 +18,8 @@ from estserver.models import Acknowledgement
 from iotprov.admin.provisioning import LATE
 from iotprov.models import CARegistration
 from pki.admin.display import page_of
+from pki.choices import IoTProvisioning
 from pki.models import CertificateAuthority, CertificateProfile
-from pki.models.profile import IoTProvisioning
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor

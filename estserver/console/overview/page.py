@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -12,6 +12,7 @@ from estserver.console.overview.fleet import refusals_url
 from estserver.console.overview.notices import acknowledge
 from estserver.console.overview.report import notice, read_overview
 from estserver.console.registry import Section, console, console_page, may
+from estserver.console.rendering import render_page
 from pki.admin.authorities import status_of as status_of_ca
 from pki.admin.display import chip, visible
 from pki.admin.operations import ReasonForm, admin_actor
@@ -84,4 +85,4 @@ def acknowledge_page(request: HttpRequest, key: str) -> HttpResponseBase:
         "what": visible(found.what),
         "todo": visible(found.todo),
     }
-    return admin.site.render(request, "admin/console/acknowledge.html", context)
+    return render_page(request, "admin/console/acknowledge.html", context)

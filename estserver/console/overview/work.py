@@ -2,6 +2,7 @@
 
 import datetime
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Max, Min, Q
@@ -42,8 +43,8 @@ def read_waiting() -> list[Waiting]:
 
     Only rows that are not settled are read, by an index. They are few while AWS IoT answers.
     """
-    rows = {
-        row["target"]: row
+    rows: dict[str, dict[str, Any]] = {
+        row["target"]: {**row}
         for row in Provisioning.objects.order_by()
         .filter(state__in=(State.PENDING, State.PARKED))
         .values("target")
@@ -59,17 +60,16 @@ def read_waiting() -> list[Waiting]:
     return [_waiting(name, rows.get(name, {})) for name in dict.fromkeys([*names, *sorted(rows)])]
 
 
-def _waiting(target: str, row: dict[str, object]) -> Waiting:
+def _waiting(target: str, row: dict[str, Any]) -> Waiting:
     def figure(name: str, **lookups: object) -> Figure:
-        count = row.get(name, 0)
-        return Figure(Provisioning, {"target": target, **lookups}, count)  # type: ignore[arg-type]
+        return Figure(Provisioning, {"target": target, **lookups}, row.get(name, 0))
 
     return Waiting(
         target,
         figure("pending", state=State.PENDING),
         figure("failing", state=State.PENDING, attempts__gt=0),
         figure("parked", state=State.PARKED),
-        row.get("since"),  # type: ignore[arg-type]
+        row.get("since"),
         str(row.get("error") or ""),
     )
 
