@@ -1,17 +1,22 @@
 """The site of the console: Django's admin, with pages of its own and a navigation by job."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 
 from estserver.console.navigation import navigation
 from estserver.console.registry import Page, Section, console, list_link, may
+from estserver.people.kept_fields import KeptFields
 
 SEARCH_PAGE = "console_search"
 """The name of the page that answers the search box, which takes ``q`` by POST."""
@@ -44,6 +49,19 @@ class ConsoleSite(AdminSite):
         context = {"title": self.index_title, **overview_context(request), **(extra_context or {})}
         request.current_app = self.name
         return self.render(request, "admin/index.html", context)
+
+    @method_decorator(never_cache)
+    @login_not_required
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        """Sign a person in. A form that was sent after the session's end can be sent again then."""
+        kept = KeptFields.read(request.POST.get("kept", "[]"))
+        answer = super().login(request, {"kept": kept, **(extra_context or {})})
+        if not kept.fields or answer.status_code != HTTPStatus.FOUND:
+            return answer
+        context = {"title": "Signed in again", "kept": kept, "action": answer["Location"]}
+        return self.render(request, "admin/console/signed_in_again.html", context)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the navigation and the search box to what all pages have."""
