@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
@@ -54,7 +54,7 @@ class ConsoleSite(AdminSite):
     @login_not_required
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         """Sign a person in. A form that was sent after the session's end can be sent again then."""
         kept = KeptFields.read(request.POST.get("kept", "[]"))
         answer = super().login(request, {"kept": kept, **(extra_context or {})})

@@ -18,7 +18,9 @@ class LoginRequiredMiddleware(DjangosMiddleware):
     before, so no other site can put text on that page.
     """
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:
+    def handle_no_permission(  # type: ignore[override]  # Django's only redirects
+        self, request: HttpRequest, view_func: Any
+    ) -> HttpResponse:
         """Answer a POST with the page, and everything else with a redirect to the login page."""
         if request.method != "POST":
             return super().handle_no_permission(request, view_func)

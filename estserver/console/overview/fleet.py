@@ -36,6 +36,11 @@ class Month:
         """The month, such as ``2026-12``."""
         return f"{self.first:%Y-%m}"
 
+    @property
+    def label(self) -> str:
+        """The month in a chart, which has room for a year in January only."""
+        return f"{self.first:%b %Y}" if self.first.month == 1 else f"{self.first:%b}"
+
 
 @dataclass(frozen=True, slots=True)
 class RefusedFor:

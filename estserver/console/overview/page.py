@@ -36,7 +36,7 @@ def overview_context(request: HttpRequest) -> dict[str, Any]:
     if not all(may(request, (one,)) for one in SEES):
         return {"overview": None}
     overview = read_overview()
-    months = [(month.name, month.figure.count) for month in overview.fleet.months]
+    months = [(month.label, month.figure.count) for month in overview.fleet.months]
     return {
         "overview": overview,
         "chart": bar_chart("Certificates that expire in each month", months),
