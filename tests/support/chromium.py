@@ -125,9 +125,9 @@ class Chromium:
         self.run(f"document.querySelector({json.dumps(selector)}).click()")
         self._wait_for_page()
 
-    def screenshot(self, path):
-        """Write the whole page to a PNG file."""
-        shot = self._call("Page.captureScreenshot", captureBeyondViewport=True)
+    def screenshot(self, path, *, is_whole=True):
+        """Write the page to a PNG file, or what the window shows of it."""
+        shot = self._call("Page.captureScreenshot", captureBeyondViewport=is_whole)
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def close(self):

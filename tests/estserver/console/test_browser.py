@@ -42,7 +42,7 @@ def scrolls(browser, width):
     )
 
 
-def test_T05_a_browser_has_nothing_to_report_on_any_kind_of_page_and_none_scrolls_sideways(
+def test_T05_a_browser_has_nothing_to_report_on_any_kind_of_page(
     chromium, live_server, alice, pages, shots
 ):
     chromium.set_cookie(live_server.url, "sessionid", alice.cookies["sessionid"].value)
