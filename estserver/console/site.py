@@ -67,7 +67,13 @@ class ConsoleSite(AdminSite):
         """Add the navigation and the search box to what all pages have."""
         context = super().each_context(request)
         if context["has_permission"]:
-            context |= {"navigation": navigation(request, self), "search": _search(request)}
+            sections = navigation(request, self)
+            titles = [link.title for one in sections for link in one.links if link.is_current]
+            context |= {
+                "navigation": sections,
+                "current_title": titles[0] if titles else "",
+                "search": _search(request),
+            }
         return context
 
     def render(

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MOST_BYTES = 100_000
 """Of a picture in the repository."""
 
-HEIGHTS = {"certificates": 460, "audit": 520}
+HEIGHTS = {"overview": 740, "certificates": 460, "audit": 520}
 """Pixels of the pictures that would be larger than that: a list goes on as it begins."""
 
 

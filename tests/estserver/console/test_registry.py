@@ -178,6 +178,11 @@ def test_the_open_page_is_marked_in_the_navigation(admin_client, est_client):
     assert 'href="/admin/" aria-current="page"' in admin_client.get("/admin/").text
 
 
+def test_a_list_has_the_title_of_its_link_and_not_of_its_table(admin_client):
+    assert "<h1>Waiting for AWS IoT</h1>" in admin_client.get("/admin/iotprov/provisioning/").text
+    assert "<h1>Certificates</h1>" in admin_client.get("/admin/pki/issuedcertificate/").text
+
+
 def test_a_link_with_a_filter_leads_to_the_filtered_list():
     link = list_link(Section.JOBS, "pki.job", "Running", state="running")
 
