@@ -42,6 +42,7 @@ def scrolls(browser, width):
     )
 
 
+@pytest.mark.timeout(900)
 def test_T05_a_browser_has_nothing_to_report_on_any_kind_of_page(
     chromium, live_server, alice, pages, shots
 ):
