@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from estserver.console.overview.authorities import Card, read_cards
 from estserver.console.overview.fleet import Fleet, RefusedFor, read_fleet, read_refusals
+from estserver.console.overview.notice_rules import find_notices
 from estserver.console.overview.notices import (
     Notice,
     Notices,
-    find_notices,
     sort_notices,
 )
 from estserver.console.overview.work import Truststore, Waiting, read_truststore, read_waiting
