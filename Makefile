@@ -56,6 +56,9 @@ test-deploy: $(VENV)/.dev  ## run the tests that make Lambda packages and deploy
 proof: $(VENV)/.dev  ## run the tests that take minutes: kills, storms, races, mutations, packages for each Python
 	$(PYTEST) -m proof -v -rP --durations=0 $(ARGS)
 
+screenshots: $(VENV)/.dev  ## draw the pictures of docs/console.md anew, in Debian's Chromium
+	EST_SCREENSHOTS=docs/pictures/console $(PYTEST) -q tests/estserver/console/test_looks.py -k pictured
+
 package: $(VENV)/.run  ## make the Lambda packages in var/package, and list their parts
 	$(PACKAGE_CONFIG) $(BIN)/python manage.py aws_package
 

@@ -1,6 +1,7 @@
 """The module that Django's autodiscovery imports: it registers the pages of ``console``."""
 
-from estserver.console import site
+from estserver.console.overview.page import acknowledge_page
 from estserver.console.pending_hooks import PendingHookAdmin
+from estserver.console.settings_page import settings_page
 
-__all__ = ["PendingHookAdmin", "site"]
+__all__ = ["PendingHookAdmin", "acknowledge_page", "settings_page"]

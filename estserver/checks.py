@@ -32,6 +32,7 @@ _DRF_OF_PEOPLE = (
     *("BrowsableAPI", "SessionAuthentication", "BasicAuthentication"),
     *("FormParser", "MultiPartParser"),
 )
+_PEOPLE_APPS = frozenset({"django.contrib.admin", "estserver.console.apps.ConsoleConfig"})
 _STATEMENT_TIMEOUT = re.compile(r"statement_timeout=(\d+)\b")
 
 
@@ -91,8 +92,11 @@ def of_both_sides(chosen: Any) -> Iterator[CheckMessage]:
 
 
 def _of_this_side(chosen: Any) -> Iterator[CheckMessage]:
-    is_people = "django.contrib.admin" in chosen.INSTALLED_APPS
-    return of_people_side(chosen) if is_people else of_device_side(chosen)
+    return of_people_side(chosen) if _has_admin(chosen) else of_device_side(chosen)
+
+
+def _has_admin(chosen: Any) -> bool:
+    return not _PEOPLE_APPS.isdisjoint(chosen.INSTALLED_APPS)
 
 
 def of_people_side(chosen: Any) -> Iterator[CheckMessage]:
@@ -185,7 +189,7 @@ def of_production(chosen: Any) -> Iterator[CheckMessage]:
             "Connections stay open without CONN_HEALTH_CHECKS. One that was frozen is dead.",
             "Set CONN_HEALTH_CHECKS, or CONN_MAX_AGE to 0.",
         )
-    if "django.contrib.admin" not in chosen.INSTALLED_APPS:
+    if not _has_admin(chosen):
         return
     try:
         _ = str(chosen.SECRET_KEY)

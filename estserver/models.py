@@ -1,4 +1,4 @@
-"""Post hooks that are still to run."""
+"""Post hooks that are still to run, truststore pushes, counts of refusals, acknowledged notices."""
 
 from django.db import models
 from django.utils import timezone
@@ -59,3 +59,46 @@ class TruststorePush(models.Model):
 
     def __str__(self) -> str:
         return f"{self.uri} {self.version_id}"
+
+
+class RefusalCount(models.Model):
+    """How many refusals of one reason a chain of the audit trail has within an hour.
+
+    The trail has no index by reason, which would cost each enrollment a page to write. A thread
+    writes a chain of its own, so that no two writers count in the same row.
+    """
+
+    id = IdentifierField()
+    hour = models.DateTimeField()
+    code = models.CharField(max_length=60)
+    chain = models.UUIDField()
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["hour", "code", "chain"], name="refusal_count")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} x {self.code} from {self.hour}"
+
+
+class Acknowledgement(models.Model):
+    """A notice of the overview that somebody has taken on. The notice follows from the state.
+
+    ``key`` names what is wrong, and ``severity`` how much it was then. A notice that has become
+    worse is open again.
+    """
+
+    id = IdentifierField()
+    key = models.CharField(max_length=200, unique=True)
+    severity = models.PositiveIntegerField()
+    actor = models.CharField(max_length=200)
+    reason = models.CharField(max_length=500)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        permissions = [("view_settings", "Can view the settings in force")]
+
+    def __str__(self) -> str:
+        return self.key

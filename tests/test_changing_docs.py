@@ -9,12 +9,14 @@ from types import ModuleType
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.contrib.admin import site
-from django.urls import clear_url_caches, re_path
+from django.urls import clear_url_caches, path, re_path, reverse
 
 from estserver.config.sections import read_section
 from estserver.config.yaml import read_yaml
+from estserver.console.registry import console
 from estserver.deploy.engine.runs import carry_out
 from estserver.models import TruststorePush
+from estserver.urls import admin as admin_urls
 from estserver.urls import est as urls
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.conf import DeviceCASettings
@@ -35,7 +37,8 @@ PRODUCT_FILES = {
     "A new signer": 1,
     "An EST operation": 7,
     "A denylist kind": 2,
-    "A console page": 2,
+    "A console page of rows": 2,
+    "A console page": 3,
     "A deploy resource": 2,
     "A configuration key": 3,
 }
@@ -126,6 +129,23 @@ def test_the_page_shows_its_rows(admin_client, monkeypatch):
 
     assert shown.get_list_display(None) == page.list_display
     assert not shown.has_add_permission(None)
+
+
+def test_the_console_page_is_reached_and_shows_its_rows(admin_client, est_client, monkeypatch):
+    monkeypatch.setattr(console, "links", [*console.links])
+    monkeypatch.setattr(console, "pages", {**console.pages})
+    example("console")
+    est_client.simpleenroll(make_csr("sensor-1"))
+    monkeypatch.setattr(admin_urls, "urlpatterns", [path("admin/", site.urls)])
+    clear_url_caches()
+    try:
+        shown = admin_client.get(reverse("admin:console_newest"))
+    finally:
+        monkeypatch.undo()
+        clear_url_caches()
+
+    assert "sensor-1" in shown.text
+    assert '<a href="/admin/newest/" aria-current="page">Newest certificates</a>' in shown.text
 
 
 def test_the_deploy_resource_is_made_once_and_taken_away(deployment, performer):

@@ -8,16 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from estserver.config.key_names import key_name as key_name
 from estserver.config.types import ClassPath, Region, RoleArn, TagKey, TagValue, TargetName
-
-
-def key_name(attribute: str) -> str:
-    """Return a field's key in the file: ``iotTemplateName`` for ``iot_template_name``."""
-    if attribute == "configure_jitp":
-        return "configureJITP"
-    head, *rest = attribute.split("_")
-    return head + "".join(word.capitalize() for word in rest)
-
 
 # Pydantic reads it from these classes. "strict" takes no "10" for 10.
 FILE_FORMAT = {"alias_generator": key_name, "extra": "forbid", "strict": True}

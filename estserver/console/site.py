@@ -1,8 +1,104 @@
-"""The titles of the admin site."""
+"""The site of the console: Django's admin, with pages of its own and a navigation by job."""
 
-from django.contrib import admin
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
 
-admin.site.site_header = "EST server for AWS IoT"
-admin.site.site_title = "EST server"
-admin.site.site_url = None  # there is no other site to link to
-admin.site.index_title = "Certificates and devices"
+from django.contrib.admin import AdminSite
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+
+from estserver.console.navigation import navigation
+from estserver.console.registry import Page, Section, console, list_link, may
+from estserver.people.kept_fields import KeptFields
+
+SEARCH_PAGE = "console_search"
+"""The name of the page that answers the search box, which takes ``q`` by POST."""
+
+_CERTIFICATES = list_link(Section.CERTIFICATES, "pki.issuedcertificate", "Certificates")
+
+
+class ConsoleSite(AdminSite):
+    """The web admin. Its model admins are registered as in any Django project."""
+
+    site_header = "EST server for AWS IoT"
+    site_title = "EST server"
+    site_url = None  # there is no other site to link to
+    index_title = "Overview"
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """Return the console's own pages, and then Django's and those of the models."""
+        own = [
+            path(page.route, self.admin_view(_guarded(page)), name=page.name)
+            for page in console.pages.values()
+        ]
+        return [*own, *super().get_urls()]
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Return the overview. Django's own start page is the list of an application's models."""
+        from estserver.console.overview.page import overview_context  # its models are loaded then
+
+        context = {"title": self.index_title, **overview_context(request), **(extra_context or {})}
+        request.current_app = self.name
+        return self.render(request, "admin/index.html", context)
+
+    @method_decorator(never_cache)
+    @login_not_required
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Sign a person in. A form that was sent after the session's end can be sent again then."""
+        kept = KeptFields.read(request.POST.get("kept", "[]"))
+        answer = super().login(request, {"kept": kept, **(extra_context or {})})
+        if not kept.fields or answer.status_code != HTTPStatus.FOUND:
+            return answer
+        context = {"title": "Signed in again", "kept": kept, "action": answer["Location"]}
+        return self.render(request, "admin/console/signed_in_again.html", context)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Add the navigation and the search box to what all pages have."""
+        context = super().each_context(request)
+        if context["has_permission"]:
+            sections = navigation(request, self)
+            titles = [link.title for one in sections for link in one.links if link.is_current]
+            context |= {
+                "navigation": sections,
+                "current_title": titles[0] if titles else "",
+                "search": _search(request),
+            }
+        return context
+
+    def render(
+        self, request: HttpRequest, template: str, context: Mapping[str, Any]
+    ) -> TemplateResponse:
+        """Return a page of the console. ``context`` has its ``title`` at least."""
+        return TemplateResponse(request, template, {**self.each_context(request), **context})
+
+
+def _guarded(page: Page) -> Any:
+    def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not may(request, page.permissions):
+            raise PermissionDenied
+        if request.method not in page.methods:
+            return HttpResponseNotAllowed(sorted(page.methods))
+        return page.view(request, *args, **kwargs)
+
+    return view
+
+
+def _search(request: HttpRequest) -> dict[str, str] | None:
+    """Return where the search box leads, and how; None for a person who may search nothing."""
+    page = console.pages.get(SEARCH_PAGE)
+    if page and may(request, page.permissions):
+        return {"url": reverse(f"admin:{SEARCH_PAGE}"), "method": "post"}
+    if page is None and _CERTIFICATES.is_for(request):
+        return {"url": _CERTIFICATES.url(), "method": "get"}
+    return None

@@ -17,6 +17,7 @@ DEVICE_ROLE = "est_device"
 DEVICE_RIGHTS: Mapping[str, tuple[str, ...]] = {
     "django_migrations": ("SELECT",),
     "estserver_pendinghook": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "estserver_refusalcount": ("SELECT", "INSERT", "UPDATE"),
     # What the template in force wants a certificate to have.
     "iotprov_documentversion": ("SELECT",),
     "iotprov_provisioning": ("SELECT", "INSERT", "UPDATE"),

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from django.db import connection
 from django.utils import timezone
 
+from estserver.enrollment.refusal_counts import count_refusal
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
 from pki.record import audit_trail
@@ -73,6 +74,7 @@ class _Repeats:
                 "since": self.since.isoformat(timespec="seconds"),
             },
         )
+        count_refusal(self.reason)
 
 
 _lock = threading.Lock()
@@ -104,6 +106,7 @@ def record_refusal(
         for each in ended:
             each.record()
         audit_trail.record(f"refuse-{operation}", actor=actor, target=target, reason=reason)
+        count_refusal(reason)
 
     # Step 2: write it, without the lock.
     try:

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from estserver.enrollment.pending import run_pending_hooks
+from estserver.enrollment.refusal_counts import remove_old_counts
 from estserver.operations.audit_report import write_heads
 from estserver.operations.gauges import report
 from estserver.operations.metrics import DATABASE_FAILURES, IOT_THROTTLES, SCHEDULE_RUNS, one
@@ -45,6 +46,8 @@ def every_minute(event: Any, context: Any) -> None:
 def every_hour(event: Any, context: Any) -> None:
     """Settle abandoned intents, enqueue expired certificates, and write the audit trail's heads.
 
+    Remove counts of refusals that no page shows any more.
+
     Then resume the minutely schedule if something will be due, and write the gauges, which no other
     run does while that schedule is paused. Raises the first failure after all of them have run.
     """
@@ -52,7 +55,7 @@ def every_hour(event: Any, context: Any) -> None:
     def heads() -> None:
         write_heads(context)
 
-    _run_each(settle_intents, enqueue_expired, heads, _resume, report)
+    _run_each(settle_intents, enqueue_expired, heads, remove_old_counts, _resume, report)
 
 
 def _due_work() -> tuple[Callable[[], object], ...]:

@@ -22,7 +22,7 @@ SECRET_KEY = secret_key(
 ROOT_URLCONF = "estserver.urls.admin"
 WSGI_APPLICATION = "estserver.wsgi_admin.application"
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "estserver.console.apps.ConsoleConfig",  # django.contrib.admin, with the console's site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -43,7 +43,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "estserver.people.sign_in.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "estserver.people.conflicts.ConflictMiddleware",
@@ -71,6 +71,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 LOGIN_URL = "admin:login"
+CSRF_FAILURE_VIEW = "estserver.console.errors.csrf_failure"
 LOGIN_REDIRECT_URL = "admin:index"
 # As Django's admin expects. The EST side never redirects.
 APPEND_SLASH = True

@@ -7,6 +7,11 @@ from django.views.generic import RedirectView
 
 from estserver.operations.health import healthz, readyz
 
+handler400 = "estserver.console.errors.bad_request"
+handler403 = "estserver.console.errors.permission_denied"
+handler404 = "estserver.console.errors.not_found"
+handler500 = "estserver.console.errors.server_error"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", login_not_required(healthz), name="healthz"),

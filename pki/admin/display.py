@@ -11,11 +11,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 EMPTY = "-"
+
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
 def visible(text: str) -> str:
@@ -96,7 +99,21 @@ def utc(at: datetime.datetime | None, layout: str = "%Y-%m-%d %H:%M:%S UTC") -> 
     if at is None:
         return EMPTY
     at = at.astimezone(datetime.UTC)
-    return format_html('<time datetime="{}">{}</time>', at.isoformat(), at.strftime(layout))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        at.isoformat(),
+        relative(at, timezone.now()),
+        at.strftime(layout),
+    )
+
+
+def relative(at: datetime.datetime, now: datetime.datetime) -> str:
+    """Return a time in words as seen from ``now``: ``in 3 days``, ``2 hours ago``."""
+    seconds = abs(int((at - now).total_seconds()))
+    unit, length = next((one for one in _UNITS if seconds >= one[1]), ("second", 1))
+    count = seconds // length
+    words = f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+    return f"in {words}" if at > now else f"{words} ago"
 
 
 def _titled(

@@ -167,6 +167,7 @@ class IssuedCertificate(models.Model):
         indexes = [
             models.Index(fields=["new_name_of", "created_at"], name="certificate_new_name"),
             models.Index(fields=["state", "id"], name="certificate_state"),
+            models.Index(fields=["state", "not_after"], name="certificate_expiry"),
             models.Index(fields=["key_sha256"], name="certificate_key"),
         ]
 

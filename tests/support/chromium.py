@@ -73,15 +73,61 @@ class Chromium:
         found = self._call("Runtime.evaluate", expression=script, returnByValue=True)
         return found["result"].get("value")
 
+    def wait_for(self, script):
+        """Return what a promise of the page comes to."""
+        found = self._call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        return found["result"].get("value")
+
+    def look_like(self, *, width=1280, height=800, theme="light", scale=1):
+        """Take the size of a window, the colours that a person prefers, and a zoom."""
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=scale, mobile=False,
+        )  # fmt: skip
+        self._call(
+            "Emulation.setEmulatedMedia",
+            features=[
+                {"name": "prefers-color-scheme", "value": theme},
+                {"name": "prefers-reduced-motion", "value": "reduce"},
+            ],
+        )
+
+    def press(self, key, *, leads_on=False):
+        """Press a key, such as Tab, Enter or "/", and wait for the next page if it leads there."""
+        self._is_loaded = False
+        codes = {"Enter": (13, "\r"), "Tab": (9, "\t"), "Escape": (27, ""), "Space": (32, " ")}
+        code, text = codes.get(key, (ord(key.upper()) if len(key) == 1 else 0, key))
+        given = {"key": " " if key == "Space" else key, "windowsVirtualKeyCode": code}
+        self._call("Input.dispatchKeyEvent", type="keyDown", text=text, **given)
+        self._call("Input.dispatchKeyEvent", type="keyUp", **given)
+        if leads_on:
+            self._wait_for_page()
+
+    def type(self, text):
+        """Write into the field that has the focus."""
+        self._call("Input.insertText", text=text)
+
+    def tab_to(self, selector, *, most=120):
+        """Press Tab until the element has the focus. Fails when no number of Tabs leads there."""
+        reached = f"!!document.activeElement.closest({json.dumps(selector)})"
+        for _ in range(most):
+            if self.run(reached):
+                return
+            self.press("Tab")
+        raise AssertionError(f"no Tab leads to {selector}")
+
     def submit(self, selector):
         """Click on a button that leads to another page, and wait until that is loaded."""
         self._is_loaded = False
         self.run(f"document.querySelector({json.dumps(selector)}).click()")
         self._wait_for_page()
 
-    def screenshot(self, path):
-        """Write the whole page to a PNG file."""
-        shot = self._call("Page.captureScreenshot", captureBeyondViewport=True)
+    def screenshot(self, path, *, is_whole=True):
+        """Write the page to a PNG file, or what the window shows of it."""
+        shot = self._call("Page.captureScreenshot", captureBeyondViewport=is_whole)
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def close(self):

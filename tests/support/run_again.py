@@ -20,6 +20,8 @@ READ_SQLITES_PLAN = (
     "tests/iotprov/admin/test_outbox.py::test_a_search_walks_no_table",
     "tests/pki/denylist/test_plans.py::test_what_an_entry_names_is_found_by_an_index",
     "tests/pki/denylist/test_plans.py::test_intents_are_found_by_an_index",
+    "tests/estserver/console/test_overview.py::"
+    "test_counts_by_expiry_read_the_index_and_no_row_of_another_month",
 )
 ONLY_ASKS_RULES = "tests/pki/state/test_trust_machine.py"
 """It takes minutes, in one transaction and one thread, so that no database makes a difference."""

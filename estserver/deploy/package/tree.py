@@ -33,6 +33,7 @@ _LEFT_OUT_OF_STAGE: Mapping[str, tuple[str, ...]] = {
         "estserver/functions/admin.py",
         "estserver/settings/admin.py",
         "estserver/static",
+        "estserver/templatetags",
         "estserver/urls/admin.py",
         "estserver/wsgi_admin.py",
         "iotprov/admin*",

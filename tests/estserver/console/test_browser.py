@@ -31,18 +31,33 @@ def one_of_each(addresses):
     return by_shape.values()
 
 
+def scrolls(browser, width):
+    """Whether the open page scrolls sideways in a window of this width, or its list at 1280 px."""
+    browser.look_like(width=width)
+    return browser.run(
+        "(() => { const page = document.documentElement;"
+        "const list = innerWidth < 1280 ? null : document.querySelector('#changelist .results');"
+        "return page.scrollWidth > page.clientWidth ||"
+        "(!!list && list.scrollWidth > list.clientWidth + 1) })()"
+    )
+
+
+@pytest.mark.timeout(900)
 def test_T05_a_browser_has_nothing_to_report_on_any_kind_of_page(
     chromium, live_server, alice, pages, shots
 ):
     chromium.set_cookie(live_server.url, "sessionid", alice.cookies["sessionid"].value)
-    titles = {}
+    titles, wide = {}, []
     for address in one_of_each(html(pages)):
+        chromium.look_like(width=375)
         chromium.open(live_server.url + address)
         titles[address] = chromium.run("document.title")
+        wide += [f"{address} at {width} px" for width in (375, 1280) if scrolls(chromium, width)]
         if shots:
             name = "".join(one if one.isalnum() else "_" for one in address).strip("_")
             chromium.screenshot(shots / f"{name[:120]}.png")
 
     assert chromium.complaints == []
+    assert wide == []
     assert len(titles) > 50
     assert not [address for address, title in titles.items() if "Log in" in title]

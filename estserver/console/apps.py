@@ -1,0 +1,13 @@
+"""The web admin as a Django app, with the console's site in place of Django's."""
+
+from django.contrib.admin.apps import AdminConfig
+
+
+class ConsoleConfig(AdminConfig):
+    """Django's admin, whose default site is ``ConsoleSite``.
+
+    ``@admin.register`` and ``admin.site`` mean that site then.
+    https://docs.djangoproject.com/en/5.2/ref/contrib/admin/#overriding-the-default-admin-site
+    """
+
+    default_site = "estserver.console.site.ConsoleSite"
