@@ -63,6 +63,20 @@ class ConsoleSite(AdminSite):
         context = {"title": "Signed in again", "kept": kept, "action": answer["Location"]}
         return self.render(request, "admin/console/signed_in_again.html", context)
 
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Let a person change their own password, which the audit trail says."""
+        from estserver.people.accounts import in_one_transaction, record_account
+
+        def change() -> HttpResponse:
+            answer = super(ConsoleSite, self).password_change(request, extra_context)
+            if answer.status_code == HTTPStatus.FOUND:
+                record_account("account-password", request, request.user)
+            return answer
+
+        return in_one_transaction(request, change)
+
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the navigation and the search box to what all pages have."""
         context = super().each_context(request)

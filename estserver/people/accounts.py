@@ -1,0 +1,183 @@
+"""The pages of accounts and groups: Django's own, under `account_rules` and on the audit trail.
+
+Each page that writes runs in a transaction of the product's kind, so that what it changes and what
+the audit trail says of it are committed together.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db import Error
+from django.http import HttpRequest
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
+
+from estserver.people import account_rules
+from pki.admin.operations import ModelAdmin, admin_actor
+from pki.exceptions import Busy
+from pki.operators.errors import OperatorError
+from pki.record import audit_trail
+from pki.record.transactions import in_write_transaction
+
+T = TypeVar("T")
+
+
+def in_one_transaction(request: HttpRequest, view: Callable[[], T]) -> T:
+    """Return what ``view`` returns. What it writes is committed all together, or not at all.
+
+    Raises the database's error when it takes nothing back, as Django's pages do
+    (`estserver.people.conflicts`).
+    """
+    if request.method != "POST":
+        return view()
+    try:
+        return in_write_transaction(view)
+    except (Busy, OperatorError) as error:
+        refused = error.__cause__
+        if not isinstance(refused, Error):
+            raise
+        raise refused from refused.__cause__
+
+
+def record_account(action: str, request: HttpRequest, account: Any) -> None:
+    """Record what the person of ``request`` did to an account, in the caller's transaction."""
+    _record(action, request, f"account:{account}")
+
+
+def _record(action: str, request: HttpRequest, target: str, **facts: Any) -> None:
+    audit_trail.record(action, actor=admin_actor(request), target=target, **facts)
+
+
+class _Recorded(ModelAdmin):
+    """Pages whose changes are on the audit trail, with the facts before and after."""
+
+    noun = ""
+    actions = None  # accounts are deleted one by one, on a page that says what goes with them
+
+    def facts(self, row: Any) -> dict[str, Any]:
+        """Return what the audit trail says of a row."""
+        raise NotImplementedError
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Show the form, or take it."""
+        return in_one_transaction(
+            request, lambda: self._changeform_view(request, object_id, form_url, extra_context)
+        )
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Ask, or delete."""
+        return in_one_transaction(
+            request, lambda: self._delete_view(request, object_id, extra_context)
+        )
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Save groups and permissions, after the row itself, and record what changed."""
+        super().save_related(request, form, formsets, change)
+        before = getattr(request, "_facts_before", None)
+        action = f"{self.noun}-change" if change else f"{self.noun}-add"
+        self.record(request, action, form.instance, before=before, after=self.facts(form.instance))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save the row. The facts before are those of the database, which the form has not yet."""
+        if change:
+            stored = self.model._default_manager.get(pk=obj.pk)
+            request._facts_before = self.facts(stored)  # type: ignore[attr-defined]
+        super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete the row, and record what it was."""
+        self.record(request, f"{self.noun}-delete", obj, before=self.facts(obj))
+        super().delete_model(request, obj)
+
+    def record(self, request: HttpRequest, action: str, row: Any, **facts: Any) -> None:
+        """Add a row to the audit trail, in the page's transaction."""
+        _record(action, request, f"{self.noun}:{row}", **facts)
+
+
+class AccountAdmin(_Recorded, UserAdmin):  # type: ignore[type-arg]
+    """The pages of the people who use the console."""
+
+    noun = "account"
+    list_display = ("username", "is_active", "is_staff", "is_superuser", "last_login")
+
+    def facts(self, row: Any) -> dict[str, Any]:
+        """Return what the audit trail says of an account."""
+        return account_rules.account_facts(row)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether this person may change this account."""
+        return super().has_change_permission(request, obj) and account_rules.may_change_account(
+            request.user, obj
+        )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether this person may delete this account."""
+        return super().has_delete_permission(request, obj) and account_rules.may_delete_account(
+            request.user, obj
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return Django's read-only fields, and those that the rules fix."""
+        fixed = account_rules.fixed_fields(request.user, obj)
+        return (*super().get_readonly_fields(request, obj), "last_login", "date_joined", *fixed)
+
+    @method_decorator(sensitive_post_parameters())
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        """Show the form of a new account, or take it; ``changeform_view`` has the transaction."""
+        return self._add_view(request, form_url, extra_context)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:  # noqa: A002  # Django's signature
+        """Show the form of another password, or take it."""
+        return in_one_transaction(
+            request, lambda: super(AccountAdmin, self).user_change_password(request, id, form_url)
+        )
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Record a new password, which Django logs here in the page's transaction."""
+        match = request.resolver_match
+        if match is not None and match.url_name == "auth_user_password_change":
+            self.record(request, "account-password", obj)
+        return super().log_change(request, obj, message)
+
+
+class RightsGroupAdmin(_Recorded, GroupAdmin):  # type: ignore[type-arg]
+    """The pages of groups, which give rights to their members."""
+
+    noun = "group"
+
+    def facts(self, row: Any) -> dict[str, Any]:
+        """Return what the audit trail says of a group."""
+        return account_rules.group_facts(row)
+
+    def has_add_permission(self, request: HttpRequest, *arguments: Any) -> bool:
+        """Return whether this person may make groups."""
+        may = account_rules.may_change_groups(request.user)
+        return may and super().has_add_permission(request, *arguments)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether this person may change groups."""
+        may = account_rules.may_change_groups(request.user)
+        return may and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether this person may delete groups."""
+        may = account_rules.may_change_groups(request.user)
+        return may and super().has_delete_permission(request, obj)
+
+
+def register() -> None:
+    """Put these pages in the place of Django's."""
+    for model, pages in ((User, AccountAdmin), (Group, RightsGroupAdmin)):
+        admin.site.unregister(model)
+        admin.site.register(model, pages)
