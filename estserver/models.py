@@ -102,3 +102,23 @@ class Acknowledgement(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class SignInFailures(models.Model):
+    """How often a sign-in failed lately: of one name from one sender, or of any name from it.
+
+    `estserver.people.sign_in_limits` has the rules. ``key`` is a hash, because a person may type a
+    password where the name belongs.
+    """
+
+    id = IdentifierField()
+    key = models.CharField(max_length=64, unique=True)
+    count = models.PositiveIntegerField()
+    last_at = models.DateTimeField(db_index=True)
+    blocked_until = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "sign-in failures"
+
+    def __str__(self) -> str:
+        return f"{self.count} failures until {self.last_at}"

@@ -17,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from estserver.console.navigation import navigation
 from estserver.console.registry import Page, Section, console, list_link, may
 from estserver.people.kept_fields import KeptFields
+from estserver.people.sign_in_form import SignInForm
 
 SEARCH_PAGE = "console_search"
 """The name of the page that answers the search box, which takes ``q`` by POST."""
@@ -31,6 +32,7 @@ class ConsoleSite(AdminSite):
     site_title = "EST server"
     site_url = None  # there is no other site to link to
     index_title = "Overview"
+    login_form = SignInForm
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Return the console's own pages, and then Django's and those of the models."""
@@ -63,7 +65,7 @@ class ConsoleSite(AdminSite):
         context = {"title": "Signed in again", "kept": kept, "action": answer["Location"]}
         return self.render(request, "admin/console/signed_in_again.html", context)
 
-    def password_change(
+    def password_change(  # type: ignore[override]  # as login(): more than one kind of answer
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Let a person change their own password, which the audit trail says."""

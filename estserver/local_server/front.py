@@ -10,14 +10,14 @@ import secrets
 import ssl
 import time
 from collections.abc import Collection
-from contextlib import suppress
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Protocol
 
 from gunicorn import sock as gunicorn_sock  # type: ignore[import-untyped]
 
 from estserver.local_server.compute import Compute, Full
 from estserver.local_server.connection import Connection, Stage
+from pki.encoding.addresses import sender_of
 
 logger = logging.getLogger("estserver.local_server")
 
@@ -146,17 +146,17 @@ class Front:
         self._uncount(connection)
 
     def _count(self, connection: Connection) -> None:
-        same = self._handshakes.setdefault(_counted(connection), {})
+        same = self._handshakes.setdefault(sender_of(connection.peer[0]), {})
         if len(same) >= MOST_HANDSHAKES:
             oldest = next(iter(same))
             self.report(oldest, "the address has too many handshakes that do not end")
             oldest.transport.abort()
             self.forget(oldest)
-            same = self._handshakes.setdefault(_counted(connection), {})
+            same = self._handshakes.setdefault(sender_of(connection.peer[0]), {})
         same[connection] = None
 
     def _uncount(self, connection: Connection) -> None:
-        key = _counted(connection)
+        key = sender_of(connection.peer[0])
         same = self._handshakes.get(key, {})
         same.pop(connection, None)
         if not same:
@@ -246,7 +246,7 @@ class Front:
             self.worker.log.warning("%s: client certificate refused: %s", connection.peer[0], why)
 
     def _may_report(self, connection: Connection) -> bool:
-        now, key = time.monotonic(), _counted(connection)
+        now, key = time.monotonic(), sender_of(connection.peer[0])
         if now - self._reported.get(key, -REPORT_SECONDS) < REPORT_SECONDS:
             return False
         if len(self._reported) >= MOST_REPORTED:
@@ -256,12 +256,3 @@ class Front:
         if len(self._reported) < MOST_REPORTED:
             self._reported[key] = now
         return key in self._reported
-
-
-def _counted(connection: Connection) -> str:
-    """Return what connections of one customer have in common."""
-    address = connection.peer[0]
-    if ":" in address:
-        with suppress(ValueError):
-            return str(ip_network((address.partition("%")[0], 64), strict=False))
-    return address

@@ -18,6 +18,7 @@ from estserver.operations.audit_report import write_heads
 from estserver.operations.gauges import report
 from estserver.operations.metrics import DATABASE_FAILURES, IOT_THROTTLES, SCHEDULE_RUNS, one
 from estserver.operations.minutely_rule import pause_if_idle, resume_if_due
+from estserver.people.sign_in_limits import remove_old_failures
 from iotprov.provisioning.ca_withdrawal import continue_withdrawals
 from iotprov.provisioning.outbox import enqueue_expired
 from iotprov.provisioning.worker import drain
@@ -46,7 +47,7 @@ def every_minute(event: Any, context: Any) -> None:
 def every_hour(event: Any, context: Any) -> None:
     """Settle abandoned intents, enqueue expired certificates, and write the audit trail's heads.
 
-    Remove counts of refusals that no page shows any more.
+    Remove counts of refusals that no page shows any more, and failed sign-ins that count no more.
 
     Then resume the minutely schedule if something will be due, and write the gauges, which no other
     run does while that schedule is paused. Raises the first failure after all of them have run.
@@ -55,7 +56,15 @@ def every_hour(event: Any, context: Any) -> None:
     def heads() -> None:
         write_heads(context)
 
-    _run_each(settle_intents, enqueue_expired, heads, remove_old_counts, _resume, report)
+    _run_each(
+        settle_intents,
+        enqueue_expired,
+        heads,
+        remove_old_counts,
+        remove_old_failures,
+        _resume,
+        report,
+    )
 
 
 def _due_work() -> tuple[Callable[[], object], ...]:

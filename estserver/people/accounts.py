@@ -70,7 +70,10 @@ class _Recorded(ModelAdmin):
     ) -> Any:
         """Show the form, or take it."""
         return in_one_transaction(
-            request, lambda: self._changeform_view(request, object_id, form_url, extra_context)
+            request,
+            lambda: self._changeform_view(  # type: ignore[attr-defined]  # Django's, without stubs
+                request, object_id, form_url, extra_context
+            ),
         )
 
     def delete_view(
@@ -78,7 +81,10 @@ class _Recorded(ModelAdmin):
     ) -> Any:
         """Ask, or delete."""
         return in_one_transaction(
-            request, lambda: self._delete_view(request, object_id, extra_context)
+            request,
+            lambda: self._delete_view(  # type: ignore[attr-defined]
+                request, object_id, extra_context
+            ),
         )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -135,7 +141,7 @@ class AccountAdmin(_Recorded, UserAdmin):  # type: ignore[type-arg]
     @method_decorator(sensitive_post_parameters())
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         """Show the form of a new account, or take it; ``changeform_view`` has the transaction."""
-        return self._add_view(request, form_url, extra_context)
+        return self._add_view(request, form_url, extra_context)  # type: ignore[attr-defined]
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:  # noqa: A002  # Django's signature
         """Show the form of another password, or take it."""
@@ -151,7 +157,7 @@ class AccountAdmin(_Recorded, UserAdmin):  # type: ignore[type-arg]
         return super().log_change(request, obj, message)
 
 
-class RightsGroupAdmin(_Recorded, GroupAdmin):  # type: ignore[type-arg]
+class RightsGroupAdmin(_Recorded, GroupAdmin):
     """The pages of groups, which give rights to their members."""
 
     noun = "group"
