@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from django.contrib.auth.models import Group, User
 
+from estserver.people.roles import ROLE_NAMES
+
 RIGHTS: Final = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
 """The fields of an account that decide what it may do."""
 
@@ -37,9 +39,12 @@ def fixed_fields(person: Any, account: User | None) -> frozenset[str]:
     return frozenset() if person.is_superuser else _OF_SUPERUSERS
 
 
-def may_change_groups(person: Any) -> bool:
-    """Return whether ``person`` may decide what groups may do, which decides for all members."""
-    return bool(person.is_superuser)
+def may_change_groups(person: Any, group: Group | None) -> bool:
+    """Return whether ``person`` may decide what ``group`` (None: some group) may do.
+
+    Its members' rights follow. What a role may do is decided by the version of this server.
+    """
+    return bool(person.is_superuser) and (group is None or group.name not in ROLE_NAMES)
 
 
 def account_facts(account: User) -> dict[str, Any]:

@@ -168,17 +168,17 @@ class RightsGroupAdmin(_Recorded, GroupAdmin):
 
     def has_add_permission(self, request: HttpRequest, *arguments: Any) -> bool:
         """Return whether this person may make groups."""
-        may = account_rules.may_change_groups(request.user)
+        may = account_rules.may_change_groups(request.user, None)
         return may and super().has_add_permission(request, *arguments)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether this person may change groups."""
-        may = account_rules.may_change_groups(request.user)
+        may = account_rules.may_change_groups(request.user, obj)
         return may and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether this person may delete groups."""
-        may = account_rules.may_change_groups(request.user)
+        may = account_rules.may_change_groups(request.user, obj)
         return may and super().has_delete_permission(request, obj)
 
 

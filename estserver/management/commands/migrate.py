@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from django.apps import apps
 from django.core.management.commands import migrate
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from estserver.config.database import DSQL_BACKEND
@@ -13,7 +14,8 @@ class Command(migrate.Command):
     """Bring the database's schema to what the models have.
 
     On Aurora DSQL an app's tables are made as its migrations end (`estserver.dsql.first_schema`),
-    and the rights of the functions' database roles follow the tables.
+    and the rights of the functions' database roles follow the tables. The roles of people are made
+    and brought up to date (`estserver.people.roles`).
     """
 
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
@@ -23,8 +25,16 @@ class Command(migrate.Command):
 
     def handle(self, *args: Any, **options: Any) -> str | None:
         """Make what is missing. Raises ``DatabaseError`` and ``CommandError``."""
-        connection = connections[options["database"]]
         changes = not (options["plan"] or options["check_unapplied"] or options["prune"])
+        done = self._migrate(*args, changes=changes, **options)
+        if changes and _is_whole(options) and apps.is_installed("django.contrib.auth"):
+            from estserver.people.roles import install_roles  # the device side has no accounts
+
+            install_roles()
+        return done
+
+    def _migrate(self, *args: Any, changes: bool, **options: Any) -> str | None:
+        connection = connections[options["database"]]
         if _is_dsql(options) and changes:
             # Only where they are needed: a laptop has no adapter of DSQL's.
             from estserver.dsql.first_schema import make_new_apps
@@ -42,6 +52,11 @@ class Command(migrate.Command):
 
     def _say(self, verbosity: int) -> Any:
         return self.stdout.write if verbosity else lambda line: None
+
+
+def _is_whole(options: dict[str, Any]) -> bool:
+    """Return whether all apps of the one database are brought to their newest migration."""
+    return options["database"] == DEFAULT_DB_ALIAS and not options["app_label"]
 
 
 def _is_dsql(options: dict[str, Any]) -> bool:
