@@ -17,6 +17,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.views.generic import FormView
 
@@ -36,6 +38,9 @@ MAX_SELECTED = 500
 """Rows that an action of a list takes at once."""
 
 _MAX_REASON = 400  # characters
+
+BACK = "back"
+"""In an operation's address: the page of this site that it returns to, such as a filtered list."""
 
 
 def admin_actor(request: HttpRequest) -> Actor:
@@ -155,7 +160,20 @@ class Operation(_FormView):
             messages.success(self.request, visible(done.sentence))
         for failure in done.failures:
             messages.error(self.request, visible(failure))
-        return HttpResponseRedirect(page_of(done.row) if done.row else self._list_url)
+        return HttpResponseRedirect(self._back or self._page_after(done))
+
+    def _page_after(self, done: Done) -> str:
+        return page_of(done.row) if done.row else self._list_url
+
+    @property
+    def _back(self) -> str:
+        """The page that led here and is returned to; "" for none, and for one of another site."""
+        back = self.request.GET.get(BACK, "")
+        own = self.model_admin.admin_site.name
+        is_ours = back.startswith(reverse(f"{own}:index")) and url_has_allowed_host_and_scheme(
+            back, allowed_hosts=None
+        )
+        return back if is_ours else ""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return what the admin's own pages have, and the operation."""
@@ -171,7 +189,7 @@ class Operation(_FormView):
             "operation": self,
             "effects": [visible(effect) for effect in self.effects()],
             "result": self.result,
-            "back_url": page_of(self.row) if self.row else self._list_url,
+            "back_url": self._back or (page_of(self.row) if self.row else self._list_url),
             "list_url": self._list_url,
             "adminform": AdminForm(
                 form, [(title, {"fields": list(fields)}) for title, fields in fieldsets], {}

@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -82,7 +84,10 @@ def _read_pem(content: bytes) -> Pasted:
 
 
 def _read_base64(content: bytes) -> Pasted | None:
-    """Return what base64 of DER holds, as EST sends a CSR (RFC 8951); ``None`` for other text."""
+    """Return what base64 of DER holds, as EST sends a CSR (RFC 8951); ``None`` for other text.
+
+    Raises ``OperatorError`` for DER of another kind, which may be a private key.
+    """
     compact = b"".join(content.split())
     if len(compact) < _SHORTEST or not compact.startswith(b"M"):  # DER begins with 0x30
         return None
@@ -90,12 +95,18 @@ def _read_base64(content: bytes) -> Pasted | None:
         der = base64.b64decode(compact, validate=True)
     except binascii.Error:
         return None
-    for read in (lambda: _of_certificate(read_certificate(der)), lambda: _of_csr(read_csr(der))):
-        try:
+    readers: tuple[Callable[[], Pasted], ...] = (
+        lambda: _of_certificate(read_certificate(der)),
+        lambda: _of_csr(read_csr(der)),
+        lambda: Pasted("a public key", public_key_sha256(load_der_public_key(der))),
+    )
+    for read in readers:
+        with suppress(*UNREADABLE):
             return read()
-        except UNREADABLE:
-            continue
-    return None
+    raise OperatorError(
+        "The text is base64, and no certificate, CSR or public key. It was not kept. If it was a "
+        "private key that other people could see on the way here, make a new one."
+    )
 
 
 def _of_certificate(certificate: x509.Certificate) -> Pasted:

@@ -81,6 +81,7 @@ CERTIFICATE_FORMS = {
     "CSR in PEM": csr_pem,
     "CSR as EST sends it": lambda row: base64.encodebytes(bytes(row.csr_der)).decode(),
     "public key in PEM": public_key_pem,
+    "public key in base64": lambda row: "".join(public_key_pem(row).splitlines()[1:-1]),
 }
 DEVICE_FORMS = {
     "name": lambda row: "Sensor-1",
