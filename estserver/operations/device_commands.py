@@ -101,8 +101,8 @@ def _renewal(address: ESTAddress, label: str) -> str:
     url, trust = address.url(label), _trust(address)
     # The new certificate replaces the old one last, so a refusal loses nothing.
     return f"""\
-openssl x509 -x509toreq -copy_extensions copy -in device.pem -signkey device.key -outform DER \\
-  -out renewal.csr
+openssl x509 -x509toreq -copy_extensions copy -in device.pem -signkey device.key \\
+  | openssl req -outform DER -out renewal.csr
 curl -sS --fail-with-body{trust} --cert device.pem --key device.key \\
   -H 'Content-Type: application/pkcs10' --data-binary "$(base64 -w0 renewal.csr)" \\
   -o renewal.b64 {url}/simplereenroll || cat renewal.b64
@@ -114,11 +114,11 @@ def _strongswan(address: ESTAddress) -> str:
     trust = f" --cacert {_quoted(address.anchor)}" if address.anchor else ""
     return f"""\
 pki --estca --url {address.origin}{trust} --caout est-ca.pem
-openssl x509 -x509toreq -copy_extensions copy -in device.pem -signkey device.key -outform DER \\
-  -out renewal.csr
+openssl x509 -x509toreq -copy_extensions copy -in device.pem -signkey device.key \\
+  | openssl req -outform DER -out renewal.csr
 pki --est --in renewal.csr --cert device.pem --key device.key --url {address.origin}{trust} \\
-  --cacert est-ca.pem --outform pem > renewed.pem && mv renewed.pem device.pem
-openssl x509 -in device.pem -noout -enddate"""
+  --cacert est-ca.pem --outform pem > renewed.pem
+openssl x509 -in renewed.pem -noout -enddate && mv renewed.pem device.pem"""
 
 
 def _bouncy_castle(common_name: str, address: ESTAddress, client: ClientFiles) -> str:
