@@ -4,6 +4,7 @@ import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -12,17 +13,20 @@ from django.utils.safestring import SafeString
 
 from pki.admin.certificate_downloads import chain, csr, csv_lines, der, pem, pkcs7_bundle
 from pki.admin.certificate_operations import DenyDevice, Revoke, SettleIntents, revoke_selected
-from pki.admin.decoded import extensions_in_words
+from pki.admin.decoded import csr_in_words, extensions_in_words, findings_in_words, tree_of
 from pki.admin.display import EMPTY, chip, code, link, list_of, minute, moment, utc, visible, words
 from pki.admin.downloads import Export
 from pki.admin.facts import FactAdmin
-from pki.admin.filters import ChoiceFilter, titled
+from pki.admin.filters import ChoiceFilter, TypedFilter, day_range, titled
+from pki.admin.key_file_operation import DownloadKeyFile
 from pki.admin.rebind_operation import RebindNames
 from pki.admin.release_operation import ReleaseName
-from pki.admin.search import Term, starts_with
 from pki.denylist.entries import entries_naming
 from pki.denylist.identifiers import RequestIdentifiers
+from pki.encoding.lint import lint
 from pki.models import AuditEvent, IssuedCertificate
+from pki.search.newest import newest
+from pki.search.terms import Term, hex_starts_with, starts_with
 
 _CERTIFICATE = "certificate:"  # precedes the serial number in the target of an audit event
 
@@ -88,6 +92,31 @@ class StatusFilter(ChoiceFilter):
     }
 
 
+class RequestFilter(TypedFilter):
+    """Certificates by who asked for them: the client's certificate, and the address."""
+
+    title = "who asked"
+    inputs = (
+        ("client", "Client certificate, SHA-256", "text"),
+        ("address", "Source IP, among the newest", "text"),
+    )
+
+    def condition(self) -> Q:
+        """Compare the client by its index, and the address in the newest rows."""
+        found = Q()
+        if client := self.typed("client"):
+            term = Term.parse(client)
+            if not term.sha256:
+                raise ValidationError("The client is not a SHA-256. Use 64 hexadecimal digits.")
+            found &= Q(client_fingerprint=term.sha256)
+        if address := self.typed("address"):
+            known = Term.parse(address).address
+            if not known:
+                raise ValidationError(f"{address[:64]!a} is not an IP address.")
+            found &= newest(IssuedCertificate)[0] & Q(source_ip=known)
+        return found
+
+
 @admin.register(IssuedCertificate)
 class IssuedCertificateAdmin(FactAdmin):
     """Every certificate that was signed, and every intent to sign one."""
@@ -107,20 +136,31 @@ class IssuedCertificateAdmin(FactAdmin):
         "operation",
         ("ca", titled("CA", admin.RelatedFieldListFilter)),
         ("profile__name", titled("profile", admin.AllValuesFieldListFilter)),
+        ("profile__label", titled("label", admin.AllValuesFieldListFilter)),
+        day_range("not_after", "day on which it ends (UTC)", "ends"),
+        RequestFilter,
         ("created_at", titled("when it was made", admin.DateFieldListFilter)),
     )
     list_select_related = ("ca", "profile")
     search_fields = ("serial_number",)
     search_help_text = (
-        "A serial number (hex, with or without colons, or decimal), a SHA-256 of certificate, key "
-        "or client certificate, the beginning of a name, a device serial number, a request id"
+        "A serial number (hex, with or without colons, or its first six digits, or decimal), an "
+        "ARN, a SHA-256 of certificate, key or client certificate, the beginning of a name, a "
+        "device serial number, a request id"
     )
     empty_words = (
         "No certificate has been issued yet. `manage.py quickstart` prints the lines that enroll "
         "a first device with the test client certificate."
     )
     actions = (revoke_selected,)
-    operations = (Revoke, DenyDevice, ReleaseName, SettleIntents, RebindNames)
+    operations = (
+        Revoke,
+        DenyDevice,
+        ReleaseName,
+        DownloadKeyFile,
+        SettleIntents,
+        RebindNames,
+    )
     downloads = {
         "pem": ("PEM", pem),
         "der": ("DER", der),
@@ -153,8 +193,11 @@ class IssuedCertificateAdmin(FactAdmin):
                 "ca_link",
                 "profile_link",
                 "extensions",
+                "findings",
+                "tree",
             ),
         ),
+        ("CSR", ("csr", "csr_tree")),
         (
             "Story",
             (
@@ -192,18 +235,19 @@ class IssuedCertificateAdmin(FactAdmin):
     def search_condition(self, term: Term) -> Q:
         """Compare each form of the term by equality or prefix with a column that has an index."""
         if term.sha256:
-            # A key belongs to one thing name. Its owner leads to all certificates of that name.
-            owners = IssuedCertificate.objects.filter(key_owner=term.sha256)
             return (
                 Q(fingerprint_sha256=term.sha256)
-                | Q(name_folded__in=owners.values("name_folded"))
+                | Q(key_sha256=term.sha256)
                 | Q(client_fingerprint=term.sha256)
             )
-        return (
+        found = (
             starts_with("name_folded", term.name)
-            | Q(serial_number__in=[*term.serial_numbers, *_serials_of_request(term.text)])
+            | Q(serial_number__in=[*term.serial_numbers, *_serials_of_request(term.request_id)])
             | Q(serial_folded=term.device_serial)
         )
+        if term.serial_beginning and not term.is_common_name:
+            found |= hex_starts_with("serial_number", term.serial_beginning)
+        return found
 
     def audit_term(self, row: IssuedCertificate) -> str:
         """Return the serial number."""
@@ -235,6 +279,28 @@ class IssuedCertificateAdmin(FactAdmin):
     def extensions(self, row: IssuedCertificate) -> str:
         """Show the extensions in words."""
         return extensions_in_words(row.to_x509()) if row.der else EMPTY
+
+    @admin.display(description="lint")
+    def findings(self, row: IssuedCertificate) -> str:
+        """Show what is not as RFC 5280 and TLS clients ask."""
+        if not row.der:
+            return EMPTY
+        return findings_in_words(lint(row.to_x509(), row.ca.certificate))
+
+    @admin.display(description="ASN.1 tree")
+    def tree(self, row: IssuedCertificate) -> str:
+        """Show every value of the certificate."""
+        return tree_of(row.to_der()) if row.der else EMPTY
+
+    @admin.display(description="what it asked for")
+    def csr(self, row: IssuedCertificate) -> str:
+        """Show the CSR in words."""
+        return csr_in_words(bytes(row.csr_der))
+
+    @admin.display(description="ASN.1 tree")
+    def csr_tree(self, row: IssuedCertificate) -> str:
+        """Show every value of the CSR."""
+        return tree_of(bytes(row.csr_der))
 
     @admin.display(description="replaces")
     def predecessor_link(self, row: IssuedCertificate) -> str:

@@ -257,6 +257,11 @@ class SelectedOperation(Operation):
         form = self.get_form_class()(**{**self.get_form_kwargs(), "data": None, "files": None})
         return self.render_to_response(self.get_context_data(form=form))
 
+    @property
+    def _list_url(self) -> str:
+        """The list with its filters, which is where the selection was made."""
+        return self.request.get_full_path()
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the selection as hidden fields, as Django's own actions do."""
         context = super().get_context_data(**kwargs)
