@@ -1,6 +1,7 @@
 """The tree of a client's DER is bounded, and shows every value."""
 
 import datetime
+from contextlib import suppress
 
 import pytest
 from cryptography import x509
@@ -14,6 +15,7 @@ from pki.encoding.lint import lint
 from pki.encoding.nodes import NotDER
 from pki.encoding.reading import UNREADABLE, read_certificate
 from tests.support.builders import make_ca, make_certificate, make_csr, make_key
+from tests.support.mutations import mutations
 
 
 def test_every_value_of_a_csr_has_its_line():
@@ -63,10 +65,8 @@ SEEDS = [
 @settings(max_examples=150, deadline=None)
 @given(mutations(SEEDS))
 def test_T09_mutated_der_gives_lines_or_a_refusal_and_lint_only_findings(der):
-    try:
+    with suppress(NotDER):
         assert len(asn1_lines(der)) <= MOST_LINES
-    except NotDER:
-        pass
     try:
         certificate = read_certificate(der)
     except UNREADABLE:
