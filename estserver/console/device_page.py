@@ -95,7 +95,8 @@ def _facts(device: DeviceRecord, sees_denylist: bool) -> list[tuple[str, Any]]:
     facts: list[tuple[str, Any]] = [("Current certificate", link(current))]
     if current is not None:
         facts += [
-            ("Valid", table((), [(utc(current.not_before), "to", utc(current.not_after))])),
+            ("Valid from", utc(current.not_before)),
+            ("Valid until", utc(current.not_after)),
             ("Renewal due", utc(device.renewal_due_at)),
             ("Profile", link(current.profile)),
             ("CA", link(current.ca)),

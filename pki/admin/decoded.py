@@ -29,7 +29,7 @@ _MAX_HEX = 64
 
 def extensions_in_words(
     certificate: x509.Certificate | x509.CertificateSigningRequest,
-) -> SafeString:
+) -> str:
     """Return a list of the extensions in HTML, with critical ones marked."""
     try:
         lines = list(_lines(certificate.extensions))
@@ -37,6 +37,8 @@ def extensions_in_words(
         ValueError
     ) as error:  # an imported CA's certificate may have extensions that cannot be parsed
         return format_html("The extensions cannot be parsed: {}", visible(str(error)))
+    if not lines:
+        return "none"
     return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {}{}</li>", lines))
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from pki.admin.denylist_operations import Allow, ChangeTerms, Deny, matches_in_words
+from pki.admin.denylist_operations import Allow, ChangeTerms, Check, Deny, matches_in_words
 from pki.admin.display import chip, minute, moment, words
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
@@ -52,7 +52,7 @@ class DenylistEntryAdmin(FactAdmin):
         "The denylist is empty. “Deny” above adds an entry, as `manage.py deny` does; "
         "`manage.py deny_import` takes a CSV file."
     )
-    operations = (Deny, ChangeTerms, Allow)
+    operations = (Deny, Check, ChangeTerms, Allow)
     groups = (
         (
             None,

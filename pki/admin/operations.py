@@ -23,6 +23,7 @@ from django.utils.safestring import SafeString
 from django.views.generic import FormView
 
 from pki.admin.display import list_of, page_of, visible
+from pki.encoding.pem import has_private_key
 from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
@@ -62,6 +63,15 @@ def text_field(*, help_text: str, required: bool = False) -> forms.CharField:
         widget=widgets.AdminTextInputWidget(attrs={"class": "vLargeTextField"}),
         help_text=help_text,
     )
+
+
+class PastedText(forms.Textarea):
+    """A field into which people paste PEM. A page never shows a private key again (threat T64)."""
+
+    def format_value(self, value: Any) -> str | None:
+        """Return what the page shows in the field after a refusal."""
+        text = super().format_value(value)
+        return "" if text and has_private_key(text.encode()) else text
 
 
 def reason_field() -> forms.CharField:

@@ -68,8 +68,8 @@ def asn1_lines(der: bytes) -> list[ASN1Line]:
     return found
 
 
-def _lines(node: Node, depth: int) -> Iterator[ASN1Line]:
-    inside = _inside(node) if depth < MOST_DEPTH else []
+def _lines(node: Node, depth: int, *, is_wrapped: bool = False) -> Iterator[ASN1Line]:
+    inside = _inside(node, is_wrapped=is_wrapped) if depth < MOST_DEPTH else []
     yield ASN1Line(
         depth,
         node.start,
@@ -78,23 +78,27 @@ def _lines(node: Node, depth: int) -> Iterator[ASN1Line]:
         "" if inside or node.tag & _CONSTRUCTED else _value(node),
     )
     for child in inside:
-        yield from _lines(child, depth + 1)
+        yield from _lines(child, depth + 1, is_wrapped=not node.tag & _CONSTRUCTED)
 
 
-def _inside(node: Node) -> list[Node]:
-    """Return the values inside: of a constructed one, or of DER that a string wraps."""
+def _inside(node: Node, *, is_wrapped: bool) -> list[Node]:
+    """Return the values inside: of a constructed one, or of DER that a string wraps.
+
+    An OCTET STRING wraps an extension's value, and a BIT STRING a key or a signature.
+    """
     if node.tag & _CONSTRUCTED:
         return children(node)
     wrapped = {0x04: node.content, 0x03: node.content[1:]}.get(node.tag, b"")
-    # An extension's value, or a key in a BIT STRING. Random bytes are no whole SEQUENCE.
-    if wrapped[:1] not in (b"\x30", b"\x31") and not (wrapped[:1] == b"\x03" and node.tag == 0x04):
-        return []
     start = node.end - len(wrapped)
     try:
         inner = whole(wrapped)
-        if not (inner.tag & _CONSTRUCTED) or not children(inner):
-            return []
+        if inner.tag & _CONSTRUCTED:
+            children(inner)
     except NotDER:
+        return []
+    # In a string inside of a string, or in a BIT STRING, random bytes may look like a short value.
+    is_certain = inner.tag & _CONSTRUCTED or (node.tag == 0x04 and not is_wrapped)
+    if inner.tag not in _NAMES or not is_certain:
         return []
     return [Node(node.data, inner.tag, start, start + inner.content_start, node.end)]
 

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key, lo
 from cryptography.x509.oid import NameOID
 
 from pki.csr.public_keys import public_key_sha256
-from pki.encoding.certificates import fingerprint_of
+from pki.csr.thing_names import normal_serial
+from pki.encoding.certificates import fingerprint_of, serial_number_text, signed_part_sha256
 from pki.encoding.pem import (
     CERTIFICATE,
     CERTIFICATE_REQUEST,
@@ -41,6 +42,12 @@ class Pasted:
     fingerprint: str = ""
     """Of a certificate: the SHA-256 of its DER."""
     common_name: str = ""
+    device_serial: str = ""
+    """The subject's serialNumber (X.520), as it is recorded."""
+    serial_number: str = ""
+    """Of a certificate, in lower-case hex."""
+    signed_sha256: str = ""
+    """Of a certificate: the SHA-256 of what its issuer signed."""
 
 
 def read_pasted(text: str) -> Pasted | None:
@@ -114,15 +121,23 @@ def _of_certificate(certificate: x509.Certificate) -> Pasted:
         "a certificate",
         public_key_sha256(certificate.public_key()),
         fingerprint_of(certificate),
-        _common_name(certificate.subject),
+        _only(certificate.subject, NameOID.COMMON_NAME),
+        normal_serial(_only(certificate.subject, NameOID.SERIAL_NUMBER)),
+        serial_number_text(certificate.serial_number),
+        signed_part_sha256(certificate),
     )
 
 
 def _of_csr(csr: x509.CertificateSigningRequest) -> Pasted:
-    key = public_key_sha256(csr.public_key())
-    return Pasted("a CSR", key, common_name=_common_name(csr.subject))
+    return Pasted(
+        "a CSR",
+        public_key_sha256(csr.public_key()),
+        common_name=_only(csr.subject, NameOID.COMMON_NAME),
+        device_serial=normal_serial(_only(csr.subject, NameOID.SERIAL_NUMBER)),
+    )
 
 
-def _common_name(subject: x509.Name) -> str:
-    names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if len(names) == 1 else ""
+def _only(subject: x509.Name, kind: x509.ObjectIdentifier) -> str:
+    """Return the attribute of a subject; "" if it has none, or several."""
+    found = subject.get_attributes_for_oid(kind)
+    return str(found[0].value) if len(found) == 1 else ""
