@@ -123,24 +123,33 @@ class DayRangeFilter(TypedFilter):
 
     def condition(self) -> Q:
         """Return the condition from the beginning of the first day to the end of the last."""
-        first, last = (self._day(name) for name in self.expected_parameters())
-        found = Q()
-        if first is not None:
-            found &= Q(**{f"{self.column}__gte": first})
-        if last is not None:
-            found &= Q(**{f"{self.column}__lt": last + datetime.timedelta(days=1)})
-        if first is not None and last is not None and last < first:
-            raise ValidationError("The last day is before the first one. Exchange them.")
-        return found
+        return days(self.column, *map(self.typed, self.expected_parameters()))
 
-    def _day(self, name: str) -> datetime.datetime | None:
-        text = self.typed(name)
-        if not text:
-            return None
-        try:
-            return datetime.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=datetime.UTC)
-        except ValueError as error:
-            raise ValidationError(f"{text[:40]!a} is not a day. Use YYYY-MM-DD.") from error
+
+def days(column: str, first: str, last: str) -> Q:
+    """Return the condition for the days from ``first`` to ``last``, each of which may be "".
+
+    Raises ``ValidationError`` for a text that is no day, and for a last day before the first.
+    """
+    begins, ends = day(first), day(last)
+    found = Q()
+    if begins is not None:
+        found &= Q(**{f"{column}__gte": begins})
+    if ends is not None:
+        found &= Q(**{f"{column}__lt": ends + datetime.timedelta(days=1)})
+    if begins is not None and ends is not None and ends < begins:
+        raise ValidationError("The last day is before the first one. Exchange them.")
+    return found
+
+
+def day(text: str) -> datetime.datetime | None:
+    """Return the beginning of a day (UTC), or ``None`` for "". Raises ``ValidationError``."""
+    if not text:
+        return None
+    try:
+        return datetime.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=datetime.UTC)
+    except ValueError as error:
+        raise ValidationError(f"{text[:40]!a} is not a day. Use YYYY-MM-DD.") from error
 
 
 def day_range(of: str, title: str, parameter: str) -> type[DayRangeFilter]:

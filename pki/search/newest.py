@@ -5,6 +5,7 @@ page to write. Operators look for an address soon after a request, and `openssl`
 as well as the SHA-1.
 """
 
+import datetime
 import hashlib
 import uuid
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from django.db.models import Q
 
 from pki.models import AuditEvent, IssuedCertificate
+from pki.models.fields import first_identifier
 
 MOST_ROWS = 20_000
 """The newest rows that are looked at: some 100 ms of a page's time."""
@@ -19,14 +21,19 @@ MOST_ROWS = 20_000
 _AT_ONCE = 1000  # certificates whose DER is in memory
 
 
-def newest(model: type[IssuedCertificate] | type[AuditEvent]) -> tuple[Q, bool]:
+def newest(
+    model: type[IssuedCertificate] | type[AuditEvent], *, before: datetime.datetime | None = None
+) -> tuple[Q, bool]:
     """Return the condition for the newest rows of a table, and whether these are all rows.
 
     A primary key begins with the time at which it was made (`pki.models.fields.new_identifier`).
+    ``before`` leaves out rows from that time on.
     """
-    keys = model.objects.order_by("-pk").values_list("pk", flat=True)  # type: ignore[attr-defined]
+    is_before = Q(pk__lt=first_identifier(before)) if before is not None else Q()
+    rows = model.objects.filter(is_before)  # type: ignore[attr-defined]
+    keys = rows.order_by("-pk").values_list("pk", flat=True)
     bound = list(keys[MOST_ROWS - 1 : MOST_ROWS])
-    return (Q(pk__gte=bound[0]), False) if bound else (Q(), True)
+    return (is_before & Q(pk__gte=bound[0]), False) if bound else (is_before, True)
 
 
 def certificates_with_sha1(
