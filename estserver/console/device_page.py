@@ -240,12 +240,8 @@ def _answers(
     target = find_target(request.POST.get("ask", "")) if request.method == "POST" else None
     if target is None:
         return []
-    certificate = device.current or next(
-        (row for row in device.certificates if row.fingerprint_sha256), None
-    )
     thing = in_aws.thing_at(target.name, device.common_name)
-    fingerprint = (certificate.fingerprint_sha256 if certificate else "") or ""
-    return [_answer(ask_aws_iot(target, thing, fingerprint))]
+    return [_answer(ask_aws_iot(target, thing, device.certificate_id))]
 
 
 def _answer(found: RemoteDevice) -> dict[str, Any]:

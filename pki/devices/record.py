@@ -65,6 +65,15 @@ class DeviceRecord:
         return self.certificates[0] if self.certificates else None
 
     @property
+    def certificate_id(self) -> str:
+        """The SHA-256 of the current certificate, or of the newest one; "" for none.
+
+        It is the certificate's ID in AWS IoT.
+        """
+        rows = [self.current, *self.certificates]
+        return next((row.fingerprint_sha256 for row in rows if row and row.fingerprint_sha256), "")
+
+    @property
     def device_serials(self) -> tuple[str, ...]:
         """The serial numbers that its certificates have, newest first."""
         return tuple(
