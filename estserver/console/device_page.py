@@ -22,7 +22,7 @@ from estserver.operations.device_commands import (
 )
 from estserver.operations.est_address import est_address
 from iotprov.admin.provisioning import status_of as provisioning_status
-from iotprov.conf import find_target
+from iotprov.conf import find_target, iot_settings
 from iotprov.provisioning.device_record import DeviceInAWSIoT, device_in_aws_iot, targets
 from iotprov.provisioning.remote_device import RemoteDevice, ask_aws_iot
 from pki.admin.certificates import status_of
@@ -72,7 +72,7 @@ def device_page(request: HttpRequest, name: str) -> HttpResponseBase:
         "aws": _aws(in_aws) if sees_aws else None,
         "targets": targets() if sees_aws else (),
         "answers": _answers(request, device, in_aws) if sees_aws else (),
-        "commands": _commands(device),
+        "commands": _commands(device, in_aws),
         "java_url": static(f"estserver/{JAVA_CLIENT}"),
         "java_client": JAVA_CLIENT,
     }
@@ -287,7 +287,7 @@ def visible_json(text: str) -> str:
 # Commands
 
 
-def _commands(device: DeviceRecord) -> list[DeviceCommands]:
+def _commands(device: DeviceRecord, in_aws: DeviceInAWSIoT) -> list[DeviceCommands]:
     holder, profile = device.holder, device.current.profile if device.current else None
     test_client = ClientFiles.of_test_client(settings.EST_DATA_DIR, TEST_CLIENT)
     record = holder.record if holder is not None else None
@@ -300,5 +300,7 @@ def _commands(device: DeviceRecord) -> list[DeviceCommands]:
             client,
             label=profile.label if profile is not None else "",
             subject=device.current.to_x509().subject if device.current else None,
+            thing_name=in_aws.plan.thing.thing_name if in_aws.plan is not None else "",
+            region=iot_settings().targets[0].region,
         )
     )

@@ -132,6 +132,30 @@ def _bouncy_castle(common_name: str, address: ESTAddress, client: ClientFiles) -
   renew device.p12 {password} renewed.p12 && mv renewed.p12 device.p12"""
 
 
+def _aws_iot_connection(common_name: str, region: str) -> str:
+    """Return the commands that connect to AWS IoT with its SDK for Python.
+
+    https://docs.aws.amazon.com/iot/latest/developerguide/server-authentication.html has the CA.
+    """
+    where = f" --region {shlex.quote(region)}" if region else ""
+    return f"""\
+curl -sS --fail-with-body -O https://www.amazontrust.com/repository/AmazonRootCA1.pem
+ENDPOINT=$(aws iot describe-endpoint --endpoint-type iot:Data-ATS{where} \\
+  --query endpointAddress --output text)
+THING={shlex.quote(common_name)} ENDPOINT="$ENDPOINT" python3 - <<'END'
+import os
+from awsiot import mqtt_connection_builder
+connection = mqtt_connection_builder.mtls_from_path(
+    endpoint=os.environ["ENDPOINT"], client_id=os.environ["THING"],
+    cert_filepath="device.pem", pri_key_filepath="device.key",
+    ca_filepath="AmazonRootCA1.pem", port=8883,
+)
+connection.connect().result(timeout=20)
+print("connected")
+connection.disconnect().result(timeout=20)
+END"""
+
+
 def commands_for(
     common_name: str,
     address: ESTAddress,
@@ -139,10 +163,13 @@ def commands_for(
     *,
     label: str = "",
     subject: x509.Name | None = None,
+    thing_name: str = "",
+    region: str = "",
 ) -> Iterator[DeviceCommands]:
     """Yield the commands of each client program, filled in for the device.
 
-    ``subject`` is the one of its certificate, and ``label`` that of its profile.
+    ``subject`` is the one of its certificate, and ``label`` that of its profile. ``thing_name`` is
+    that in AWS IoT, if the device is to be there, and ``region`` the one of AWS IoT.
     """
     yield DeviceCommands(
         "Enroll with openssl and curl",
@@ -167,6 +194,13 @@ def commands_for(
             f"The Debian packages are default-jdk-headless and libbcpkix-java. {JAVA_CLIENT} is "
             "the file that this page links to.",
             _bouncy_castle(common_name, address, client),
+        )
+    if thing_name:
+        yield DeviceCommands(
+            "Connect to AWS IoT with its SDK",
+            "The Python package is awsiotsdk, and the aws command asks for the endpoint. With JITP "
+            "the first connection makes the thing and is closed; connect again some seconds later.",
+            _aws_iot_connection(thing_name, region),
         )
 
 

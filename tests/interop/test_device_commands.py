@@ -1,17 +1,24 @@
 """The commands on a device's page, run by bash exactly as they are printed."""
 
+import importlib.util
+import os
 import shutil
+import socket
+import ssl
 import subprocess
+import sys
+import threading
 
 import pytest
 from cryptography import x509
 
 from tests.interop.server import ROOT
-from tests.support.programs import require_file, require_program
+from tests.support.programs import require_file, require_program, unavailable
 
 pytestmark = pytest.mark.interop
 
 SECONDS = 120
+MQTT_PORT = 8883
 JARS = ("bcprov", "bcpkix", "bcutil")
 
 
@@ -35,6 +42,7 @@ def commands(server):
                     ClientFiles.of_test_client(settings.EST_DATA_DIR, TEST_CLIENT),
                     label={label!r},
                     subject=row.to_x509().subject if row else None,
+                    thing_name={name!r},
                 )
             }}
         """)
@@ -133,5 +141,70 @@ def test_bouncy_castle_enrolls_and_renews_the_device(server, commands, paste, tm
 def test_clients_that_send_no_label_are_left_out_where_there_is_one(commands):
     titles = [*commands("labelled-1", label="line-2")]
 
-    assert titles == ["Enroll with openssl and curl", "Renew with openssl and curl"]
+    assert titles == [
+        "Enroll with openssl and curl",
+        "Renew with openssl and curl",
+        "Connect to AWS IoT with its SDK",
+    ]
     assert "/.well-known/est/line-2/simpleenroll" in commands("x", label="line-2")[titles[0]]
+
+
+class Broker(threading.Thread):
+    """The part of AWS IoT's broker that a connection needs: mutual TLS, CONNECT, CONNACK.
+
+    https://docs.oasis-open.org/mqtt/mqtt/v3.1.1/os/mqtt-v3.1.1-os.html#_Toc398718028
+    """
+
+    def __init__(self, certificate, key, device_ca):
+        super().__init__(daemon=True)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate, key)
+        self.context.load_verify_locations(device_ca)
+        self.context.verify_mode = ssl.CERT_REQUIRED
+        self.listener = socket.create_server(("127.0.0.1", MQTT_PORT))
+        self.connected = []
+
+    def run(self):
+        connection, _ = self.listener.accept()
+        with self.context.wrap_socket(connection, server_side=True) as tls:
+            subject = dict(part[0] for part in tls.getpeercert()["subject"])
+            packet = tls.recv(4096)
+            assert packet[0] >> 4 == 1  # CONNECT; the client's name is the first of its payload
+            self.connected.append((subject["commonName"], packet))
+            tls.sendall(b"\x20\x02\x00\x00")  # CONNACK: accepted
+            tls.recv(4096)  # DISCONNECT
+        self.listener.close()
+
+
+def test_the_sdk_of_aws_connects_with_what_was_enrolled(
+    server, commands, curl, openssl, paste, device_ca, tmp_path, monkeypatch
+):
+    if importlib.util.find_spec("awsiot") is None:
+        unavailable("awsiotsdk is not installed. requirements/dev.txt has it.")
+    paste(commands("mqtt-1")["Enroll with openssl and curl"])
+    # Only AWS is replaced: its endpoint, its broker's certificate, and who signed that.
+    openssl(
+        *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+        *("-keyout", tmp_path / "broker.key", "-out", tmp_path / "broker.pem"),
+        *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+    )
+    fakes = tmp_path / "fakes"
+    fakes.mkdir()
+    for name, lines in {
+        "aws": "echo localhost",
+        "curl": f"cp {tmp_path}/broker.pem AmazonRootCA1.pem",
+        "python3": f'exec {sys.executable} "$@"',
+    }.items():
+        (fakes / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (fakes / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fakes}:{os.environ['PATH']}")
+    broker = Broker(tmp_path / "broker.pem", tmp_path / "broker.key", device_ca)
+    broker.start()
+
+    said = paste(commands("mqtt-1")["Connect to AWS IoT with its SDK"])
+
+    broker.join(SECONDS)
+    ((name, packet),) = broker.connected
+    assert said.strip() == "connected"
+    assert name == "mqtt-1"
+    assert b"\x00\x06mqtt-1" in packet
