@@ -60,4 +60,4 @@ def _url(name: str, *args: object, **query: str) -> str:
 
 
 def _may(request: HttpRequest, permission: str) -> bool:
-    return bool(request.user.has_perm(permission))  # type: ignore[union-attr]
+    return bool(request.user.has_perm(permission))

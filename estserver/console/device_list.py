@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib import admin
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -10,6 +9,7 @@ from django.utils.http import urlencode
 
 from estserver.console.device_links import device_link
 from estserver.console.registry import Section, console_page
+from estserver.console.rendering import render_page
 from pki.admin.display import EMPTY, chip, link, table, utc, visible
 from pki.devices.listing import MOST_COUNTED, ListedDevice, count_devices, list_devices
 from pki.devices.states import DeviceState, renewal_due_at
@@ -41,7 +41,7 @@ def device_list(request: HttpRequest) -> HttpResponseBase:
         "next_url": _address(**query, after=last) if page.has_more else "",
         "is_filtered": bool(state or beginning),
     }
-    return admin.site.render(request, "admin/console/devices.html", context)  # type: ignore[attr-defined]
+    return render_page(request, "admin/console/devices.html", context)
 
 
 def _filters(chosen: DeviceState | None, beginning: str) -> list[tuple[str, str, bool]]:

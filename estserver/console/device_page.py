@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.templatetags.static import static
@@ -14,6 +13,7 @@ from django.urls import reverse
 from estserver.console.device_actions import actions
 from estserver.console.device_timeline import timeline
 from estserver.console.registry import Section, console_page
+from estserver.console.rendering import render_page
 from estserver.operations.device_commands import (
     JAVA_CLIENT,
     ClientFiles,
@@ -76,7 +76,7 @@ def device_page(request: HttpRequest, name: str) -> HttpResponseBase:
         "java_url": static(f"estserver/{JAVA_CLIENT}"),
         "java_client": JAVA_CLIENT,
     }
-    return admin.site.render(request, "admin/console/device.html", context)  # type: ignore[attr-defined]
+    return render_page(request, "admin/console/device.html", context)
 
 
 def _list_url() -> str:
@@ -84,7 +84,7 @@ def _list_url() -> str:
 
 
 def _may(request: HttpRequest, permission: str) -> bool:
-    return bool(request.user.has_perm(permission))  # type: ignore[union-attr]
+    return bool(request.user.has_perm(permission))
 
 
 # Facts

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -11,6 +10,7 @@ from django.utils.http import urlencode
 
 from estserver.console.device_links import device_url
 from estserver.console.registry import Section, console_page
+from estserver.console.rendering import render_page
 from estserver.operations.search import find
 from pki.admin.display import page_of, visible
 from pki.operators.errors import OperatorError
@@ -74,7 +74,7 @@ def _shown(
         "advice": [visible(each) for each in found.advice],
         "refusal": visible(refusal),
     }
-    return admin.site.render(request, "admin/console/search.html", context)  # type: ignore[attr-defined]
+    return render_page(request, "admin/console/search.html", context)
 
 
 def _cells(hit: Hit) -> Sequence[str]:
@@ -88,7 +88,7 @@ def _url(hit: Hit) -> str:
 def _may_see(request: HttpRequest, hit: Hit) -> bool:
     """Return whether the person may open the page that the hit leads to."""
     asked = _view_permission(hit.row) if hit.row is not None else _OF_DEVICES
-    return bool(request.user.has_perm(asked))  # type: ignore[union-attr]
+    return bool(request.user.has_perm(asked))
 
 
 def _view_permission(row: Model) -> str:

@@ -7,6 +7,7 @@ import datetime
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from iotprov.client import is_code
@@ -116,7 +117,7 @@ class _Asking:
             )
         ids = [arn.rpartition(":cert/")[2] for arn in attached if ":cert/" in arn]
         for one in dict.fromkeys([*ids[:_MOST_CERTIFICATES], self._certificate_id]):
-            remote = self._ask(lambda one=one: self._registry.find(one)) if one else None
+            remote = self._ask(partial(self._registry.find, one)) if one else None
             if remote is not None:
                 is_attached = "" if one in ids else ", not attached to the thing"
                 self._found.certificates.append((one, f"{remote.status}{is_attached}"))

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from pki.admin.display import EMPTY, chip, table, visible
 from pki.csr.public_keys import key_algorithm_name, public_key_sha256
 from pki.csr.subjects import name_text
-from pki.encoding.asn1_tree import asn1_lines
+from pki.encoding.asn1_tree import ASN1Line, asn1_lines
 from pki.encoding.lint import LintFinding
 from pki.encoding.nodes import NotDER
 from pki.encoding.reading import UNREADABLE, read_csr
@@ -25,6 +25,8 @@ _KEY_USAGES = (
     "crl_sign",
 )
 _MAX_HEX = 64
+_EXTENSION_REQUEST = x509.ObjectIdentifier("1.2.840.113549.1.9.14")  # RFC 2985 5.4.2
+_CHALLENGE = "1.2.840.113549.1.9.7"  # RFC 2985 5.4.1
 
 
 def extensions_in_words(
@@ -104,7 +106,7 @@ def _attributes(csr: x509.CertificateSigningRequest) -> str:
     return ", ".join(
         each.oid._name if each.oid._name != "Unknown OID" else each.oid.dotted_string
         for each in csr.attributes
-        if each.oid != x509.oid.AttributeOID.EXTENSION_REQUEST
+        if each.oid != _EXTENSION_REQUEST
     )
 
 
@@ -115,11 +117,22 @@ def tree_of(der: bytes) -> SafeString:
     except NotDER as error:
         return format_html("The tree ends where the bytes are not DER: {}.", str(error))
     text = "\n".join(
-        f"{line.offset:>5} {'  ' * line.depth}{line.name} ({line.length}) {visible(line.value)}"
-        for line in lines
+        f"{line.offset:>5} {'  ' * line.depth}{line.name} ({line.length}) {visible(value)}"
+        for line, value in _without_passwords(lines)
     )
     return format_html(
         '<details><summary>{} values</summary><pre class="asn1" tabindex="0">{}</pre></details>',
         len(lines),
         text,
     )
+
+
+def _without_passwords(lines: list[ASN1Line]) -> Iterator[tuple[ASN1Line, str]]:
+    """Yield each line with what it shows: the value of a challengePassword may be a secret."""
+    depth = None
+    for line in lines:
+        if depth is not None and line.depth <= depth:
+            depth = None
+        yield line, line.value if depth is None or not line.value else "(not shown)"
+        if line.value.partition(" ")[0] == _CHALLENGE:
+            depth = line.depth - 1  # of the attribute, whose values follow

@@ -65,19 +65,24 @@ class TypedFilter(admin.ListFilter):
     ) -> None:
         super().__init__(request, params, model, model_admin)
         self.problem = ""
-        for name in self.expected_parameters():
+        for name in self.names:
             if name in params:
                 self.used_parameters[name] = _last(params.pop(name))
-        own = set(self.expected_parameters()) | {"p"}
+        own = {*self.names, "p"}
         self.others = [(key, value) for key, value in request.GET.items() if key not in own]
         rest = request.GET.copy()
         for name in own:
             rest.pop(name, None)
         self.without = f"?{rest.urlencode()}"
 
-    def expected_parameters(self) -> list[str]:
-        """Return the names of the fields."""
+    @property
+    def names(self) -> list[str]:
+        """The names of the fields."""
         return [name for name, _, _ in self.inputs]
+
+    def expected_parameters(self) -> list[str | None]:
+        """Return the names of the fields."""
+        return [*self.names]
 
     def has_output(self) -> bool:
         """Return ``True``, because there is always something to type."""
@@ -95,7 +100,7 @@ class TypedFilter(admin.ListFilter):
     @property
     def is_used(self) -> bool:
         """Whether something was typed."""
-        return any(self.typed(name) for name in self.expected_parameters())
+        return any(map(self.typed, self.names))
 
     def typed(self, name: str) -> str:
         """Return what was typed into a field, without the spaces around it."""
@@ -123,7 +128,7 @@ class DayRangeFilter(TypedFilter):
 
     def condition(self) -> Q:
         """Return the condition from the beginning of the first day to the end of the last."""
-        return days(self.column, *map(self.typed, self.expected_parameters()))
+        return days(self.column, *map(self.typed, self.names))
 
 
 def days(column: str, first: str, last: str) -> Q:

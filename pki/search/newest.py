@@ -30,7 +30,7 @@ def newest(
     ``before`` leaves out rows from that time on.
     """
     is_before = Q(pk__lt=first_identifier(before)) if before is not None else Q()
-    rows = model.objects.filter(is_before)  # type: ignore[attr-defined]
+    rows = model.objects.filter(is_before)
     keys = rows.order_by("-pk").values_list("pk", flat=True)
     bound = list(keys[MOST_ROWS - 1 : MOST_ROWS])
     return (is_before & Q(pk__gte=bound[0]), False) if bound else (is_before, True)

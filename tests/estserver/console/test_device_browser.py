@@ -65,17 +65,17 @@ def test_an_operator_finds_a_refused_device_and_allows_it_again_by_keyboard(brow
     # Step 1: the search box, from anywhere, leads to the device.
     browser.press("/")
     browser.type("PUMP-2")
-    browser.press("Enter", loads=True)
+    browser.press("Enter", leads_on=True)
     assert title(browser).startswith("pump-2")
     assert "Denied" in title(browser)
     assert "The denylist names this thing name." in text(browser)
     # Step 2: the operation, with its reason, leads back to the device.
-    browser.tab_to("Allow again (Thing name)")
-    browser.press("Enter", loads=True)
+    browser.tab_to("a[href*='/allow/']")
+    browser.press("Enter", leads_on=True)
     assert "may enroll again" in text(browser)
-    browser.tab_to(field="reason")
+    browser.tab_to("[name=reason]")
     browser.type("found again")
-    browser.press("Enter", loads=True)
+    browser.press("Enter", leads_on=True)
 
     assert title(browser).startswith("pump-2")
     assert "New" in title(browser)
@@ -84,14 +84,14 @@ def test_an_operator_finds_a_refused_device_and_allows_it_again_by_keyboard(brow
 
 
 def test_an_operator_narrows_the_list_of_devices_by_keyboard(browser, fleet):
-    browser.tab_to("Devices")
-    browser.press("Enter", loads=True)
+    browser.tab_to("#console-nav a[href='/admin/devices/']")
+    browser.press("Enter", leads_on=True)
     assert "pump-1" in text(browser)
-    browser.tab_to("Denied")
-    browser.press("Enter", loads=True)
+    browser.tab_to(".states a[href*='denied']")
+    browser.press("Enter", leads_on=True)
     assert "pump-1" not in text(browser)
-    browser.tab_to("pump-2")
-    browser.press("Enter", loads=True)
+    browser.tab_to("main a[href='/admin/devices/pump-2/']")
+    browser.press("Enter", leads_on=True)
 
     assert title(browser).startswith("pump-2")
     assert browser.complaints == []
@@ -100,11 +100,11 @@ def test_an_operator_narrows_the_list_of_devices_by_keyboard(browser, fleet):
 def test_an_operator_pastes_a_certificate_and_reads_it_by_keyboard(browser, fleet):
     browser.press("/")
     browser.type(fleet.pem)
-    browser.press("Enter", loads=True)
+    browser.press("Enter", leads_on=True)
     assert fleet.serial_number in text(browser)
     assert "q=" not in browser.run("location.href")
     closed = browser.run("!document.querySelector('details pre.asn1').checkVisibility()")
-    browser.tab_to(browser.run("document.querySelector('details:has(.asn1) summary').textContent"))
+    browser.tab_to("details:has(.asn1) > summary")
     browser.press("Enter")
 
     assert closed
@@ -127,8 +127,7 @@ def test_T05_hostile_text_runs_nothing_and_no_page_is_wider_than_a_phone(
         "certificates": lists,
     }.items():
         for width, scheme in ((1280, "light"), (1280, "dark"), (NARROW, "light")):
-            browser.set_width(width)
-            browser.prefer(scheme)
+            browser.look_like(width=width, theme=scheme)
             browser.open(live_server.url + address)
             wide = browser.run("document.documentElement.scrollWidth")
             assert wide <= width or name == "certificates", (name, width, wide)

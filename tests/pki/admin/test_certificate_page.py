@@ -4,7 +4,8 @@ import datetime
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
@@ -149,6 +150,24 @@ def test_a_page_decodes_certificate_and_csr(alice, devices):
         "ecdsa-with-SHA256", "values</summary>", "(critical)", devices[0].key_sha256,
     ):  # fmt: skip
         assert words in shown, words
+
+
+def test_a_csr_with_extensions_and_a_password_is_shown_without_the_password(alice, devices):
+    csr = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name([]))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("sensor-1")]), critical=False)
+        .add_attribute(x509.oid.AttributeOID.CHALLENGE_PASSWORD, b"open sesame")
+        .sign(make_key(), hashes.SHA256())
+    )
+    der = csr.public_bytes(Encoding.DER)
+    IssuedCertificate.objects.filter(pk=devices[0].pk).update(csr_der=der)
+
+    shown = alice.get(page(devices[0])).text
+
+    assert "subjectAltName: sensor-1" in shown
+    assert "challengePassword" in shown
+    assert "open sesame" not in shown
 
 
 def test_a_finding_is_shown_with_its_source(alice, devices, client_ca):
