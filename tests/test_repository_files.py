@@ -199,7 +199,7 @@ def test_editors_have_the_line_length_and_indent_that_ruff_checks():
         *ROOT.glob("requirements/*.sh"),
         *ROOT.glob("templates/**/*.html"),
         *ROOT.glob("tests/*.sh"),
-        *ROOT.glob("tests/java/*.java"),
+        *ROOT.glob("estserver/static/estserver/*.java"),
     ],
     ids=name_of,
 )

@@ -17,6 +17,7 @@ from iotprov.documents.versions import Kind, body_in_force
 from iotprov.template.contents import Override, Overrides
 from pki.admin import Question
 from pki.admin.display import table, visible
+from pki.admin.operations import PastedText
 from pki.operators.errors import OperatorError
 from pki.revocation.revoke import find_certificate
 
@@ -36,7 +37,7 @@ class PreviewForm(forms.Form):
         label="Or paste one",
         max_length=_MAX_PASTED,
         required=False,
-        widget=forms.Textarea(attrs={"rows": 12, "cols": 80, "class": "document"}),
+        widget=PastedText(attrs={"rows": 12, "cols": 80, "class": "document"}),
         help_text="A certificate or a CSR, in PEM form.",
     )
     target = forms.ChoiceField(

@@ -1,22 +1,26 @@
 """The page of the audit trail: search, filters and export. Nothing here writes."""
 
+import datetime
 import json
 from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils.html import format_html
 
+from pki.admin.audit_operations import VerifyTrail
 from pki.admin.bounded_count import newest_condition
 from pki.admin.display import EMPTY, code, list_of, minute, moment, shortened, visible, words
 from pki.admin.downloads import Export
 from pki.admin.facts import FactAdmin
-from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter, titled
-from pki.admin.search import Term, starts_with
+from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter, TypedFilter, day, days, titled
 from pki.denylist import kinds
 from pki.denylist.values import SERIAL_NUMBER, SHA256
 from pki.models import AuditEvent, IssuedCertificate
+from pki.search.newest import newest
+from pki.search.terms import Term, starts_with
 
 _MOST_CERTIFICATES = 200  # of one name, when a search looks for its events
 
@@ -55,6 +59,41 @@ class ActorFilter(ChoiceFilter):
     }
 
 
+class EventFilter(TypedFilter):
+    """Events by day, reason, address and actor, in the newest events or before a day."""
+
+    title = "day, reason, address, actor"
+    inputs = (
+        ("from", "From (UTC)", "date"),
+        ("to", "To (UTC)", "date"),
+        ("reason", "Reason: its code, or words of it", "text"),
+        ("address", "Source IP", "text"),
+        ("actor", "Actor, such as alice or command:root", "text"),
+    )
+
+    def condition(self) -> Q:
+        """Compare days by their index. The rest is looked for in the newest events of these days.
+
+        An index on each would cost every enrollment its place there.
+        """
+        found = days("at", self.typed("from"), self.typed("to"))
+        if not any(self.typed(name) for name in ("reason", "address", "actor")):
+            return found
+        last = day(self.typed("to"))
+        before = last + datetime.timedelta(days=1) if last is not None else None
+        found &= newest(AuditEvent, before=before)[0]
+        if reason := self.typed("reason"):
+            found &= Q(reason__icontains=reason)
+        if address := self.typed("address"):
+            known = Term.parse(address).address
+            if not known:
+                raise ValidationError(f"{address[:64]!a} is not an IP address.")
+            found &= Q(source_ip=known)
+        if actor := self.typed("actor"):
+            found &= Q(actor__in=[actor, f"admin:{actor}", f"command:{actor}", f"client:{actor}"])
+        return found
+
+
 def _condition(term: Term) -> Q:
     certificates = {f"certificate:{number}" for number in term.serial_numbers}
     found = IssuedCertificate.objects.for_name(term.text)
@@ -74,7 +113,7 @@ def _condition(term: Term) -> Q:
     if term.sha256:
         actors.add(f"client:{term.sha256}")
     return (
-        Q(request_id=term.text)
+        Q(request_id=term.request_id)
         | Q(target__in=[term.text, *sorted(targets | certificates)])
         | Q(actor__in=sorted(actors)) & newest_condition(AuditEvent.objects.all())
     )
@@ -139,7 +178,9 @@ class AuditEventAdmin(FactAdmin):
         ("at", titled("when", admin.DateFieldListFilter)),
         KindFilter,
         ActorFilter,
+        EventFilter,
     )
+    operations = (VerifyTrail,)
     search_fields = ("request_id",)
     search_help_text = (
         "Whole words: a request id, a thing name, a serial number, a SHA-256, "

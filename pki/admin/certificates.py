@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import F, Q, QuerySet
 from django.db.models.lookups import GreaterThan, In
 from django.http import HttpRequest
@@ -12,23 +13,25 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from pki.admin.bounded_count import newest
+from pki.admin.bounded_count import newest, newest_condition
 from pki.admin.certificate_downloads import chain, csr, csv_lines, der, pem, pkcs7_bundle
 from pki.admin.certificate_operations import DenyDevice, Revoke, SettleIntents, revoke_selected
-from pki.admin.decoded import extensions_in_words
+from pki.admin.decoded import csr_in_words, extensions_in_words, findings_in_words, tree_of
 from pki.admin.display import EMPTY, chip, code, link, list_of, minute, moment, utc, visible, words
 from pki.admin.downloads import Export
 from pki.admin.facts import FactAdmin
-from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter
+from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter, TypedFilter, day_range
+from pki.admin.key_file_operation import DownloadKeyFile
 from pki.admin.matching_operations import ExportMatching, RevokeMatching
 from pki.admin.rebind_operation import RebindNames
 from pki.admin.release_operation import ReleaseName
-from pki.admin.search import Term, starts_with
 from pki.denylist.entries import entries_naming
 from pki.denylist.identifiers import RequestIdentifiers
+from pki.encoding.lint import lint
 from pki.models import AuditEvent, CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.models.fields import NoIndex, first_identifier
 from pki.record.bounded_counts import count_in_words, count_up_to
+from pki.search.terms import Term, hex_starts_with, starts_with
 
 _CERTIFICATE = "certificate:"  # precedes the serial number in the target of an audit event
 
@@ -170,6 +173,26 @@ class ProfileFilter(ChoiceFilter):
         return newest(queryset).filter(profile__in=versions)
 
 
+class LabelFilter(ChoiceFilter):
+    """The label of the profile, in any version that had it."""
+
+    title = f"label{OF_THE_NEWEST}"
+    parameter_name = "profile__label"
+    has_index = False
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the labels of the profiles."""
+        labels = CertificateProfile.objects.order_by("label").values_list("label", flat=True)
+        return [(label, label) for label in labels.distinct() if label]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the newest certificates of the versions with the label."""
+        if not (label := self.value()):
+            return queryset
+        versions = [*CertificateProfile.objects.filter(label=label).values_list("pk", flat=True)]
+        return newest(queryset).filter(profile__in=versions)
+
+
 class MadeFilter(ChoiceFilter):
     """When a certificate was asked for, by its identifier, which begins with the time."""
 
@@ -193,6 +216,31 @@ def _made_since(at: datetime.datetime) -> Q:
     return Q(pk__gte=first_identifier(at))
 
 
+class RequestFilter(TypedFilter):
+    """Certificates by who asked for them: the client's certificate, and the address."""
+
+    title = "who asked"
+    inputs = (
+        ("client", "Client certificate, SHA-256", "text"),
+        ("address", "Source IP, among the newest", "text"),
+    )
+
+    def condition(self) -> Q:
+        """Compare the client by its index, and the address in the newest rows."""
+        found = Q()
+        if client := self.typed("client"):
+            term = Term.parse(client)
+            if not term.sha256:
+                raise ValidationError("The client is not a SHA-256. Use 64 hexadecimal digits.")
+            found &= Q(client_fingerprint=term.sha256)
+        if address := self.typed("address"):
+            known = Term.parse(address).address
+            if not known:
+                raise ValidationError(f"{address[:64]!a} is not an IP address.")
+            found &= newest_condition(IssuedCertificate.objects.all()) & Q(source_ip=known)
+        return found
+
+
 @admin.register(IssuedCertificate)
 class IssuedCertificateAdmin(FactAdmin):
     """Every certificate that was signed, and every intent to sign one."""
@@ -213,12 +261,16 @@ class IssuedCertificateAdmin(FactAdmin):
         OperationFilter,
         CAFilter,
         ProfileFilter,
+        LabelFilter,
+        day_range("not_after", "day on which it ends (UTC)", "ends"),
+        RequestFilter,
     )
     list_select_related = ("ca", "profile")
     search_fields = ("serial_number",)
     search_help_text = (
-        "A serial number (hex, with or without colons, or decimal), a SHA-256 of certificate, key "
-        "or client certificate, the beginning of a name, a device serial number, a request id"
+        "A serial number (hex, with or without colons, or its first six digits, or decimal), an "
+        "ARN, a SHA-256 of certificate, key or client certificate, the beginning of a name, a "
+        "device serial number, a request id"
     )
     empty_words = (
         "No certificate has been issued yet. `manage.py quickstart` prints the lines that enroll "
@@ -231,6 +283,7 @@ class IssuedCertificateAdmin(FactAdmin):
         ExportMatching,
         DenyDevice,
         ReleaseName,
+        DownloadKeyFile,
         SettleIntents,
         RebindNames,
     )
@@ -266,8 +319,11 @@ class IssuedCertificateAdmin(FactAdmin):
                 "ca_link",
                 "profile_link",
                 "extensions",
+                "findings",
+                "tree",
             ),
         ),
+        ("CSR", ("csr", "csr_tree")),
         (
             "Story",
             (
@@ -305,18 +361,19 @@ class IssuedCertificateAdmin(FactAdmin):
     def search_condition(self, term: Term) -> Q:
         """Compare each form of the term by equality or prefix with a column that has an index."""
         if term.sha256:
-            # A key belongs to one thing name. Its owner leads to all certificates of that name.
-            owners = IssuedCertificate.objects.filter(key_owner=term.sha256)
             return (
                 Q(fingerprint_sha256=term.sha256)
-                | Q(name_folded__in=owners.values("name_folded"))
+                | Q(key_sha256=term.sha256)
                 | Q(client_fingerprint=term.sha256)
             )
-        return (
+        found = (
             starts_with("name_folded", term.name)
-            | Q(serial_number__in=[*term.serial_numbers, *_serials_of_request(term.text)])
+            | Q(serial_number__in=[*term.serial_numbers, *_serials_of_request(term.request_id)])
             | Q(serial_folded=term.device_serial)
         )
+        if term.serial_beginning and not term.is_common_name:
+            found |= hex_starts_with("serial_number", term.serial_beginning)
+        return found
 
     def audit_term(self, row: IssuedCertificate) -> str:
         """Return the serial number."""
@@ -348,6 +405,28 @@ class IssuedCertificateAdmin(FactAdmin):
     def extensions(self, row: IssuedCertificate) -> str:
         """Show the extensions in words."""
         return extensions_in_words(row.to_x509()) if row.der else EMPTY
+
+    @admin.display(description="lint")
+    def findings(self, row: IssuedCertificate) -> str:
+        """Show what is not as RFC 5280 and TLS clients ask."""
+        if not row.der:
+            return EMPTY
+        return findings_in_words(lint(row.to_x509(), row.ca.certificate))
+
+    @admin.display(description="ASN.1 tree")
+    def tree(self, row: IssuedCertificate) -> str:
+        """Show every value of the certificate."""
+        return tree_of(row.to_der()) if row.der else EMPTY
+
+    @admin.display(description="what it asked for")
+    def csr(self, row: IssuedCertificate) -> str:
+        """Show the CSR in words."""
+        return csr_in_words(bytes(row.csr_der))
+
+    @admin.display(description="ASN.1 tree")
+    def csr_tree(self, row: IssuedCertificate) -> str:
+        """Show every value of the CSR."""
+        return tree_of(bytes(row.csr_der))
 
     @admin.display(description="replaces")
     def predecessor_link(self, row: IssuedCertificate) -> str:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from pki.admin.denylist_import import ImportEntries
-from pki.admin.denylist_operations import Allow, ChangeTerms, Deny, matches_in_words
+from pki.admin.denylist_operations import Allow, ChangeTerms, Check, Deny, matches_in_words
 from pki.admin.display import chip, minute, moment, utc, words
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import ChoiceFilter, titled
@@ -54,7 +54,7 @@ class DenylistEntryAdmin(FactAdmin):
         "The denylist is empty. “Deny” above adds an entry, as `manage.py deny` does. “Import a "
         "CSV file” takes a list, as `manage.py deny_import` does."
     )
-    operations = (Deny, ImportEntries, ChangeTerms, Allow)
+    operations = (Deny, ImportEntries, Check, ChangeTerms, Allow)
     groups = (
         (
             None,

@@ -5,17 +5,25 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
-from pki.admin.display import visible
-from pki.admin.operations import Done, Operation, ReasonForm
+from pki.admin.display import chip, link, table, utc, visible
+from pki.admin.operations import Done, Operation, PastedText, Question, ReasonForm
 from pki.denylist.adding import Outcome, entry_on_record, terms_in_words
-from pki.denylist.entries import allow, certificates_concerned, deny
+from pki.denylist.entries import allow, certificates_concerned, certificates_named, deny
 from pki.denylist.kinds import choices, find_kind, normalize, signed_part
+from pki.denylist.verdict import denylist_verdict
 from pki.models import DenylistEntry
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
 from pki.record.bounded_counts import count_in_words, count_up_to
+from pki.revocation.revoke import revoke_certificates
+from pki.search.pasted import MOST_BYTES
+
+REVOCATION_REASON = "privilegeWithdrawn"
+"""The reason (RFC 5280 5.3.1) for which a deny revokes, as `manage.py deny --revoke` does."""
 
 
 class TermsForm(ReasonForm):
@@ -42,7 +50,7 @@ class DenyForm(TermsForm):
     kind = forms.ChoiceField(choices=choices)
     value = forms.CharField(
         max_length=20_000,
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 80}),
+        widget=PastedText(attrs={"rows": 3, "cols": 80}),
         help_text=(
             "A name covers every spelling in upper and lower case. A serial number is hexadecimal, "
             "or dec: and decimal digits. A PEM certificate may stand for a hash or serial number."
@@ -53,10 +61,17 @@ class DenyForm(TermsForm):
         required=False,
         help_text="An entry of this value gets this reason and end in place of its own.",
     )
-    field_order = ("kind", "value", "reason", "expires_at", "is_replacing")
+    is_revoking = forms.BooleanField(
+        label="Revoke the live certificates that it names",
+        required=False,
+        help_text="For privilegeWithdrawn. This cannot be undone. The AWS IoT side follows.",
+    )
+    field_order = ("kind", "value", "reason", "expires_at", "is_replacing", "is_revoking")
 
-    def __init__(self, *args: Any, may_replace: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, may_replace: bool, may_revoke: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not may_revoke:
+            del self.fields["is_revoking"]
         if not may_replace:
             del self.fields["is_replacing"]
 
@@ -100,7 +115,12 @@ class Deny(Operation):
     def get_form_kwargs(self) -> dict[str, Any]:
         """Offer the replacement of an entry to those who may change the terms of one."""
         may_replace = ChangeTerms.is_allowed(self.request, DenylistEntry)
-        return {**super().get_form_kwargs(), "may_replace": may_replace}
+        may_revoke = self.request.user.has_perm("pki.change_issuedcertificate")
+        return {
+            **super().get_form_kwargs(),
+            "may_replace": may_replace,
+            "may_revoke": may_revoke,
+        }
 
     def effects(self) -> list[str]:
         """Say what a deny does and, if the value is known, how many certificates it concerns."""
@@ -145,8 +165,65 @@ class Deny(Operation):
         said = (
             "is on the denylist now" if outcome else "was on the denylist with these terms already"
         )
-        label, matches = find_kind(kind).label, matches_in_words(kind, value)
-        return Done(f"{label} {value} {said}. {matches}", entry)
+        label = find_kind(kind).label
+        if terms.get("is_revoking"):
+            live = certificates_named(kind, value).live()
+            count = revoke_certificates(
+                live, reason=REVOCATION_REASON, actor=actor, comment=terms["reason"]
+            )
+            return Done(f"{label} {value} {said}. Live certificates revoked: {count}.", entry)
+        return Done(f"{label} {value} {said}. {matches_in_words(kind, value)}", entry)
+
+
+class CheckForm(forms.Form):
+    """What a person asks about."""
+
+    asked = forms.CharField(
+        label="Would this be refused",
+        max_length=MOST_BYTES,
+        widget=PastedText(attrs={"rows": 4, "cols": 80, "spellcheck": "false"}),
+        help_text=(
+            "A thing name, a device's serial number, a certificate's serial number, a SHA-256 of a "
+            "key, certificate or client, or a certificate or CSR as PEM."
+        ),
+    )
+
+
+class Check(Question):
+    """Ask whether the denylist refuses something, and by which entry."""
+
+    slug = "check"
+    label = "Would this be refused?"
+    is_for_list = True
+    form_class = CheckForm
+
+    def effects(self) -> list[str]:
+        """Say that nothing is changed."""
+        return [
+            "The denylist is asked as an enrollment asks it, also with what is on record of the "
+            "device. Nothing changes."
+        ]
+
+    def answer(self, form: forms.BaseForm) -> SafeString:
+        """Do what ``manage.py deny_check`` does."""
+        found = denylist_verdict(form.cleaned_data["asked"])
+        asked = visible("; ".join(found.asked))
+        if not found.denials:
+            return format_html(
+                "<p>{} No entry in force names {}.</p>", chip("Not refused", "good"), asked
+            )
+        titles = ("Entry", "Reason", "What the device is told", "Until", "Live certificates")
+        cells = (
+            (
+                link(denial.entry),
+                visible(denial.entry.reason),
+                denial.refused,
+                utc(denial.entry.expires_at),
+                str(denial.live),
+            )
+            for denial in found.denials
+        )
+        return format_html("<p>{} {}</p>{}", chip("Refused", "bad"), asked, table(titles, cells))
 
 
 class ChangeTerms(Operation):

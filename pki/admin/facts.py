@@ -9,15 +9,19 @@ from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from pki.admin.bounded_count import BoundedChangeList, BoundedPaginator
 from pki.admin.display import list_of, visible
 from pki.admin.downloads import Download, Export
-from pki.admin.operations import ModelAdmin, Operation
+from pki.admin.operations import BACK, ModelAdmin, Operation
 from pki.admin.search import Term
 from pki.models import AuditEvent
+
+_LIST_FILTERS = "_changelist_filters"
+"""Django's name for what a row's address has of the list that led there."""
 
 Field = str | Callable[[Any], str]
 Groups = tuple[tuple[str | None, tuple[Field, ...]], ...]
@@ -144,8 +148,13 @@ class FactAdmin(ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Redirect to the audit trail. Django's own history knows neither commands nor reasons."""
+        """Redirect to the audit trail. Django's own history knows neither commands nor reasons.
+
+        The address says what the row is, so a person needs the right to see it (threat T59).
+        """
         row = self.get_object(request, str(object_id))
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
         if row is None:
             raise Http404
         return redirect(list_of(AuditEvent, q=self.audit_term(row)))
@@ -170,6 +179,7 @@ class FactAdmin(ModelAdmin):
                 if make(obj) is not None
             ],
             "audit_url": self.audit_term(obj) and list_of(AuditEvent, q=self.audit_term(obj)),
+            "list_query": request.GET.get(_LIST_FILTERS, ""),
         }
         return super().render_change_form(request, context, add, change, form_url, obj)
 
@@ -194,8 +204,11 @@ class FactAdmin(ModelAdmin):
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def _operation_links(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
+        """Return the links. Each leads back to this page, which leads back to the filtered list."""
+        filters = request.GET.get(_LIST_FILTERS)
+        back = f"?{urlencode({BACK: request.get_full_path()})}" if filters else ""
         return [
-            (one.label, self._url(one.slug, row.pk))
+            (one.label, self._url(one.slug, row.pk) + back)
             for one in self.operations
             if not one.is_for_list and one.is_allowed(request, self.model) and not one.obstacle(row)
         ]

@@ -1,9 +1,12 @@
-"""Filters of lists: named conditions, each of which can use an index."""
+"""Filters of lists: named conditions, and typed values, each of which can use an index."""
 
-from collections.abc import Callable, Mapping
+import datetime
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
@@ -49,3 +52,137 @@ class ChoiceFilter(admin.SimpleListFilter):
         if condition is None:
             return queryset
         return (queryset if self.has_index else newest(queryset)).filter(condition())
+
+
+@dataclass(frozen=True, slots=True)
+class FilterField:
+    """One field of a filter in which a person types."""
+
+    name: str
+    label: str
+    kind: str
+    """The type of the HTML input."""
+    value: str
+
+
+class TypedFilter(admin.ListFilter):
+    """A filter in which a person types values. A value that cannot be read leaves no rows."""
+
+    template = "admin/pki/text_filter.html"
+    inputs: ClassVar[tuple[tuple[str, str, str], ...]]
+    """Name in the address, label, and type of each field."""
+
+    def __init__(
+        self,
+        request: HttpRequest,
+        params: dict[str, Any],
+        model: type[Any],
+        model_admin: Any,
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.problem = ""
+        for name in self.names:
+            if name in params:
+                self.used_parameters[name] = _last(params.pop(name))
+        own = {*self.names, "p"}
+        self.others = [(key, value) for key, value in request.GET.items() if key not in own]
+        rest = request.GET.copy()
+        for name in own:
+            rest.pop(name, None)
+        self.without = f"?{rest.urlencode()}"
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the fields."""
+        return [name for name, _, _ in self.inputs]
+
+    def expected_parameters(self) -> list[str | None]:
+        """Return the names of the fields."""
+        return [*self.names]
+
+    def has_output(self) -> bool:
+        """Return ``True``, because there is always something to type."""
+        return True
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Return no choices: the template shows fields."""
+        return iter(())
+
+    @property
+    def fields(self) -> list[FilterField]:
+        """The fields with what was typed."""
+        return [FilterField(*one, self.typed(one[0])) for one in self.inputs]
+
+    @property
+    def is_used(self) -> bool:
+        """Whether something was typed."""
+        return any(map(self.typed, self.names))
+
+    def typed(self, name: str) -> str:
+        """Return what was typed into a field, without the spaces around it."""
+        return str(self.used_parameters.get(name) or "").strip()
+
+    def condition(self) -> Q:
+        """Return the condition. Raises ``ValidationError``, whose text the filter shows."""
+        raise NotImplementedError
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the condition."""
+        if not self.is_used:
+            return queryset
+        try:
+            return queryset.filter(self.condition())
+        except ValidationError as error:
+            self.problem = " ".join(error.messages)
+            return queryset.none()
+
+
+class DayRangeFilter(TypedFilter):
+    """The rows between two days (UTC), of a column that has an index."""
+
+    column: ClassVar[str]
+
+    def condition(self) -> Q:
+        """Return the condition from the beginning of the first day to the end of the last."""
+        return days(self.column, *map(self.typed, self.names))
+
+
+def days(column: str, first: str, last: str) -> Q:
+    """Return the condition for the days from ``first`` to ``last``, each of which may be "".
+
+    Raises ``ValidationError`` for a text that is no day, and for a last day before the first.
+    """
+    begins, ends = day(first), day(last)
+    found = Q()
+    if begins is not None:
+        found &= Q(**{f"{column}__gte": begins})
+    if ends is not None:
+        found &= Q(**{f"{column}__lt": ends + datetime.timedelta(days=1)})
+    if begins is not None and ends is not None and ends < begins:
+        raise ValidationError("The last day is before the first one. Exchange them.")
+    return found
+
+
+def day(text: str) -> datetime.datetime | None:
+    """Return the beginning of a day (UTC), or ``None`` for "". Raises ``ValidationError``."""
+    if not text:
+        return None
+    try:
+        return datetime.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=datetime.UTC)
+    except ValueError as error:
+        raise ValidationError(f"{text[:40]!a} is not a day. Use YYYY-MM-DD.") from error
+
+
+def day_range(of: str, title: str, parameter: str) -> type[DayRangeFilter]:
+    """Return a filter by the days of the column ``of``; ``parameter`` begins its parameters."""
+
+    class DaysOf(DayRangeFilter):
+        column = of
+        inputs = ((f"{parameter}_from", "From", "date"), (f"{parameter}_to", "To", "date"))
+
+    DaysOf.title = title
+    return DaysOf
+
+
+def _last(value: Any) -> str:
+    return str(value[-1] if isinstance(value, list) and value else value or "")

@@ -17,10 +17,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.views.generic import FormView
 
 from pki.admin.display import list_of, page_of, visible
+from pki.encoding.pem import has_private_key
 from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
@@ -36,6 +39,9 @@ MAX_SELECTED = 500
 """Rows that an action of a list takes at once."""
 
 _MAX_REASON = 400  # characters
+
+BACK = "back"
+"""In an operation's address: the page of this site that it returns to, such as a filtered list."""
 
 
 def admin_actor(request: HttpRequest) -> Actor:
@@ -57,6 +63,15 @@ def text_field(*, help_text: str, required: bool = False) -> forms.CharField:
         widget=widgets.AdminTextInputWidget(attrs={"class": "vLargeTextField"}),
         help_text=help_text,
     )
+
+
+class PastedText(forms.Textarea):
+    """A field into which people paste PEM. A page never shows a private key again (threat T64)."""
+
+    def format_value(self, value: Any) -> str | None:
+        """Return what the page shows in the field after a refusal."""
+        text = super().format_value(value)
+        return "" if text and has_private_key(text.encode()) else text
 
 
 def reason_field() -> forms.CharField:
@@ -157,7 +172,20 @@ class Operation(_FormView):
             messages.success(self.request, visible(done.sentence))
         for failure in done.failures:
             messages.error(self.request, visible(failure))
-        return HttpResponseRedirect(page_of(done.row) if done.row else self._list_url)
+        return HttpResponseRedirect(self._back or self._page_after(done))
+
+    def _page_after(self, done: Done) -> str:
+        return page_of(done.row) if done.row else self._list_url
+
+    @property
+    def _back(self) -> str:
+        """The page that led here and is returned to; "" for none, and for one of another site."""
+        back = self.request.GET.get(BACK, "")
+        own = self.model_admin.admin_site.name
+        is_ours = back.startswith(reverse(f"{own}:index")) and url_has_allowed_host_and_scheme(
+            back, allowed_hosts=None
+        )
+        return back if is_ours else ""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return what the admin's own pages have, and the operation."""
@@ -173,7 +201,7 @@ class Operation(_FormView):
             "operation": self,
             "effects": [visible(effect) for effect in self.effects()],
             "result": self.result,
-            "back_url": page_of(self.row) if self.row else self._list_url,
+            "back_url": self._back or (page_of(self.row) if self.row else self._list_url),
             "list_url": self._list_url,
             "adminform": AdminForm(
                 form, [(title, {"fields": list(fields)}) for title, fields in fieldsets], {}
@@ -240,6 +268,11 @@ class SelectedOperation(Operation):
             return super().post(request, *args, **kwargs)
         form = self.get_form_class()(**{**self.get_form_kwargs(), "data": None, "files": None})
         return self.render_to_response(self.get_context_data(form=form))
+
+    @property
+    def _list_url(self) -> str:
+        """The list with its filters, which is where the selection was made."""
+        return self.request.get_full_path()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the selection as hidden fields, as Django's own actions do."""

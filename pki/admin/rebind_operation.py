@@ -2,7 +2,7 @@
 
 from django import forms
 
-from pki.admin.operations import Done, Operation, ReasonForm
+from pki.admin.operations import Done, Operation, PastedText, ReasonForm
 from pki.issuance.rebind import rebind_names
 from pki.record.audit_trail import Actor
 
@@ -11,7 +11,7 @@ def _client_field(label: str) -> forms.CharField:
     return forms.CharField(
         label=label,
         max_length=20_000,
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 80}),
+        widget=PastedText(attrs={"rows": 3, "cols": 80}),
         help_text="The SHA-256 of the client certificate, or the certificate as PEM.",
     )
 

@@ -2,7 +2,7 @@
 
 from django import forms
 
-from pki.admin.operations import Done, Operation, ReasonForm
+from pki.admin.operations import Done, Operation, PastedText, ReasonForm
 from pki.issuance.release import planned_release, release_name
 from pki.models import IssuedCertificate
 from pki.operators.errors import OperatorError
@@ -16,7 +16,7 @@ class ReleaseForm(ReasonForm):
         label="Reserve it for the client",
         max_length=20_000,
         required=False,
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 80}),
+        widget=PastedText(attrs={"rows": 3, "cols": 80}),
         help_text=(
             "The SHA-256 of the client certificate, or the certificate as PEM. Leave it empty for "
             "any client that the profile's identity rule lets have the name."

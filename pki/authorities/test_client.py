@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     KeySerializationEncryption,
     NoEncryption,
+    load_pem_private_key,
     pkcs12,
 )
 from cryptography.x509.oid import NameOID
@@ -28,10 +29,15 @@ from django.views.decorators.debug import sensitive_variables
 from pki.conf import ClientCASettings, pki_settings
 from pki.csr.key_algorithms import KeyAlgorithm
 from pki.csr.public_keys import generate_private_key
-from pki.encoding.certificates import pem_of
+from pki.encoding.certificates import fingerprint_of, pem_of
+from pki.encoding.reading import read_certificate_pem
 from pki.issuance.client_certificates import sign_client_csr
+from pki.models import IssuedCertificate
+from pki.operators.errors import OperatorError
 from pki.operators.files import replace_file
+from pki.record import audit_trail
 from pki.record.audit_trail import Actor
+from pki.record.transactions import in_write_transaction
 from pki.signers import get_signer
 from pki.signers.secretsmanager.secret_format import key_pem, load_key, pair
 from pki.signers.secretsmanager.signer import SecretsManagerSigner
@@ -71,6 +77,49 @@ def make_test_client(settings: ClientCASettings, *, actor: Actor, force: bool) -
     if isinstance(signer, SecretsManagerSigner):
         return _make_in_secrets(signer, settings, actor=actor, force=force)
     return _make_in_files(pki_settings().data_dir, settings, actor=actor, force=force)
+
+
+def client_on_disk(fingerprint: str) -> str:
+    """Return the name of the test client whose certificate has this SHA-256, if its key is here.
+
+    "" if there is none, as on Lambda, where the key is a secret.
+    """
+    directory = pki_settings().data_dir
+    for stem in chain([TEST_CLIENT], _numbered()):
+        path = directory / f"{stem}.pem"
+        if not path.exists():
+            return ""
+        if fingerprint_of(read_certificate_pem(path.read_bytes())) == fingerprint:
+            return stem if (directory / f"{stem}.key").exists() else ""
+    return ""
+
+
+@sensitive_variables()
+def key_file(row: IssuedCertificate, *, password: str, actor: Actor) -> bytes:
+    """Return key and certificates of a test client as PKCS #12, encrypted with ``password``.
+
+    The audit trail says who took it. Raises ``OperatorError`` if its key is not on this machine.
+    """
+    stem = client_on_disk(row.fingerprint_sha256 or "")
+    if not stem:
+        raise OperatorError(
+            f"The key of {row} is not on this machine. Only a test client's is, where the server "
+            "made it."
+        )
+    path = pki_settings().data_dir / f"{stem}.key"
+    key = load_pem_private_key(path.read_bytes(), None)
+    client = _Client(
+        row.common_name,
+        cast("CertificateIssuerPrivateKeyTypes", key),
+        (row.to_x509(), row.ca.certificate),
+    )
+    target = f"certificate:{row.serial_number}"
+    in_write_transaction(
+        lambda: audit_trail.record(
+            "download-key", actor=actor, target=target, reason="PKCS #12 of a test client"
+        )
+    )
+    return client.pkcs12(BestAvailableEncryption(password.encode()))
 
 
 def secret_of(client: str, first: str) -> str:

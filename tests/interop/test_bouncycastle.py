@@ -13,7 +13,7 @@ from tests.support.programs import require_file, require_program
 
 pytestmark = pytest.mark.interop
 
-SOURCE = ROOT / "tests/java/EstClient.java"
+SOURCE = ROOT / "estserver/static/estserver/EstClient.java"
 JARS = Path("/usr/share/java")
 REFUSED = 2
 SECONDS = 120

@@ -104,6 +104,7 @@ def provisioning(deployment: Deployment) -> Iterator[Statement]:
             "iot:DeleteCertificate",
             "iot:DescribeCertificate",
             "iot:DetachPolicy",
+            "iot:GetEffectivePolicies",
             "iot:UpdateCertificate",
         ],
         certificates,
@@ -113,6 +114,7 @@ def provisioning(deployment: Deployment) -> Iterator[Statement]:
         [
             "iot:CreateThing",
             "iot:DescribeThing",
+            "iot:GetThingConnectivityData",
             "iot:ListThingGroupsForThing",
             "iot:ListThingPrincipals",
             "iot:UpdateThing",

@@ -1,7 +1,7 @@
 """From a clone to an EST server that can enroll: the first step of `make run`."""
 
 import secrets
-import shlex
+import textwrap
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +14,8 @@ from estserver.local_server.server_certificate import (
     ServerCertificateUnusable,
     ensure_server_certificate,
 )
+from estserver.operations.device_commands import ClientFiles, enrollment
+from estserver.operations.est_address import est_address
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.authorities.test_client import TEST_CLIENT
 from pki.operators.command import OperatorCommand, command_actor
@@ -78,24 +80,9 @@ class Command(OperatorCommand):
 
 
 def _first_enrollment(port: int) -> str:
-    directory = settings.EST_DATA_DIR
-    anchor, certificate, key = (
-        shlex.quote(str(directory / name))
-        for name in ("server-ca.pem", f"{TEST_CLIENT}.pem", f"{TEST_CLIENT}.key")
+    lines = enrollment(
+        "my-device-1",
+        est_address(port=port),
+        ClientFiles.of_test_client(settings.EST_DATA_DIR, TEST_CLIENT),
     )
-    url = f"https://localhost:{port}/.well-known/est"
-    # Replies go to a file first. In a pipe, a refusal's sentence would be lost in base64's error.
-    return f"""
-Enroll a first device, in another terminal:
-
-  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout device.key \\
-    -subj /CN=my-device-1 -outform DER -out device.csr
-  curl -sS --fail-with-body --cacert {anchor} \\
-    --cert {certificate} --key {key} \\
-    -H 'Content-Type: application/pkcs10' --data-binary "$(base64 -w0 device.csr)" \\
-    -o device.b64 {url}/simpleenroll || cat device.b64
-  base64 -d device.b64 | openssl pkcs7 -inform DER -print_certs -out device.pem
-  curl -sS --fail-with-body --cacert {anchor} -o cacerts.b64 {url}/cacerts
-  base64 -d cacerts.b64 | openssl pkcs7 -inform DER -print_certs -out cacerts.pem
-  openssl verify -CAfile cacerts.pem device.pem
-"""
+    return f"\nEnroll a first device, in another terminal:\n\n{textwrap.indent(lines, '  ')}\n"

@@ -1,0 +1,1 @@
+"""Devices by their thing names: what the record says of one, and the list of all of them."""

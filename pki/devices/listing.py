@@ -1,0 +1,208 @@
+"""The list of devices: a row for each thing name that has a holder, by state, page by page.
+
+The row of a device is the one that says who holds its name. Each state has a condition that begins
+with its rarest part, so that a page reads few rows in any fleet.
+"""
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from pki.denylist.identifiers import RequestIdentifiers
+from pki.denylist.kinds import KINDS, matching_entries
+from pki.devices.states import DeviceState, name_conflicts, renewal_window, state_of
+from pki.models import CertificateProfile, DenylistEntry, IssuedCertificate
+from pki.search.terms import starts_with
+
+State = IssuedCertificate.State
+
+PAGE = 50
+"""Devices of a page."""
+
+MOST_COUNTED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDevice:
+    """A line of the list."""
+
+    common_name: str
+    state: DeviceState
+    current: IssuedCertificate | None
+    """The certificate that is issued, or that expired without a successor."""
+    owner: IssuedCertificate
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePage:
+    """One page of the list."""
+
+    devices: tuple[ListedDevice, ...]
+    has_more: bool
+
+
+def list_devices(
+    state: DeviceState | None = None, *, beginning: str = "", after: str = ""
+) -> DevicePage:
+    """Return a page of devices in the order of their names.
+
+    ``beginning`` is that of the names. ``after`` is the last name of the page before: a page is
+    found by its place in the index, however far down it is.
+    """
+    now = timezone.now()
+    conflicts = name_conflicts(now)
+    rows = _devices(state, now, conflicts)
+    if beginning:
+        rows = rows.filter(starts_with("name_owner", beginning.casefold()))
+    if after:
+        rows = rows.filter(name_owner__gt=after.casefold())
+    found = list(rows.order_by("name_owner").defer("der", "csr_der")[: PAGE + 1])
+    return DevicePage(
+        tuple(_listed(found[:PAGE], now, conflicts)),
+        has_more=len(found) > PAGE,
+    )
+
+
+def count_devices(state: DeviceState | None = None) -> int:
+    """Return how many devices are in a state, counted up to ``MOST_COUNTED`` + 1."""
+    now = timezone.now()
+    rows = _devices(state, now, name_conflicts(now)).order_by()
+    return int(rows[: MOST_COUNTED + 1].count())
+
+
+def _devices(
+    state: DeviceState | None, now: datetime.datetime, conflicts: frozenset[str]
+) -> QuerySet[IssuedCertificate]:
+    # Not `IS NOT NULL`, for which SQLite walks the table.
+    holding = IssuedCertificate.objects.filter(name_owner__gt="")
+    if state is None:
+        return holding
+    if state is DeviceState.CONFLICTING:
+        return holding.filter(name_owner__in=sorted(conflicts)[:MOST_COUNTED])
+    holding = holding.exclude(name_owner__in=sorted(conflicts)[:MOST_COUNTED])
+    denied = _denied_names()
+    if state is DeviceState.DENIED:
+        return holding.filter(name_folded__in=denied)
+    return holding.exclude(name_folded__in=denied).filter(_CONDITIONS[state](now))
+
+
+def _denied_names() -> QuerySet[IssuedCertificate, str]:
+    """Return the names of which the denylist names a certificate in use, kind by kind.
+
+    A union, each part of which begins at the entries of its kind: they are few beside a fleet.
+    """
+    in_force = DenylistEntry.objects.in_force().order_by()
+    parts = [
+        _in_use()
+        .filter(**{f"{kind.column}__in": in_force.filter(kind=kind.value).values("value")})
+        .values_list("name_folded", flat=True)
+        for kind in KINDS
+    ]
+    return parts[0].union(*parts[1:])
+
+
+def _in_use() -> QuerySet[IssuedCertificate]:
+    """Return the rows that a device's next request is compared by: its owner's, and the last."""
+    return IssuedCertificate.objects.filter(Q(state=State.ISSUED) | ~Q(name_owner=None)).order_by()
+
+
+def _due(now: datetime.datetime) -> Q:
+    """Return the condition for certificates whose renewal is due, by the profile of each."""
+    windows: dict[datetime.timedelta, list[object]] = {}
+    for profile in CertificateProfile.objects.only("id", "reenroll_window_days", "validity_days"):
+        windows.setdefault(renewal_window(profile), []).append(profile.pk)
+    due = Q(pk__in=[])
+    for window, keys in windows.items():
+        due |= Q(profile__in=keys, not_after__lte=now + window)
+    return due
+
+
+def _named_by(condition: Q) -> Q:
+    """Return the condition for the names of certificates that are issued and meet a condition."""
+    rows = IssuedCertificate.objects.filter(condition, state=State.ISSUED).order_by()
+    return Q(name_folded__in=rows.values("name_folded"))
+
+
+def _stopped(now: datetime.datetime) -> Q:
+    # A name without an issued certificate has one that was revoked, or an intent that came to
+    # nothing: a certificate is superseded only by one that is issued.
+    ended = IssuedCertificate.objects.filter(state__in=[State.REVOKED, State.VOID, State.INTENT])
+    issued = IssuedCertificate.objects.filter(
+        name_folded=OuterRef("name_folded"), state=State.ISSUED
+    )
+    return Q(name_folded__in=ended.order_by().values("name_folded")) & Q(~Exists(issued))
+
+
+def _overdue(now: datetime.datetime) -> Q:
+    return _named_by(Q(not_after__lte=now)) & ~_named_by(Q(not_after__gt=now))
+
+
+def _is_due(now: datetime.datetime) -> Q:
+    valid, due = Q(not_after__gt=now), _due(now)
+    return _named_by(valid & due) & ~_named_by(valid & ~due)
+
+
+def _new(now: datetime.datetime) -> Q:
+    """Return the condition for a row that holds its name and is its only certificate."""
+    is_first = Q(state=State.ISSUED, operation=IssuedCertificate.Operation.ENROLL)
+    return is_first & Q(not_after__gt=now) & ~_due(now)
+
+
+def _current(now: datetime.datetime) -> Q:
+    valid = IssuedCertificate.objects.filter(
+        ~_due(now), name_folded=OuterRef("name_folded"), state=State.ISSUED, not_after__gt=now
+    )
+    return Q(Exists(valid)) & ~_new(now)
+
+
+_CONDITIONS = {
+    DeviceState.STOPPED: _stopped,
+    DeviceState.OVERDUE: _overdue,
+    DeviceState.DUE: _is_due,
+    DeviceState.NEW: _new,
+    DeviceState.CURRENT: _current,
+}
+
+
+def _listed(
+    rows: Sequence[IssuedCertificate], now: datetime.datetime, conflicts: frozenset[str]
+) -> Iterable[ListedDevice]:
+    """Yield the lines of a page, with a look at the certificates and one at the denylist."""
+    names = [row.name_folded for row in rows]
+    issued = (
+        IssuedCertificate.objects.filter(name_folded__in=names, state=State.ISSUED)
+        .select_related("profile")
+        .defer("der", "csr_der")
+    )
+    by_name: dict[str, IssuedCertificate] = {}
+    for row in issued.order_by("not_after"):  # the one that is valid for longest comes last
+        by_name[row.name_folded] = row
+    denied = _denied_rows([*rows, *by_name.values()])
+    for owner in rows:
+        last = by_name.get(owner.name_folded)
+        is_valid = last is not None and last.not_after > now
+        yield ListedDevice(
+            common_name=owner.common_name,
+            state=state_of(
+                current=last if is_valid else None,
+                newest=last,
+                owner=owner,
+                is_denied=owner.name_folded in denied,
+                is_conflicting=owner.name_folded in conflicts,
+                at=now,
+            ),
+            current=last,
+            owner=owner,
+        )
+
+
+def _denied_rows(rows: Sequence[IssuedCertificate]) -> set[str]:
+    """Return the folded names of those rows that an entry in force names."""
+    named = [(row, matching_entries(RequestIdentifiers.of_device(row))) for row in rows]
+    values = {value for _, entries in named for _, value in entries}
+    in_force = DenylistEntry.objects.in_force().filter(value__in=values).order_by()
+    found = set(in_force.values_list("kind", "value"))
+    return {row.name_folded for row, entries in named if not found.isdisjoint(entries)}
