@@ -7,7 +7,7 @@ from django.db import connection
 
 from pki.issuance.client_authentication import look_for_client
 from pki.issuance.conflicting_rows import look_for_conflicts
-from pki.issuance.record_intent import _look_for_serial
+from pki.issuance.judgement import look_for_serial
 from pki.models import Generation
 
 REQUEST = SimpleNamespace(
@@ -39,7 +39,7 @@ def plan(look):
             lambda: look_for_conflicts(REQUEST),
             ["name_owner", "key_owner", "current_name", "request_key", "fingerprint_sha256"],
         ),
-        (lambda: _look_for_serial(REQUEST), ["name_folded"]),
+        (lambda: look_for_serial(REQUEST), ["name_folded"]),
         (Generation.look, ["id"]),
     ],
     ids=["client", "conflicts", "serial", "generation"],
