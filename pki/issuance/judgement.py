@@ -94,6 +94,8 @@ class Step:
     name: str
     check: Callable[[Judgement], None]
     """Raises ``PKIError`` if the rule refuses the request."""
+    passed: Callable[[Judgement], str]
+    """A sentence on what the rule found, once it let the request through."""
 
 
 def judge(request: EnrollmentRequest, now: datetime.datetime) -> Judgement:
@@ -242,12 +244,46 @@ def _is_answer(row: IssuedCertificate, request: EnrollmentRequest, now: datetime
     return row.state in (State.ISSUED, State.SUPERSEDED)
 
 
+def _client_found(judgement: Judgement) -> str:
+    if judgement.on_file is not None:
+        row = judgement.on_file.row
+        return f"It would renew the certificate {row.serial_number} of {row.common_name}."
+    return "The client is not revoked."
+
+
+def _name_found(judgement: Judgement) -> str:
+    rule = judgement.request.profile.row.identity_rule
+    if judgement.rebound is not None:
+        return f"The rule is {rule}. The client takes the name over, which the profile allows."
+    if judgement.takes_name:
+        return f"The rule is {rule}. The name is free, and the client becomes its holder."
+    return f"The rule is {rule}. The name is the client's."
+
+
+def _quota_found(judgement: Judgement) -> str:
+    row = judgement.request.profile.row
+    if judgement.answer is not None or not judgement.takes_name:
+        return "No new name is counted."
+    hourly, ever = row.new_names_per_hour, row.new_names_ever
+    if hourly is None and ever is None:
+        return "The profile has no quota."
+    bounds = [f"{hourly} new names an hour"] if hourly is not None else []
+    bounds += [f"{ever} ever"] if ever is not None else []
+    return f"The client is below its quota of {' and '.join(bounds)}."
+
+
+def _key_found(judgement: Judgement) -> str:
+    if not judgement.request.profile.row.is_key_unique:
+        return "The profile lets several names have the same key."
+    return "No other thing name has the key."
+
+
 STEPS: Final = (
-    Step("client on record", _check_client),
-    Step("denylist", _check_denylist),
-    Step("label and CAs", _check_label),
-    Step("identity rule", _check_name),
-    Step("key of its own", _check_key_is_own),
-    Step("quota", _check_quota),
+    Step("client on record", _check_client, _client_found),
+    Step("denylist", _check_denylist, lambda _: "No entry in force names the request."),
+    Step("label and CAs", _check_label, lambda _: "The client counts at this label."),
+    Step("identity rule", _check_name, _name_found),
+    Step("key of its own", _check_key_is_own, _key_found),
+    Step("quota", _check_quota, _quota_found),
 )
 """The rules in their order. The first that refuses decides what the client is told."""
