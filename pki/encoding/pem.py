@@ -16,6 +16,10 @@ CERTIFICATE_REQUEST: Final = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 _BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----(.*?)-----END \1-----", re.DOTALL)
 _BEGIN: Final = b"-----BEGIN "
+# RFC 7468 10 and 11, and the older ones of OpenSSL and OpenSSH. PuTTY's files begin otherwise.
+_PRIVATE_KEY: Final = re.compile(
+    rb"-----BEGIN [A-Z0-9 ]{0,64}PRIVATE KEY|PuTTY-User-Key-File-\d", re.IGNORECASE
+)
 _WHITE_SPACE: Final = b" \t\r\n"
 _AROUND: Final = _WHITE_SPACE + b"\0\xef\xbb\xbf"  # a trailing NUL, a byte order mark
 
@@ -31,6 +35,14 @@ def pem_blocks(text: bytes, labels: Sequence[str]) -> list[bytes]:
     if begun != sum(each[1] in wanted for each in _BLOCK.finditer(text)):
         raise ValueError("A PEM block has no end. It ends with -----END and the same words.")
     return [_decoded(each[2]) for each in _BLOCK.finditer(text) if each[1] in wanted]
+
+
+def has_private_key(text: bytes) -> bool:
+    """Return whether a private key is in the text, by the line with which it begins.
+
+    What comes after that line is not looked at, so nothing of the key is kept anywhere.
+    """
+    return _PRIVATE_KEY.search(text) is not None
 
 
 def unwrapped(text: bytes) -> bytes:
