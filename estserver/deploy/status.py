@@ -50,7 +50,7 @@ def status(deployment: Deployment, steps: Sequence[AnyStep], *, is_here: bool = 
     rows = [row for step in steps for row in _rows_of(step)]
     rows += _certificates(deployment)
     rows += _database(deployment, is_here=is_here)
-    rows += _truststore(deployment, is_here=is_here)
+    rows += truststore_rows(deployment, is_here=is_here)
     return rows
 
 
@@ -120,7 +120,7 @@ def _database(deployment: Deployment, *, is_here: bool) -> Iterator[Row]:
         yield Row("database", "OK", "it answers, and has the schema of the code in service")
 
 
-def _truststore(deployment: Deployment, *, is_here: bool) -> Iterator[Row]:
+def truststore_rows(deployment: Deployment, *, is_here: bool) -> Iterator[Row]:
     """Rows about whether the domain trusts what is on record as pushed (threat T27)."""
     name = "truststore"
     if not any(domain.is_mutual_tls for domain in deployment.domains):
