@@ -15,6 +15,7 @@ from estserver.local_server.server_certificate import (
     ensure_server_certificate,
 )
 from estserver.local_server.supervisor import Door, PortUnavailable, supervise
+from estserver.operations.est_address import DEVICE_PORT
 
 LOOPBACK = "127.0.0.1"
 
@@ -75,7 +76,7 @@ class Command(BaseCommand):
             gunicorn_settings="estserver.serving.gunicorn_admin",
             host=LOOPBACK,
             port=options["admin_port"],
-            environ={PLAIN_HTTP: "1"},
+            environ={PLAIN_HTTP: "1", DEVICE_PORT: str(options["port"])},
         )
         names = tuple(dict.fromkeys((*NAMES, *options["server_name"])))
         try:
