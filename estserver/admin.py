@@ -3,5 +3,17 @@
 from estserver.console.overview.page import acknowledge_page
 from estserver.console.pending_hooks import PendingHookAdmin
 from estserver.console.settings_page import settings_page
+from estserver.console.tools_doctor import doctor_page
+from estserver.console.tools_dry_run import dry_run_page
+from estserver.console.tools_enroll import test_enroll_page
+from estserver.console.tools_inspect import inspect_page
 
-__all__ = ["PendingHookAdmin", "acknowledge_page", "settings_page"]
+__all__ = [
+    "PendingHookAdmin",
+    "acknowledge_page",
+    "doctor_page",
+    "dry_run_page",
+    "inspect_page",
+    "settings_page",
+    "test_enroll_page",
+]

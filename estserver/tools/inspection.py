@@ -66,9 +66,9 @@ def inspect(content: bytes, *, label: str = "") -> Inspected:
     """
     if len(content) > MOST_BYTES:
         raise OperatorError(f"There are {len(content)} bytes. Give at most {MOST_BYTES}.")
-    text = unwrapped(content)
-    if has_private_key(text):
+    if holds_private_key(content):
         raise OperatorError(PRIVATE_KEY_REFUSED)
+    text = unwrapped(content)
     if (fields := fields_of(text.decode("utf-8", "replace"))) is not None:
         return _inspect_line(fields, label)
     found = _structures(text)
@@ -82,11 +82,20 @@ def inspect(content: bytes, *, label: str = "") -> Inspected:
     return whole
 
 
-def _structures(text: bytes) -> list[bytes]:
-    """Return the DER structures in ``text``, of which none is a private key.
+def holds_private_key(content: bytes) -> bool:
+    """Return whether a private key is in ``content``: in PEM, DER or base64 of either.
 
-    Raises ``OperatorError`` for one, and for a text without a structure.
+    It is told by its first line or its outermost structure. Nothing of the key is read.
     """
+    text = unwrapped(content)
+    if has_private_key(text):
+        return True
+    der = _der(text)
+    return der is not None and shape_of(der) is Shape.PRIVATE_KEY
+
+
+def _structures(text: bytes) -> list[bytes]:
+    """Return the DER structures in ``text``. Raises ``OperatorError`` for a text without any."""
     if b"-----BEGIN " in text:
         try:
             found = pem_blocks(text, _PEM_LABELS)
@@ -103,8 +112,6 @@ def _structures(text: bytes) -> list[bytes]:
             "It is neither a certificate, a CSR, a public key, a PKCS #7 nor a line of API "
             "Gateway's access log. Give PEM, base64 or DER, and copy it whole."
         )
-    if any(shape_of(der) is Shape.PRIVATE_KEY for der in found):
-        raise OperatorError(PRIVATE_KEY_REFUSED)
     return found
 
 

@@ -77,10 +77,12 @@ def _certificates() -> IssuedCertificateQuerySet:
 
 
 def _of_row(row: IssuedCertificate) -> Finding:
-    what = f"It was issued here to {row.common_name} and is {row.get_state_display().lower()}."
+    issued = f"It was issued here to {row.common_name}"
     if row.state == IssuedCertificate.State.REVOKED:
-        return Finding("FAIL", f"{what} The reason was {row.revocation_reason}.")
-    return Finding("OK", what)
+        return Finding("FAIL", f"{issued} and is revoked. The reason was {row.revocation_reason}.")
+    if row.state == IssuedCertificate.State.SUPERSEDED:
+        return Finding("WARN", f"{issued}, and another certificate has replaced it.")
+    return Finding("OK", f"{issued}.")
 
 
 def _add(inspected: Inspected, rows: Sequence[Model]) -> None:
