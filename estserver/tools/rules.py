@@ -8,8 +8,10 @@ from estserver.tools.inspected import Finding, Inspected
 from pki.csr.check import check_csr
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.csr.public_keys import check_public_key
-from pki.encoding.certificates import is_ca
+from pki.encoding.certificates import is_ca, is_signed_by
 from pki.encoding.key_parameters import has_explicit_curve
+from pki.encoding.lint import lint
+from pki.encoding.names import name_key
 from pki.encoding.reading import is_rewritten
 from pki.exceptions import CSRRejected, PKIError
 from pki.issuance.client_authentication import authenticate_certificate
@@ -27,7 +29,10 @@ def say_key_rules(inspected: Inspected, key: PublicKeyTypes) -> None:
 
 
 def say_certificate_rules(inspected: Inspected, certificate: x509.Certificate) -> None:
-    """Add how a certificate deviates from the standards."""
+    """Add how a certificate deviates from the standards, and what the lint finds in it.
+
+    A CA's certificate is not linted, because the lint is for those that CAs issue.
+    """
     if is_rewritten(certificate):
         inspected.findings.append(
             Finding(
@@ -44,6 +49,18 @@ def say_certificate_rules(inspected: Inspected, certificate: x509.Certificate) -
                 "Make a key that names its curve (RFC 5480 2.1.1).",
             )
         )
+    if not is_ca(certificate):
+        inspected.findings.extend(
+            Finding("WARN", one.sentence, f"See {one.source}.")
+            for one in lint(certificate, _issuer(certificate))
+        )
+
+
+def _issuer(certificate: x509.Certificate) -> x509.Certificate | None:
+    """Return the certificate of the CA on record that signed ``certificate``, if any."""
+    named = current_snapshot().by_subject.get(name_key(certificate.issuer), ())
+    signed = (one.certificate for one in named if is_signed_by(certificate, one.certificate))
+    return next(signed, None)
 
 
 def say_client(

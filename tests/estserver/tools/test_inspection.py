@@ -102,6 +102,17 @@ def test_a_client_behind_an_intermediate_authenticates_with_its_chain_alone(trus
     assert "authenticates no client" in sentences(ca, "OK")
 
 
+def test_the_lint_is_asked_of_what_cas_issue(issued, trust):
+    other = make_ca("Elsewhere")
+    trust(other)
+    client = make_certificate(other, "factory-client", extensions=[])
+
+    sound, found = inspect(issued.public_bytes(PEM)), inspect(client.public_bytes(PEM))
+
+    assert sentences(sound, "WARN") == ""
+    assert "lacks digitalSignature" in sentences(found, "WARN")
+
+
 def test_a_ca_on_record_is_named(device_ca):
     found = inspect(device_ca.pem.encode())
 
