@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from django import forms
-from django.contrib import admin
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from estserver.console.registry import Panel, PanelLine, Section, console, console_page
+from estserver.console.rendering import render_page
 from estserver.console.tool_pages import LEVEL_CHIPS, level_chip, two_sentences
 from estserver.tools.doctor.checks import Diagnosis
 from estserver.tools.doctor.examination import examine, summary, summary_of
@@ -53,7 +53,7 @@ def doctor_page(request: HttpRequest) -> HttpResponseBase:
         "and the deployment. Nothing is changed.",
         "command": "manage.py doctor",
     }
-    return admin.site.render(request, "admin/console/tool.html", context)
+    return render_page(request, "admin/console/tool.html", context)
 
 
 def _answer(found: Sequence[Diagnosis]) -> SafeString:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.html import format_html
@@ -11,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters
 
 from estserver.console.registry import Section, console_page
+from estserver.console.rendering import render_page
 from estserver.console.tool_pages import facts, given, label_field, pasted_text, two_sentences
 from estserver.est.chunked import MAX_BODY_BYTES
 from estserver.tools.asking_client import AskingClient
@@ -114,7 +114,7 @@ def dry_run_page(request: HttpRequest) -> HttpResponseBase:
         "asks the rules that an enrollment asks. Nothing is signed, and nothing is written.",
         "command": "manage.py dry_run CSR --client FILE",
     }
-    return admin.site.render(request, "admin/console/tool.html", context)
+    return render_page(request, "admin/console/tool.html", context)
 
 
 def _answer(found: DryRun) -> SafeString:

@@ -3,12 +3,13 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from estserver.console.registry import Section, console_page, may
+from estserver.console.rendering import render_page
 from estserver.console.tool_pages import label_field, level_chip, two_sentences
 from estserver.operations.est_address import est_address
 from estserver.tools.enrollment_test import EnrollmentTest, TimedRow, clean_up, made_by_test
@@ -75,7 +76,7 @@ def test_enroll_page(request: HttpRequest) -> HttpResponseBase:
         "may_take_back": may(request, (TAKES_BACK,)),
         **shown,
     }
-    return admin.site.render(request, "admin/console/tool_test_enroll.html", context)
+    return render_page(request, "admin/console/tool_test_enroll.html", context)
 
 
 def _answer(steps: list[TimedRow]) -> str:
@@ -121,4 +122,4 @@ def clean_up_page(request: HttpRequest, name: str) -> HttpResponseBase:
         "trail": [("Test enrollment", overview)],
         "back_url": overview,
     }
-    return admin.site.render(request, "admin/console/tool_clean_up.html", context)
+    return render_page(request, "admin/console/tool_clean_up.html", context)

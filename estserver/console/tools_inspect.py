@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.html import format_html, format_html_join
@@ -11,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from estserver.console.registry import Section, console_page
+from estserver.console.rendering import render_page
 from estserver.console.tool_pages import (
     facts,
     given,
@@ -84,7 +84,7 @@ def inspect_page(request: HttpRequest) -> HttpResponseBase:
         "it is kept or logged.",
         "command": "manage.py inspect FILE",
     }
-    return admin.site.render(request, "admin/console/tool.html", context)
+    return render_page(request, "admin/console/tool.html", context)
 
 
 def _answer(found: Inspected, *, level: int) -> SafeString:
