@@ -59,7 +59,7 @@ def pasted_text(**more: Any) -> forms.CharField:
     return forms.CharField(required=False, widget=widget, strip=False, **more)
 
 
-def given(text: str, file: UploadedFile | None, *, most: int) -> bytes:
+def given(text: str, file: "UploadedFile[Any] | None", *, most: int) -> bytes:
     """Return what was pasted, or else the file, up to one byte more than ``most``."""
     if file is not None:
         return bytes(file.read(most + 1))

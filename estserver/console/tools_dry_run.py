@@ -69,8 +69,7 @@ class DryRunForm(forms.Form):
         for name in ("csr", "client"):
             if holds_private_key(found.get(name, "").encode()):
                 # The page must not send it back.
-                self.data = self.data.copy()
-                self.data[name] = ""
+                self.data = {**dict(self.data.items()), name: ""}
                 self.add_error(name, "That has a private key. It was not read, nor kept.")
         return found
 
