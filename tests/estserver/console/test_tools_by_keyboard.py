@@ -6,15 +6,14 @@ from pathlib import Path
 import pytest
 from django.urls import reverse
 
+from tests.estserver.console.test_browser import COLOURS, RULES, SCROLLS, axe, findings
 from tests.estserver.console.test_pages import alice
 from tests.estserver.console.test_tool_pages import csr_pem
 from tests.support.chromium import chromium
 
-__all__ = ["alice", "chromium"]
+__all__ = ["alice", "axe", "chromium"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture
@@ -23,6 +22,7 @@ def browser(chromium, live_server, alice):
     chromium.set_cookie(live_server.url, "sessionid", alice.cookies["sessionid"].value)
 
     def go(name):
+        chromium.look_like()
         chromium.open(live_server.url + reverse(f"admin:{name}"))
         return chromium
 
@@ -35,11 +35,27 @@ def shot(browser, name):
         browser.screenshot(Path(directory) / f"{name}.png")
 
 
+def check_answer(browser, axe, name):
+    """Check that an answer can be read by everybody. It comes by POST, so no crawler has it."""
+    shot(browser, name)
+    wrong = findings(browser, axe, RULES)
+    browser.look_like(theme="dark")
+    wrong += [f"dark: {one}" for one in findings(browser, axe, COLOURS)]
+    shot(browser, f"{name}-dark")
+    browser.look_like(width=375)
+    assert not browser.run(SCROLLS)
+    shot(browser, f"{name}-375")
+    browser.look_like()
+    assert not browser.run(SCROLLS)
+    assert wrong == []
+    assert browser.complaints == []
+
+
 def words(browser, selector="#answer"):
     return browser.run(f"document.querySelector({selector!r}).innerText")
 
 
-def test_a_certificate_is_pasted_and_inspected(browser, installation):
+def test_a_certificate_is_pasted_and_inspected(browser, axe, installation):
     page = browser("console_inspect")
 
     page.tab_to("#id_content")
@@ -49,15 +65,14 @@ def test_a_certificate_is_pasted_and_inspected(browser, installation):
 
     assert "CN=test-client" in words(page)
     assert "It authenticates a client" in words(page)
-    assert page.run(OVERFLOW) <= 0
-    shot(page, "tool_inspect")
+    check_answer(page, axe, "tool_inspect")
     page.tab_to("#answer a")
     page.press("Enter", leads_on=True)
     assert "Issued certificate" in page.run("document.title")
     assert page.complaints == []
 
 
-def test_a_csr_is_asked_about_with_a_client_that_is_named(browser, client_ca):
+def test_a_csr_is_asked_about_with_a_client_that_is_named(browser, axe, client_ca):
     page = browser("console_dry_run")
 
     page.tab_to("#id_csr")
@@ -71,12 +86,10 @@ def test_a_csr_is_asked_about_with_a_client_that_is_named(browser, client_ca):
 
     assert "What would be signed" in words(page)
     assert "CN=sensor-1" in words(page)
-    assert page.run(OVERFLOW) <= 0
-    shot(page, "tool_dry_run")
-    assert page.complaints == []
+    check_answer(page, axe, "tool_dry_run")
 
 
-def test_a_private_key_is_refused_and_the_field_is_empty_then(browser, installation):
+def test_a_private_key_is_refused_and_the_field_is_empty_then(browser, axe, installation):
     page = browser("console_inspect")
 
     page.tab_to("#id_content")
@@ -86,19 +99,17 @@ def test_a_private_key_is_refused_and_the_field_is_empty_then(browser, installat
 
     assert "That is a private key" in words(page, ".errors")
     assert page.run("document.querySelector('#id_content').value") == ""
-    shot(page, "tool_private_key")
+    check_answer(page, axe, "tool_private_key")
 
 
-def test_the_doctor_examines(browser, installation):
+def test_the_doctor_examines(browser, axe, installation):
     page = browser("console_doctor")
 
     page.tab_to("#id_with_others")
-    page.press(" ")  # unticks it: nobody else is asked
+    page.press("Space")  # unticks it: nobody else is asked
     page.tab_to("input[type=submit].default")
     page.press("Enter", leads_on=True)
 
     assert "0 failed" in words(page)
     assert "key of device-ca" not in words(page)
-    assert page.run(OVERFLOW) <= 0
-    shot(page, "tool_doctor")
-    assert page.complaints == []
+    check_answer(page, axe, "tool_doctor")
