@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.urls import reverse
 
-from tests.estserver.console.test_browser import COLOURS, RULES, SCROLLS, axe, findings
+from tests.estserver.console.test_looks import COLOURS, RULES, axe, findings
 from tests.estserver.console.test_pages import alice
 from tests.estserver.console.test_tool_pages import csr_pem
 from tests.support.chromium import chromium
@@ -14,6 +14,8 @@ from tests.support.chromium import chromium
 __all__ = ["alice", "axe", "chromium"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+SCROLLS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
 @pytest.fixture
