@@ -37,9 +37,7 @@ def uses_template(mode: str) -> bool:
 
 def obstacle(certificate: IssuedCertificate) -> str:
     """Return why AWS IoT makes no thing of the certificate by the template in force, or ""."""
-    return obstacle_of_subject(
-        certificate.to_x509().subject, certificate.fingerprint_sha256 or ""
-    )
+    return obstacle_of_subject(certificate.to_x509().subject, certificate.fingerprint_sha256 or "")
 
 
 def obstacle_of_subject(subject: x509.Name, certificate_id: str = "") -> str:

@@ -110,16 +110,16 @@ def _extensions(
 ) -> Iterator[LintFinding]:
     present = {extension.oid: extension for extension in certificate.extensions}
     constraints = present.get(x509.BasicConstraints.oid)
-    if constraints is not None and constraints.value.ca:  # type: ignore[attr-defined]
+    if constraints is not None and constraints.value.ca:
         yield LintFinding("It says that it is a CA.", "RFC 5280 4.2.1.9")
     usage = present.get(x509.KeyUsage.oid)
-    if usage is None or not usage.value.digital_signature:  # type: ignore[attr-defined]
+    if usage is None or not usage.value.digital_signature:
         yield LintFinding(
             "Its key usage lacks digitalSignature, with which a TLS client authenticates.",
             "RFC 8446 4.4.2.2",
         )
     extended = present.get(x509.ExtendedKeyUsage.oid)
-    if extended is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in extended.value:  # type: ignore[operator]
+    if extended is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in extended.value:
         yield LintFinding("Its extended key usage lacks clientAuth.", "RFC 5280 4.2.1.12")
     for oid in present:
         if present[oid].critical and oid not in _KNOWN_CRITICAL:
