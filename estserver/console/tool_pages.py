@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from estserver.deploy.status import Level
+from estserver.operations.report_rows import Level
 from estserver.tools.inspected import Group
 from pki.admin.display import chip, visible
 from pki.record.snapshot import current_snapshot

@@ -16,9 +16,9 @@ from estserver.est.chunked import MAX_BODY_BYTES
 from estserver.tools.asking_client import AskingClient
 from estserver.tools.decoded import contents_groups
 from estserver.tools.dry_run import DryRun, Question, dry_run
-from estserver.tools.inspection import holds_private_key
 from estserver.tools.verdicts import Outcome, Verdict
 from pki.admin.display import chip, link, table, visible
+from pki.encoding.shapes import holds_private_key
 from pki.issuance.request import Operation
 from pki.models import CertificateAuthority
 from pki.operators.errors import OperatorError

@@ -20,7 +20,6 @@ from estserver.console.tool_pages import (
     two_sentences,
 )
 from estserver.tools.inspected import Inspected
-from estserver.tools.inspection import MOST_BYTES, PRIVATE_KEY_REFUSED, inspect
 from pki.admin.display import link, table, visible
 from pki.operators.errors import OperatorError
 
@@ -62,6 +61,9 @@ class InspectForm(forms.Form):
 @sensitive_variables()
 def inspect_page(request: HttpRequest) -> HttpResponseBase:
     """Show the form, and above it what was pasted is. Nothing of it is kept."""
+    # Imported here: it reads access logs, and with them knows the deployment.
+    from estserver.tools.inspection import MOST_BYTES, PRIVATE_KEY_REFUSED, inspect
+
     form = InspectForm(request.POST or None, request.FILES or None)
     answer: SafeString | str = ""
     if request.method == "POST" and form.is_valid():

@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
-from estserver.deploy.status import Row
+from estserver.operations.report_rows import Row
 from estserver.smoke.device import NewKey
 from estserver.smoke.refusals import PKCS10
 from estserver.smoke.replies import Unfit, certificates_of, der_of, issuer_of

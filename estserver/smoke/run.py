@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from estserver.deploy.status import Row
+from estserver.operations.report_rows import Row
 from estserver.smoke import doors, enrolling, refusals
 from estserver.smoke.device import NewKey
 from estserver.smoke.enrolling import Enrolled

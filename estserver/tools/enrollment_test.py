@@ -16,8 +16,8 @@ from typing import Final
 
 from django.utils import timezone
 
-from estserver.deploy.status import Row
 from estserver.operations.est_address import ESTAddress
+from estserver.operations.report_rows import Row
 from estserver.smoke.device import NewKey
 from estserver.smoke.run import SmokeTest
 from estserver.smoke.wire import Server

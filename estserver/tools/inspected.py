@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from estserver.deploy.status import Level
+from estserver.operations.report_rows import Level
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,6 @@ A private key is refused before anything of it is read. Nothing that is inspecte
 logged.
 """
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Final
 
@@ -31,12 +29,11 @@ from pki.encoding.part_faults import Fault
 from pki.encoding.pem import (
     CERTIFICATE,
     CERTIFICATE_REQUEST,
-    has_private_key,
     pem_blocks,
     unwrapped,
 )
 from pki.encoding.reading import UNREADABLE, read_certificate, read_csr
-from pki.encoding.shapes import Shape, shape_of
+from pki.encoding.shapes import Shape, der_in, holds_private_key, shape_of
 from pki.operators.errors import OperatorError
 
 MOST_BYTES: Final = 64 * 1024
@@ -49,7 +46,6 @@ _PEM_LABELS: Final = (
     *CERTIFICATE_REQUEST,
     *("PUBLIC KEY", "RSA PUBLIC KEY", "PKCS7", "CMS"),
 )
-_WHITE_SPACE: Final = b" \t\r\n"
 
 PRIVATE_KEY_REFUSED: Final = (
     "That is a private key. It was not read, and nothing of it was kept. Give its certificate, its "
@@ -82,18 +78,6 @@ def inspect(content: bytes, *, label: str = "") -> Inspected:
     return whole
 
 
-def holds_private_key(content: bytes) -> bool:
-    """Return whether a private key is in ``content``: in PEM, DER or base64 of either.
-
-    It is told by its first line or its outermost structure. Nothing of the key is read.
-    """
-    text = unwrapped(content)
-    if has_private_key(text):
-        return True
-    der = _der(text)
-    return der is not None and shape_of(der) is Shape.PRIVATE_KEY
-
-
 def _structures(text: bytes) -> list[bytes]:
     """Return the DER structures in ``text``. Raises ``OperatorError`` for a text without any."""
     if b"-----BEGIN " in text:
@@ -105,7 +89,7 @@ def _structures(text: bytes) -> list[bytes]:
             raise OperatorError(
                 "The PEM has none of CERTIFICATE, CERTIFICATE REQUEST, PUBLIC KEY and PKCS7."
             )
-    elif (der := _der(text)) is not None:
+    elif (der := der_in(text)) is not None:
         found = [der]
     else:
         raise OperatorError(
@@ -113,17 +97,6 @@ def _structures(text: bytes) -> list[bytes]:
             "Gateway's access log. Give PEM, base64 or DER, and copy it whole."
         )
     return found
-
-
-def _der(content: bytes) -> bytes | None:
-    """Return DER that was given as it is or as base64; ``None`` if it is neither."""
-    if content.startswith(b"\x30"):
-        return content
-    try:
-        decoded = base64.b64decode(content.translate(None, _WHITE_SPACE), validate=True)
-    except binascii.Error:
-        return None
-    return decoded if decoded.startswith(b"\x30") else None
 
 
 def _inspect_line(fields: Mapping[str, str], label: str) -> Inspected:

@@ -4,9 +4,15 @@ A private key is recognised before anything of it is read, so that a tool for op
 it and keep nothing.
 """
 
+import base64
+import binascii
 from enum import Enum
+from typing import Final
 
 from pki.encoding.nodes import Node, NotDER, children, whole
+from pki.encoding.pem import has_private_key, unwrapped
+
+_WHITE_SPACE: Final = b" \t\r\n"
 
 _INTEGER, _BIT_STRING, _SEQUENCE, _CONTEXT_0 = 0x02, 0x03, 0x30, 0xA0
 
@@ -26,6 +32,29 @@ class Shape(Enum):
     """PKCS #8 and its encrypted form (RFC 5958), SEC 1 (RFC 5915), PKCS #1 (RFC 8017 A.1.2), and
     PKCS #12 (RFC 7292), which holds one."""
     OTHER = "something else"
+
+
+def holds_private_key(content: bytes) -> bool:
+    """Return whether a private key is in ``content``: in PEM, DER or base64 of either.
+
+    It is told by its first line or its outermost structure. Nothing of the key is read.
+    """
+    text = unwrapped(content)
+    if has_private_key(text):
+        return True
+    der = der_in(text)
+    return der is not None and shape_of(der) is Shape.PRIVATE_KEY
+
+
+def der_in(content: bytes) -> bytes | None:
+    """Return DER that was given as it is or as base64; ``None`` if it is neither."""
+    if content.startswith(b"\x30"):
+        return content
+    try:
+        decoded = base64.b64decode(content.translate(None, _WHITE_SPACE), validate=True)
+    except binascii.Error:
+        return None
+    return decoded if decoded.startswith(b"\x30") else None
 
 
 def shape_of(der: bytes) -> Shape:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from estserver.deploy.status import Level, Row
+from estserver.operations.report_rows import Level, Row
 
 
 @dataclass(frozen=True, slots=True)

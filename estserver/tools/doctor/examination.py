@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError
 
-from estserver.deploy.status import Row
+from estserver.operations.report_rows import Row
 from estserver.tools.doctor.checks import Check, Diagnosis
 from estserver.tools.doctor.registry import CHECKS
 from pki.exceptions import PKIError

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from django.utils import timezone
 
-from estserver.deploy.status import Row
 from estserver.operations.gauges import CA_DAYS_LEFT
+from estserver.operations.report_rows import Row
 from pki.choices import IdentityRule
 from pki.exceptions import PKIError
 from pki.models import CertificateAuthority, CertificateProfile

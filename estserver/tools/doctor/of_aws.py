@@ -4,9 +4,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
-from estserver.deploy.deployment import current_deployment
-from estserver.deploy.recipe import everything
-from estserver.deploy.status import Row, status, truststore_rows
+from estserver.operations.report_rows import Row
 
 
 def is_on_aws() -> bool:
@@ -22,6 +20,11 @@ def deployment_rows() -> Iterator[Row]:
     """
     if not is_on_aws():
         return
+    # Imported here: a start of the admin's function loads the doctor, and not the deployment.
+    from estserver.deploy.deployment import current_deployment
+    from estserver.deploy.recipe import everything
+    from estserver.deploy.status import status, truststore_rows
+
     deployment = current_deployment()
     if settings.IS_LAMBDA:
         yield from truststore_rows(deployment, is_here=True)

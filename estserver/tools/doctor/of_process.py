@@ -11,8 +11,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from estserver.deploy.status import Level, Row
 from estserver.local_server.server_certificate import RENEW_BEFORE, ServerCertificateFiles
+from estserver.operations.report_rows import Level, Row
 from pki.encoding.reading import UNREADABLE, read_certificate_pem
 from pki.models import AuditEvent
 from pki.record.intents import BACKDATING

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from django.contrib.auth import get_user_model
 
-from estserver.deploy.status import Row
 from estserver.models import PendingHook
 from estserver.operations.gauges import OUTBOX_SECONDS
+from estserver.operations.report_rows import Row
 from iotprov.conf import iot_settings
 from iotprov.documents.state import Agreement, target_states
 from iotprov.documents.validation import provisioned_profiles

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from estserver.console import tools_doctor, tools_enroll
 from estserver.console.registry import console
-from estserver.deploy.status import Row
+from estserver.operations.report_rows import Row
 from estserver.tools.doctor import examination
 from estserver.tools.enrollment_test import ACTION, TimedRow
 from pki.denylist.entries import deny

@@ -12,10 +12,11 @@ from django.db import DatabaseError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from estserver.deploy.status import Row
+from estserver.deploy import deployment
 from estserver.local_server.server_certificate import ensure_server_certificate
 from estserver.models import PendingHook
 from estserver.operations.gauges import CA_DAYS_LEFT, OUTBOX_SECONDS
+from estserver.operations.report_rows import Row
 from estserver.tools.doctor import examination, of_aws, of_process
 from estserver.tools.doctor.checks import Check
 from estserver.tools.doctor.examination import examine, summary
@@ -286,7 +287,7 @@ def test_an_installation_without_an_administrator_is_warned_of(installation):
 
 
 def test_aws_is_asked_only_where_the_configuration_names_a_domain(installation, monkeypatch):
-    monkeypatch.setattr(of_aws, "current_deployment", lambda: pytest.fail("AWS was asked"))
+    monkeypatch.setattr(deployment, "current_deployment", lambda: pytest.fail("AWS was asked"))
 
     assert rows("deployment") == []
 
@@ -296,7 +297,7 @@ def test_aws_that_cannot_be_asked_is_a_failure_of_another_service(installation, 
         raise RemoteFailure("sts:GetCallerIdentity", "ExpiredToken", "expired", "Log in again.")
 
     monkeypatch.setattr(of_aws, "is_on_aws", lambda: True)
-    monkeypatch.setattr(of_aws, "current_deployment", fail)
+    monkeypatch.setattr(deployment, "current_deployment", fail)
 
     (found,) = rows("deployment")
     _, code, _ = run("doctor", "deployment")

@@ -1,4 +1,4 @@
-"""The device side loads nothing of the tools, whatever it is asked."""
+"""What a start does not load: the device side no tool, and the web admin no deployment."""
 
 import subprocess
 import sys
@@ -16,15 +16,34 @@ print(sorted(name for name in sys.modules if name.startswith(of_tools)))
 """
 
 
-def test_the_device_side_loads_no_tool(tmp_path):
-    """With all that a server loads that lives long. A cold start loads a part of it."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+PROGRAM_OF_ADMIN = """
+import django
+django.setup()
+import sys
+import estserver.urls.admin
+from django.contrib import admin
+admin.site.urls
+assert "estserver.console.tools_doctor" in sys.modules
+print(sorted(name for name in sys.modules if name.startswith("estserver.deploy")))
+"""
+
+
+def said(program, data_dir, side):
+    """What a process of its own prints."""
+    return subprocess.run(
+        [sys.executable, "-c", program],
         cwd=ROOT,
-        env={"EST_DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "estserver.settings.est"},
+        env={"EST_DATA_DIR": str(data_dir), "DJANGO_SETTINGS_MODULE": f"estserver.settings.{side}"},
         capture_output=True,
         text=True,
         check=True,
-    )
+    ).stdout
 
-    assert done.stdout == "[]\n"
+
+def test_the_device_side_loads_no_tool(tmp_path):
+    """With all that a server loads that lives long. A cold start loads a part of it."""
+    assert said(PROGRAM, tmp_path, "est") == "[]\n"
+
+
+def test_the_web_admin_loads_the_deployment_only_when_a_tool_needs_it(tmp_path):
+    assert said(PROGRAM_OF_ADMIN, tmp_path, "admin") == "[]\n"
