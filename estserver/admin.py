@@ -6,6 +6,10 @@ from estserver.console.overview.page import acknowledge_page
 from estserver.console.pending_hooks import PendingHookAdmin
 from estserver.console.search_page import search_page
 from estserver.console.settings_page import settings_page
+from estserver.console.tools_doctor import doctor_page
+from estserver.console.tools_dry_run import dry_run_page
+from estserver.console.tools_enroll import test_enroll_page
+from estserver.console.tools_inspect import inspect_page
 from estserver.people import accounts
 
 __all__ = [
@@ -13,8 +17,12 @@ __all__ = [
     "acknowledge_page",
     "device_list",
     "device_page",
+    "doctor_page",
+    "dry_run_page",
+    "inspect_page",
     "search_page",
     "settings_page",
+    "test_enroll_page",
 ]
 
 accounts.register()

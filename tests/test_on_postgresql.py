@@ -61,6 +61,14 @@ def test_T58_readiness_on_postgresql(server, tmp_path):
 
 @pytest.mark.postgresql
 @pytest.mark.timeout(1200)
+def test_T90_the_tools_on_postgresql(server, tmp_path):
+    tools = ("dry_run", "doctor", "enrollment_test", "inspection")
+    files = [f"tests/estserver/tools/test_{each}.py" for each in tools]
+    assert run_tests(server, tmp_path, *files) >= LEAST
+
+
+@pytest.mark.postgresql
+@pytest.mark.timeout(1200)
 def test_T19_T20_the_outbox_on_postgresql(server, tmp_path):
     assert run_tests(server, tmp_path, *OUTBOX_FILES) >= LEAST - 20
 

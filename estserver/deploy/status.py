@@ -1,8 +1,7 @@
 """A table of everything that is deployed: what is as it should be, what is not, what to do."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
@@ -18,27 +17,9 @@ from estserver.deploy.truststore.versions import read_version
 from estserver.deploy.zappa.admin_function import run_in_function
 from estserver.deploy.zappa.stage import look_at_stage
 from estserver.models import TruststorePush
+from estserver.operations.report_rows import EXPIRY_DAYS, Level, Row
 from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError, RemoteFailure
-
-Level = Literal["OK", "WARN", "FAIL"]
-EXPIRY_DAYS = 30
-"""A certificate that expires within these days gets a warning."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table. ``finding`` is a phrase or sentences, ``advice`` is a sentence."""
-
-    name: str
-    level: Level
-    finding: str
-    advice: str = ""
-
-
-def exit_code(rows: Sequence[Row]) -> int:
-    """Return 1 when a row fails, and 0 otherwise, also with warnings."""
-    return int(any(row.level == "FAIL" for row in rows))
 
 
 def status(deployment: Deployment, steps: Sequence[AnyStep], *, is_here: bool = False) -> list[Row]:
@@ -50,7 +31,7 @@ def status(deployment: Deployment, steps: Sequence[AnyStep], *, is_here: bool = 
     rows = [row for step in steps for row in _rows_of(step)]
     rows += _certificates(deployment)
     rows += _database(deployment, is_here=is_here)
-    rows += _truststore(deployment, is_here=is_here)
+    rows += truststore_rows(deployment, is_here=is_here)
     return rows
 
 
@@ -120,7 +101,7 @@ def _database(deployment: Deployment, *, is_here: bool) -> Iterator[Row]:
         yield Row("database", "OK", "it answers, and has the schema of the code in service")
 
 
-def _truststore(deployment: Deployment, *, is_here: bool) -> Iterator[Row]:
+def truststore_rows(deployment: Deployment, *, is_here: bool) -> Iterator[Row]:
     """Rows about whether the domain trusts what is on record as pushed (threat T27)."""
     name = "truststore"
     if not any(domain.is_mutual_tls for domain in deployment.domains):

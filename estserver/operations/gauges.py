@@ -13,6 +13,11 @@ from pki.models import CertificateAuthority
 
 logger = logging.getLogger(__name__)
 
+CA_DAYS_LEFT = 90
+"""Days before the end of a CA from which on an alarm and the doctor ask for its rollover."""
+OUTBOX_SECONDS = 900
+"""The age of the outbox's oldest row from which on an alarm and the doctor call it late."""
+
 _DAY = datetime.timedelta(days=1)
 
 

@@ -31,12 +31,17 @@ class NewKey:
     @property
     def csr(self) -> bytes:
         """The CSR in base64, the form in which EST sends it."""
+        return base64.b64encode(self.csr_der)
+
+    @property
+    def csr_der(self) -> bytes:
+        """The CSR in DER."""
         csr = (
             x509.CertificateSigningRequestBuilder()
             .subject_name(x509.Name(self._subject()))
             .sign(self.key, SHA256())
         )
-        return base64.b64encode(csr.public_bytes(Encoding.DER))
+        return csr.public_bytes(Encoding.DER)
 
     def _subject(self) -> Iterator[x509.NameAttribute[str]]:
         yield x509.NameAttribute(NameOID.COMMON_NAME, self.common_name)
@@ -48,6 +53,7 @@ class NewKey:
 
     def save(self, certificate: x509.Certificate, directory: Path) -> Credentials:
         """Write certificate and key as files, which OpenSSL needs. Only the owner reads the key."""
+        directory.mkdir(mode=0o700, exist_ok=True)
         pem, key = directory / "device.pem", directory / "device.key"
         pem.write_bytes(certificate.public_bytes(Encoding.PEM))
         descriptor = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

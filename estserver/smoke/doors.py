@@ -2,7 +2,7 @@
 
 import time
 
-from estserver.deploy.status import EXPIRY_DAYS, Row
+from estserver.operations.report_rows import EXPIRY_DAYS, Row
 from estserver.smoke.wire import Credentials, HandshakeRefused, Server, Unreachable, Untrusted
 
 CACERTS = "/.well-known/est/cacerts"

@@ -7,16 +7,12 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
-from estserver.deploy.status import Row
+from estserver.operations.report_rows import Row
 from estserver.smoke.device import NewKey
-from estserver.smoke.doors import CACERTS
-from estserver.smoke.refusals import ENROLL, PKCS10
+from estserver.smoke.refusals import PKCS10
 from estserver.smoke.replies import Unfit, certificates_of, der_of, issuer_of
 from estserver.smoke.wire import Credentials, HandshakeRefused, Server
 from pki.encoding.certificates import fingerprint_of
-
-CSRATTRS = "/.well-known/est/csrattrs"
-REENROLL = "/.well-known/est/simplereenroll"
 
 Authorities = Sequence[x509.Certificate]
 
@@ -43,7 +39,7 @@ def ca_certificates(server: Server, client: Credentials) -> tuple[Authorities, R
     """
     name = "cacerts"
     try:
-        found = certificates_of(server.ask("GET", CACERTS, client=client))
+        found = certificates_of(server.ask("GET", server.operation("cacerts"), client=client))
     except (Unfit, HandshakeRefused) as error:
         return (), Row(name, "FAIL", str(error), LOGS)
     if not found:
@@ -63,7 +59,7 @@ def csr_attributes(server: Server, client: Credentials) -> Row:
     """Check the answer to what a CSR should contain, which may be 204. Raises Unreachable."""
     name = "csrattrs"
     try:
-        reply = server.ask("GET", CSRATTRS, client=client)
+        reply = server.ask("GET", server.operation("csrattrs"), client=client)
         if reply.status == 204:
             return Row(name, "OK", "204: the server asks for nothing.")
         der = der_of(reply, "application/csrattrs")
@@ -80,7 +76,7 @@ def enroll(
     server: Server, client: Credentials, wanted: NewKey, *, authorities: Authorities
 ) -> tuple[Enrolled | None, Row]:
     """Enroll a new key, and check the certificate. Raises Unreachable."""
-    return _issue("simpleenroll", server, ENROLL, client, wanted, authorities)
+    return _issue("simpleenroll", server, client, wanted, authorities)
 
 
 def reenroll(
@@ -88,19 +84,20 @@ def reenroll(
 ) -> tuple[Enrolled | None, Row]:
     """Renew with another new key and the device's own certificate. Raises Unreachable."""
     wanted = NewKey(first.key.common_name, first.key.is_cn_only)
-    return _issue("simplereenroll", server, REENROLL, own, wanted, authorities)
+    return _issue("simplereenroll", server, own, wanted, authorities)
 
 
 def _issue(
     name: str,
     server: Server,
-    path: str,
     client: Credentials,
     wanted: NewKey,
     authorities: Authorities,
 ) -> tuple[Enrolled | None, Row]:
     try:
-        reply = server.ask("POST", path, client=client, headers=PKCS10, body=wanted.csr)
+        reply = server.ask(
+            "POST", server.operation(name), client=client, headers=PKCS10, body=wanted.csr
+        )
         certificates = certificates_of(reply)
     except HandshakeRefused as error:
         advice = "Check that the device CA is in the truststore (aws_truststore)."

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
-from estserver.deploy.status import Row
+from estserver.operations.report_rows import Row
 from estserver.smoke.wire import Credentials, HandshakeRefused, Reply, Server
 
 ENROLL = "/.well-known/est/simpleenroll"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from estserver.deploy.status import Row
+from estserver.operations.report_rows import Row
 from estserver.smoke import doors, enrolling, refusals
 from estserver.smoke.device import NewKey
 from estserver.smoke.enrolling import Enrolled
@@ -22,6 +22,8 @@ class SmokeTest:
     """The key and the name that it enrolls."""
     execute_api: Server | None = None
     admin: Server | None = None
+    is_enrollment_only: bool = False
+    """Whether the health pages and the refusals are left out."""
     is_unreachable: bool = False
     """Whether no answer came, because of the network or of the name."""
     enrolled: list[Enrolled] = field(default_factory=list)
@@ -59,12 +61,14 @@ class SmokeTest:
         yield access
         if access.level == "FAIL":
             return
-        yield doors.page(self.server, self.client, "/healthz")
-        yield doors.page(self.server, self.client, "/readyz")
+        if not self.is_enrollment_only:
+            yield doors.page(self.server, self.client, "/healthz")
+            yield doors.page(self.server, self.client, "/readyz")
         authorities, row = enrolling.ca_certificates(self.server, self.client)
         yield row
         yield enrolling.csr_attributes(self.server, self.client)
-        yield from refusals.all_of_them(self.server, self.client)
+        if not self.is_enrollment_only:
+            yield from refusals.all_of_them(self.server, self.client)
         with TemporaryDirectory(prefix="est-smoke-") as directory:
             yield from self._enrollment(authorities, Path(directory))
 

@@ -77,6 +77,10 @@ class Server:
     path: str
     """The start of every path: the stage for execute-api, else ""."""
     ca_file: Path | None
+    label: str = ""
+    """The EST label (RFC 7030 3.2.2), or "" for the operations without one."""
+    seconds: int = SECONDS
+    """The time limit of each connection."""
 
     @classmethod
     def at(cls, url: str, ca_file: Path | None = None) -> "Server":
@@ -89,6 +93,10 @@ class Server:
         if parts.scheme != "https" or not parts.hostname or parts.query or parts.username:
             raise OperatorError(f"{url!r} is not a URL such as https://est.example.com.")
         return cls(parts.hostname, port, parts.path.rstrip("/"), ca_file)
+
+    def operation(self, name: str) -> str:
+        """Return the path of an EST operation at the label (RFC 7030 3.2.2)."""
+        return f"/.well-known/est/{self.label}/{name}" if self.label else f"/.well-known/est/{name}"
 
     def __str__(self) -> str:
         return self.host if self.port == 443 else f"{self.host}:{self.port}"
@@ -135,7 +143,7 @@ class Server:
                 response = connection.getresponse()
                 read = response.read(LARGEST_BODY)
             except TimeoutError as error:
-                raise Unreachable(f"no answer came within {SECONDS} s") from error
+                raise Unreachable(f"no answer came within {self.seconds} s") from error
             except (OSError, http.client.HTTPException) as error:
                 # In TLS 1.3 the client's side of the handshake ends before the server verifies the
                 # client's certificate (RFC 8446 2), so a refusal arrives here.
@@ -160,7 +168,9 @@ class Server:
                     f"{client.certificate} and {client.key} cannot be used ({_reason(error)}). "
                     "Give a certificate and its key, in PEM and without a password."
                 ) from error
-        return http.client.HTTPSConnection(self.host, self.port, timeout=SECONDS, context=context)
+        return http.client.HTTPSConnection(
+            self.host, self.port, timeout=self.seconds, context=context
+        )
 
 
 def _connect(connection: http.client.HTTPSConnection) -> ssl.SSLSocket:

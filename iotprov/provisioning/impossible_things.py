@@ -6,6 +6,8 @@ corrected later. So it is said in the log, on the audit trail and on the certifi
 
 import logging
 
+from cryptography import x509
+
 from iotprov.conf import iot_settings
 from iotprov.documents.versions import body_in_force, body_of_file, current
 from iotprov.exceptions import DocumentError, TemplateError
@@ -35,8 +37,16 @@ def uses_template(mode: str) -> bool:
 
 def obstacle(certificate: IssuedCertificate) -> str:
     """Return why AWS IoT makes no thing of the certificate by the template in force, or ""."""
+    return obstacle_of_subject(certificate.to_x509().subject, certificate.fingerprint_sha256 or "")
+
+
+def obstacle_of_subject(subject: x509.Name, certificate_id: str = "") -> str:
+    """Return why AWS IoT makes no thing of a certificate with that subject, or "".
+
+    It need not be signed yet.
+    """
     try:
-        return _obstacle(certificate, body_in_force(DocumentVersion.Kind.TEMPLATE))
+        return _obstacle(subject, certificate_id, body_in_force(DocumentVersion.Kind.TEMPLATE))
     except DocumentError:
         return ""
 
@@ -52,7 +62,9 @@ def record_obstacle(certificate: IssuedCertificate) -> None:
     if is_renewal or profile is None or not uses_template(profile.iot_provisioning):
         return
     try:
-        reason = _obstacle(certificate, _known_template())
+        reason = _obstacle(
+            certificate.to_x509().subject, certificate.fingerprint_sha256 or "", _known_template()
+        )
     except DocumentError:
         return
     if not reason:
@@ -68,8 +80,8 @@ def record_obstacle(certificate: IssuedCertificate) -> None:
     )
 
 
-def _obstacle(certificate: IssuedCertificate, body: str) -> str:
-    """Return why the template of that text makes no thing of the certificate, or "".
+def _obstacle(subject: x509.Name, certificate_id: str, body: str) -> str:
+    """Return why the template of that text makes no thing of the subject, or "".
 
     A template that cannot be used for any certificate is no obstacle of this one. System checks and
     pushes report it.
@@ -80,9 +92,7 @@ def _obstacle(certificate: IssuedCertificate, body: str) -> str:
     except TemplateError:
         return ""
     try:
-        plan_for_subject(
-            text, certificate.to_x509().subject, lambda: certificate.fingerprint_sha256 or ""
-        )
+        plan_for_subject(text, subject, lambda: certificate_id)
     except TemplateError as error:
         return str(error)
     return ""

@@ -187,7 +187,7 @@ def _checked_rows() -> Iterator[tuple[AuditEvent, str]]:
             what = what or f"row {position} of its chain is missing before it"
         elif event.previous_hash != previous:
             what = what or "the row before it was changed"
-        elif event.hash != _hash_of(event):
+        elif event.hash != hash_of(event):
             what = what or "its contents were changed"
         yield event, what
         position, previous = event.position + 1, event.hash
@@ -227,5 +227,6 @@ _canonical_json = json.JSONEncoder(
 )
 
 
-def _hash_of(event: AuditEvent) -> str:
+def hash_of(event: AuditEvent) -> str:
+    """Return the hash that a row has if nobody changed it."""
     return _hash({name: getattr(event, name) for name in _HASHED})

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from estserver.deploy.status import Row, exit_code
+from estserver.operations.report_rows import Row, exit_code
 from estserver.smoke.device import NewKey
 from estserver.smoke.run import SmokeTest
 from estserver.smoke.wire import Credentials, Server

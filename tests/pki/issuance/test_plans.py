@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from bench.fill import insert, new_fleet, tables_of
 from pki.issuance.client_authentication import look_for_client
 from pki.issuance.conflicting_rows import look_for_conflicts
-from pki.issuance.record_intent import _look_for_serial
+from pki.issuance.judgement import look_for_serial
 from pki.models import Generation, IssuedCertificate
 from tests.support.builders import make_csr, make_key
 
@@ -42,7 +42,7 @@ def plan(look):
             lambda: look_for_conflicts(REQUEST),
             ["name_owner", "key_owner", "current_name", "request_key", "fingerprint_sha256"],
         ),
-        (lambda: _look_for_serial(REQUEST), ["name_folded"]),
+        (lambda: look_for_serial(REQUEST), ["name_folded"]),
         (Generation.look, ["id"]),
     ],
     ids=["client", "conflicts", "serial", "generation"],

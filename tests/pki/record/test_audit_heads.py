@@ -92,7 +92,7 @@ def test_T48_a_last_row_that_was_written_anew_is_another(trail):
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE pki_auditevent SET reason = 'forged', hash = %s WHERE target = 'c2'",
-            [audit_trail._hash_of(event)],
+            [audit_trail.hash_of(event)],
         )
 
     assert audit_trail.verify()[1] is None

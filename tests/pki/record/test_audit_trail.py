@@ -112,7 +112,7 @@ def test_T31_a_row_forged_with_its_hash_is_found_by_the_next(trail):
     sql(
         "UPDATE pki_auditevent SET reason = %s, hash = %s WHERE hash = %s",
         event.reason,
-        audit_trail._hash_of(event),
+        audit_trail.hash_of(event),
         event.hash,
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from estserver.deploy.deployment import STAGES, Deployment
 from estserver.deploy.resources.watching import database_metrics
+from estserver.operations.gauges import CA_DAYS_LEFT, OUTBOX_SECONDS
 from estserver.operations.metrics import (
     CA_DAYS,
     DATABASE_FAILURES,
@@ -133,7 +134,7 @@ def _of_the_record(deployment: Deployment) -> Iterator[Alarm]:
         own,
         "Maximum",
         MORE,
-        threshold=900,
+        threshold=OUTBOX_SECONDS,
     )
     yield Alarm(
         f"{deployment.project}-ca-days",
@@ -143,7 +144,7 @@ def _of_the_record(deployment: Deployment) -> Iterator[Alarm]:
         own,
         "Minimum",
         LESS,
-        threshold=90,
+        threshold=CA_DAYS_LEFT,
         period=DAY,
     )
 

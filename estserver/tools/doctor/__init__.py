@@ -1,0 +1,1 @@
+"""The doctor: one list of checks of an installation, for the command, the page and the overview."""
