@@ -68,6 +68,18 @@ def test_a_device_enrolls_and_renews_with_these_rights(installed, client):
     assert installed.cluster.state.refusals == []
 
 
+def test_a_refusal_is_on_the_trail_and_counted_with_these_rights(installed, client):
+    refused = [enroll_event(client, f"lost-{n}", operation="simplereenroll") for n in range(2)]
+
+    statuses, answers = ask(installed, *refused)
+
+    assert all(400 <= status < 500 for status in statuses), answers
+    on_trail = "SELECT count(*) FROM est_server.pki_auditevent WHERE starts_with(action, 'refuse-')"
+    counted = "SELECT sum(count) FROM est_server.estserver_refusalcount"
+    assert installed.rows(on_trail) == installed.rows(counted) != [(0,)]
+    assert installed.cluster.state.refusals == []
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -118,6 +130,8 @@ def test_each_right_is_needed(installed, client):
 NEEDED_BY_OTHERS = {
     ("django_migrations", "SELECT"),  # checks that no migration is missing
     *(("estserver_pendinghook", right) for right in DEVICE_RIGHTS["estserver_pendinghook"]),
+    # A refusal counts itself.
+    *(("estserver_refusalcount", right) for right in DEVICE_RIGHTS["estserver_refusalcount"]),
     # A row of the outbox is changed when a revocation meets it.
     ("iotprov_provisioning", "SELECT"),
     ("iotprov_provisioning", "UPDATE"),
