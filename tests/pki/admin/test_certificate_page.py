@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from pki.admin import bounded_count
 from pki.models import AuditEvent, IssuedCertificate
-from pki.search import newest
 from tests.support.builders import make_csr, make_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,7 +78,7 @@ def test_certificates_are_found_by_client_and_by_address(alice, devices, test_cl
     assert listed(alice, client=test_client.fingerprint_sha256.upper()) == ["sensor-1", "sensor-2"]
     assert listed(alice, address="2001:DB8:0::1") == ["sensor-1"]
     assert listed(alice, address=address, client=test_client.fingerprint_sha256) == ["sensor-2"]
-    monkeypatch.setattr(newest, "MOST_ROWS", 1)
+    monkeypatch.setattr(bounded_count, "MOST_LOOKED_AT", 1)
     assert listed(alice, address="2001:db8::1") == []  # no longer among the newest
 
 

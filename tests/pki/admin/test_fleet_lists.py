@@ -155,7 +155,7 @@ def test_a_condition_without_an_index_is_looked_for_among_the_newest(alice, make
     found = shown(alice, operation__exact="enroll")
 
     assert list(found.result_list) == []
-    assert "operation, of the newest" in alice.get(reverse(LIST)).text
+    assert "Operation, of the newest" in alice.get(reverse(LIST)).text
 
 
 def test_the_certificates_of_an_earlier_ca_are_found_behind_those_of_its_successor(
