@@ -22,6 +22,7 @@ READ_SQLITES_PLAN = (
     "tests/pki/denylist/test_plans.py::test_intents_are_found_by_an_index",
     "tests/estserver/console/test_overview.py::"
     "test_counts_by_expiry_read_the_index_and_no_row_of_another_month",
+    "tests/pki/admin/test_fleet_lists.py::test_times_are_read_along_their_index",
 )
 ONLY_ASKS_RULES = "tests/pki/state/test_trust_machine.py"
 """It takes minutes, in one transaction and one thread, so that no database makes a difference."""
