@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from bench import fleet
 from bench.console import pages
 from bench.fill import insert, new_fleet, tables_of
+from iotprov.admin import provisioning
 from pki.admin import FactAdmin, bounded_count
 from pki.record import bounded_counts
 from tests.support.builders import make_csr
@@ -39,7 +40,7 @@ GROWING = (
 )
 """The tables that a fleet makes large."""
 
-LEAST = 10_000
+LEAST = 14_000
 """Steps that bounded numbers of rows may take. To read all of ``LARGE`` takes three a row."""
 
 SLACK = 1.5
@@ -54,6 +55,7 @@ def alice(installation, est_client, client, monkeypatch):
     monkeypatch.setattr(bounded_count, "MOST_COUNTED", COUNTED)
     monkeypatch.setattr(bounded_count, "MOST_LOOKED_AT", LOOKED_AT)
     monkeypatch.setattr(bounded_counts, "MOST_COUNTED", COUNTED)
+    monkeypatch.setattr(provisioning, "MOST_COUNTED", COUNTED)
     monkeypatch.setattr(FactAdmin, "list_per_page", SHOWN)
     monkeypatch.setattr(fleet, "MOST_DENIED", 100)  # a denylist does not grow with the fleet
     client.alice = User.objects.create_superuser("alice")
