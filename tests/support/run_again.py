@@ -17,6 +17,10 @@ ROOT = Path(__file__).parent.parent.parent
 
 READ_SQLITES_PLAN = (
     "tests/pki/admin/test_search.py::test_no_search_walks_the_table",
+    "tests/pki/admin/test_certificate_page.py::test_no_typed_filter_walks_the_table",
+    "tests/pki/admin/test_audit_page.py::test_no_filter_walks_the_trail",
+    "tests/pki/devices/test_states.py::test_no_list_of_devices_walks_the_table",
+    "tests/pki/search/test_find.py::test_no_form_walks_a_table",
     "tests/iotprov/admin/test_outbox.py::test_a_search_walks_no_table",
     "tests/pki/denylist/test_plans.py::test_what_an_entry_names_is_found_by_an_index",
     "tests/pki/denylist/test_plans.py::test_intents_are_found_by_an_index",
