@@ -53,6 +53,18 @@ def test_T91_every_form_of_a_private_key_is_known_before_it_is_read(der):
         (b"\x30\x80\x00\x00", Shape.OTHER),
         (b"not DER at all", Shape.OTHER),
     ],
+    ids=[
+        "ca",
+        "certificate",
+        "csr",
+        "public-key",
+        "pkcs1-public-key",
+        "pkcs7",
+        "nothing",
+        "empty-sequence",
+        "indefinite-length",
+        "text",
+    ],
 )
 def test_other_structures_are_told_apart(der, shape):
     assert shape_of(der) is shape
