@@ -10,21 +10,12 @@ from pki.admin.display import EMPTY, chip, table, visible
 from pki.csr.public_keys import key_algorithm_name, public_key_sha256
 from pki.csr.subjects import name_text
 from pki.encoding.asn1_tree import ASN1Line, asn1_lines
+from pki.encoding.extension_words import extension_words
 from pki.encoding.lint import LintFinding
 from pki.encoding.nodes import NotDER
 from pki.encoding.reading import UNREADABLE, read_csr
 from pki.exceptions import CSRRejected
 
-_KEY_USAGES = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "key_cert_sign",
-    "crl_sign",
-)
-_MAX_HEX = 64
 _EXTENSION_REQUEST = x509.ObjectIdentifier("1.2.840.113549.1.9.14")  # RFC 2985 5.4.2
 _CHALLENGE = "1.2.840.113549.1.9.7"  # RFC 2985 5.4.1
 
@@ -35,9 +26,7 @@ def extensions_in_words(
     """Return a list of the extensions in HTML, with critical ones marked."""
     try:
         lines = list(_lines(certificate.extensions))
-    except (
-        ValueError
-    ) as error:  # an imported CA's certificate may have extensions that cannot be parsed
+    except ValueError as error:  # as an imported CA's certificate may have
         return format_html("The extensions cannot be parsed: {}", visible(str(error)))
     if not lines:
         return "none"
@@ -45,29 +34,8 @@ def extensions_in_words(
 
 
 def _lines(extensions: x509.Extensions) -> Iterator[tuple[str, str, str]]:
-    for extension in extensions:
-        name = extension.oid._name if extension.oid._name != "Unknown OID" else ""
-        critical = " (critical)" if extension.critical else ""
-        yield name or extension.oid.dotted_string, visible(_words(extension.value)), critical
-
-
-def _words(value: x509.ExtensionType) -> str:
-    if isinstance(value, x509.BasicConstraints):
-        if not value.ca:
-            return "not a CA"
-        limit = "any" if value.path_length is None else value.path_length
-        return f"a CA, path length {limit}"
-    if isinstance(value, x509.KeyUsage):
-        return ", ".join(usage.replace("_", " ") for usage in _KEY_USAGES if getattr(value, usage))
-    if isinstance(value, x509.ExtendedKeyUsage):
-        return ", ".join(usage._name for usage in value)
-    if isinstance(value, x509.SubjectAlternativeName):
-        return ", ".join(str(name.value) for name in value)
-    if isinstance(value, x509.SubjectKeyIdentifier):
-        return value.digest.hex()
-    if isinstance(value, x509.AuthorityKeyIdentifier):
-        return value.key_identifier.hex() if value.key_identifier else "issuer and serial number"
-    return f"{value.public_bytes().hex()[:_MAX_HEX]} (DER)"
+    for one in extension_words(extensions):
+        yield one.name, visible(one.value), " (critical)" if one.is_critical else ""
 
 
 def findings_in_words(found: list[LintFinding]) -> SafeString:
