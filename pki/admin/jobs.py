@@ -11,8 +11,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
-from pki.admin.display import EMPTY, minute, moment, words
+from pki.admin.display import EMPTY, chip, minute, moment, words
 from pki.admin.downloads import Download, attachment, csv_cell, file_name
 from pki.admin.facts import FactAdmin
 from pki.admin.operations import Done, EmptyForm, Operation
@@ -102,6 +103,22 @@ def _files(row: Job) -> str:
 _files.short_description = "file"  # type: ignore[attr-defined]
 
 
+_STATE_CHIPS = {
+    State.PREPARING: "open",
+    State.RUNNING: "open",
+    State.CANCELLING: "open",
+    State.FINISHED: "good",
+    State.FAILED: "bad",
+    State.CANCELLED: "past",
+}
+
+
+@admin.display(description="state", ordering="state")
+def _state(row: Job) -> SafeString:
+    state = State(row.state)
+    return chip(str(state.label), _STATE_CHIPS[state])
+
+
 @admin.register(Job)
 class JobAdmin(FactAdmin):
     """The jobs, newest first."""
@@ -109,7 +126,7 @@ class JobAdmin(FactAdmin):
     list_display = (
         words("kind"),
         words("progress"),
-        words("state"),
+        _state,
         words("actor", "who"),
         minute("created_at", "started"),
     )
@@ -124,7 +141,7 @@ class JobAdmin(FactAdmin):
             None,
             (
                 words("kind"),
-                words("state"),
+                _state,
                 words("progress"),
                 words("error"),
                 words("actor", "who"),

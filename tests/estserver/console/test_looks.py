@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MOST_BYTES = 100_000
 """Of a picture in the repository."""
 
-HEIGHTS = {"overview": 740, "certificates": 460, "audit": 520}
+HEIGHTS = {"overview": 740, "certificates": 460, "audit": 520, "devices": 480, "device": 640}
 """Pixels of the pictures that would be larger than that: a list goes on as it begins."""
 
 
@@ -42,16 +42,27 @@ def addresses():
     certificate = IssuedCertificate.objects.get(common_name="pump-0001")
     return {
         "overview": "/admin/",
+        "devices": "/admin/devices/",
+        "device": "/admin/devices/pump-0001/",
+        "search": "/admin/search/",
         "certificates": "/admin/pki/issuedcertificate/",
         "certificate": f"/admin/pki/issuedcertificate/{certificate.pk}/change/",
         "revoke": f"/admin/pki/issuedcertificate/{certificate.pk}/revoke/",
         "denylist": "/admin/pki/denylistentry/",
+        "check": "/admin/pki/denylistentry/check/",
         "authorities": "/admin/pki/certificateauthority/",
         "waiting": "/admin/iotprov/provisioning/",
         "policy": "/admin/iotprov/policyversion/",
+        "profiles": "/admin/pki/certificateprofile/",
+        "jobs": "/admin/pki/job/",
         "job": f"/admin/pki/job/{Job.objects.get().pk}/change/",
         "audit": "/admin/pki/auditevent/",
         "accounts": "/admin/auth/user/",
+        "groups": "/admin/auth/group/",
+        "doctor": "/admin/tools/doctor/",
+        "dry-run": "/admin/tools/dry-run/",
+        "inspect": "/admin/tools/inspect/",
+        "test-enroll": "/admin/tools/test-enroll/",
         "settings": "/admin/settings/",
         "acknowledge": "/admin/notices/parked:default/acknowledge/",
         "not-found": "/admin/nothing/",
