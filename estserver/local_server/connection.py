@@ -22,8 +22,9 @@ from estserver.local_server.proxy_protocol import NotAProxyHeader, begins_like_o
 from estserver.local_server.reply import refusal, status_of
 from estserver.local_server.tls_stream import TLSStream
 
-HANDSHAKE_SECONDS = 5.0
-"""The time for a whole TLS handshake."""
+HANDSHAKE_SECONDS = 10.0
+"""The time for a whole TLS handshake. Ten thousand devices at once make a small machine slow, and a
+handshake that is ended costs it another one. What bounds strangers is their number (`front`)."""
 REQUEST_SECONDS = 10.0
 """The time for reading one whole request, head and body."""
 LINGER_SECONDS = 2.0
