@@ -13,10 +13,12 @@ from iotprov.conf import iot_settings
 from iotprov.documents.validation import problems_of
 from iotprov.documents.versions import (
     Kind,
+    VersionChanged,
     add_version,
     body_in_force,
     body_of_file,
     current,
+    number_in_force,
     roll_back,
 )
 from iotprov.exceptions import DocumentError
@@ -56,7 +58,8 @@ class DocumentForm(ReasonForm):
             "JSON. <ACCOUNT_ID> and <REGION> are filled in for each target when it is pushed."
         ),
     )
-    field_order = ("body", "reason")
+    based_on = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+    field_order = ("body", "reason", "based_on")
 
     def __init__(self, *args: Any, kind: Kind, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -92,14 +95,18 @@ class NewVersion(Operation):
     def get_form_kwargs(self) -> dict[str, Any]:
         """Start from the text in force."""
         kind = kind_of(self)
-        return {**super().get_form_kwargs(), "kind": kind, "initial": {"body": text_in_force(kind)}}
+        initial = {"body": text_in_force(kind), "based_on": number_in_force(kind)}
+        return {**super().get_form_kwargs(), "kind": kind, "initial": initial}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the problems of the text in the field, sent or not."""
         context = super().get_context_data(**kwargs)
         text = _with_plain_line_ends(str(context["form"]["body"].value() or ""))
         problems = problems_of(kind_of(self), text) if text.strip() else []
-        return {**context, "result": problem_table(problems, text)}
+        return {
+            **context,
+            "result": format_html("{}{}", self.result, problem_table(problems, text)),
+        }
 
     def effects(self) -> list[str]:
         """Say that no target gets the text by itself."""
@@ -111,7 +118,16 @@ class NewVersion(Operation):
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py sync_template --from-file`` does, without the push."""
-        version = add_version(kind_of(self), actor=actor, **form.cleaned_data)
+        try:
+            version = add_version(kind_of(self), actor=actor, **form.cleaned_data)
+        except VersionChanged as changed:
+            # The page shows what differs, and the same text sent again is meant for this version.
+            body = changed.version.body
+            changes = difference(body, form.cleaned_data["body"], str(changed.version), "your text")
+            self.result = diff_block(changes)
+            sent = {name: form.data[name] for name in form.data}  # a QueryDict has lists inside
+            form.data = {**sent, "based_on": str(changed.version.number)}
+            raise
         return _done(self, version)
 
 

@@ -27,6 +27,17 @@ from pki.record.transactions import in_write_transaction
 Kind = DocumentVersion.Kind
 
 
+class VersionChanged(OperatorError):
+    """Another version has come in force since the text was read that the new one is made from."""
+
+    def __init__(self, version: DocumentVersion) -> None:
+        self.version = version
+        super().__init__(
+            f"{version} by {version.created_by} came in force since you began, so nothing was "
+            "saved. Compare the two texts, then save again to put yours in its place."
+        )
+
+
 def name_of(kind: str) -> str:
     """Return the document's name in AWS IoT, by the configuration."""
     chosen = iot_settings()
@@ -53,16 +64,26 @@ def body_in_force(kind: str) -> str:
     return version.body if version else body_of_file(kind)
 
 
-def add_version(kind: str, body: str, *, actor: Actor, reason: str) -> DocumentVersion:
+def number_in_force(kind: str) -> int:
+    """Return the number of the version in force, or 0 while the file is."""
+    version = current(kind)
+    return version.number if version else 0
+
+
+def add_version(
+    kind: str, body: str, *, actor: Actor, reason: str, based_on: int | None = None
+) -> DocumentVersion:
     """Put a new version in force. It is not pushed.
 
-    Raises ``DocumentError``, which names each error (``iotprov.documents.validation``), and
-    ``OperatorError`` without a reason, or if the text is the one in force.
+    ``based_on`` is the number of the version (0: the file) that a person started from. With it
+    ``VersionChanged`` is raised if another one is in force by now. Raises ``DocumentError``, which
+    names each error (``iotprov.documents.validation``), and ``OperatorError`` without a reason, or
+    if the text is the one in force.
     """
     if not reason.strip():
         raise OperatorError("A new version needs a reason (--reason). The reason is kept with it.")
     check_document(kind, body)
-    return in_write_transaction(lambda: _write_version(kind, body, actor, reason.strip()))
+    return in_write_transaction(lambda: _write_version(kind, body, actor, reason.strip(), based_on))
 
 
 def roll_back(kind: str, number: int, *, actor: Actor, reason: str) -> DocumentVersion:
@@ -77,9 +98,13 @@ def roll_back(kind: str, number: int, *, actor: Actor, reason: str) -> DocumentV
     return add_version(kind, found.body, actor=actor, reason=reason)
 
 
-def _write_version(kind: str, body: str, actor: Actor, reason: str) -> DocumentVersion:
+def _write_version(
+    kind: str, body: str, actor: Actor, reason: str, based_on: int | None
+) -> DocumentVersion:
     name = name_of(kind)
     before = current(kind)
+    if before is not None and based_on not in (None, before.number):
+        raise VersionChanged(before)
     if before is not None and before.body == body:
         raise OperatorError(f"{before} has this very text already. There is nothing to change.")
     newest = DocumentVersion.objects.filter(kind=kind, name=name).aggregate(Max("number"))

@@ -115,6 +115,9 @@ class Operation(_FormView):
     keeps_filter: ClassVar[bool] = False
     """Whether the link to it has the list's filters, because it acts on what they leave."""
     is_dangerous: ClassVar[bool] = False
+    keeps_what_was_typed: ClassVar[bool] = False
+    """Whether a form that is sent after an obstacle came up is shown again, with the service's
+    refusal. Others lead back to the row."""
     form_class: type[forms.BaseForm] | None = ReasonForm
     fieldsets: ClassVar[tuple[tuple[str | None, tuple[str, ...]], ...]] = ()
     """Groups of fields with their titles; empty for all fields in one group."""
@@ -157,7 +160,7 @@ class Operation(_FormView):
             if self.row is None:
                 raise Http404
             obstacle = self.obstacle(self.row)
-            if obstacle:
+            if obstacle and not (request.method == "POST" and self.keeps_what_was_typed):
                 messages.error(request, obstacle)
                 return HttpResponseRedirect(page_of(self.row))
         return super().dispatch(request, *args, **kwargs)

@@ -196,6 +196,7 @@ class ChangeProfile(Operation):
     label = "Change (new version)"
     form_class = ProfileForm
     fieldsets = (*FIELDSETS, ("Why", ("reason",)))
+    keeps_what_was_typed = True
 
     @classmethod
     def obstacle(cls, row: CertificateProfile) -> str:

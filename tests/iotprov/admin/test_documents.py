@@ -49,7 +49,13 @@ def at(name, kind="policy", row=None):
 
 def write(alice, body, *, kind="policy", reason="test", follow=True):
     """Send the form as a browser does: with CR LF."""
-    sent = {"body": body.replace("\n", "\r\n"), "reason": reason}
+    based_on = alice.get(at("add", kind)).context["form"]["based_on"].value()
+    return send(alice, body, based_on, kind=kind, reason=reason, follow=follow)
+
+
+def send(alice, body, based_on, *, kind="policy", reason="test", follow=True):
+    """Send the form of a page that was opened when ``based_on`` was in force."""
+    sent = {"body": body.replace("\n", "\r\n"), "reason": reason, "based_on": based_on}
     return alice.post(at("add", kind), sent, follow=follow)
 
 
@@ -65,6 +71,27 @@ def test_the_form_starts_from_what_is_in_force(alice):
     shown = alice.get(at("add"))
 
     assert shown.context["form"]["body"].value() == POLICY
+
+
+def test_T61_of_two_windows_the_second_is_told_what_the_first_has_saved(alice):
+    mine = POLICY.replace("messages/", "mine/")
+    write(alice, EDITED)  # the other window, after this one was opened
+
+    refused = send(alice, mine, 0)
+
+    assert "v1 by admin:alice came in force since you began" in refused.text
+    assert refused.context["form"]["body"].value().replace("\r\n", "\n") == mine
+    assert "news/" in refused.context["result"]
+    assert "mine/" in refused.context["result"]
+    assert DocumentVersion.objects.count() == 1
+    send(alice, mine, refused.context["form"]["based_on"].value())
+    assert DocumentVersion.objects.get(number=2).body == mine
+
+
+def test_T61_a_form_that_does_not_say_what_it_started_from_saves_nothing(alice):
+    alice.post(at("add"), {"body": EDITED, "reason": "test"})
+
+    assert not DocumentVersion.objects.exists()
 
 
 def test_a_version_is_kept_as_it_was_typed_and_is_on_the_trail(alice):

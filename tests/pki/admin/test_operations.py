@@ -249,9 +249,19 @@ def test_a_profile_changes_by_a_new_version_with_a_reason(alice):
     assert {*event.after} == {
         "version", "validity_days", "key_algorithms", "identity_rule", "allowed_names"
     }  # fmt: skip
-    old = alice.post(url, {**filled, "reason": "again"}, follow=True)
-    assert "is not in force any more" in said(old)
-    assert CertificateProfile.objects.count() == 2
+
+
+def test_T61_of_two_windows_the_second_is_refused_and_keeps_what_was_typed(alice):
+    url = page(CertificateProfile.objects.get(), "new-version")
+    mine = {**profile_form(alice.get(url), validity_days=90), "reason": "mine"}
+    alice.post(url, {**mine, "validity_days": 30, "reason": "theirs"})
+
+    refused = alice.post(url, mine)
+
+    assert "default v1 is not in force any more. Look at the newest version first." in refused.text
+    assert refused.context["form"]["validity_days"].value() == "90"
+    assert refused.context["form"]["reason"].value() == "mine"
+    assert CertificateProfile.objects.get(active_label="").validity_days == 30
 
 
 def test_a_profile_form_sent_back_as_it_was_makes_no_version(alice):
