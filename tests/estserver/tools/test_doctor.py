@@ -129,6 +129,7 @@ def test_a_schema_that_is_older_than_the_code_fails(installation):
 
 @pytest.mark.parametrize(("seconds", "level"), [(0, "OK"), (60, "WARN"), (600, "FAIL")])
 def test_a_clock_that_was_set_back_shows_in_the_trail(seconds, level, installation, monkeypatch):
+    in_write_transaction(lambda: audit_trail.record("test", actor=TESTER, target="clock"))
     now = timezone.now()
     monkeypatch.setattr(
         of_process.timezone, "now", lambda: now - datetime.timedelta(seconds=seconds)
