@@ -25,7 +25,7 @@ from iotprov.admin.provisioning import status_of as provisioning_status
 from iotprov.conf import find_target, iot_settings
 from iotprov.provisioning.device_record import DeviceInAWSIoT, device_in_aws_iot, targets
 from iotprov.provisioning.remote_device import RemoteDevice, ask_aws_iot
-from pki.admin.certificates import status_of
+from pki.admin.certificate_states import status_of
 from pki.admin.display import EMPTY, chip, link, list_of, shortened, table, utc, visible
 from pki.authorities.test_client import TEST_CLIENT
 from pki.devices.record import MOST_COUNTED, DeviceRecord, Holder, device_record

@@ -9,7 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from pki.admin.authority_operations import MakeCRL, MakeSuccessor, has_key_here
-from pki.admin.certificates import EXPIRING, live_in_words, newest_of
+from pki.admin.certificate_states import EXPIRING, live_in_words, newest_of
 from pki.admin.decoded import extensions_in_words
 from pki.admin.display import EMPTY, chip, code, flag, link, list_of, minute, moment, visible, words
 from pki.admin.downloads import Download, file_name, pem_text

@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from pki.admin.bounded_count import newest
-from pki.admin.certificates import live_in_words
+from pki.admin.certificate_states import live_in_words
 from pki.admin.display import EMPTY, chip, flag, link, list_of, minute, moment, visible, words
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter

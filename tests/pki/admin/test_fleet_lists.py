@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from pki.admin import bounded_count
 from pki.admin.bounded_count import leads_an_index
-from pki.admin.certificates import StatusFilter
+from pki.admin.certificate_filters import StatusFilter
 from pki.models import AuditEvent, IssuedCertificate
 from pki.models.fields import first_identifier
 from pki.record import bounded_counts

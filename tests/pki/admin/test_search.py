@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from pki.admin.certificates import status_of
+from pki.admin.certificate_states import status_of
 from pki.models import AuditEvent, IssuedCertificate
 from tests.support.builders import make_csr
 
