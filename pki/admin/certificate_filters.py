@@ -92,12 +92,9 @@ class CAFilter(ChoiceFilter):
         """Return the CAs."""
         return [(str(ca.pk), ca.name) for ca in CertificateAuthority.objects.order_by("name")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def chosen(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         """Return the newest certificates of the CA."""
-        chosen = [value for value, _ in self.lookup_choices if value == self.value()]
-        if not chosen:
-            return queryset
-        return newest_of(CertificateAuthority.objects.get(pk=chosen[0]), queryset)
+        return newest_of(CertificateAuthority.objects.get(pk=value), queryset)
 
 
 class _VersionsFilter(ChoiceFilter):
@@ -114,10 +111,8 @@ class _VersionsFilter(ChoiceFilter):
         )
         return [(value, value) for value in values.distinct() if value]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def chosen(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         """Return the newest certificates of these versions."""
-        if not (value := self.value()):
-            return queryset
         found = CertificateProfile.objects.filter(**{self.column: value})
         return newest(queryset).filter(profile__in=[*found.values_list("pk", flat=True)])
 

@@ -16,12 +16,17 @@ from pki.operators.errors import OperatorError
 def rows_of_list(model_admin: Any, request: HttpRequest) -> QuerySet[Any]:
     """Return all rows of the list that ``request`` filters, not those of one page alone.
 
-    Raises ``OperatorError`` for a filter that the list does not have.
+    Raises ``OperatorError`` for a filter that the list does not have, and for a value that the
+    filter does not take.
     """
     try:
-        rows: QuerySet[Any] = model_admin.get_changelist_instance(request).queryset
+        changelist = model_admin.get_changelist_instance(request)
     except IncorrectLookupParameters as error:
         raise OperatorError("The list has no such filter. Copy the list's address.") from error
+    problems = [getattr(one, "problem", "") for one in changelist.filter_specs]
+    if any(problems):
+        raise OperatorError(" ".join(filter(None, problems)))
+    rows: QuerySet[Any] = changelist.queryset
     return rows
 
 

@@ -36,6 +36,8 @@ class ChoiceFilter(admin.SimpleListFilter):
     """By the value in the URL: the order in which an index finds the rows of the condition."""
     has_index: ClassVar[bool] = True
     """Whether an index finds the rows. Otherwise the list looks at the newest ones only."""
+    problem: str = ""
+    """What is wrong with the value, once the rows were asked for."""
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -47,10 +49,24 @@ class ChoiceFilter(admin.SimpleListFilter):
         return [(value, words) for value, (words, _) in self.choices_offered.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows of the chosen condition, or all rows if the value is not offered."""
-        _, condition = self.choices_offered.get(self.value() or "", ("", None))
-        if condition is None:
+        """Return the rows of the chosen value, and none for a value that is not offered.
+
+        Such a value in an address is a mistake. All rows in its place would be revoked with it.
+        """
+        value = self.value()
+        if not value:
             return queryset
+        offered = [one for one, _ in self.lookup_choices]
+        if value not in offered:
+            self.problem = f"{value[:64]!a} is not a value of {self.parameter_name}. " + (
+                f"Use one of: {', '.join(offered)}." if offered else "It has no values now."
+            )
+            return queryset.none()
+        return self.chosen(queryset, value)
+
+    def chosen(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the rows of a value that is offered."""
+        _, condition = self.choices_offered[value]
         return (queryset if self.has_index else newest(queryset)).filter(condition())
 
 

@@ -229,3 +229,13 @@ def test_every_column_that_a_list_offers_is_sorted_by_without_an_error(alice, ma
         for place in range(len(shown(alice, url).list_display)):
             for sign in ("", "-"):
                 assert alice.get(reverse(url), {"o": f"{sign}{place}"}).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["status=bogus", "made=ever", "ca__id__exact=1"])
+def test_a_value_that_a_filter_does_not_offer_shows_no_row_and_says_so(alice, make, address):
+    make(2)
+
+    page = alice.get(f"{reverse(LIST)}?{address}")
+
+    assert not page.context["cl"].result_list
+    assert "is not a value of" in page.text

@@ -95,11 +95,24 @@ def test_the_command_revokes_what_the_list_at_an_address_shows(fleet, address):
         ("q=", "has no filter"),
         ("stat=issued", "'stat' is not a filter of the list. Use: "),
         ("common_name__startswith=p", "is not a filter of the list"),
+        ("status=bogus", "'bogus' is not a value of status. Use one of: active, "),
+        ("status=active&made=ever", "'ever' is not a value of made. Use one of: today, "),
+        ("profile__name=none", "'none' is not a value of profile__name. Use one of: default"),
+        ("ca__id__exact=1", "'1' is not a value of ca__id__exact"),
+        ("ends_from=monday", "'monday' is not a day. Use YYYY-MM-DD"),
+        ("address=here", "'here' is not an IP address"),
     ],
 )
 def test_an_address_without_a_filter_or_with_another_is_refused(fleet, address, said):
     with pytest.raises(OperatorError, match=said):
         rows_of_address(IssuedCertificate, address)
+
+
+def test_a_value_that_a_filter_does_not_offer_revokes_nothing(fleet):
+    with pytest.raises(CommandError, match="'bogus' is not a value of status"):
+        run("revoke_list", "--filter", "status=bogus", "--reason=superseded")
+
+    assert not Job.objects.exists()
 
 
 def test_the_command_revokes_nothing_that_matches_nothing(fleet):
