@@ -38,6 +38,9 @@ class Command(JobCommand):
             "--reason", required=True, metavar="REASON", help=f"one of {', '.join(REASONS)}"
         )
         parser.add_argument("--comment", default="", help="kept on the audit trail")
+        parser.add_argument(
+            "--yes", action="store_true", help="revoke what --filter leaves; else it is counted"
+        )
         super().add_arguments(parser)
 
     def handle(
@@ -47,6 +50,7 @@ class Command(JobCommand):
         filter: str | None,  # noqa: A002  # the option's name
         reason: str,
         comment: str,
+        yes: bool,
         no_wait: bool,
         **options: Any,
     ) -> None:
@@ -56,6 +60,11 @@ class Command(JobCommand):
             from pki.admin.filtered import rows_of_address
 
             rows = rows_of_address(IssuedCertificate, filter or "")
+            if rows.exists() and not yes:
+                refuse(
+                    f"The filter leaves {rows.count():,} certificates. Nothing was revoked. Repeat "
+                    "the command with --yes to revoke them for good."
+                )
             job = start_revocation(rows, reason=reason, comment=comment, actor=command_actor())
         else:
             job = start_job(

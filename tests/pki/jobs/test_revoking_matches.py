@@ -80,7 +80,7 @@ def test_who_may_not_change_certificates_is_refused(client, fleet):
     "address", ["q=pump", "https://admin.example/admin/pki/issuedcertificate/?q=pump"]
 )
 def test_the_command_revokes_what_the_list_at_an_address_shows(fleet, address):
-    said = run("revoke_list", "--filter", address, "--reason=superseded")
+    said = run("revoke_list", "--filter", address, "--reason=superseded", "--yes")
 
     job = Job.objects.get()
     assert said.endswith(f"job {job.pk}: finished, 2 of 2 lines\n")
@@ -108,6 +108,13 @@ def test_an_address_without_a_filter_or_with_another_is_refused(fleet, address, 
         rows_of_address(IssuedCertificate, address)
 
 
+def test_without_yes_what_the_filter_leaves_is_counted_and_nothing_is_revoked(fleet):
+    with pytest.raises(CommandError, match=r"leaves \d+ certificates. Nothing was revoked."):
+        run("revoke_list", "--filter", "q=pump", "--reason=superseded")
+
+    assert not Job.objects.exists()
+
+
 def test_a_value_that_a_filter_does_not_offer_revokes_nothing(fleet):
     with pytest.raises(CommandError, match="'bogus' is not a value of status"):
         run("revoke_list", "--filter", "status=bogus", "--reason=superseded")
@@ -121,7 +128,7 @@ def test_the_command_revokes_nothing_that_matches_nothing(fleet):
 
 
 def test_what_comes_to_match_later_is_not_revoked(fleet, est_client):
-    run("revoke_list", "--filter", "q=pump", "--reason=superseded", "--no-wait")
+    run("revoke_list", "--filter", "q=pump", "--reason=superseded", "--yes", "--no-wait")
     assert est_client.simpleenroll(make_csr("pump-9", key=make_key(index=9))).certificate
 
     work_on_jobs(seconds=20)
