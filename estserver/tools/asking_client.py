@@ -7,6 +7,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
+from django.db.models import F
+from django.db.models.lookups import In
 from django.utils import timezone
 
 from pki.csr.public_keys import public_key_sha256
@@ -17,6 +19,7 @@ from pki.encoding.pem import CERTIFICATE, pem_blocks
 from pki.exceptions import ClientRefused
 from pki.issuance.client_authentication import Client, authenticate_certificate, name_sha256
 from pki.models import IssuedCertificate
+from pki.models.fields import NoIndex
 from pki.operators.errors import OperatorError
 from pki.reasons import Reason
 from pki.record.find import find_authority
@@ -78,10 +81,17 @@ def _chain(content: bytes) -> tuple[bytes, ...]:
 
 def _on_record(name: str) -> bytes:
     """Return the certificate on record with that thing name, serial number or fingerprint."""
-    current = IssuedCertificate.objects.filter(
-        name_folded=fold_name(name), state=IssuedCertificate.State.ISSUED
-    )
-    row = current.order_by("-id").first() or find_certificate(name)
+    # As an operator reads it: an expired certificate is found as well, and refused as a client.
+    issued = In(NoIndex(F("state")), [IssuedCertificate.State.ISSUED])
+    current = IssuedCertificate.objects.filter(issued, name_folded=fold_name(name))
+    try:
+        row = current.order_by("-id").first() or find_certificate(name)
+    except OperatorError as error:
+        raise OperatorError(
+            f"{shown(name)} is no thing name with a certificate, and no certificate's serial "
+            "number or SHA-256. For a client whose certificate need not exist, name its CA as well "
+            f"(--client-ca). {error}"
+        ) from error
     if row.der is None:
         raise OperatorError(f"The certificate {shown(name)} was never signed. Choose another.")
     return bytes(row.der)

@@ -64,6 +64,14 @@ def test_dry_run_of_a_client_that_has_no_certificate_yet(files, client_ca):
     assert "only named" in said
 
 
+def test_a_client_that_is_not_on_record_is_refused_with_what_to_do(files):
+    _, code, error = run("dry_run", files / "device.csr", "--client-name", "nobody")
+
+    assert code == 1
+    assert "'nobody' is no thing name with a certificate" in error
+    assert "--client-ca" in error
+
+
 def test_a_client_ca_without_a_name_is_wrong_usage(files):
     client = ["--client", files / "client.pem"]
 
