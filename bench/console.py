@@ -20,7 +20,7 @@ NO_PAGES = ("logout", "jsi18n", "autocomplete", "view_on_site", "password_change
 """Names of URLs that show nothing of the record."""
 
 NO_HTML = ("_export", "_download", "_delete", "_history")
-"""Ends of names of URLs that answer with a file or a redirect, or that nobody may open."""
+"""Ends of names of URLs that answer with a file or a redirect, or that no person may open."""
 
 NO_SUCH_TERM = "no-such-thing"
 

@@ -3,7 +3,7 @@
     EST_DATA_DIR=... DJANGO_SETTINGS_MODULE=estserver.settings.est python -m bench.fill 100000
 
 writes the rows of `bench.fleet` in the image of the certificate that was enrolled last. On
-PostgreSQL the user has to be a superuser. Nobody else may have the database open.
+PostgreSQL the user has to be a superuser. No other program may have the database open.
 """
 
 import argparse

@@ -21,7 +21,7 @@ MUTUAL_TLS = "over mutual TLS, a fresh connection each"
 GROWTH = "in process, as the database grows"
 ON_POSTGRESQL = "on PostgreSQL over mutual TLS, by processes of the server"
 BESIDE = "over mutual TLS, beside another server"
-OURS = "this server"
+THIS_SERVER = "this server"
 POSTGRESQL_WORK = replace(ENROLL_P256, title="simpleenroll P-256 on PostgreSQL")
 
 
@@ -103,8 +103,8 @@ def beside(bench: Bench, peer: Peer) -> None:
     with ExitStack() as stack:
         made = stack.enter_context(new_installation())
         works = [ENROLL_P256, CACERTS]
-        ours = bench.target(stack.enter_context(made.served()), BESIDE, OURS, works)
-        bench.run([ours, bench.target(peer, BESIDE, peer.name, works)])
+        own = bench.target(stack.enter_context(made.served()), BESIDE, THIS_SERVER, works)
+        bench.run([own, bench.target(peer, BESIDE, peer.name, works)])
 
 
 def waits(bench: Bench) -> list[tuple[str, int, float]]:

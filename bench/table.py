@@ -113,25 +113,25 @@ def busy_lines(rows: Iterable[Row]) -> list[str]:
 
 
 def _busy(row: Row) -> str:
-    ours = statistics.median(report.busy_by_process[0] for report in row.reports)
+    server = statistics.median(report.busy_by_process[0] for report in row.reports)
     database = statistics.median(report.busy_by_process[1] for report in row.reports)
     clients = statistics.median(report.busy_clients for report in row.reports)
     cpu = statistics.median(report.cpu_by_process[0] for report in row.reports)
     database_cpu = statistics.median(report.cpu_by_process[1] for report in row.reports)
     cores = len(os.sched_getaffinity(0))
     processes = int(row.database.split()[0])
-    others = statistics.median(r.machine_busy for r in row.reports) - ours - database - clients
+    others = statistics.median(r.machine_busy for r in row.reports) - server - database - clients
     if others >= FEW * cores:
         limit = f"other work took {others:.2f} cores, so this says nothing: measure again"
-    elif ours + database + clients >= NEARLY * cores:
+    elif server + database + clients >= NEARLY * cores:
         limit = f"all {cores} cores are busy"
-    elif ours >= NEARLY * processes:
+    elif server >= NEARLY * processes:
         limit = "the server's processes are busy: each computes on one core at a time"
     else:
         limit = "nothing is busy all the time: requests wait for the database and one another"
     return (
         f"{row.database}: {cpu:.2f} ms of the server's CPU and {database_cpu:.2f} of PostgreSQL's "
-        f"a request; cores busy: server {ours:.2f}, PostgreSQL {database:.2f}, clients "
+        f"a request; cores busy: server {server:.2f}, PostgreSQL {database:.2f}, clients "
         f"{clients:.2f} of {cores}; {limit}"
     )
 
