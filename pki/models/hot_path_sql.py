@@ -159,7 +159,7 @@ def fetch_together(*looks: Look) -> list[list[Any]]:
         if is_broken and not connection.is_usable():
             connection.close()
             connection.ensure_connection()
-        elif connection.in_atomic_block or not round_trips.was_refused(error):
+        elif connection.in_atomic_block or not round_trips.may_be_repeated(error):
             raise
         cursors = round_trips.send(connection, statements)
     return [one.read(cursor.fetchall()) for one, cursor in zip(looks, cursors, strict=True)]

@@ -31,6 +31,8 @@ _DIVISION_BY_ZERO = "22012"
 _REFUSALS = frozenset({"0A000", "08P01", "42601"})
 """SQLSTATE: feature not supported, protocol violation, syntax error (of an UPDATE in WITH)."""
 
+_SERIALIZATION_FAILURE = "40001"  # the SQLSTATE of Aurora DSQL's OC000 and OC001 too
+
 _SENT_TOGETHER = "was_sent_together"
 """Marks an error after which statements go one by one. The same error after that is a fault."""
 
@@ -176,6 +178,16 @@ def _note_refusal(error: Exception) -> None:
         _is_refused = True
         error.__dict__[_SENT_TOGETHER] = True
         logger.warning("the database refused several statements at once, now they go one by one")
+
+
+def may_be_repeated(error: Error) -> bool:
+    """Return whether what only reads, outside of a transaction, may be sent once more.
+
+    Aurora DSQL refuses a session's first statement after a change of the schema with OC001, also a
+    SELECT, and takes the next one:
+    https://docs.aws.amazon.com/aurora-dsql/latest/userguide/working-with-concurrency-control.html
+    """
+    return was_refused(error) or _sqlstate(error) == _SERIALIZATION_FAILURE
 
 
 def was_refused(error: Error) -> bool:

@@ -1,7 +1,7 @@
 """What waits for the next statement on PostgreSQL: order, failure, a database that refuses it."""
 
 import pytest
-from django.db import NotSupportedError, connection
+from django.db import NotSupportedError, OperationalError, connection, transaction
 from psycopg import ProgrammingError
 
 from pki.models import AuditEvent, hot_path_sql, round_trips
@@ -107,6 +107,25 @@ def test_looks_are_repeated_one_by_one_where_they_are_refused_together():
         hot_path_sql.fetch_together(first, second)
     assert not round_trips.takes_several(connection)
     assert hot_path_sql.fetch_values("SELECT last_value FROM looks", []) == [(2,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_looks_are_repeated_after_a_conflict_and_only_outside_of_a_transaction():
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY SEQUENCE tries")
+    looks = hot_path_sql.Look("SELECT nextval('tries')", [], list), conflict_at("lastval() = 1")
+    with pytest.raises(ProgrammingError, match="produce records"):  # of the DO, the second time
+        hot_path_sql.fetch_together(*looks)
+    assert hot_path_sql.fetch_values("SELECT last_value FROM tries", []) == [(2,)]
+
+    with pytest.raises(OperationalError), transaction.atomic():  # whose first statement is undone
+        hot_path_sql.fetch_together(*looks[:1], conflict_at("lastval() = 3"))
+    assert hot_path_sql.fetch_values("SELECT last_value FROM tries", []) == [(3,)]
+
+
+def conflict_at(condition):
+    failing = f"DO 'BEGIN IF {condition} THEN RAISE serialization_failure; END IF; END'"
+    return hot_path_sql.Look(failing, [], list)
 
 
 @pytest.mark.django_db(transaction=True)
