@@ -35,6 +35,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "estserver.people.source_address.SourceAddressMiddleware",
+    "estserver.people.request_log.RequestLogMiddleware",  # whatever answers, the line is written
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
