@@ -117,6 +117,12 @@ class Properties:
     it waits for, and a second more. Without a balancer choose 0, to stop at once. On Lambda, the
     key has no effect.
     """
+    metrics_token_path: OptionalFilePath = ""
+    """A file with the token that Prometheus sends to read `/metrics` at the admin of a server of
+    your own: 32 characters or more, such as `openssl rand -hex 32` makes. It is read at each
+    request. The environment's EST_METRICS_TOKEN wins. Without either there is no such page, nor is
+    there one on Lambda.
+    """
     database_url: DatabaseUrl = field(default="", repr=False)
     """The database. Not set is SQLite in the data directory. The environment's DATABASE_URL wins.
     Percent-encode special characters of user and password.
