@@ -103,6 +103,12 @@ def _of_work(overview: Overview) -> Iterator[Family]:
         (fleet.hooks.count, {"state": "waiting"}),
         (fleet.failing_hooks.count, {"state": "failing"}),
     )
+    yield family(
+        "est_messages",
+        "Messages to webhooks, mail servers and topics that wait, or were given up after a day.",
+        (fleet.waiting_messages.count, {"state": "waiting"}),
+        (fleet.parked_messages.count, {"state": "parked"}),
+    )
 
 
 def _of_notices(overview: Overview) -> Iterator[Family]:
