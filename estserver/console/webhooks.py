@@ -97,9 +97,8 @@ class WebhookAdmin(FactAdmin):
     @admin.display(description="messages")
     def messages(self, row: Webhook) -> SafeString:
         """Lead to the messages to this webhook."""
-        return format_html(
-            '<a href="{}?webhook__id__exact={}">Messages</a>', list_of(Message), row.pk
-        )
+        url = list_of(Message, webhook__id__exact=str(row.pk))
+        return format_html('<a href="{}">Messages</a>', url)
 
 
 @admin.register(Message)
