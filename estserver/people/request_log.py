@@ -67,4 +67,7 @@ def _actor(request: HttpRequest) -> str | None:
     user = vars(request).get("user")
     if user is None or (isinstance(user, LazyObject) and user._wrapped is empty):
         return None
-    return admin_actor(request).name if user.is_authenticated else None
+    if not user.is_authenticated:
+        return None
+    # A program's token says more than the person whose it is.
+    return getattr(user, "actor_name", None) or admin_actor(request).name

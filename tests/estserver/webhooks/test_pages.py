@@ -7,6 +7,8 @@ import re
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from estserver.models import Message, Webhook
@@ -201,3 +203,39 @@ def test_a_test_that_is_not_taken_is_exit_code_1(db, subscribe, receiver):
         run("test", "ours", "--json")
 
     end_webhook(webhook, reason="over", actor=OFFICER)
+
+
+def test_the_lists_of_many_messages_are_read_along_an_index(sign_in, subscribe, receiver):
+    webhook, _ = subscribe()
+    call_test(webhook)
+    one = Message.objects.get()
+    rows = [
+        Message(
+            channel=one.channel, webhook=webhook, once=f"{number}", event=one.event, body=one.body,
+            state=Message.State.PARKED if number % 100 == 0 else Message.State.DELIVERED,
+            give_up_at=one.give_up_at,
+        )
+        for number in range(3000)
+    ]  # fmt: skip
+    Message.objects.bulk_create(rows)
+    client = sign_in("Operator")
+
+    for query in ({}, {"state__exact": "parked"}, {"webhook__id__exact": str(webhook.pk)}):
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(page("message_changelist"), query).status_code == 200
+        assert len(asked) <= 15
+        for statement in asked.captured_queries:
+            if 'FROM "estserver_message"' in statement["sql"]:
+                assert plan(statement["sql"]) == [], statement["sql"]
+
+
+def plan(sql):
+    """The steps of a statement that read a whole table, or sort what they have read."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+        steps = [row[3] for row in cursor.fetchall()]
+    return [
+        step
+        for step in steps
+        if (step.startswith("SCAN estserver_message") and "USING" not in step) or "B-TREE" in step
+    ]
