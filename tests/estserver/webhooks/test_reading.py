@@ -12,6 +12,7 @@ from estserver.webhooks.reading import read_events
 from pki.authorities.distrust import distrust_authority, retire_authority
 from pki.authorities.succeed import make_successor
 from pki.models import AuditEvent, CertificateAuthority, IssuedCertificate
+from pki.models.fields import new_identifier
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
 from pki.record.transactions import in_write_transaction
@@ -178,6 +179,27 @@ def test_pages_are_read_one_after_the_other_and_a_run_that_is_cut_off_goes_on(
     assert Message.objects.count() == 8
     webhook.refresh_from_db()
     assert webhook.read_until > webhook.created_at
+
+
+def test_a_fleet_that_expires_in_one_moment_is_told_whole(
+    installation, est_client, subscribe, monkeypatch
+):
+    monkeypatch.setattr(reading, "PAGE", 3)
+    est_client.simpleenroll(make_csr("sensor-1"))
+    subscribe("certificate.expiring")
+    end = timezone.now() + datetime.timedelta(days=7)
+    rows = []
+    for number in range(8):
+        row = IssuedCertificate.objects.get(common_name="sensor-1")
+        row.pk, row.serial_number, row.not_after = new_identifier(), f"{number:040x}", end
+        row.fingerprint_sha256 = row.name_owner = row.key_owner = None
+        row.current_name = row.request_key = None
+        rows.append(row)
+    IssuedCertificate.objects.bulk_create(rows)
+
+    read_events(seconds=30)
+
+    assert Message.objects.count() == 8
 
 
 def test_without_a_webhook_nothing_is_read(installation, est_client, django_assert_num_queries):
