@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from estserver.models import Message, Webhook
@@ -27,7 +28,7 @@ BOTH_SECRETS_FOR: Final = datetime.timedelta(days=1)
 """How long the earlier secret signs beside the new one."""
 
 
-def active_webhooks() -> Any:
+def active_webhooks() -> QuerySet[Webhook]:
     """Return those that are told of events, the newest first."""
     return Webhook.objects.filter(ended_at=None)
 
