@@ -163,13 +163,13 @@ class MessageAdmin(FactAdmin):
     @admin.display(description="id")
     def identifier(self, row: Message) -> str:
         """Show the id by which the receiver knows it."""
-        return f"msg_{row.pk.hex}" if row.webhook_id else row.pk.hex
+        return f"msg_{row.pk.hex}" if row.webhook_id is not None else row.pk.hex
 
     @admin.display(description="contents")
     def text(self, row: Message) -> SafeString:
         """Show what is sent."""
         said = row.body
-        if row.webhook_id:
+        if row.webhook_id is not None:
             said = json.dumps(json.loads(row.body), indent=2)
         return format_html("<pre>{}</pre>", visible(said))
 
