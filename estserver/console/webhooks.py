@@ -163,15 +163,17 @@ class MessageAdmin(FactAdmin):
     @admin.display(description="id")
     def identifier(self, row: Message) -> str:
         """Show the id by which the receiver knows it."""
-        return f"msg_{row.pk.hex}" if row.webhook_id is not None else row.pk.hex
+        is_webhook = row.channel == Message.Channel.WEBHOOK
+        return f"msg_{row.pk.hex}" if is_webhook else row.pk.hex
 
     @admin.display(description="contents")
     def text(self, row: Message) -> SafeString:
         """Show what is sent."""
         said = row.body
-        if row.webhook_id is not None:
+        if row.channel == Message.Channel.WEBHOOK:
             said = json.dumps(json.loads(row.body), indent=2)
-        return format_html("<pre>{}</pre>", visible(said))
+        lines = "\n".join(map(visible, said.split("\n")))
+        return format_html("<pre>{}</pre>", lines)
 
     @admin.display(description="next attempt")
     def next(self, row: Message) -> str:
