@@ -56,6 +56,7 @@ class Consistency:
         yield from self._domain_problems()
         yield from self._vpc_problems()
         yield from self._database_problems()
+        yield from self._notice_problems()
         yield from self._target_problems()
         for text in database_problems(self.properties.values, data_dir):
             yield self._at(self.properties, "databaseUrl", text)
@@ -279,6 +280,15 @@ class Consistency:
         for key in (key for key, value in others.items() if value):
             text = f"It is {choice}, which names {key} itself. Leave out one of the two."
             yield self._at(self.properties, "database", text)
+
+    def _notice_problems(self) -> Iterator[Problem]:
+        values = self.properties.values
+        if values.notice_emails and not values.smtp_host:
+            text = "It takes a mail server. Set smtpHost."
+            yield self._at(self.properties, "noticeEmails", text)
+        if values.smtp_password_secret_name and not values.smtp_user:
+            text = "It is the password of nobody. Set smtpUser."
+            yield self._at(self.properties, "smtpPasswordSecretName", text)
 
     def _target_problems(self) -> Iterator[Problem]:
         uses = Counter(target.name for target in self.properties.values.iot_targets)

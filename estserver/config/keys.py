@@ -48,8 +48,10 @@ from estserver.config.types import (
     Network,
     OptionalClassPath,
     OptionalFilePath,
+    OptionalSecretName,
     PolicyName,
     PopLinking,
+    Port,
     ProjectName,
     Regex,
     Region,
@@ -60,6 +62,8 @@ from estserver.config.types import (
     SecretName,
     SecurityGroupId,
     SignerAlias,
+    SMTPSecurity,
+    SMTPUser,
     SubnetId,
     TemplateName,
     TopicArn,
@@ -117,6 +121,37 @@ class Properties:
     it waits for, and a second more. Without a balancer choose 0, to stop at once. On Lambda, the
     key has no effect.
     """
+    metrics_token_path: OptionalFilePath = ""
+    """A file with the token that Prometheus sends to read `/metrics` at the admin of a server of
+    your own: 32 characters or more, such as `openssl rand -hex 32` makes. It is read at each
+    request. The environment's EST_METRICS_TOKEN wins. Without either there is no such page, nor is
+    there one on Lambda.
+    """
+    webhook_allowed_hosts: tuple[AllowedHost, ...] = ()
+    """Hosts that a webhook may lead to although their addresses are not public, such as one in your
+    own network. Every other host must have public addresses only.
+    """
+    notice_emails: tuple[EmailAddress, ...] = ()
+    """Who gets a mail when a notice of the overview opens, and when it is solved. This takes
+    smtpHost.
+    """
+    notice_email_from: EmailAddress = ""
+    """The sender of these mails. Not set is est-server@ and the name of smtpHost."""
+    notice_topic_arn: TopicArn = ""
+    """A topic of SNS that gets the same messages. The admin's function may publish to it, and to no
+    other.
+    """
+    smtp_host: DomainName = ""
+    """The mail server that takes the mails."""
+    smtp_port: Port = 587
+    """Its port."""
+    smtp_security: SMTPSecurity = "starttls"
+    """How the connection to it is encrypted: `starttls`, `tls` (port 465 in most cases), or `none`.
+    """
+    smtp_user: SMTPUser = ""
+    """The name to log in with. Not set is no login."""
+    smtp_password_secret_name: OptionalSecretName = ""
+    """A secret in Secrets Manager with the password. The environment's EST_SMTP_PASSWORD wins."""
     database_url: DatabaseUrl = field(default="", repr=False)
     """The database. Not set is SQLite in the data directory. The environment's DATABASE_URL wins.
     Percent-encode special characters of user and password.

@@ -261,3 +261,11 @@ TopicArn = Annotated[
     _matching(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}|"),
     Expectation('the ARN of an SNS topic (arn:aws:sns:...), or ""'),
 ]
+SMTPSecurity = Literal["starttls", "tls", "none"]
+Port = Annotated[int, Field(ge=1, le=65535), Expectation("a port from 1 to 65535")]
+SMTPUser = Annotated[str, Expectation('the name that the mail server knows, or ""')]
+OptionalSecretName = Annotated[
+    str,
+    _matching(r"[A-Za-z0-9/_+=.@-]{1,512}|"),
+    Expectation('a Secrets Manager name: 1 to 512 characters of A-Z a-z 0-9 / _ + = . @ -, or ""'),
+]

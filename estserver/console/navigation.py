@@ -24,9 +24,11 @@ LISTS = (
     list_link(Section.AWS_IOT, "iotprov.policyversion", "Policy"),
     list_link(Section.JOBS, "pki.job", "Jobs"),
     list_link(Section.JOBS, "estserver.pendinghook", "Hooks to repeat"),
+    list_link(Section.JOBS, "estserver.message", "Messages"),
     list_link(Section.AUDIT, "pki.auditevent", "Audit trail"),
     list_link(Section.PEOPLE, "auth.user", "Accounts"),
     list_link(Section.PEOPLE, "auth.group", "Groups"),
+    list_link(Section.SETTINGS, "estserver.webhook", "Webhooks"),
 )
 """The overview, and the lists of this project's models and of Django's, in their order."""
 

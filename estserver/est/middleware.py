@@ -1,6 +1,5 @@
 """The middleware of the device side: a request's id, its caller, and its line in the log."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,14 +11,13 @@ from estserver.est import renderers
 from estserver.est.caller import Caller, EndpointNotAllowed, caller
 from estserver.est.chunked import BODY_PROBLEM
 from estserver.est.target import host_problem
+from estserver.operations import logs
 from estserver.operations.metrics import DATABASE_FAILURES, enrollment, one
 from pki.exceptions import PKIError
 from pki.models import IssuedCertificate
 from pki.models.fields import new_identifier
 from pki.reasons import Reason
 from pki.record.snapshot import CASnapshot
-
-logger = logging.getLogger("estserver.request")
 
 _ENROLLING = ("/simpleenroll", "/simplereenroll")
 
@@ -81,22 +79,24 @@ class RequestMiddleware:
 
 def _log(request: ESTRequest, response: HttpResponse, seconds: float) -> None:
     """Write the log line of a request, without the CSR and without any header."""
-    fields: dict[str, Any] = {
-        "request_id": request.request_id,
-        "method": request.method,
-        "path": request.path,
-        "status": response.status_code,
-        "milliseconds": round(seconds * 1000, 1),
-        "source_ip": request.caller.source_ip,
-        "client": request.caller.fingerprint or None,
-    }
+    more: dict[str, Any] = {"client": request.caller.fingerprint or None}
     issued = request.issued
     if issued is not None:
-        fields |= {"thing": issued.common_name, "serial_number": issued.serial_number}
+        more |= {"thing": issued.common_name, "serial_number": issued.serial_number}
     if request.refused is not None:
-        fields |= {"reason": request.refused.reason.code, "why": request.refused.message}
+        more |= {"reason": request.refused.reason.code, "why": request.refused.message}
     if settings.IS_LAMBDA and request.path.endswith(_ENROLLING):
-        fields |= enrollment(response.status_code, fields.get("reason"))
-    if settings.IS_LAMBDA and fields.get("reason") == Reason.DATABASE_UNAVAILABLE.code:
-        logger.error("the database does not answer", extra={"fields": one(DATABASE_FAILURES)})
-    logger.info("request", extra={"fields": {k: v for k, v in fields.items() if v is not None}})
+        more |= enrollment(response.status_code, more.get("reason"))
+    if settings.IS_LAMBDA and more.get("reason") == Reason.DATABASE_UNAVAILABLE.code:
+        logs.requests.error(
+            "the database does not answer", extra={"fields": one(DATABASE_FAILURES)}
+        )
+    logs.write_request_line(
+        request_id=request.request_id,
+        method=request.method,
+        path=request.path,
+        status=response.status_code,
+        seconds=seconds,
+        source_ip=request.caller.source_ip,
+        **more,
+    )

@@ -72,6 +72,7 @@ COMMANDS = frozenset(
         "sign_client_csr",
         "sync_policy",
         "sync_template",
+        "webhooks",
     }
 )
 """The commands that may be run from outside. None takes code, a module's name or a database."""

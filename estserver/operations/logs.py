@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+requests = logging.getLogger("estserver.request")
+
 
 class JSONFormatter(logging.Formatter):
     """Format time, level, logger and message, and the fields of ``extra={"fields": {...}}``."""
@@ -38,3 +40,30 @@ def configure(chosen: Mapping[str, Any]) -> None:
     root.setLevel(chosen["root"]["level"])
     for name, logger in chosen["loggers"].items():
         logging.getLogger(name).setLevel(logger["level"])
+
+
+def write_request_line(
+    *,
+    request_id: str,
+    method: str | None,
+    path: str,
+    status: int,
+    seconds: float,
+    source_ip: str | None,
+    **more: Any,
+) -> None:
+    """Write the one line that each request of either side has when it has been answered.
+
+    Fields that are None are left out. ``path`` comes without its query, and nothing of a header or
+    a body is among the fields, because these may be secret.
+    """
+    fields: dict[str, Any] = {
+        "request_id": request_id,
+        "method": method,
+        "path": path,
+        "status": status,
+        "milliseconds": round(seconds * 1000, 1),
+        "source_ip": source_ip,
+        **more,
+    }
+    requests.info("request", extra={"fields": {k: v for k, v in fields.items() if v is not None}})

@@ -124,11 +124,12 @@ def is_idle() -> bool:
 
 def _is_anything_due_soon() -> bool:
     # Imported here: a device side without AWS IoT need not load it when it registers a hook.
+    from estserver.webhooks.messages import next_message_due
     from iotprov.provisioning.backlog import next_due
     from pki.jobs.worker import next_job_due
 
     limit = timezone.now() + LOOK_AHEAD
-    dues = (next_due(), next_hook_due(), next_job_due())
+    dues = (next_due(), next_hook_due(), next_job_due(), next_message_due())
     return any(due is not None and due <= limit for due in dues)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.utils.module_loading import import_string
 
 from estserver.enrollment.pending import run_pending_hooks
 from estserver.enrollment.refusal_counts import remove_old_counts
@@ -19,6 +20,8 @@ from estserver.operations.gauges import report
 from estserver.operations.metrics import DATABASE_FAILURES, IOT_THROTTLES, SCHEDULE_RUNS, one
 from estserver.operations.minutely_rule import pause_if_idle, resume_if_due
 from estserver.people.sign_in_limits import remove_old_failures
+from estserver.webhooks.messages import remove_old_messages, send_due
+from estserver.webhooks.reading import read_events
 from iotprov.provisioning.ca_withdrawal import continue_withdrawals
 from iotprov.provisioning.outbox import enqueue_expired
 from iotprov.provisioning.worker import drain
@@ -35,9 +38,19 @@ IoT has to follow come before it, and a call that has begun must end."""
 JOB_SECONDS = 15.0
 """How long bulk jobs may be worked on before the outbox, which has to follow what they change."""
 
+EVENT_SECONDS = 5.0
+"""How long events may be read for webhooks, after everything that devices wait for."""
+MESSAGE_SECONDS = 10.0
+"""How long webhooks, mails and topics are called, but for the last call, which has to end."""
+
+_TELL_NOTICES = "estserver.console.overview.telling.tell_notices"
+"""What tells people of notices. These follow from the overview, which stands above this room."""
+
 
 def every_minute(event: Any, context: Any) -> None:
-    """Run what is due: hooks, CAs that AWS IoT has to follow, jobs, the outbox, and the gauges.
+    """Run what is due: hooks, CAs that AWS IoT has to follow, jobs, the outbox, and messages.
+
+    Then write the gauges.
 
     Raises the first failure after all of them have run, so that the function counts as failed.
     """
@@ -47,7 +60,8 @@ def every_minute(event: Any, context: Any) -> None:
 def every_hour(event: Any, context: Any) -> None:
     """Settle abandoned intents, enqueue expired certificates, and write the audit trail's heads.
 
-    Remove counts of refusals that no page shows any more, and failed sign-ins that count no more.
+    Remove counts of refusals and messages that no page shows any more, and failed sign-ins that
+    count no more.
 
     Then resume the minutely schedule if something will be due, and write the gauges, which no other
     run does while that schedule is paused. Raises the first failure after all of them have run.
@@ -62,6 +76,7 @@ def every_hour(event: Any, context: Any) -> None:
         heads,
         remove_old_counts,
         remove_old_failures,
+        remove_old_messages,
         _resume,
         report,
     )
@@ -69,7 +84,7 @@ def every_hour(event: Any, context: Any) -> None:
 
 def _due_work() -> tuple[Callable[[], object], ...]:
     # Looked up at each run, so that a test can replace one of them.
-    return run_pending_hooks, continue_withdrawals, _work_on_jobs, _drain
+    return run_pending_hooks, continue_withdrawals, _work_on_jobs, _drain, _tell
 
 
 def _resume() -> None:
@@ -88,6 +103,19 @@ def _drain() -> None:
         logger.warning("AWS IoT throttles", extra={"fields": one(IOT_THROTTLES, done.throttled)})
     if done.settled or done.error:
         logger.info("outbox: %s", done)
+
+
+def _tell() -> None:
+    """Read what happened, and send what waits. Each part is done even if one before it failed."""
+    try:
+        read_events(seconds=EVENT_SECONDS)
+    finally:
+        try:
+            import_string(_TELL_NOTICES)()
+        finally:
+            sent = send_due(seconds=MESSAGE_SECONDS)
+    if sent.delivered or sent.failed:
+        logger.info("messages: %d were taken, %d failed", sent.delivered, sent.failed)
 
 
 def _run_each(*tasks: Callable[[], object]) -> None:

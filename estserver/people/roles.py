@@ -34,7 +34,7 @@ _FLEET: Final = (
     _of("pki", "certificateauthority certificateprofile issuedcertificate denylistentry", "view")
     | _of("pki", "job jobline", "view")
     | _of("iotprov", "templateversion policyversion provisioning caregistration", "view")
-    | _of("estserver", "pendinghook truststorepush", "view")
+    | _of("estserver", "pendinghook truststorepush webhook message", "view")
 )
 _TRAIL: Final = _of("pki", "auditevent", "view")
 _OPERATION: Final = (
@@ -42,13 +42,13 @@ _OPERATION: Final = (
     | _of("pki", "denylistentry", "add", "change", "delete")
     | _of("pki", "job", "add", "change")
     | _of("iotprov", "provisioning", "change")
-    | _of("estserver", "pendinghook", "change")
+    | _of("estserver", "pendinghook message", "change")
     | _of("estserver", "acknowledgement", "add")
 )
 _CUSTODY: Final = (
     _of("pki", "certificateauthority certificateprofile", "add", "change")
     | _of("iotprov", "templateversion policyversion caregistration", "add", "change")
-    | _of("estserver", "truststorepush", "add", "change")
+    | _of("estserver", "truststorepush webhook", "add", "change")
     | {"estserver.view_settings"}
 )
 

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "estserver.people.source_address.SourceAddressMiddleware",
+    "estserver.people.request_log.RequestLogMiddleware",  # whatever answers, the line is written
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -122,3 +123,12 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # browsers' preload list is up to the owner of the whole domain
 ]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # a denylist CSV, a truststore
+
+# Mails of notices (estserver.webhooks.notice_channels), which has the password.
+EMAIL_HOST = CONFIG.properties.smtp_host or "localhost"
+EMAIL_PORT = CONFIG.properties.smtp_port
+EMAIL_USE_TLS = CONFIG.properties.smtp_security == "starttls"
+EMAIL_USE_SSL = CONFIG.properties.smtp_security == "tls"
+EMAIL_HOST_USER = CONFIG.properties.smtp_user
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = CONFIG.properties.notice_email_from or f"est-server@{EMAIL_HOST}"

@@ -6,6 +6,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from estserver.operations.health import healthz, readyz
+from estserver.operations.metrics_page import metrics
 
 handler400 = "estserver.console.errors.bad_request"
 handler403 = "estserver.console.errors.permission_denied"
@@ -16,5 +17,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", login_not_required(healthz), name="healthz"),
     path("readyz", login_not_required(readyz), name="readyz"),
+    path("metrics", login_not_required(metrics), name="metrics"),
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
 ]

@@ -45,13 +45,15 @@ BACK = "back"
 
 
 def admin_actor(request: HttpRequest) -> Actor:
-    """Return the signed-in person, for the audit trail.
+    """Return the signed-in person, for the audit trail, with the request's id in the log.
 
     The address is what the server says (``REMOTE_ADDR``), never ``X-Forwarded-For``, which a client
     can write.
     """
     return Actor(
-        f"admin:{request.user.get_username()}", source_ip=request.META.get("REMOTE_ADDR") or None
+        f"admin:{request.user.get_username()}",
+        request_id=getattr(request, "request_id", ""),
+        source_ip=request.META.get("REMOTE_ADDR") or None,
     )
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from estserver.console.overview.figures import Figure, counted, list_with
 from estserver.enrollment.refusal_counts import refusals, since
 from estserver.est.reasons import HTTPReason
-from estserver.models import PendingHook
+from estserver.models import Message, PendingHook
 from pki.models import AuditEvent, IssuedCertificate, Job
 from pki.models.fields import first_identifier
 from pki.reasons import Reason
@@ -68,6 +68,8 @@ class Fleet:
     failed_jobs: Figure
     hooks: Figure
     failing_hooks: Figure
+    waiting_messages: Figure
+    parked_messages: Figure
 
 
 def read_fleet(now: datetime.datetime | None = None) -> Fleet:
@@ -97,6 +99,8 @@ def read_fleet(now: datetime.datetime | None = None) -> Fleet:
         Figure(Job, {"state": Job.State.FAILED}),
         Figure(PendingHook, {}),
         Figure(PendingHook, {"attempts__gt": 0}),
+        Figure(Message, {"state": Message.State.WAITING}),
+        Figure(Message, {"state": Message.State.PARKED}),
     ]
     numbers = iter(counted(figures))
     return Fleet(
@@ -110,6 +114,8 @@ def read_fleet(now: datetime.datetime | None = None) -> Fleet:
         failed_jobs=next(numbers),
         hooks=next(numbers),
         failing_hooks=next(numbers),
+        waiting_messages=next(numbers),
+        parked_messages=next(numbers),
     )
 
 

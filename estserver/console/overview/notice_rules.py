@@ -139,6 +139,16 @@ def _of_work(fleet: Fleet) -> Iterator[Notice]:
             "Open the list and read the errors. manage.py run_pending_hooks repeats them now.",
             fleet.failing_hooks.url,
         )
+    if fleet.parked_messages.count:
+        yield Notice(
+            "messages-given-up",
+            fleet.parked_messages.count,
+            False,
+            f"{fleet.parked_messages} {_plural(fleet.parked_messages, 'message')} to webhooks, "
+            "mail servers or topics were not taken for a day, and are tried no more.",
+            "Open the list, mend what the errors name, and choose Send again.",
+            fleet.parked_messages.url,
+        )
 
 
 def _of_truststore(truststore: Truststore | None) -> Iterator[Notice]:

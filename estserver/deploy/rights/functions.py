@@ -75,6 +75,7 @@ def policy_of_function(
         statements += [
             *making_cas(deployment, keys),
             *provisioning(deployment),
+            *_telling(deployment),
         ]
     for each in rights:
         statements += each.functions.get(stage, ())
@@ -132,6 +133,12 @@ def _running(deployment: Deployment, stage: StageName) -> Iterator[Statement]:
             "*",
             {"Null": {"lambda:SourceFunctionArn": "true"}},
         )
+
+
+def _telling(deployment: Deployment) -> Iterator[Statement]:
+    """The admin's function sends notices. A topic is named, so that it can tell no other."""
+    if topic := deployment.config.properties.notice_topic_arn:
+        yield allow("SendNotices", ["sns:Publish"], topic)
 
 
 def _connecting(deployment: Deployment, keys: KeysInUse) -> Iterator[Statement]:

@@ -22,6 +22,8 @@ def signing(deployment: Deployment, stage: StageName, keys: KeysInUse) -> Iterat
         names.add(values.database_secret_name)
     if stage == "admin":
         names.add(values.secret_key_secret_name)
+        if values.smtp_password_secret_name:
+            names.add(values.smtp_password_secret_name)
     stated = (s for s in _stated(deployment, stage, keys) if s.sid != OTHER_ACCOUNTS)
     own = read_secrets(_function(deployment, stage, keys), tuple(sorted(names)))
     yield from add_up([*stated, *own])

@@ -5,7 +5,11 @@ import math
 import socket
 import ssl
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
+
+Check = Callable[[Sequence[str]], None]
+"""Raises for addresses that must not be called."""
 
 
 class DeadlineSocket(ssl.SSLSocket):
@@ -24,13 +28,20 @@ class DeadlineSocket(ssl.SSLSocket):
 
 
 def connect(
-    host: str, port: int, server_name: str, context: ssl.SSLContext, deadline: float
+    host: str,
+    port: int,
+    server_name: str,
+    context: ssl.SSLContext,
+    deadline: float,
+    check: Check | None = None,
 ) -> http.client.HTTPSConnection:
     """Return a connection whose TLS handshake is done; ``context`` makes ``DeadlineSocket``s.
 
-    Raises ``OSError``, of which ``ssl.SSLError`` and ``TimeoutError`` are kinds.
+    ``check`` is given every address of ``host`` before any is called. The name is asked for once,
+    so no second answer can lead elsewhere. Raises what it raises, and ``OSError``, of which
+    ``ssl.SSLError`` and ``TimeoutError`` are kinds.
     """
-    plain = _dial(host, port, deadline)
+    plain = _dial(host, port, deadline, check)
     plain.settimeout(_seconds_left(deadline))
     tls = context.wrap_socket(plain, server_hostname=server_name)
     assert isinstance(tls, DeadlineSocket)  # noqa: S101  # the context's own class
@@ -40,10 +51,13 @@ def connect(
     return connection
 
 
-def _dial(host: str, port: int, deadline: float) -> socket.socket:
+def _dial(host: str, port: int, deadline: float, check: Check | None) -> socket.socket:
     """Connect to the first address of ``host`` that takes the connection."""
     failure: OSError | None = None
-    for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    if check is not None:
+        check([str(address[0]) for *_, address in found])
+    for *_, address in found:
         try:
             numeric = (str(address[0]), int(address[1]))
             return socket.create_connection(numeric, timeout=_seconds_left(deadline))

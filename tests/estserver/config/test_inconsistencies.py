@@ -185,6 +185,10 @@ def test_T03_a_domain_is_one_door(refusal, key):
             "DeploymentOptions: {vpcSubnetIds: [subnet-01234567]}",
             "It is set without vpcSecurityGroupIds. A VPC takes both.",
         ),
+        ("Properties: {noticeEmails: [a@b.example]}", "It takes a mail server. Set smtpHost."),
+        ("Properties: {smtpPasswordSecretName: s}", "the password of nobody. Set smtpUser."),
+        ("Properties: {smtpPort: 0}", "wanted a port"),
+        ("Properties: {webhookAllowedHosts: ['*.example.com']}", "without wildcard"),
     ],
 )
 def test_what_cant_be_deployed_is_refused_when_it_is_read(refusal, text, words):

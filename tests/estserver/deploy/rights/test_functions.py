@@ -379,3 +379,31 @@ def test_aurora_dsql_is_connected_to_as_the_urls_user(configured, monkeypatch):
         (connecting,) = (one for one in policy["Statement"] if one["Sid"] == "ConnectToDatabase")
         assert connecting["Action"] == [action]
         assert connecting["Resource"] == f"arn:aws:dsql:eu-central-1:{ACCOUNT}:cluster/abc"
+
+
+NOTICE_TOPIC = f"arn:aws:sns:eu-central-1:{ACCOUNT}:notices"
+
+
+@pytest.mark.parametrize("stage", ["est", "admin"])
+def test_T133_the_admins_function_may_publish_to_the_topic_of_notices_alone(configured, stage):
+    mode = JITP.replace("Properties:", f"Properties:\n  noticeTopicArn: {NOTICE_TOPIC}")
+
+    statements = function_policy(configured(mode), stage, KEYS)["Statement"]
+
+    rights = [one for one in statements if any("sns:" in action for action in one["Action"])]
+    assert [(one["Action"], one["Resource"]) for one in rights] == (
+        [(["sns:Publish"], NOTICE_TOPIC)] if stage == "admin" else []
+    )
+
+
+def test_the_admins_function_reads_the_password_of_the_mail_server(configured):
+    keys = "smtpHost: mail.example.com\n  smtpUser: est\n  smtpPasswordSecretName: est/mail"
+    mode = JITP.replace("Properties:", f"Properties:\n  {keys}")
+
+    policies = {
+        stage: json.dumps(function_policy(configured(mode), stage, KEYS))
+        for stage in ("est", "admin")
+    }
+
+    assert "secret:est/mail-" in policies["admin"]
+    assert "est/mail" not in policies["est"]
