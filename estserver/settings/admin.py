@@ -45,6 +45,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "estserver.people.sign_in.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "estserver.people.first_steps.FirstStepsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "estserver.people.conflicts.ConflictMiddleware",
 ]
@@ -70,6 +71,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
+EST_ADMIN_SECOND_FACTOR = CONFIG.properties.admin_second_factor
 LOGIN_URL = "admin:login"
 CSRF_FAILURE_VIEW = "estserver.console.errors.csrf_failure"
 LOGIN_REDIRECT_URL = "admin:index"
