@@ -15,6 +15,7 @@ from estserver.people.first_steps import GIVE_CODE, SET_UP, page_after, step_bef
 from estserver.people.password_check import check_own_password
 from estserver.people.second_factor import factors, one_time_codes, policy
 from estserver.people.second_factor.checking import check_code
+from estserver.people.second_factor.code_field import code_field
 from estserver.people.second_factor.enrollment import Enrollment, codes_as_token, read_codes
 from estserver.people.second_factor.picture import qr_code
 from estserver.people.session_marks import mark_factor, unmark_factor
@@ -28,11 +29,7 @@ OWN = "admin:console_second_factor"
 class CodeForm(forms.Form):
     """A form for a one-time code or a recovery code."""
 
-    code = forms.CharField(
-        max_length=40,
-        help_text="Of your authenticator app, or a recovery code.",
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "spellcheck": "false"}),
-    )
+    code = code_field("Code", help_text="Of your authenticator app, or a recovery code.")
 
 
 class SetUpForm(forms.Form):
@@ -43,11 +40,7 @@ class SetUpForm(forms.Form):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
-    code = forms.CharField(
-        label="Code that the app shows",
-        max_length=40,
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
-    )
+    code = code_field("Code that the app shows")
     enrollment_token = forms.CharField(widget=forms.HiddenInput)
 
 

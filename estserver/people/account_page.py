@@ -19,7 +19,9 @@ def sign_in_state(account: User) -> SafeString:
     """Return what has to be done at the next sign-in, and the second factor with its operation."""
     words = []
     if first_password.has_to_change(account):
-        words.append("The password was chosen by another person, and is changed at the next sign-in.")
+        words.append(
+            "The password was chosen by another person, and is changed at the next sign-in."
+        )
     row = SecondFactor.objects.filter(account=account.pk).first()
     if row is None:
         missing = "There is no second factor."

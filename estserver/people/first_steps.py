@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from estserver.people.second_factor import factors, policy
 from estserver.people.session_marks import FACTOR, PASSWORD
@@ -93,4 +94,4 @@ class FirstStepsMiddleware:
             messages.info(request, "Your second factor has changed. Sign in again.")
         # What a form held is not carried over, because its sender has shown too little.
         after = request.get_full_path() if request.method == "GET" else reverse("admin:index")
-        return HttpResponseRedirect(f"{reverse(step.url_name)}?{urlencode({'next': after})}")
+        return redirect_to_login(after, reverse(step.url_name))

@@ -4,7 +4,6 @@ import datetime
 import logging
 from typing import Any
 
-from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
@@ -12,6 +11,7 @@ from django.core.exceptions import ValidationError
 from estserver.people import session_marks, sign_in_limits
 from estserver.people.second_factor import factors, policy
 from estserver.people.second_factor.checking import too_many
+from estserver.people.second_factor.code_field import code_field
 from estserver.people.second_factor.factors import Used
 from estserver.people.sign_in_limits import Attempt, Count
 from pki.exceptions import Busy
@@ -32,12 +32,10 @@ class SignInForm(AdminAuthenticationForm):
     wrong, nor whether an account has a second factor.
     """
 
-    code = forms.CharField(
-        label="Code of your second factor",
-        required=False,
-        max_length=40,
+    code = code_field(
+        "Code of your second factor",
         help_text="Of your authenticator app, or a recovery code. Leave it empty if you have none.",
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "spellcheck": "false"}),
+        is_required=False,
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

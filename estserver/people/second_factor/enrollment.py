@@ -61,5 +61,7 @@ def _read(token: str, salt: str) -> dict[str, Any]:
     try:
         said: dict[str, Any] = signing.loads(token, salt=salt, max_age=LONGEST)
     except signing.BadSignature as error:
-        raise OperatorError("The page was open for too long, or was changed. Start again.") from error
+        raise OperatorError(
+            "The page was open for too long, or was changed. Start again."
+        ) from error
     return said

@@ -55,7 +55,7 @@ def test_a_code_of_the_step_before_and_after_is_taken_and_no_other(clock):
     assert [is_taken(steps) for steps in (-2, -1, 0, 1, 2)] == [False, True, True, True, False]
 
 
-def test_T67_a_code_is_taken_once_and_none_before_it_any_more(clock):
+def test_T86_a_code_is_taken_once_and_none_before_it_any_more(clock):
     person = make_person()
     app, _ = enroll(person, clock)
 
@@ -65,7 +65,7 @@ def test_T67_a_code_is_taken_once_and_none_before_it_any_more(clock):
     assert use(person, app.code(1)) is not None
 
 
-def test_T67_the_code_that_set_it_up_is_not_taken_again(clock):
+def test_T86_the_code_that_set_it_up_is_not_taken_again(clock):
     person = make_person()
     app, _ = enroll(person, clock)
 
@@ -93,7 +93,7 @@ def in_threads(count, work):
 
 
 @pytest.mark.parametrize("kind", ["one-time", "recovery"])
-def test_T67_of_two_requests_with_one_code_at_a_time_one_is_refused(clock, kind):
+def test_T86_of_two_requests_with_one_code_at_a_time_one_is_refused(clock, kind):
     person = make_person()
     app, codes = enroll(person, clock)
     code = app.code() if kind == "one-time" else codes[0]
@@ -103,7 +103,7 @@ def test_T67_of_two_requests_with_one_code_at_a_time_one_is_refused(clock, kind)
     assert len([one for one in taken if one is not None]) == 1
 
 
-def test_T67_the_database_knows_neither_secret_nor_recovery_code(clock):
+def test_T86_the_database_knows_neither_secret_nor_recovery_code(clock):
     person = make_person()
     app, codes = enroll(person, clock)
     use(person, codes[0])
@@ -119,19 +119,20 @@ def test_T67_the_database_knows_neither_secret_nor_recovery_code(clock):
         assert secret.replace("-", "") not in kept
 
 
-def test_T67_a_secret_that_was_sealed_with_another_key_opens_nothing(clock, settings):
+def test_T86_a_secret_that_was_sealed_with_another_key_opens_nothing(clock, settings):
     person = make_person()
     app, codes = enroll(person, clock)
+    earlier = str(settings.SECRET_KEY)
     settings.SECRET_KEY = "another" * 10
 
     assert use(person, app.code()) is None
     assert use(person, codes[0]) is not None  # digests need no key
 
-    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
-    assert use(person, app.code()) is None
+    settings.SECRET_KEY_FALLBACKS = [earlier]
+    assert use(person, app.code()) is not None
 
 
-def test_T67_ten_recovery_codes_each_open_once_and_leave_a_row(clock):
+def test_T86_ten_recovery_codes_each_open_once_and_leave_a_row(clock):
     person = make_person()
     _, codes = enroll(person, clock)
 
@@ -168,7 +169,9 @@ def test_new_recovery_codes_replace_the_earlier_ones(clock):
     assert (event.before, event.after) == ({"recovery_codes": 9}, {"recovery_codes": 10})
 
 
-@pytest.mark.parametrize("code", ["", "12345", "1234567", "abcdef", "\u0661\u0662\u0663\u0664\u0665\u0666"])
+@pytest.mark.parametrize(
+    "code", ["", "12345", "1234567", "abcdef", "\u0661\u0662\u0663\u0664\u0665\u0666"]
+)
 def test_what_is_no_code_is_wrong_and_no_error(clock, code):
     person = make_person()
     enroll(person, clock)
