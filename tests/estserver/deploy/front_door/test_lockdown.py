@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from estserver.deploy import status
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions
 from estserver.deploy.front_door.lockdown import Lockdown, Throttling
@@ -155,6 +156,4 @@ def test_T86_an_admin_that_is_open_to_every_network_is_a_warning_of_the_status(
 
 def rows_of_step(step):
     """The step's rows in the table of aws_status."""
-    from estserver.deploy import status
-
     return [*status._rows_of(step)]
