@@ -28,6 +28,6 @@ def exposures(networks: Sequence[str], second_factor: str) -> Iterator[Exposure]
     if second_factor != SecondFactorRule.REQUIRED:
         yield Exposure(
             51,
-            f"Nobody needs a second factor to sign in there (adminSecondFactor is {second_factor}).",
+            f"Nobody needs a second factor there (adminSecondFactor is {second_factor}).",
             "Set adminSecondFactor to required. One guessed password opens the admin otherwise.",
         )

@@ -99,7 +99,7 @@ class Properties:
     admin_allowed_networks: tuple[Network, ...] = ()
     """The networks from which the admin may be reached. Not set is everywhere."""
     admin_second_factor: SecondFactorChoice = SecondFactorRule.REQUIRED.value
-    """Whether people who sign in to the admin give a code of a second factor besides their password.
+    """Whether people who sign in to the admin give a code of a second factor besides the password.
     With `required`, a person who has none sets it up before any other page. With `optional`, only
     those who have set one up are asked. With `none`, no code is asked of anybody.
     """

@@ -1,6 +1,6 @@
 """Passwords that their owners did not choose: whom they belong to, and where one is in a file.
 
-Their owners change them at the next sign-in, before any other page (`estserver.people.first_steps`).
+Their owners change them at the next sign-in, before any other page (`people.first_steps`).
 """
 
 import hmac

@@ -21,5 +21,6 @@ class Command(OperatorCommand):
         """Print one line: name and password."""
         password = make_first_admin(username, actor=command_actor())
         self.stdout.write(
-            f"account {username!r}, password {password} (shown once; you choose another at your first sign-in)"
+            f"account {username!r}, password {password} "
+            "(shown once; you choose another at your first sign-in)"
         )

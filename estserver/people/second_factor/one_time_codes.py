@@ -51,7 +51,7 @@ def address(secret: bytes, *, issuer: str, name: str) -> str:
 def matching_step(secret: bytes, code: str, *, after: int) -> int | None:
     """Return the time step later than ``after`` whose code is ``code``, or None.
 
-    Every step that is allowed is compared, so the time that it takes does not tell which one it was.
+    Every step that is allowed is compared, so the time that it takes does not tell which it was.
     """
     given = "".join(code.split())
     totp = TOTP(secret, step=SECONDS, digits=DIGITS)

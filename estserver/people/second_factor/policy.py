@@ -18,5 +18,5 @@ def is_used() -> bool:
 
 
 def is_required_of(person: Any) -> bool:
-    """Return whether ``person`` must have a second factor. People without staff status see no page."""
+    """Return whether ``person`` must have a second factor, as everybody who sees a page."""
     return rule() is SecondFactorRule.REQUIRED and bool(person.is_staff)

@@ -31,7 +31,7 @@ def _optional(settings):
 
 @pytest.fixture
 def people(clock):
-    """A superuser, a people manager and an operator, who have second factors but for the manager."""
+    """A superuser and an operator, who have second factors, and a people manager without one."""
     install_roles()
     found = {"chief": make_person()}
     for name, role in (("manager", "People manager"), ("operator", "Operator")):
