@@ -55,7 +55,7 @@ class OwnPasswordView(PasswordChangeView):
 
     def get_form(self, form_class: Any = None) -> Any:
         """Return the form, which needs to know where the request comes from."""
-        form = super().get_form(form_class)
+        form: Any = super().get_form(form_class)
         form.request = self.request
         return form
 

@@ -1,7 +1,7 @@
 """What is on record of second factors: set up, used, replaced and reset.
 
-No attempt is counted here: see `estserver.people.sign_in_limits`. A code is taken by one UPDATE that compares and sets, so that it is taken once, also when two
-requests bring it at the same moment.
+No attempt is counted here: see `estserver.people.sign_in_limits`. A code is taken by one UPDATE
+that compares and sets, so that it is taken once, also when two requests bring it at a time.
 """
 
 import logging

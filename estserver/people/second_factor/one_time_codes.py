@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from django_otp.oath import TOTP
+from django_otp.oath import TOTP  # type: ignore[import-untyped]
 
 SECRET_BYTES: Final = 20
 """As many as SHA-1 has, which RFC 4226 (section 4, R6) recommends."""
