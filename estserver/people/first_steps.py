@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib import messages
-from django.contrib.auth import logout
+from django.contrib.auth import BACKEND_SESSION_KEY, logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.module_loading import import_string
 
 from estserver.people.second_factor import factors, policy
 from estserver.people.session_marks import FACTOR, PASSWORD
@@ -50,7 +51,7 @@ def step_before(request: HttpRequest) -> Step | None:
         return None
     if PASSWORD in request.session:
         return CHANGE_PASSWORD
-    if not policy.is_used():
+    if not policy.is_used() or _was_given_elsewhere(request):
         return None
     factor, given = factors.factor_of(person), request.session.get(FACTOR)
     if given is not None:
@@ -58,6 +59,15 @@ def step_before(request: HttpRequest) -> Step | None:
     if factor is not None:
         return GIVE_CODE
     return SET_UP if policy.is_required_of(person) else None
+
+
+def _was_given_elsewhere(request: HttpRequest) -> bool:
+    """Return whether the session began where another party asks for a second factor.
+
+    A backend of Django that signs people in by such a party says ``gives_second_factor = True``.
+    """
+    backend: Any = import_string(request.session[BACKEND_SESSION_KEY])
+    return bool(getattr(backend, "gives_second_factor", False))
 
 
 def page_after(request: HttpRequest) -> str:

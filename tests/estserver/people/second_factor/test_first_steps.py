@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.auth.backends import ModelBackend
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver
@@ -128,7 +129,7 @@ def _leaves(patterns, prefix):
         path = prefix + _filled(route)
         if hasattr(one, "url_patterns"):
             yield from _leaves(one.url_patterns, path)
-        elif path not in {"healthz", "readyz"}:
+        elif getattr(one.callback, "login_required", True):
             yield f"/{path}"
 
 
@@ -264,6 +265,23 @@ def test_T86_who_sets_one_up_later_gives_the_password_again(chief, clock, settin
     assert "The password is wrong." in wrong.text
     assert len(shown_codes(done)) == 10
     assert len(events("password-check-failed")) == 1
+
+
+class ProviderBackend(ModelBackend):
+    """Signs people in by a party that asks for a second factor of its own."""
+
+    gives_second_factor = True
+
+
+def test_who_gave_a_second_factor_elsewhere_is_asked_for_none_and_nobody_else(chief, settings):
+    paths = {one: f"{one.__module__}.{one.__qualname__}" for one in (ModelBackend, ProviderBackend)}
+    settings.AUTHENTICATION_BACKENDS = [*paths.values()]
+    by_password, by_provider = browser(), browser()
+    by_password.force_login(chief, backend=paths[ModelBackend])
+    by_provider.force_login(chief, backend=paths[ProviderBackend])
+
+    assert by_password.get("/admin/").status_code == 302
+    assert by_provider.get("/admin/").status_code == 200
 
 
 def test_the_pages_lead_on_where_there_is_nothing_to_do(chief, clock, settings):
