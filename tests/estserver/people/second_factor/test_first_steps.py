@@ -267,6 +267,15 @@ def test_T86_who_sets_one_up_later_gives_the_password_again(chief, clock, settin
     assert len(events("password-check-failed")) == 1
 
 
+def test_T86_a_code_that_is_sent_after_the_sessions_end_is_not_kept_in_the_page(chief, clock):
+    _, codes = enroll(chief, clock)
+
+    ended = browser().post(OWN, {"code": codes[0], "remove": "x"})
+
+    assert "Your session has ended" in ended.text
+    assert codes[0] not in ended.text
+
+
 class ProviderBackend(ModelBackend):
     """Signs people in by a party that asks for a second factor of its own."""
 
