@@ -5,6 +5,8 @@ from estserver.console.device_page import device_page
 from estserver.console.overview.page import acknowledge_page
 from estserver.console.pending_hooks import PendingHookAdmin
 from estserver.console.search_page import search_page
+from estserver.console.second_factor_pages import code_page, codes_file, own_page, set_up_page
+from estserver.console.second_factor_reset import reset_page
 from estserver.console.settings_page import settings_page
 from estserver.console.tools_doctor import doctor_page
 from estserver.console.tools_dry_run import dry_run_page
@@ -18,12 +20,17 @@ __all__ = [
     "PendingHookAdmin",
     "WebhookAdmin",
     "acknowledge_page",
+    "code_page",
+    "codes_file",
     "device_list",
     "device_page",
     "doctor_page",
     "dry_run_page",
     "inspect_page",
+    "own_page",
+    "reset_page",
     "search_page",
+    "set_up_page",
     "settings_page",
     "test_enroll_page",
 ]

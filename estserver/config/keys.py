@@ -18,6 +18,7 @@ from estserver.config.entries import (
     SignerConfig,
     Tag,
 )
+from estserver.config.second_factor import SecondFactorRule
 from estserver.config.types import (
     AllowedHost,
     BackupDays,
@@ -59,6 +60,7 @@ from estserver.config.types import (
     RequestSeconds,
     RetentionDays,
     RoleName,
+    SecondFactorChoice,
     SecretName,
     SecurityGroupId,
     SignerAlias,
@@ -100,6 +102,11 @@ class Properties:
     """That domain's server certificate, in ACM."""
     admin_allowed_networks: tuple[Network, ...] = ()
     """The networks from which the admin may be reached. Not set is everywhere."""
+    admin_second_factor: SecondFactorChoice = SecondFactorRule.REQUIRED.value
+    """Whether people who sign in to the admin give a code of a second factor besides the password.
+    With `required`, a person who has none sets it up before any other page. With `optional`, only
+    those who have set one up are asked. With `none`, no code is asked of anybody.
+    """
     api_strict_headers_check: bool = True
     """Refuse an enrollment whose Content-Type is not application/pkcs10."""
     content_transfer_encoding_header: bool = True
