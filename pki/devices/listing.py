@@ -45,12 +45,12 @@ class DevicePage:
 
 
 def list_devices(
-    state: DeviceState | None = None, *, beginning: str = "", after: str = ""
+    state: DeviceState | None = None, *, beginning: str = "", after: str = "", most: int = PAGE
 ) -> DevicePage:
     """Return a page of devices in the order of their names.
 
     ``beginning`` is that of the names. ``after`` is the last name of the page before: a page is
-    found by its place in the index, however far down it is.
+    found by its place in the index, however far down it is. ``most`` is how many devices it has.
     """
     now = timezone.now()
     conflicts = name_conflicts(now)
@@ -59,10 +59,10 @@ def list_devices(
         rows = rows.filter(starts_with("name_owner", beginning.casefold()))
     if after:
         rows = rows.filter(name_owner__gt=after.casefold())
-    found = list(rows.order_by("name_owner").defer("der", "csr_der")[: PAGE + 1])
+    found = list(rows.order_by("name_owner").defer("der", "csr_der")[: most + 1])
     return DevicePage(
-        tuple(_listed(found[:PAGE], now, conflicts)),
-        has_more=len(found) > PAGE,
+        tuple(_listed(found[:most], now, conflicts)),
+        has_more=len(found) > most,
     )
 
 

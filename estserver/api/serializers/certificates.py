@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from estserver.api.serializers.inputs import Choice, Input, PageInput, Text
+from estserver.api.serializers.inputs import Choice, Input, PageInput, Reasoned, Text
 from estserver.api.serializers.outputs import Output
 from pki.admin.certificate_filters import MadeFilter, StatusFilter
 from pki.admin.certificate_states import status_of
@@ -105,14 +105,30 @@ class RevokeMatching(RevokeInput):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Require a filter, and the number unless nothing is to be changed."""
-        if not any(attrs["filter"].values()):
-            raise serializers.ValidationError(
-                {"filter": "There is no filter. A fleet is not revoked by one call."}
-            )
+        _check_filter(attrs["filter"])
         if not attrs["dry_run"] and "expected" not in attrs:
             raise serializers.ValidationError(
                 {"expected": "Give the count that a dry run answers, so that no more is revoked."}
             )
+        return attrs
+
+
+def _check_filter(filters: dict[str, Any]) -> None:
+    """Refuse a call that would act on the whole fleet."""
+    if not any(filters.values()):
+        raise serializers.ValidationError(
+            {"filter": "There is no filter. One call does not act on a whole fleet."}
+        )
+
+
+class ReprovisionMatching(Reasoned):
+    """Which certificates are given to the outbox once more, and why."""
+
+    filter = CertificateFilters(help_text="At least one filter.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Require a filter."""
+        _check_filter(attrs["filter"])
         return attrs
 
 

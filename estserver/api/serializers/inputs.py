@@ -18,9 +18,8 @@ class Input(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         """Return the values. Raises ``ValidationError``, which names each wrong field."""
         if not isinstance(data, Mapping):
-            raise serializers.ValidationError(
-                f"Found {type(data).__name__}, wanted a JSON object with fields."
-            )
+            wrong = f"Found {type(data).__name__}, wanted a JSON object with fields."
+            raise serializers.ValidationError({"non_field_errors": [wrong]})
         strange = [str(name) for name in data if name not in self.fields]
         unknown = {name: [_advice(name, self.fields)] for name in strange}
         if unknown:
@@ -73,7 +72,7 @@ class PageInput(Input):
         default=100, min_value=1, max_value=MOST_ROWS, help_text="Rows of a page."
     )
     cursor = serializers.CharField(
-        default="", max_length=600, help_text="`next_cursor` of the page before."
+        default="", allow_blank=True, max_length=600, help_text="`next_cursor` of the page before."
     )
 
 

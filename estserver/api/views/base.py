@@ -67,6 +67,10 @@ class BaseView(APIView):
     """By method, what the body of a success is: a serializer, or the media type of a file."""
     success: ClassVar[Mapping[str, int]] = {}
     """By method, the status of a success if it is not 200. A dry run is always 200."""
+    has_etag: ClassVar[bool] = False
+    """Whether what it returns has an ``ETag``, which a change of it needs in ``If-Match``."""
+    needs_if_match: ClassVar[bool] = False
+    """Whether a POST needs ``If-Match``."""
     is_question: ClassVar[bool] = False
     """Whether a POST changes nothing."""
 

@@ -55,7 +55,7 @@ def _nothing_counted():
 
 
 @pytest.fixture
-def program(db):
+def program(installation):
     """Return a function that makes a program of a person with this role."""
 
     def with_role(role, *, roles=None, name="ci"):

@@ -4,7 +4,7 @@ import pytest
 from cryptography import x509
 
 from pki.models import AuditEvent, IssuedCertificate, Job
-from tests.support.builders import make_csr
+from tests.support.builders import make_csr, make_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -13,7 +13,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def fleet(est_client):
     """Five devices with a certificate each."""
     for number in range(5):
-        assert est_client.simpleenroll(make_csr(f"device-{number}")).status_code == 200
+        csr = make_csr(f"device-{number}", key=make_key(index=number))
+        assert est_client.simpleenroll(csr).status_code == 200
     return list(IssuedCertificate.objects.exclude(operation="client").order_by("pk"))
 
 
