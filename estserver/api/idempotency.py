@@ -33,7 +33,7 @@ def key_of(request: Any, token: Any) -> tuple[str, str] | None:
     given = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if given is None:
         return None
-    if not (0 < len(given) <= _LONGEST and given.isascii() and given.isprintable()):
+    if not (given.strip() and len(given) <= _LONGEST and given.isascii() and given.isprintable()):
         message = f"Found {len(given)} characters. Use 1 to {_LONGEST} visible ASCII characters."
         errors = [{"field": "Idempotency-Key", "message": message}]
         raise APIRefusal(APIReason.INPUT_INVALID, errors=errors)

@@ -124,7 +124,7 @@ def _place(cursor: str, digest: str, model: type[Model], order: Order) -> tuple[
         if of_list != digest:
             raise _wrong_cursor("It is of a list with other filters.")
         pk: Any = model._meta.pk
-        column = pk if order.column == "pk" else model._meta.get_field(order.column)
+        column: Any = pk if order.column == "pk" else model._meta.get_field(order.column)
         return (None if column is pk else column.to_python(value)), pk.to_python(key)
     except (ValueError, TypeError, binascii.Error, ValidationError) as error:
         raise _wrong_cursor("It cannot be read.") from error

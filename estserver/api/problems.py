@@ -97,7 +97,7 @@ def as_refusal(error: Exception) -> APIRefusal:
     if isinstance(error, drf.ValidationError):
         return APIRefusal(APIReason.INPUT_INVALID, errors=field_errors(error.detail))
     if isinstance(error, drf.Throttled):
-        seconds = str(int(error.wait or 0) + 1)
+        seconds = str(int(getattr(error, "wait", None) or 0) + 1)
         return APIRefusal(APIReason.TOO_MANY_REQUESTS, headers={"Retry-After": seconds})
     for kinds, reason in _BY_ERROR:
         if isinstance(error, kinds):
@@ -110,8 +110,13 @@ def _of_operator_error(error: OperatorError) -> APIRefusal:
     if failure is None:
         return APIRefusal(APIReason.REFUSED, str(error))
     headers = {"Retry-After": RETRY_SECONDS} if failure.is_transient else {}
-    more = {"call": failure.call, "aws_code": failure.code}
-    return APIRefusal(APIReason.REMOTE_FAILURE, str(error), headers=headers, **more)
+    return APIRefusal(
+        APIReason.REMOTE_FAILURE,
+        str(error),
+        headers=headers,
+        call=failure.call,
+        aws_code=failure.code,
+    )
 
 
 def field_errors(detail: Any, where: str = "") -> list[dict[str, str]]:
@@ -139,6 +144,7 @@ _OUT_OF_ORDER = (OperationalError, InternalError, InterfaceError)
 _BY_ERROR: Final[tuple[tuple[tuple[type[Exception], ...], APIReason], ...]] = (
     ((drf.NotAuthenticated, drf.AuthenticationFailed), APIReason.TOKEN_REFUSED),
     ((drf.PermissionDenied,), APIReason.PERMISSION_MISSING),
+    ((drf.MethodNotAllowed,), APIReason.METHOD_NOT_ALLOWED),
     ((Http404, drf.NotFound), APIReason.NOT_FOUND),
     ((drf.ParseError, UnreadablePostError), APIReason.BODY_NOT_JSON),
     ((drf.UnsupportedMediaType,), APIReason.MEDIA_TYPE_WRONG),

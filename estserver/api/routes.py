@@ -38,6 +38,7 @@ ROUTES: Final[tuple[tuple[str, str, str], ...]] = (
     ("jobs/<uuid:job>/continue", "jobs.JobContinue", "job_continue"),
     ("devices", "devices.Devices", "devices"),
     ("devices/<str:name>", "devices.DeviceDetail", "device"),
+    ("devices/<str:name>/release", "devices.DeviceRelease", "device_release"),
     ("cas", "authorities.Authorities", "cas"),
     ("cas/<str:name>", "authorities.AuthorityByName", "ca"),
     ("profiles", "profiles.Profiles", "profiles"),

@@ -36,7 +36,8 @@ _CERTIFICATE_CHOICES: Mapping[str, type[ChoiceFilter]] = {
 
 def certificates(filters: Filters) -> Selection:
     """Return the certificates that the filters leave. Raises ``ValidationError``."""
-    rows = IssuedCertificate.objects.select_related("ca", "profile").defer("der", "csr_der")
+    every: QuerySet[Any] = IssuedCertificate.objects.select_related("ca", "profile")
+    rows = every.defer("der", "csr_der")
     order = NEWEST_FIRST
     asked = dict(filters)
     if asked.get("ca"):
@@ -83,7 +84,8 @@ def _chosen(
 ) -> tuple[QuerySet[Any], Order | None]:
     """Return the rows of a named condition, and the order in which an index finds them."""
     request, model_admin = HttpRequest(), admin.site._registry[rows.model]
-    one = kind(request, {kind.parameter_name: [value]}, rows.model, model_admin)
+    parameters: dict[str, Any] = {str(kind.parameter_name): [value]}
+    one = kind(request, parameters, rows.model, model_admin)
     found = one.queryset(request, rows)
     if one.problem:
         raise ValidationError({name: one.problem.replace(str(kind.parameter_name), name)})

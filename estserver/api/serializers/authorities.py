@@ -51,7 +51,7 @@ class Profile(Output):
     id = serializers.UUIDField()
     name = serializers.CharField()
     version = serializers.IntegerField()
-    label = serializers.CharField(help_text="Empty for the default profile.")
+    label = serializers.CharField(help_text="Empty for the default profile.")  # type: ignore[assignment]
     ca = serializers.CharField(source="ca.name")
     is_in_force = serializers.BooleanField()
     created_at = serializers.DateTimeField()

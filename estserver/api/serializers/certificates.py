@@ -27,7 +27,7 @@ class CertificateFilters(Input):
     operation = Choice(choices=IssuedCertificate.Operation.values, required=False)
     ca = Text(required=False, max_length=_WORDS, help_text="The name of the CA that signed.")
     profile = Text(required=False, max_length=_WORDS, help_text="Its name, in any version.")
-    label = Text(required=False, max_length=_WORDS)
+    label = Text(required=False, max_length=_WORDS)  # type: ignore[assignment]
     made = Choice(choices=list(MadeFilter.choices_offered), required=False)
     ends_from = serializers.DateField(required=False, help_text="Ends on this day (UTC) or later.")
     ends_to = serializers.DateField(required=False, help_text="Ends on this day (UTC) or before.")

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from estserver.api.serializers.denylist import Entry
-from estserver.api.serializers.inputs import Choice, Input, Text
+from estserver.api.serializers.inputs import Choice, Input, Reasoned, Text
 from estserver.api.serializers.outputs import Output
 from pki.devices.listing import ListedDevice
 from pki.devices.record import DeviceRecord
@@ -111,3 +111,18 @@ class Device(Output):
             }
             for one in self.context["aws_rows"]
         ]
+
+
+class ReleaseInput(Reasoned):
+    """Why the name of a device is released, and who may have it."""
+
+    to = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=20_000,
+        help_text="The client that it is reserved for: SHA-256 or PEM. Empty: any client.",
+    )
+    revoke = serializers.BooleanField(
+        default=False, help_text="Revoke the live certificates of the name first."
+    )

@@ -33,7 +33,7 @@ class Problem(Output):
     detail = serializers.CharField()
     code = serializers.CharField(help_text="A reason code, which keeps its meaning.")
     request_id = serializers.CharField()
-    errors = serializers.ListField(
+    errors = serializers.ListField(  # type: ignore[assignment]  # a field, not the property
         child=serializers.DictField(child=serializers.CharField()),
         required=False,
         help_text="For a wrong request: each wrong field, and what is right.",

@@ -40,7 +40,7 @@ class DryRunInput(Input):
         required=False, default="", max_length=100, help_text="The CA of a client by its name."
     )
     operation = Choice(choices=["simpleenroll", "simplereenroll"], default="simpleenroll")
-    label = Text(required=False, default="", max_length=40)
+    label = Text(required=False, default="", max_length=40)  # type: ignore[assignment]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Require one client."""
@@ -72,7 +72,7 @@ class InspectInput(Input):
     """What is inspected."""
 
     content = Pasted(help_text="PEM or base64, or a line of API Gateway's access log.")
-    label = Text(required=False, default="", max_length=40)
+    label = Text(required=False, default="", max_length=40)  # type: ignore[assignment]
 
 
 class Inspection(Output):

@@ -1,9 +1,9 @@
 """The base of every view: JSON in and out, a token, a permission, problem documents."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import JSONParser
@@ -21,6 +21,7 @@ from estserver.api.problems import APIRefusal, exception_handler
 from estserver.api.reasons import APIReason
 from estserver.api.serializers.inputs import Input, NoInput, PageInput
 from estserver.api.throttling import TokenThrottle
+from estserver.people.api_tokens import TokenHolder
 from pki.models.fields import new_identifier
 from pki.record.audit_trail import Actor
 
@@ -101,14 +102,9 @@ class BaseView(APIView):
 
     def handle_exception(self, exc: Exception) -> Any:
         """Return the answer to what was raised, a bug too. REST framework would raise bugs on."""
-        response = exception_handler(exc, {"view": self})
-        if getattr(response, "status_code", 0) == 405:
-            response.headers["Allow"] = ", ".join(self.permissions)
-        return response
+        return exception_handler(exc, {"view": self})
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> Any:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add the request's id. No answer is kept by anyone on the way."""
         answer = super().finalize_response(request, response, *args, **kwargs)
         answer.headers[REQUEST_ID] = self.request_id
@@ -116,10 +112,15 @@ class BaseView(APIView):
         return answer
 
     @property
+    def holder(self) -> TokenHolder:
+        """For whom the request acts."""
+        return cast(TokenHolder, self.request.user)
+
+    @property
     def actor(self) -> Actor:
         """The person and the token, for the audit trail."""
         address = self.request.META.get("REMOTE_ADDR") or None
-        return Actor(self.request.user.actor_name, self.request_id, address)
+        return Actor(self.holder.actor_name, self.request_id, address)
 
     def body(self) -> dict[str, Any]:
         """Return the fields of the body. Raises ``ValidationError``."""
@@ -146,7 +147,8 @@ class BaseView(APIView):
         if isinstance(answer, Response):
             answer.render()
         idempotency.finish(row, answer)
-        return answer
+        kept: HttpResponseBase = answer
+        return kept
 
     def _checked(self, kind: type[Input], data: Any) -> dict[str, Any]:
         given = kind(data=data)
@@ -182,4 +184,4 @@ def not_found(what: str) -> APIRefusal:
     return APIRefusal(APIReason.NOT_FOUND, what)
 
 
-__all__ = ["BaseView", "HttpResponse", "ListView", "Response", "not_found"]
+__all__ = ["BaseView", "ListView", "Request", "Response", "not_found"]

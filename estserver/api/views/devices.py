@@ -2,12 +2,19 @@
 
 from django.http import HttpResponseBase
 
-from estserver.api.serializers.devices import Device, DevicePage, ListedDeviceOutput
+from estserver.api.serializers.devices import (
+    Device,
+    DevicePage,
+    ListedDeviceOutput,
+    ReleaseInput,
+)
+from estserver.api.serializers.outputs import Said, said
 from estserver.api.views.base import BaseView, Request, Response, not_found
 from iotprov.provisioning.device_record import device_in_aws_iot
 from pki.devices.listing import list_devices
 from pki.devices.record import device_record
 from pki.devices.states import DeviceState
+from pki.issuance.release import planned_release, release_name
 
 VIEW = "pki.view_issuedcertificate"
 _BY_SLUG = {state.slug: state for state in DeviceState}
@@ -54,3 +61,27 @@ class DeviceDetail(BaseView):
         if not sees("pki.view_denylistentry"):
             found["denied_by"] = []
         return Response(found)
+
+
+class DeviceRelease(BaseView):
+    """Release the name of a device from the client that holds it."""
+
+    permissions = {"POST": ("pki.change_issuedcertificate",)}
+    takes = {"POST": ReleaseInput}
+    returns = {"POST": Said}
+
+    def post(self, request: Request, name: str) -> HttpResponseBase:
+        """Release the name from the client that holds it, for another one or for any."""
+        asked = self.body()
+        terms = {"to": asked["to"], "is_revoking": asked["revoke"]}
+        if asked["dry_run"]:
+            plan = planned_release(name, **terms)
+            return Response(said("would-release", " ".join(plan.effects()), dry_run=True))
+
+        def release() -> Response:
+            done = release_name(name, reason=asked["reason"], actor=self.actor, **terms)
+            whose = f" It is reserved for {done.to.fingerprint}." if done.to else ""
+            detail = f"The thing name {done.common_name} is released.{whose}"
+            return Response(said("released", detail))
+
+        return self.carry_out(release)

@@ -30,7 +30,7 @@ class Token(BaseView):
 
     def get(self, request: Request) -> HttpResponseBase:
         """Say for whom the token acts, what it may do now, and when it expires."""
-        holder = request.user
+        holder = self.holder
         row = holder.token
         facts = {
             "name": row.name,
