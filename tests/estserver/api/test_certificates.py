@@ -2,6 +2,7 @@
 
 import pytest
 from cryptography import x509
+from django.contrib.auth import get_user_model
 
 from pki.models import AuditEvent, CertificateAuthority, IssuedCertificate, Job
 from tests.support.builders import make_csr, make_key
@@ -161,3 +162,19 @@ def test_an_export_is_a_job(operator, fleet):
     job = answer.json()["job"]
     assert operator.get(f"jobs/{job}").json()["kind"] == "export"
     assert operator.get(f"jobs/{job}/file").status_code == 404
+
+
+def test_a_day_that_no_row_can_have_is_refused_on_the_page_and_by_the_api(program, fleet, client):
+    officer = program("CA officer")
+    for first in ("0494-02-14", "9999-12-31"):
+        answers = [
+            officer.get("certificates", ends_to=first),
+            officer.get("audit", to=first, actor="x"),
+            officer.get("audit", **{"from": first}),
+        ]
+        assert [answer.status_code for answer in answers] == [400] * 3
+        assert "from 1970 to 9998" in answers[0].json()["errors"][0]["message"]
+    client.force_login(get_user_model().objects.get(username="ca-officer"))
+    page = client.get("/admin/pki/auditevent/?to=0494-02-14&actor=x")
+    assert page.status_code == 200
+    assert "from 1970 to 9998" in page.content.decode()
