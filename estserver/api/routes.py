@@ -44,7 +44,7 @@ ROUTES: Final[tuple[tuple[str, str, str], ...]] = (
     ("profiles", "profiles.Profiles", "profiles"),
     ("profiles/<str:name>", "profiles.ProfileByName", "profile"),
     ("profiles/<str:name>/versions", "profiles.ProfileVersions", "profile_versions"),
-    ("documents/preview", "documents.DocumentPreview", "documents_preview"),
+    ("documents/preview", "document_pushes.DocumentPreview", "documents_preview"),
     ("documents/<str:kind>", "documents.DocumentInForce", "document"),
     ("documents/<str:kind>/versions", "documents.DocumentVersions", "document_versions"),
     (
@@ -54,7 +54,7 @@ ROUTES: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     ("documents/<str:kind>/validate", "documents.DocumentValidate", "document_validate"),
     ("documents/<str:kind>/roll-back", "documents.DocumentRollBack", "document_roll_back"),
-    ("documents/<str:kind>/push", "documents.DocumentPush", "document_push"),
+    ("documents/<str:kind>/push", "document_pushes.DocumentPush", "document_push"),
     ("targets", "iot.TargetList", "targets"),
     ("drift", "iot.Drift", "drift"),
     ("truststore", "overview.TruststoreNow", "truststore"),

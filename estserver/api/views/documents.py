@@ -1,4 +1,4 @@
-"""The provisioning template and the IoT policy: versions, validation, preview, push."""
+"""The provisioning template and the IoT policy: versions and validation."""
 
 from typing import Any
 
@@ -11,23 +11,14 @@ from estserver.api.serializers.documents import (
     Document,
     DocumentSaved,
     NewText,
-    Preview,
-    PreviewInput,
     Problems,
-    Pushed,
-    PushInput,
     RollBackInput,
     TextOnly,
 )
 from estserver.api.serializers.outputs import said
 from estserver.api.views.base import BaseView, ListView, Request, Response, not_found
-from iotprov import client
-from iotprov.admin.targets import while_there_is_time
 from iotprov.admin.texts import difference
-from iotprov.conf import IoTTarget, targets_named
-from iotprov.documents.preview import Source, parse_source, preview
-from iotprov.documents.push import Outcome, push_everywhere
-from iotprov.documents.validation import check_document, problems_of
+from iotprov.documents.validation import problems_of
 from iotprov.documents.versions import (
     Kind,
     VersionChanged,
@@ -41,8 +32,6 @@ from iotprov.documents.versions import (
 from iotprov.exceptions import DocumentError
 from iotprov.json_text.located import Problem
 from iotprov.models import DocumentVersion
-from pki.operators.errors import OperatorError
-from pki.revocation.revoke import find_certificate
 
 
 class DocumentView(BaseView):
@@ -108,11 +97,8 @@ class DocumentInForce(DocumentView):
         expected, asked = expected_version(request), self.body()
         body = asked["body"]
         self._check_version(expected, body)
-        try:
-            check_document(self.kind, body)
-        except DocumentError as error:
-            errors = problems_as_json(problems_of(self.kind, body))
-            raise ValidationError({"body": str(error)}, code=str(errors)) from error
+        if errors := [str(one) for one in problems_of(self.kind, body) if one.is_error]:
+            raise ValidationError({"body": errors})
         if asked["dry_run"]:
             number = number_in_force(self.kind) + 1
             return Response(self._saved(number, body, self.in_force(), dry_run=True))
@@ -244,94 +230,3 @@ class DocumentRollBack(DocumentView):
             return Response(answer(version.number), headers={"ETag": etag(version.number)})
 
         return self.carry_out(back)
-
-
-class DocumentPush(DocumentView):
-    """Push the text in force to AWS IoT."""
-
-    verbs = {"POST": "change"}
-    takes = {"POST": PushInput}
-    returns = {"POST": Pushed}
-
-    def post(self, request: Request, kind: str) -> HttpResponseBase:
-        """Push the text in force to the targets, or say what a push would change there."""
-        asked = self.body()
-        targets = chosen_targets(asked["target"])
-
-        def push() -> Response:
-            outcomes: list[Outcome] = []
-            for target in while_there_is_time(targets):
-                outcomes += push_everywhere(
-                    self.kind, actor=self.actor, targets=[target], dry_run=asked["dry_run"]
-                )
-            rows = [_outcome(one) for one in outcomes]
-            rows += [_no_time(one) for one in targets[len(outcomes) :]]
-            return Response({"dry_run": asked["dry_run"], "outcomes": rows})
-
-        return push() if asked["dry_run"] else self.carry_out(push)
-
-
-def chosen_targets(name: str) -> tuple[IoTTarget, ...]:
-    """Return the target of that name, or all. Raises ``ValidationError``."""
-    try:
-        return targets_named(name)
-    except OperatorError as error:
-        raise ValidationError({"target": str(error)}) from error
-
-
-def _outcome(one: Outcome) -> dict[str, Any]:
-    return {
-        "target": one.target,
-        "is_changed": one.is_changed,
-        "is_failed": one.failure is not None,
-        "detail": one.line,
-        "aws_version": one.aws_version,
-        "notes": list(one.notes),
-        "diff": one.diff,
-    }
-
-
-def _no_time(target: IoTTarget) -> dict[str, Any]:
-    failed = OperatorError("There was no time left. Push again.")
-    return _outcome(Outcome(target.name, str(failed), failure=failed))
-
-
-class DocumentPreview(BaseView):
-    """Preview what JITP would make of a device."""
-
-    permissions = {"POST": ("iotprov.view_templateversion", "iotprov.view_policyversion")}
-    takes = {"POST": PreviewInput}
-    returns = {"POST": Preview}
-    is_question = True
-
-    def post(self, request: Request) -> HttpResponseBase:
-        """Return the thing that would be made of a certificate or CSR, and its policy."""
-        asked = self.body()
-        place: dict[str, str] = {}
-        if asked["target"]:
-            (target,) = chosen_targets(asked["target"])
-            place = {
-                "account": client.account_of(target),
-                "region": client.region_of(target),
-                "partition": client.partition_of(target),
-            }
-        found = preview(
-            _source(asked),
-            template_body=body_in_force(Kind.TEMPLATE),
-            policy_body=body_in_force(Kind.POLICY),
-            **place,
-        )
-        return Response(Preview(found.as_json()).data)
-
-
-def _source(asked: dict[str, Any]) -> Source:
-    if asked["pem"]:
-        try:
-            return parse_source(asked["pem"].encode(), "The text")
-        except OperatorError as error:
-            raise ValidationError({"pem": str(error)}) from error
-    try:
-        row = find_certificate(asked["certificate"])
-        return row.to_x509()
-    except OperatorError as error:
-        raise ValidationError({"certificate": str(error)}) from error

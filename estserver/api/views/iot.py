@@ -9,7 +9,7 @@ from estserver.api.serializers.certificates import ReprovisionMatching
 from estserver.api.serializers.documents import DriftInput, Targets
 from estserver.api.serializers.outputs import Counted, said
 from estserver.api.views.base import BaseView, Request, Response
-from estserver.api.views.documents import chosen_targets
+from estserver.api.views.document_pushes import chosen_targets
 from estserver.console.overview.work import Waiting, read_waiting
 from iotprov.conf import find_target
 from iotprov.documents.state import TargetState, target_states
