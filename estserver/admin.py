@@ -1,5 +1,6 @@
 """The module that Django's autodiscovery imports: it registers the pages of ``console``."""
 
+from estserver.console.api_tokens import api_tokens_page, end_token_page
 from estserver.console.device_list import device_list
 from estserver.console.device_page import device_page
 from estserver.console.overview.page import acknowledge_page
@@ -20,12 +21,14 @@ __all__ = [
     "PendingHookAdmin",
     "WebhookAdmin",
     "acknowledge_page",
+    "api_tokens_page",
     "code_page",
     "codes_file",
     "device_list",
     "device_page",
     "doctor_page",
     "dry_run_page",
+    "end_token_page",
     "inspect_page",
     "own_page",
     "reset_page",

@@ -17,6 +17,7 @@ from estserver.enrollment.pending import run_pending_hooks
 from estserver.enrollment.refusal_counts import remove_old_counts
 from estserver.operations.audit_report import write_heads
 from estserver.operations.gauges import report
+from estserver.operations.idempotency_keys import remove_old_keys
 from estserver.operations.metrics import DATABASE_FAILURES, IOT_THROTTLES, SCHEDULE_RUNS, one
 from estserver.operations.minutely_rule import pause_if_idle, resume_if_due
 from estserver.people.sign_in_limits import remove_old_failures
@@ -60,8 +61,8 @@ def every_minute(event: Any, context: Any) -> None:
 def every_hour(event: Any, context: Any) -> None:
     """Settle abandoned intents, enqueue expired certificates, and write the audit trail's heads.
 
-    Remove counts of refusals and messages that no page shows any more, and failed sign-ins that
-    count no more.
+    Remove counts of refusals and messages that no page shows any more, failed sign-ins that count
+    no more, and the API's idempotency keys that are not looked at any more.
 
     Then resume the minutely schedule if something will be due, and write the gauges, which no other
     run does while that schedule is paused. Raises the first failure after all of them have run.
@@ -77,6 +78,7 @@ def every_hour(event: Any, context: Any) -> None:
         remove_old_counts,
         remove_old_failures,
         remove_old_messages,
+        remove_old_keys,
         _resume,
         report,
     )

@@ -125,6 +125,8 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W008",  # API Gateway answers on HTTPS only, so there is nothing to redirect
     "security.W021",  # browsers' preload list is up to the owner of the whole domain
 ]
+# Of each token, in each process (estserver.api.throttling).
+API_REQUESTS_PER_MINUTE = 600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # a denylist CSV, a truststore
 
 # Mails of notices (estserver.webhooks.notice_channels), which has the password.

@@ -86,7 +86,9 @@ def add_version(
     return in_write_transaction(lambda: _write_version(kind, body, actor, reason.strip(), based_on))
 
 
-def roll_back(kind: str, number: int, *, actor: Actor, reason: str) -> DocumentVersion:
+def roll_back(
+    kind: str, number: int, *, actor: Actor, reason: str, based_on: int | None = None
+) -> DocumentVersion:
     """Put an old version's text in force again, as a new version.
 
     Raises ``OperatorError`` if there is no such version, and what ``add_version`` raises.
@@ -95,7 +97,7 @@ def roll_back(kind: str, number: int, *, actor: Actor, reason: str) -> DocumentV
     if found is None:
         raise OperatorError(f"{name_of(kind)} has no version {number}. Choose one on record.")
     reason = f"{reason.strip()} (back to v{number})" if reason.strip() else ""
-    return add_version(kind, found.body, actor=actor, reason=reason)
+    return add_version(kind, found.body, actor=actor, reason=reason, based_on=based_on)
 
 
 def _write_version(

@@ -12,6 +12,8 @@ from django.http import HttpRequest
 
 from pki.admin.bounded_count import MOST_LOOKED_AT, newest
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
+
 OF_THE_NEWEST = f", of the newest {MOST_LOOKED_AT:,}"
 """The end of the title of a filter whose conditions have no index."""
 
@@ -184,9 +186,12 @@ def day(text: str) -> datetime.datetime | None:
     if not text:
         return None
     try:
-        return datetime.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=datetime.UTC)
+        found = datetime.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=datetime.UTC)
     except ValueError as error:
         raise ValidationError(f"{text[:40]!a} is not a day. Use YYYY-MM-DD.") from error
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:  # identifiers begin with a time since 1970
+        raise ValidationError(f"{text} is out of range. Use a day from 1970 to 9998.")
+    return found
 
 
 def day_range(of: str, title: str, parameter: str) -> type[DayRangeFilter]:

@@ -8,16 +8,21 @@ import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db import connection
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.lookups import In
 from django.utils import timezone
 
 from pki.denylist.identifiers import RequestIdentifiers
 from pki.denylist.kinds import KINDS, matching_entries
 from pki.devices.states import DeviceState, name_conflicts, renewal_window, state_of
 from pki.models import CertificateProfile, DenylistEntry, IssuedCertificate
+from pki.models.fields import NoIndex
 from pki.search.terms import starts_with
 
 State = IssuedCertificate.State
+
+_HAS_A_HOLDER = Q(name_owner__gt="")  # not `IS NOT NULL`, for which SQLite walks the table
 
 PAGE = 50
 """Devices of a page."""
@@ -45,25 +50,39 @@ class DevicePage:
 
 
 def list_devices(
-    state: DeviceState | None = None, *, beginning: str = "", after: str = ""
+    state: DeviceState | None = None, *, beginning: str = "", after: str = "", most: int = PAGE
 ) -> DevicePage:
     """Return a page of devices in the order of their names.
 
     ``beginning`` is that of the names. ``after`` is the last name of the page before: a page is
-    found by its place in the index, however far down it is.
+    found by its place in the index, however far down it is. ``most`` is how many devices it has.
     """
     now = timezone.now()
     conflicts = name_conflicts(now)
-    rows = _devices(state, now, conflicts)
-    if beginning:
-        rows = rows.filter(starts_with("name_owner", beginning.casefold()))
-    if after:
-        rows = rows.filter(name_owner__gt=after.casefold())
-    found = list(rows.order_by("name_owner").defer("der", "csr_der")[: PAGE + 1])
+    named = _named(beginning.casefold(), after.casefold())
+    rows = _devices(state, now, conflicts, named)
+    found = list(rows.order_by("name_owner").defer("der", "csr_der")[: most + 1])
     return DevicePage(
-        tuple(_listed(found[:PAGE], now, conflicts)),
-        has_more=len(found) > PAGE,
+        tuple(_listed(found[:most], now, conflicts)),
+        has_more=len(found) > most,
     )
+
+
+def _named(beginning: str, after: str) -> Q:
+    """Return the condition for the names, with one lower bound: SQLite begins at the first of two.
+
+    So the place where a page begins decides, and not the beginning of all names.
+    """
+    if not after:
+        return starts_with("name_owner", beginning) if beginning else _HAS_A_HOLDER
+    if not after.startswith(beginning):
+        return starts_with("name_owner", beginning) & Q(name_owner__gt=after)
+    behind = Q(name_owner__gt=after)
+    if not beginning:
+        return behind
+    if connection.vendor == "sqlite":
+        return behind & Q(name_owner__lt=beginning + "\U0010ffff")  # as `starts_with`
+    return behind & starts_with("name_owner", beginning)
 
 
 def count_devices(state: DeviceState | None = None) -> int:
@@ -74,10 +93,12 @@ def count_devices(state: DeviceState | None = None) -> int:
 
 
 def _devices(
-    state: DeviceState | None, now: datetime.datetime, conflicts: frozenset[str]
+    state: DeviceState | None,
+    now: datetime.datetime,
+    conflicts: frozenset[str],
+    named: Q = _HAS_A_HOLDER,
 ) -> QuerySet[IssuedCertificate]:
-    # Not `IS NOT NULL`, for which SQLite walks the table.
-    holding = IssuedCertificate.objects.filter(name_owner__gt="")
+    holding = IssuedCertificate.objects.filter(named)
     if state is None:
         return holding
     if state is DeviceState.CONFLICTING:
@@ -177,7 +198,10 @@ def _listed(
     """Yield the lines of a page, with a look at the certificates and one at the denylist."""
     names = [row.name_folded for row in rows]
     issued = (
-        IssuedCertificate.objects.filter(name_folded__in=names, state=State.ISSUED)
+        # Found by the names: an index of the state has the order, and a whole fleet.
+        IssuedCertificate.objects.filter(
+            In(NoIndex(F("state")), [State.ISSUED]), name_folded__in=names
+        )
         .select_related("profile")
         .defer("der", "csr_der")
     )

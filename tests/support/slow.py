@@ -13,6 +13,7 @@ SLOW = (
     "tests/test_bench.py",
     "tests/test_bench_peer.py",
     "tests/estserver/console/",
+    "tests/estserver/api/",
     "tests/pki/authorities/",
     "tests/pki/signers/",
     "tests/iotprov/drift/",

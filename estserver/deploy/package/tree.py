@@ -28,6 +28,7 @@ _LEFT_OUT_OF_STAGE: Mapping[str, tuple[str, ...]] = {
     "est": (
         "django/contrib",
         "estserver/admin.py",
+        "estserver/api",
         "estserver/console",
         "estserver/deploy",
         "estserver/functions/admin.py",
