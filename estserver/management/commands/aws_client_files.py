@@ -11,6 +11,7 @@ from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import current_deployment
 from estserver.deploy.engine.calls import ask_if_any
 from pki.authorities.test_client import TEST_CLIENT, secret_of
+from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 from pki.operators.files import replace_file
 
@@ -23,6 +24,8 @@ class Command(DeployCommand):
         "test-client.pem, .key and .pfx (without password, as the CDK sample's). They are in two "
         "secrets, which these credentials must be allowed to read."
     )
+    effect = Effect.MORE
+    is_dangerous = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the directory, and which of several test clients."""

@@ -15,6 +15,7 @@ from estserver.deploy.resources.buckets.deployment_buckets import audit_heads_bu
 from estserver.deploy.rights.dsql_cluster import cluster_in_use, last_backup
 from estserver.deploy.rights.gateway_logs import others_that_log
 from estserver.deploy.zappa.admin_function import run_in_function
+from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 
 
@@ -27,6 +28,8 @@ class Command(DeployCommand):
         "certificates in AWS IoT stay in any case, and so does the bucket of the audit trail's "
         "heads unless --bucket names it. Revoke those that should not be used any more."
     )
+    effect = Effect.MORE
+    is_dangerous = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take whether to list or to remove, and what stays."""

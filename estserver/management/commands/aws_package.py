@@ -10,6 +10,7 @@ from estserver.deploy.deployment import STAGES
 from estserver.deploy.package.build import Package, make_package
 from estserver.deploy.package.config import package_config
 from pki.operators.command import OperatorCommand
+from pki.operators.effects import Effect
 
 LARGEST = 10
 
@@ -18,6 +19,7 @@ class Command(OperatorCommand):
     """See ``help``."""
 
     help = "Make the Lambda packages of both stages, as zappa deploy would, and list their parts."
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the stages to package and the directory for the packages."""

@@ -11,6 +11,7 @@ from django.core.management.base import CommandParser
 from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import current_deployment
 from estserver.deploy.zappa.admin_function import run_in_function
+from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 
 EVENT_LIMIT = 6_000_000
@@ -28,6 +29,7 @@ class Command(DeployCommand):
         "takes the commands of a fixed list only. An argument @FILE stands for the text of a file "
         "here, which the function cannot read; @@ is an @."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the command, with everything that follows it."""

@@ -6,12 +6,14 @@ from django.core.management.base import CommandParser
 
 from estserver.people.first_account import make_first_admin
 from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
     """See ``help``."""
 
     help = "Make the web admin's first account, and show its password once."
+    effect = Effect.DATABASE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the account's name."""

@@ -8,6 +8,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from estserver.config.database import DSQL_BACKEND
+from pki.operators.effects import Effect
 
 
 class Command(migrate.Command):
@@ -17,6 +18,8 @@ class Command(migrate.Command):
     and the rights of the functions' database roles follow the tables. The roles of people are made
     and brought up to date (`estserver.people.roles`).
     """
+
+    effect = Effect.MORE
 
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         """Leave out what is asked of the database itself, because this run may mend it."""

@@ -6,12 +6,14 @@ from django.core.management.base import CommandParser
 
 from estserver.reason_codes import REFERENCE_FILE, reason_codes
 from pki.operators.command import OperatorCommand
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
     """See ``help``."""
 
     help = "Print the reference of reason codes, or write it to docs/reason-codes.md."
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Define the option."""

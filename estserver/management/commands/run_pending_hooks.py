@@ -4,6 +4,7 @@ from typing import Any
 
 from estserver.enrollment.pending import run_pending_hooks
 from pki.operators.command import OperatorCommand, refuse
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
@@ -13,6 +14,7 @@ class Command(OperatorCommand):
         "Run the post_enroll and post_reenroll hooks that failed or were interrupted and are due "
         "again. Call this from a schedule, about every minute."
     )
+    effect = Effect.MORE
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run them and print one line. The exit code is 1 if a hook failed."""

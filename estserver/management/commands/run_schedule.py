@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from estserver.local_server.housekeeping import housekeeping
+from pki.operators.effects import Effect
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -19,6 +20,7 @@ class Command(BaseCommand):
         "hooks, abandoned intents, the audit trail's heads, the server's certificate. "
         "A cluster runs one."
     )
+    effect = Effect.RUNS
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until SIGINT or SIGTERM. What has begun can be interrupted at any point."""

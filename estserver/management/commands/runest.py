@@ -16,6 +16,7 @@ from estserver.local_server.server_certificate import (
 )
 from estserver.local_server.supervisor import Door, PortUnavailable, supervise
 from estserver.operations.est_address import DEVICE_PORT
+from pki.operators.effects import Effect
 
 LOOPBACK = "127.0.0.1"
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         "Serve EST over mutual TLS and the admin over plain HTTP, until Ctrl-C. "
         "The server's own certificate is made on the first run."
     )
+    effect = Effect.RUNS
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Define the options."""

@@ -8,6 +8,7 @@ from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import current_deployment
 from estserver.deploy.zappa import settings as zappa_settings
 from pki.operators.command import refuse
+from pki.operators.effects import Effect
 
 
 class Command(DeployCommand):
@@ -18,6 +19,7 @@ class Command(DeployCommand):
         "configuration's values into it (--write). zappa deploy needs neither, because it is "
         "handed these values each time. They are for people to read, or for another tool."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take whether to compare or to write."""

@@ -7,6 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from iotprov.adoption.installation import import_installation
 from iotprov.adoption.lines import State, table
 from pki.operators.command import REMOTE_FAILURE, OperatorCommand, command_actor
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
@@ -17,6 +18,7 @@ class Command(OperatorCommand):
         "file: CAs in Secrets Manager, the CA's registration, template and policy. Changes "
         "nothing in AWS; run bootstrap_cas next."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--dry-run``."""

@@ -9,6 +9,7 @@ from iotprov.models import Provisioning
 from iotprov.provisioning.outbox import hurry
 from iotprov.provisioning.worker import drain
 from pki.operators.command import OperatorCommand
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
@@ -18,6 +19,7 @@ class Command(OperatorCommand):
         "Make AWS IoT agree with the record: work on every row of the outbox that is due. Safe to "
         "run at any time, and several times at once. Exit code 3 if AWS failed for some rows."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the limits, and the target."""

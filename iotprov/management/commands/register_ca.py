@@ -10,6 +10,7 @@ from iotprov.conf import targets_named
 from iotprov.models import CARegistration
 from pki.models import CertificateAuthority
 from pki.operators.command import REMOTE_FAILURE, OperatorCommand, command_actor
+from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 from pki.record.find import find_authority
 
@@ -22,6 +23,7 @@ class Command(OperatorCommand):
         "certificate and changed as the configuration says. Run sync_policy and "
         "sync_template first."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the CA, the target, and the dry run."""

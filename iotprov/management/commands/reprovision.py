@@ -8,6 +8,7 @@ from iotprov.jobs.reprovisioning import start_reprovisioning
 from pki.jobs.terminal import JobCommand
 from pki.models import IssuedCertificate
 from pki.operators.command import command_actor
+from pki.operators.effects import Effect
 
 
 class Command(JobCommand):
@@ -17,6 +18,7 @@ class Command(JobCommand):
         "Give certificates to the outbox once more, as a job, so that AWS IoT agrees with the "
         "record. What agrees already stays as it is."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the filter and the reason."""

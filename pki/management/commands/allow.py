@@ -8,12 +8,14 @@ from pki.denylist.entries import allow
 from pki.denylist.kinds import normalize, value_or_certificate
 from pki.management.commands.deny import add_entry_arguments
 from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
     """See ``help``."""
 
     help = "Take a device or client off the denylist. What was revoked stays revoked."
+    effect = Effect.DATABASE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add what is allowed again, and why."""

@@ -6,6 +6,7 @@ from django.core.management.base import CommandParser
 
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
@@ -15,6 +16,7 @@ class Command(OperatorCommand):
         "Make or import the device CA, the client CA, the default profile and a test client, as "
         "the configuration says. What exists already stays as it is."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--force``."""

@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 
 from pki.authorities.succeed import make_successor, successor_key
 from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.effects import Effect
 from pki.record.find import find_authority
 
 
@@ -19,6 +20,7 @@ class Command(OperatorCommand):
         "stays trusted and published until it expires. In a Lambda function, a key in KMS is made "
         "beforehand, by aws_deploy --successor-key."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the CA to be succeeded, and the reason."""

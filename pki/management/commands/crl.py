@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 
 from pki.encoding.pem import pem_text
 from pki.operators.command import OperatorCommand, refuse
+from pki.operators.effects import Effect
 from pki.operators.files import replace_file
 from pki.record.find import find_authority
 from pki.revocation.crl import make_crl
@@ -17,6 +18,7 @@ class Command(OperatorCommand):
     """See ``help``."""
 
     help = "Sign a new certificate revocation list of a CA (RFC 5280 5), which is then served."
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the CA, and where the list is written."""

@@ -13,6 +13,7 @@ from pki.jobs.denying import start_import
 from pki.jobs.terminal import JobCommand
 from pki.models import Job
 from pki.operators.command import command_actor, refuse
+from pki.operators.effects import Effect
 
 
 class Command(JobCommand):
@@ -22,6 +23,7 @@ class Command(JobCommand):
         "Deny everything in a CSV file (kind,value,reason,expires), as a job. Nothing is written "
         "if a line is wrong. All lines come in force at once."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the file, and a reason for lines without one."""

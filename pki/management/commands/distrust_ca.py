@@ -7,6 +7,7 @@ from django.core.management.base import CommandParser
 from pki.authorities.distrust import distrust_authority
 from pki.authorities.trust_effects import trust_effects
 from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 from pki.record import observers
 from pki.record.find import find_authority
@@ -21,6 +22,8 @@ class Command(OperatorCommand):
         "Distrust a CA that is compromised. From then on the server refuses whatever leads to it. "
         "Prints what stops, and changes nothing without --yes."
     )
+    effect = Effect.MORE
+    is_dangerous = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the CA, the reason, and what becomes of its certificates."""

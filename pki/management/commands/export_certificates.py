@@ -10,12 +10,14 @@ from pki.jobs.exporting import file_of, start_export
 from pki.jobs.terminal import JobCommand
 from pki.models import IssuedCertificate, Job
 from pki.operators.command import command_actor, refuse
+from pki.operators.effects import Effect
 
 
 class Command(JobCommand):
     """See ``help``."""
 
     help = "Write the certificates of a filter to a file, as CSV or PEM, as a job."
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the filter, the form and the file."""

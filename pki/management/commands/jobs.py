@@ -10,6 +10,7 @@ from pki.jobs.lifecycle import cancel_job, continue_job
 from pki.management.commands.export_certificates import save as write_file
 from pki.models import Job, JobLine
 from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 
 _MOST = 50
 
@@ -20,6 +21,7 @@ class Command(OperatorCommand):
     help = (
         "List the newest jobs, or show one with the lines that failed. The schedule works on them."
     )
+    effect = Effect.DATABASE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the job, and what to do with it."""

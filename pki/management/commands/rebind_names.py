@@ -7,6 +7,7 @@ from django.core.management.base import CommandParser
 from pki.denylist.values import pem_in_file
 from pki.issuance.rebind import rebind_names
 from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
@@ -16,6 +17,8 @@ class Command(OperatorCommand):
         "Move all thing names that a client certificate holds to another one, for a factory "
         "certificate that is replaced."
     )
+    effect = Effect.MORE
+    is_dangerous = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the two clients, and the reason."""

@@ -8,6 +8,7 @@ from pki.authorities.distrust import retire_authority
 from pki.authorities.trust_effects import live_certificates
 from pki.management.commands.distrust_ca import follow
 from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.effects import Effect
 from pki.record.find import find_authority
 
 
@@ -18,6 +19,8 @@ class Command(OperatorCommand):
         "Stop trusting and publishing a CA that has a successor, once its certificates are "
         "renewed. For a CA that is compromised there is distrust_ca."
     )
+    effect = Effect.MORE
+    is_dangerous = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the CA, and the reason."""

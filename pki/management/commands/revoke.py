@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.effects import Effect
 from pki.revocation.revoke import (
     HOW_TO_HOLD,
     KEY_COMPROMISE,
@@ -23,6 +24,7 @@ class Command(OperatorCommand):
         "CRL lists it. The device may enroll again, unless `deny` stops that. The reason "
         f"{KEY_COMPROMISE} also puts the certificate's key on the denylist, for good. {HOW_TO_HOLD}"
     )
+    effect = Effect.DATABASE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the certificate, and the reason."""

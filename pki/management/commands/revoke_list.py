@@ -10,6 +10,7 @@ from pki.jobs.revoking import start_revocation
 from pki.jobs.terminal import JobCommand
 from pki.models import IssuedCertificate
 from pki.operators.command import command_actor, refuse
+from pki.operators.effects import Effect
 from pki.revocation.revoke import REASONS
 
 
@@ -21,6 +22,8 @@ class Command(JobCommand):
         "Ctrl-C or a crash, the schedule goes on with it, and the same command shows its "
         "progress again."
     )
+    effect = Effect.MORE
+    is_dangerous = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the file or filter, and the reason."""

@@ -11,6 +11,7 @@ from pki.csr.thing_names import shown
 from pki.encoding.pem import CERTIFICATE_REQUEST, pem_blocks, unwrapped
 from pki.issuance.client_certificates import sign_client_csr
 from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 from pki.operators.files import write_new
 
 
@@ -18,6 +19,7 @@ class Command(OperatorCommand):
     """See ``help``."""
 
     help = "Sign a client's CSR with the client CA, for test clients."
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the CSR, where the certificate is written, and how long it is valid."""
