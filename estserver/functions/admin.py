@@ -42,24 +42,38 @@ CALLER_LENGTH = 190
 COMMANDS = frozenset(
     {
         "allow",
+        "audit",
         "audit_verify",
         "aws_truststore",
         "bootstrap_cas",
         "ca_successor",
+        "cas",
+        "certificates",
         "check",
         "count_certificates",
         "crl",
         "deny",
+        "deny_check",
         "deny_import",
+        "denylist",
+        "device",
+        "devices",
         "distrust_ca",
         "drift",
+        "find",
         "first_admin",
+        "hooks",
         "import_aws",
         "jobs",
         "migrate",
+        "notices",
+        "outbox",
+        "people",
+        "policy",
         "preview_iot",
         "profile_set",
         "profile_show",
+        "profiles",
         "provision_pending",
         "rebind_names",
         "register_ca",
@@ -73,6 +87,8 @@ COMMANDS = frozenset(
         "sign_client_csr",
         "sync_policy",
         "sync_template",
+        "targets",
+        "template",
         "webhooks",
     }
 )
@@ -116,7 +132,7 @@ def run_command(arguments: Any, *, caller: Any = "") -> dict[str, Any]:
         caller: the name that the caller gives, for the audit trail. It is not verified.
 
     Returns:
-        ``exit_code`` is 0, 1 for a refusal or wrong usage, or 3 if AWS failed. ``output`` is text.
+        ``exit_code`` is that of every command (`pki.operators.exit_codes`). ``output`` is text.
 
     Raises:
         EventRefused: the command is not in ``COMMANDS``, or an argument is not allowed here.

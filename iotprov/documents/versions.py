@@ -86,14 +86,20 @@ def add_version(
     return in_write_transaction(lambda: _write_version(kind, body, actor, reason.strip(), based_on))
 
 
+def find_version(kind: str, number: int) -> DocumentVersion:
+    """Return the version on record. Raises ``OperatorError`` if there is none."""
+    found = DocumentVersion.objects.filter(kind=kind, name=name_of(kind), number=number).first()
+    if found is None:
+        raise OperatorError(f"{name_of(kind)} has no version {number}. Choose one on record.")
+    return found
+
+
 def roll_back(kind: str, number: int, *, actor: Actor, reason: str) -> DocumentVersion:
     """Put an old version's text in force again, as a new version.
 
     Raises ``OperatorError`` if there is no such version, and what ``add_version`` raises.
     """
-    found = DocumentVersion.objects.filter(kind=kind, name=name_of(kind), number=number).first()
-    if found is None:
-        raise OperatorError(f"{name_of(kind)} has no version {number}. Choose one on record.")
+    found = find_version(kind, number)
     reason = f"{reason.strip()} (back to v{number})" if reason.strip() else ""
     return add_version(kind, found.body, actor=actor, reason=reason)
 

@@ -16,7 +16,7 @@ def typed_back(name: str, stdout: Any) -> None:
     """
     if not sys.stdin.isatty():
         raise CommandError(
-            "Nothing was changed. There is no terminal to confirm this at: add --yes.",
+            "Nothing was changed, because there is no terminal to confirm this at. Add --yes.",
             returncode=REFUSED,
         )
     stdout.write(f"To go on, type {name}: ", ending="")

@@ -35,7 +35,9 @@ class Command(DeployCommand):
         )
 
     @sensitive_variables()
-    def handle(self, *args: Any, directory: Path, client: str, **options: Any) -> None:
+    def handle(
+        self, *args: Any, directory: Path, client: str, dry_run: bool, yes: bool, **options: Any
+    ) -> None:
         """Write three files, the secret ones for their owner only."""
         deployment = current_deployment()
         values = deployment.config.properties
@@ -43,6 +45,14 @@ class Command(DeployCommand):
             secret_of(client, values.est_mtls_client_secrets_name),
             secret_of(client, values.est_mtls_client_pfx_secret_name),
         )
+        stem = directory / client
+        if dry_run:
+            self.say(
+                f"{stem}.pem, {stem}.key and {stem}.pfx would be written. No secret was read "
+                "(--dry-run)"
+            )
+            return
+        self.confirm(client, is_confirmed=yes)
         # Step 1: read both before anything is written.
         held, pfx = (_read(name) for name in names)
         try:
@@ -55,7 +65,6 @@ class Command(DeployCommand):
                 "PKCS #12 file. Have another client made: manage.py aws_run bootstrap_cas."
             ) from error
         # Step 2: the files.
-        stem = directory / client
         contents = {"pem": certificate.encode(), "key": key.encode(), "pfx": pkcs12}
         try:
             for suffix, content in contents.items():

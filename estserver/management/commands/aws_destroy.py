@@ -34,7 +34,9 @@ class Command(DeployCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Take whether to list or to remove, and what stays."""
         what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--plan", action="store_true", help="list the calls, make none")
+        what.add_argument(
+            "--plan", "--dry-run", action="store_true", help="list the calls, make none"
+        )
         what.add_argument("--yes", action="store_true", help="list them, then make them")
         what.add_argument(
             "--permissions",

@@ -36,9 +36,19 @@ class Command(DeployCommand):
         parser.add_argument("name", metavar="COMMAND")
         parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its own arguments")
 
-    def handle(self, *args: Any, name: str, arguments: list[str], **options: Any) -> None:
+    def handle(
+        self, *args: Any, name: str, arguments: list[str], dry_run: bool, **options: Any
+    ) -> None:
         """Print the command's output."""
         deployment = current_deployment()
+        if dry_run:
+            texts = sent(arguments)
+            size = sum(len(text.encode()) for text in texts)
+            self.say(
+                f"{name} would run in {deployment.live_function('admin')} with {len(texts)} "
+                f"arguments, {size} bytes. The command's own --dry-run comes after its name."
+            )
+            return
         self.stdout.write(
             run_in_function(deployment.live_function("admin"), name, *sent(arguments)), ending=""
         )

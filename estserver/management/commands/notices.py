@@ -37,7 +37,7 @@ class Command(OperatorCommand):
                     "manage.py notices prints."
                 )
             acknowledge(found, actor=command_actor(), reason=options["reason"])
-            self.stdout.write(f"Acknowledged: {found.what}")
+            self.say(f"Acknowledged: {found.what}")
             return
         sorted_notices = sort_notices(present_notices())
         states = (("open", sorted_notices.open), ("acknowledged", sorted_notices.acknowledged))

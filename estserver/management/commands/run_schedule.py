@@ -4,15 +4,14 @@ import signal
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from estserver.local_server.housekeeping import housekeeping
+from pki.operators.command import OperatorCommand
 from pki.operators.effects import Effect
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """See ``help``."""
 
     help = (
@@ -28,5 +27,5 @@ class Command(BaseCommand):
         for number in STOP_SIGNALS:
             signal.signal(number, lambda number, frame: stopping.set())
         with housekeeping():
-            self.stdout.write("The schedule runs each minute, until a signal ends it.")
+            self.say("The schedule runs each minute, until a signal ends it.")
             stopping.wait()

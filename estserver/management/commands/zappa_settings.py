@@ -24,7 +24,9 @@ class Command(DeployCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Take whether to compare or to write."""
         what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--check", action="store_true", help="exit code 1 when they differ")
+        what.add_argument(
+            "--check", "--dry-run", action="store_true", help="exit code 1 when they differ"
+        )
         what.add_argument("--write", action="store_true")
 
     def handle(self, *args: Any, write: bool, **options: Any) -> None:

@@ -29,7 +29,7 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         """Print a table of what was found. Exit with code 3 if AWS refused something."""
         lines = import_installation(actor=command_actor(), is_dry_run=dry_run)
-        self.stdout.write(table(lines))
+        self.say(table(lines))
         failures = sum(line.state == State.FAILED for line in lines)
         if failures:
             raise CommandError(

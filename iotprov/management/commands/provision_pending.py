@@ -39,17 +39,27 @@ class Command(OperatorCommand):
         seconds: float | None,
         target: str,
         now: bool,
+        dry_run: bool,
         **options: Any,
     ) -> None:
         """Print one line: what was done, and what is left."""
         targets_named(target)  # refuses a name that no target has
+        rows = Provisioning.objects.filter(target=target) if target else Provisioning.objects.all()
+        if dry_run:
+            due, pending = rows.due().count(), rows.pending().count()
+            self.say(
+                f"rows of the outbox that are due: {due}, waiting in all: {pending}; AWS was not "
+                "called (--dry-run)",
+                due=due,
+                waiting=pending,
+            )
+            return
         if now:
             hurry(target)
         done = drain(limit=limit, seconds=seconds, target=target)
-        waiting = Provisioning.objects.filter(target=target) if target else Provisioning.objects
-        self.stdout.write(
-            f"{done}; waiting: {waiting.pending().count()}, parked in all: "
-            f"{waiting.parked().count()}"
+        waiting, parked = rows.pending().count(), rows.parked().count()
+        self.say(
+            f"{done}; waiting: {waiting}, parked in all: {parked}", waiting=waiting, parked=parked
         )
         if done.error is not None:
             raise done.error

@@ -43,7 +43,12 @@ class Command(OperatorCommand):
         for each in _authorities(ca):
             outcomes = _plan(each, target) if dry_run else _register(each, target)
             for place, line, is_failure in outcomes:
-                self.stdout.write(f"{each} at {place}: {line}")
+                self.say(
+                    f"{each} at {place}: {line}",
+                    ca=each.name,
+                    target=place,
+                    is_failure=is_failure,
+                )
                 failures += is_failure
         if failures:
             raise CommandError(

@@ -38,6 +38,7 @@ class Command(JobCommand):
         filter: str,  # noqa: A002  # the option's name
         reason: str,
         no_wait: bool,
+        dry_run: bool,
         **options: Any,
     ) -> None:
         """Print the job's id and how it ended."""
@@ -45,6 +46,13 @@ class Command(JobCommand):
         from pki.admin.filtered import rows_of_address
 
         rows = rows_of_address(IssuedCertificate, filter)
+        if dry_run:
+            count = rows.count()
+            self.say(
+                f"{count:,} certificates would be given to the outbox. No job was started.",
+                certificates=count,
+            )
+            return
         self.follow(
             start_reprovisioning(rows, reason=reason, actor=command_actor()), no_wait=no_wait
         )

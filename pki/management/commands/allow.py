@@ -26,4 +26,4 @@ class Command(OperatorCommand):
         value = normalize(kind, value_or_certificate(kind, value))
         if not allow(kind, value, reason=reason, actor=command_actor()):
             refuse(f"{kind} {value} is not on the denylist. Nothing was changed.")
-        self.stdout.write(f"{kind} {value} is off the denylist")
+        self.say(f"{kind} {value} is off the denylist", kind=kind, value=value)

@@ -63,13 +63,17 @@ class Command(OperatorCommand):
             )
         said = f"{kind} {value} {'is now' if outcome else 'was already'} on the denylist"
         said += f", until {expires}" if expires else ", for good"
+        facts = {"kind": kind, "value": value, "outcome": outcome, "expires": expires}
         live = certificates_named(kind, value).live()
         if revoke:
             count = revoke_certificates(live, reason=REVOCATION_REASON, actor=actor, comment=reason)
-            self.stdout.write(f"{said}; live certificates revoked: {count}")
+            self.say(f"{said}; live certificates revoked: {count}", **facts, revoked=count)
         else:
-            self.stdout.write(
-                f"{said}; live certificates that it names and that stay valid: {live.count()}"
+            count = live.count()
+            self.say(
+                f"{said}; live certificates that it names and that stay valid: {count}",
+                **facts,
+                live=count,
             )
 
 

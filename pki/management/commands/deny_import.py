@@ -60,7 +60,13 @@ class Command(JobCommand):
         if dry_run:
             outcomes = compare(lines, is_replacing=replace)
             for line, outcome in zip(lines, outcomes, strict=True):
-                self.stdout.write(f"line {line.number}: {outcome}: {line.kind} {line.value}")
+                self.say(
+                    f"line {line.number}: {outcome}: {line.kind} {line.value}",
+                    line=line.number,
+                    outcome=outcome,
+                    kind=line.kind,
+                    value=line.value,
+                )
             self._say_what_is_kept(lines, outcomes)
             self.stdout.write("nothing was written (--dry-run)")
             return
@@ -72,7 +78,7 @@ class Command(JobCommand):
         outcomes = [Outcome(said) for said in results]
         counts = Counter(outcomes)
         said = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome)
-        self.stdout.write(f"denylist entries: {said}")
+        self.say(f"denylist entries: {said}", job=str(job.pk), **counts)
         self._say_what_is_kept(lines, outcomes)
 
     def _say_what_is_kept(self, lines: Sequence[Line], outcomes: Sequence[Outcome]) -> None:

@@ -44,7 +44,12 @@ class Command(OperatorCommand):
             )
         )
         after = settings_of(new)
-        self.stdout.write(f"{new} is in force")
+        self.say(f"{new} is in force", profile=new.name, version=new.version)
         for key, value in after.items():
             if key != "version" and value != before[key]:
-                self.stdout.write(f"  {key}: {before[key]!r} -> {value!r}")
+                self.say(
+                    f"  {key}: {before[key]!r} -> {value!r}",
+                    setting=key,
+                    before=before[key],
+                    after=value,
+                )

@@ -49,11 +49,11 @@ class Command(OperatorCommand):
         """Print what the release does, then that it is done."""
         to = pem_in_file(to) if to else ""
         for sentence in planned_release(name, to=to, is_revoking=revoke).effects():
-            self.stdout.write(sentence)
+            self.say(sentence)
         if dry_run:
-            self.stdout.write("nothing was changed (--dry-run)")
+            self.say("nothing was changed (--dry-run)")
             return
         released = release_name(
             name, reason=reason, actor=command_actor(), to=to, is_revoking=revoke
         )
-        self.stdout.write(f"released: thing name {released.common_name}")
+        self.say(f"released: thing name {released.common_name}", name=released.common_name)

@@ -20,4 +20,4 @@ class Command(OperatorCommand):
         """Print how many intents were made void."""
         count = settle_intents(actor=command_actor())
         hours = ABANDONED_AFTER.total_seconds() / 3600
-        self.stdout.write(f"abandoned intents (older than {hours:g} h) made void: {count}")
+        self.say(f"abandoned intents (older than {hours:g} h) made void: {count}", void=count)
