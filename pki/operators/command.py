@@ -61,6 +61,7 @@ class OperatorCommand(BaseCommand):
     is_dangerous: ClassVar[bool] = False
     """Whether it calls `confirm`, so that it has ``--yes``."""
 
+    _called_from_command_line: bool  # Django's
     _has_own_json = False
     _is_dry_run = False
 

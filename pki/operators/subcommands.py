@@ -50,6 +50,10 @@ class CommandGroup(OperatorCommand):
         command: OperatorCommand = kind(stdout=None, stderr=None)
         return command
 
+    def found(self, name: str) -> OperatorCommand:
+        """Return the command behind a subcommand, once the parser was made."""
+        return self._found[name]
+
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the subcommand, with the streams of this command."""
         command = self._found[options.pop(SUBCOMMAND)]

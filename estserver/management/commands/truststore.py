@@ -37,7 +37,7 @@ class _Part(TruststoreCommand):
             help="CAs and record are in this machine's database, not in the admin's function",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:  # type: ignore[override]
+    def handle(self, *args: Any, **options: Any) -> None:
         """Do it, as `aws_truststore` does with the option for it."""
         given = {name: options.get(name, default) for name, default in _EVERY.items()}
         super().handle(**{**given, **self.preset})

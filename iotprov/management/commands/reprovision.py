@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from iotprov.jobs.reprovisioning import start_reprovisioning
+from iotprov.jobs.reprovisioning import provisionable, start_reprovisioning
 from pki.jobs.terminal import JobCommand
 from pki.models import IssuedCertificate
 from pki.operators.command import command_actor
@@ -47,7 +47,7 @@ class Command(JobCommand):
 
         rows = rows_of_address(IssuedCertificate, filter)
         if dry_run:
-            count = rows.count()
+            count = provisionable(rows).count()
             self.say(
                 f"{count:,} certificates would be given to the outbox. No job was started.",
                 certificates=count,

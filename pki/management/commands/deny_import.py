@@ -78,7 +78,11 @@ class Command(JobCommand):
         outcomes = [Outcome(said) for said in results]
         counts = Counter(outcomes)
         said = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome)
-        self.say(f"denylist entries: {said}", job=str(job.pk), **counts)
+        self.say(
+            f"denylist entries: {said}",
+            job=str(job.pk),
+            **{str(each): counts[each] for each in Outcome},
+        )
         self._say_what_is_kept(lines, outcomes)
 
     def _say_what_is_kept(self, lines: Sequence[Line], outcomes: Sequence[Outcome]) -> None:
