@@ -152,7 +152,7 @@ def test_a_refusal_answers_with_its_sentence_and_exit_code(handle, installation)
 def test_wrong_usage_answers_with_what_is_wanted(handle, db):
     answer = handle({"est_command": ["deny"]})
 
-    assert answer["exit_code"] == 1
+    assert answer["exit_code"] == 2
     assert "the following arguments are required" in answer["output"]
 
 
