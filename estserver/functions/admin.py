@@ -60,7 +60,6 @@ COMMANDS = frozenset(
         "devices",
         "distrust_ca",
         "drift",
-        "find",
         "first_admin",
         "hooks",
         "import_aws",
@@ -98,6 +97,15 @@ _OPTIONS_ALLOWED = {
     # The name of a migration would undo later ones, and drop their tables with the contents.
     "migrate": frozenset({"--no-input", "--noinput", "--plan", "--check"}),
 }
+
+_PARTS_REFUSED = {
+    # Their files are those of the machine, and what they print may quote them. --filter is for the
+    # console there, which starts the same jobs.
+    "certificates": frozenset({"export", "key-file", "revoke-many"}),
+    "devices": frozenset({"reprovision"}),
+    "outbox": frozenset({"reprovision"}),
+}
+"""Subcommands that do not run here, nor does the command that each is."""
 
 SCHEDULES = frozenset({"estserver.schedule.every_minute", "estserver.schedule.every_hour"})
 """The functions in ``events`` of ``zappa_settings.json``."""
@@ -161,6 +169,8 @@ def run_command(arguments: Any, *, caller: Any = "") -> dict[str, Any]:
         raise EventRefused(
             f"{name} accepts {', '.join(sorted(allowed))} here, not {', '.join(others)}."
         )
+    if parts := sorted({*arguments[1:]} & _PARTS_REFUSED.get(name, frozenset())):
+        raise EventRefused(f"{name} {parts[0]} does not run here.")
     # Step 2: run it, with its output in memory.
     printed = io.StringIO()
     exit_code = 0
