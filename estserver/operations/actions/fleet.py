@@ -108,9 +108,9 @@ FLEET: Final[tuple[Action, ...]] = (
         name="Release a thing name",
         commands=("release_name", "devices release"),
         pages=("pki_issuedcertificate_release",),
+        api=("POST devices/{name}/release",),
         permission="pki.change_issuedcertificate",
         services=("pki.issuance.release.release_name",),
-        without_api="Who gets the name is decided case by case.",
     ),
     Action(
         name="Move the names of a client",
