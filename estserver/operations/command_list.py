@@ -72,8 +72,8 @@ def _shapes_of(name: str) -> Iterator[CommandShape]:
     subparsers = subparsers_of(parser) or {}
     yield CommandShape(name, command, parser, tuple(subparsers))
     for word, subparser in subparsers.items():
-        if isinstance(command, CommandGroup):
-            yield CommandShape(f"{name} {word}", command.found(word), subparser)
+        found = command.found(word) if isinstance(command, CommandGroup) else command
+        yield CommandShape(f"{name} {word}", found, subparser)
 
 
 def option_names(shape: CommandShape) -> list[str]:

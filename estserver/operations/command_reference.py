@@ -83,7 +83,7 @@ def _shape_lines(shape: CommandShape) -> Iterator[str]:
     if other := _name_of_its_own(shape):
         yield f"The same as [`{other}`](#{other}): {shape.help}"
         return
-    yield shape.help
+    yield shape.parser.description or shape.help
     if shape.subcommands:
         yield ""
         yield f"Subcommands: {', '.join(f'`{word}`' for word in shape.subcommands)}."
@@ -104,7 +104,8 @@ def _name_of_its_own(shape: CommandShape) -> str:
     """Return the command that a subcommand is too; "" for one that is only a subcommand."""
     kind = type(shape.command)
     _, _, module = kind.__module__.rpartition(".")
-    return module if " " in shape.name and kind.__name__ == "Command" else ""
+    group, _, word = shape.name.partition(" ")
+    return module if word and kind.__name__ == "Command" and module != group else ""
 
 
 def _usage(shape: CommandShape) -> str:

@@ -18,7 +18,11 @@ from pki.operators.exit_codes import REFUSED as REFUSED
 from pki.operators.exit_codes import REMOTE_FAILURE as REMOTE_FAILURE
 from pki.operators.exit_codes import USAGE as USAGE
 from pki.operators.exit_codes import exit_code_of
-from pki.operators.options import add_common_options, refuse_usage_with_our_code
+from pki.operators.options import (
+    add_common_options,
+    destination_of_subcommand,
+    refuse_usage_with_our_code,
+)
 from pki.operators.output import JSONLines, Row, fact_lines, table_lines
 from pki.record.audit_trail import Actor
 
@@ -62,16 +66,18 @@ class OperatorCommand(BaseCommand):
     """Whether it calls `confirm`, so that it has ``--yes``."""
 
     _called_from_command_line: bool  # Django's
-    _has_own_json = False
+    _own_json: frozenset[str] = frozenset()
+    _subcommand_at = ""
     _is_dry_run = False
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Return the parser with the options that every command has."""
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         refuse_usage_with_our_code(parser)
-        self._has_own_json = add_common_options(
+        self._own_json = add_common_options(
             parser, effect=self.effect, is_dangerous=self.is_dangerous
         )
+        self._subcommand_at = destination_of_subcommand(parser)
         return parser
 
     # What a command prints.
@@ -148,7 +154,7 @@ class OperatorCommand(BaseCommand):
         """Run the command, and turn refusals and failures into ``CommandError``."""
         self._is_dry_run = bool(options.get("dry_run"))
         lines = None
-        if options.get("json") and not self._has_own_json:
+        if options.get("json") and options.get(self._subcommand_at, "") not in self._own_json:
             lines = JSONLines(options.get("stdout") or _stream_of(self.stdout))
             options["stdout"] = lines
         is_rehearsed = self._is_dry_run and self.effect is Effect.DATABASE

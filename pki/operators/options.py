@@ -14,13 +14,23 @@ _DRY_RUN = "do everything but keep it, and say what would happen"
 _YES = "do not ask; needed where there is no terminal"
 
 
-def add_common_options(parser: CommandParser, *, effect: Effect, is_dangerous: bool) -> bool:
-    """Add what the command's own options lack, and return whether it has a ``--json`` of its own.
+def add_common_options(
+    parser: argparse.ArgumentParser, *, effect: Effect, is_dangerous: bool
+) -> frozenset[str]:
+    """Add what the command's own options lack. Return where it has a ``--json`` of its own.
 
-    Nothing is added to a parser of subcommands, whose own parsers have the options.
+    That is "" for a command without subcommands, and the names of the subcommands otherwise, each
+    of which gets the options.
     """
-    if subparsers_of(parser) is not None:
-        return True
+    parsers = subparsers_of(parser)
+    own = {
+        name: _has_own_json(each, effect=effect, is_dangerous=is_dangerous)
+        for name, each in ({"": parser} if parsers is None else parsers).items()
+    }
+    return frozenset(name for name, has_own in own.items() if has_own)
+
+
+def _has_own_json(parser: argparse.ArgumentParser, *, effect: Effect, is_dangerous: bool) -> bool:
     known = {text for action in parser._actions for text in action.option_strings}
     if effect in (Effect.DATABASE, Effect.MORE) and "--dry-run" not in known:
         parser.add_argument("--dry-run", action="store_true", help=_DRY_RUN)
@@ -38,6 +48,14 @@ def subparsers_of(parser: argparse.ArgumentParser) -> dict[str, Any] | None:
         if isinstance(action, argparse._SubParsersAction):
             return dict(action.choices)
     return None
+
+
+def destination_of_subcommand(parser: argparse.ArgumentParser) -> str:
+    """Return under which name the options have the subcommand; "" for a command without."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return action.dest
+    return ""
 
 
 def refuse_usage_with_our_code(parser: CommandParser) -> None:

@@ -35,7 +35,7 @@ class CommandGroup(OperatorCommand):
             added = parsers.add_parser(name, help=first_sentence(words), description=words)
             command.add_arguments(added)
             refuse_usage_with_our_code(added)
-            command._has_own_json = add_common_options(
+            command._own_json = add_common_options(
                 added, effect=command.effect, is_dangerous=command.is_dangerous
             )
             # People write options at the end of the line. Without it, Django's own one counts.

@@ -181,7 +181,7 @@ def test_a_refusal_goes_to_standard_error_and_nothing_to_the_output(db, capfd):
 # What is printed
 
 
-@pytest.mark.parametrize("name", [n for n in LEAVES if not LEAVES[n].command._has_own_json])
+@pytest.mark.parametrize("name", [n for n in LEAVES if "" not in LEAVES[n].command._own_json])
 def test_whatever_a_command_prints_is_json_lines_if_asked(monkeypatch, name):
     command = type(LEAVES[name].command)()
     command.create_parser("manage.py", name.split()[0])

@@ -4,11 +4,13 @@ import io
 import sys
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.core.management.base import OutputWrapper
 
 from pki.operators import progress
+from pki.operators.command import OperatorCommand
 from pki.operators.confirmation import typed_back
+from pki.operators.effects import Effect
 from pki.operators.output import cell, fact_lines, table_lines
 from pki.operators.progress import ProgressBar
 from pki.operators.secret_input import read_secret
@@ -131,3 +133,47 @@ def test_a_short_secret_is_refused(monkeypatch):
 
     with pytest.raises(CommandError, match=r"it has 5 characters\. Use at least 8"):
         read_secret("Password of the file", shortest=8)
+
+
+# A command that makes its subcommands' parsers itself
+
+
+class Lights(OperatorCommand):
+    """A command with two subcommands, of which one prints JSON of its own."""
+
+    effect = Effect.DATABASE
+
+    def add_arguments(self, parser):
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        verbs.add_parser("list").add_argument("--json", action="store_true")
+        verbs.add_parser("end").add_argument("name")
+
+    def handle(self, *args, verb, **options):
+        if verb == "list" and options["json"]:
+            self.stdout.write('{"own": 1}')
+        else:
+            self.say(f"{verb} is done", verb=verb)
+
+
+@pytest.mark.parametrize(
+    ("words", "printed"),
+    [
+        (["list"], "list is done\n"),
+        (["list", "--json"], '{"own": 1}\n'),
+        (["end", "x"], "end is done\n"),
+        (["end", "x", "--json"], '{"said": "end is done", "verb": "end"}\n'),
+    ],
+)
+def test_subcommands_of_one_class_have_the_options_of_every_command(words, printed):
+    out = io.StringIO()
+
+    call_command(Lights(), *words, stdout=out)
+
+    assert out.getvalue() == printed
+
+
+def test_wrong_usage_of_a_subcommand_is_code_2():
+    with pytest.raises(CommandError) as caught:
+        call_command(Lights(), "end", stdout=io.StringIO())
+
+    assert caught.value.returncode == 2
