@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management import get_commands, load_command_class
 
 from pki.operators.command import OperatorCommand
+from pki.operators.effects import Effect
 from pki.operators.options import subparsers_of
 from pki.operators.subcommands import CommandGroup
 
@@ -34,6 +35,21 @@ class CommandShape:
     def help(self) -> str:
         """What it does, on one line."""
         return " ".join(str(self.command.help).split())
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether it is a subcommand that changes nothing, of a class that has others."""
+        return self.name.partition(" ")[2] in self.command.reading_subcommands
+
+    @property
+    def effect(self) -> Effect:
+        """What it changes."""
+        return Effect.READS if self.is_reading else self.command.effect
+
+    @property
+    def is_dangerous(self) -> bool:
+        """Whether it asks before it goes on."""
+        return self.command.is_dangerous and not self.is_reading
 
     def positionals(self) -> list[argparse.Action]:
         """Return the arguments that are no options."""

@@ -97,7 +97,7 @@ def _shape_lines(shape: CommandShape) -> Iterator[str]:
         yield "|---|---|"
         yield from rows
     yield ""
-    yield f"{shape.command.effect.value}{' Dangerous.' if shape.command.is_dangerous else ''}"
+    yield f"{shape.effect.value}{' Dangerous.' if shape.is_dangerous else ''}"
 
 
 def _name_of_its_own(shape: CommandShape) -> str:
@@ -122,7 +122,7 @@ def _usage(shape: CommandShape) -> str:
 
 def _argument_rows(shape: CommandShape) -> Iterator[str]:
     for action in [*shape.positionals(), *shape.options()]:
-        if _SHARED & {*action.option_strings} and shape.command.effect is not Effect.RUNS:
+        if _SHARED & {*action.option_strings} and shape.effect is not Effect.RUNS:
             continue
         names = ", ".join(action.option_strings) or _shown(action)
         yield f"| `{names}` | {_meaning(action)} |"

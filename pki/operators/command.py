@@ -64,6 +64,8 @@ class OperatorCommand(BaseCommand):
     """What the command changes, which decides how its dry run works."""
     is_dangerous: ClassVar[bool] = False
     """Whether it calls `confirm`, so that it has ``--yes``."""
+    reading_subcommands: ClassVar[frozenset[str]] = frozenset()
+    """Of a class that has subcommands without classes of their own: those that change nothing."""
 
     _called_from_command_line: bool  # Django's
     _own_json: frozenset[str] = frozenset()
@@ -75,7 +77,10 @@ class OperatorCommand(BaseCommand):
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         refuse_usage_with_our_code(parser)
         self._own_json = add_common_options(
-            parser, effect=self.effect, is_dangerous=self.is_dangerous
+            parser,
+            effect=self.effect,
+            is_dangerous=self.is_dangerous,
+            reading=self.reading_subcommands,
         )
         self._subcommand_at = destination_of_subcommand(parser)
         return parser

@@ -15,16 +15,24 @@ _YES = "do not ask; needed where there is no terminal"
 
 
 def add_common_options(
-    parser: argparse.ArgumentParser, *, effect: Effect, is_dangerous: bool
+    parser: argparse.ArgumentParser,
+    *,
+    effect: Effect,
+    is_dangerous: bool,
+    reading: frozenset[str] = frozenset(),
 ) -> frozenset[str]:
     """Add what the command's own options lack. Return where it has a ``--json`` of its own.
 
     That is "" for a command without subcommands, and the names of the subcommands otherwise, each
-    of which gets the options.
+    of which gets the options. ``reading`` are those that change nothing.
     """
     parsers = subparsers_of(parser)
     own = {
-        name: _has_own_json(each, effect=effect, is_dangerous=is_dangerous)
+        name: _has_own_json(
+            each,
+            effect=Effect.READS if name in reading else effect,
+            is_dangerous=is_dangerous and name not in reading,
+        )
         for name, each in ({"": parser} if parsers is None else parsers).items()
     }
     return frozenset(name for name, has_own in own.items() if has_own)

@@ -20,9 +20,7 @@ from pki.operators.subcommands import CommandGroup
 
 SHAPES = {shape.name: shape for shape in command_shapes()}
 LEAVES = {name: shape for name, shape in SHAPES.items() if not shape.subcommands}
-WRITERS = [
-    name for name, shape in LEAVES.items() if shape.command.effect in (Effect.DATABASE, Effect.MORE)
-]
+WRITERS = [name for name, shape in LEAVES.items() if shape.effect in (Effect.DATABASE, Effect.MORE)]
 
 PREVIEWS = {
     "migrate": "--plan",
@@ -45,14 +43,14 @@ def test_an_older_option_for_a_dry_run_is_still_there(name):
 
 @pytest.mark.parametrize("name", LEAVES)
 def test_a_command_is_of_the_one_base_and_has_the_options_of_its_effect(name):
-    command = LEAVES[name].command
-    options = {text for action in LEAVES[name].options() for text in action.option_strings}
+    shape, command = LEAVES[name], LEAVES[name].command
+    options = {text for action in shape.options() for text in action.option_strings}
 
     assert isinstance(command, OperatorCommand)
     assert "--json" in options
-    assert ("--dry-run" in options) is (command.effect in (Effect.DATABASE, Effect.MORE))
-    assert ("--yes" in options) is command.is_dangerous
-    assert _taking_secrets(LEAVES[name]) == []
+    assert ("--dry-run" in options) is (shape.effect in (Effect.DATABASE, Effect.MORE))
+    assert ("--yes" in options) is shape.is_dangerous
+    assert _taking_secrets(shape) == []
     names = {*_names_in(command)}
     if command.effect is Effect.READS and name not in READING_PARTS:
         assert "command_actor" not in names  # it says that it changes nothing

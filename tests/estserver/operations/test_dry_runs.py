@@ -88,7 +88,7 @@ def test_every_command_that_changes_something_has_an_example():
     writers = {
         typed_name(shape)
         for shape in SHAPES.values()
-        if not shape.subcommands and shape.command.effect in (Effect.DATABASE, Effect.MORE)
+        if not shape.subcommands and shape.effect in (Effect.DATABASE, Effect.MORE)
     }
 
     assert writers - AWS - WRITES_DOCS == {*EXAMPLES}
@@ -155,7 +155,7 @@ def run(name, arguments, words, *more):
 DATABASE = [
     name
     for name, arguments in EXAMPLES.items()
-    if arguments is not None and SHAPES[name].command.effect is Effect.DATABASE
+    if arguments is not None and SHAPES[name].effect is Effect.DATABASE
 ]
 MORE = [
     name for name, arguments in EXAMPLES.items() if arguments is not None and name not in DATABASE

@@ -11,6 +11,7 @@ from pki.operators import progress
 from pki.operators.command import OperatorCommand
 from pki.operators.confirmation import typed_back
 from pki.operators.effects import Effect
+from pki.operators.options import subparsers_of
 from pki.operators.output import cell, fact_lines, table_lines
 from pki.operators.progress import ProgressBar
 from pki.operators.secret_input import read_secret
@@ -141,7 +142,9 @@ def test_a_short_secret_is_refused(monkeypatch):
 class Lights(OperatorCommand):
     """A command with two subcommands, of which one prints JSON of its own."""
 
-    effect = Effect.DATABASE
+    effect = Effect.MORE
+    is_dangerous = True
+    reading_subcommands = frozenset({"list"})
 
     def add_arguments(self, parser):
         verbs = parser.add_subparsers(dest="verb", required=True)
@@ -170,6 +173,17 @@ def test_subcommands_of_one_class_have_the_options_of_every_command(words, print
     call_command(Lights(), *words, stdout=out)
 
     assert out.getvalue() == printed
+
+
+def test_a_subcommand_that_reads_has_no_dry_run():
+    parsers = subparsers_of(Lights().create_parser("manage.py", "lights"))
+    options = {
+        name: {text for action in each._actions for text in action.option_strings}
+        for name, each in parsers.items()
+    }
+
+    assert {"--dry-run", "--yes"} <= options["end"]
+    assert not {"--dry-run", "--yes"} & options["list"]
 
 
 def test_wrong_usage_of_a_subcommand_is_code_2():
