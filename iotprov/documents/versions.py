@@ -70,6 +70,14 @@ def number_in_force(kind: str) -> int:
     return version.number if version else 0
 
 
+def find_version(kind: str, number: int) -> DocumentVersion:
+    """Return the version on record. Raises ``OperatorError`` if there is none."""
+    found = DocumentVersion.objects.filter(kind=kind, name=name_of(kind), number=number).first()
+    if found is None:
+        raise OperatorError(f"{name_of(kind)} has no version {number}. Choose one on record.")
+    return found
+
+
 def add_version(
     kind: str, body: str, *, actor: Actor, reason: str, based_on: int | None = None
 ) -> DocumentVersion:
@@ -84,14 +92,6 @@ def add_version(
         raise OperatorError("A new version needs a reason (--reason). The reason is kept with it.")
     check_document(kind, body)
     return in_write_transaction(lambda: _write_version(kind, body, actor, reason.strip(), based_on))
-
-
-def find_version(kind: str, number: int) -> DocumentVersion:
-    """Return the version on record. Raises ``OperatorError`` if there is none."""
-    found = DocumentVersion.objects.filter(kind=kind, name=name_of(kind), number=number).first()
-    if found is None:
-        raise OperatorError(f"{name_of(kind)} has no version {number}. Choose one on record.")
-    return found
 
 
 def roll_back(kind: str, number: int, *, actor: Actor, reason: str) -> DocumentVersion:
