@@ -37,19 +37,15 @@ class CommandShape:
         return " ".join(str(self.command.help).split())
 
     @property
-    def is_reading(self) -> bool:
-        """Whether it is a subcommand that changes nothing, of a class that has others."""
-        return self.name.partition(" ")[2] in self.command.reading_subcommands
-
-    @property
     def effect(self) -> Effect:
         """What it changes."""
-        return Effect.READS if self.is_reading else self.command.effect
+        word = self.name.partition(" ")[2]
+        return self.command.effects_of_subcommands.get(word, self.command.effect)
 
     @property
     def is_dangerous(self) -> bool:
         """Whether it asks before it goes on."""
-        return self.command.is_dangerous and not self.is_reading
+        return self.command.is_dangerous and self.effect is not Effect.READS
 
     def positionals(self) -> list[argparse.Action]:
         """Return the arguments that are no options."""

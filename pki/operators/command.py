@@ -1,7 +1,7 @@
 """The base of the management commands: who acts, what is printed, and how a command ends."""
 
 import getpass
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, ClassVar, NoReturn
@@ -64,8 +64,8 @@ class OperatorCommand(BaseCommand):
     """What the command changes, which decides how its dry run works."""
     is_dangerous: ClassVar[bool] = False
     """Whether it calls `confirm`, so that it has ``--yes``."""
-    reading_subcommands: ClassVar[frozenset[str]] = frozenset()
-    """Of a class that has subcommands without classes of their own: those that change nothing."""
+    effects_of_subcommands: ClassVar[Mapping[str, Effect]] = {}
+    """Of a class that has subcommands without classes of their own: those with another effect."""
 
     _called_from_command_line: bool  # Django's
     _own_json: frozenset[str] = frozenset()
@@ -80,7 +80,7 @@ class OperatorCommand(BaseCommand):
             parser,
             effect=self.effect,
             is_dangerous=self.is_dangerous,
-            reading=self.reading_subcommands,
+            effects=self.effects_of_subcommands,
         )
         self._subcommand_at = destination_of_subcommand(parser)
         return parser

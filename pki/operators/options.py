@@ -1,7 +1,8 @@
 """The options that all commands have, and the exit code of wrong usage."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from django.core.management.base import CommandError, CommandParser
@@ -19,19 +20,19 @@ def add_common_options(
     *,
     effect: Effect,
     is_dangerous: bool,
-    reading: frozenset[str] = frozenset(),
+    effects: Mapping[str, Effect] = MappingProxyType({}),
 ) -> frozenset[str]:
     """Add what the command's own options lack. Return where it has a ``--json`` of its own.
 
     That is "" for a command without subcommands, and the names of the subcommands otherwise, each
-    of which gets the options. ``reading`` are those that change nothing.
+    of which gets the options. ``effects`` has those of subcommands with another effect.
     """
     parsers = subparsers_of(parser)
     own = {
         name: _has_own_json(
             each,
-            effect=Effect.READS if name in reading else effect,
-            is_dangerous=is_dangerous and name not in reading,
+            effect=effects.get(name, effect),
+            is_dangerous=is_dangerous and effects.get(name) is not Effect.READS,
         )
         for name, each in ({"": parser} if parsers is None else parsers).items()
     }

@@ -6,6 +6,7 @@ from estserver.operations.actions.action import Action
 
 _ON_THE_MACHINE: Final = "It makes or serves an installation, on the machine itself."
 _DEPLOYS: Final = "It deploys with the rights of a person in AWS, not with those of the console."
+_TELLS_OTHERS: Final = "Where events are sent to is decided about by a person."
 _WRITES_DOCS: Final = "It is for people who change the code."
 _ASKS_AGAIN: Final = "A key of a CA is decided about by a person, who is asked again."
 
@@ -261,6 +262,44 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         pages=("auth_group_add", "auth_group_change", "auth_group_delete"),
         permission="auth.change_group",
         without_api="No token may make or change people.",
+    ),
+    Action(
+        name="List webhooks and their messages",
+        commands=("webhooks list", "webhooks deliveries"),
+        pages=(
+            "estserver_webhook_changelist",
+            "estserver_webhook_change",
+            "estserver_message_changelist",
+            "estserver_message_change",
+        ),
+        permission="estserver.view_webhook",
+        without_api=_TELLS_OTHERS,
+    ),
+    Action(
+        name="Add a webhook",
+        commands=("webhooks add",),
+        pages=("estserver_webhook_add",),
+        permission="estserver.add_webhook",
+        services=("estserver.webhooks.subscriptions.add_webhook",),
+        without_api=_TELLS_OTHERS,
+    ),
+    Action(
+        name="Give a webhook a new secret, test it or end it",
+        commands=("webhooks rotate", "webhooks test", "webhooks end"),
+        pages=("estserver_webhook_rotate", "estserver_webhook_test", "estserver_webhook_end"),
+        permission="estserver.change_webhook",
+        services=(
+            "estserver.webhooks.subscriptions.rotate_secret",
+            "estserver.webhooks.subscriptions.end_webhook",
+        ),
+        without_api=_TELLS_OTHERS,
+    ),
+    Action(
+        name="Send a message of a webhook again",
+        commands=("webhooks redeliver",),
+        pages=("estserver_message_again",),
+        permission="estserver.change_message",
+        without_api=_TELLS_OTHERS,
     ),
     Action(
         name="Overview and notices",

@@ -74,7 +74,11 @@ AWS = {
 }
 """Commands that call AWS: tests/estserver/deploy/ and tests/iotprov/ have their dry runs."""
 
-WRITES_DOCS = {"config_reference", "reason_codes", "commands_reference", "migrate"}
+ELSEWHERE = {
+    *("config_reference", "reason_codes", "commands_reference"),  # test_command_reference.py
+    "migrate",  # Django's --plan
+    "webhooks",  # tests/estserver/webhooks
+}
 
 
 def typed_name(shape):
@@ -91,7 +95,7 @@ def test_every_command_that_changes_something_has_an_example():
         if not shape.subcommands and shape.effect in (Effect.DATABASE, Effect.MORE)
     }
 
-    assert writers - AWS - WRITES_DOCS == {*EXAMPLES}
+    assert writers - AWS - ELSEWHERE == {*EXAMPLES}
 
 
 def contents():

@@ -144,7 +144,7 @@ class Lights(OperatorCommand):
 
     effect = Effect.MORE
     is_dangerous = True
-    reading_subcommands = frozenset({"list"})
+    effects_of_subcommands = {"list": Effect.READS}
 
     def add_arguments(self, parser):
         verbs = parser.add_subparsers(dest="verb", required=True)
