@@ -12,6 +12,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
+from estserver.people import first_password
 from estserver.people.account_rules import account_facts
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
@@ -55,6 +56,7 @@ def add_account(
         account.pk = None
         account.save(force_insert=True)
         account.groups.set(groups)
+        first_password.require_change(account)
         _record("account-add", account, actor, after=account_facts(account))
 
     in_write_transaction(add)
@@ -97,6 +99,7 @@ def set_password(username: str, password: str, *, actor: Actor, reason: str) -> 
         _check_password(password, account)
         account.set_password(password)
         account.save(update_fields=["password"])
+        first_password.require_change(account)
         _record("account-password", account, actor, reason=reason)
 
     in_write_transaction(change)

@@ -108,7 +108,9 @@ class AddAccount(OperatorCommand):
             self.say(said, **facts)
         else:
             self.say(
-                f"{said}, password {password} (shown once; change it)", **facts, password=password
+                f"{said}, password {password} (shown once; to be changed at the first sign-in)",
+                **facts,
+                password=password,
             )
 
 

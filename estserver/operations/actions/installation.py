@@ -6,6 +6,7 @@ from estserver.operations.actions.action import Action
 
 _ON_THE_MACHINE: Final = "It makes or serves an installation, on the machine itself."
 _DEPLOYS: Final = "It deploys with the rights of a person in AWS, not with those of the console."
+_ABOUT_PEOPLE: Final = "No token may make or change people."
 _TELLS_OTHERS: Final = "Where events are sent to is decided about by a person."
 _WRITES_DOCS: Final = "It is for people who change the code."
 _ASKS_AGAIN: Final = "A key of a CA is decided about by a person, who is asked again."
@@ -231,7 +232,7 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         pages=("auth_user_changelist", "auth_group_changelist"),
         permission="auth.view_user",
         services=("estserver.people.account_rules.account_facts",),
-        without_api="No token may make or change people.",
+        without_api=_ABOUT_PEOPLE,
     ),
     Action(
         name="Make an account",
@@ -239,7 +240,7 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         pages=("auth_user_add",),
         permission="auth.add_user",
         services=("estserver.people.account_rules.account_facts",),
-        without_api="No token may make or change people.",
+        without_api=_ABOUT_PEOPLE,
     ),
     Action(
         name="Make the first account",
@@ -254,14 +255,29 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         pages=("auth_user_change", "auth_user_password_change", "auth_user_delete"),
         permission="auth.change_user",
         services=("estserver.people.account_rules.account_facts",),
-        without_api="No token may make or change people.",
+        without_api=_ABOUT_PEOPLE,
+    ),
+    Action(
+        name="Who has a second factor",
+        commands=("second_factor list",),
+        pages=("console_second_factor", "auth_user_change"),
+        permission="auth.view_user",
+        without_api=_ABOUT_PEOPLE,
+    ),
+    Action(
+        name="Reset a second factor",
+        commands=("second_factor reset",),
+        pages=("console_second_factor_reset",),
+        permission="auth.change_user",
+        services=("estserver.people.second_factor.factors.reset",),
+        without_api=_ABOUT_PEOPLE,
     ),
     Action(
         name="Make and change groups beside the roles",
         commands=("people set-roles",),
         pages=("auth_group_add", "auth_group_change", "auth_group_delete"),
         permission="auth.change_group",
-        without_api="No token may make or change people.",
+        without_api=_ABOUT_PEOPLE,
     ),
     Action(
         name="List webhooks and their messages",

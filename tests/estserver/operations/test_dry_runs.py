@@ -78,6 +78,7 @@ ELSEWHERE = {
     *("config_reference", "reason_codes", "commands_reference"),  # test_command_reference.py
     "migrate",  # Django's --plan
     "webhooks",  # tests/estserver/webhooks
+    "second_factor",  # tests/estserver/people/second_factor
 }
 
 

@@ -9,6 +9,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
+from estserver.people import first_password
 from estserver.people.roles import install_roles
 from pki.models import AuditEvent
 
@@ -46,6 +47,7 @@ def test_an_account_is_made_with_roles_and_a_password_that_is_shown_once(roles):
     assert (event.action, event.target, event.before) == ("account-add", "account:alice", None)
     assert event.after["groups"] == ["Auditor", "Operator"]
     assert said["password"] not in json.dumps(event.after)
+    assert first_password.has_to_change(account)
 
 
 def test_a_password_is_read_from_standard_input_and_printed_nowhere(roles, monkeypatch):
@@ -55,7 +57,9 @@ def test_a_password_is_read_from_standard_input_and_printed_nowhere(roles, monke
     assert "a-long-enough" not in said
     assert authenticate(username="alice", password="a-long-enough-one-42")
     monkeypatch.setattr(sys, "stdin", io.StringIO("another-good-one-43\n"))
+    first_password.note_change(User.objects.get())
     run("password", "alice", "--reason", "forgotten")
+    assert first_password.has_to_change(User.objects.get())
     assert authenticate(username="alice", password="another-good-one-43")
     assert (newest_event().action, newest_event().reason) == ("account-password", "forgotten")
 
