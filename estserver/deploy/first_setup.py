@@ -15,7 +15,8 @@ def commands(config: Config) -> list[tuple[str, ...]]:
     """Return the commands in their order. Each changes nothing that exists already."""
     wanted: list[tuple[str, ...]] = [("migrate", "--no-input"), ("bootstrap_cas",)]
     if config.deployment.configure_jitp or config.iot_provisioning != IoTProvisioning.NONE:
-        wanted.append(("sync_policy",))
+        # Whoever deploys wrote the policy, however much it allows, and nobody can be asked there.
+        wanted.append(("sync_policy", "--yes"))
         if config.deployment.configure_jitp:
             wanted.append(("sync_template",))
         wanted.append(("register_ca",))

@@ -42,24 +42,37 @@ CALLER_LENGTH = 190
 COMMANDS = frozenset(
     {
         "allow",
+        "audit",
         "audit_verify",
         "aws_truststore",
         "bootstrap_cas",
         "ca_successor",
+        "cas",
+        "certificates",
         "check",
         "count_certificates",
         "crl",
         "deny",
+        "deny_check",
         "deny_import",
+        "denylist",
+        "device",
+        "devices",
         "distrust_ca",
         "drift",
         "first_admin",
+        "hooks",
         "import_aws",
         "jobs",
         "migrate",
+        "notices",
+        "outbox",
+        "people",
+        "policy",
         "preview_iot",
         "profile_set",
         "profile_show",
+        "profiles",
         "provision_pending",
         "rebind_names",
         "register_ca",
@@ -73,6 +86,8 @@ COMMANDS = frozenset(
         "sign_client_csr",
         "sync_policy",
         "sync_template",
+        "targets",
+        "template",
         "webhooks",
     }
 )
@@ -82,6 +97,15 @@ _OPTIONS_ALLOWED = {
     # The name of a migration would undo later ones, and drop their tables with the contents.
     "migrate": frozenset({"--no-input", "--noinput", "--plan", "--check"}),
 }
+
+_PARTS_REFUSED = {
+    # Their files are those of the machine, and what they print may quote them. --filter is for the
+    # console there, which starts the same jobs.
+    "certificates": frozenset({"export", "key-file", "revoke-many"}),
+    "devices": frozenset({"reprovision"}),
+    "outbox": frozenset({"reprovision"}),
+}
+"""Subcommands that do not run here, nor does the command that each is."""
 
 SCHEDULES = frozenset({"estserver.schedule.every_minute", "estserver.schedule.every_hour"})
 """The functions in ``events`` of ``zappa_settings.json``."""
@@ -116,7 +140,7 @@ def run_command(arguments: Any, *, caller: Any = "") -> dict[str, Any]:
         caller: the name that the caller gives, for the audit trail. It is not verified.
 
     Returns:
-        ``exit_code`` is 0, 1 for a refusal or wrong usage, or 3 if AWS failed. ``output`` is text.
+        ``exit_code`` is that of every command (`pki.operators.exit_codes`). ``output`` is text.
 
     Raises:
         EventRefused: the command is not in ``COMMANDS``, or an argument is not allowed here.
@@ -145,6 +169,8 @@ def run_command(arguments: Any, *, caller: Any = "") -> dict[str, Any]:
         raise EventRefused(
             f"{name} accepts {', '.join(sorted(allowed))} here, not {', '.join(others)}."
         )
+    if parts := sorted({*arguments[1:]} & _PARTS_REFUSED.get(name, frozenset())):
+        raise EventRefused(f"{name} {parts[0]} does not run here.")
     # Step 2: run it, with its output in memory.
     printed = io.StringIO()
     exit_code = 0

@@ -8,8 +8,17 @@ from iotprov.conf import targets_named
 from iotprov.documents.kept import is_kept
 from iotprov.documents.push import Outcome, push_everywhere
 from iotprov.documents.validation import problems_of
-from iotprov.documents.versions import Kind, add_version, body_in_force, body_of_file, current
+from iotprov.documents.versions import (
+    Kind,
+    add_version,
+    body_in_force,
+    body_of_file,
+    current,
+    name_of,
+)
+from iotprov.policy.breadth import allows_everything
 from pki.operators.command import REFUSED, REMOTE_FAILURE, OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 from pki.operators.errors import RemoteFailure
 
 
@@ -17,6 +26,8 @@ class SyncCommand(OperatorCommand):
     """Pushes the document of ``kind`` to the targets, and prints a line for each."""
 
     kind: Kind
+    effect = Effect.MORE
+    is_dangerous = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the target, the dry run, and the file to take first."""
@@ -40,6 +51,7 @@ class SyncCommand(OperatorCommand):
         dry_run: bool,
         from_file: bool,
         reason: str,
+        yes: bool,
         **options: Any,
     ) -> None:
         """Push, and exit with code 3 if AWS failed at a target, with 1 if a push was refused."""
@@ -52,7 +64,12 @@ class SyncCommand(OperatorCommand):
             if not problem.is_error:  # the push raises errors
                 self.stderr.write(f"Warning: {problem}")
 
-        # Step 2: each target, and a line about it. A failure stops no other target.
+        # Step 2: a policy that allows everything is confirmed, as on the page of a push.
+        if self.kind is Kind.POLICY and not dry_run and allows_everything(body):
+            self.say(f"{name_of(self.kind)} allows every action of AWS IoT.")
+            self.confirm(name_of(self.kind), is_confirmed=yes)
+
+        # Step 3: each target, and a line about it. A failure stops no other target.
         outcomes = push_everywhere(
             self.kind, actor=command_actor(), targets=targets, dry_run=dry_run
         )
@@ -68,20 +85,29 @@ class SyncCommand(OperatorCommand):
             )
 
     def _print(self, outcome: Outcome) -> None:
-        self.stdout.write(f"{outcome.target}: {outcome.line}")
+        self.say(
+            f"{outcome.target}: {outcome.line}",
+            target=outcome.target,
+            is_changed=outcome.is_changed,
+            aws_version=outcome.aws_version,
+            notes=outcome.notes,
+            diff=outcome.diff,
+        )
+        if self.is_json:
+            return
         for note in outcome.notes:
-            self.stdout.write(f"  {note}")
+            self.say(f"  {note}")
         if outcome.diff:
-            self.stdout.write(outcome.diff)
+            self.say(outcome.diff)
 
     def _take_file(self, reason: str, *, dry_run: bool) -> None:
         body, version = body_of_file(self.kind), current(self.kind)
         if version is not None and version.body == body:
-            self.stdout.write(f"the file is the same as {version}")
+            self.say(f"the file is the same as {version}")
         elif dry_run:
             refuse("--from-file changes the text in force. Leave out --dry-run, or --from-file.")
         elif not reason.strip():
             refuse("A new version needs a reason. Give one with --reason.")
         else:
             made = add_version(self.kind, body, actor=command_actor(), reason=reason)
-            self.stdout.write(f"{made} is in force, from the file")
+            self.say(f"{made} is in force, from the file", version=made.number)

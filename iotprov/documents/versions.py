@@ -70,6 +70,14 @@ def number_in_force(kind: str) -> int:
     return version.number if version else 0
 
 
+def find_version(kind: str, number: int) -> DocumentVersion:
+    """Return the version on record. Raises ``OperatorError`` if there is none."""
+    found = DocumentVersion.objects.filter(kind=kind, name=name_of(kind), number=number).first()
+    if found is None:
+        raise OperatorError(f"{name_of(kind)} has no version {number}. Choose one on record.")
+    return found
+
+
 def add_version(
     kind: str, body: str, *, actor: Actor, reason: str, based_on: int | None = None
 ) -> DocumentVersion:
@@ -93,9 +101,7 @@ def roll_back(
 
     Raises ``OperatorError`` if there is no such version, and what ``add_version`` raises.
     """
-    found = DocumentVersion.objects.filter(kind=kind, name=name_of(kind), number=number).first()
-    if found is None:
-        raise OperatorError(f"{name_of(kind)} has no version {number}. Choose one on record.")
+    found = find_version(kind, number)
     reason = f"{reason.strip()} (back to v{number})" if reason.strip() else ""
     return add_version(kind, found.body, actor=actor, reason=reason, based_on=based_on)
 

@@ -16,21 +16,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
+from pki.operators.visible_text import visible as visible
+
 EMPTY = "-"
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
-
-
-def visible(text: str) -> str:
-    r"""Return ``text`` with every invisible character written as its escape.
-
-    A right-to-left override or a NUL in a client's text then shows as ``\u202e`` or ``\x00``,
-    and cannot change how the words around it read. Letters of any script stay as they are.
-    """
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def words(field: str, title: str = "", *, order: str = "") -> Callable[[Model], str]:

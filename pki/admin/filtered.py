@@ -1,5 +1,6 @@
 """The rows that a list's filters and search leave, for a page and for a command."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,15 +37,22 @@ def rows_of_address(model: type[Model], address: str) -> QuerySet[Any]:
     A command calls it, whose person has every right. So both ask the same filters. Raises
     ``OperatorError`` for an address without a filter, or with one that the list does not have.
     """
-    query = urlsplit(address).query if "?" in address else address
-    request = HttpRequest()
-    request.method = "GET"
-    request.GET = QueryDict(query)
-    request.user = User(username="command", is_superuser=True, is_active=True)
-    if not is_filtered(request):
+    query = QueryDict(urlsplit(address).query if "?" in address else address)
+    if not is_filtered(_request(query)):
         raise OperatorError(
             f"{address!r} has no filter. Filter the list in the web admin, and copy its address."
         )
+    return rows_of_query(model, query.urlencode(), {})
+
+
+def rows_of_query(model: type[Model], query: str, more: Mapping[str, str]) -> QuerySet[Any]:
+    """Return the rows of the list with this query and ``more`` parameters, or all without any.
+
+    Raises ``OperatorError`` as ``rows_of_address`` does.
+    """
+    asked = QueryDict(query.rpartition("?")[2], mutable=True)
+    asked.update(more)
+    request = _request(asked)
     model_admin = admin.site._registry[model]
     known = {*_parameters(model_admin, request), SEARCH_VAR}
     unknown = sorted({*request.GET} - known)
@@ -53,6 +61,15 @@ def rows_of_address(model: type[Model], address: str) -> QuerySet[Any]:
             f"{unknown[0]!r} is not a filter of the list. Use: {', '.join(sorted(known))}."
         )
     return rows_of_list(model_admin, request)
+
+
+def _request(query: QueryDict) -> HttpRequest:
+    """Return a GET of the list by a person who may see everything."""
+    request = HttpRequest()
+    request.method = "GET"
+    request.GET = query  # type: ignore[assignment]  # it may be one that can be changed
+    request.user = User(username="command", is_superuser=True, is_active=True)
+    return request
 
 
 def is_filtered(request: HttpRequest) -> bool:

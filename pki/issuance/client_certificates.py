@@ -69,15 +69,8 @@ def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -
     ``pki.issuance.verified_signing.sign`` raises.
     """
     authority = issuing_client_ca()
-    own_names = frozenset(pki_settings().server_names)
-    csr = check_csr(der, replace(CLIENT_RULES, own_names=own_names))
-    if csr.names.left_out:
-        raise CSRRejected(
-            Reason.SAN_NOT_ALLOWED,
-            f"The SAN has {', '.join(name_texts(csr.names.left_out))}, which is this server's own "
-            "name. Leave it out.",
-        )
-    identifiers = RequestIdentifiers(csr.common_name, csr.device_serial, csr.key_sha256)
+    csr = _checked(der)
+    identifiers = _identifiers_of(csr)
 
     def record_intent() -> IssuedCertificate:
         check_denylist(identifiers)
@@ -111,6 +104,30 @@ def sign_client_csr(der: bytes, *, validity: datetime.timedelta, actor: Actor) -
         why = f"refused after its signature: {denied.reason.code}"
         in_write_transaction(lambda: void_intents(rows, actor=actor, why=why))
         raise
+
+
+def check_client_csr(der: bytes) -> ParsedCSR:
+    """Return a client's CSR if `sign_client_csr` would sign it now. Raises as that does."""
+    issuing_client_ca()
+    csr = _checked(der)
+    check_denylist(_identifiers_of(csr))
+    return csr
+
+
+def _checked(der: bytes) -> ParsedCSR:
+    own_names = frozenset(pki_settings().server_names)
+    csr = check_csr(der, replace(CLIENT_RULES, own_names=own_names))
+    if csr.names.left_out:
+        raise CSRRejected(
+            Reason.SAN_NOT_ALLOWED,
+            f"The SAN has {', '.join(name_texts(csr.names.left_out))}, which is this server's own "
+            "name. Leave it out.",
+        )
+    return csr
+
+
+def _identifiers_of(csr: ParsedCSR) -> RequestIdentifiers:
+    return RequestIdentifiers(csr.common_name, csr.device_serial, csr.key_sha256)
 
 
 def _record_intent(

@@ -7,6 +7,7 @@ from django.core.management.base import CommandParser
 from pki.jobs.worker import work_on_job
 from pki.models import Job, JobLine
 from pki.operators.command import OperatorCommand, refuse
+from pki.operators.progress import ProgressBar
 
 _PAUSE = 1.0
 """Seconds between two looks at a job that another worker holds."""
@@ -28,8 +29,20 @@ class JobCommand(OperatorCommand):
             self._work_on(job)
         job.refresh_from_db()
         for line in job.lines.filter(state=JobLine.State.FAILED).order_by("number").iterator():
-            self.stdout.write(f"{line}: {line.result}")
-        self.stdout.write(f"job {job.pk}: {job.state}, {job.progress}")
+            self.say(
+                f"{line}: {line.result}",
+                line=line.number,
+                subject=line.subject,
+                result=line.result,
+            )
+        self.say(
+            f"job {job.pk}: {job.state}, {job.progress}",
+            job=str(job.pk),
+            state=job.state,
+            done=job.done,
+            failed=job.failed,
+            total=job.total,
+        )
         if job.error:
             refuse(job.error)
         if job.failed:
@@ -39,12 +52,10 @@ class JobCommand(OperatorCommand):
             )
 
     def _work_on(self, job: Job) -> None:
-        is_terminal = self.stdout.isatty()
+        bar = ProgressBar(self.stdout)
 
         def progress(row: Job) -> None:
-            if is_terminal:
-                self.stdout.write(f"\r{row.progress}", ending="")
-                self.stdout.flush()
+            bar.show(row.done + row.failed, row.total, row.progress)
 
         try:
             work_on_job(job.pk, may_go_on=lambda: True, progress=progress)
@@ -60,5 +71,4 @@ class JobCommand(OperatorCommand):
                 f"manage.py jobs {job.pk} --cancel."
             )
         finally:
-            if is_terminal:
-                self.stdout.write("")
+            bar.end()

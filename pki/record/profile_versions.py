@@ -91,6 +91,40 @@ def change_profile(
     return successor
 
 
+def find_version(name: str, version: int | None = None) -> CertificateProfile:
+    """Return a version of a profile, by default the newest one.
+
+    Raises ``OperatorError``, with the known versions, if there is none.
+    """
+    rows = CertificateProfile.objects.filter(name=name).select_related("ca").order_by("-version")
+    found = rows.first() if version is None else rows.filter(version=version).first()
+    if found is None:
+        known = ", ".join(map(str, rows.values_list("version", flat=True))) or "none"
+        raise OperatorError(
+            f"The profile {name!a} has no version {1 if version is None else version}. "
+            f"Versions on record: {known}."
+        )
+    return found
+
+
+def return_to_version(name: str, version: int, *, actor: Actor, reason: str) -> CertificateProfile:
+    """Put the settings of an earlier version in force, as a new one, in the caller's transaction.
+
+    Everything is checked as in a change, because CAs may have gone since. Raises ``OperatorError``
+    as ``change_profile`` does, and if nothing would change.
+    """
+    old, newest = find_version(name, version), find_version(name)
+    changes = {
+        field.name: getattr(old, field.name)
+        for field in CertificateProfile._meta.concrete_fields
+        if field.name not in {*_NOT_COPIED, "name"}
+        and getattr(old, field.attname) != getattr(newest, field.attname)
+    }
+    if not changes:
+        raise OperatorError(f"{newest} has the settings of version {version} already.")
+    return change_profile(newest, changes, actor=actor, reason=f"{reason} (back to v{version})")
+
+
 def _put_in_force(profile: CertificateProfile) -> None:
     taken = CertificateProfile.objects.filter(active_label=profile.label).first()
     if taken is not None:

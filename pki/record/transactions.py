@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import TypeVar
 
@@ -68,6 +69,8 @@ Item = TypeVar("Item")
 
 _sqlite_writer = threading.RLock()
 
+_is_rehearsed: ContextVar[bool] = ContextVar("is_rehearsed", default=False)
+
 _last_write = float("-inf")
 
 
@@ -94,6 +97,8 @@ def in_write_transaction(work: Callable[[], T]) -> T:
     commit and before the reply to it. So callers must allow for the same request again. Raises
     ``OperatorError`` when ``work`` writes more than the database takes at once.
     """
+    if _is_rehearsed.get():
+        return _within_rehearsal(work)
     started = time.monotonic()
     for attempt in range(1, ATTEMPTS + 1):
         head = audit_trail.head()
@@ -133,6 +138,37 @@ def in_write_transaction(work: Callable[[], T]) -> T:
         logger.info("write transaction met another writer, attempt %d", attempt)
         time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+@contextmanager
+def rehearsal() -> Iterator[None]:
+    """Let the write transactions of the block see each other, and take all of them back at its end.
+
+    They are parts of one transaction, which is rolled back. Whatever waits for a commit is not
+    done: ``transaction.on_commit`` is forgotten with it. What a rollback does not undo, such as a
+    signature or a call to AWS, must not be rehearsed. Use `pki.record.rehearse` in place of this,
+    which also drops what the process keeps in memory.
+    """
+    head = audit_trail.head()
+    with _one_writer(), transaction.atomic():
+        token = _is_rehearsed.set(True)
+        try:
+            yield
+        finally:
+            _is_rehearsed.reset(token)
+            audit_trail.restore(head)
+            transaction.set_rollback(True)
+
+
+def _within_rehearsal(work: Callable[[], T]) -> T:
+    """Run ``work`` as a part of the rehearsal's transaction. Raises as `in_write_transaction`."""
+    try:
+        with transaction.atomic(savepoint=False), round_trips.putting_off(connection):
+            return work()
+    except Error as error:
+        if is_conflict(error) or isinstance(error, _OUT_OF_ORDER):
+            raise Busy(Reason.DATABASE_UNAVAILABLE) from error
+        raise
 
 
 def in_write_transactions(items: Sequence[Item], work: Callable[[Sequence[Item]], T]) -> list[T]:

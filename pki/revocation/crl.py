@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from cryptography import x509
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from pki.exceptions import Busy
@@ -174,12 +174,18 @@ def _builder(
     )
 
 
+def revoked_certificates(
+    ca: CertificateAuthority, now: datetime.datetime | None = None
+) -> QuerySet[IssuedCertificate]:
+    """Return what a CRL of ``ca`` lists: certificates that are revoked and not expired."""
+    unexpired = IssuedCertificate.objects.filter(ca=ca, not_after__gt=now or timezone.now())
+    return unexpired.exclude(revoked_at=None)
+
+
 def _entries(ca: CertificateAuthority, now: datetime.datetime) -> list[x509.RevokedCertificate]:
     entries = []
-    revoked = (
-        IssuedCertificate.objects.filter(ca=ca, not_after__gt=now)
-        .exclude(revoked_at=None)
-        .values_list("serial_number", "revoked_at", "revocation_reason")
+    revoked = revoked_certificates(ca, now).values_list(
+        "serial_number", "revoked_at", "revocation_reason"
     )
     for serial_number, revoked_at, reason in revoked.iterator():
         assert revoked_at is not None  # noqa: S101  # the query excludes None

@@ -11,6 +11,7 @@ from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import current_deployment
 from estserver.deploy.engine.calls import ask_if_any
 from pki.authorities.test_client import TEST_CLIENT, secret_of
+from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 from pki.operators.files import replace_file
 
@@ -23,6 +24,8 @@ class Command(DeployCommand):
         "test-client.pem, .key and .pfx (without password, as the CDK sample's). They are in two "
         "secrets, which these credentials must be allowed to read."
     )
+    effect = Effect.MORE
+    is_dangerous = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the directory, and which of several test clients."""
@@ -32,7 +35,9 @@ class Command(DeployCommand):
         )
 
     @sensitive_variables()
-    def handle(self, *args: Any, directory: Path, client: str, **options: Any) -> None:
+    def handle(
+        self, *args: Any, directory: Path, client: str, dry_run: bool, yes: bool, **options: Any
+    ) -> None:
         """Write three files, the secret ones for their owner only."""
         deployment = current_deployment()
         values = deployment.config.properties
@@ -40,6 +45,14 @@ class Command(DeployCommand):
             secret_of(client, values.est_mtls_client_secrets_name),
             secret_of(client, values.est_mtls_client_pfx_secret_name),
         )
+        stem = directory / client
+        if dry_run:
+            self.say(
+                f"{stem}.pem, {stem}.key and {stem}.pfx would be written. No secret was read "
+                "(--dry-run)"
+            )
+            return
+        self.confirm(client, is_confirmed=yes)
         # Step 1: read both before anything is written.
         held, pfx = (_read(name) for name in names)
         try:
@@ -52,7 +65,6 @@ class Command(DeployCommand):
                 "PKCS #12 file. Have another client made: manage.py aws_run bootstrap_cas."
             ) from error
         # Step 2: the files.
-        stem = directory / client
         contents = {"pem": certificate.encode(), "key": key.encode(), "pfx": pkcs12}
         try:
             for suffix, content in contents.items():

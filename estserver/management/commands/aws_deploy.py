@@ -12,6 +12,7 @@ from estserver.deploy.deploy_all import deploy_all
 from estserver.deploy.deployment import STAGES, current_deployment
 from estserver.deploy.recipe import deployer_policies
 from estserver.deploy.zappa.live_version import WHOLE, Service
+from pki.operators.effects import Effect
 
 
 class Command(DeployCommand):
@@ -23,6 +24,7 @@ class Command(DeployCommand):
         "alarms (--finish). What is as it should be stays as it is, so it can be run at any time, "
         "and after a failure it goes on. Exit code 1 is a refusal, 3 is AWS's failure."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the part to carry out, and whether to print the calls only."""

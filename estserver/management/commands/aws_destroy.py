@@ -15,6 +15,7 @@ from estserver.deploy.resources.buckets.deployment_buckets import audit_heads_bu
 from estserver.deploy.rights.dsql_cluster import cluster_in_use, last_backup
 from estserver.deploy.rights.gateway_logs import others_that_log
 from estserver.deploy.zappa.admin_function import run_in_function
+from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 
 
@@ -27,11 +28,15 @@ class Command(DeployCommand):
         "certificates in AWS IoT stay in any case, and so does the bucket of the audit trail's "
         "heads unless --bucket names it. Revoke those that should not be used any more."
     )
+    effect = Effect.MORE
+    is_dangerous = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take whether to list or to remove, and what stays."""
         what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--plan", action="store_true", help="list the calls, make none")
+        what.add_argument(
+            "--plan", "--dry-run", action="store_true", help="list the calls, make none"
+        )
         what.add_argument("--yes", action="store_true", help="list them, then make them")
         what.add_argument(
             "--permissions",

@@ -8,6 +8,7 @@ from estserver.deploy.command import DeployCommand
 from estserver.deploy.deploy import stage_named
 from estserver.deploy.deployment import STAGES, current_deployment
 from estserver.deploy.rollback import roll_back
+from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 
 
@@ -20,6 +21,7 @@ class Command(DeployCommand):
         "database is refused. manage.py aws_deploy leaves it so until there is other code; "
         "aws_deploy --promote takes it back."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the stage, the version, and whether the schema is looked at."""

@@ -11,6 +11,7 @@ from django.core.management.base import CommandParser
 from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import current_deployment
 from estserver.deploy.zappa.admin_function import run_in_function
+from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 
 EVENT_LIMIT = 6_000_000
@@ -28,15 +29,26 @@ class Command(DeployCommand):
         "takes the commands of a fixed list only. An argument @FILE stands for the text of a file "
         "here, which the function cannot read; @@ is an @."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the command, with everything that follows it."""
         parser.add_argument("name", metavar="COMMAND")
         parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its own arguments")
 
-    def handle(self, *args: Any, name: str, arguments: list[str], **options: Any) -> None:
+    def handle(
+        self, *args: Any, name: str, arguments: list[str], dry_run: bool, **options: Any
+    ) -> None:
         """Print the command's output."""
         deployment = current_deployment()
+        if dry_run:
+            texts = sent(arguments)
+            size = sum(len(text.encode()) for text in texts)
+            self.say(
+                f"{name} would run in {deployment.live_function('admin')} with {len(texts)} "
+                f"arguments, {size} bytes. The command's own --dry-run comes after its name."
+            )
+            return
         self.stdout.write(
             run_in_function(deployment.live_function("admin"), name, *sent(arguments)), ending=""
         )

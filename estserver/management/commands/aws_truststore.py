@@ -33,6 +33,7 @@ from estserver.deploy.truststore.record import (
 from estserver.deploy.truststore.versions import put_call, read_version, versions
 from estserver.deploy.zappa.admin_function import run_aloud
 from pki.operators.command import command_actor
+from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 
 EMPTY = Bundle(())
@@ -52,6 +53,8 @@ class Command(DeployCommand):
         "Without either, shows the difference and the versions. CAs and record are those of the "
         "admin's function, in which the command runs what needs them."
     )
+    effect = Effect.MORE
+    is_dangerous = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take what to do, and why."""

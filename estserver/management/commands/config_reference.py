@@ -1,21 +1,15 @@
-from typing import Any
-
-from django.core.management.base import BaseCommand, CommandParser
+"""``manage.py config_reference``: print or write the settings reference."""
 
 from estserver.config.reference import REFERENCE_FILE, configuration_reference
+from estserver.operations.reference_command import ReferenceCommand
 
 
-class Command(BaseCommand):
+class Command(ReferenceCommand):
+    """See ``help``."""
+
     help = "Print the settings reference, or write it to docs/configuration.md."
-    requires_system_checks = []
+    page = REFERENCE_FILE
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--write", action="store_true", help="write docs/configuration.md")
-
-    def handle(self, *args: Any, write: bool = False, **options: Any) -> None:
-        reference = configuration_reference()
-        if not write:
-            self.stdout.write(reference, ending="")
-            return
-        REFERENCE_FILE.write_text(reference, encoding="utf-8")
-        self.stdout.write(f"wrote {REFERENCE_FILE}")
+    def text(self) -> str:
+        """Return the page."""
+        return configuration_reference()

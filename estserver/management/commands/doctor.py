@@ -9,9 +9,7 @@ from estserver.tools.doctor.checks import Diagnosis
 from estserver.tools.doctor.examination import examine
 from estserver.tools.doctor.registry import CHECKS
 from pki.admin.display import visible
-from pki.operators.command import REFUSED, REMOTE_FAILURE, OperatorCommand
-
-USAGE = 2
+from pki.operators.command import REFUSED, REMOTE_FAILURE, OperatorCommand, misuse
 
 
 class Command(OperatorCommand):
@@ -41,10 +39,7 @@ class Command(OperatorCommand):
         """Print the lines as the checks end. Raises ``CommandError`` if one fails."""
         names = [check.name for check in CHECKS]
         if unknown := [name for name in checks if name not in names]:
-            raise CommandError(
-                f"There is no check {unknown[0]!r}. Use one of {', '.join(names)}.",
-                returncode=USAGE,
-            )
+            misuse(f"There is no check {unknown[0]!r}. Use one of {', '.join(names)}.")
         wanted = [check for check in CHECKS if not checks or check.name in checks]
         found = []
         for one in examine(wanted, with_others=not local):

@@ -13,9 +13,8 @@ from estserver.tools.dry_run import DryRun, Question, dry_run
 from estserver.tools.given import read_given
 from pki.admin.display import visible
 from pki.issuance.request import Operation
-from pki.operators.command import REFUSED, OperatorCommand
+from pki.operators.command import REFUSED, OperatorCommand, misuse
 
-USAGE = 2
 OPERATIONS = {"simpleenroll": Operation.ENROLL, "simplereenroll": Operation.REENROLL}
 
 
@@ -61,9 +60,7 @@ class Command(OperatorCommand):
     ) -> None:
         """Print the verdicts. Raises ``CommandError`` if the request would be refused."""
         if client_ca and not client_name:
-            raise CommandError(
-                "--client-ca needs --client-name, the client's common name.", returncode=USAGE
-            )
+            misuse("--client-ca needs --client-name, the client's common name.")
         answer = dry_run(
             Question(
                 read_given(csr, most=MAX_BODY_BYTES),

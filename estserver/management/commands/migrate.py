@@ -8,15 +8,19 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from estserver.config.database import DSQL_BACKEND
+from pki.operators.command import OperatorCommand
+from pki.operators.effects import Effect
 
 
-class Command(migrate.Command):
+class Command(OperatorCommand, migrate.Command):
     """Bring the database's schema to what the models have.
 
     On Aurora DSQL an app's tables are made as its migrations end (`estserver.dsql.first_schema`),
     and the rights of the functions' database roles follow the tables. The roles of people are made
     and brought up to date (`estserver.people.roles`).
     """
+
+    effect = Effect.MORE
 
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         """Leave out what is asked of the database itself, because this run may mend it."""
@@ -25,6 +29,7 @@ class Command(migrate.Command):
 
     def handle(self, *args: Any, **options: Any) -> str | None:
         """Make what is missing. Raises ``DatabaseError`` and ``CommandError``."""
+        options["plan"] = options["plan"] or options.pop("dry_run", False)
         changes = not (options["plan"] or options["check_unapplied"] or options["prune"])
         done = self._migrate(*args, changes=changes, **options)
         if changes and _is_whole(options) and apps.is_installed("django.contrib.auth"):

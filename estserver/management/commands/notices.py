@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
@@ -15,6 +16,7 @@ class Command(OperatorCommand):
         "List the notices of the console's overview: what is wrong, and what to do. With "
         "--acknowledge KEY and --reason, record that somebody works on it."
     )
+    effect = Effect.DATABASE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the format, and which notice is acknowledged."""
@@ -35,7 +37,7 @@ class Command(OperatorCommand):
                     "manage.py notices prints."
                 )
             acknowledge(found, actor=command_actor(), reason=options["reason"])
-            self.stdout.write(f"Acknowledged: {found.what}")
+            self.say(f"Acknowledged: {found.what}")
             return
         sorted_notices = sort_notices(present_notices())
         states = (("open", sorted_notices.open), ("acknowledged", sorted_notices.acknowledged))

@@ -20,6 +20,7 @@ from estserver.people import first_password
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.authorities.test_client import TEST_CLIENT
 from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.effects import Effect
 from pki.operators.files import replace_file
 from pki.record.intents import settle_intents
 from pki.record.transactions import in_write_transaction
@@ -31,6 +32,7 @@ class Command(OperatorCommand):
     """See ``help``."""
 
     help = "Migrate the database, make the CAs, the server certificate and an admin account."
+    effect = Effect.RUNS
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the ports, for the lines that are printed."""

@@ -1,26 +1,15 @@
 """``manage.py reason_codes``: print or write the reference of reason codes."""
 
-from typing import Any
-
-from django.core.management.base import CommandParser
-
+from estserver.operations.reference_command import ReferenceCommand
 from estserver.reason_codes import REFERENCE_FILE, reason_codes
-from pki.operators.command import OperatorCommand
 
 
-class Command(OperatorCommand):
+class Command(ReferenceCommand):
     """See ``help``."""
 
     help = "Print the reference of reason codes, or write it to docs/reason-codes.md."
+    page = REFERENCE_FILE
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        """Define the option."""
-        parser.add_argument("--write", action="store_true", help="write docs/reason-codes.md")
-
-    def handle(self, *args: Any, write: bool, **options: Any) -> None:
-        """Print the document, or write it and print its path."""
-        if not write:
-            self.stdout.write(reason_codes(), ending="")
-            return
-        REFERENCE_FILE.write_text(reason_codes(), encoding="utf-8")
-        self.stdout.write(f"Wrote {REFERENCE_FILE}.")
+    def text(self) -> str:
+        """Return the page."""
+        return reason_codes()

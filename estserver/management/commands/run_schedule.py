@@ -4,14 +4,14 @@ import signal
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from estserver.local_server.housekeeping import housekeeping
+from pki.operators.command import OperatorCommand
+from pki.operators.effects import Effect
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """See ``help``."""
 
     help = (
@@ -19,6 +19,7 @@ class Command(BaseCommand):
         "hooks, abandoned intents, the audit trail's heads, the server's certificate. "
         "A cluster runs one."
     )
+    effect = Effect.RUNS
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until SIGINT or SIGTERM. What has begun can be interrupted at any point."""
@@ -26,5 +27,5 @@ class Command(BaseCommand):
         for number in STOP_SIGNALS:
             signal.signal(number, lambda number, frame: stopping.set())
         with housekeeping():
-            self.stdout.write("The schedule runs each minute, until a signal ends it.")
+            self.say("The schedule runs each minute, until a signal ends it.")
             stopping.wait()

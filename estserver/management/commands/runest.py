@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from estserver.local_server import PLAIN_HTTP
 from estserver.local_server.housekeeping import housekeeping
@@ -16,17 +16,20 @@ from estserver.local_server.server_certificate import (
 )
 from estserver.local_server.supervisor import Door, PortUnavailable, supervise
 from estserver.operations.est_address import DEVICE_PORT
+from pki.operators.command import OperatorCommand, misuse
+from pki.operators.effects import Effect
 
 LOOPBACK = "127.0.0.1"
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Start the EST server with mutual TLS, and the admin beside it."""
 
     help = (
         "Serve EST over mutual TLS and the admin over plain HTTP, until Ctrl-C. "
         "The server's own certificate is made on the first run."
     )
+    effect = Effect.RUNS
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Define the options."""
@@ -59,7 +62,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Make what is missing, then serve. The exit code is 1 if a server ends by itself."""
         if options["workers"] < 1 or options["threads"] < 1:
-            raise CommandError("--workers and --threads must be at least 1.")
+            misuse("--workers and --threads must be at least 1.")
         est = Door(
             name="EST server",
             application="estserver.wsgi_est:application",

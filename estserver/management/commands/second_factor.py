@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 from estserver.people.second_factor import factors, policy
 from estserver.people.second_factor.people import accounts_with_factors
 from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
@@ -18,6 +19,8 @@ class Command(OperatorCommand):
         "List the people who may sign in to the web admin, and whether they have a second factor; "
         "or reset the second factor of one, who then sets up another at the next sign-in."
     )
+    effect = Effect.MORE
+    effects_of_subcommands = {"list": Effect.READS}
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take what to do."""

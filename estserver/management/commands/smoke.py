@@ -14,6 +14,7 @@ from estserver.smoke.device import NewKey
 from estserver.smoke.run import SmokeTest
 from estserver.smoke.wire import Credentials, Server
 from pki.operators.command import REFUSED, REMOTE_FAILURE, OperatorCommand
+from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 
 THING_NAME = re.compile(r"[A-Za-z0-9:_-]{1,64}")
@@ -29,6 +30,7 @@ class Command(OperatorCommand):
         "database. The exit code is 0 if all checks pass, 1 if one fails, and 3 if the server "
         "cannot be reached. It enrolls a thing name, and prints the command that revokes it."
     )
+    effect = Effect.RUNS
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Define the options: the server, the client and the checks."""

@@ -10,6 +10,7 @@ from estserver.tools.enrollment_test import EnrollmentTest, TimedRow, clean_up
 from pki.admin.display import visible
 from pki.models import IssuedCertificate
 from pki.operators.command import REFUSED, REMOTE_FAILURE, OperatorCommand, command_actor
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
@@ -22,6 +23,7 @@ class Command(OperatorCommand):
         "them back afterwards. The exit code is 0 if all steps pass, 1 if one fails, and 3 if the "
         "server cannot be reached."
     )
+    effect = Effect.RUNS
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add what is enrolled, and what becomes of it."""

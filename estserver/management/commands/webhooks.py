@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 from django.db import models
 
 from pki.operators.command import REFUSED, OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 
 _MOST = 200
 
@@ -20,6 +21,12 @@ class Command(OperatorCommand):
         "List webhooks and their messages, add or end a webhook, change its secret, send a test, "
         "or have a message sent again."
     )
+    effect = Effect.MORE
+    effects_of_subcommands = {
+        "list": Effect.READS,
+        "deliveries": Effect.READS,
+        "test": Effect.RUNS,
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take what to do, and with which webhook or message."""

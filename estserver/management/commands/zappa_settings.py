@@ -8,6 +8,7 @@ from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import current_deployment
 from estserver.deploy.zappa import settings as zappa_settings
 from pki.operators.command import refuse
+from pki.operators.effects import Effect
 
 
 class Command(DeployCommand):
@@ -18,11 +19,14 @@ class Command(DeployCommand):
         "configuration's values into it (--write). zappa deploy needs neither, because it is "
         "handed these values each time. They are for people to read, or for another tool."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take whether to compare or to write."""
         what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--check", action="store_true", help="exit code 1 when they differ")
+        what.add_argument(
+            "--check", "--dry-run", action="store_true", help="exit code 1 when they differ"
+        )
         what.add_argument("--write", action="store_true")
 
     def handle(self, *args: Any, write: bool, **options: Any) -> None:

@@ -10,6 +10,7 @@ from iotprov.conf import IoTTarget, targets_named
 from iotprov.drift import Difference, Kind, NotCompared, Repair, drift
 from iotprov.jobs.comparing import start_comparison
 from pki.operators.command import REFUSED, REMOTE_FAILURE, OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError, remote_failure
 
 
@@ -21,6 +22,7 @@ class Command(OperatorCommand):
         "those that are this server's to mend. Exit code 0: no difference is left. 1: there are "
         "some. 3: AWS failed, so not everything was compared or mended."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the target, the depth, and whether to repair."""

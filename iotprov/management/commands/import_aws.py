@@ -7,6 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from iotprov.adoption.installation import import_installation
 from iotprov.adoption.lines import State, table
 from pki.operators.command import REMOTE_FAILURE, OperatorCommand, command_actor
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
@@ -17,6 +18,7 @@ class Command(OperatorCommand):
         "file: CAs in Secrets Manager, the CA's registration, template and policy. Changes "
         "nothing in AWS; run bootstrap_cas next."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--dry-run``."""
@@ -27,7 +29,7 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         """Print a table of what was found. Exit with code 3 if AWS refused something."""
         lines = import_installation(actor=command_actor(), is_dry_run=dry_run)
-        self.stdout.write(table(lines))
+        self.say(table(lines))
         failures = sum(line.state == State.FAILED for line in lines)
         if failures:
             raise CommandError(

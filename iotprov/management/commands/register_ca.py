@@ -10,6 +10,7 @@ from iotprov.conf import targets_named
 from iotprov.models import CARegistration
 from pki.models import CertificateAuthority
 from pki.operators.command import REMOTE_FAILURE, OperatorCommand, command_actor
+from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 from pki.record.find import find_authority
 
@@ -22,6 +23,7 @@ class Command(OperatorCommand):
         "certificate and changed as the configuration says. Run sync_policy and "
         "sync_template first."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the CA, the target, and the dry run."""
@@ -41,7 +43,12 @@ class Command(OperatorCommand):
         for each in _authorities(ca):
             outcomes = _plan(each, target) if dry_run else _register(each, target)
             for place, line, is_failure in outcomes:
-                self.stdout.write(f"{each} at {place}: {line}")
+                self.say(
+                    f"{each} at {place}: {line}",
+                    ca=each.name,
+                    target=place,
+                    is_failure=is_failure,
+                )
                 failures += is_failure
         if failures:
             raise CommandError(

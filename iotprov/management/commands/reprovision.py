@@ -4,10 +4,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from iotprov.jobs.reprovisioning import start_reprovisioning
+from iotprov.jobs.reprovisioning import provisionable, start_reprovisioning
 from pki.jobs.terminal import JobCommand
 from pki.models import IssuedCertificate
 from pki.operators.command import command_actor
+from pki.operators.effects import Effect
 
 
 class Command(JobCommand):
@@ -17,6 +18,7 @@ class Command(JobCommand):
         "Give certificates to the outbox once more, as a job, so that AWS IoT agrees with the "
         "record. What agrees already stays as it is."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the filter and the reason."""
@@ -36,6 +38,7 @@ class Command(JobCommand):
         filter: str,  # noqa: A002  # the option's name
         reason: str,
         no_wait: bool,
+        dry_run: bool,
         **options: Any,
     ) -> None:
         """Print the job's id and how it ended."""
@@ -43,6 +46,13 @@ class Command(JobCommand):
         from pki.admin.filtered import rows_of_address
 
         rows = rows_of_address(IssuedCertificate, filter)
+        if dry_run:
+            count = provisionable(rows).count()
+            self.say(
+                f"{count:,} certificates would be given to the outbox. No job was started.",
+                certificates=count,
+            )
+            return
         self.follow(
             start_reprovisioning(rows, reason=reason, actor=command_actor()), no_wait=no_wait
         )

@@ -8,12 +8,14 @@ from pki.denylist.entries import allow
 from pki.denylist.kinds import normalize, value_or_certificate
 from pki.management.commands.deny import add_entry_arguments
 from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
     """See ``help``."""
 
     help = "Take a device or client off the denylist. What was revoked stays revoked."
+    effect = Effect.DATABASE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add what is allowed again, and why."""
@@ -24,4 +26,4 @@ class Command(OperatorCommand):
         value = normalize(kind, value_or_certificate(kind, value))
         if not allow(kind, value, reason=reason, actor=command_actor()):
             refuse(f"{kind} {value} is not on the denylist. Nothing was changed.")
-        self.stdout.write(f"{kind} {value} is off the denylist")
+        self.say(f"{kind} {value} is off the denylist", kind=kind, value=value)

@@ -33,10 +33,12 @@ class Command(OperatorCommand):
         """Print how many rows were verified, or refuse with what does not hold."""
         written = _written_heads(heads) if heads is not None else []
         count = check_trail(written)
-        self.stdout.write(f"the audit trail holds: {count} rows")
+        self.say(f"the audit trail holds: {count} rows", rows=count)
         if written:
             of, tell = ("report", "says") if len(written) == 1 else ("reports", "say")
-            self.stdout.write(f"it has all that {len(written)} {of} of its heads {tell}")
+            self.say(
+                f"it has all that {len(written)} {of} of its heads {tell}", reports=len(written)
+            )
 
 
 def _written_heads(name: str) -> list[WrittenHeads]:

@@ -5,7 +5,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from pki.authorities.bootstrap import bootstrap_cas
+from pki.authorities.bootstrap_plan import planned_bootstrap
 from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
@@ -15,6 +17,7 @@ class Command(OperatorCommand):
         "Make or import the device CA, the client CA, the default profile and a test client, as "
         "the configuration says. What exists already stays as it is."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--force``."""
@@ -24,7 +27,12 @@ class Command(OperatorCommand):
             help="make successors of the existing CAs, which stay trusted",
         )
 
-    def handle(self, *args: Any, force: bool, **options: Any) -> None:
+    def handle(self, *args: Any, force: bool, dry_run: bool, **options: Any) -> None:
         """Print a line for each step."""
-        for line in bootstrap_cas(actor=command_actor(), force=force):
-            self.stdout.write(line)
+        lines = (
+            planned_bootstrap(force=force)
+            if dry_run
+            else bootstrap_cas(actor=command_actor(), force=force)
+        )
+        for line in lines:
+            self.say(line)

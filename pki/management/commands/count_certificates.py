@@ -13,10 +13,12 @@ class Command(OperatorCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the numbers in a line."""
-        names = ", ".join(
-            CertificateAuthority.objects.order_by("name").values_list("name", flat=True)
-        )
-        self.stdout.write(
-            f"{IssuedCertificate.objects.count()} certificates on record, "
-            f"{IssuedCertificate.objects.live().count()} of them live; CAs: {names or 'none'}"
+        names = list(CertificateAuthority.objects.order_by("name").values_list("name", flat=True))
+        count, live = IssuedCertificate.objects.count(), IssuedCertificate.objects.live().count()
+        self.say(
+            f"{count} certificates on record, {live} of them live; "
+            f"CAs: {', '.join(names) or 'none'}",
+            certificates=count,
+            live=live,
+            cas=names,
         )

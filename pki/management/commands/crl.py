@@ -8,15 +8,17 @@ from django.core.management.base import CommandParser
 
 from pki.encoding.pem import pem_text
 from pki.operators.command import OperatorCommand, refuse
+from pki.operators.effects import Effect
 from pki.operators.files import replace_file
 from pki.record.find import find_authority
-from pki.revocation.crl import make_crl
+from pki.revocation.crl import make_crl, revoked_certificates
 
 
 class Command(OperatorCommand):
     """See ``help``."""
 
     help = "Sign a new certificate revocation list of a CA (RFC 5280 5), which is then served."
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the CA, and where the list is written."""
@@ -26,18 +28,30 @@ class Command(OperatorCommand):
         )
         parser.add_argument("--pem", action="store_true", help="write PEM, not DER")
 
-    def handle(self, *args: Any, ca: str, out: Path | None, pem: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, ca: str, out: Path | None, pem: bool, dry_run: bool, **options: Any
+    ) -> None:
         """Print the list, or write it to a file and print what it contains."""
-        der = make_crl(find_authority(ca))
+        authority = find_authority(ca)
+        if dry_run:
+            count = revoked_certificates(authority).count()
+            self.say(
+                f"{authority} would sign a CRL with the serial numbers of {count} certificates. "
+                "Nothing was signed.",
+                ca=ca,
+                certificates=count,
+            )
+            return
+        der = make_crl(authority)
         as_pem = pem_text(der, "X509 CRL").encode()
         if out is None:
-            self.stdout.write(as_pem.decode(), ending="")
+            self.print_text(as_pem.decode(), ca=ca)
             return
         try:
             replace_file(out, as_pem if pem else der)
         except OSError as error:
             refuse(f"{out} cannot be written: {error.strerror}.", error)
-        self.stdout.write(f"{out}: {_described(der, ca)}")
+        self.say(f"{out}: {_described(der, ca)}", file=str(out), ca=ca)
 
 
 def _described(der: bytes, ca: str) -> str:

@@ -9,6 +9,7 @@ from pki.denylist.entries import certificates_named, deny
 from pki.denylist.kinds import choices, normalize, value_or_certificate
 from pki.denylist.values import expiry_after
 from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 from pki.revocation.revoke import revoke_certificates
 
 REVOCATION_REASON = "privilegeWithdrawn"
@@ -21,6 +22,7 @@ class Command(OperatorCommand):
         "Refuse every further enrollment of a device or client. Certificates that it has stay "
         "valid, unless --revoke is given."
     )
+    effect = Effect.DATABASE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add what is denied, why, and for how long."""
@@ -61,13 +63,17 @@ class Command(OperatorCommand):
             )
         said = f"{kind} {value} {'is now' if outcome else 'was already'} on the denylist"
         said += f", until {expires}" if expires else ", for good"
+        facts = {"kind": kind, "value": value, "outcome": outcome, "expires": expires}
         live = certificates_named(kind, value).live()
         if revoke:
             count = revoke_certificates(live, reason=REVOCATION_REASON, actor=actor, comment=reason)
-            self.stdout.write(f"{said}; live certificates revoked: {count}")
+            self.say(f"{said}; live certificates revoked: {count}", **facts, revoked=count)
         else:
-            self.stdout.write(
-                f"{said}; live certificates that it names and that stay valid: {live.count()}"
+            count = live.count()
+            self.say(
+                f"{said}; live certificates that it names and that stay valid: {count}",
+                **facts,
+                live=count,
             )
 
 

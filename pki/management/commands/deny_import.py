@@ -13,6 +13,7 @@ from pki.jobs.denying import start_import
 from pki.jobs.terminal import JobCommand
 from pki.models import Job
 from pki.operators.command import command_actor, refuse
+from pki.operators.effects import Effect
 
 
 class Command(JobCommand):
@@ -22,6 +23,7 @@ class Command(JobCommand):
         "Deny everything in a CSV file (kind,value,reason,expires), as a job. Nothing is written "
         "if a line is wrong. All lines come in force at once."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the file, and a reason for lines without one."""
@@ -58,7 +60,13 @@ class Command(JobCommand):
         if dry_run:
             outcomes = compare(lines, is_replacing=replace)
             for line, outcome in zip(lines, outcomes, strict=True):
-                self.stdout.write(f"line {line.number}: {outcome}: {line.kind} {line.value}")
+                self.say(
+                    f"line {line.number}: {outcome}: {line.kind} {line.value}",
+                    line=line.number,
+                    outcome=outcome,
+                    kind=line.kind,
+                    value=line.value,
+                )
             self._say_what_is_kept(lines, outcomes)
             self.stdout.write("nothing was written (--dry-run)")
             return
@@ -70,7 +78,11 @@ class Command(JobCommand):
         outcomes = [Outcome(said) for said in results]
         counts = Counter(outcomes)
         said = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome)
-        self.stdout.write(f"denylist entries: {said}")
+        self.say(
+            f"denylist entries: {said}",
+            job=str(job.pk),
+            **{str(each): counts[each] for each in Outcome},
+        )
         self._say_what_is_kept(lines, outcomes)
 
     def _say_what_is_kept(self, lines: Sequence[Line], outcomes: Sequence[Outcome]) -> None:

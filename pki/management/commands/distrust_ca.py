@@ -7,6 +7,7 @@ from django.core.management.base import CommandParser
 from pki.authorities.distrust import distrust_authority
 from pki.authorities.trust_effects import trust_effects
 from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 from pki.record import observers
 from pki.record.find import find_authority
@@ -19,8 +20,10 @@ class Command(OperatorCommand):
 
     help = (
         "Distrust a CA that is compromised. From then on the server refuses whatever leads to it. "
-        "Prints what stops, and changes nothing without --yes."
+        "Prints what stops, and asks for the name of the CA before it changes anything."
     )
+    effect = Effect.MORE
+    is_dangerous = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the CA, the reason, and what becomes of its certificates."""
@@ -47,22 +50,25 @@ class Command(OperatorCommand):
         reason: str,
         certificates: str,
         yes: bool,
+        dry_run: bool,
         here: bool,
         **options: Any,
     ) -> None:
         """Print what stops, then what was done and what remains to do."""
         row, actor = find_authority(ca), command_actor()
         for sentence in trust_effects(row).sentences():
-            self.stdout.write(sentence)
-        if not yes:
-            refuse("Nothing was changed. Add --yes to distrust it.")
+            self.say(sentence)
+        if dry_run:
+            self.say("nothing was changed (--dry-run)")
+            return
+        self.confirm(row.name, is_confirmed=yes)
         newly = distrust_authority(
             row, reason=reason, actor=actor, are_certificates_stopped=certificates == INACTIVE
         )
         for one in newly:
-            self.stdout.write(f"distrusted: {one}")
+            self.say(f"distrusted: {one}", ca=one.name)
         if not newly:
-            self.stdout.write(f"distrusted before, on {row.untrusted_since:%Y-%m-%d}: {row}")
+            self.say(f"distrusted before, on {row.untrusted_since:%Y-%m-%d}: {row}", ca=row.name)
         follow(self, row.name, reason=reason, is_here=here)
 
 
@@ -79,7 +85,7 @@ def follow(command: OperatorCommand, name: str, *, reason: str, is_here: bool) -
                 reason=f"{name}: {reason}",
                 actor=command_actor(),
                 is_here=is_here,
-                say=command.stdout.write,
+                say=command.say,
             )
         except OperatorError as error:
             failures.append(error)

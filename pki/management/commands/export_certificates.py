@@ -10,12 +10,14 @@ from pki.jobs.exporting import file_of, start_export
 from pki.jobs.terminal import JobCommand
 from pki.models import IssuedCertificate, Job
 from pki.operators.command import command_actor, refuse
+from pki.operators.effects import Effect
 
 
 class Command(JobCommand):
     """See ``help``."""
 
     help = "Write the certificates of a filter to a file, as CSV or PEM, as a job."
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the filter, the form and the file."""
@@ -37,22 +39,30 @@ class Command(JobCommand):
         form: str,
         out: Path | None,
         no_wait: bool,
+        dry_run: bool,
         **options: Any,
     ) -> None:
         """Print the job's id and how it ended, and write the file if it is finished."""
         # Imported here, as revoke_list does.
         from pki.admin.filtered import rows_of_address
 
-        if out is None and not no_wait:
+        if out is None and not (no_wait or dry_run):
             refuse("No file is named. Give --out FILE, or --no-wait to fetch it later.")
         if out is not None and out.exists():
             refuse(f"{out} exists. Name a file that does not.")
         rows = rows_of_address(IssuedCertificate, filter)
+        if dry_run:
+            count = rows.count()
+            self.say(
+                f"{count:,} certificates would be written as {form}. No job was started.",
+                certificates=count,
+            )
+            return
         job = start_export(rows, form=form, actor=command_actor())
         self.follow(job, no_wait=no_wait)
         if out is not None and job.state == Job.State.FINISHED:
             save(job, out)
-            self.stdout.write(f"{out} is written")
+            self.say(f"{out} is written", file=str(out))
 
 
 def save(job: Job, out: Path) -> None:

@@ -10,6 +10,7 @@ from pki.jobs.lifecycle import cancel_job, continue_job
 from pki.management.commands.export_certificates import save as write_file
 from pki.models import Job, JobLine
 from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 
 _MOST = 50
 
@@ -20,6 +21,7 @@ class Command(OperatorCommand):
     help = (
         "List the newest jobs, or show one with the lines that failed. The schedule works on them."
     )
+    effect = Effect.DATABASE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the job, and what to do with it."""
@@ -45,6 +47,7 @@ class Command(OperatorCommand):
         go_on: bool,
         save: Path | None,
         reason: str,
+        dry_run: bool,
         **options: Any,
     ) -> None:
         """Print a line for each job, or the one job's failures."""
@@ -61,12 +64,33 @@ class Command(OperatorCommand):
             cancel_job(found, actor=command_actor(), reason=reason)
         elif go_on:
             continue_job(found, actor=command_actor())
-        elif save:
+        elif save and not dry_run:
             write_file(found, save)
         self._say(found)
         for line in found.lines.filter(state=JobLine.State.FAILED).order_by("number").iterator():
-            self.stdout.write(f"{line}: {line.result}")
+            self.say(
+                f"{line}: {line.result}",
+                line=line.number,
+                subject=line.subject,
+                result=line.result,
+            )
 
     def _say(self, row: Job) -> None:
         error = f": {row.error}" if row.error else ""
-        self.stdout.write(f"{row.pk} {row.kind} {row.state}, {row.progress}{error}")
+        self.say(f"{row.pk} {row.kind} {row.state}, {row.progress}{error}", **job_facts(row))
+
+
+def job_facts(row: Job) -> dict[str, Any]:
+    """Return a job as JSON values."""
+    return {
+        "id": str(row.pk),
+        "kind": row.kind,
+        "state": row.state,
+        "actor": row.actor,
+        "created_at": row.created_at.isoformat(),
+        "ended_at": row.ended_at and row.ended_at.isoformat(),
+        "total": row.total,
+        "done": row.done,
+        "failed": row.failed,
+        "error": row.error,
+    }

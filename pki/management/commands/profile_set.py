@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.effects import Effect
 from pki.record.find import find_profile
 from pki.record.profile_settings import parse_settings
 from pki.record.profile_versions import change_profile, settings_of
@@ -18,6 +19,7 @@ class Command(OperatorCommand):
         "Put a new version of a certificate profile in force. Certificates keep the version under "
         "which they were issued."
     )
+    effect = Effect.DATABASE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the profile, its changes, and the reason."""
@@ -42,7 +44,12 @@ class Command(OperatorCommand):
             )
         )
         after = settings_of(new)
-        self.stdout.write(f"{new} is in force")
+        self.say(f"{new} is in force", profile=new.name, version=new.version)
         for key, value in after.items():
             if key != "version" and value != before[key]:
-                self.stdout.write(f"  {key}: {before[key]!r} -> {value!r}")
+                self.say(
+                    f"  {key}: {before[key]!r} -> {value!r}",
+                    setting=key,
+                    before=before[key],
+                    after=value,
+                )

@@ -25,10 +25,14 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, profile: str | None, **options: Any) -> None:
         """Print each profile, or each setting of one in the form that `profile_set` takes."""
         if profile is not None:
-            for key, value in settings_of(find_profile(profile)).items():
+            settings = settings_of(find_profile(profile))
+            if self.is_json:
+                self.print_facts(settings)
+                return
+            for key, value in settings.items():
                 said = value if isinstance(value, str) else json.dumps(value)
                 self.stdout.write(f"{key}={said}")
             return
         for row in CertificateProfile.objects.exclude(active_label=None).select_related("ca"):
             where = f"label {row.label}" if row.label else "no label"
-            self.stdout.write(f"{row}: {where}, {row.validity_days} days, from {row.ca}")
+            self.say(f"{row}: {where}, {row.validity_days} days, from {row.ca}", **settings_of(row))

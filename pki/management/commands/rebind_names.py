@@ -7,6 +7,9 @@ from django.core.management.base import CommandParser
 from pki.denylist.values import pem_in_file
 from pki.issuance.rebind import rebind_names
 from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.effects import Effect
+
+_TYPED = 64  # characters: a SHA-256, or a file's name
 
 
 class Command(OperatorCommand):
@@ -16,6 +19,8 @@ class Command(OperatorCommand):
         "Move all thing names that a client certificate holds to another one, for a factory "
         "certificate that is replaced."
     )
+    effect = Effect.MORE
+    is_dangerous = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the two clients, and the reason."""
@@ -26,15 +31,16 @@ class Command(OperatorCommand):
         parser.add_argument("--dry-run", action="store_true", help="only say how many names move")
 
     def handle(
-        self, *args: Any, old: str, new: str, reason: str, dry_run: bool, **options: Any
+        self, *args: Any, old: str, new: str, reason: str, dry_run: bool, yes: bool, **options: Any
     ) -> None:
         """Print how many names move, then how many have moved."""
         clients = pem_in_file(old), pem_in_file(new)
         actor = command_actor()
         count = rebind_names(*clients, reason=reason, actor=actor, is_dry_run=True)
-        self.stdout.write(f"thing names that move to the other client: {count}")
+        self.say(f"thing names that move to the other client: {count}", names=count)
         if dry_run:
-            self.stdout.write("nothing was changed (--dry-run)")
+            self.say("nothing was changed (--dry-run)")
             return
+        self.confirm(new if len(new) <= _TYPED else str(count), is_confirmed=yes)
         moved = rebind_names(*clients, reason=reason, actor=actor)
-        self.stdout.write(f"thing names moved: {moved}")
+        self.say(f"thing names moved: {moved}", names=moved)

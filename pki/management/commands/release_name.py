@@ -7,6 +7,7 @@ from django.core.management.base import CommandParser
 from pki.denylist.values import pem_in_file
 from pki.issuance.release import planned_release, release_name
 from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.effects import Effect
 
 
 class Command(OperatorCommand):
@@ -16,6 +17,7 @@ class Command(OperatorCommand):
         "Release a thing name from the client that holds it, so that another client may enroll "
         "it. A name with live certificates is not released, unless --revoke is given."
     )
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the name, the client that gets it, and the reason."""
@@ -47,11 +49,11 @@ class Command(OperatorCommand):
         """Print what the release does, then that it is done."""
         to = pem_in_file(to) if to else ""
         for sentence in planned_release(name, to=to, is_revoking=revoke).effects():
-            self.stdout.write(sentence)
+            self.say(sentence)
         if dry_run:
-            self.stdout.write("nothing was changed (--dry-run)")
+            self.say("nothing was changed (--dry-run)")
             return
         released = release_name(
             name, reason=reason, actor=command_actor(), to=to, is_revoking=revoke
         )
-        self.stdout.write(f"released: thing name {released.common_name}")
+        self.say(f"released: thing name {released.common_name}", name=released.common_name)

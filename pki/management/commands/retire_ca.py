@@ -5,9 +5,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from pki.authorities.distrust import retire_authority
-from pki.authorities.trust_effects import live_certificates
+from pki.authorities.trust_effects import live_certificates, retire_obstacle
 from pki.management.commands.distrust_ca import follow
-from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 from pki.record.find import find_authority
 
 
@@ -18,13 +19,17 @@ class Command(OperatorCommand):
         "Stop trusting and publishing a CA that has a successor, once its certificates are "
         "renewed. For a CA that is compromised there is distrust_ca."
     )
+    effect = Effect.MORE
+    is_dangerous = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the CA, and the reason."""
         parser.add_argument("ca", metavar="CA", help="the CA's name")
         parser.add_argument("--reason", required=True, help="kept on the audit trail")
         parser.add_argument(
-            "--yes", action="store_true", help="even while live certificates depend on it"
+            "--yes",
+            action="store_true",
+            help="do not ask for the name, even while live certificates depend on it",
         )
         parser.add_argument(
             "--here",
@@ -33,11 +38,25 @@ class Command(OperatorCommand):
         )
 
     def handle(
-        self, *args: Any, ca: str, reason: str, yes: bool, here: bool, **options: Any
+        self,
+        *args: Any,
+        ca: str,
+        reason: str,
+        yes: bool,
+        dry_run: bool,
+        here: bool,
+        **options: Any,
     ) -> None:
         """Print what was done, and what remains to do."""
         row = find_authority(ca)
-        self.stdout.write(f"live certificates that depend on {row}: {live_certificates(row)}")
-        retire_authority(row, reason=reason, actor=command_actor(), is_forced=yes)
-        self.stdout.write(f"retired: {row}, which is neither trusted nor published any more")
+        count = live_certificates(row)
+        self.say(f"live certificates that depend on {row}: {count}", ca=row.name, live=count)
+        if obstacle := retire_obstacle(row):
+            refuse(obstacle)
+        if dry_run:
+            self.say("nothing was changed (--dry-run)")
+            return
+        self.confirm(row.name, is_confirmed=yes)
+        retire_authority(row, reason=reason, actor=command_actor(), is_forced=True)
+        self.say(f"retired: {row}, which is neither trusted nor published any more", ca=row.name)
         follow(self, row.name, reason=reason, is_here=here)

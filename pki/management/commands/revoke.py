@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from pki.operators.command import OperatorCommand, command_actor
+from pki.operators.effects import Effect
 from pki.revocation.revoke import (
     HOW_TO_HOLD,
     KEY_COMPROMISE,
@@ -23,6 +24,7 @@ class Command(OperatorCommand):
         "CRL lists it. The device may enroll again, unless `deny` stops that. The reason "
         f"{KEY_COMPROMISE} also puts the certificate's key on the denylist, for good. {HOW_TO_HOLD}"
     )
+    effect = Effect.DATABASE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the certificate, and the reason."""
@@ -43,12 +45,19 @@ class Command(OperatorCommand):
         check_revocation_reason(reason)
         row = find_certificate(certificate)
         revoked = revoke_certificate(row, reason=reason, actor=command_actor(), comment=comment)
+        facts = {
+            "serial_number": row.serial_number,
+            "sha256": row.fingerprint_sha256,
+            "name": row.common_name,
+            "is_new": revoked,
+        }
         if revoked:
-            self.stdout.write(f"revoked: certificate {row.serial_number} of {row.common_name}")
+            self.say(f"revoked: certificate {row.serial_number} of {row.common_name}", **facts)
         else:
-            self.stdout.write(
+            self.say(
                 f"certificate {row.serial_number} of {row.common_name} was revoked before, on "
-                f"{row.revoked_at:%Y-%m-%d} ({row.revocation_reason}): left as it is"
+                f"{row.revoked_at:%Y-%m-%d} ({row.revocation_reason}): left as it is",
+                **facts,
             )
         if reason == KEY_COMPROMISE:
-            self.stdout.write(f"key {row.key_sha256} is on the denylist, for good")
+            self.say(f"key {row.key_sha256} is on the denylist, for good")

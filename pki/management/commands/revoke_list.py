@@ -10,6 +10,7 @@ from pki.jobs.revoking import start_revocation
 from pki.jobs.terminal import JobCommand
 from pki.models import IssuedCertificate
 from pki.operators.command import command_actor, refuse
+from pki.operators.effects import Effect
 from pki.revocation.revoke import REASONS
 
 
@@ -21,6 +22,8 @@ class Command(JobCommand):
         "Ctrl-C or a crash, the schedule goes on with it, and the same command shows its "
         "progress again."
     )
+    effect = Effect.MORE
+    is_dangerous = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the file or filter, and the reason."""
@@ -39,7 +42,7 @@ class Command(JobCommand):
         )
         parser.add_argument("--comment", default="", help="kept on the audit trail")
         parser.add_argument(
-            "--yes", action="store_true", help="revoke what --filter leaves; else it is counted"
+            "--yes", action="store_true", help="do not ask for the number of certificates first"
         )
         super().add_arguments(parser)
 
@@ -51,6 +54,7 @@ class Command(JobCommand):
         reason: str,
         comment: str,
         yes: bool,
+        dry_run: bool,
         no_wait: bool,
         **options: Any,
     ) -> None:
@@ -60,20 +64,32 @@ class Command(JobCommand):
             from pki.admin.filtered import rows_of_address
 
             rows = rows_of_address(IssuedCertificate, filter or "")
-            if rows.exists() and not yes:
-                refuse(
-                    f"The filter leaves {rows.count():,} certificates. Nothing was revoked. Repeat "
-                    "the command with --yes to revoke them for good."
-                )
+            count = rows.count()
+            self.say(f"The filter leaves {count:,} certificates.", certificates=count)
+            if self.is_settled(count, dry_run=dry_run, yes=yes):
+                return
             job = start_revocation(rows, reason=reason, comment=comment, actor=command_actor())
         else:
+            subjects = _subjects(file)
+            self.say(f"The file names {len(subjects):,} certificates.", certificates=len(subjects))
+            if self.is_settled(len(subjects), dry_run=dry_run, yes=yes):
+                return
             job = start_job(
                 "revoke",
-                _subjects(file),
+                subjects,
                 parameters={"reason": reason, "comment": comment},
                 actor=command_actor(),
             )
         self.follow(job, no_wait=no_wait)
+
+    def is_settled(self, count: int, *, dry_run: bool, yes: bool) -> bool:
+        """Return whether nothing is left to do; otherwise have the number typed back."""
+        if dry_run:
+            self.say("nothing was changed (--dry-run)")
+            return True
+        if count:
+            self.confirm(str(count), is_confirmed=yes)
+        return False
 
 
 def _subjects(file: Path) -> list[str]:

@@ -9,8 +9,9 @@ from django.core.management.base import CommandParser
 from pki.conf import pki_settings
 from pki.csr.thing_names import shown
 from pki.encoding.pem import CERTIFICATE_REQUEST, pem_blocks, unwrapped
-from pki.issuance.client_certificates import sign_client_csr
+from pki.issuance.client_certificates import check_client_csr, sign_client_csr
 from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
 from pki.operators.files import write_new
 
 
@@ -18,6 +19,7 @@ class Command(OperatorCommand):
     """See ``help``."""
 
     help = "Sign a client's CSR with the client CA, for test clients."
+    effect = Effect.MORE
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the CSR, where the certificate is written, and how long it is valid."""
@@ -38,6 +40,7 @@ class Command(OperatorCommand):
         csr: str,
         out: Path | None,
         validity_days: int | None,
+        dry_run: bool,
         **options: Any,
     ) -> None:
         """Print the certificate, or write it to a file."""
@@ -47,16 +50,29 @@ class Command(OperatorCommand):
             refuse(f"--validity-days is {validity_days}. Use 1 to 36500.")
         if out is not None and out.exists():
             refuse(f"{out} exists. Choose another name, or move the file.")
+        der = _read_csr(csr)
+        if dry_run:
+            found = check_client_csr(der)
+            self.say(
+                f"{found.subject} would get a certificate for {validity_days} days. Nothing was "
+                "signed.",
+                subject=str(found.subject),
+                validity_days=validity_days,
+            )
+            return
         certificate = sign_client_csr(
-            _read_csr(csr), validity=datetime.timedelta(days=validity_days), actor=command_actor()
+            der, validity=datetime.timedelta(days=validity_days), actor=command_actor()
         )
         if out is None:
-            self.stdout.write(certificate.pem, ending="")
+            self.print_text(certificate.pem, serial_number=certificate.serial_number)
             return
         write_new(out, certificate.pem.encode())
-        self.stdout.write(
+        self.say(
             f"{out}: {certificate.subject}, until {certificate.not_after:%Y-%m-%d}, "
-            f"serial {certificate.serial_number}"
+            f"serial {certificate.serial_number}",
+            file=str(out),
+            serial_number=certificate.serial_number,
+            not_after=certificate.not_after.isoformat(),
         )
 
 

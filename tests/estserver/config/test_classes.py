@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from django.core.management import call_command
 
 from estserver.config import PROJECT_ROOT
 from estserver.config.entries import key_name
@@ -52,7 +53,7 @@ def test_the_reference_in_docs_is_the_generated_one():
 
 def test_the_command_prints_the_reference():
     out = io.StringIO()
-    Command(stdout=out).handle()
+    call_command(Command(), stdout=out)
 
     assert out.getvalue() == configuration_reference()
 

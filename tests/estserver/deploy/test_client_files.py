@@ -35,7 +35,7 @@ def secrets(deployment):
 
 def fetch(directory, *more):
     out = StringIO()
-    call_command("aws_client_files", directory, *more, stdout=out)
+    call_command("aws_client_files", directory, "--yes", *more, stdout=out)
     return out.getvalue()
 
 

@@ -65,7 +65,7 @@ def test_one_command_deploys_both_stages(cloud, printed, client):
 def test_the_test_clients_files_can_be_fetched(cloud, client):
     directory = cloud.directory / "client"
 
-    cloud.run("manage.py", "aws_client_files", str(directory))
+    cloud.run("manage.py", "aws_client_files", str(directory), "--yes")
 
     held = x509.load_pem_x509_certificate((directory / "test-client.pem").read_bytes())
     assert held == client.certificate

@@ -5,7 +5,7 @@ from importlib import import_module
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.apps import apps
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from pki.checks import check_rebinding
@@ -192,7 +192,10 @@ def test_T42_rebind_names_moves_all_names_of_a_certificate(
     assert "that move to the other client: 3" in capsys.readouterr().out
     assert old.simplereenroll(csr(304)).status_code == 200
 
-    call_command("rebind_names", **arguments)
+    with pytest.raises(CommandError, match="Add --yes"):
+        call_command("rebind_names", **arguments)
+    assert old.simplereenroll(csr(320)).status_code == 200
+    call_command("rebind_names", yes=True, **arguments)
 
     assert "thing names moved: 3" in capsys.readouterr().out
     assert reissued.simplereenroll(csr(305)).status_code == 200

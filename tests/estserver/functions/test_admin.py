@@ -6,10 +6,17 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.contrib.auth import get_user_model
-from django.core.management import get_commands
+from django.core.management import get_commands, load_command_class
 
 from estserver.config import PROJECT_ROOT as ROOT
-from estserver.functions.admin import COMMANDS, SCHEDULES, AdminHandler, EventRefused, run_command
+from estserver.functions.admin import (
+    _PARTS_REFUSED,
+    COMMANDS,
+    SCHEDULES,
+    AdminHandler,
+    EventRefused,
+    run_command,
+)
 from pki.models import AuditEvent, DenylistEntry
 from tests.support.builders import make_csr
 
@@ -63,6 +70,10 @@ def test_T03_events_that_name_code_are_refused(handle, event):
         ["changepassword", "admin"],
         ["migrate", "pki", "zero"],
         ["migrate", "--fake"],
+        ["certificates", "revoke-many", "/proc/self/environ", "--reason", "superseded", "--yes"],
+        ["certificates", "--traceback", "key-file", "ab", "--out", "x"],
+        ["devices", "reprovision", "--filter", "q=x", "--reason", "r"],
+        ["find", "/proc/self/environ"],
         ["django.core.management.commands.shell"],
         [],
         "migrate",
@@ -78,6 +89,31 @@ def test_T03_other_commands_are_refused(arguments):
 
 def test_every_command_of_the_list_exists():
     assert COMMANDS - get_commands().keys() == set()
+
+
+def test_T03_a_subcommand_runs_only_if_the_command_that_it_is_does():
+    running = {
+        f"{name} {word}"
+        for name in COMMANDS
+        for word, found in getattr(_command(name), "subcommands", {}).items()
+        if word not in _PARTS_REFUSED.get(name, ())
+        and isinstance(found, str)
+        and found.split(".")[-2] not in COMMANDS
+    }
+
+    assert running == set()
+
+
+def _command(name):
+    return load_command_class(get_commands()[name], name)
+
+
+def test_a_subcommand_runs(handle, installation):
+    answer = handle({"est_command": ["denylist", "add", "name", "sensor-1", "--reason", "stolen"]})
+    tested = handle({"est_command": ["denylist", "test", "sensor-1", "--json"]})
+
+    assert (answer["exit_code"], tested["exit_code"]) == (0, 1)
+    assert "sensor-1 is now on the denylist" in answer["output"]
 
 
 def test_every_schedule_of_zappas_settings_may_run_and_no_other():
@@ -152,7 +188,7 @@ def test_a_refusal_answers_with_its_sentence_and_exit_code(handle, installation)
 def test_wrong_usage_answers_with_what_is_wanted(handle, db):
     answer = handle({"est_command": ["deny"]})
 
-    assert answer["exit_code"] == 1
+    assert answer["exit_code"] == 2
     assert "the following arguments are required" in answer["output"]
 
 

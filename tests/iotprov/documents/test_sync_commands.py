@@ -76,7 +76,10 @@ class TestSync:
         wide = POLICY.replace('"iot:Publish"', '"iot:*"')
         add_version(Kind.POLICY, wide, actor=ALICE, reason="test")
 
-        call_command("sync_policy", stdout=StringIO(), stderr=err)
+        with pytest.raises(CommandError, match="Add --yes"):
+            call_command("sync_policy", stdout=StringIO(), stderr=StringIO())
+        assert not DocumentPush.objects.exists()
+        call_command("sync_policy", "--yes", stdout=StringIO(), stderr=err)
 
         assert "Warning: Line 14, column 9: iot:* allows every action" in err.getvalue()
         assert DocumentPush.objects.get().error == ""

@@ -315,7 +315,7 @@ def test_the_command_revokes_a_file_and_lists_what_failed(devices, tmp_path, cap
     file.write_text(f"{devices[0].serial_number}\n\nabcdef\n")
 
     with pytest.raises(CommandError, match="1 of 2 lines failed") as caught:
-        call_command("revoke_list", file, "--reason", "superseded")
+        call_command("revoke_list", file, "--reason", "superseded", "--yes")
     said = capsys.readouterr().out
 
     assert caught.value.returncode == 1
@@ -330,7 +330,10 @@ def test_the_command_revokes_a_file_and_lists_what_failed(devices, tmp_path, cap
 def test_without_waiting_the_command_leaves_the_job_which_another_cancels(devices, tmp_path):
     file = tmp_path / "serials.txt"
     file.write_text(devices[0].serial_number)
-    assert "running, 0 of 1 lines" in run("revoke_list", file, "--reason=superseded", "--no-wait")
+    arguments = ("revoke_list", file, "--reason=superseded", "--no-wait")
+    with pytest.raises(CommandError, match="Add --yes"):
+        run(*arguments)
+    assert "running, 0 of 1 lines" in run(*arguments, "--yes")
     job = Job.objects.get()
 
     assert "cancelled, 0 of 1 lines" in run("jobs", job.pk, "--cancel")

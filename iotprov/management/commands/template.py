@@ -1,0 +1,14 @@
+"""Versions of the provisioning template: list, compare, check, change and push."""
+
+from iotprov.documents.versions_command import subcommands_of
+from iotprov.models import DocumentVersion
+from pki.operators.subcommands import CommandGroup
+
+
+class Command(CommandGroup):
+    """See ``help``."""
+
+    help = "List, compare, check, change and push versions of the provisioning template."
+    subcommands = subcommands_of(
+        DocumentVersion.Kind.TEMPLATE, "iotprov.management.commands.sync_template.Command"
+    )
