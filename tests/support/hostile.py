@@ -2,7 +2,6 @@
 
 import datetime
 import hashlib
-from collections.abc import Iterator
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -68,25 +67,31 @@ TEXTS = (
 )
 """Forty texts of at most 64 bytes, which is the length of a common name (RFC 5280, A.1)."""
 
-DATABASE_TAKES_NO_NUL = "\x00"
-"""PostgreSQL stores no NUL in a text. RFC 5280 has no place for one in a name either."""
+_NO_NUL = {"\x00": "\x01"}
+"""PostgreSQL stores no NUL in a text."""
 
 ACTOR = Actor("command:hostile")
+
+
+def stored() -> list[str]:
+    """Return the texts as a database stores them."""
+    return [text.translate(str.maketrans(_NO_NUL)) for text in TEXTS]
+
+
+def job() -> Job:
+    """Return the job that ``fill`` adds, with a line for each text."""
+    return Job.objects.get(kind="drift")
 
 
 def fill(device_ca) -> None:
     """Add a row of each kind for each text, as far as a database stores it."""
     signer = make_ca("hostile")
     profile = CertificateProfile.objects.get(active_label="")
-    for number, text in enumerate(_stored()):
+    for number, text in enumerate(stored()):
         row = _certificate(number, text, device_ca, profile, signer)
         _rows_beside(number, text, row)
     _documents_and_jobs(device_ca)
     _profiles(profile)
-
-
-def _stored() -> Iterator[str]:
-    yield from (text.replace(DATABASE_TAKES_NO_NUL, "\x01") for text in TEXTS)
 
 
 def _certificate(number, text, ca, profile, signer: BuiltCA) -> IssuedCertificate:
@@ -134,9 +139,9 @@ def _rows_beside(number, text, row) -> None:
 
 
 def _documents_and_jobs(device_ca) -> None:
-    together = "\n".join(_stored())
+    together = "\n".join(stored())
     for kind in ("template", "policy"):
-        for number, text in enumerate(_stored(), start=1):
+        for number, text in enumerate(stored(), start=1):
             version = DocumentVersion.objects.create(
                 kind=kind, name="hostile", number=number, body=f"{text}\n{together}", reason=text,
                 created_by=text,
@@ -151,7 +156,7 @@ def _documents_and_jobs(device_ca) -> None:
     job = Job.objects.create(
         kind="drift", parameters={}, state="failed", actor=TEXTS[0], error=together[:1000], total=40
     )
-    for number, text in enumerate(_stored(), start=1):
+    for number, text in enumerate(stored(), start=1):
         JobLine.objects.create(job=job, number=number, subject=text, state="failed", result=text)
         TruststorePush.objects.create(
             domain=text, uri=text, version_id=f"{number}{text}", sha256="0" * 64,
@@ -162,7 +167,7 @@ def _documents_and_jobs(device_ca) -> None:
 def _profiles(profile) -> None:
     """Add a version of a profile for each text, of which the last is in force."""
     last = len(TEXTS)
-    for number, text in enumerate(_stored(), start=1):
+    for number, text in enumerate(stored(), start=1):
         CertificateProfile.objects.create(
             name="hostile", version=number, label="hostile",
             active_label="hostile" if number == last else None, ca=profile.ca,
