@@ -12,12 +12,14 @@ from estserver.console.tools_doctor import doctor_page
 from estserver.console.tools_dry_run import dry_run_page
 from estserver.console.tools_enroll import test_enroll_page
 from estserver.console.tools_inspect import inspect_page
+from estserver.console.truststore import TruststorePushAdmin
 from estserver.console.webhooks import MessageAdmin, WebhookAdmin
 from estserver.people import accounts
 
 __all__ = [
     "MessageAdmin",
     "PendingHookAdmin",
+    "TruststorePushAdmin",
     "WebhookAdmin",
     "acknowledge_page",
     "code_page",

@@ -17,6 +17,7 @@ LISTS = (
     list_link(Section.CERTIFICATES, "pki.issuedcertificate", "Certificates"),
     list_link(Section.DENYLIST, "pki.denylistentry", "Denylist"),
     list_link(Section.CAS, "pki.certificateauthority", "CAs"),
+    list_link(Section.CAS, "estserver.truststorepush", "Truststore"),
     list_link(Section.CAS, "pki.certificateprofile", "Profiles"),
     list_link(Section.AWS_IOT, "iotprov.provisioning", "Waiting for AWS IoT"),
     list_link(Section.AWS_IOT, "iotprov.caregistration", "CAs in AWS IoT"),
