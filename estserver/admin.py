@@ -8,6 +8,7 @@ from estserver.console.search_page import search_page
 from estserver.console.second_factor_pages import code_page, codes_file, own_page, set_up_page
 from estserver.console.second_factor_reset import reset_page
 from estserver.console.settings_page import settings_page
+from estserver.console.targets_page import targets_page
 from estserver.console.tools_doctor import doctor_page
 from estserver.console.tools_dry_run import dry_run_page
 from estserver.console.tools_enroll import test_enroll_page
@@ -34,6 +35,7 @@ __all__ = [
     "search_page",
     "set_up_page",
     "settings_page",
+    "targets_page",
     "test_enroll_page",
 ]
 

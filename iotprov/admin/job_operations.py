@@ -39,6 +39,12 @@ class CompareAsJob(Operation):
     is_for_list = True
     form_class = CompareForm
 
+    def get_initial(self) -> dict[str, Any]:
+        """Take the target, and whether to mend, from the link that led here."""
+        asked = self.request.GET
+        initial = {"target": asked.get("target", ""), "repair": asked.get("repair") == "yes"}
+        return {**super().get_initial(), **initial}
+
     def effects(self) -> list[str]:
         """Say what is compared, and where the differences are shown."""
         return [
