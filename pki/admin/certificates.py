@@ -12,6 +12,7 @@ from pki.admin.certificate_downloads import chain, csr, csv_lines, der, pem, pkc
 from pki.admin.certificate_filters import (
     CAFilter,
     LabelFilter,
+    LintFilter,
     MadeFilter,
     OperationFilter,
     ProfileFilter,
@@ -63,6 +64,7 @@ class IssuedCertificateAdmin(FactAdmin):
         LabelFilter,
         day_range("not_after", "day on which it ends (UTC)", "ends"),
         RequestFilter,
+        LintFilter,  # last: it looks at what the others leave
     )
     list_select_related = ("ca", "profile")
     search_fields = ("serial_number",)
