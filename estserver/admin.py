@@ -1,5 +1,6 @@
 """The module that Django's autodiscovery imports: it registers the pages of ``console``."""
 
+from estserver.console.ca_roll_page import ca_roll_page
 from estserver.console.device_list import device_list
 from estserver.console.device_page import device_page
 from estserver.console.overview.page import acknowledge_page
@@ -23,6 +24,7 @@ __all__ = [
     "TruststorePushAdmin",
     "WebhookAdmin",
     "acknowledge_page",
+    "ca_roll_page",
     "code_page",
     "codes_file",
     "device_list",

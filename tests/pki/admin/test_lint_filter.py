@@ -55,7 +55,7 @@ def test_a_certificate_that_cannot_be_read_failed(alice):
 
 def test_the_file_and_the_revocation_have_the_same_rows(alice):
     export = alice.get(reverse("admin:pki_issuedcertificate_export"), {"lint": "failed"})
-    header, *rows = csv.reader(io.StringIO(export.getvalue().decode(), newline=""))
+    _, *rows = csv.reader(io.StringIO(export.getvalue().decode(), newline=""))
     assert len(rows) == 1
     assert "sensor-2" in rows[0]
 
