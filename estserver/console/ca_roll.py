@@ -11,6 +11,7 @@ from enum import StrEnum
 from django.conf import settings
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext_noop
 
 from estserver.console.overview.work import read_truststore
 from estserver.models import TruststorePush
@@ -101,7 +102,7 @@ def _steps(ca: CertificateAuthority, successor: CertificateAuthority | None) -> 
 
 
 def _key(ca: CertificateAuthority, successor: CertificateAuthority | None) -> RollStep:
-    title = "A key for the successor"
+    title = gettext_noop("A key for the successor")
     if successor is not None:
         return RollStep(title, StepState.DONE, f"{successor.name} has a key of its own.")
     try:
@@ -123,7 +124,7 @@ def _successor(ca: CertificateAuthority, successor: CertificateAuthority | None)
 
 
 def _overlap(ca: CertificateAuthority, successor: CertificateAuthority | None) -> RollStep:
-    title = "Publish both"
+    title = gettext_noop("Publish both")
     if successor is None:
         return RollStep(title, StepState.NEXT, "")
     if ca.purpose != CertificateAuthority.Purpose.DEVICE:
@@ -135,7 +136,7 @@ def _overlap(ca: CertificateAuthority, successor: CertificateAuthority | None) -
 
 
 def _registration(ca: CertificateAuthority, successor: CertificateAuthority | None) -> RollStep:
-    title = "Register in AWS IoT"
+    title = gettext_noop("Register in AWS IoT")
     in_force = CertificateProfile.objects.exclude(active_label=None)
     uses_aws = in_force.filter(ca=successor or ca).exclude(iot_provisioning="none").exists()
     if not uses_aws:
@@ -178,7 +179,7 @@ def _truststore(successor: CertificateAuthority | None) -> RollStep:
 
 
 def _fleet(ca: CertificateAuthority, successor: CertificateAuthority | None) -> RollStep:
-    title = "The fleet moves"
+    title = gettext_noop("The fleet moves")
     if successor is None:
         return RollStep(title, StepState.NEXT, "")
     old, new = (_live(one) for one in (ca, successor))

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from estserver.console.ca_roll import RollStep, StepState, roll_of
 from estserver.console.registry import Section, console_page
@@ -29,7 +30,7 @@ _CHIPS = {
 
 @console_page(
     section=Section.CAS,
-    title="Roll a CA",
+    title=gettext_noop("Roll a CA"),
     name="console_ca_roll",
     route="cas/<uuid:pk>/roll/",
     permission="pki.view_certificateauthority",
@@ -59,7 +60,7 @@ def _shown(step: RollStep) -> dict[str, Any]:
     }
 
 
-@admin.display(description="roll")
+@admin.display(description=gettext_lazy("roll"))
 def roll_link(ca: CertificateAuthority) -> SafeString | str:
     """Show where the CA's roll is, on the CA's page."""
     if not ca.is_trusted or not ca.signer:

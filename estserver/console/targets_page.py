@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_noop
 
 from estserver.console.overview.work import Waiting, read_waiting
 from estserver.console.registry import Section, console_page
@@ -53,7 +54,7 @@ class ShownTarget:
 
 @console_page(
     section=Section.AWS_IOT,
-    title="Targets and drift",
+    title=gettext_noop("Targets and drift"),
     name="console_targets",
     route="targets/",
     permission="iotprov.view_provisioning",
@@ -65,7 +66,7 @@ def targets_page(request: HttpRequest) -> HttpResponseBase:
     compared = last_comparisons(names)
     user: Any = request.user
     context = {
-        "title": "Targets and drift",
+        "title": gettext("Targets and drift"),
         "is_used": _uses_aws_iot() or bool(compared),
         "targets": [_shown(name, waiting.get(name), compared.get(name)) for name in names],
         "may_compare": user.has_perm("iotprov.change_provisioning"),

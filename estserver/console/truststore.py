@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from estserver.console.overview.work import read_truststore
 from estserver.console.truststore_operations import (
@@ -45,7 +46,7 @@ class TruststorePushAdmin(FactAdmin):
     )
     list_display_links = (list_display[1],)
     operations = (CompareWithGateway, Push, RollBack)
-    empty_words = (
+    empty_words = gettext_noop(
         "No truststore was pushed yet. With apiCustomDomainName, `manage.py aws_deploy` pushes the "
         "first one. Without it there is no API Gateway, and the local server trusts the CAs above."
     )
@@ -111,7 +112,7 @@ class TruststorePushAdmin(FactAdmin):
             "Versions",
         )
 
-    @admin.display(description="state")
+    @admin.display(description=gettext_lazy("state"))
     def state_chip(self, row: Any) -> SafeString:
         """Show whether the domain trusts it, by the record."""
         if _is_active(row):

@@ -8,6 +8,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_noop
 
 from estserver.deploy.deployment import Deployment, current_deployment
 from estserver.deploy.front_door.domain import look_at_domain
@@ -67,7 +68,7 @@ class Push(_OfGateway, Operation):
     """Push the CAs on record, and let the domain trust them."""
 
     slug = "push"
-    label = "Push the CAs on record"
+    label = gettext_noop("Push the CAs on record")
     is_for_list = True
     is_dangerous = True
     form_class = TruststoreForm
@@ -97,7 +98,7 @@ class RollBack(_OfGateway, Operation):
     """Let the domain trust an earlier version again."""
 
     slug = "roll-back"
-    label = "Go back to this version"
+    label = gettext_noop("Go back to this version")
     is_dangerous = True
     form_class = TruststoreForm
 
@@ -132,7 +133,7 @@ class CompareWithGateway(_OfGateway, Question):
     """Show what a push would change, and what API Gateway warns of."""
 
     slug = "compare"
-    label = "Compare with API Gateway"
+    label = gettext_noop("Compare with API Gateway")
     is_for_list = True
     form_class = EmptyForm
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext_noop
 
 from iotprov.admin.texts import diff_block, difference, problem_table
 from iotprov.conf import iot_settings
@@ -87,7 +88,7 @@ class NewVersion(Operation):
     """Edit the text in force."""
 
     slug = "add"
-    label = "New version"
+    label = gettext_noop("New version")
     permission = "add"
     is_for_list = True
     form_class = DocumentForm
@@ -135,7 +136,7 @@ class TakeFile(Operation):
     """Put the configured file in force."""
 
     slug = "take-file"
-    label = "Take the configured file"
+    label = gettext_noop("Take the configured file")
     permission = "add"
     is_for_list = True
 
@@ -187,7 +188,7 @@ class RollBack(Operation):
     """Put an old version's text in force again."""
 
     slug = "roll-back"
-    label = "Roll back to this version"
+    label = gettext_noop("Roll back to this version")
     permission = "add"
 
     @classmethod

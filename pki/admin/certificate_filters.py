@@ -9,6 +9,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.lookups import GreaterThan, In
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from pki.admin.bounded_count import newest, newest_condition
 from pki.admin.certificate_states import EXPIRING, newest_of
@@ -41,7 +42,7 @@ def _outlives(state: State, at: datetime.datetime) -> Q:
 class StatusFilter(ChoiceFilter):
     """Certificates by the words that their chips show."""
 
-    title = "status"
+    title = gettext_noop("status")
     parameter_name = "status"
     choices_offered = {
         "active": (
@@ -138,7 +139,7 @@ class LabelFilter(_VersionsFilter):
 class MadeFilter(ChoiceFilter):
     """When a certificate was asked for, by its identifier, which begins with the time."""
 
-    title = "when it was made"
+    title = gettext_noop("when it was made")
     parameter_name = "made"
     choices_offered = {
         "today": ("Today", lambda: _made_since(timezone.now().replace(hour=0, minute=0, second=0))),
@@ -161,7 +162,7 @@ def _made_since(at: datetime.datetime) -> Q:
 class RequestFilter(TypedFilter):
     """Certificates by who asked for them: the client's certificate, and the address."""
 
-    title = "who asked"
+    title = gettext_noop("who asked")
     inputs = (
         ("client", "Client certificate, SHA-256", "text"),
         ("address", "Source IP, among the newest", "text"),
