@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import REASON_BAD_ORIGIN
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.translation import gettext
 
 from estserver.people.kept_fields import KeptFields
 
@@ -102,7 +103,8 @@ def change_refused(
 def _page(
     request: HttpRequest | None, status: int, title: str, what: str, todo: str, **more: Any
 ) -> HttpResponse:
-    context = {"title": title, "what": what, "todo": todo, "status": status, **more}
+    texts = {"title": gettext(title), "what": gettext(what), "todo": gettext(todo)}
+    context = {**texts, "status": status, **more}
     if request is None:
         return HttpResponse(render_to_string(_TEMPLATE, context), status=status)
     if getattr(request, "user", None) is not None and hasattr(request, "session"):

@@ -49,7 +49,7 @@ def doctor_page(request: HttpRequest) -> HttpResponseBase:
         "title": gettext("Doctor"),
         "form": form,
         "answer": answer,
-        "button": "Examine",
+        "button": gettext("Examine"),
         "introduction": "Looks at settings, database, CAs, keys, profiles, AWS IoT, what waits, "
         "and the deployment. Nothing is changed.",
         "command": "manage.py doctor",

@@ -109,7 +109,7 @@ def dry_run_page(request: HttpRequest) -> HttpResponseBase:
         "title": gettext("Dry run of an enrollment"),
         "form": form,
         "answer": answer,
-        "button": "Ask",
+        "button": gettext("Ask"),
         "introduction": "Says step by step what the server would answer to this request now. It "
         "asks the rules that an enrollment asks. Nothing is signed, and nothing is written.",
         "command": "manage.py dry_run CSR --client FILE",

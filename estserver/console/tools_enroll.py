@@ -68,7 +68,7 @@ def test_enroll_page(request: HttpRequest) -> HttpResponseBase:
     context = {
         "title": gettext("Test enrollment"),
         "form": form,
-        "button": "Run the test",
+        "button": gettext("Run the test"),
         "introduction": "Makes a key and a client certificate, and does what a device does: TLS, "
         "cacerts, csrattrs, simpleenroll, simplereenroll. The certificates are real, and labelled "
         "as a test on the audit trail. Take them back afterwards.",

@@ -82,7 +82,7 @@ def inspect_page(request: HttpRequest) -> HttpResponseBase:
         "title": gettext("Inspect"),
         "form": form,
         "answer": answer,
-        "button": "Inspect",
+        "button": gettext("Inspect"),
         "introduction": "Says what it is, and what the rules and the record say of it. Nothing of "
         "it is kept or logged.",
         "command": "manage.py inspect FILE",
