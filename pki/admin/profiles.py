@@ -15,6 +15,7 @@ from pki.admin.display import EMPTY, chip, flag, link, list_of, minute, moment, 
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter
 from pki.admin.profile_operations import FIELDSETS, LABELS, AddProfile, ChangeProfile
+from pki.admin.profile_versions import CompareVersions, ReturnToVersion
 from pki.admin.search import Term
 from pki.models import CertificateProfile, IssuedCertificate
 from pki.models.profile import EVERY_CLIENT_CA
@@ -89,7 +90,7 @@ class CertificateProfileAdmin(FactAdmin):
         "There is no profile yet, so nothing can be issued. Run `manage.py bootstrap_cas`: it "
         "makes the first one, from the configuration."
     )
-    operations = (AddProfile, ChangeProfile)
+    operations = (AddProfile, ChangeProfile, CompareVersions, ReturnToVersion)
     groups = (
         (
             None,

@@ -14,11 +14,12 @@ from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.csr.thing_names import check_common_name
 from pki.encoding.csrattrs import encode_csr_attributes
 from pki.exceptions import CSRRejected
-from pki.models import CertificateProfile
+from pki.models import CertificateProfile, IssuedCertificate
 from pki.models.profile import EST_OPERATIONS
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail, observers
 from pki.record.audit_trail import Actor
+from pki.record.bounded_counts import count_in_words, count_up_to
 from pki.record.profile_labels import (
     check_client_cas_change,
     client_cas_by_default,
@@ -67,6 +68,7 @@ def change_profile(
         check_client_cas_change(profile, successor.client_cas)
         successor.client_cas = successor.client_cas or client_cas_by_default()
     check_profile(successor)
+    _check_is_no_lockout(profile, successor)
     for observer in observers.registered():
         observer.profile_changes(profile, successor)
     newest = CertificateProfile.objects.filter(name=profile.name).aggregate(Max("version"))
@@ -89,6 +91,40 @@ def change_profile(
         after={key: value for key, value in after.items() if value != before[key]},
     )
     return successor
+
+
+def find_version(name: str, version: int | None = None) -> CertificateProfile:
+    """Return a version of a profile, by default the newest one.
+
+    Raises ``OperatorError``, with the known versions, if there is none.
+    """
+    rows = CertificateProfile.objects.filter(name=name).select_related("ca").order_by("-version")
+    found = rows.first() if version is None else rows.filter(version=version).first()
+    if found is None:
+        known = ", ".join(map(str, rows.values_list("version", flat=True))) or "none"
+        raise OperatorError(
+            f"The profile {name!a} has no version {1 if version is None else version}. "
+            f"Versions on record: {known}."
+        )
+    return found
+
+
+def return_to_version(name: str, version: int, *, actor: Actor, reason: str) -> CertificateProfile:
+    """Put the settings of an earlier version in force, as a new one, in the caller's transaction.
+
+    Everything is checked as in a change, because CAs may have gone since. Raises ``OperatorError``
+    as ``change_profile`` does, and if nothing would change.
+    """
+    old, newest = find_version(name, version), find_version(name)
+    changes = {
+        field.name: getattr(old, field.name)
+        for field in CertificateProfile._meta.concrete_fields
+        if field.name not in {*_NOT_COPIED, "name"}
+        and getattr(old, field.attname) != getattr(newest, field.attname)
+    }
+    if not changes:
+        raise OperatorError(f"{newest} has the settings of version {version} already.")
+    return change_profile(newest, changes, actor=actor, reason=f"{reason} (back to v{version})")
 
 
 def _put_in_force(profile: CertificateProfile) -> None:
@@ -142,6 +178,24 @@ def check_profile(profile: CertificateProfile) -> None:
         problems.append(f"ca: {profile.ca} is a client CA. Name a device CA.")
     if problems:
         raise OperatorError(" ".join(problems))
+
+
+def _check_is_no_lockout(profile: CertificateProfile, successor: CertificateProfile) -> None:
+    """Refuse a change after which no device at all could enroll. Raises ``OperatorError``.
+
+    A profile that is made with an empty list gets its names later, and stays as it is until then.
+    """
+    if _lets_nobody_in(successor) and not _lets_nobody_in(profile):
+        versions = CertificateProfile.objects.filter(name=profile.name)
+        live = IssuedCertificate.objects.live().filter(profile__in=versions)
+        raise OperatorError(
+            "allowed_names: the rule allow-list with an empty list refuses every device of the "
+            f"profile ({count_in_words(count_up_to(live))} live certificates). Name at least one."
+        )
+
+
+def _lets_nobody_in(profile: CertificateProfile) -> bool:
+    return profile.identity_rule == IdentityRule.ALLOW_LIST and not profile.allowed_names
 
 
 def _unknown(field: str, values: object, known: Collection[str]) -> list[str]:
