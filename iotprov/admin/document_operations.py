@@ -6,6 +6,7 @@
 from typing import Any
 
 from django import forms
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_noop
 
@@ -25,7 +26,11 @@ from iotprov.documents.versions import (
 from iotprov.exceptions import DocumentError
 from iotprov.models import DocumentVersion
 from pki.admin import Done, Operation, ReasonForm
+from pki.admin.display import visible
 from pki.record.audit_trail import Actor
+
+CHECK = "X-Check"
+"""The header of a request that asks for the problems of a text and changes nothing."""
 
 
 def kind_of(operation: Operation) -> Kind:
@@ -54,7 +59,9 @@ class DocumentForm(ReasonForm):
 
     body = forms.CharField(
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 30, "cols": 100, "class": "document"}),
+        widget=forms.Textarea(
+            attrs={"rows": 30, "cols": 100, "class": "document", "data-check": CHECK}
+        ),
         help_text=(
             "JSON. <ACCOUNT_ID> and <REGION> are filled in for each target when it is pushed."
         ),
@@ -98,6 +105,25 @@ class NewVersion(Operation):
         kind = kind_of(self)
         initial = {"body": text_in_force(kind), "based_on": number_in_force(kind)}
         return {**super().get_form_kwargs(), "kind": kind, "initial": initial}
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Put the text in force, or only say what is wrong with it while it is being typed."""
+        if CHECK not in request.headers:
+            return super().post(request, *args, **kwargs)
+        text = _with_plain_line_ends(request.POST.get("body", ""))
+        problems = problems_of(kind_of(self), text) if text.strip() else []
+        return JsonResponse(
+            {
+                "problems": [
+                    {
+                        "place": f"{one.place.line}:{one.place.column}",
+                        "is_error": one.is_error,
+                        "message": visible(one.message),
+                    }
+                    for one in problems
+                ]
+            }
+        )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the problems of the text in the field, sent or not."""
