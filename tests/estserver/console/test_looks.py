@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from estserver.models import Acknowledgement
-from pki.models import DenylistEntry, IssuedCertificate, Job
+from pki.models import CertificateAuthority, DenylistEntry, IssuedCertificate, Job
 from tests.estserver.console.test_pages import alice
 from tests.support import showcase
 from tests.support.chromium import chromium
@@ -51,11 +51,14 @@ def addresses():
         "denylist": "/admin/pki/denylistentry/",
         "check": "/admin/pki/denylistentry/check/",
         "authorities": "/admin/pki/certificateauthority/",
+        "roll": f"/admin/cas/{CertificateAuthority.objects.device().get().pk}/roll/",
+        "truststore": "/admin/estserver/truststorepush/",
+        "targets": "/admin/targets/",
         "waiting": "/admin/iotprov/provisioning/",
         "policy": "/admin/iotprov/policyversion/",
         "profiles": "/admin/pki/certificateprofile/",
         "jobs": "/admin/pki/job/",
-        "job": f"/admin/pki/job/{Job.objects.get().pk}/change/",
+        "job": f"/admin/pki/job/{Job.objects.get(kind='revoke').pk}/change/",
         "audit": "/admin/pki/auditevent/",
         "accounts": "/admin/auth/user/",
         "groups": "/admin/auth/group/",
