@@ -21,7 +21,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MOST_BYTES = 100_000
 """Of a picture in the repository."""
 
-HEIGHTS = {"overview": 740, "certificates": 460, "audit": 520, "devices": 480, "device": 640}
+HEIGHTS = {
+    "overview": 740, "certificates": 460, "audit": 520, "devices": 480, "device": 640, "targets": 660,
+}  # fmt: skip
 """Pixels of the pictures that would be larger than that: a list goes on as it begins."""
 
 
@@ -40,6 +42,7 @@ def console(chromium, live_server, alice, furnished):
 def addresses():
     """A name and an address for each page that has a picture."""
     certificate = IssuedCertificate.objects.get(common_name="pump-0001")
+    revocation = Job.objects.get(kind="revoke")
     return {
         "overview": "/admin/",
         "devices": "/admin/devices/",
@@ -58,7 +61,7 @@ def addresses():
         "policy": "/admin/iotprov/policyversion/",
         "profiles": "/admin/pki/certificateprofile/",
         "jobs": "/admin/pki/job/",
-        "job": f"/admin/pki/job/{Job.objects.get(kind='revoke').pk}/change/",
+        "job": f"/admin/pki/job/{revocation.pk}/change/",
         "audit": "/admin/pki/auditevent/",
         "accounts": "/admin/auth/user/",
         "groups": "/admin/auth/group/",
