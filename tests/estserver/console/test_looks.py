@@ -22,7 +22,8 @@ MOST_BYTES = 100_000
 """Of a picture in the repository."""
 
 HEIGHTS = {
-    "overview": 740, "certificates": 460, "audit": 520, "devices": 480, "device": 640, "targets": 660,
+    "overview": 740, "certificates": 460, "audit": 520, "devices": 480, "device": 640,
+    "targets": 660,
 }  # fmt: skip
 """Pixels of the pictures that would be larger than that: a list goes on as it begins."""
 
