@@ -17,10 +17,11 @@ from estserver.console.overview.work import read_truststore
 from estserver.models import TruststorePush
 from iotprov.conf import iot_settings
 from iotprov.models import CARegistration
+from pki.admin.certificate_states import live_among, newest_of
 from pki.admin.display import list_of
+from pki.admin.filters import OF_THE_NEWEST
 from pki.admin.operations import BACK
 from pki.authorities.succeed import step_before_successor
-from pki.authorities.trust_effects import live_in_words
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record.bounded_counts import count_in_words, count_up_to
@@ -187,22 +188,24 @@ def _fleet(ca: CertificateAuthority, successor: CertificateAuthority | None) -> 
         return RollStep(title, StepState.DONE, f"{count_in_words(new)} live certificates moved.")
     share = 100 * new // (old + new)
     said = (
-        f"{live_in_words(ca)} live certificates are still of {ca.name}, and {count_in_words(new)} "
-        f"of {successor.name}: {share} % moved. They move when they renew."
+        f"{count_in_words(old)} live certificates are still of {ca.name}, and "
+        f"{count_in_words(new)} of {successor.name}{OF_THE_NEWEST}: {share} % moved. They move "
+        "when they renew."
     )
     url = list_of(IssuedCertificate, ca__id__exact=str(ca.pk))
     return RollStep(title, StepState.WAITING, said, url)
 
 
 def _live(ca: CertificateAuthority) -> int:
-    return count_up_to(IssuedCertificate.objects.filter(ca=ca).live())
+    """Return how many of the newest certificates of ``ca`` are live: no index has the CA."""
+    return count_up_to(live_among(newest_of(ca, IssuedCertificate.objects.all())))
 
 
 def _retirement(ca: CertificateAuthority) -> RollStep:
     title, command = "Retire the old CA", f"manage.py retire_ca {ca.name} --reason ..."
     if ca.status == Status.RETIRED:
         return RollStep(title, StepState.DONE, f"{ca.name} is neither trusted nor published.")
-    said = f"{ca.name} has done its part: no live certificate depends on it."
+    said = f"{ca.name} has done its part. The operation counts once more who depends on it."
     return RollStep(title, StepState.NEXT, said, _operation(ca, "retire"), command)
 
 

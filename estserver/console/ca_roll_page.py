@@ -66,8 +66,8 @@ def roll_link(ca: CertificateAuthority) -> SafeString | str:
     if not ca.is_trusted or not ca.signer:
         return EMPTY
     url = reverse("admin:console_ca_roll", args=[ca.pk])
-    if ca.successors.exists() or (ca.successor_of and ca.successor_of.is_trusted):
-        return format_html('<a href="{}">{}</a>', url, roll_of(ca).place)
+    if ca.status == CertificateAuthority.Status.RETIRING or ca.successor_of_id is not None:
+        return format_html('<a href="{}">{}</a>', url, "Steps of the roll")
     return format_html('<a href="{}">{}</a>', url, "Roll this CA, step by step")
 
 

@@ -3,10 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
-from django.db.models.lookups import GreaterThan, In
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy, gettext_noop
@@ -21,15 +19,13 @@ from estserver.console.truststore_operations import (
 from estserver.models import TruststorePush
 from pki.admin import FactAdmin
 from pki.admin.bounded_count import newest
+from pki.admin.certificate_states import live_among
 from pki.admin.display import chip, code, link, minute, moment, table, utc, words
 from pki.admin.filters import OF_THE_NEWEST
 from pki.models import CertificateAuthority, IssuedCertificate
-from pki.models.fields import NoIndex
 
 MOST_SHOWN = 100
 """CAs of the table. An installation has a handful."""
-
-State = IssuedCertificate.State
 
 
 @admin.register(TruststorePush)
@@ -126,9 +122,7 @@ def _is_active(row: Any) -> bool:
 
 def _live_by_ca() -> dict[Any, int]:
     """Return how many of the newest certificates of each CA are live, in one statement."""
-    states = In(NoIndex(F("state")), [State.ISSUED, State.SUPERSEDED])
-    is_valid = GreaterThan(NoIndex(F("not_after")), timezone.now())
-    rows = newest(IssuedCertificate.objects.all()).filter(states, is_valid).order_by()
+    rows = live_among(newest(IssuedCertificate.objects.all())).order_by()
     return dict(rows.values_list("ca").annotate(Count("pk")))
 
 
