@@ -44,7 +44,9 @@ def addresses(person):
     found = [
         one.url
         for one in pages(admin.site, person)
-        if not VARIANTS.search(one.what) and one.what not in _answers_without_page(person)
+        if not VARIANTS.search(one.what)
+        and one.what not in _answers_without_page(person)
+        and not one.url.endswith(".txt")
     ]
     rows = IssuedCertificate.objects.filter(client_subject__in=hostile.stored())
     for number, row in enumerate(rows.only("pk", "common_name")):

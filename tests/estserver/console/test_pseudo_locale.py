@@ -112,7 +112,9 @@ def test_texts_of_every_page_go_through_gettext_and_fit_when_they_are_longer(
     chromium.set_cookie(live_server.url, "sessionid", alice.cookies["sessionid"].value)
     chromium.look_like(width=WIDE)
     addresses = [
-        one.url for one in pages(admin.site, alice.person) if not VARIANTS.search(one.what)
+        one.url
+        for one in pages(admin.site, alice.person)
+        if not VARIANTS.search(one.what) and not one.url.endswith(".txt")
     ]
     unmarked, wide = {}, []
     for address in dict.fromkeys([*addresses, "/admin/devices/sensor-1/"]):
