@@ -1,6 +1,7 @@
 """The module that Django's autodiscovery imports: it registers the pages of ``console``."""
 
 from estserver.console.api_tokens import api_tokens_page, end_token_page
+from estserver.console.ca_roll_page import ca_roll_page
 from estserver.console.device_list import device_list
 from estserver.console.device_page import device_page
 from estserver.console.overview.page import acknowledge_page
@@ -9,19 +10,23 @@ from estserver.console.search_page import search_page
 from estserver.console.second_factor_pages import code_page, codes_file, own_page, set_up_page
 from estserver.console.second_factor_reset import reset_page
 from estserver.console.settings_page import settings_page
+from estserver.console.targets_page import targets_page
 from estserver.console.tools_doctor import doctor_page
 from estserver.console.tools_dry_run import dry_run_page
 from estserver.console.tools_enroll import test_enroll_page
 from estserver.console.tools_inspect import inspect_page
+from estserver.console.truststore import TruststorePushAdmin
 from estserver.console.webhooks import MessageAdmin, WebhookAdmin
 from estserver.people import accounts
 
 __all__ = [
     "MessageAdmin",
     "PendingHookAdmin",
+    "TruststorePushAdmin",
     "WebhookAdmin",
     "acknowledge_page",
     "api_tokens_page",
+    "ca_roll_page",
     "code_page",
     "codes_file",
     "device_list",
@@ -35,6 +40,7 @@ __all__ = [
     "search_page",
     "set_up_page",
     "settings_page",
+    "targets_page",
     "test_enroll_page",
 ]
 

@@ -23,9 +23,11 @@ class ESTServerConfig(AppConfig):
             checks,
             connection_checks,
         )
+        from pki.jobs import registry
         from pki.record import due_work, observers
 
         observers.register_follower(_gateway_follower)
+        registry.register("truststore", "estserver.deploy.truststore.pushing_job.TRUSTSTORE")
         if settings.IS_LAMBDA:
             due_work.register(_wake_schedule)
 

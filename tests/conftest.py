@@ -15,11 +15,12 @@ from pki.record.transactions import in_write_transaction
 from pki.revocation import crl
 from pki.signers import get_signer
 from tests.support.aws import aws_cloud, moto_server
+from tests.support.chromium import chromium_process
 from tests.support.est_client import ESTClient
 from tests.support.installed import install
 from tests.support.slow import is_slow
 
-__all__ = ["aws_cloud", "moto_server"]
+__all__ = ["aws_cloud", "chromium_process", "moto_server"]
 
 # AWS IoT's SDK, which a test of the printed commands needs, brings another implementation of
 # signatures that boto3 would take. The product does not have it.

@@ -36,6 +36,7 @@ from estserver.config.types import (
     FilePath,
     FractionalYears,
     GatewaySeconds,
+    HostAndPort,
     HostedZoneId,
     IdentityRule,
     IoTProvisioning,
@@ -116,6 +117,11 @@ class Properties:
     allowed_hosts: tuple[AllowedHost, ...] = ("localhost", "127.0.0.1", "[::1]")
     """The host names that the server answers to. A list of yours replaces the default.
     apiCustomDomainName is always added.
+    """
+    est_address: HostAndPort = ""
+    """Where devices reach a server of your own: in the commands that the console and `test_enroll`
+    show, and in a test enrollment. Not set is this machine. It belongs into allowedHosts too. On
+    Lambda, where apiCustomDomainName is the address, the key has no effect.
     """
     trusted_balancers: tuple[Network, ...] = ()
     """The networks of TCP balancers in front of a server of your own, such as a cluster's. They may

@@ -89,6 +89,11 @@ CommonName = Annotated[
 DomainName = Annotated[
     str, _matching(rf"{_HOST}|"), Expectation('a host name such as est.example.com, or ""')
 ]
+HostAndPort = Annotated[
+    str,
+    _matching(rf"{_HOST}(:[1-9][0-9]{{0,4}})?|"),
+    Expectation('a host name, with a port if it is not 443, such as est.example.com:8443, or ""'),
+]
 AllowedHost = Annotated[
     str,
     # No "*" and no ".example.com": a Host header must name this server (threat T04).

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext
 
 from estserver.console.device_links import device_url
 from iotprov.models import Provisioning
@@ -37,20 +38,22 @@ def _all(device: DeviceRecord, rows: Sequence[Provisioning]) -> Iterator[tuple[s
     if not any(entry.kind == DenylistEntry.Kind.COMMON_NAME for entry in device.denied_by):
         value = {"kind": DenylistEntry.Kind.COMMON_NAME.value, "value": device.common_name}
         url = _url("pki_denylistentry_add", **value, **back)
-        yield "pki.add_denylistentry", Action("Deny", url, is_dangerous=True)
+        yield "pki.add_denylistentry", Action(gettext("Deny"), url, is_dangerous=True)
     for entry in device.denied_by:
         url = _url("pki_denylistentry_allow", entry.pk, **back)
-        yield "pki.delete_denylistentry", Action(f"Allow again ({entry.get_kind_display()})", url)
+        label = gettext("Allow again (%(kind)s)") % {"kind": entry.get_kind_display()}
+        yield "pki.delete_denylistentry", Action(label, url)
     if device.current is not None and device.current.state in _IS_LIVE:
         url = _url("pki_issuedcertificate_revoke", device.current.pk, **back)
-        yield "pki.change_issuedcertificate", Action("Revoke", url, is_dangerous=True)
+        yield "pki.change_issuedcertificate", Action(gettext("Revoke"), url, is_dangerous=True)
     row = device.owner or device.newest
     if row is not None:
         url = _url("pki_issuedcertificate_release", row.pk, **back)
-        yield "pki.change_issuedcertificate", Action("Release the name", url, is_dangerous=True)
+        label = gettext("Release the name")
+        yield "pki.change_issuedcertificate", Action(label, url, is_dangerous=True)
     for provisioning in rows:
         if device.current is not None and provisioning.certificate_id == device.current.pk:
-            label = f"Provision again at {provisioning.target}"
+            label = gettext("Provision again at %(target)s") % {"target": provisioning.target}
             url = _url("iotprov_provisioning_retry", provisioning.pk, **back)
             yield "iotprov.change_provisioning", Action(label, url)
 

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext, gettext_noop
 
 from estserver.console.device_links import device_link
 from estserver.console.registry import Section, console_page
@@ -17,7 +18,7 @@ from pki.devices.states import DeviceState, renewal_due_at
 
 @console_page(
     section=Section.DEVICES,
-    title="Devices",
+    title=gettext_noop("Devices"),
     name="console_devices",
     route="devices/",
     permission="pki.view_issuedcertificate",
@@ -30,7 +31,7 @@ def device_list(request: HttpRequest) -> HttpResponseBase:
     query = {"state": state.slug if state else "", "q": beginning}
     last = page.devices[-1].common_name if page.devices else ""
     context = {
-        "title": "Devices",
+        "title": gettext("Devices"),
         "filters": _filters(state, beginning),
         "beginning": beginning,
         "state": state,

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.translation import gettext_noop
 
 from estserver.console.device_actions import actions
 from estserver.console.device_timeline import timeline
@@ -36,7 +37,7 @@ _OF_AWS_IOT = "iotprov.view_provisioning"
 
 @console_page(
     section=Section.DEVICES,
-    title="Device",
+    title=gettext_noop("Device"),
     name="console_device",
     route="devices/<path:name>/",
     permission="pki.view_issuedcertificate",

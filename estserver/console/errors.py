@@ -3,10 +3,12 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import REASON_BAD_ORIGIN
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.translation import gettext
 
 from estserver.people.kept_fields import KeptFields
 
@@ -87,12 +89,27 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     )
 
 
+def change_refused(
+    request: HttpRequest, status: int, title: str, what: str, todo: str
+) -> HttpResponse:
+    """Answer ``status`` to a change that the database took back, with what was typed."""
+    kept = KeptFields.of_form(request.POST, request.FILES) if request.method == "POST" else None
+    more = {"kept": kept, "action": request.get_full_path()}
+    answer = _page(request, status, title, what, todo, **more)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
 def _page(
     request: HttpRequest | None, status: int, title: str, what: str, todo: str, **more: Any
 ) -> HttpResponse:
-    context = {"title": title, "what": what, "todo": todo, "status": status, **more}
+    texts = {"title": gettext(title), "what": gettext(what), "todo": gettext(todo)}
+    context = {**texts, "status": status, **more}
     if request is None:
         return HttpResponse(render_to_string(_TEMPLATE, context), status=status)
     if getattr(request, "user", None) is not None and hasattr(request, "session"):
-        context = {**admin.site.each_context(request), **context}
+        try:
+            context = {**admin.site.each_context(request), **context}
+        except Error:  # the database, which has a person's permissions, may be the cause
+            return HttpResponse(render_to_string(_TEMPLATE, context, request), status=status)
     return render(request, _TEMPLATE, context, status=status)

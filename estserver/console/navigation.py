@@ -9,26 +9,28 @@ from dataclasses import dataclass
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext, gettext_noop
 
 from estserver.console.registry import Link, Registry, Section, console, list_link
 
 LISTS = (
-    Link(section=Section.OVERVIEW, title="Overview", url_name="admin:index"),
-    list_link(Section.CERTIFICATES, "pki.issuedcertificate", "Certificates"),
-    list_link(Section.DENYLIST, "pki.denylistentry", "Denylist"),
-    list_link(Section.CAS, "pki.certificateauthority", "CAs"),
-    list_link(Section.CAS, "pki.certificateprofile", "Profiles"),
-    list_link(Section.AWS_IOT, "iotprov.provisioning", "Waiting for AWS IoT"),
-    list_link(Section.AWS_IOT, "iotprov.caregistration", "CAs in AWS IoT"),
-    list_link(Section.AWS_IOT, "iotprov.templateversion", "Provisioning template"),
-    list_link(Section.AWS_IOT, "iotprov.policyversion", "Policy"),
-    list_link(Section.JOBS, "pki.job", "Jobs"),
-    list_link(Section.JOBS, "estserver.pendinghook", "Hooks to repeat"),
-    list_link(Section.JOBS, "estserver.message", "Messages"),
-    list_link(Section.AUDIT, "pki.auditevent", "Audit trail"),
-    list_link(Section.PEOPLE, "auth.user", "Accounts"),
-    list_link(Section.PEOPLE, "auth.group", "Groups"),
-    list_link(Section.SETTINGS, "estserver.webhook", "Webhooks"),
+    Link(section=Section.OVERVIEW, title=gettext_noop("Overview"), url_name="admin:index"),
+    list_link(Section.CERTIFICATES, "pki.issuedcertificate", gettext_noop("Certificates")),
+    list_link(Section.DENYLIST, "pki.denylistentry", gettext_noop("Denylist")),
+    list_link(Section.CAS, "pki.certificateauthority", gettext_noop("CAs")),
+    list_link(Section.CAS, "estserver.truststorepush", gettext_noop("Truststore")),
+    list_link(Section.CAS, "pki.certificateprofile", gettext_noop("Profiles")),
+    list_link(Section.AWS_IOT, "iotprov.provisioning", gettext_noop("Waiting for AWS IoT")),
+    list_link(Section.AWS_IOT, "iotprov.caregistration", gettext_noop("CAs in AWS IoT")),
+    list_link(Section.AWS_IOT, "iotprov.templateversion", gettext_noop("Provisioning template")),
+    list_link(Section.AWS_IOT, "iotprov.policyversion", gettext_noop("Policy")),
+    list_link(Section.JOBS, "pki.job", gettext_noop("Jobs")),
+    list_link(Section.JOBS, "estserver.pendinghook", gettext_noop("Hooks to repeat")),
+    list_link(Section.JOBS, "estserver.message", gettext_noop("Messages")),
+    list_link(Section.AUDIT, "pki.auditevent", gettext_noop("Audit trail")),
+    list_link(Section.PEOPLE, "auth.user", gettext_noop("Accounts")),
+    list_link(Section.PEOPLE, "auth.group", gettext_noop("Groups")),
+    list_link(Section.SETTINGS, "estserver.webhook", gettext_noop("Webhooks")),
 )
 """The overview, and the lists of this project's models and of Django's, in their order."""
 
@@ -68,9 +70,9 @@ def navigation(
     current = _current(request.path, [url for _, url in links])
     shown = (
         ShownSection(
-            section.value,
+            gettext(section.value),
             tuple(
-                ShownLink(link.title, url, is_current=url == current)
+                ShownLink(gettext(link.title), url, is_current=url == current)
                 for link, url in links
                 if link.section is section
             ),

@@ -1,6 +1,7 @@
 """Operations on post hooks that have not succeeded: run one now."""
 
 from django import forms
+from django.utils.translation import gettext_noop
 
 from estserver.enrollment.pending import run_post_hook
 from estserver.models import PendingHook
@@ -13,7 +14,7 @@ class RunHook(Operation):
     """Run a post hook before its next attempt is due."""
 
     slug = "run"
-    label = "Run now"
+    label = gettext_noop("Run now")
     form_class = EmptyForm
 
     def effects(self) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from estserver.console.pending_hook_operations import RunHook
 from estserver.models import PendingHook
@@ -24,7 +25,9 @@ class PendingHookAdmin(FactAdmin):
         minute("next_attempt_at", "next attempt"),
         minute("created_at", "since"),
     )
-    empty_words = "No hook is waiting: every post_ hook has succeeded, or none is installed."
+    empty_words = gettext_noop(
+        "No hook is waiting: every post_ hook has succeeded, or none is installed."
+    )
     operations = (RunHook,)
     groups = (
         (
@@ -53,7 +56,7 @@ class PendingHookAdmin(FactAdmin):
         """Return the serial number of the hook's certificate."""
         return row.certificate.serial_number
 
-    @admin.display(description="certificate")
+    @admin.display(description=gettext_lazy("certificate"))
     def certificate_link(self, row: Any) -> str:
         """Link to the certificate that was issued."""
         return link(row.certificate)

@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext_noop
 
 View = Callable[..., HttpResponseBase]
 
@@ -21,18 +22,18 @@ View = Callable[..., HttpResponseBase]
 class Section(Enum):
     """The sections of the navigation, in their order. They are named after an operator's jobs."""
 
-    OVERVIEW = "Overview"
-    DEVICES = "Devices"
-    CERTIFICATES = "Certificates"
-    DENYLIST = "Denylist"
-    CAS = "CAs and truststore"
-    AWS_IOT = "AWS IoT"
-    JOBS = "Jobs"
-    TOOLS = "Tools"
-    AUDIT = "Audit"
-    PEOPLE = "People"
-    SETTINGS = "Settings"
-    OTHER = "Other"
+    OVERVIEW = gettext_noop("Overview")
+    DEVICES = gettext_noop("Devices")
+    CERTIFICATES = gettext_noop("Certificates")
+    DENYLIST = gettext_noop("Denylist")
+    CAS = gettext_noop("CAs and truststore")
+    AWS_IOT = gettext_noop("AWS IoT")
+    JOBS = gettext_noop("Jobs")
+    TOOLS = gettext_noop("Tools")
+    AUDIT = gettext_noop("Audit")
+    PEOPLE = gettext_noop("People")
+    SETTINGS = gettext_noop("Settings")
+    OTHER = gettext_noop("Other")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext, gettext_noop
 
 from estserver.console.device_links import device_url
 from estserver.console.registry import Section, console_page
@@ -30,7 +31,7 @@ _SEARCHED = (
 
 @console_page(
     section=Section.OVERVIEW,
-    title="Search",
+    title=gettext_noop("Search"),
     name="console_search",
     route="search/",
     permission=_SEARCHED,
@@ -66,7 +67,7 @@ def _shown(
         for kind, hits in found.groups()
     ]
     context = {
-        "title": "Search",
+        "title": gettext("Search"),
         "typed": typed,
         "is_asked": bool(found.understood),
         "understood": [visible(each) for each in found.understood],

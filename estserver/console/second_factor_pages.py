@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
 
 from estserver.console.registry import Section, console_page
@@ -132,7 +133,7 @@ def own_page(request: HttpRequest) -> HttpResponseBase:
         messages.success(request, "Your second factor is removed.")
         return HttpResponseRedirect(reverse(OWN))
     context = {
-        "title": "Your second factor",
+        "title": gettext("Your second factor"),
         "form": form,
         "is_used": policy.is_used(),
         "is_required": policy.is_required_of(person),

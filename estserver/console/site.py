@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.cache import never_cache
 
 from estserver.console.navigation import navigation
@@ -22,7 +23,9 @@ from estserver.people.sign_in_form import SignInForm
 SEARCH_PAGE = "console_search"
 """The name of the page that answers the search box, which takes ``q`` by POST."""
 
-_CERTIFICATES = list_link(Section.CERTIFICATES, "pki.issuedcertificate", "Certificates")
+_CERTIFICATES = list_link(
+    Section.CERTIFICATES, "pki.issuedcertificate", gettext_noop("Certificates")
+)
 
 
 class ConsoleSite(AdminSite):
@@ -48,7 +51,11 @@ class ConsoleSite(AdminSite):
         """Return the overview. Django's own start page is the list of an application's models."""
         from estserver.console.overview.page import overview_context  # its models are loaded then
 
-        context = {"title": self.index_title, **overview_context(request), **(extra_context or {})}
+        context = {
+            "title": gettext(self.index_title),
+            **overview_context(request),
+            **(extra_context or {}),
+        }
         request.current_app = self.name
         return self.render(request, "admin/index.html", context)
 
@@ -62,7 +69,7 @@ class ConsoleSite(AdminSite):
         answer = super().login(request, {"kept": kept, **(extra_context or {})})
         if not kept.fields or answer.status_code != HTTPStatus.FOUND:
             return answer
-        context = {"title": "Signed in again", "kept": kept, "action": answer["Location"]}
+        context = {"title": gettext("Signed in again"), "kept": kept, "action": answer["Location"]}
         return self.render(request, "admin/console/signed_in_again.html", context)
 
     def password_change(  # type: ignore[override]  # as login(): more than one kind of answer

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_noop
 
 from estserver.console.registry import Panel, PanelLine, Section, console, console_page
 from estserver.console.rendering import render_page
@@ -31,7 +32,7 @@ class DoctorForm(forms.Form):
 
 @console_page(
     section=Section.TOOLS,
-    title="Doctor",
+    title=gettext_noop("Doctor"),
     name="console_doctor",
     route="tools/doctor/",
     permission=SEES,
@@ -45,10 +46,10 @@ def doctor_page(request: HttpRequest) -> HttpResponseBase:
         found = list(examine(with_others=form.cleaned_data["with_others"]))
         answer = _answer(found)
     context = {
-        "title": "Doctor",
+        "title": gettext("Doctor"),
         "form": form,
         "answer": answer,
-        "button": "Examine",
+        "button": gettext("Examine"),
         "introduction": "Looks at settings, database, CAs, keys, profiles, AWS IoT, what waits, "
         "and the deployment. Nothing is changed.",
         "command": "manage.py doctor",

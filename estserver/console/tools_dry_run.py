@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.debug import sensitive_post_parameters
 
 from estserver.console.registry import Section, console_page
@@ -88,7 +89,7 @@ class DryRunForm(forms.Form):
 
 @console_page(
     section=Section.TOOLS,
-    title="Dry run",
+    title=gettext_noop("Dry run"),
     name="console_dry_run",
     route="tools/dry-run/",
     permission="pki.view_issuedcertificate",
@@ -105,10 +106,10 @@ def dry_run_page(request: HttpRequest) -> HttpResponseBase:
         except OperatorError as error:
             form.add_error("client", visible(str(error)))
     context = {
-        "title": "Dry run of an enrollment",
+        "title": gettext("Dry run of an enrollment"),
         "form": form,
         "answer": answer,
-        "button": "Ask",
+        "button": gettext("Ask"),
         "introduction": "Says step by step what the server would answer to this request now. It "
         "asks the rules that an enrollment asks. Nothing is signed, and nothing is written.",
         "command": "manage.py dry_run CSR --client FILE",

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_noop
 
 from estserver.console.registry import Section, console_page, may
 from estserver.console.rendering import render_page
@@ -41,7 +42,7 @@ class TestEnrollForm(forms.Form):
 
 @console_page(
     section=Section.TOOLS,
-    title="Test enrollment",
+    title=gettext_noop("Test enrollment"),
     name="console_test_enroll",
     route="tools/test-enroll/",
     permission=MAKES,
@@ -65,9 +66,9 @@ def test_enroll_page(request: HttpRequest) -> HttpResponseBase:
         except (OperatorError, PKIError) as error:
             form.add_error("name", visible(str(error)))
     context = {
-        "title": "Test enrollment",
+        "title": gettext("Test enrollment"),
         "form": form,
-        "button": "Run the test",
+        "button": gettext("Run the test"),
         "introduction": "Makes a key and a client certificate, and does what a device does: TLS, "
         "cacerts, csrattrs, simpleenroll, simplereenroll. The certificates are real, and labelled "
         "as a test on the audit trail. Take them back afterwards.",
@@ -96,7 +97,7 @@ def _answer(steps: list[TimedRow]) -> str:
 
 @console_page(
     section=Section.TOOLS,
-    title="Take a test enrollment back",
+    title=gettext_noop("Take a test enrollment back"),
     name="console_test_enroll_clean_up",
     route="tools/test-enroll/clean-up/<str:name>/",
     permission=TAKES_BACK,
@@ -116,7 +117,7 @@ def clean_up_page(request: HttpRequest, name: str) -> HttpResponseBase:
         messages.error(request, visible(str(error)))
         return HttpResponseRedirect(overview)
     context = {
-        "title": "Take a test enrollment back",
+        "title": gettext("Take a test enrollment back"),
         "name": visible(name),
         "rows": rows,
         "trail": [("Test enrollment", overview)],

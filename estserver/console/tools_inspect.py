@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from estserver.console.registry import Section, console_page
@@ -51,7 +52,7 @@ class InspectForm(forms.Form):
 
 @console_page(
     section=Section.TOOLS,
-    title="Inspect",
+    title=gettext_noop("Inspect"),
     name="console_inspect",
     route="tools/inspect/",
     permission="pki.view_issuedcertificate",
@@ -78,10 +79,10 @@ def inspect_page(request: HttpRequest) -> HttpResponseBase:
             else:
                 form.add_error("content", visible(str(error)))
     context = {
-        "title": "Inspect",
+        "title": gettext("Inspect"),
         "form": form,
         "answer": answer,
-        "button": "Inspect",
+        "button": gettext("Inspect"),
         "introduction": "Says what it is, and what the rules and the record say of it. Nothing of "
         "it is kept or logged.",
         "command": "manage.py inspect FILE",

@@ -30,7 +30,7 @@ def in_one_transaction(request: HttpRequest, view: Callable[[], T]) -> T:
     """Return what ``view`` returns. What it writes is committed all together, or not at all.
 
     Raises the database's error when it takes nothing back, as Django's pages do
-    (`estserver.people.conflicts`).
+    (`estserver.console.conflicts`).
     """
     if request.method != "POST":
         return view()

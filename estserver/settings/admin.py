@@ -48,7 +48,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "estserver.people.first_steps.FirstStepsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "estserver.people.conflicts.ConflictMiddleware",
+    "estserver.console.conflicts.ConflictMiddleware",
 ]
 TEMPLATES = [
     {

@@ -28,6 +28,7 @@ EST_BOOTSTRAP_DOMAIN_NAME = _properties.bootstrap_domain_name
 EST_DOMAIN_NAMES = frozenset(
     filter(None, [_properties.api_custom_domain_name, EST_BOOTSTRAP_DOMAIN_NAME])
 )
+EST_ADDRESS = "" if IS_LAMBDA else _properties.est_address
 EST_API_STRICT_HEADERS_CHECK = _properties.api_strict_headers_check
 EST_CONTENT_TRANSFER_ENCODING_HEADER = _properties.content_transfer_encoding_header
 EST_ENROLLMENT_HOOK_CLASS = _properties.enrollment_hook_class

@@ -6,7 +6,9 @@
 from typing import Any
 
 from django import forms
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext_noop
 
 from iotprov.admin.texts import diff_block, difference, problem_table
 from iotprov.conf import iot_settings
@@ -24,7 +26,11 @@ from iotprov.documents.versions import (
 from iotprov.exceptions import DocumentError
 from iotprov.models import DocumentVersion
 from pki.admin import Done, Operation, ReasonForm
+from pki.admin.display import visible
 from pki.record.audit_trail import Actor
+
+CHECK = "X-Check"
+"""The header of a request that asks for the problems of a text and changes nothing."""
 
 
 def kind_of(operation: Operation) -> Kind:
@@ -53,7 +59,9 @@ class DocumentForm(ReasonForm):
 
     body = forms.CharField(
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 30, "cols": 100, "class": "document"}),
+        widget=forms.Textarea(
+            attrs={"rows": 30, "cols": 100, "class": "document", "data-check": CHECK}
+        ),
         help_text=(
             "JSON. <ACCOUNT_ID> and <REGION> are filled in for each target when it is pushed."
         ),
@@ -87,7 +95,7 @@ class NewVersion(Operation):
     """Edit the text in force."""
 
     slug = "add"
-    label = "New version"
+    label = gettext_noop("New version")
     permission = "add"
     is_for_list = True
     form_class = DocumentForm
@@ -97,6 +105,25 @@ class NewVersion(Operation):
         kind = kind_of(self)
         initial = {"body": text_in_force(kind), "based_on": number_in_force(kind)}
         return {**super().get_form_kwargs(), "kind": kind, "initial": initial}
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Put the text in force, or only say what is wrong with it while it is being typed."""
+        if CHECK not in request.headers:
+            return super().post(request, *args, **kwargs)
+        text = _with_plain_line_ends(request.POST.get("body", ""))
+        problems = problems_of(kind_of(self), text) if text.strip() else []
+        return JsonResponse(
+            {
+                "problems": [
+                    {
+                        "place": f"{one.place.line}:{one.place.column}",
+                        "is_error": one.is_error,
+                        "message": visible(one.message),
+                    }
+                    for one in problems
+                ]
+            }
+        )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the problems of the text in the field, sent or not."""
@@ -135,7 +162,7 @@ class TakeFile(Operation):
     """Put the configured file in force."""
 
     slug = "take-file"
-    label = "Take the configured file"
+    label = gettext_noop("Take the configured file")
     permission = "add"
     is_for_list = True
 
@@ -187,7 +214,7 @@ class RollBack(Operation):
     """Put an old version's text in force again."""
 
     slug = "roll-back"
-    label = "Roll back to this version"
+    label = gettext_noop("Roll back to this version")
     permission = "add"
 
     @classmethod

@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from iotprov.admin.document_operations import (
     NewVersion,
@@ -63,8 +64,8 @@ class DocumentAdmin(FactAdmin):
                 moment("created_at", "made"),
             ),
         ),
-        ("Text", ("problems", "body_shown")),
-        ("What changed", ("change",)),
+        (gettext_noop("Text"), ("problems", "body_shown")),
+        (gettext_noop("What changed"), ("change",)),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -110,35 +111,35 @@ class DocumentAdmin(FactAdmin):
             table(("Target", "State", "Holds", "Version in AWS", "Since (UTC)", "Error"), rows),
         )
 
-    @admin.display(description="status")
+    @admin.display(description=gettext_lazy("status"))
     def status(self, row: Any) -> SafeString:
         """Show whether the version is in force."""
         if row.name != name_of(row.kind):
             return chip("Of another name", "past")
         return chip("Replaced", "past") if row.is_replaced else chip("In force", "good")
 
-    @admin.display(description="version", ordering="number")
+    @admin.display(description=gettext_lazy("version"), ordering="number")
     def version(self, row: DocumentVersion) -> str:
         """Show the number."""
         return f"v{row.number}"
 
-    @admin.display(description="targets that have it")
+    @admin.display(description=gettext_lazy("targets that have it"))
     def held_by(self, row: DocumentVersion) -> str:
         """Show the targets to which it was pushed last."""
         targets = sorted(push.target for push in row.pushes.all())
         return visible(", ".join(targets)) or EMPTY
 
-    @admin.display(description="problems")
+    @admin.display(description=gettext_lazy("problems"))
     def problems(self, row: DocumentVersion) -> str:
         """Show today's problems. Profiles may have changed since the version was written."""
         return problem_table(problems_of(row.kind, row.body, is_kept=True), row.body) or "none"
 
-    @admin.display(description="text")
+    @admin.display(description=gettext_lazy("text"))
     def body_shown(self, row: DocumentVersion) -> str:
         """Show the text with line numbers."""
         return numbered(row.body)
 
-    @admin.display(description="from the version before")
+    @admin.display(description=gettext_lazy("from the version before"))
     def change(self, row: DocumentVersion) -> str:
         """Show a diff."""
         before = (
@@ -168,7 +169,7 @@ class TemplateVersionAdmin(DocumentAdmin):
     """The provisioning template: what JITP makes of a device."""
 
     kind = Kind.TEMPLATE
-    empty_words = (
+    empty_words = gettext_noop(
         "No version is on record, so the configured file is in force. “New version” above puts one "
         "on record; “Push to AWS” takes what is in force to the targets, as "
         "`manage.py sync_template` does."
@@ -180,7 +181,7 @@ class PolicyVersionAdmin(DocumentAdmin):
     """The IoT policy: what a device may do."""
 
     kind = Kind.POLICY
-    empty_words = (
+    empty_words = gettext_noop(
         "No version is on record, so the configured file is in force. “New version” above puts one "
         "on record; “Push to AWS” takes what is in force to the targets, as "
         "`manage.py sync_policy` does."

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_noop
 
 from iotprov.admin.targets import TargetForm
 from iotprov.jobs.comparing import start_comparison
@@ -35,9 +36,15 @@ class CompareAsJob(Operation):
     """Compare AWS IoT with the record, as a job."""
 
     slug = "compare"
-    label = "Compare with AWS IoT"
+    label = gettext_noop("Compare with AWS IoT")
     is_for_list = True
     form_class = CompareForm
+
+    def get_initial(self) -> dict[str, Any]:
+        """Take the target, and whether to mend, from the link that led here."""
+        asked = self.request.GET
+        initial = {"target": asked.get("target", ""), "repair": asked.get("repair") == "yes"}
+        return {**super().get_initial(), **initial}
 
     def effects(self) -> list[str]:
         """Say what is compared, and where the differences are shown."""
@@ -64,7 +71,7 @@ class ReprovisionMatching(Operation):
     """Give every certificate that the list's filters leave to the outbox once more."""
 
     slug = "reprovision-matching"
-    label = "Provision all that match once more"
+    label = gettext_noop("Provision all that match once more")
     is_for_list = True
     keeps_filter = True
     form_class = ReasonForm

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib.admin import widgets
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_noop
 
 from iotprov.admin.targets import offer_targets
 from iotprov.admin.texts import numbered
@@ -62,7 +63,7 @@ class ShowPreview(Question):
     """Show what JITP, or registration, would make of a device."""
 
     slug = "preview"
-    label = "Preview"
+    label = gettext_noop("Preview")
     is_for_list = True
     form_class = PreviewForm
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from iotprov.admin.job_operations import CompareAsJob, ReprovisionMatching
 from iotprov.admin.provisioning_operations import (
@@ -72,7 +73,7 @@ def status_of(row: Provisioning) -> tuple[str, str]:
 class TargetFilter(admin.SimpleListFilter):
     """The configured targets. A list of the targets of all rows would read the whole table."""
 
-    title = "target"
+    title = gettext_noop("target")
     parameter_name = "target"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -88,7 +89,7 @@ class TargetFilter(admin.SimpleListFilter):
 class WaitFilter(ChoiceFilter):
     """Whether a row is due, late or failing."""
 
-    title = "waiting"
+    title = gettext_noop("waiting")
     parameter_name = "waiting"
     choices_offered = {
         "due": ("Due now", lambda: Q(next_attempt_at__lte=timezone.now())),
@@ -128,8 +129,10 @@ class ProvisioningAdmin(FactAdmin):
     list_display_links = ("name",)
     list_filter = ("state", TargetFilter, WaitFilter)
     search_fields = ("thing_name",)
-    search_help_text = "The beginning of a thing name, a serial number, a certificate ID (SHA-256)"
-    empty_words = (
+    search_help_text = gettext_noop(
+        "The beginning of a thing name, a serial number, a certificate ID (SHA-256)"
+    )
+    empty_words = gettext_noop(
         "No certificate has been provisioned yet. Renewals and revocations add rows, and so does "
         "each certificate of a profile whose iot_provisioning is register. "
         "`manage.py provision_pending` works through them; a schedule has to run it."
@@ -139,7 +142,7 @@ class ProvisioningAdmin(FactAdmin):
     groups = (
         (None, ("state_chip", "certificate_link", words("target"), "goal", "goal_until")),
         (
-            "In AWS IoT, after the last attempt",
+            gettext_noop("In AWS IoT, after the last attempt"),
             (
                 words("aws_status", "status of the certificate"),
                 code("aws_certificate_id", "certificate ID"),
@@ -149,7 +152,7 @@ class ProvisioningAdmin(FactAdmin):
             ),
         ),
         (
-            "Work",
+            gettext_noop("Work"),
             (
                 words("error"),
                 "attempts",
@@ -197,18 +200,18 @@ class ProvisioningAdmin(FactAdmin):
         """Return the target of the row's events."""
         return f"provisioning:{row.certificate.serial_number} at {row.target}"
 
-    @admin.display(description="state", ordering="state")
+    @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_chip(self, row: Provisioning) -> SafeString:
         """Show the state."""
         return chip(*status_of(row))
 
-    @admin.display(description="certificate")
+    @admin.display(description=gettext_lazy("certificate"))
     def name(self, row: Provisioning) -> str:
         """Show the certificate's name and the beginning of its serial number."""
         certificate = row.certificate
         return visible(f"{certificate.common_name} ({certificate.serial_number[:10]}…)")
 
-    @admin.display(description="what failed, or what AWS IoT has")
+    @admin.display(description=gettext_lazy("what failed, or what AWS IoT has"))
     def story(self, row: Provisioning) -> str:
         """Show the last error, or what AWS IoT has after the last attempt."""
         thing = f"thing {row.thing_name}" if row.thing_name else ""
@@ -216,18 +219,18 @@ class ProvisioningAdmin(FactAdmin):
         text = row.error or in_aws or EMPTY
         return visible(text if len(text) <= _MAX_STORY else f"{text[:_MAX_STORY]}…")
 
-    @admin.display(description="certificate")
+    @admin.display(description=gettext_lazy("certificate"))
     def certificate_link(self, row: Provisioning) -> str:
         """Link to the certificate's page."""
         return link(row.certificate)
 
-    @admin.display(description="wanted")
+    @admin.display(description=gettext_lazy("wanted"))
     def goal(self, row: Provisioning) -> str:
         """Show what AWS IoT should have now, by the record."""
         found = _wanted_of(row).goal.value
         return found[0].upper() + found[1:]
 
-    @admin.display(description="wanted until")
+    @admin.display(description=gettext_lazy("wanted until"))
     def goal_until(self, row: Provisioning) -> str:
         """Show when that changes, unless another event changes it first."""
         return utc(_wanted_of(row).until)
@@ -270,7 +273,7 @@ def _age_in_words(age: datetime.timedelta) -> str:
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
 
-@admin.display(description="provisioned at")
+@admin.display(description=gettext_lazy("provisioned at"))
 def provisionings_of(certificate: IssuedCertificate) -> str:
     """Show each target on a certificate's page, with the state and the thing there.
 
@@ -303,7 +306,7 @@ def _obstacle_in_words(certificate: IssuedCertificate) -> str:
     return f"It cannot become a thing. {reason}" if reason else ""
 
 
-@admin.display(description="what it would become")
+@admin.display(description=gettext_lazy("what it would become"))
 def preview_link(certificate: IssuedCertificate) -> str:
     """Link to the preview on a certificate's page."""
     if certificate.der is None:

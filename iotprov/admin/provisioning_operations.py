@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_noop
 
 from iotprov.admin.targets import WAIT, TargetForm
 from iotprov.models import Provisioning
@@ -30,7 +31,7 @@ class RetryNow(Operation):
     """Try a row while the operator waits."""
 
     slug = "retry"
-    label = "Retry now"
+    label = gettext_noop("Retry now")
     form_class = RetryForm
 
     def effects(self) -> list[str]:
@@ -60,7 +61,7 @@ class Park(Operation):
     """Exclude a row from work until an operator retries it."""
 
     slug = "park"
-    label = "Park"
+    label = gettext_noop("Park")
 
     @classmethod
     def obstacle(cls, row: Provisioning) -> str:
@@ -97,7 +98,7 @@ class WorkThrough(Operation):
     """Do now what the schedule does."""
 
     slug = "work"
-    label = "Work on what is due"
+    label = gettext_noop("Work on what is due")
     is_for_list = True
     form_class = WorkForm
 
@@ -129,7 +130,7 @@ def _failures(error: Exception | None) -> tuple[str, ...]:
 class _Selected(SelectedOperation):
     """An action on rows that were selected in the list."""
 
-    nothing_selected = "None of the selected rows allows it."
+    nothing_selected = gettext_noop("None of the selected rows allows it.")
     rows: tuple[Provisioning, ...] = ()
 
     def which(self) -> str:
@@ -143,7 +144,7 @@ class RetrySelected(_Selected):
     """Make rows due, so that the schedule works on them."""
 
     slug = "retry-selected"
-    label = "Retry all of them"
+    label = gettext_noop("Retry all of them")
     action = "retry_selected"
     form_class = RetryForm
 
@@ -165,7 +166,7 @@ class ParkSelected(_Selected):
     """Exclude rows from work until an operator retries them."""
 
     slug = "park-selected"
-    label = "Park all of them"
+    label = gettext_noop("Park all of them")
     action = "park_selected"
     form_class = ReasonForm
 

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_noop
 
 from iotprov.admin.document_operations import file_path, kind_of, text_in_force
 from iotprov.admin.targets import TargetForm, while_there_is_time
@@ -29,7 +30,7 @@ class Push(Operation):
     """Push the version in force to AWS."""
 
     slug = "push"
-    label = "Push to AWS"
+    label = gettext_noop("Push to AWS")
     is_for_list = True
     form_class = TargetForm
 
@@ -110,7 +111,7 @@ class Compare(Question):
     """Compare what AWS has with what is in force."""
 
     slug = "compare"
-    label = "Compare with AWS"
+    label = gettext_noop("Compare with AWS")
     is_for_list = True
     form_class = TargetForm
 

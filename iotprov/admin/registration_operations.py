@@ -7,6 +7,7 @@ from django import forms
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_noop
 
 from iotprov.admin.targets import TargetForm, while_there_is_time
 from iotprov.authorities.ca_registration import plan_registration, register_ca
@@ -86,7 +87,7 @@ class RegisterAll(Operation):
     """Register every active device CA, at every target or one."""
 
     slug = "register"
-    label = "Register"
+    label = gettext_noop("Register")
     is_for_list = True
     form_class = TargetForm
 
@@ -116,7 +117,7 @@ class Compare(Question):
     """Compare what AWS has with the active device CAs."""
 
     slug = "compare"
-    label = "Compare with AWS"
+    label = gettext_noop("Compare with AWS")
     is_for_list = True
     form_class = TargetForm
 
@@ -153,7 +154,7 @@ class RegisterAgain(Operation):
     """Register the row's CA at the row's target."""
 
     slug = "register-again"
-    label = "Register again"
+    label = gettext_noop("Register again")
     form_class = EmptyForm
 
     @classmethod
@@ -180,7 +181,7 @@ class RegisterCA(Operation):
     """Register a CA from its own page, at every target or one."""
 
     slug = "register"
-    label = "Register in AWS IoT"
+    label = gettext_noop("Register in AWS IoT")
     form_class = TargetForm
 
     @classmethod

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from iotprov.admin.registration_operations import (
     Compare,
@@ -22,7 +23,7 @@ from pki.admin.search import Term
 from pki.models import CertificateAuthority
 
 
-@admin.display(description="registered at")
+@admin.display(description=gettext_lazy("registered at"))
 def registrations_of(ca: CertificateAuthority) -> str:
     """Show each target on a CA's page, with the state there."""
     rows = CARegistration.objects.filter(ca=ca).select_related("ca")
@@ -51,8 +52,10 @@ class CARegistrationAdmin(FactAdmin):
     list_filter = ("state",)
     list_select_related = ("ca",)
     search_fields = ("certificate_id",)
-    search_help_text = "The beginning of a CA's name or of a target's, or a CA certificate ID"
-    empty_words = (
+    search_help_text = gettext_noop(
+        "The beginning of a CA's name or of a target's, or a CA certificate ID"
+    )
+    empty_words = gettext_noop(
         "No CA is registered in AWS IoT yet, so it refuses every device. “Register” above does "
         "what `manage.py register_ca` does; run sync_policy and sync_template first."
     )
@@ -60,7 +63,7 @@ class CARegistrationAdmin(FactAdmin):
     groups = (
         (None, ("state_chip", "ca_link", "target", words("error"), words("note"))),
         (
-            "In AWS IoT, after the last check",
+            gettext_noop("In AWS IoT, after the last check"),
             (
                 code("certificate_id", "CA certificate ID"),
                 words("arn", "ARN"),
@@ -102,12 +105,12 @@ class CARegistrationAdmin(FactAdmin):
         """Return the target of the CA's events."""
         return f"ca:{row.ca.name}"
 
-    @admin.display(description="state", ordering="state")
+    @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_chip(self, row: CARegistration) -> SafeString:
         """Show the state."""
         return chip(*status_of(row))
 
-    @admin.display(description="CA")
+    @admin.display(description=gettext_lazy("CA"))
     def ca_link(self, row: CARegistration) -> str:
         """Link to the CA's page."""
         return link(row.ca)

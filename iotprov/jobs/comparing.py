@@ -110,6 +110,7 @@ class _Findings:
                 subject=f"{difference.kind} {difference.name}"[:200],
                 state=JobLine.State.DONE,
                 result=f"{difference}{done}"[:1000],
+                details={**difference.as_json(), "kind": difference.kind, "done": done.strip()},
             )
         )
         self._count += 1

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils.html import format_html
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from pki.admin.audit_operations import VerifyTrail
 from pki.admin.bounded_count import newest_condition
@@ -62,7 +63,7 @@ class ActorFilter(ChoiceFilter):
 class EventFilter(TypedFilter):
     """Events by day, reason, address and actor, in the newest events or before a day."""
 
-    title = "day, reason, address, actor"
+    title = gettext_noop("day, reason, address, actor")
     inputs = (
         ("from", "From (UTC)", "date"),
         ("to", "To (UTC)", "date"),
@@ -186,11 +187,11 @@ class AuditEventAdmin(FactAdmin):
     )
     operations = (VerifyTrail,)
     search_fields = ("request_id",)
-    search_help_text = (
+    search_help_text = gettext_noop(
         "Whole words: a request id, a thing name, a serial number, a SHA-256, "
         "an actor such as alice or command:root"
     )
-    empty_words = "The audit trail is empty."
+    empty_words = gettext_noop("The audit trail is empty.")
     export = Export("Download as JSON lines", "audit", "jsonl", "application/jsonl", json_lines)
     groups = (
         (
@@ -216,7 +217,7 @@ class AuditEventAdmin(FactAdmin):
         """Match a request id, a target or an actor, or the events of a certificate."""
         return _condition(term)
 
-    @admin.display(description="target", ordering="target")
+    @admin.display(description=gettext_lazy("target"), ordering="target")
     def target_link(self, event: AuditEvent) -> str:
         """Show the target. For a certificate it is a link to the search that finds it."""
         kind, _, value = event.target.partition(":")
@@ -225,23 +226,23 @@ class AuditEventAdmin(FactAdmin):
         url = list_of(IssuedCertificate, q=value)
         return format_html('certificate:<a href="{}">{}</a>', url, shortened(value, 12))
 
-    @admin.display(description="who", ordering="actor")
+    @admin.display(description=gettext_lazy("who"), ordering="actor")
     def who(self, event: AuditEvent) -> str:
         """Show the actor. A client's fingerprint is shortened."""
         kind, _, value = visible(event.actor).partition(":")
         return format_html("{}:{}", kind, shortened(value, 12)) if value else kind
 
-    @admin.display(description="before")
+    @admin.display(description=gettext_lazy("before"))
     def before_shown(self, event: AuditEvent) -> str:
         """Show what was on record before, as JSON."""
         return _json_block(event.before)
 
-    @admin.display(description="after")
+    @admin.display(description=gettext_lazy("after"))
     def after_shown(self, event: AuditEvent) -> str:
         """Show what is on record after it, as JSON."""
         return _json_block(event.after)
 
-    @admin.display(description="place in the trail")
+    @admin.display(description=gettext_lazy("place in the trail"))
     def place(self, event: AuditEvent) -> str:
         """Show chain and position."""
         return f"row {event.position} of chain {event.chain}"

@@ -3,6 +3,7 @@
 from django import forms
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_noop
 
 from pki.admin.display import chip
 from pki.admin.operations import EmptyForm, Question
@@ -16,7 +17,7 @@ class VerifyTrail(Question):
     """Check every row of the trail."""
 
     slug = "verify"
-    label = "Verify the trail"
+    label = gettext_noop("Verify the trail")
     is_for_list = True
     form_class = EmptyForm
 

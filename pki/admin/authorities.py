@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from pki.admin.authority_operations import MakeCRL, MakeSuccessor, has_key_here
 from pki.admin.certificate_states import EXPIRING, live_in_words, newest_of
@@ -84,8 +85,10 @@ class CertificateAuthorityAdmin(FactAdmin):
     list_display_links = (list_display[1],)
     list_filter = ("purpose", "status")
     search_fields = ("name",)
-    search_help_text = "The beginning of a name or subject, a serial number, a SHA-256"
-    empty_words = (
+    search_help_text = gettext_noop(
+        "The beginning of a name or subject, a serial number, a SHA-256"
+    )
+    empty_words = gettext_noop(
         "There is no CA yet, so nothing can be issued. Run `manage.py bootstrap_cas`: it makes "
         "or imports what the configuration asks for."
     )
@@ -112,7 +115,7 @@ class CertificateAuthorityAdmin(FactAdmin):
             ),
         ),
         (
-            "Certificate",
+            gettext_noop("Certificate"),
             (
                 code("serial_number", "serial number"),
                 code("fingerprint_sha256", "SHA-256"),
@@ -125,7 +128,7 @@ class CertificateAuthorityAdmin(FactAdmin):
             ),
         ),
         (
-            "Key",
+            gettext_noop("Key"),
             (
                 "signs",
                 words("signer"),
@@ -135,8 +138,8 @@ class CertificateAuthorityAdmin(FactAdmin):
                 ),
             ),
         ),
-        ("Succession", ("predecessor", "successors", "cross_shown")),
-        ("CRL", ("crl_number", moment("crl_made_at", "signed"))),
+        (gettext_noop("Succession"), ("predecessor", "successors", "cross_shown")),
+        (gettext_noop("CRL"), ("crl_number", moment("crl_made_at", "signed"))),
     )
 
     def search_condition(self, term: Term) -> Q:
@@ -153,12 +156,12 @@ class CertificateAuthorityAdmin(FactAdmin):
         """Return the target of the CA's events."""
         return f"ca:{row.name}"
 
-    @admin.display(description="status", ordering="status")
+    @admin.display(description=gettext_lazy("status"), ordering="status")
     def status_chip(self, ca: CertificateAuthority) -> SafeString:
         """Show the state."""
         return chip(*status_of(ca))
 
-    @admin.display(description="signs", ordering="signer")
+    @admin.display(description=gettext_lazy("signs"), ordering="signer")
     def signs(self, ca: CertificateAuthority) -> str:
         """Show where its key is."""
         if not ca.signer:
@@ -176,13 +179,13 @@ class CertificateAuthorityAdmin(FactAdmin):
             live_in_words(newest_of(ca, IssuedCertificate.objects.all())),
         )
 
-    @admin.display(description="profiles in force")
+    @admin.display(description=gettext_lazy("profiles in force"))
     def profiles(self, ca: CertificateAuthority) -> str:
         """Link to the profiles in force for which it signs."""
         rows = CertificateProfile.objects.filter(ca=ca).exclude(active_label=None)
         return format_html_join(", ", "{}", ((link(row),) for row in rows)) or EMPTY
 
-    @admin.display(description="profiles that accept its clients")
+    @admin.display(description=gettext_lazy("profiles that accept its clients"))
     def accepting_profiles(self, ca: CertificateAuthority) -> str:
         """Link to the profiles in force that clients of this CA may use."""
         if ca.purpose != ca.Purpose.CLIENT:
@@ -194,28 +197,28 @@ class CertificateAuthorityAdmin(FactAdmin):
         ]
         return format_html_join(", ", "{}", ((link(row),) for row in rows)) or EMPTY
 
-    @admin.display(description="extensions")
+    @admin.display(description=gettext_lazy("extensions"))
     def extensions(self, ca: CertificateAuthority) -> str:
         """Show the extensions in words."""
         return extensions_in_words(ca.certificate)
 
-    @admin.display(description="chain above it")
+    @admin.display(description=gettext_lazy("chain above it"))
     def chain_shown(self, ca: CertificateAuthority) -> str:
         """Show the subjects of the chain, the root last."""
         return _subjects(ca.chain) or "none: it is its own root"
 
-    @admin.display(description="cross-certificates")
+    @admin.display(description=gettext_lazy("cross-certificates"))
     def cross_shown(self, ca: CertificateAuthority) -> str:
         """Show how many there are."""
         count = len(ca.cross_certificates)
         return f"{count} (OldWithNew, NewWithOld)" if count else EMPTY
 
-    @admin.display(description="succeeds")
+    @admin.display(description=gettext_lazy("succeeds"))
     def predecessor(self, ca: CertificateAuthority) -> str:
         """Link to the CA before it."""
         return link(ca.successor_of)
 
-    @admin.display(description="succeeded by")
+    @admin.display(description=gettext_lazy("succeeded by"))
     def successors(self, ca: CertificateAuthority) -> str:
         """Link to the CAs after it."""
         return format_html_join(", ", "{}", ((link(one),) for one in ca.successors.all())) or EMPTY

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib.admin import widgets
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from pki.admin.operations import Done, EmptyForm, Operation, ReasonForm
 from pki.authorities.succeed import make_successor, step_before_successor
@@ -54,7 +55,7 @@ class MakeSuccessor(Operation):
     """Make a CA with the same subject, a new key and a new certificate."""
 
     slug = "successor"
-    label = "Make a successor"
+    label = gettext_noop("Make a successor")
     is_dangerous = True
     form_class = NamedCAForm
 
@@ -117,7 +118,7 @@ class MakeCRL(Operation):
     """Sign a new CRL before the next one is due."""
 
     slug = "make-crl"
-    label = "Sign a new CRL"
+    label = gettext_noop("Sign a new CRL")
     form_class = EmptyForm
 
     @classmethod

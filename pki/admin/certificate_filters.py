@@ -9,10 +9,13 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.lookups import GreaterThan, In
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from pki.admin.bounded_count import newest, newest_condition
 from pki.admin.certificate_states import EXPIRING, newest_of
 from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter, TypedFilter
+from pki.encoding.lint import lint
+from pki.encoding.reading import UNREADABLE
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.models.fields import NoIndex, first_identifier
 from pki.search.terms import Term
@@ -39,7 +42,7 @@ def _outlives(state: State, at: datetime.datetime) -> Q:
 class StatusFilter(ChoiceFilter):
     """Certificates by the words that their chips show."""
 
-    title = "status"
+    title = gettext_noop("status")
     parameter_name = "status"
     choices_offered = {
         "active": (
@@ -136,7 +139,7 @@ class LabelFilter(_VersionsFilter):
 class MadeFilter(ChoiceFilter):
     """When a certificate was asked for, by its identifier, which begins with the time."""
 
-    title = "when it was made"
+    title = gettext_noop("when it was made")
     parameter_name = "made"
     choices_offered = {
         "today": ("Today", lambda: _made_since(timezone.now().replace(hour=0, minute=0, second=0))),
@@ -159,7 +162,7 @@ def _made_since(at: datetime.datetime) -> Q:
 class RequestFilter(TypedFilter):
     """Certificates by who asked for them: the client's certificate, and the address."""
 
-    title = "who asked"
+    title = gettext_noop("who asked")
     inputs = (
         ("client", "Client certificate, SHA-256", "text"),
         ("address", "Source IP, among the newest", "text"),
@@ -179,3 +182,44 @@ class RequestFilter(TypedFilter):
                 raise ValidationError(f"{address[:64]!a} is not an IP address.")
             found &= newest_condition(IssuedCertificate.objects.all()) & Q(source_ip=known)
         return found
+
+
+MOST_LINTED = 500
+"""Certificates that the lint looks at, each of which takes it about half a millisecond."""
+
+
+class LintFilter(ChoiceFilter):
+    """Certificates in which the lint finds something. Nothing of it is on record.
+
+    It is the last filter, so it looks at the newest of what the others leave.
+    """
+
+    title = f"lint, of the newest {MOST_LINTED:,}"
+    parameter_name = "lint"
+    has_index = False
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the two results."""
+        return [("failed", "Failed: it has findings"), ("passed", "Passed: no findings")]
+
+    def chosen(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Lint the newest certificates that there are, and return those with the result."""
+        rows = queryset.order_by("-pk").select_related("ca").defer(None).defer("csr_der")
+        issuers: dict[Any, Any] = {}
+        found = []
+        for row in rows[:MOST_LINTED]:
+            if row.der is None:
+                continue
+            if row.ca_id not in issuers:
+                issuers[row.ca_id] = row.ca.certificate
+            if _has_findings(row, issuers[row.ca_id]) == (value == "failed"):
+                found.append(row.pk)
+        return queryset.filter(pk__in=found)
+
+
+def _has_findings(row: IssuedCertificate, issuer: Any) -> bool:
+    """Return whether the lint finds anything. A certificate that cannot be read is a finding."""
+    try:
+        return bool(lint(row.to_x509(), issuer))
+    except UNREADABLE:
+        return True

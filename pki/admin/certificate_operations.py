@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext_noop
 
 from pki.admin.operations import (
     Done,
@@ -68,7 +69,7 @@ class Revoke(Operation):
     """Revoke a certificate for good."""
 
     slug = "revoke"
-    label = "Revoke"
+    label = gettext_noop("Revoke")
     is_dangerous = True
     form_class = RevokeForm
 
@@ -165,9 +166,9 @@ class RevokeSelected(SelectedOperation):
     """Revoke the certificates that were selected in the list."""
 
     slug = "revoke-selected"
-    label = "Revoke all of them"
+    label = gettext_noop("Revoke all of them")
     action = "revoke_selected"
-    nothing_selected = "None of the selected certificates can be revoked."
+    nothing_selected = gettext_noop("None of the selected certificates can be revoked.")
     is_dangerous = True
     form_class = RevokeManyForm
 
@@ -219,7 +220,7 @@ class DenyDevice(Operation):
     """Go from a certificate to the denylist's page, with the name filled in."""
 
     slug = "deny"
-    label = "Deny the device"
+    label = gettext_noop("Deny the device")
     http_method_names = ["get"]  # the denylist's page makes the change
 
     @classmethod
@@ -237,7 +238,7 @@ class SettleIntents(Operation):
     """Make abandoned intents void."""
 
     slug = "settle"
-    label = "Settle abandoned intents"
+    label = gettext_noop("Settle abandoned intents")
     is_for_list = True
     form_class = EmptyForm
 

@@ -50,6 +50,11 @@ def newest_of(ca: CertificateAuthority, rows: QuerySet[Any]) -> QuerySet[Any]:
 
 def live_in_words(rows: QuerySet[Any]) -> str:
     """Return how many of the newest rows are live. ``newest`` says which rows are read, and how."""
+    return count_in_words(count_up_to(live_among(rows)))
+
+
+def live_among(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the live ones of the newest rows, without the indexes of state and expiry."""
     states = In(NoIndex(F("state")), [State.ISSUED, State.SUPERSEDED])
     is_valid = GreaterThan(NoIndex(F("not_after")), timezone.now())
-    return count_in_words(count_up_to(rows.filter(states, is_valid)))
+    return rows.filter(states, is_valid)

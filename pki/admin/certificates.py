@@ -7,11 +7,13 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from pki.admin.certificate_downloads import chain, csr, csv_lines, der, pem, pkcs7_bundle
 from pki.admin.certificate_filters import (
     CAFilter,
     LabelFilter,
+    LintFilter,
     MadeFilter,
     OperationFilter,
     ProfileFilter,
@@ -63,15 +65,16 @@ class IssuedCertificateAdmin(FactAdmin):
         LabelFilter,
         day_range("not_after", "day on which it ends (UTC)", "ends"),
         RequestFilter,
+        LintFilter,  # last: it looks at what the others leave
     )
     list_select_related = ("ca", "profile")
     search_fields = ("serial_number",)
-    search_help_text = (
+    search_help_text = gettext_noop(
         "A serial number (hex, with or without colons, or its first six digits, or decimal), an "
         "ARN, a SHA-256 of certificate, key or client certificate, the beginning of a name, a "
         "device serial number, a request id"
     )
-    empty_words = (
+    empty_words = gettext_noop(
         "No certificate has been issued yet. `manage.py quickstart` prints the lines that enroll "
         "a first device with the test client certificate."
     )
@@ -107,7 +110,7 @@ class IssuedCertificateAdmin(FactAdmin):
             ),
         ),
         (
-            "Certificate",
+            gettext_noop("Certificate"),
             (
                 code("serial_number", "serial number"),
                 code("fingerprint_sha256", "SHA-256"),
@@ -122,9 +125,9 @@ class IssuedCertificateAdmin(FactAdmin):
                 "tree",
             ),
         ),
-        ("CSR", ("csr", "csr_tree")),
+        (gettext_noop("CSR"), ("csr", "csr_tree")),
         (
-            "Story",
+            gettext_noop("Story"),
             (
                 "operation",
                 moment("created_at", "asked for"),
@@ -138,7 +141,7 @@ class IssuedCertificateAdmin(FactAdmin):
             ),
         ),
         (
-            "Who asked",
+            gettext_noop("Who asked"),
             (
                 words("client_subject", "client"),
                 "client_link",
@@ -178,61 +181,61 @@ class IssuedCertificateAdmin(FactAdmin):
         """Return the serial number."""
         return row.serial_number
 
-    @admin.display(description="status", ordering="state")
+    @admin.display(description=gettext_lazy("status"), ordering="state")
     def status(self, row: IssuedCertificate) -> SafeString:
         """Show the state."""
         return chip(*status_of(row))
 
-    @admin.display(description="denylist")
+    @admin.display(description=gettext_lazy("denylist"))
     def denied_by(self, row: IssuedCertificate) -> str:
         """Link to the entries in force that would stop a renewal by the same client."""
         entries = entries_naming(RequestIdentifiers.of_renewal(row))
         links = [(chip("Denied", "bad"), link(entry)) for entry in entries]
         return format_html_join(", ", "{} {}", links) or "not on it"
 
-    @admin.display(description="CA")
+    @admin.display(description=gettext_lazy("CA"))
     def ca_link(self, row: IssuedCertificate) -> str:
         """Link to the CA that signed it."""
         return link(row.ca)
 
-    @admin.display(description="profile")
+    @admin.display(description=gettext_lazy("profile"))
     def profile_link(self, row: IssuedCertificate) -> str:
         """Link to the profile version under which it was issued."""
         return link(row.profile)
 
-    @admin.display(description="extensions")
+    @admin.display(description=gettext_lazy("extensions"))
     def extensions(self, row: IssuedCertificate) -> str:
         """Show the extensions in words."""
         return extensions_in_words(row.to_x509()) if row.der else EMPTY
 
-    @admin.display(description="lint")
+    @admin.display(description=gettext_lazy("lint"))
     def findings(self, row: IssuedCertificate) -> str:
         """Show what is not as RFC 5280 and TLS clients ask."""
         if not row.der:
             return EMPTY
         return findings_in_words(lint(row.to_x509(), row.ca.certificate))
 
-    @admin.display(description="ASN.1 tree")
+    @admin.display(description=gettext_lazy("ASN.1 tree"))
     def tree(self, row: IssuedCertificate) -> str:
         """Show every value of the certificate."""
         return tree_of(row.to_der()) if row.der else EMPTY
 
-    @admin.display(description="what it asked for")
+    @admin.display(description=gettext_lazy("what it asked for"))
     def csr(self, row: IssuedCertificate) -> str:
         """Show the CSR in words."""
         return csr_in_words(bytes(row.csr_der))
 
-    @admin.display(description="ASN.1 tree")
+    @admin.display(description=gettext_lazy("ASN.1 tree"))
     def csr_tree(self, row: IssuedCertificate) -> str:
         """Show every value of the CSR."""
         return tree_of(bytes(row.csr_der))
 
-    @admin.display(description="replaces")
+    @admin.display(description=gettext_lazy("replaces"))
     def predecessor_link(self, row: IssuedCertificate) -> str:
         """Link to the certificate that it renewed."""
         return link(row.predecessor)
 
-    @admin.display(description="replaced by")
+    @admin.display(description=gettext_lazy("replaced by"))
     def replacement_links(self, row: IssuedCertificate) -> str:
         """Link to the certificates that renewed it."""
         # By the name, which has an index: a renewal keeps it.
@@ -240,7 +243,7 @@ class IssuedCertificateAdmin(FactAdmin):
         rows = rows.defer("der", "csr_der")
         return format_html_join(", ", "{}", ((link(other),) for other in rows)) or EMPTY
 
-    @admin.display(description="audit trail")
+    @admin.display(description=gettext_lazy("audit trail"))
     def events(self, row: IssuedCertificate) -> str:
         """Show its events in the audit trail."""
         events = AuditEvent.objects.filter(target=f"certificate:{row.serial_number}")
@@ -250,12 +253,12 @@ class IssuedCertificateAdmin(FactAdmin):
         )
         return format_html("<ul>{}</ul>", format_html_join("", "<li>{} {} {} {}</li>", lines))
 
-    @admin.display(description="client certificate, SHA-256")
+    @admin.display(description=gettext_lazy("client certificate, SHA-256"))
     def client_link(self, row: IssuedCertificate) -> str:
         """Link to a search for the client's own certificate, and for those that it enrolled."""
         return _search_link(row.client_fingerprint)
 
-    @admin.display(description="request id")
+    @admin.display(description=gettext_lazy("request id"))
     def request_link(self, row: IssuedCertificate) -> str:
         """Link to a search for everything that came of the request."""
         return _search_link(row.request_id)

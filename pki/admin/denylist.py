@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from pki.admin.denylist_import import ImportEntries
 from pki.admin.denylist_operations import Allow, ChangeTerms, Check, Deny, matches_in_words
@@ -21,7 +22,7 @@ from pki.models.denylist import is_in_force, is_on_list
 class InForceFilter(ChoiceFilter):
     """Whether an entry stops enrollments now."""
 
-    title = "in force"
+    title = gettext_noop("in force")
     parameter_name = "in_force"
     choices_offered = {
         "yes": ("Yes", lambda: is_in_force(timezone.now())),
@@ -49,8 +50,8 @@ class DenylistEntryAdmin(FactAdmin):
         ("created_at", titled("since", admin.DateFieldListFilter)),
     )
     search_fields = ("value",)
-    search_help_text = "The beginning of a name, a serial number, a SHA-256"
-    empty_words = (
+    search_help_text = gettext_noop("The beginning of a name, a serial number, a SHA-256")
+    empty_words = gettext_noop(
         "The denylist is empty. “Deny” above adds an entry, as `manage.py deny` does. “Import a "
         "CSV file” takes a list, as `manage.py deny_import` does."
     )
@@ -88,17 +89,17 @@ class DenylistEntryAdmin(FactAdmin):
         """Return the target of the entry's events."""
         return f"{row.kind}:{row.value}"
 
-    @admin.display(description="until (UTC)", ordering="expires_at")
+    @admin.display(description=gettext_lazy("until (UTC)"), ordering="expires_at")
     def until(self, row: DenylistEntry) -> str:
         """Return the end of what counts of an entry."""
         return utc(row.ends_at, "%Y-%m-%d %H:%M")
 
-    @admin.display(description="status")
+    @admin.display(description=gettext_lazy("status"))
     def status(self, row: DenylistEntry) -> SafeString:
         """Show whether the entry is in force."""
         return chip("Denied", "bad") if row.is_in_force else chip("Expired", "over")
 
-    @admin.display(description="live certificates")
+    @admin.display(description=gettext_lazy("live certificates"))
     def matches(self, row: DenylistEntry) -> str:
         """Show how many certificates the entry concerns."""
         return matches_in_words(row.kind, row.value)

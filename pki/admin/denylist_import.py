@@ -7,6 +7,7 @@ from django import forms
 from django.http import HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_noop
 
 from pki.admin.denylist_operations import ChangeTerms
 from pki.admin.display import table, visible
@@ -70,7 +71,7 @@ class ImportEntries(Operation):
     """Deny everything in a CSV file, as a job."""
 
     slug = "import"
-    label = "Import a CSV file"
+    label = gettext_noop("Import a CSV file")
     permission = "add"
     is_for_list = True
     form_class = ImportForm

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from django.utils.translation import gettext_noop
 
 from pki.admin.display import chip, link, table, utc, visible
 from pki.admin.operations import Done, Operation, PastedText, Question, ReasonForm
@@ -101,7 +102,7 @@ class Deny(Operation):
     """Put a value on the denylist."""
 
     slug = "add"
-    label = "Deny"
+    label = gettext_noop("Deny")
     permission = "add"
     is_for_list = True
     form_class = DenyForm
@@ -193,7 +194,7 @@ class Check(Question):
     """Ask whether the denylist refuses something, and by which entry."""
 
     slug = "check"
-    label = "Would this be refused?"
+    label = gettext_noop("Would this be refused?")
     is_for_list = True
     form_class = CheckForm
 
@@ -230,7 +231,7 @@ class ChangeTerms(Operation):
     """Change reason or end of an entry."""
 
     slug = "terms"
-    label = "Change reason or end"
+    label = gettext_noop("Change reason or end")
     form_class = TermsForm
 
     def get_initial(self) -> dict[str, Any]:
@@ -251,7 +252,7 @@ class Allow(Operation):
     """Take an entry off the denylist."""
 
     slug = "allow"
-    label = "Allow again"
+    label = gettext_noop("Allow again")
     permission = "delete"
     is_dangerous = True
 

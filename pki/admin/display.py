@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from pki.operators.visible_text import visible as visible
 
@@ -111,7 +112,7 @@ def _titled(
 ) -> Callable[[Model], str]:
     show.__name__ = f"{field}_shown"
     title = title or field.replace("_", " ")
-    return admin.display(description=title, ordering=order or field)(show)
+    return admin.display(description=gettext_lazy(title), ordering=order or field)(show)
 
 
 _GLYPHS = {"good": "✓", "soon": "!", "over": "✕", "bad": "⊘", "past": "»", "open": "…"}
@@ -126,13 +127,15 @@ def chip(word: str, kind: str) -> SafeString:
         '<span class="chip chip-{}"><span aria-hidden="true">{}</span> {}</span>',
         kind,
         _GLYPHS[kind],
-        word,
+        gettext(word),
     )
 
 
 def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> SafeString:
     """Return a table in HTML. Cells are escaped, unless ``format_html`` made them."""
-    heads = format_html_join("", '<th scope="col">{}</th>', ((title,) for title in titles))
+    heads = format_html_join(
+        "", '<th scope="col">{}</th>', ((title and gettext(title),) for title in titles)
+    )
     head = format_html("<thead><tr>{}</tr></thead>", heads) if heads else ""
     body = ((format_html_join("", "<td>{}</td>", ((cell,) for cell in cells)),) for cells in rows)
     return format_html(

@@ -12,6 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 
 from pki.admin.bounded_count import BoundedChangeList, BoundedPaginator
 from pki.admin.display import list_of, visible
@@ -79,7 +80,7 @@ class FactAdmin(ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return ``groups`` in Django's form."""
-        return [(title, {"fields": fields}) for title, fields in self.groups]
+        return [(title and gettext(title), {"fields": fields}) for title, fields in self.groups]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return all fields."""
@@ -170,11 +171,11 @@ class FactAdmin(ModelAdmin):
     ) -> HttpResponse:
         """Add links to operations and files, and make the row's name safe to read."""
         context |= {
-            "title": capfirst(self.opts.verbose_name),
+            "title": capfirst(gettext(str(self.opts.verbose_name))),
             "subtitle": visible(str(obj)),
             "operation_links": self._operation_links(request, obj),
             "download_links": [
-                (words, self._url("download", obj.pk, name))
+                (gettext(words), self._url("download", obj.pk, name))
                 for name, (words, make) in self.downloads.items()
                 if make(obj) is not None
             ],
@@ -189,16 +190,16 @@ class FactAdmin(ModelAdmin):
         """Add links to operations that need no row, and the words for an empty list."""
         query = f"?{request.GET.urlencode()}" if request.GET else ""
         links = [
-            (one.label, self._url(one.slug) + (query if one.keeps_filter else ""))
+            (gettext(one.label), self._url(one.slug) + (query if one.keeps_filter else ""))
             for one in self.operations
             if one.is_for_list and one.is_allowed(request, self.model)
         ]
         if self.export is not None:
-            links.append((self.export.label, self._url("export") + query))
+            links.append((gettext(self.export.label), self._url("export") + query))
         context = {
-            "title": capfirst(self.opts.verbose_name_plural),
+            "title": capfirst(gettext(str(self.opts.verbose_name_plural))),
             "operation_links": links,
-            "empty_words": self.empty_words,
+            "empty_words": self.empty_words and gettext(self.empty_words),
             "summary": self.summary(request),
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})
@@ -208,7 +209,7 @@ class FactAdmin(ModelAdmin):
         filters = request.GET.get(_LIST_FILTERS)
         back = f"?{urlencode({BACK: request.get_full_path()})}" if filters else ""
         return [
-            (one.label, self._url(one.slug, row.pk) + back)
+            (gettext(one.label), self._url(one.slug, row.pk) + back)
             for one in self.operations
             if not one.is_for_list and one.is_allowed(request, self.model) and not one.obstacle(row)
         ]

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from pki.admin.bounded_count import MOST_LOOKED_AT, newest
 
@@ -41,6 +42,10 @@ class ChoiceFilter(admin.SimpleListFilter):
     problem: str = ""
     """What is wrong with the value, once the rows were asked for."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = gettext(str(self.title))
+
     @property
     def order(self) -> tuple[str, ...]:
         """Return the order of the chosen condition; empty if the list's own will do."""
@@ -48,7 +53,7 @@ class ChoiceFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return values and words of the conditions."""
-        return [(value, words) for value, (words, _) in self.choices_offered.items()]
+        return [(value, gettext(words)) for value, (words, _) in self.choices_offered.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows of the chosen value, and none for a value that is not offered.
@@ -99,6 +104,7 @@ class TypedFilter(admin.ListFilter):
     ) -> None:
         super().__init__(request, params, model, model_admin)
         self.problem = ""
+        self.title = gettext(str(self.title))
         for name in self.names:
             if name in params:
                 self.used_parameters[name] = _last(params.pop(name))
@@ -129,7 +135,10 @@ class TypedFilter(admin.ListFilter):
     @property
     def fields(self) -> list[FilterField]:
         """The fields with what was typed."""
-        return [FilterField(*one, self.typed(one[0])) for one in self.inputs]
+        return [
+            FilterField(name, gettext(label), kind, self.typed(name))
+            for name, label, kind in self.inputs
+        ]
 
     @property
     def is_used(self) -> bool:

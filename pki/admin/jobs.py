@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from pki.admin.display import EMPTY, chip, minute, moment, words
 from pki.admin.downloads import Download, attachment, csv_cell, file_name
@@ -32,7 +33,7 @@ class Cancel(Operation):
     """Cancel a job."""
 
     slug = "cancel"
-    label = "Cancel the job"
+    label = gettext_noop("Cancel the job")
     is_dangerous = True
 
     @classmethod
@@ -59,7 +60,7 @@ class Continue(Operation):
     """Continue a job that an error stopped, or repeat the lines that failed."""
 
     slug = "continue"
-    label = "Continue the job"
+    label = gettext_noop("Continue the job")
     form_class = EmptyForm
 
     @classmethod
@@ -113,7 +114,7 @@ _STATE_CHIPS = {
 }
 
 
-@admin.display(description="state", ordering="state")
+@admin.display(description=gettext_lazy("state"), ordering="state")
 def _state(row: Job) -> SafeString:
     state = State(row.state)
     return chip(str(state.label), _STATE_CHIPS[state])
@@ -130,7 +131,7 @@ class JobAdmin(FactAdmin):
         words("actor", "who"),
         minute("created_at", "started"),
     )
-    empty_words = (
+    empty_words = gettext_noop(
         "No job was started yet. Filter the list of certificates and choose what becomes of all "
         "that match, or run manage.py revoke_list."
     )

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.http import HttpResponse
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_post_parameters
 
 from pki.admin.downloads import Download, file_name
@@ -66,7 +67,7 @@ class DownloadKeyFile(Operation):
     """Download key and certificate of a test client."""
 
     slug = "key-file"
-    label = "Download key (.p12)"
+    label = gettext_noop("Download key (.p12)")
     is_dangerous = True
     form_class = KeyFileForm
 

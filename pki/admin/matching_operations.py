@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_noop
 
 from pki.admin.certificate_operations import RevokeManyForm
 from pki.admin.filtered import is_filtered, rows_of_list
@@ -21,7 +22,7 @@ class RevokeMatching(Operation):
     """Revoke every certificate that the list's filters and search leave."""
 
     slug = "revoke-matching"
-    label = "Revoke all that match"
+    label = gettext_noop("Revoke all that match")
     is_for_list = True
     keeps_filter = True
     is_dangerous = True
@@ -72,7 +73,7 @@ class ExportMatching(Operation):
     """Write every certificate that the list's filters and search leave to a file, as a job."""
 
     slug = "export-matching"
-    label = "Export as a job"
+    label = gettext_noop("Export as a job")
     permission = "view"
     is_for_list = True
     keeps_filter = True

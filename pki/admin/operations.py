@@ -20,6 +20,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.views.generic import FormView
 
 from pki.admin.display import list_of, page_of, visible
@@ -201,7 +202,7 @@ class Operation(_FormView):
             **model_admin.admin_site.each_context(self.request),
             **context,
             "opts": model_admin.opts,
-            "title": self.label,
+            "title": gettext(self.label),
             "subtitle": visible(str(self.row)) if self.row else None,
             "operation": self,
             "effects": [visible(effect) for effect in self.effects()],
@@ -209,7 +210,9 @@ class Operation(_FormView):
             "back_url": self._back or (page_of(self.row) if self.row else self._list_url),
             "list_url": self._list_url,
             "adminform": AdminForm(
-                form, [(title, {"fields": list(fields)}) for title, fields in fieldsets], {}
+                form,
+                [(title and gettext(title), {"fields": [*names]}) for title, names in fieldsets],
+                {},
             ),
         }
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.html import escape
+from django.utils.translation import gettext_noop
 
 from pki.admin.operations import Done, Operation, reason_field
 from pki.csr.key_algorithms import KEY_ALGORITHMS
@@ -146,9 +147,9 @@ def _profile_choices(profile: CertificateProfile) -> list[tuple[str, str]]:
 
 
 FIELDSETS = (
-    ("Issues", ("ca", "label", "validity_days")),
+    (gettext_noop("Issues"), ("ca", "label", "validity_days")),
     (
-        "Takes",
+        gettext_noop("Takes"),
         (
             "key_algorithms",
             "is_key_unique",
@@ -160,7 +161,7 @@ FIELDSETS = (
         ),
     ),
     (
-        "Who may have which name",
+        gettext_noop("Who may have which name"),
         (
             "client_cas",
             "accepted_profiles",
@@ -173,7 +174,7 @@ FIELDSETS = (
         ),
     ),
     (
-        "Renewal",
+        gettext_noop("Renewal"),
         (
             "can_client_reenroll",
             "can_adopt_names",
@@ -185,7 +186,7 @@ FIELDSETS = (
             "idempotency_seconds",
         ),
     ),
-    ("Tells clients", ("csrattrs", "is_smime_type_sent")),
+    (gettext_noop("Tells clients"), ("csrattrs", "is_smime_type_sent")),
 )
 
 
@@ -193,7 +194,7 @@ class ChangeProfile(Operation):
     """Put a new version in force."""
 
     slug = "new-version"
-    label = "Change (new version)"
+    label = gettext_noop("Change (new version)")
     form_class = ProfileForm
     fieldsets = (*FIELDSETS, ("Why", ("reason",)))
     keeps_what_was_typed = True
@@ -236,7 +237,7 @@ class AddProfile(Operation):
     """Put a profile of a new name in force."""
 
     slug = "add"
-    label = "Add a profile"
+    label = gettext_noop("Add a profile")
     permission = "add"
     is_for_list = True
     form_class = ProfileForm

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from pki.admin.bounded_count import newest
 from pki.admin.certificate_states import live_in_words
@@ -14,6 +15,7 @@ from pki.admin.display import EMPTY, chip, flag, link, list_of, minute, moment, 
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter
 from pki.admin.profile_operations import FIELDSETS, LABELS, AddProfile, ChangeProfile
+from pki.admin.profile_versions import CompareVersions, ReturnToVersion
 from pki.admin.search import Term
 from pki.models import CertificateProfile, IssuedCertificate
 from pki.models.profile import EVERY_CLIENT_CA
@@ -23,7 +25,7 @@ from pki.record.profile_labels import accepts_every_client_ca
 class InForceFilter(ChoiceFilter):
     """Whether new certificates are issued under the version."""
 
-    title = "in force"
+    title = gettext_noop("in force")
     parameter_name = "in_force"
     choices_offered = {
         "yes": ("Yes", lambda: Q(active_label__isnull=False)),
@@ -83,12 +85,12 @@ class CertificateProfileAdmin(FactAdmin):
     list_filter = (InForceFilter, "name")
     list_select_related = ("ca",)
     search_fields = ("name",)
-    search_help_text = "The beginning of a name or label"
-    empty_words = (
+    search_help_text = gettext_noop("The beginning of a name or label")
+    empty_words = gettext_noop(
         "There is no profile yet, so nothing can be issued. Run `manage.py bootstrap_cas`: it "
         "makes the first one, from the configuration."
     )
-    operations = (AddProfile, ChangeProfile)
+    operations = (AddProfile, ChangeProfile, CompareVersions, ReturnToVersion)
     groups = (
         (
             None,
@@ -109,22 +111,22 @@ class CertificateProfileAdmin(FactAdmin):
         """Return the target of the profile's events."""
         return f"profile:{row.name}"
 
-    @admin.display(description="status")
+    @admin.display(description=gettext_lazy("status"))
     def status(self, row: CertificateProfile) -> SafeString:
         """Show whether the version is in force."""
         return chip("In force", "good") if row.is_in_force else chip("Replaced", "past")
 
-    @admin.display(description="label", ordering="label")
+    @admin.display(description=gettext_lazy("label"), ordering="label")
     def label_shown(self, row: CertificateProfile) -> str:
         """Show the label, or that the profile is the default."""
         return row.label or "none: the default"
 
-    @admin.display(description="CA")
+    @admin.display(description=gettext_lazy("CA"))
     def ca_link(self, row: CertificateProfile) -> str:
         """Link to the CA that signs for it."""
         return link(row.ca)
 
-    @admin.display(description="client CAs")
+    @admin.display(description=gettext_lazy("client CAs"))
     def client_cas_shown(self, row: CertificateProfile) -> str:
         """Show whose clients may use the profile, with a warning where it names no CA."""
         if EVERY_CLIENT_CA not in row.client_cas:

@@ -1,6 +1,7 @@
 """The operation that moves the thing names of a client certificate that is replaced."""
 
 from django import forms
+from django.utils.translation import gettext_noop
 
 from pki.admin.operations import Done, Operation, PastedText, ReasonForm
 from pki.issuance.rebind import rebind_names
@@ -34,7 +35,7 @@ class RebindNames(Operation):
     """Move all names that a client holds to another one."""
 
     slug = "rebind"
-    label = "Move a client's names"
+    label = gettext_noop("Move a client's names")
     is_for_list = True
     is_dangerous = True
     form_class = RebindForm

@@ -1,6 +1,7 @@
 """The operation that releases the thing name of a certificate."""
 
 from django import forms
+from django.utils.translation import gettext_noop
 
 from pki.admin.operations import Done, Operation, PastedText, ReasonForm
 from pki.issuance.release import planned_release, release_name
@@ -34,7 +35,7 @@ class ReleaseName(Operation):
     """Release the name from the client that holds it."""
 
     slug = "release"
-    label = "Release the name"
+    label = gettext_noop("Release the name")
     is_dangerous = True
     form_class = ReleaseForm
 

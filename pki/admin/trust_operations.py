@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_noop
 
 from pki.admin.authority_operations import NamedCAForm
 from pki.admin.operations import Done, Operation
@@ -47,7 +48,7 @@ class DistrustCA(_EndOfTrust):
     """Refuse whatever leads to the CA, for good."""
 
     slug = "distrust"
-    label = "Distrust"
+    label = gettext_noop("Distrust")
     form_class = DistrustForm
 
     @classmethod
@@ -93,7 +94,7 @@ class RetireCA(_EndOfTrust):
     """Stop trusting and publishing a CA that has a successor."""
 
     slug = "retire"
-    label = "Retire"
+    label = gettext_noop("Retire")
     form_class = RetireForm
 
     @classmethod

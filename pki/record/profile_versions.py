@@ -14,11 +14,12 @@ from pki.csr.subjects import SUBJECT_ATTRIBUTES
 from pki.csr.thing_names import check_common_name
 from pki.encoding.csrattrs import encode_csr_attributes
 from pki.exceptions import CSRRejected
-from pki.models import CertificateProfile
+from pki.models import CertificateProfile, IssuedCertificate
 from pki.models.profile import EST_OPERATIONS
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail, observers
 from pki.record.audit_trail import Actor
+from pki.record.bounded_counts import count_in_words, count_up_to
 from pki.record.profile_labels import (
     check_client_cas_change,
     client_cas_by_default,
@@ -67,6 +68,7 @@ def change_profile(
         check_client_cas_change(profile, successor.client_cas)
         successor.client_cas = successor.client_cas or client_cas_by_default()
     check_profile(successor)
+    _check_is_no_lockout(profile, successor)
     for observer in observers.registered():
         observer.profile_changes(profile, successor)
     newest = CertificateProfile.objects.filter(name=profile.name).aggregate(Max("version"))
@@ -176,6 +178,24 @@ def check_profile(profile: CertificateProfile) -> None:
         problems.append(f"ca: {profile.ca} is a client CA. Name a device CA.")
     if problems:
         raise OperatorError(" ".join(problems))
+
+
+def _check_is_no_lockout(profile: CertificateProfile, successor: CertificateProfile) -> None:
+    """Refuse a change after which no device at all could enroll. Raises ``OperatorError``.
+
+    A profile that is made with an empty list gets its names later, and stays as it is until then.
+    """
+    if _lets_nobody_in(successor) and not _lets_nobody_in(profile):
+        versions = CertificateProfile.objects.filter(name=profile.name)
+        live = IssuedCertificate.objects.live().filter(profile__in=versions)
+        raise OperatorError(
+            "allowed_names: the rule allow-list with an empty list refuses every device of the "
+            f"profile ({count_in_words(count_up_to(live))} live certificates). Name at least one."
+        )
+
+
+def _lets_nobody_in(profile: CertificateProfile) -> bool:
+    return profile.identity_rule == IdentityRule.ALLOW_LIST and not profile.allowed_names
 
 
 def _unknown(field: str, values: object, known: Collection[str]) -> list[str]:

@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from estserver.models import PendingHook
 from iotprov.documents.versions import add_version
+from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction, Kind
+from iotprov.jobs.comparing import FIRST_OF_PART
 from iotprov.models import CARegistration, Provisioning
 from pki.denylist.entries import deny
 from pki.models import CertificateProfile, IssuedCertificate, Job, JobLine
@@ -21,6 +23,35 @@ ALICE = Actor("admin:alice", source_ip="192.0.2.10")
 
 _LEFT = (2, 5, 12, 20, 25, 40, 48, 60, 75, 88, 100, 130, 160, 190, 220, 240, 260, 290, 310, 330)
 """Days that the certificates of the fleet have left; the last four have expired or are stopped."""
+
+
+def _compare_with_aws_iot():
+    """Add a comparison of the target that is finished, with what it found."""
+    job = Job.objects.create(
+        kind="drift", parameters={}, state="finished", actor="admin:alice", total=2, done=2
+    )
+    for number, (part, said) in enumerate(
+        [
+            ("CAs", "AWS IoT and the record agree."),
+            ("certificates", "2 differences, 1 alarming. The results name them."),
+        ],
+        start=1,
+    ):
+        JobLine.objects.create(
+            job=job, number=number, subject=f"default: {part}", state="done", result=said
+        )
+    mended = {"is_ours": True, "advice": MENDED_BY_REPAIR}
+    for number, (name, ours, theirs, is_alarming) in enumerate(
+        [("pump-0024", "REVOKED", "ACTIVE", True), ("pump-0003", "ACTIVE", "INACTIVE", False)]
+    ):
+        one = Difference(
+            "default", Kind.CERTIFICATE, name, ours, theirs, Direction.DIFFERS, **mended,
+            is_alarming=is_alarming,
+        )  # fmt: skip
+        JobLine.objects.create(
+            job=job, number=2 * FIRST_OF_PART + number, subject=f"certificate {name}", state="done",
+            result=str(one), details={**one.as_json(), "kind": one.kind, "done": ""},
+        )  # fmt: skip
 
 
 def furnish(est_client, device_ca):
@@ -60,5 +91,6 @@ def furnish(est_client, device_ca):
     )
     for number in range(3):
         JobLine.objects.create(job=job, number=number, subject=f"pump-{number:04d}")
+    _compare_with_aws_iot()
     make_crl(device_ca)
     User.objects.create_user("carol", is_staff=True)

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_noop
 
 from estserver.console.overview.charts import bar_chart
 from estserver.console.overview.fleet import refusals_url
@@ -55,7 +56,7 @@ def overview_context(request: HttpRequest) -> dict[str, Any]:
 
 @console_page(
     section=Section.OVERVIEW,
-    title="Acknowledge a notice",
+    title=gettext_noop("Acknowledge a notice"),
     name="console_acknowledge",
     route="notices/<path:key>/acknowledge/",
     permission=TAKES_ON,
@@ -80,7 +81,7 @@ def acknowledge_page(request: HttpRequest, key: str) -> HttpResponseBase:
             messages.success(request, f"Acknowledged: {visible(found.what)}")
             return HttpResponseRedirect(reverse("admin:index"))
     context = {
-        "title": "Acknowledge a notice",
+        "title": gettext("Acknowledge a notice"),
         "form": form,
         "what": visible(found.what),
         "todo": visible(found.todo),

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from estserver.models import Acknowledgement
-from pki.models import DenylistEntry, IssuedCertificate, Job
+from pki.models import CertificateAuthority, DenylistEntry, IssuedCertificate, Job
 from tests.estserver.console.test_pages import alice
 from tests.support import showcase
 from tests.support.chromium import chromium
@@ -21,7 +21,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MOST_BYTES = 100_000
 """Of a picture in the repository."""
 
-HEIGHTS = {"overview": 740, "certificates": 460, "audit": 520, "devices": 480, "device": 640}
+HEIGHTS = {
+    "overview": 740, "certificates": 460, "audit": 520, "devices": 480, "device": 640,
+    "targets": 660,
+}  # fmt: skip
 """Pixels of the pictures that would be larger than that: a list goes on as it begins."""
 
 
@@ -40,6 +43,7 @@ def console(chromium, live_server, alice, furnished):
 def addresses():
     """A name and an address for each page that has a picture."""
     certificate = IssuedCertificate.objects.get(common_name="pump-0001")
+    revocation = Job.objects.get(kind="revoke")
     return {
         "overview": "/admin/",
         "devices": "/admin/devices/",
@@ -51,11 +55,14 @@ def addresses():
         "denylist": "/admin/pki/denylistentry/",
         "check": "/admin/pki/denylistentry/check/",
         "authorities": "/admin/pki/certificateauthority/",
+        "roll": f"/admin/cas/{CertificateAuthority.objects.device().get().pk}/roll/",
+        "truststore": "/admin/estserver/truststorepush/",
+        "targets": "/admin/targets/",
         "waiting": "/admin/iotprov/provisioning/",
         "policy": "/admin/iotprov/policyversion/",
         "profiles": "/admin/pki/certificateprofile/",
         "jobs": "/admin/pki/job/",
-        "job": f"/admin/pki/job/{Job.objects.get().pk}/change/",
+        "job": f"/admin/pki/job/{revocation.pk}/change/",
         "audit": "/admin/pki/auditevent/",
         "accounts": "/admin/auth/user/",
         "groups": "/admin/auth/group/",

@@ -77,6 +77,23 @@ def test_T05_an_operators_afternoon_leaves_the_browser_nothing_to_report(
     assert chromium.complaints == []
 
 
+def test_an_editor_says_what_is_wrong_while_it_is_typed_and_saves_nothing(alice, chromium):
+    alice.open("iotprov_policyversion_add")
+    chromium.tab_to(EDITOR)
+    alice.fill(body=POLICY.replace('"Effect": "Allow"', '"Effect": "Maybe"', 1))
+    chromium.type(" ")
+
+    said = chromium.wait_for(
+        "new Promise(done => new MutationObserver("
+        "() => done(document.querySelector('#problems').innerText))"
+        ".observe(document.querySelector('#problems'), {childList: true}))"
+    )
+
+    assert "Error 5:17" in said
+    assert not DocumentVersion.objects.exists()
+    assert chromium.complaints == []
+
+
 def _write_and_push(alice):
     assert "the configured file" in alice.open("iotprov_policyversion_changelist")
     alice.open("iotprov_policyversion_add")

@@ -462,3 +462,15 @@ def test_lists_cost_the_same_whatever_their_length(alice, django_assert_max_num_
 
     with django_assert_max_num_queries(12):
         alice.get(at("changelist"))
+
+
+def test_a_check_while_typing_names_each_place_and_changes_nothing(alice):
+    url = reverse("admin:iotprov_policyversion_add")
+    text = POLICY.replace('"Effect": "Allow"', '"Effect": "Maybe"', 1).replace("\n", "\r\n")
+
+    found = alice.post(url, {"body": text}, headers={"X-Check": "yes"}).json()["problems"]
+    fine = alice.post(url, {"body": POLICY}, headers={"X-Check": "yes"}).json()["problems"]
+
+    assert ("5:17", True) in [(one["place"], one["is_error"]) for one in found]
+    assert not [one for one in fine if one["is_error"]]
+    assert not DocumentVersion.objects.exists()

@@ -12,17 +12,14 @@ from collections.abc import Callable
 from django.db import Error
 from django.http import HttpRequest, HttpResponse
 
+from estserver.console.errors import change_refused
 from pki.record.transactions import is_conflict, is_too_much
 
 logger = logging.getLogger(__name__)
 
-CONFLICT = (
-    "Another change came in between, and nothing of this one was saved. Go back, reload the page, "
-    "and make the change again."
-)
+CONFLICT = "Another change came in between, and nothing of this one was saved."
 TOO_MUCH = (
-    "This change is more than the database takes in one transaction, and nothing of it was saved. "
-    "Go back, and make it in smaller parts."
+    "This change is more than the database takes in one transaction, and nothing of it was saved."
 )
 
 
@@ -42,17 +39,12 @@ class ConflictMiddleware:
             return None
         if is_conflict(error):
             logger.info("a page met another writer: %s", error)
-            return _line(CONFLICT, 503, {"Retry-After": "1"})
+            todo = "Look through it, and send it again."
+            answer = change_refused(request, 503, "It was not saved", CONFLICT, todo)
+            answer["Retry-After"] = "1"
+            return answer
         if is_too_much(error):
             logger.warning("a page's change is too much for the database: %s", error)
-            return _line(TOO_MUCH, 409, {})
+            todo = "Open the page again, and make the change in smaller parts."
+            return change_refused(request, 409, "It was not saved", TOO_MUCH, todo)
         return None
-
-
-def _line(text: str, status: int, headers: dict[str, str]) -> HttpResponse:
-    return HttpResponse(
-        f"{text}\n",
-        status=status,
-        content_type="text/plain; charset=utf-8",
-        headers={"Cache-Control": "no-store", **headers},
-    )

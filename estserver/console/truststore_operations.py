@@ -1,0 +1,182 @@
+"""Operations on the truststore of API Gateway: compare it, push it, go back to a version."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_noop
+
+from estserver.deploy.deployment import Deployment, current_deployment
+from estserver.deploy.front_door.domain import look_at_domain
+from estserver.deploy.truststore.bundle import Bundle, compare, describe, lost_clients
+from estserver.deploy.truststore.pushes import active_version, mutual_tls_domain, wanted_bundle
+from estserver.deploy.truststore.pushing_job import start_push
+from estserver.deploy.truststore.versions import read_version
+from estserver.models import TruststorePush
+from pki.admin import Done, EmptyForm, Operation, Question, ReasonForm
+from pki.admin.display import chip, table, visible
+from pki.operators.errors import OperatorError
+from pki.record.audit_trail import Actor
+
+_LIVE_ARE_CHECKED = (
+    "If a CA goes that clients still need, nothing is changed, and the job names these clients. "
+    "With the tick they are turned away."
+)
+
+
+def has_truststore() -> bool:
+    """Return whether API Gateway has a truststore in this installation."""
+    return bool(settings.CONFIG.properties.api_custom_domain_name)
+
+
+class _OfGateway:
+    """What is offered only where API Gateway has a truststore."""
+
+    @classmethod
+    def is_allowed(cls, request: HttpRequest, model: type[Model]) -> bool:
+        """Return whether there is a truststore, and the person has the permission."""
+        allowed: bool = super().is_allowed(request, model)  # type: ignore[misc]  # Operation's
+        return has_truststore() and allowed
+
+
+class TruststoreForm(ReasonForm):
+    """The reason, and the words that a person has to give."""
+
+    is_removal_meant = forms.BooleanField(
+        label="Turn clients away whose CA is removed", required=False
+    )
+    is_here = forms.BooleanField(
+        label="This server's database is that of the deployment",
+        help_text=(
+            "A machine that deploys may have CAs of its own, which must not get into API Gateway. "
+            "There, use manage.py aws_truststore, which works in the admin's function."
+        ),
+    )
+    field_order = ("reason", "is_removal_meant", "is_here")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if settings.IS_LAMBDA:  # the database at hand is the deployment's
+            del self.fields["is_here"]
+
+
+class Push(_OfGateway, Operation):
+    """Push the CAs on record, and let the domain trust them."""
+
+    slug = "push"
+    label = gettext_noop("Push the CAs on record")
+    is_for_list = True
+    is_dangerous = True
+    form_class = TruststoreForm
+
+    def effects(self) -> list[str]:
+        """Say what is pushed, and what the job checks first."""
+        try:
+            count = len(wanted_bundle().certificates)
+        except OperatorError as error:
+            return [f"This cannot be done now. {error}"]
+        return [
+            f"A job puts the {count} CA certificates on record into S3 as a new version, and lets "
+            "the domain trust it. That may take minutes.",
+            _LIVE_ARE_CHECKED,
+        ]
+
+    def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
+        """Do what ``manage.py aws_truststore --push`` does, as a job."""
+        asked = form.cleaned_data
+        job = start_push(
+            reason=asked["reason"], actor=actor, is_removal_meant=asked["is_removal_meant"]
+        )
+        return Done("A job pushes the truststore. It begins within a minute.", job)
+
+
+class RollBack(_OfGateway, Operation):
+    """Let the domain trust an earlier version again."""
+
+    slug = "roll-back"
+    label = gettext_noop("Go back to this version")
+    is_dangerous = True
+    form_class = TruststoreForm
+
+    @classmethod
+    def obstacle(cls, row: Any) -> str:
+        """Only a version that the domain does not trust by the record can be gone back to."""
+        return f"The domain trusts {row} already, by the record." if row.is_active else ""
+
+    def effects(self) -> list[str]:
+        """Say what the domain trusts then."""
+        row: TruststorePush = self.row
+        return [
+            f"A job lets {row.domain} trust the {row.certificate_count} CA certificates that were "
+            f"pushed at {row.pushed_at:%Y-%m-%d %H:%M} UTC ({row.reason}). The version in S3 must "
+            "still be as it was pushed.",
+            _LIVE_ARE_CHECKED,
+        ]
+
+    def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
+        """Do what ``manage.py aws_truststore --to VERSION`` does, as a job."""
+        asked = form.cleaned_data
+        job = start_push(
+            reason=asked["reason"],
+            actor=actor,
+            version=self.row.version_id,
+            is_removal_meant=asked["is_removal_meant"],
+        )
+        return Done("A job goes back to the version. It begins within a minute.", job)
+
+
+class CompareWithGateway(_OfGateway, Question):
+    """Show what a push would change, and what API Gateway warns of."""
+
+    slug = "compare"
+    label = gettext_noop("Compare with API Gateway")
+    is_for_list = True
+    form_class = EmptyForm
+
+    def effects(self) -> list[str]:
+        """Say that AWS is asked, and that nothing changes."""
+        return ["AWS is asked which CAs the domain trusts. Nothing changes."]
+
+    def answer(self, form: forms.BaseForm) -> SafeString:
+        """Return each CA with what a push would do to it, and the warnings."""
+        deployment = current_deployment()
+        active = active_version(deployment)
+        old = read_version(deployment, active) if active else Bundle(())
+        found = compare(old, wanted_bundle())
+        lost = format_html_join(
+            "",
+            "<li>{}</li>",
+            (
+                (f"These would be turned away: {visible(str(each))}.",)
+                for each in lost_clients(found.removed)
+            ),
+        )
+        warnings = format_html_join(
+            "", "<li>{}</li>", ((visible(one),) for one in _warnings(deployment))
+        )
+        rows = [
+            (chip(word, kind), visible(describe(certificate)))
+            for word, kind, certificates in (
+                ("A push adds it", "open", found.added),
+                ("A push removes it", "bad", found.removed),
+                ("Stays", "good", found.kept),
+            )
+            for certificate in certificates
+        ]
+        return format_html(
+            "<p>{}</p>{}<ul>{}{}</ul>",
+            f"The domain trusts version {active or 'none'}.",
+            table(("difference", "CA"), rows),
+            lost,
+            warnings,
+        )
+
+
+def _warnings(deployment: Deployment) -> list[str]:
+    held = look_at_domain(mutual_tls_domain(deployment).name)
+    said = (held.get("mutualTlsAuthentication") or {}).get("truststoreWarnings") or ()
+    return [f"API Gateway warns: {one}" for one in said]

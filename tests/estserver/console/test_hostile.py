@@ -1,0 +1,139 @@
+"""Forty hostile texts in every column that clients, AWS or people fill, on every page and file."""
+
+import csv
+import io
+import json
+import re
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from bench.console import pages
+from estserver.console.device_links import device_url
+from pki.models import IssuedCertificate
+from tests.support import hostile
+from tests.support.builders import make_csr
+from tests.support.chromium import chromium
+
+__all__ = ["chromium"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NARROW = 375  # CSS pixels: a phone
+
+VARIANTS = re.compile("^(filter|sort|search) |row of filter")
+"""A list that is narrowed or sorted shows the same cells as the whole list."""
+
+
+@pytest.fixture
+def alice(est_client, device_ca):
+    """The superuser alice, signed in where everything is hostile."""
+    est_client.simpleenroll(make_csr("sensor-1"))
+    hostile.fill(device_ca)
+    client = Client()
+    client.person = User.objects.create_superuser("alice")
+    client.force_login(client.person)
+    return client
+
+
+def addresses(person):
+    """Each page of the console once, and of each hostile text its certificate or its device."""
+    found = [
+        one.url
+        for one in pages(admin.site, person)
+        if not VARIANTS.search(one.what)
+        and one.what not in _answers_without_page(person)
+        and not one.url.endswith(".txt")
+    ]
+    rows = IssuedCertificate.objects.filter(client_subject__in=hostile.stored())
+    for number, row in enumerate(rows.only("pk", "common_name")):
+        if number % 2 and (url := device_url(row.common_name)):
+            found.append(url)
+        else:
+            found.append(reverse("admin:pki_issuedcertificate_change", args=[row.pk]))
+    return list(dict.fromkeys(found))
+
+
+def _answers_without_page(person):
+    """The names of pages for rows that only services add, and of a file that no job has here."""
+    request = RequestFactory().get("/")
+    request.user = person
+    yield "file of row"
+    for model, model_admin in admin.site._registry.items():
+        if not model_admin.has_add_permission(request):
+            yield f"{model._meta.app_label}_{model._meta.model_name}_add"
+
+
+@pytest.mark.timeout(600)
+def test_T05_forty_hostile_texts_run_nothing_on_any_page_and_widen_none(
+    chromium, live_server, alice
+):
+    chromium.set_cookie(live_server.url, "sessionid", alice.cookies["sessionid"].value)
+    chromium.look_like(width=NARROW)
+    opened, wide, without_navigation = addresses(alice.person), [], []
+    for address in opened:
+        before = len(chromium.complaints)
+        chromium.open(live_server.url + address)
+        chromium.complaints[before:] = [f"{address}: {one}" for one in chromium.complaints[before:]]
+        width, is_page = chromium.run(
+            "[document.documentElement.scrollWidth, !!document.querySelector('#console-nav')]"
+        )
+        if width > NARROW:
+            wide.append((address, width))
+        if not is_page and "/login/" not in address:
+            without_navigation.append(address)
+
+    assert chromium.complaints == []  # dialogs, reports of the policy, errors
+    assert wide == []
+    assert without_navigation == []
+    assert len(opened) > 100
+
+
+def _as_typed(cell):
+    """A cell without the sign that keeps a spreadsheet from calculating."""
+    return cell if cell in hostile.TEXTS else cell.removeprefix("'")
+
+
+def exports():
+    """The name of each URL of the console that answers with a list as a file."""
+    return [
+        f"admin:{model._meta.app_label}_{model._meta.model_name}_export"
+        for model, model_admin in admin.site._registry.items()
+        if getattr(model_admin, "export", None) is not None
+    ]
+
+
+def test_T06_no_export_of_hostile_texts_has_a_formula_and_none_loses_a_text(alice):
+    seen = set()
+    for name in exports():
+        answer = alice.get(reverse(name))
+        text = answer.getvalue().decode()
+        if answer["Content-Type"].startswith("text/csv"):
+            cells = [one for row in csv.reader(io.StringIO(text, newline="")) for one in row]
+            assert not [one for one in cells if one.startswith(("=", "+", "-", "@", "\t", "\r"))]
+            assert set(hostile.stored()) <= set(map(_as_typed, cells))
+            seen.add("csv")
+        else:
+            events = [json.loads(line) for line in text.splitlines()]
+            assert set(hostile.stored()) <= {one["target"].removeprefix("thing:") for one in events}
+            seen.add("json")
+
+    assert seen == {"csv", "json"}
+
+
+def test_T06_no_line_of_a_job_is_exported_as_a_formula(alice):
+    job = hostile.job()
+
+    answer = alice.get(reverse("admin:pki_job_download", args=[job.pk, "results"]))
+
+    _, *rows = csv.reader(io.StringIO(answer.content.decode(), newline=""))
+    assert not [row for row in rows for one in row if one.startswith(("=", "+", "-", "@", "\t"))]
+    assert [_as_typed(row[1]) for row in rows] == hostile.stored()
+
+
+def test_the_texts_are_forty_and_of_every_kind():
+    assert len(set(hostile.TEXTS)) == len(hostile.stored()) == 40
+    assert max(len(text.encode()) for text in hostile.TEXTS) == 64
