@@ -1,6 +1,5 @@
 """Fixtures of all tests: an installation with its CAs, and EST clients that talk to it."""
 
-import os
 from dataclasses import replace
 
 import pytest
@@ -22,10 +21,6 @@ from tests.support.slow import is_slow
 from tests.support.undoing import undo_as_migrate_left_it
 
 __all__ = ["aws_cloud", "chromium_process", "moto_server"]
-
-# AWS IoT's SDK, which a test of the printed commands needs, brings another implementation of
-# signatures that boto3 would take. The product does not have it.
-os.environ["BOTO_DISABLE_CRT"] = "true"
 
 TESTER = Actor("test")
 DEPLOY_SECONDS = 900
