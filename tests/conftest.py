@@ -1,6 +1,5 @@
 """Fixtures of all tests: an installation with its CAs, and EST clients that talk to it."""
 
-import os
 from dataclasses import replace
 
 import pytest
@@ -19,12 +18,9 @@ from tests.support.chromium import chromium_process
 from tests.support.est_client import ESTClient
 from tests.support.installed import install
 from tests.support.slow import is_slow
+from tests.support.undoing import undo_as_migrate_left_it
 
 __all__ = ["aws_cloud", "chromium_process", "moto_server"]
-
-# AWS IoT's SDK, which a test of the printed commands needs, brings another implementation of
-# signatures that boto3 would take. The product does not have it.
-os.environ["BOTO_DISABLE_CRT"] = "true"
 
 TESTER = Actor("test")
 DEPLOY_SECONDS = 900
@@ -55,6 +51,13 @@ def pytest_xdist_make_scheduler(config, log):
     from tests.support.distribution import SlowFirst  # without -n, xdist need not be installed
 
     return SlowFirst(config, log) if config.option.dist == "load" else None
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Make the database as pytest-django does, and remember what is in it from the beginning."""
+    with django_db_blocker.unblock():
+        undo_as_migrate_left_it()
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import run_again
 from tests.support.postgresql import private_server
-from tests.support.run_again import OUTBOX_FILES, ca_files
+from tests.support.run_again import OUTBOX_FILES, ca_files, ca_parts, state_files
 
 LEAST = 60
 """The least number of tests in a run. A smaller number means that the selection is broken."""
@@ -24,8 +24,18 @@ def server():
 
 @pytest.mark.postgresql
 @pytest.mark.timeout(1200)
-def test_T16_the_ca_on_postgresql(server, tmp_path):
-    assert run_tests(server, tmp_path, "tests/pki/state", *ca_files()) >= LEAST
+@pytest.mark.parametrize(
+    ("part", "least"), [("states", 100), ("pages and jobs", 300), ("rules", 500)]
+)
+def test_T16_the_ca_on_postgresql(server, tmp_path, part, least):
+    """Each part is a test of its own, which any worker may run while another runs the next."""
+    assert run_tests(server, tmp_path, *ca_parts()[part]) >= least
+
+
+def test_T16_each_file_of_the_ca_is_in_one_part():
+    files = [file for part in ca_parts().values() for file in part]
+
+    assert sorted(files) == sorted([*state_files(), *ca_files()])
 
 
 @pytest.mark.postgresql

@@ -38,6 +38,28 @@ OUTBOX_FILES = [
 ]
 
 
+PAGES_AND_JOBS = ("admin", "devices", "jobs", "management", "search")
+"""Folders of tests/pki about what people do."""
+
+
+def state_files() -> list[str]:
+    """Return the files of tests/pki/state that run on another database."""
+    files = [
+        str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests/pki/state").glob("test_*.py"))
+    ]
+    return [file for file in files if file != ONLY_ASKS_RULES]
+
+
+def ca_parts() -> dict[str, list[str]]:
+    """Return `state_files` and `ca_files` in parts, for workers that run at the same time."""
+    people = [file for file in ca_files() if file.split("/")[2] in PAGES_AND_JOBS]
+    return {
+        "states": state_files(),
+        "pages and jobs": people,
+        "rules": [file for file in ca_files() if file not in people],
+    }
+
+
 def ca_files() -> list[str]:
     """Return the files of tests/pki that use the database, without tests/pki/state."""
     return [

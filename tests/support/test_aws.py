@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from botocore import compat
 from botocore.stub import Stubber
 
 from iotprov.client import account_of, calling, region_of
@@ -20,6 +21,10 @@ def failing(service, method, code, *, status=400, message="what AWS says"):
     stub.add_client_error(method, code, message, http_status_code=status)
     stub.activate()
     return client
+
+
+def test_the_tests_sign_with_what_the_product_has():
+    assert not compat.HAS_CRT
 
 
 def test_the_server_is_an_account_in_a_region(aws_cloud):

@@ -13,7 +13,6 @@ from django.utils import timezone
 from iotprov.models import Provisioning
 from iotprov.provisioning import leases
 from iotprov.provisioning.worker import WORKER_READ_TIMEOUT, drain
-from pki.authorities.bootstrap import bootstrap_cas
 from pki.aws.clients import aws_client
 from pki.denylist.entries import deny
 from pki.models import CertificateProfile
@@ -26,15 +25,16 @@ from tests.iotprov.cloud import Held, active, record, settle_all
 from tests.support.aws_faults import aws_calls
 from tests.support.builders import make_csr, make_key
 from tests.support.est_client import ESTClient
+from tests.support.installed import install
 
 WORKERS = 4
 DEVICES = 12
 
 
 @pytest.fixture
-def committed(transactional_db, data_dir, cloud, settings):
+def committed(transactional_db, data_dir, cloud, settings, tmp_path_factory):
     """An installation on a database that commits, in which only workers tell AWS IoT."""
-    bootstrap_cas(actor=TESTER)
+    install(TESTER, tmp_path_factory.getbasetemp())
     settings.IOT = replace(settings.IOT, request_seconds=0)
     set_mode("register")
     return ESTClient.from_files(data_dir / "test-client.pem")

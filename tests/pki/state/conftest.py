@@ -3,11 +3,11 @@
 import pytest
 from django.conf import settings as django_settings
 
-from pki.authorities.bootstrap import bootstrap_cas
 from pki.signers import get_signer
 from tests.conftest import TESTER
 from tests.pki.state.door import Device, est_side
 from tests.pki.state.signers import TestSigner, use_test_signer
+from tests.support.installed import install
 
 if "sqlite" in django_settings.DATABASES["default"]["ENGINE"]:
     # tests/test_on_postgresql.py runs this whole directory on PostgreSQL, these included.
@@ -24,9 +24,9 @@ def signer(settings, monkeypatch):
 
 
 @pytest.fixture
-def device(transactional_db, signer, data_dir):
+def device(transactional_db, signer, data_dir, tmp_path_factory):
     """An EST client with the test client certificate, on a database that commits."""
-    bootstrap_cas(actor=TESTER)
+    install(TESTER, tmp_path_factory.getbasetemp())
     signer.signed.clear()  # the test client's
     with est_side():
         yield Device.from_files(data_dir / "test-client.pem")

@@ -64,11 +64,13 @@ def _pattern(text):
     return re.compile("".join(parts.get(char, re.escape(char)) for char in text), re.DOTALL)
 
 
+@cache
 def like(value, pattern):
     """Whether a pattern with ``*`` and ``?`` stands for all of a value."""
     return bool(_pattern(pattern).fullmatch(value))
 
 
+@cache
 def arn_like(value, pattern):
     """Whether a pattern stands for an ARN, in which no star of it reaches over a colon.
 

@@ -1,6 +1,7 @@
 """Judge recorded calls, one after the other, by the policies that their principals have."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from estserver.deploy.recipe import deployer_policies, remover_policies
 from tests.estserver.deploy.iam.account import Account
@@ -22,12 +23,12 @@ class Judged:
     policies: tuple
     resource_policy: dict | None
 
-    @property
+    @cached_property  # a test asks once for each statement of the policies
     def is_allowed(self):
         """Whether IAM allows it."""
         return is_allowed(self.request, self.policies, self.resource_policy, self.principal)
 
-    @property
+    @cached_property
     def allowing(self):
         """The statements of the principal that allow it."""
         return [
@@ -51,6 +52,7 @@ def judge(calls, deployment, templates=None):
     account = Account(deployment.account, templates)
     deploying = tuple(deployer_policies(deployment).values())
     removing = (*deploying, *remover_policies(deployment).values())
+    written = {id(policies): str(policies) for policies in (deploying, removing)}
     found = {}
     for call in calls:
         for request in requests_of(call, account) if call.principal != SOMEBODY else ():
@@ -65,7 +67,8 @@ def judge(calls, deployment, templates=None):
                 principal = account.functions[call.principal]
             else:
                 principal = f"arn:{PARTITION}:iam::{account.number}:role/{principal}"
-            key = (principal, request, str(sorted(request.context.items())), str(policies))
+            as_text = written.get(id(policies)) or str(policies)
+            key = (principal, request, str(sorted(request.context.items())), as_text)
             if key not in found:
                 policy = account.resource_policy(request.resource)
                 found[key] = Judged(principal, request, policies, policy)
