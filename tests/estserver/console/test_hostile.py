@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from django.contrib import admin
@@ -29,8 +30,10 @@ VARIANTS = re.compile("^(filter|sort|search) |row of filter")
 
 
 @pytest.fixture
-def alice(est_client, device_ca):
-    """The superuser alice, signed in where everything is hostile."""
+def alice(est_client, device_ca, settings):
+    """The superuser alice, signed in where everything is hostile, and API Gateway has a domain."""
+    properties = replace(settings.CONFIG.properties, api_custom_domain_name="est.example.com")
+    settings.CONFIG = replace(settings.CONFIG, properties=properties)
     est_client.simpleenroll(make_csr("sensor-1"))
     hostile.fill(device_ca)
     client = Client()
