@@ -11,7 +11,7 @@ from estserver.console.tools_dry_run import dry_run_page
 from estserver.console.tools_enroll import test_enroll_page
 from estserver.console.tools_inspect import inspect_page
 from estserver.console.webhooks import MessageAdmin, WebhookAdmin
-from estserver.people import accounts
+from estserver.people import accounts, again
 
 __all__ = [
     "MessageAdmin",
@@ -28,4 +28,5 @@ __all__ = [
     "test_enroll_page",
 ]
 
+again.connect()
 accounts.register()

@@ -56,6 +56,7 @@ class MakeSuccessor(Operation):
     slug = "successor"
     label = "Make a successor"
     is_dangerous = True
+    asks_again = True
     form_class = NamedCAForm
 
     @classmethod

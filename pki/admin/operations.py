@@ -13,7 +13,6 @@ from django.contrib import admin, messages
 from django.contrib.admin import helpers, widgets
 from django.contrib.admin.helpers import AdminForm
 from django.contrib.auth import get_permission_codename
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -26,6 +25,7 @@ from pki.admin.display import list_of, page_of, visible
 from pki.encoding.pem import has_private_key
 from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError
+from pki.operators.rights import NotAllowed
 from pki.record.audit_trail import Actor
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ class Operation(_FormView):
     keeps_filter: ClassVar[bool] = False
     """Whether the link to it has the list's filters, because it acts on what they leave."""
     is_dangerous: ClassVar[bool] = False
+    asks_again: ClassVar[bool] = False
+    """Whether the person has to give their password again for it (threat T65)."""
     keeps_what_was_typed: ClassVar[bool] = False
     """Whether a form that is sent after an obstacle came up is shown again, with the service's
     refusal. Others lead back to the row."""
@@ -155,8 +157,9 @@ class Operation(_FormView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Check the permission before the row, so that no answer reveals which rows exist."""
-        if not self.is_allowed(request, self.model_admin.model):
-            raise PermissionDenied
+        model = self.model_admin.model
+        if not self.is_allowed(request, model):
+            raise NotAllowed(lambda other: self.is_allowed(other, model))
         if not self.is_for_list:
             self.row = self.model_admin.get_object(request, str(kwargs["object_id"]))
             if self.row is None:
@@ -165,6 +168,11 @@ class Operation(_FormView):
             if obstacle and not (request.method == "POST" and self.keeps_what_was_typed):
                 messages.error(request, obstacle)
                 return HttpResponseRedirect(page_of(self.row))
+        if self.asks_again:
+            # Pages of a site that cannot ask are not opened.
+            asked = self.model_admin.admin_site.ask_again(request, self.label)  # type: ignore[attr-defined]
+            if asked is not None:
+                return asked
         return super().dispatch(request, *args, **kwargs)
 
     def form_valid(self, form: forms.BaseForm) -> HttpResponse:
