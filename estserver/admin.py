@@ -11,7 +11,8 @@ from estserver.console.tools_dry_run import dry_run_page
 from estserver.console.tools_enroll import test_enroll_page
 from estserver.console.tools_inspect import inspect_page
 from estserver.console.webhooks import MessageAdmin, WebhookAdmin
-from estserver.people import accounts, again
+from estserver.people import accounts, again, session_signals
+from estserver.people.session_pages import sessions_page
 
 __all__ = [
     "MessageAdmin",
@@ -24,9 +25,11 @@ __all__ = [
     "dry_run_page",
     "inspect_page",
     "search_page",
+    "sessions_page",
     "settings_page",
     "test_enroll_page",
 ]
 
 again.connect()
+session_signals.connect()
 accounts.register()

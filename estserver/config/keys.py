@@ -37,6 +37,7 @@ from estserver.config.types import (
     GatewaySeconds,
     HostedZoneId,
     IdentityRule,
+    IdleMinutes,
     IoTProvisioning,
     KeyAlgorithm,
     KMSKeyArn,
@@ -61,6 +62,7 @@ from estserver.config.types import (
     RoleName,
     SecretName,
     SecurityGroupId,
+    SessionHours,
     SignerAlias,
     SMTPSecurity,
     SMTPUser,
@@ -100,6 +102,14 @@ class Properties:
     """That domain's server certificate, in ACM."""
     admin_allowed_networks: tuple[Network, ...] = ()
     """The networks from which the admin may be reached. Not set is everywhere."""
+    admin_idle_minutes: IdleMinutes = 30
+    """After how many minutes without a request a session of the admin ends."""
+    admin_session_hours: SessionHours = 8
+    """After how many hours a session of the admin ends, however much it is used."""
+    admin_two_persons: bool = False
+    """Have a second person confirm in the admin what one person asks of a CA: a successor, its
+    retirement, distrust. The commands on the server stay as they are.
+    """
     api_strict_headers_check: bool = True
     """Refuse an enrollment whose Content-Type is not application/pkcs10."""
     content_transfer_encoding_header: bool = True

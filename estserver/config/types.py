@@ -66,6 +66,12 @@ def _upper(value: object) -> object:
 
 
 Years = Annotated[int, Field(ge=1, le=100), Expectation("a whole number of years from 1 to 100")]
+IdleMinutes = Annotated[
+    int, Field(ge=5, le=480), Expectation("a whole number of minutes from 5 to 480")
+]
+SessionHours = Annotated[
+    int, Field(ge=1, le=24), Expectation("a whole number of hours from 1 to 24")
+]
 FractionalYears = Annotated[
     # The least is more than three days, so that a slip of the pen is no certificate of minutes.
     float,

@@ -1,5 +1,6 @@
 """The people side, and every management command: the web admin, without any EST URL."""
 
+import datetime
 import os
 
 from csp.constants import NONE, SELF
@@ -44,6 +45,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "estserver.people.sessions.SessionRulesMiddleware",
     "estserver.people.sign_in.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -108,7 +110,9 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_AGE = 8 * 3600
+EST_ADMIN_IDLE_TIME = datetime.timedelta(minutes=CONFIG.properties.admin_idle_minutes)
+EST_ADMIN_SESSION_LENGTH = datetime.timedelta(hours=CONFIG.properties.admin_session_hours)
+SESSION_COOKIE_AGE = int(EST_ADMIN_SESSION_LENGTH.total_seconds())
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 # `runest` sets the variable where it serves the admin by plain HTTP on loopback. Anywhere else, in

@@ -28,6 +28,7 @@ refusal. [people.md](people.md) says what the roles are for.
 def walk(est_client, device_ca, settings, caplog):
     """An installation with a row of every kind, and a person of every kind."""
     settings.ROOT_URLCONF = "estserver.urls.admin"
+    settings.AUTHENTICATION_BACKENDS = [f"{role_matrix.__name__}.RememberingBackend"]
     caplog.set_level("CRITICAL")
     furnish(est_client, device_ca)
     add_version("template", TEMPLATE, actor=ALICE, reason="first")
