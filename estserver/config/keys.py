@@ -54,6 +54,8 @@ from estserver.config.types import (
     PopLinking,
     Port,
     ProjectName,
+    ProviderRole,
+    ProviderUrl,
     Regex,
     Region,
     RequestRate,
@@ -109,6 +111,20 @@ class Properties:
     admin_two_persons: bool = False
     """Have a second person confirm in the admin what one person asks of a CA: a successor, its
     retirement, distrust. The commands on the server stay as they are.
+    """
+    oidc_issuer: ProviderUrl = ""
+    """The issuer of an OpenID provider, by whose accounts people sign in to the admin besides
+    passwords, on servers of your own (docs/people.md). Not set is none.
+    """
+    oidc_client_id: str = ""
+    """The name that the provider has given to this server."""
+    oidc_client_secret_file: OptionalFilePath = ""
+    """The file with the secret of that name. The environment's EST_OIDC_CLIENT_SECRET wins."""
+    oidc_groups_claim: str = "groups"
+    """The claim with a person's groups, in the ID token or in userinfo."""
+    oidc_roles: Mapping[str, ProviderRole] = field(default_factory=dict)
+    """The role that the members of a group at the provider have here, by the group's name. A person
+    without such a group does not get in.
     """
     api_strict_headers_check: bool = True
     """Refuse an enrollment whose Content-Type is not application/pkcs10."""

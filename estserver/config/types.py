@@ -133,6 +133,14 @@ OptionalClassPath = Annotated[
 SignerAlias = Annotated[
     str, _matching(r"[A-Za-z0-9_-]+"), Expectation("the alias of an entry of signers")
 ]
+# Plain HTTP is for a provider on this machine, as in a test.
+ProviderUrl = Annotated[
+    str,
+    _matching(rf"(?:https://{_HOST}|http://(?:localhost|127\.0\.0\.1))(?::\d+)?(?:/[^\s?#]*)?|"),
+    Expectation('an address that begins with https://, or ""'),
+]
+_ROLES = ("Viewer", "Operator", "CA officer", "Auditor", "People manager", "Superuser")
+ProviderRole = Annotated[str, _one_of(*_ROLES), _naming(*_ROLES)]
 DatabaseUrl = Annotated[
     str,
     Expectation(

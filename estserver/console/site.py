@@ -5,6 +5,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -12,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 
 from estserver.console.navigation import navigation
@@ -72,7 +74,8 @@ class ConsoleSite(AdminSite):
     ) -> HttpResponse:
         """Sign a person in. A form that was sent after the session's end can be sent again then."""
         kept = KeptFields.read(request.POST.get("kept", "[]"))
-        answer = super().login(request, {"kept": kept, **(extra_context or {})})
+        more = {"kept": kept, "provider_url": _provider_url(request), **(extra_context or {})}
+        answer = super().login(request, more)
         if not kept.fields or answer.status_code != HTTPStatus.FOUND:
             return answer
         context = {"title": "Signed in again", "kept": kept, "action": answer["Location"]}
@@ -125,6 +128,14 @@ def _guarded(site: ConsoleSite, page: Page) -> Any:
         return page.view(request, *args, **kwargs)
 
     return view
+
+
+def _provider_url(request: HttpRequest) -> str:
+    """Return where people sign in with accounts of another's; "" if nothing is configured."""
+    if settings.EST_OIDC is None:
+        return ""
+    wanted = urlencode({"next": request.GET.get("next", "")})
+    return f"{reverse('provider_sign_in')}?{wanted}"
 
 
 def _search(request: HttpRequest) -> dict[str, str] | None:

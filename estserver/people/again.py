@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_variables
 
 from estserver.people.kept_fields import KeptFields
@@ -67,6 +70,11 @@ def connect() -> None:
 def remember(request: HttpRequest) -> None:
     """Note in the session that its person has just proved who they are."""
     request.session[_GIVEN_AT] = int(timezone.now().timestamp())
+
+
+def forget(request: HttpRequest) -> None:
+    """Have the person asked again: they have signed in, and perhaps nobody asked for a password."""
+    request.session.pop(_GIVEN_AT, None)
 
 
 def is_recent(request: HttpRequest) -> bool:
@@ -123,12 +131,21 @@ def _page(request: HttpRequest, what: str, show: Show, refusal: str = "") -> Htt
         "code_field": CODE if _asked.factor and _asked.factor.has_one(user) else "",
         "page_field": IN_PLACE_OF_A_PAGE if is_page else "",
         "has_password": user.has_usable_password(),
+        "provider_url": _provider_url(request),
         "minutes": int(RECENT.total_seconds() // 60),
     }
     answer = show("admin/console/ask_again.html", context)
     answer.status_code = HTTPStatus.FORBIDDEN
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+def _provider_url(request: HttpRequest) -> str:
+    """Return where the person's provider asks for the password; "" if there is no provider."""
+    if settings.EST_OIDC is None:
+        return ""
+    query = urlencode({"again": "yes", "next": request.get_full_path()})
+    return f"{reverse('provider_sign_in')}?{query}"
 
 
 def _remember_sign_in(sender: Any, request: HttpRequest, user: Any, **kwargs: Any) -> None:

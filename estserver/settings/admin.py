@@ -73,6 +73,23 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
+EST_OIDC = None
+if CONFIG.properties.oidc_issuer and not IS_LAMBDA:  # the functions' package has no library for it
+    from estserver.people.oidc.provider import Provider
+
+    EST_OIDC = Provider(
+        issuer=CONFIG.properties.oidc_issuer,
+        client_id=CONFIG.properties.oidc_client_id,
+        groups_claim=CONFIG.properties.oidc_groups_claim,
+        roles=CONFIG.properties.oidc_roles,
+        secret_file=CONFIG.resolve(CONFIG.properties.oidc_client_secret_file)
+        if CONFIG.properties.oidc_client_secret_file
+        else None,
+    )
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    *(["estserver.people.oidc.backend.ProviderBackend"] if EST_OIDC else []),
+]
 LOGIN_URL = "admin:login"
 CSRF_FAILURE_VIEW = "estserver.console.errors.csrf_failure"
 LOGIN_REDIRECT_URL = "admin:index"

@@ -50,7 +50,7 @@ def age(client, **seconds):
     session.save()
 
 
-def test_T52_a_session_ends_when_it_is_not_used(settings):
+def test_T81_a_session_ends_when_it_is_not_used(settings):
     settings.EST_ADMIN_IDLE_TIME = datetime.timedelta(minutes=30)
     client = signed_in(person("alice"))
     age(client, seen=29 * 60)
@@ -62,7 +62,7 @@ def test_T52_a_session_ends_when_it_is_not_used(settings):
     assert not ConsoleSession.objects.exists()
 
 
-def test_T52_a_session_ends_however_much_it_is_used(settings):
+def test_T81_a_session_ends_however_much_it_is_used(settings):
     client = signed_in(person("alice"))
     age(client, began=8 * 3600 - 2)
     assert is_signed_in(client)
@@ -180,7 +180,7 @@ def test_another_field_of_the_account_ends_no_session():
     assert is_signed_in(client)
 
 
-def test_T52_who_changes_their_own_password_stays_and_all_others_end():
+def test_T81_who_changes_their_own_password_stays_and_all_others_end():
     account = User.objects.create_user("alice", password="the first password", is_staff=True)
     here, there = signed_in(account), signed_in(account)
     typed = {
