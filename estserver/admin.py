@@ -13,6 +13,7 @@ from estserver.console.tools_inspect import inspect_page
 from estserver.console.webhooks import MessageAdmin, WebhookAdmin
 from estserver.people import accounts, again, session_signals
 from estserver.people.session_pages import sessions_page
+from estserver.people.two_persons_page import request_page, requests_page
 
 __all__ = [
     "MessageAdmin",
@@ -24,6 +25,8 @@ __all__ = [
     "doctor_page",
     "dry_run_page",
     "inspect_page",
+    "request_page",
+    "requests_page",
     "search_page",
     "sessions_page",
     "settings_page",

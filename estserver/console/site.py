@@ -57,6 +57,16 @@ class ConsoleSite(AdminSite):
         actor = Actor(f"admin:{request.user}", source_ip=request.META.get("REMOTE_ADDR") or None)
         return again.ask_again(request, what, actor=actor, show=partial(self.render, request))
 
+    def wants_two_persons(self) -> bool:
+        """Return whether the configuration has a second person confirm what is done to a CA."""
+        return bool(settings.EST_ADMIN_TWO_PERSONS)
+
+    def ask_second_person(self, request: HttpRequest, operation: Any, form: Any) -> str:
+        """Put an operation to a second person, and return a sentence that says so."""
+        from estserver.people.two_persons_page import ask_for  # it imports this site's registry
+
+        return ask_for(request, operation, form)
+
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:

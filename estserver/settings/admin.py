@@ -73,6 +73,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
+EST_ADMIN_TWO_PERSONS = CONFIG.properties.admin_two_persons
 EST_OIDC = None
 if CONFIG.properties.oidc_issuer and not IS_LAMBDA:  # the functions' package has no library for it
     from estserver.people.oidc.provider import Provider

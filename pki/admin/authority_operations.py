@@ -57,6 +57,7 @@ class MakeSuccessor(Operation):
     label = "Make a successor"
     is_dangerous = True
     asks_again = True
+    takes_two_persons = True
     form_class = NamedCAForm
 
     @classmethod

@@ -40,6 +40,11 @@ MAX_SELECTED = 500
 
 _MAX_REASON = 400  # characters
 
+SECOND_PERSON = (
+    "It waits for another person who may do it, and who has a day to confirm or refuse it under "
+    "“Requests to confirm”. Nothing happens before."
+)
+
 BACK = "back"
 """In an operation's address: the page of this site that it returns to, such as a filtered list."""
 
@@ -119,6 +124,8 @@ class Operation(_FormView):
     is_dangerous: ClassVar[bool] = False
     asks_again: ClassVar[bool] = False
     """Whether the person has to give their password again for it (threat T65)."""
+    takes_two_persons: ClassVar[bool] = False
+    """Whether a second person confirms it, where the configuration wants that (threat T80)."""
     keeps_what_was_typed: ClassVar[bool] = False
     """Whether a form that is sent after an obstacle came up is shown again, with the service's
     refusal. Others lead back to the row."""
@@ -178,7 +185,7 @@ class Operation(_FormView):
     def form_valid(self, form: forms.BaseForm) -> HttpResponse:
         """Carry it out and report the result, or show on the page why the service refuses."""
         try:
-            done = self.carry_out(form, admin_actor(self.request))
+            done = self._asked(form) or self.carry_out(form, admin_actor(self.request))
         except (OperatorError, PKIError) as error:
             return self.form_invalid(with_refusal(form, error))
         if done.sentence:
@@ -186,6 +193,18 @@ class Operation(_FormView):
         for failure in done.failures:
             messages.error(self.request, visible(failure))
         return HttpResponseRedirect(self._back or self._page_after(done))
+
+    @property
+    def _waits_for_another(self) -> bool:
+        site: Any = self.model_admin.admin_site
+        return self.takes_two_persons and bool(site.wants_two_persons())
+
+    def _asked(self, form: forms.BaseForm) -> Done | None:
+        """Put it to a second person in place of doing it, where the configuration wants that."""
+        if not self._waits_for_another:
+            return None
+        site: Any = self.model_admin.admin_site
+        return Done(site.ask_second_person(self.request, self, form), self.row)
 
     def _page_after(self, done: Done) -> str:
         return page_of(done.row) if done.row else self._list_url
@@ -212,7 +231,7 @@ class Operation(_FormView):
             "title": self.label,
             "subtitle": visible(str(self.row)) if self.row else None,
             "operation": self,
-            "effects": [visible(effect) for effect in self.effects()],
+            "effects": [visible(effect) for effect in [*self._first, *self.effects()]],
             "result": self.result,
             "back_url": self._back or (page_of(self.row) if self.row else self._list_url),
             "list_url": self._list_url,
@@ -220,6 +239,10 @@ class Operation(_FormView):
                 form, [(title, {"fields": list(fields)}) for title, fields in fieldsets], {}
             ),
         }
+
+    @property
+    def _first(self) -> list[str]:
+        return [SECOND_PERSON] if self._waits_for_another else []
 
     @property
     def _list_url(self) -> str:

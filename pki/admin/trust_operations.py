@@ -25,6 +25,7 @@ class _EndOfTrust(Operation):
 
     is_dangerous = True
     asks_again = True
+    takes_two_persons = True
     form_class: type[forms.BaseForm] | None = NamedCAForm
 
     def get_form_kwargs(self) -> dict[str, Any]:

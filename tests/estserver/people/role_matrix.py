@@ -25,8 +25,11 @@ from django.urls import URLResolver, get_resolver
 
 from estserver.console.overview.report import present_notices
 from estserver.console.site import ConsoleSite
+from estserver.people import two_persons
 from estserver.people.roles import ROLES, install_roles
+from pki.models import CertificateAuthority
 from pki.record import audit_trail
+from pki.record.audit_trail import Actor
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "roles.md"
@@ -42,6 +45,7 @@ OF_A_SUPERUSER = "{superuser}"
 EXAMPLES = {
     "admin/devices/<path:name>/": {"name": "pump-0001"},
     "admin/notices/<path:key>/acknowledge/": {"key": "{notice}"},
+    "admin/requests/<uuid:key>/": {"key": "{request}"},
     "admin/tools/test-enroll/clean-up/<str:name>/": {"name": "pump-0001"},
     "admin/r/<path:content_type_id>/<path:object_id>/": {"content_type_id": "1", "object_id": "1"},
     "admin/pki/certificateauthority/<uuid:object_id>/download/<slug:name>": {"name": "pem"},
@@ -118,6 +122,14 @@ class Walk:
         install_roles()
         RememberingBackend.known.clear()
         self.root = User.objects.create_superuser("root", password="x")
+        self.request = two_persons.ask(
+            operation="pki_certificateauthority_distrust",
+            row=str(CertificateAuthority.objects.latest("pk").pk),
+            subject="a CA",
+            parameters={},
+            person=self.root,
+            actor=Actor("admin:root"),
+        )
         self.notice = present_notices()[0].key
         self.clients = {name: self._client(name) for name in PEOPLE}
 
@@ -176,7 +188,7 @@ class Walk:
         def value(match: re.Match[str]) -> str:
             name = match[1] or match[2]
             if name in given:
-                return given[name].replace("{notice}", self.notice)
+                return given[name].format(notice=self.notice, request=self.request.pk)
             assert name in ("object_id", "id"), f"Give the walk an example of {route} in EXAMPLES."
             row = next((row for row in _rows(route) if row != self.root), None)
             assert row is not None, f"The walk has no row for {route}. Let `furnish` make one."

@@ -7,7 +7,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from estserver.console.registry import console
-from estserver.people import again
+from estserver.people import again, two_persons
 from iotprov.documents.versions import add_version
 from pki.admin import FactAdmin
 from pki.models import AuditEvent, CertificateAuthority
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PASSWORD = "a password that alice has"
 ASKS_AGAIN = {
+    "console_request",
     "iotprov_policyversion_push",
     "iotprov_policyversion_push-this",
     "iotprov_templateversion_push",
@@ -47,6 +48,16 @@ def _age(client):
 
 
 def _url(name):
+    if name == "console_request":
+        asked = two_persons.ask(
+            operation="pki_certificateauthority_distrust",
+            row=str(CertificateAuthority.objects.first().pk),
+            subject="a CA",
+            parameters={},
+            person=User.objects.get(),
+            actor=ALICE,
+        )
+        return reverse("admin:console_request", args=[asked.pk])
     stem, _, slug = name.rpartition("_")
     model = next(one for one in admin.site._registry if one._meta.label_lower == ".".join(
         stem.split("_", 1)))  # fmt: skip
