@@ -161,7 +161,7 @@ class Walk:
     def _opens(self, client: Client, method: str, url: str, door: Door) -> bool:
         # No page is drawn: what is asked here is decided before.
         with (
-            patch.object(Template, "render", lambda *_: ""),
+            patch.object(Template, "render", lambda *_, **__: ""),
             patch.object(ConsoleSite, "each_context", lambda *_: {"has_permission": True}),
             _undone(client),
         ):
