@@ -122,7 +122,7 @@ class Properties:
     """The file with the secret of that name. The environment's EST_OIDC_CLIENT_SECRET wins."""
     oidc_groups_claim: str = "groups"
     """The claim with a person's groups, in the ID token or in userinfo."""
-    oidc_roles: Mapping[str, ProviderRole] = field(default_factory=dict)
+    oidc_roles: Mapping[str, ProviderRole] = field(default_factory=dict, hash=False)
     """The role that the members of a group at the provider have here, by the group's name. A person
     without such a group does not get in.
     """

@@ -1,7 +1,8 @@
 """What Django tells of accounts, so that no door to them is forgotten: pages, commands, calls.
 
-When the password or the rights of an account change, its sessions end. Whoever has one with the
-earlier rights or a stolen password signs in again.
+When the password or the roles of an account change, its sessions end. Whoever has a stolen one, or
+one with another role, signs in again. A single permission, which superusers give, ends none: it is
+read at each request.
 """
 
 from typing import Any, Final
@@ -20,21 +21,18 @@ _CHANGED: Final = "_rights_changed"
 
 def connect() -> None:
     """Begin to listen. A second call changes nothing."""
-    for signal, receiver in (
-        (user_logged_in, _signed_in),
-        (user_logged_out, _signed_out),
+    for signal, receiver, sender in (
+        (user_logged_in, _signed_in, None),
+        (user_logged_out, _signed_out, None),
+        (pre_save, _compare, User),
+        (post_save, _saved, User),
+        (pre_delete, _deleted, User),
     ):
-        signal.connect(receiver, dispatch_uid=f"{__name__}.{receiver.__name__}")
-    for signal, receiver in (
-        (pre_save, _compare),
-        (post_save, _saved),
-        (pre_delete, _deleted),
-    ):
-        signal.connect(receiver, sender=User, dispatch_uid=f"{__name__}.{receiver.__name__}")
-    for through in (User.groups.through, User.user_permissions.through):
-        m2m_changed.connect(
-            _groups_changed, sender=through, dispatch_uid=f"{__name__}.{through.__name__}"
-        )
+        name = f"{__name__}.{receiver.__name__}"
+        signal.connect(receiver, sender=sender, dispatch_uid=name)
+    m2m_changed.connect(
+        _groups_changed, sender=User.groups.through, dispatch_uid=f"{__name__}._groups_changed"
+    )
 
 
 def _signed_in(sender: Any, request: HttpRequest, user: Any, **kwargs: Any) -> None:
@@ -47,7 +45,7 @@ def _signed_out(sender: Any, request: HttpRequest, user: Any, **kwargs: Any) -> 
 
 def _compare(sender: Any, instance: User, update_fields: Any, **kwargs: Any) -> None:
     # set_password() leaves the new password here until it is saved. A stronger hash does not.
-    is_other = instance._password is not None
+    is_other = getattr(instance, "_password", None) is not None
     names = [name for name in _RIGHTS if update_fields is None or name in update_fields]
     if not is_other and names and not instance._state.adding:
         stored = User.objects.filter(pk=instance.pk).values(*names).first()

@@ -47,7 +47,7 @@ def begin(request: HttpRequest, person: Any) -> None:
         session.create()
     row = ConsoleSession(
         account=person.pk,
-        session_key=session.session_key,
+        session_key=str(session.session_key),
         started_at=now,
         last_seen_at=now,
         address=_address(request),
@@ -56,7 +56,8 @@ def begin(request: HttpRequest, person: Any) -> None:
 
     def write() -> None:
         # Of a session that had another key until now, as Django changes it at each sign-in.
-        ConsoleSession.objects.filter(pk=_row_of(request)).delete()
+        if earlier := session.get(_MARKS):
+            ConsoleSession.objects.filter(pk=earlier["row"]).delete()
         row.save(force_insert=True)
 
     try:
@@ -220,11 +221,6 @@ def _follow_key(request: HttpRequest, key: str | None) -> None:
     if not ConsoleSession.objects.filter(session_key=session.session_key).exists():
         begin(request, request.user)
         session[_MARKS] = {**session[_MARKS], "began": marks["began"]}
-
-
-def _row_of(request: HttpRequest) -> uuid.UUID | None:
-    marks = request.session.get(_MARKS)
-    return uuid.UUID(marks["row"]) if marks else None
 
 
 def _address(request: HttpRequest) -> str:

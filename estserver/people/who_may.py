@@ -22,8 +22,8 @@ Check = Callable[[HttpRequest], bool]
 class _Supposed(AnonymousUser):
     """A person who has a role's permissions (None: a superuser), and no account."""
 
-    is_active = True
-    is_staff = True
+    is_active: Any = True
+    is_staff: Any = True
     is_authenticated = True  # type: ignore[assignment]  # Django's is a property
     is_anonymous = False  # type: ignore[assignment]
 

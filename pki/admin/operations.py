@@ -177,7 +177,8 @@ class Operation(_FormView):
                 return HttpResponseRedirect(page_of(self.row))
         if self.asks_again:
             # Pages of a site that cannot ask are not opened.
-            asked = self.model_admin.admin_site.ask_again(request, self.label)  # type: ignore[attr-defined]
+            site: Any = self.model_admin.admin_site
+            asked: HttpResponse | None = site.ask_again(request, self.label)
             if asked is not None:
                 return asked
         return super().dispatch(request, *args, **kwargs)
