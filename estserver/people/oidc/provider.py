@@ -7,10 +7,12 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from pki.operators.errors import OperatorError
 
@@ -62,6 +64,20 @@ def provider() -> Provider:
     found = settings.EST_OIDC
     assert isinstance(found, Provider)  # noqa: S101  # the URLs that lead here exist only then
     return found
+
+
+def refuse_half_a_configuration(found: Provider) -> None:
+    """Raise ``ImproperlyConfigured`` if people could not sign in by the provider."""
+    if find_spec("mozilla_django_oidc") is None:
+        raise ImproperlyConfigured(
+            "oidcIssuer names an OpenID provider, and the library for it is not installed. Run pip "
+            "install mozilla-django-oidc, or remove oidcIssuer."
+        )
+    if not found.client_id or not found.roles:
+        raise ImproperlyConfigured(
+            "oidcIssuer names an OpenID provider, and oidcClientId or oidcRoles is not set. Write "
+            "the name that the provider has given to this server, and a role for a group at least."
+        )
 
 
 _known: dict[str, tuple[float, dict[str, str]]] = {}

@@ -1,5 +1,6 @@
 """Sign-in by an OpenID provider, through a provider of ours on loopback."""
 
+import dataclasses
 import http.client
 import time
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from estserver.models import ProviderIdentity
@@ -15,6 +17,7 @@ from estserver.people.oidc import provider as known
 from estserver.people.oidc.provider import Provider
 from estserver.people.roles import ROLE_NAMES, install_roles
 from pki.models import AuditEvent
+from pki.operators.errors import OperatorError
 from tests.estserver.people.oidc.openid_provider import CLIENT, SECRET, OpenIDProvider
 
 pytestmark = pytest.mark.django_db
@@ -268,6 +271,37 @@ def test_T65_a_person_without_a_password_is_sent_to_the_provider_to_give_theirs(
     assert answer["Location"] == page
     assert (openid.asked[-1]["prompt"], openid.asked[-1]["max_age"]) == ("login", "0")
     assert client.get(page).status_code == 200
+
+
+@pytest.mark.parametrize("missing", [{"client_id": ""}, {"roles": {}}], ids=["client", "roles"])
+def test_half_a_configuration_is_refused(openid, settings, missing):
+    half = dataclasses.replace(settings.EST_OIDC, **missing)
+
+    with pytest.raises(ImproperlyConfigured, match="oidcClientId or oidcRoles"):
+        known.refuse_half_a_configuration(half)
+
+
+def test_a_library_that_is_not_installed_is_said(openid, settings, monkeypatch):
+    monkeypatch.setattr(known, "find_spec", lambda name: None)
+
+    with pytest.raises(ImproperlyConfigured, match="pip install mozilla-django-oidc"):
+        known.refuse_half_a_configuration(settings.EST_OIDC)
+
+
+@pytest.mark.parametrize("kind", ["none", "file", "gone"])
+def test_the_secret_is_in_the_environment_or_in_a_file(openid, monkeypatch, tmp_path, kind):
+    monkeypatch.delenv("EST_OIDC_CLIENT_SECRET")
+    path = tmp_path / "secret"
+    if kind == "file":
+        path.write_text("of a file\n")
+    file = None if kind == "none" else path
+    found = Provider(issuer="x", client_id="x", groups_claim="x", roles={}, secret_file=file)
+
+    if kind == "file":
+        assert found.client_secret() == "of a file"
+        return
+    with pytest.raises(OperatorError, match="oidcClientSecretFile"):
+        found.client_secret()
 
 
 def test_the_configuration_may_name_each_role_and_no_other(openid):
