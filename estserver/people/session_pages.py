@@ -36,6 +36,7 @@ class EndForm(forms.Form):
     name="console_sessions",
     route="sessions/",
     methods=("GET", "POST"),
+    is_in_navigation=False,  # its link stands beside the person's name, because it is for all
 )
 def sessions_page(request: HttpRequest) -> HttpResponseBase:
     """List sessions, or end one, or all of one's own but this one."""

@@ -29,12 +29,16 @@ from pki.record.transactions import in_write_transaction
 
 logger = logging.getLogger(__name__)
 
-SEEN_EVERY: Final = datetime.timedelta(minutes=1)
-"""How often a session that is used is written to."""
 REMOVED_TOGETHER: Final = 500
 
 _MARKS: Final = "console_session"
 """In the session: the row's id, and when it began and was used, in seconds since 1970."""
+
+
+def noted_every() -> datetime.timedelta:
+    """Return how often the use of a session is written."""
+    every: datetime.timedelta = settings.EST_ADMIN_SESSION_NOTED_EVERY
+    return every
 
 
 def begin(request: HttpRequest, person: Any) -> None:
@@ -78,7 +82,9 @@ def living(rows: QuerySet[ConsoleSession]) -> QuerySet[ConsoleSession]:
     now = timezone.now()
     return rows.filter(
         started_at__gt=now - settings.EST_ADMIN_SESSION_LENGTH,
-        last_seen_at__gt=now - settings.EST_ADMIN_IDLE_TIME - SEEN_EVERY,
+        last_seen_at__gt=now
+        - settings.EST_ADMIN_IDLE_TIME
+        - settings.EST_ADMIN_SESSION_NOTED_EVERY,
     )
 
 
@@ -137,7 +143,9 @@ def remove_old_sessions() -> None:
     """Remove rows of sessions that have ended, ours and Django's."""
     now = timezone.now()
     old = ConsoleSession.objects.filter(
-        last_seen_at__lt=now - settings.EST_ADMIN_SESSION_LENGTH - SEEN_EVERY
+        last_seen_at__lt=now
+        - settings.EST_ADMIN_SESSION_LENGTH
+        - settings.EST_ADMIN_SESSION_NOTED_EVERY
     )
     keys = list(old.values_list("pk", flat=True)[:REMOVED_TOGETHER])
     over = Session.objects.filter(expire_date__lt=now).values_list("pk", flat=True)
@@ -182,7 +190,9 @@ def _goes_on(request: HttpRequest) -> bool:
         return False
     if lasted > settings.EST_ADMIN_SESSION_LENGTH.total_seconds():
         return False
-    return idle < SEEN_EVERY.total_seconds() or _note_use(request, marks, now)
+    return idle < settings.EST_ADMIN_SESSION_NOTED_EVERY.total_seconds() or _note_use(
+        request, marks, now
+    )
 
 
 def _note_use(request: HttpRequest, marks: dict[str, Any], now: datetime.datetime) -> bool:

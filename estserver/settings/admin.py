@@ -130,6 +130,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 EST_ADMIN_IDLE_TIME = datetime.timedelta(minutes=CONFIG.properties.admin_idle_minutes)
 EST_ADMIN_SESSION_LENGTH = datetime.timedelta(hours=CONFIG.properties.admin_session_hours)
+EST_ADMIN_SESSION_NOTED_EVERY = datetime.timedelta(minutes=1)  # how often its use is written
 SESSION_COOKIE_AGE = int(EST_ADMIN_SESSION_LENGTH.total_seconds())
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -1,11 +1,9 @@
 """Who gets an answer at which address: compared with docs/roles.md, which people review."""
 
-import datetime
 import os
 
 import pytest
 
-from estserver.people import sessions
 from iotprov.documents.versions import add_version
 from pki.jobs.exporting import start_export
 from pki.jobs.worker import work_on_job
@@ -27,12 +25,10 @@ refusal. [people.md](people.md) says what the roles are for.
 
 
 @pytest.fixture
-def walk(est_client, device_ca, settings, caplog, monkeypatch):
+def walk(est_client, device_ca, settings, caplog):
     """An installation with a row of every kind, and a person of every kind."""
     settings.ROOT_URLCONF = "estserver.urls.admin"
     settings.AUTHENTICATION_BACKENDS = [f"{role_matrix.__name__}.RememberingBackend"]
-    # What is done is taken back, so the use of a session would be noted at each request.
-    monkeypatch.setattr(sessions, "SEEN_EVERY", datetime.timedelta(hours=1))
     caplog.set_level("CRITICAL")
     furnish(est_client, device_ca)
     add_version("template", TEMPLATE, actor=ALICE, reason="first")

@@ -24,6 +24,11 @@ PAGE = "/admin/sessions/"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 
 
+@pytest.fixture(autouse=True)
+def _noted_each_minute(settings):
+    settings.EST_ADMIN_SESSION_NOTED_EVERY = datetime.timedelta(minutes=1)
+
+
 def person(name, role="", **facts):
     install_roles()
     account = User.objects.create_user(name, password="x", is_staff=True, **facts)
