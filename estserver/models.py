@@ -216,6 +216,8 @@ class ToldNotice(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
 class ConsoleSession(models.Model):
     """A session of a person in the console, beside Django's own row, which has no person.
 

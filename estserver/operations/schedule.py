@@ -60,8 +60,8 @@ def every_minute(event: Any, context: Any) -> None:
 def every_hour(event: Any, context: Any) -> None:
     """Settle abandoned intents, enqueue expired certificates, and write the audit trail's heads.
 
-    Remove counts of refusals and messages that no page shows any more, failed sign-ins that count no
-    more, and sessions that have ended.
+    Remove counts of refusals and messages that no page shows any more, failed sign-ins that count
+    no more, and sessions that have ended.
 
     Then resume the minutely schedule if something will be due, and write the gauges, which no other
     run does while that schedule is paused. Raises the first failure after all of them have run.

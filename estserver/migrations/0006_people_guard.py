@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('estserver', '0004_sign_in_failures'),
+        ('estserver', '0005_webhooks'),
     ]
 
     operations = [
