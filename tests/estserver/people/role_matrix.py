@@ -60,8 +60,10 @@ FOUND_BY_NOBODY = {
     "admin/(?P<url>.*)",
     "admin/r/<path:content_type_id>/<path:object_id>/",
     "admin/autocomplete/",
+    "metrics",
 }
-"""Addresses of Django's that lead to nothing here: 404 for everybody, or a refusal."""
+"""Addresses of Django's that lead to nothing here, and one that asks for a token and for no person.
+They answer 404 to everybody, or a refusal."""
 
 _PLACE = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)")
 

@@ -3,7 +3,9 @@
 import os
 
 import pytest
+from django.utils import timezone
 
+from estserver.models import Message, Webhook
 from iotprov.documents.versions import add_version
 from pki.jobs.exporting import start_export
 from pki.jobs.worker import work_on_job
@@ -34,6 +36,12 @@ def walk(est_client, device_ca, settings, caplog):
     add_version("template", TEMPLATE, actor=ALICE, reason="first")
     JobLine.objects.all().delete()
     Job.objects.all().delete()
+    hook = Webhook.objects.create(
+        name="inventory", url="https://hooks.example.com/", secret="x", created_by="x"
+    )
+    Message.objects.create(
+        channel="webhook", webhook=hook, once="x", event="x", body="{}", give_up_at=timezone.now()
+    )
     export = start_export(IssuedCertificate.objects.all(), form="pem", actor=ALICE)
     work_on_job(export.pk, may_go_on=lambda: True)
     return Walk()
