@@ -5,6 +5,8 @@ from estserver.console.device_page import device_page
 from estserver.console.overview.page import acknowledge_page
 from estserver.console.pending_hooks import PendingHookAdmin
 from estserver.console.search_page import search_page
+from estserver.console.second_factor_pages import code_page, codes_file, own_page, set_up_page
+from estserver.console.second_factor_reset import reset_page
 from estserver.console.settings_page import settings_page
 from estserver.console.tools_doctor import doctor_page
 from estserver.console.tools_dry_run import dry_run_page
@@ -12,6 +14,7 @@ from estserver.console.tools_enroll import test_enroll_page
 from estserver.console.tools_inspect import inspect_page
 from estserver.console.webhooks import MessageAdmin, WebhookAdmin
 from estserver.people import accounts, again, session_signals
+from estserver.people.second_factor.checking import check_code, has_second_factor
 from estserver.people.session_pages import sessions_page
 from estserver.people.two_persons_page import request_page, requests_page
 
@@ -20,19 +23,25 @@ __all__ = [
     "PendingHookAdmin",
     "WebhookAdmin",
     "acknowledge_page",
+    "code_page",
+    "codes_file",
     "device_list",
     "device_page",
     "doctor_page",
     "dry_run_page",
     "inspect_page",
+    "own_page",
     "request_page",
     "requests_page",
+    "reset_page",
     "search_page",
     "sessions_page",
+    "set_up_page",
     "settings_page",
     "test_enroll_page",
 ]
 
 again.connect()
+again.use_second_factor(again.SecondFactor(has_second_factor, check_code))
 session_signals.connect()
 accounts.register()

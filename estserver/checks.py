@@ -13,8 +13,10 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register, run_checks
+from django.core.checks import CheckMessage, Error, Warning, register, run_checks  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
+
+from estserver.config.admin_exposure import exposures
 
 TAG = "estserver"
 YEAR = 365 * 24 * 3600  # seconds
@@ -100,7 +102,7 @@ def _has_admin(chosen: Any) -> bool:
 
 
 def of_people_side(chosen: Any) -> Iterator[CheckMessage]:
-    """Yield E012 to E015: frames, scripts, who may see a page, and passwords."""
+    """Yield E012 to E016: frames, scripts, who may see a page, and passwords."""
     if chosen.X_FRAME_OPTIONS != "DENY" or not _has(chosen, "XFrameOptionsMiddleware"):
         yield _error(
             12,
@@ -126,6 +128,12 @@ def of_people_side(chosen: Any) -> Iterator[CheckMessage]:
             14,
             "A page is open to the public unless its view refuses.",
             "Put LoginRequiredMiddleware after AuthenticationMiddleware.",
+        )
+    if not _has(chosen, "FirstStepsMiddleware"):
+        yield _error(
+            16,
+            "Nothing leads to the first password and the second factor before other pages.",
+            "Put FirstStepsMiddleware after LoginRequiredMiddleware and MessageMiddleware.",
         )
     validators = {each["NAME"]: each for each in chosen.AUTH_PASSWORD_VALIDATORS}
     length = validators.get(f"{_PASSWORDS}MinimumLengthValidator", {}).get("OPTIONS", {})
@@ -171,7 +179,7 @@ def of_device_side(chosen: Any) -> Iterator[CheckMessage]:
 
 
 def of_production(chosen: Any) -> Iterator[CheckMessage]:
-    """Yield E001, E004, E010, E011, E030 and E032: what a laptop may do and a server must not."""
+    """Yield E001, E004, E010, E011, E030, E032, W050 and W051: what a laptop may do."""
     if chosen.DEBUG:
         yield _error(
             1, "DEBUG is on. Error pages would show settings and variables.", "Set it to False."
@@ -211,6 +219,12 @@ def of_production(chosen: Any) -> Iterator[CheckMessage]:
             11,
             "Browsers do not keep to HTTPS for a year.",
             f"Set SECURE_HSTS_SECONDS to {YEAR}, with SecurityMiddleware.",
+        )
+    for open_to_all in exposures(chosen.EST_ADMIN_ALLOWED_NETWORKS, chosen.EST_ADMIN_SECOND_FACTOR):
+        yield Warning(
+            open_to_all.finding,
+            hint=open_to_all.advice,
+            id=f"estserver.W{open_to_all.number:03}",
         )
 
 

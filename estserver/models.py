@@ -218,6 +218,59 @@ class ToldNotice(models.Model):
         return self.key
 
 
+class SecondFactor(models.Model):
+    """The second factor of a person: the secret of one-time codes (RFC 6238), sealed.
+
+    A row is written when the first code was right. ``account`` is the key of the account, and no
+    foreign key, because the device side has this module and no accounts. For the same reason it is
+    no ``Device`` of django-otp.
+    """
+
+    id = IdentifierField()
+    account = models.BigIntegerField(unique=True)
+    secret = models.CharField(max_length=400)
+    last_step = models.BigIntegerField(help_text="The time step of the newest code that was taken.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"second factor of account {self.account}"
+
+
+class RecoveryCode(models.Model):
+    """A code that replaces the second factor once, hashed. Codes are random, so SHA-256 does."""
+
+    id = IdentifierField()
+    account = models.BigIntegerField(db_index=True)
+    digest = models.CharField(max_length=64, unique=True)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"recovery code of account {self.account}"
+
+
+class PasswordToChange(models.Model):
+    """An account whose password another person or a command chose, so its owner changes it first.
+
+    ``account`` is as in ``SecondFactor``.
+    """
+
+    id = IdentifierField()
+    account = models.BigIntegerField(unique=True)
+    since = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"password of account {self.account}"
+
+
 class ConsoleSession(models.Model):
     """A session of a person in the console, beside Django's own row, which has no person.
 

@@ -18,6 +18,7 @@ from estserver.config.entries import (
     SignerConfig,
     Tag,
 )
+from estserver.config.second_factor import SecondFactorRule
 from estserver.config.types import (
     AllowedHost,
     BackupDays,
@@ -62,6 +63,7 @@ from estserver.config.types import (
     RequestSeconds,
     RetentionDays,
     RoleName,
+    SecondFactorChoice,
     SecretName,
     SecurityGroupId,
     SessionHours,
@@ -125,6 +127,11 @@ class Properties:
     oidc_roles: Mapping[str, ProviderRole] = field(default_factory=dict, hash=False)
     """The role that the members of a group at the provider have here, by the group's name. A person
     without such a group does not get in.
+    """
+    admin_second_factor: SecondFactorChoice = SecondFactorRule.REQUIRED.value
+    """Whether people who sign in to the admin give a code of a second factor besides the password.
+    With `required`, a person who has none sets it up before any other page. With `optional`, only
+    those who have set one up are asked. With `none`, no code is asked of anybody.
     """
     api_strict_headers_check: bool = True
     """Refuse an enrollment whose Content-Type is not application/pkcs10."""

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from estserver.config.second_factor import SecondFactorRule
 from pki import choices
 from pki.csr.key_algorithms import CA_KEY_ALGORITHMS
 
@@ -204,6 +205,7 @@ RequestSeconds = Annotated[
 
 _PROVISIONING = ("", *choices.IoTProvisioning)
 KeyAlgorithm = Annotated[str, _one_of(*CA_KEY_ALGORITHMS), _naming(*CA_KEY_ALGORITHMS)]
+SecondFactorChoice = Annotated[str, _one_of(*SecondFactorRule), _naming(*SecondFactorRule)]
 IdentityRule = Annotated[str, _one_of(*choices.IdentityRule), _naming(*choices.IdentityRule)]
 PopLinking = Annotated[str, _one_of(*choices.POPLinking), _naming(*choices.POPLinking)]
 IoTProvisioning = Annotated[str, _one_of(*_PROVISIONING), _naming(*_PROVISIONING)]

@@ -11,3 +11,9 @@ class ConsoleConfig(AdminConfig):
     """
 
     default_site = "estserver.console.site.ConsoleSite"
+
+    def ready(self) -> None:
+        from estserver.people import session_marks
+
+        super().ready()
+        session_marks.connect()

@@ -93,22 +93,23 @@ class ConsoleSite(AdminSite):
 
     def password_change(  # type: ignore[override]  # as login(): more than one kind of answer
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         """Let a person change their own password, which the audit trail says."""
-        from estserver.people.accounts import in_one_transaction, record_account
+        from estserver.people.own_password import OwnPasswordView  # its models are loaded then
 
-        def change() -> HttpResponse:
-            answer = super(ConsoleSite, self).password_change(request, extra_context)
-            if answer.status_code == HTTPStatus.FOUND:
-                record_account("account-password", request, request.user)
-            return answer
-
-        return in_one_transaction(request, change)
+        request.current_app = self.name
+        context = {**self.each_context(request), **(extra_context or {})}
+        return OwnPasswordView.as_view(extra_context=context)(request)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the navigation and the search box to what all pages have."""
+        from estserver.people.first_steps import step_before  # as in password_change()
+        from estserver.people.second_factor import policy
+
         context = super().each_context(request)
-        if context["has_permission"]:
+        context["has_first_step"] = context["has_permission"] and step_before(request) is not None
+        context["has_second_factor_page"] = policy.is_used()
+        if context["has_permission"] and not context["has_first_step"]:
             sections = navigation(request, self)
             titles = [link.title for one in sections for link in one.links if link.is_current]
             context |= {

@@ -67,6 +67,7 @@ COMMANDS = frozenset(
         "retire_ca",
         "revoke",
         "run_pending_hooks",
+        "second_factor",
         "settle_intents",
         "showmigrations",
         "sign_client_csr",

@@ -29,6 +29,18 @@ def may_delete_account(person: Any, account: User | None) -> bool:
     return may_change_account(person, account) and account != person
 
 
+def may_reset_second_factor(person: Any, account: User) -> bool:
+    """Return whether ``person`` may reset the second factor of ``account``. No one their own.
+
+    One's own is removed with a code of it, on a page of its own.
+    """
+    return (
+        account != person
+        and person.has_perm("auth.change_user")
+        and may_change_account(person, account)
+    )
+
+
 def fixed_fields(person: Any, account: User | None) -> frozenset[str]:
     """Return the fields of ``account`` (None: a new one) that ``person`` cannot change.
 

@@ -15,7 +15,8 @@ from django.http import HttpRequest
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
-from estserver.people import account_rules
+from estserver.people import account_rules, first_password
+from estserver.people.account_page import newest_events, sign_in_state
 from pki.admin.operations import ModelAdmin, admin_actor
 from pki.exceptions import Busy
 from pki.operators.errors import OperatorError
@@ -136,7 +137,8 @@ class AccountAdmin(_Recorded, UserAdmin):  # type: ignore[type-arg]
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return Django's read-only fields, and those that the rules fix."""
         fixed = account_rules.fixed_fields(request.user, obj)
-        return (*super().get_readonly_fields(request, obj), "last_login", "date_joined", *fixed)
+        shown = ("last_login", "date_joined", "sign_in_state", "newest_events")
+        return (*super().get_readonly_fields(request, obj), *shown, *fixed)
 
     @method_decorator(sensitive_post_parameters())
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
@@ -154,7 +156,33 @@ class AccountAdmin(_Recorded, UserAdmin):  # type: ignore[type-arg]
         match = request.resolver_match
         if match is not None and match.url_name == "auth_user_password_change":
             self.record(request, "account-password", obj)
+            if obj != request.user:
+                first_password.require_change(obj)
         return super().log_change(request, obj, message)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Let the owner of a new account change its password, in the page's transaction."""
+        first_password.require_change(obj)
+        return super().log_addition(request, obj, message)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return Django's fields, and how the person signs in."""
+        found = super().get_fieldsets(request, obj)
+        if obj is None:
+            return found
+        sees_trail = request.user.has_perm("pki.view_auditevent")
+        shown = ("sign_in_state", "newest_events") if sees_trail else ("sign_in_state",)
+        return (*found, ("Sign-in", {"fields": shown}))
+
+    @admin.display(description="password and second factor")
+    def sign_in_state(self, account: User) -> str:
+        """Show whether the password is to be changed, and the second factor."""
+        return sign_in_state(account)
+
+    @admin.display(description="audit trail")
+    def newest_events(self, account: User) -> str:
+        """Show the newest rows of the audit trail about the account."""
+        return newest_events(account)
 
 
 class RightsGroupAdmin(_Recorded, GroupAdmin):

@@ -5,6 +5,7 @@ import secrets
 from django.contrib.auth import get_user_model
 from django.views.decorators.debug import sensitive_variables
 
+from estserver.people import first_password
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
@@ -17,6 +18,7 @@ PASSWORD_BYTES = 18  # of randomness: 24 characters
 def make_first_admin(username: str, *, actor: Actor) -> str:
     """Make a superuser with a random password, and return the password, which is not stored.
 
+    The person changes it at the first sign-in (`first_password`).
     Raises ``OperatorError`` if there is an account already, whose owner can make others.
     """
     password = secrets.token_urlsafe(PASSWORD_BYTES)
@@ -27,7 +29,7 @@ def make_first_admin(username: str, *, actor: Actor) -> str:
             raise OperatorError(
                 "The web admin has an account already. Sign in with it to make others."
             )
-        users.create_superuser(username, password=password)
+        first_password.require_change(users.create_superuser(username, password=password))
         audit_trail.record("first_admin", actor=actor, target=f"account:{username}")
 
     in_write_transaction(make)

@@ -14,7 +14,7 @@ from django.http import QueryDict
 MOST_CHARACTERS = 64 * 1024
 """How much text is kept. A denylist of thousands of lines is a file, which is not kept anyway."""
 
-_SECRET_NAME = re.compile(r"pass|secret|token|otp|pin$|private", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"pass|secret|token|otp|pin$|private|^code$", re.IGNORECASE)
 _PRIVATE_KEY = "PRIVATE KEY"
 
 

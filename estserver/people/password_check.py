@@ -1,12 +1,12 @@
 """The password that is asked again of a person who has signed in. Guesses are bounded."""
 
 import datetime
-import math
 from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
 from estserver.people import sign_in_limits
+from estserver.people.second_factor.checking import too_many
 from estserver.people.sign_in_limits import Attempt
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
@@ -28,10 +28,7 @@ def check_own_password(person: Any, password: str, *, actor: Actor) -> None:
     # Step 1: count the attempt before the password is looked at.
     count = sign_in_limits.begin(attempt)
     if isinstance(count, datetime.timedelta):
-        minutes = math.ceil(count.total_seconds() / 60)
-        raise OperatorError(
-            f"Too many attempts to sign in have failed. Wait {minutes} min, then try again."
-        )
+        raise OperatorError(too_many(count))
     # Step 2: the password.
     if not person.check_password(password):
         after = {"failures": count.failures}

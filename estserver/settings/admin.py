@@ -5,7 +5,7 @@ import os
 
 from csp.constants import NONE, SELF
 
-from estserver.config.secret_key import secret_key
+from estserver.config.secret_key import earlier_secret_keys, secret_key
 from estserver.local_server import PLAIN_HTTP
 from estserver.settings.base import *  # noqa: F403
 from estserver.settings.base import ALLOWED_HOSTS, BASE_DIR, CONFIG, EST_DATA_DIR, IS_LAMBDA
@@ -17,9 +17,9 @@ ALLOWED_HOSTS += filter(
     None, [CONFIG.properties.admin_domain_name, os.environ.get("EST_ADMIN_ENDPOINT")]
 )
 
-SECRET_KEY = secret_key(
-    EST_DATA_DIR, secret_name=CONFIG.properties.secret_key_secret_name if IS_LAMBDA else ""
-)
+_SECRET_NAME = CONFIG.properties.secret_key_secret_name if IS_LAMBDA else ""
+SECRET_KEY = secret_key(EST_DATA_DIR, secret_name=_SECRET_NAME)
+SECRET_KEY_FALLBACKS = earlier_secret_keys(EST_DATA_DIR, secret_name=_SECRET_NAME)
 ROOT_URLCONF = "estserver.urls.admin"
 WSGI_APPLICATION = "estserver.wsgi_admin.application"
 INSTALLED_APPS = [
@@ -48,6 +48,7 @@ MIDDLEWARE = [
     "estserver.people.sessions.SessionRulesMiddleware",
     "estserver.people.sign_in.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "estserver.people.first_steps.FirstStepsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "estserver.people.conflicts.ConflictMiddleware",
 ]
@@ -91,6 +92,8 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     *(["estserver.people.oidc.backend.ProviderBackend"] if EST_OIDC else []),
 ]
+EST_ADMIN_ALLOWED_NETWORKS = CONFIG.properties.admin_allowed_networks
+EST_ADMIN_SECOND_FACTOR = CONFIG.properties.admin_second_factor
 LOGIN_URL = "admin:login"
 CSRF_FAILURE_VIEW = "estserver.console.errors.csrf_failure"
 LOGIN_REDIRECT_URL = "admin:index"

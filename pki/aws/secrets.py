@@ -48,17 +48,22 @@ class SecretValue:
 
 @sensitive_variables()
 def read_secret(
-    name: str, place: AWSLocation = DEFAULT_LOCATION, *, read_timeout: int = READ_TIMEOUT
+    name: str,
+    place: AWSLocation = DEFAULT_LOCATION,
+    *,
+    read_timeout: int = READ_TIMEOUT,
+    version_stage: str = "AWSCURRENT",
 ) -> SecretValue | None:
     """Return the secret of that name or ARN; ``None`` if there is none, or it never had a value.
 
-    ``read_timeout`` is in seconds. Raises ``OperatorError`` when the secret is scheduled for
-    deletion, ``RemoteFailure`` when it cannot be read.
+    ``read_timeout`` is in seconds. ``version_stage`` is ``AWSPREVIOUS`` for the version before.
+    Raises ``OperatorError`` when the secret is scheduled for deletion, ``RemoteFailure`` when it
+    cannot be read.
     """
     try:
         with as_remote_failure("secretsmanager:GetSecretValue"):
             client = aws_client("secretsmanager", place, read_timeout=read_timeout)
-            answer = client.get_secret_value(SecretId=name)
+            answer = client.get_secret_value(SecretId=name, VersionStage=version_stage)
     except RemoteFailure as error:
         if error.code == "ResourceNotFoundException":
             return None

@@ -23,6 +23,7 @@ ON_LAMBDA = {
     "CSRF_COOKIE_SECURE": True,
     "SECURE_HSTS_SECONDS": 365 * 24 * 3600,
     "DATABASES": {"default": database_settings(POSTGRESQL, data_dir=PROJECT_ROOT)},
+    "EST_ADMIN_ALLOWED_NETWORKS": ("192.0.2.0/24",),
 }
 
 
@@ -100,6 +101,7 @@ FAILING = [
         admin,
         {"AUTH_PASSWORD_VALIDATORS": admin.AUTH_PASSWORD_VALIDATORS[:1]},
     ),
+    ("E016", checks.of_people_side, admin, {"MIDDLEWARE": without(admin.MIDDLEWARE, "FirstSteps")}),
     ("E020", checks.of_device_side, est, {"DATA_UPLOAD_MAX_MEMORY_SIZE": None}),
     ("E020", checks.of_device_side, est, {"DATA_UPLOAD_MAX_MEMORY_SIZE": 1 << 20}),
     ("E021", checks.of_device_side, est, {"INSTALLED_APPS": ["django.contrib.sessions"]}),
@@ -153,6 +155,27 @@ def test_T24_each_unsafe_setting_is_an_error(number, check, module, changes):
     assert set(found) == {f"estserver.{number}"}
     assert found[f"estserver.{number}"].is_serious()
     assert found[f"estserver.{number}"].hint
+
+
+@pytest.mark.parametrize(
+    ("networks", "second_factor", "numbers"),
+    [
+        ((), "required", ["W050"]),
+        ((), "optional", ["W050", "W051"]),
+        ((), "none", ["W050", "W051"]),
+        (("192.0.2.0/24",), "none", []),
+    ],
+)
+def test_T86_an_admin_that_is_open_to_every_network_is_a_warning(networks, second_factor, numbers):
+    chosen = shipped(
+        admin, EST_ADMIN_ALLOWED_NETWORKS=networks, EST_ADMIN_SECOND_FACTOR=second_factor
+    )
+
+    found = [*checks.of_production(chosen)]
+
+    assert [message.id for message in found] == [f"estserver.{number}" for number in numbers]
+    assert not any(message.is_serious() for message in found)  # a function starts
+    assert all(message.hint for message in found)
 
 
 @pytest.mark.parametrize(
@@ -230,11 +253,14 @@ def in_a_function(side, program, **environ):
 def test_T24_check_deploy_is_clean_on_lambda(side, tmp_path):
     # The device side has no EST_SECRET_KEY: it signs nothing with one.
     key = {"EST_SECRET_KEY": secrets.token_urlsafe(64)} if side == "admin" else {}
+    config = tmp_path / "config.yaml"
+    config.write_text('Properties: {adminAllowedNetworks: ["192.0.2.0/24"]}\n')
 
     done = in_a_function(
         side,
         ["manage.py", "check", "--deploy", "--fail-level", "WARNING"],
         EST_DATA_DIR=str(tmp_path),
+        EST_CONFIG=str(config),
         **key,
     )
 

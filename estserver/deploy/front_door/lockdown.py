@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from estserver.config.admin_exposure import exposures
 from estserver.config.connections import connection_problem, known_limit
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.engine.calls import Call, ask
@@ -68,7 +69,15 @@ class Lockdown(Step[SeenApi]):
             calls.append(
                 deploy_call(seen.api_id, self.stage, lockdown=digest, timeouts=seen.timeouts)
             )
-        return Plan(tuple(calls))
+        return Plan(tuple(calls), notes=self._notes())
+
+    def _notes(self) -> tuple[str, ...]:
+        """Return what the configuration leaves open. No call can mend it."""
+        if self.stage != "admin":
+            return ()
+        values = self.deployment.config.properties
+        found = exposures(values.admin_allowed_networks, values.admin_second_factor)
+        return tuple(f"{each.finding} {each.advice}" for each in found)
 
     def _is_endpoint_disabled(self) -> bool:
         # The device side has mutual TLS on its domain only. Without a domain of its own, the admin

@@ -20,4 +20,7 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, username: str, **options: Any) -> None:
         """Print one line: name and password."""
         password = make_first_admin(username, actor=command_actor())
-        self.stdout.write(f"account {username!r}, password {password} (shown once; change it)")
+        self.stdout.write(
+            f"account {username!r}, password {password} "
+            "(shown once; you choose another at your first sign-in)"
+        )

@@ -16,11 +16,13 @@ from estserver.local_server.server_certificate import (
 )
 from estserver.operations.device_commands import ClientFiles, enrollment
 from estserver.operations.est_address import est_address
+from estserver.people import first_password
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.authorities.test_client import TEST_CLIENT
 from pki.operators.command import OperatorCommand, command_actor
 from pki.operators.files import replace_file
 from pki.record.intents import settle_intents
+from pki.record.transactions import in_write_transaction
 
 ADMIN_NAME = "admin"
 
@@ -66,16 +68,20 @@ class Command(OperatorCommand):
     def _make_admin(self, admin_port: int) -> None:
         users = get_user_model().objects
         url = f"http://127.0.0.1:{admin_port}/admin/"
-        path = settings.EST_DATA_DIR / "admin-password"
+        path = first_password.file_path()
         if users.exists():
             self.stdout.write(f"web admin: {url}, account made before")
             return
         password = secrets.token_urlsafe(15)
         replace_file(path, password.encode() + b"\n", secret=True)
-        users.create_superuser(ADMIN_NAME, password=password)
+
+        def make() -> None:
+            first_password.require_change(users.create_superuser(ADMIN_NAME, password=password))
+
+        in_write_transaction(make)
         self.stdout.write(
             f"web admin: {url}, account {ADMIN_NAME!r}, password {password} "
-            f"(shown once; also in {path})"
+            f"(shown once; also in {path}, until you choose another at your first sign-in)"
         )
 
 

@@ -19,6 +19,8 @@ AUTH_TIME = "oidc_auth_time"
 class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # it has no types
     """Accounts by issuer and subject, roles by groups."""
 
+    gives_second_factor = True  # the provider asks for one where it wants one
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Django makes each backend for each check of a permission, which must not ask the provider.
         self.UserModel = User

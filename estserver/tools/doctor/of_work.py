@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 from django.contrib.auth import get_user_model
 
+from estserver.config.second_factor import SecondFactorRule
 from estserver.models import PendingHook
 from estserver.operations.gauges import OUTBOX_SECONDS
 from estserver.operations.report_rows import Row
+from estserver.people.second_factor import policy
+from estserver.people.second_factor.people import accounts_with_factors
 from iotprov.conf import iot_settings
 from iotprov.documents.state import Agreement, target_states
 from iotprov.documents.validation import provisioned_profiles
@@ -138,3 +141,22 @@ def account_rows() -> Iterator[Row]:
     else:
         advice = "Run manage.py createsuperuser, or first_admin in a function."
         yield Row("accounts", "WARN", "Nobody can administrate the web admin.", advice)
+    yield _second_factors()
+
+
+def _second_factors() -> Row:
+    """Look who signs in with a password alone. How open a deployed admin is, the settings say."""
+    name = "second factors"
+    if not policy.is_used():
+        return Row(name, "OK", "No second factor is asked of anybody (adminSecondFactor is none).")
+    people = list(accounts_with_factors())
+    missing = sum(one.since is None for one in people)
+    if policy.rule() is SecondFactorRule.REQUIRED or not missing:
+        left = f" {missing} set it up at their next sign-in." if missing else ""
+        return Row(name, "OK", f"Everybody needs a second factor.{left}")
+    return Row(
+        name,
+        "WARN",
+        f"{missing} of {len(people)} people sign in with a password alone.",
+        "Let them set up a second factor, or set adminSecondFactor to required.",
+    )

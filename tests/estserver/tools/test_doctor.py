@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from estserver.deploy import deployment
 from estserver.local_server.server_certificate import ensure_server_certificate
-from estserver.models import PendingHook
+from estserver.models import PendingHook, SecondFactor
 from estserver.operations.gauges import CA_DAYS_LEFT, OUTBOX_SECONDS
 from estserver.operations.report_rows import Row
 from estserver.tools.doctor import examination, of_aws, of_process
@@ -284,6 +284,23 @@ def test_an_installation_without_an_administrator_is_warned_of(installation):
     User.objects.create_superuser("alice", password="a password")
 
     assert "createsuperuser" in found.advice
+    assert levels("accounts") == {"OK"}
+
+
+def test_T86_people_who_sign_in_with_a_password_alone_are_counted(installation, settings):
+    alice = User.objects.create_superuser("alice", password="a password")
+    User.objects.create_superuser("bob", password="a password")
+    User.objects.create_user("carol", password="a password")  # may not sign in
+    SecondFactor.objects.create(account=alice.pk, secret="sealed", last_step=1)
+    settings.EST_ADMIN_SECOND_FACTOR = "optional"
+
+    (found,) = bad("accounts")
+    assert (found.level, found.finding) == (
+        "WARN",
+        "1 of 2 people sign in with a password alone.",
+    )
+    settings.EST_ADMIN_SECOND_FACTOR = "required"
+    assert "1 set it up at their next sign-in" in rows("accounts")[1].finding
     assert levels("accounts") == {"OK"}
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from estserver.deploy import status
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions
 from estserver.deploy.front_door.lockdown import Lockdown, Throttling
@@ -122,3 +123,37 @@ def test_throttling_is_set_and_kept(deployment, live, bring):
     held = stage(api_id, "est")["methodSettings"]["*/*"]
     assert (held["throttlingRateLimit"], held["throttlingBurstLimit"]) == (50, 100)
     assert bring(Throttling(deployment, "est")) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "numbers"),
+    [
+        ("", 1),
+        ("\n  adminSecondFactor: optional", 2),
+        ("\n  adminAllowedNetworks: [192.0.2.0/24]", 0),
+    ],
+)
+def test_T86_an_admin_that_is_open_to_every_network_is_a_warning_of_the_status(
+    aws_cloud, configured, live, bring, lines, numbers
+):
+    text = WITHOUT_ADMIN_DOMAIN.replace(
+        '  adminAllowedNetworks: [192.0.2.0/24, "2001:db8::/32"]\n', ""
+    )
+    deployment = configured(text.rstrip() + lines + "\n")
+    live(deployment, "admin")
+    bring(Lockdown(deployment, "admin"))
+
+    rows = rows_of_step(Lockdown(deployment, "admin"))
+
+    levels = [row.level for row in rows]
+    assert levels == (["WARN"] * numbers or ["OK"])
+    if numbers:
+        assert "The admin answers to every network" in rows[0].finding
+        assert "Set adminAllowedNetworks" in rows[0].finding
+    if numbers == 2:
+        assert "adminSecondFactor is optional" in rows[1].finding
+
+
+def rows_of_step(step):
+    """The step's rows in the table of aws_status."""
+    return [*status._rows_of(step)]

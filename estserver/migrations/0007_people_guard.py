@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('estserver', '0005_webhooks'),
+        ('estserver', '0006_second_factor'),
     ]
 
     operations = [
