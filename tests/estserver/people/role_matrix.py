@@ -46,6 +46,7 @@ EXAMPLES = {
     "admin/devices/<path:name>/": {"name": "pump-0001"},
     "admin/notices/<path:key>/acknowledge/": {"key": "{notice}"},
     "admin/requests/<uuid:key>/": {"key": "{request}"},
+    "admin/second-factor/reset/<int:account>/": {"account": "{account}"},
     "admin/tools/test-enroll/clean-up/<str:name>/": {"name": "pump-0001"},
     "admin/r/<path:content_type_id>/<path:object_id>/": {"content_type_id": "1", "object_id": "1"},
     "admin/pki/certificateauthority/<uuid:object_id>/download/<slug:name>": {"name": "pem"},
@@ -61,9 +62,10 @@ FOUND_BY_NOBODY = {
     "admin/r/<path:content_type_id>/<path:object_id>/",
     "admin/autocomplete/",
     "metrics",
+    "admin/second-factor/recovery-codes.txt",
 }
-"""Addresses of Django's that lead to nothing here, and one that asks for a token and for no person.
-They answer 404 to everybody, or a refusal."""
+"""Addresses of Django's that lead to nothing here, one that asks for a token and for no person, and
+one that shows what has just been made. They answer 404 to everybody here, or a refusal."""
 
 _PLACE = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)")
 
@@ -190,7 +192,11 @@ class Walk:
         def value(match: re.Match[str]) -> str:
             name = match[1] or match[2]
             if name in given:
-                return given[name].format(notice=self.notice, request=self.request.pk)
+                return given[name].format(
+                    notice=self.notice,
+                    request=self.request.pk,
+                    account=User.objects.get(username="carol").pk,
+                )
             assert name in ("object_id", "id"), f"Give the walk an example of {route} in EXAMPLES."
             row = next((row for row in _rows(route) if row != self.root), None)
             assert row is not None, f"The walk has no row for {route}. Let `furnish` make one."

@@ -31,6 +31,7 @@ def walk(est_client, device_ca, settings, caplog):
     """An installation with a row of every kind, and a person of every kind."""
     settings.ROOT_URLCONF = "estserver.urls.admin"
     settings.AUTHENTICATION_BACKENDS = [f"{role_matrix.__name__}.RememberingBackend"]
+    settings.EST_ADMIN_SECOND_FACTOR = "optional"
     caplog.set_level("CRITICAL")
     furnish(est_client, device_ca)
     add_version("template", TEMPLATE, actor=ALICE, reason="first")
