@@ -17,7 +17,10 @@ from estserver.console.tools_enroll import test_enroll_page
 from estserver.console.tools_inspect import inspect_page
 from estserver.console.truststore import TruststorePushAdmin
 from estserver.console.webhooks import MessageAdmin, WebhookAdmin
-from estserver.people import accounts
+from estserver.people import accounts, again, session_signals
+from estserver.people.second_factor.checking import check_code, has_second_factor
+from estserver.people.session_pages import sessions_page
+from estserver.people.two_persons_page import request_page, requests_page
 
 __all__ = [
     "MessageAdmin",
@@ -36,12 +39,18 @@ __all__ = [
     "end_token_page",
     "inspect_page",
     "own_page",
+    "request_page",
+    "requests_page",
     "reset_page",
     "search_page",
+    "sessions_page",
     "set_up_page",
     "settings_page",
     "targets_page",
     "test_enroll_page",
 ]
 
+again.connect()
+again.use_second_factor(again.SecondFactor(has_second_factor, check_code))
+session_signals.connect()
 accounts.register()

@@ -315,3 +315,88 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class ConsoleSession(models.Model):
+    """A session of a person in the console, beside Django's own row, which has no person.
+
+    ``account`` is the key of the account, and no foreign key, because the device side has this
+    module and no accounts. `estserver.people.sessions` has the rules.
+    """
+
+    id = IdentifierField()
+    account = models.BigIntegerField(db_index=True)
+    session_key = models.CharField(max_length=40, unique=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+    address = models.CharField(max_length=64, blank=True, default="")
+    browser = models.CharField(max_length=60, blank=True, default="")
+
+    class Meta:
+        ordering = ["-id"]  # by time: see IdentifierField
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"session {self.id} of account {self.account}"
+
+
+class OfficerRequest(models.Model):
+    """What one person asked for and another one has to confirm. The row is never edited afterwards
+    but for its decision.
+
+    ``parameters`` is the form as it was sent, so that what is confirmed is what was asked.
+    `estserver.people.two_persons` has the rules.
+    """
+
+    class State(models.TextChoices):
+        """How far it is."""
+
+        OPEN = "open", "Open"
+        CONFIRMED = "confirmed", "Confirmed"
+        DONE = "done", "Confirmed and done"
+        FAILED = "failed", "Confirmed, and refused by the server"
+        REFUSED = "refused", "Refused"
+
+    id = IdentifierField()
+    operation = models.CharField(max_length=120)
+    row = models.CharField(max_length=64)
+    subject = models.CharField(max_length=300)
+    parameters = models.JSONField()
+    asked_by = models.BigIntegerField()
+    asked_by_name = models.CharField(max_length=150)
+    asked_at = models.DateTimeField(default=timezone.now)
+    ends_at = models.DateTimeField(db_index=True)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.OPEN)
+    decided_by_name = models.CharField(max_length=150, blank=True, default="")
+    decided_at = models.DateTimeField(null=True)
+    result = models.CharField(max_length=2000, blank=True, default="")
+
+    class Meta:
+        ordering = ["-id"]  # by time: see IdentifierField
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.operation} of {self.subject}, asked by {self.asked_by_name}"
+
+
+class ProviderIdentity(models.Model):
+    """A person at an OpenID provider, and the account that they have here.
+
+    The provider's ``sub`` names them for good (OpenID Connect Core 5.7). An e-mail address does
+    not, so accounts are not found by it.
+    """
+
+    id = IdentifierField()
+    account = models.BigIntegerField(unique=True)
+    issuer = models.CharField(max_length=300)
+    subject = models.CharField(max_length=255)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="provider_identity")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} at {self.issuer}"

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 _directory = os.environ["EST_DATA_DIR"] = tempfile.mkdtemp(prefix="est-tests-")
@@ -59,6 +60,8 @@ os.environ |= {
 # As on a laptop. The tests of the second factor say otherwise.
 EST_ADMIN_SECOND_FACTOR = "none"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Else a page that a slow machine opens a minute after the sign-in has four statements more.
+EST_ADMIN_SESSION_NOTED_EVERY = timedelta(hours=1)
 STATIC_ROOT = Path(EST_DATA_DIR) / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
 LOGGING_CONFIG = None

@@ -39,6 +39,7 @@ from estserver.config.types import (
     HostAndPort,
     HostedZoneId,
     IdentityRule,
+    IdleMinutes,
     IoTProvisioning,
     KeyAlgorithm,
     KMSKeyArn,
@@ -55,6 +56,8 @@ from estserver.config.types import (
     PopLinking,
     Port,
     ProjectName,
+    ProviderRole,
+    ProviderUrl,
     Regex,
     Region,
     RequestRate,
@@ -64,6 +67,7 @@ from estserver.config.types import (
     SecondFactorChoice,
     SecretName,
     SecurityGroupId,
+    SessionHours,
     SignerAlias,
     SMTPSecurity,
     SMTPUser,
@@ -103,6 +107,28 @@ class Properties:
     """That domain's server certificate, in ACM."""
     admin_allowed_networks: tuple[Network, ...] = ()
     """The networks from which the admin may be reached. Not set is everywhere."""
+    admin_idle_minutes: IdleMinutes = 30
+    """After how many minutes without a request a session of the admin ends."""
+    admin_session_hours: SessionHours = 8
+    """After how many hours a session of the admin ends, however much it is used."""
+    admin_two_persons: bool = False
+    """Have a second person confirm in the admin what one person asks of a CA: a successor, its
+    retirement, distrust. The commands on the server stay as they are.
+    """
+    oidc_issuer: ProviderUrl = ""
+    """The issuer of an OpenID provider, by whose accounts people sign in to the admin besides
+    passwords, on servers of your own (docs/people.md). Not set is none.
+    """
+    oidc_client_id: str = ""
+    """The name that the provider has given to this server."""
+    oidc_client_secret_file: OptionalFilePath = ""
+    """The file with the secret of that name. The environment's EST_OIDC_CLIENT_SECRET wins."""
+    oidc_groups_claim: str = "groups"
+    """The claim with a person's groups, in the ID token or in userinfo."""
+    oidc_roles: Mapping[str, ProviderRole] = field(default_factory=dict, hash=False)
+    """The role that the members of a group at the provider have here, by the group's name. A person
+    without such a group does not get in.
+    """
     admin_second_factor: SecondFactorChoice = SecondFactorRule.REQUIRED.value
     """Whether people who sign in to the admin give a code of a second factor besides the password.
     With `required`, a person who has none sets it up before any other page. With `optional`, only

@@ -67,6 +67,12 @@ def _upper(value: object) -> object:
 
 
 Years = Annotated[int, Field(ge=1, le=100), Expectation("a whole number of years from 1 to 100")]
+IdleMinutes = Annotated[
+    int, Field(ge=5, le=480), Expectation("a whole number of minutes from 5 to 480")
+]
+SessionHours = Annotated[
+    int, Field(ge=1, le=24), Expectation("a whole number of hours from 1 to 24")
+]
 FractionalYears = Annotated[
     # The least is more than three days, so that a slip of the pen is no certificate of minutes.
     float,
@@ -133,6 +139,14 @@ OptionalClassPath = Annotated[
 SignerAlias = Annotated[
     str, _matching(r"[A-Za-z0-9_-]+"), Expectation("the alias of an entry of signers")
 ]
+# Plain HTTP is for a provider on this machine, as in a test.
+ProviderUrl = Annotated[
+    str,
+    _matching(rf"(?:https://{_HOST}|http://(?:localhost|127\.0\.0\.1))(?::\d+)?(?:/[^\s?#]*)?|"),
+    Expectation('an address that begins with https://, or ""'),
+]
+_ROLES = ("Viewer", "Operator", "CA officer", "Auditor", "People manager", "Superuser")
+ProviderRole = Annotated[str, _one_of(*_ROLES), _naming(*_ROLES)]
 DatabaseUrl = Annotated[
     str,
     Expectation(

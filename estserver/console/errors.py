@@ -11,6 +11,8 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext
 
 from estserver.people.kept_fields import KeptFields
+from estserver.people.who_may import who_may
+from pki.operators.rights import NotAllowed
 
 _TEMPLATE = "admin/console/error.html"
 
@@ -27,12 +29,13 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer 403."""
+    """Answer 403, with the roles that may do it."""
+    who = who_may(request, exception.is_allowed) if isinstance(exception, NotAllowed) else ""
     return _page(
         request,
         403,
         "You may not do this",
-        "Your account has no permission for this page or operation. Nothing was changed.",
+        "Your account has no permission for this page or operation. Nothing was changed. " + who,
         "Ask a person who manages the accounts, or sign in with another account.",
     )
 

@@ -1,24 +1,30 @@
 """The site of the console: Django's admin, with pages of its own and a navigation by job."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.http import urlencode
 from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.cache import never_cache
 
 from estserver.console.navigation import navigation
 from estserver.console.registry import Page, Section, console, list_link, may
+from estserver.people import again
 from estserver.people.kept_fields import KeptFields
 from estserver.people.sign_in_form import SignInForm
+from estserver.people.who_may import says_who_may
+from pki.operators.rights import NotAllowed
+from pki.record.audit_trail import Actor
 
 SEARCH_PAGE = "console_search"
 """The name of the page that answers the search box, which takes ``q`` by POST."""
@@ -40,10 +46,29 @@ class ConsoleSite(AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Return the console's own pages, and then Django's and those of the models."""
         own = [
-            path(page.route, self.admin_view(_guarded(page)), name=page.name)
+            path(page.route, self.admin_view(_guarded(self, page)), name=page.name)
             for page in console.pages.values()
         ]
         return [*own, *super().get_urls()]
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
+        """Return a view for people who are signed in, whose refusal says which roles may."""
+        return super().admin_view(says_who_may(view), cacheable)
+
+    def ask_again(self, request: HttpRequest, what: str) -> HttpResponse | None:
+        """Return the page that asks for the person's password, or None if ``what`` may go on."""
+        actor = Actor(f"admin:{request.user}", source_ip=request.META.get("REMOTE_ADDR") or None)
+        return again.ask_again(request, what, actor=actor, show=partial(self.render, request))
+
+    def wants_two_persons(self) -> bool:
+        """Return whether the configuration has a second person confirm what is done to a CA."""
+        return bool(settings.EST_ADMIN_TWO_PERSONS)
+
+    def ask_second_person(self, request: HttpRequest, operation: Any, form: Any) -> str:
+        """Put an operation to a second person, and return a sentence that says so."""
+        from estserver.people.two_persons_page import ask_for  # it imports this site's registry
+
+        return ask_for(request, operation, form)
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -66,7 +91,8 @@ class ConsoleSite(AdminSite):
     ) -> HttpResponse:
         """Sign a person in. A form that was sent after the session's end can be sent again then."""
         kept = KeptFields.read(request.POST.get("kept", "[]"))
-        answer = super().login(request, {"kept": kept, **(extra_context or {})})
+        more = {"kept": kept, "provider_url": _provider_url(request), **(extra_context or {})}
+        answer = super().login(request, more)
         if not kept.fields or answer.status_code != HTTPStatus.FOUND:
             return answer
         context = {"title": gettext("Signed in again"), "kept": kept, "action": answer["Location"]}
@@ -107,15 +133,27 @@ class ConsoleSite(AdminSite):
         return TemplateResponse(request, template, {**self.each_context(request), **context})
 
 
-def _guarded(page: Page) -> Any:
+def _guarded(site: ConsoleSite, page: Page) -> Any:
     def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not may(request, page.permissions):
-            raise PermissionDenied
+            raise NotAllowed(lambda other: may(other, page.permissions))
         if request.method not in page.methods:
             return HttpResponseNotAllowed(sorted(page.methods))
+        if page.asks_again:
+            asked = site.ask_again(request, page.title)
+            if asked is not None:
+                return asked
         return page.view(request, *args, **kwargs)
 
     return view
+
+
+def _provider_url(request: HttpRequest) -> str:
+    """Return where people sign in with accounts of another's; "" if nothing is configured."""
+    if settings.EST_OIDC is None:
+        return ""
+    wanted = urlencode({"next": request.GET.get("next", "")})
+    return f"{reverse('provider_sign_in')}?{wanted}"
 
 
 def _search(request: HttpRequest) -> dict[str, str] | None:

@@ -62,7 +62,7 @@ def every_hour(event: Any, context: Any) -> None:
     """Settle abandoned intents, enqueue expired certificates, and write the audit trail's heads.
 
     Remove counts of refusals and messages that no page shows any more, failed sign-ins that count
-    no more, and the API's idempotency keys that are not looked at any more.
+    no more, the API's idempotency keys that are not looked at any more, and sessions that are over.
 
     Then resume the minutely schedule if something will be due, and write the gauges, which no other
     run does while that schedule is paused. Raises the first failure after all of them have run.
@@ -79,9 +79,16 @@ def every_hour(event: Any, context: Any) -> None:
         remove_old_failures,
         remove_old_messages,
         remove_old_keys,
+        _remove_old_sessions,
         _resume,
         report,
     )
+
+
+def _remove_old_sessions() -> None:
+    from estserver.people.sessions import remove_old_sessions  # accounts are of the people side
+
+    remove_old_sessions()
 
 
 def _due_work() -> tuple[Callable[[], object], ...]:

@@ -1,5 +1,6 @@
 """The people side, and every management command: the web admin, without any EST URL."""
 
+import datetime
 import os
 
 from csp.constants import NONE, SELF
@@ -44,6 +45,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "estserver.people.sessions.SessionRulesMiddleware",
     "estserver.people.sign_in.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "estserver.people.first_steps.FirstStepsMiddleware",
@@ -71,6 +73,24 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+EST_ADMIN_TWO_PERSONS = CONFIG.properties.admin_two_persons
+EST_OIDC = None
+if CONFIG.properties.oidc_issuer and not IS_LAMBDA:  # the functions' package has no library for it
+    from estserver.people.oidc.provider import Provider
+
+    EST_OIDC = Provider(
+        issuer=CONFIG.properties.oidc_issuer,
+        client_id=CONFIG.properties.oidc_client_id,
+        groups_claim=CONFIG.properties.oidc_groups_claim,
+        roles=CONFIG.properties.oidc_roles,
+        secret_file=CONFIG.resolve(CONFIG.properties.oidc_client_secret_file)
+        if CONFIG.properties.oidc_client_secret_file
+        else None,
+    )
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    *(["estserver.people.oidc.backend.ProviderBackend"] if EST_OIDC else []),
 ]
 EST_ADMIN_ALLOWED_NETWORKS = CONFIG.properties.admin_allowed_networks
 EST_ADMIN_SECOND_FACTOR = CONFIG.properties.admin_second_factor
@@ -111,7 +131,10 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_AGE = 8 * 3600
+EST_ADMIN_IDLE_TIME = datetime.timedelta(minutes=CONFIG.properties.admin_idle_minutes)
+EST_ADMIN_SESSION_LENGTH = datetime.timedelta(hours=CONFIG.properties.admin_session_hours)
+EST_ADMIN_SESSION_NOTED_EVERY = datetime.timedelta(minutes=1)  # how often its use is written
+SESSION_COOKIE_AGE = int(EST_ADMIN_SESSION_LENGTH.total_seconds())
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 # `runest` sets the variable where it serves the admin by plain HTTP on loopback. Anywhere else, in

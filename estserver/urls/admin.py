@@ -1,5 +1,6 @@
 """The URLs of the admin, for people."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
@@ -13,7 +14,9 @@ handler403 = "estserver.console.errors.permission_denied"
 handler404 = "estserver.console.errors.not_found"
 handler500 = "estserver.console.errors.server_error"
 
+_of_provider = [path("", include("estserver.urls.provider"))] if settings.EST_OIDC else []
 urlpatterns = [
+    *_of_provider,
     path("admin/", admin.site.urls),
     path("api/v1/", include("estserver.api.urls")),
     path("healthz", login_not_required(healthz), name="healthz"),

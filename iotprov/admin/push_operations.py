@@ -32,6 +32,7 @@ class Push(Operation):
     slug = "push"
     label = gettext_noop("Push to AWS")
     is_for_list = True
+    asks_again = True
     form_class = TargetForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -57,6 +57,8 @@ class MakeSuccessor(Operation):
     slug = "successor"
     label = gettext_noop("Make a successor")
     is_dangerous = True
+    asks_again = True
+    takes_two_persons = True
     form_class = NamedCAForm
 
     @classmethod

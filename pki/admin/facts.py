@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
@@ -20,6 +19,7 @@ from pki.admin.downloads import Download, Export
 from pki.admin.operations import BACK, ModelAdmin, Operation
 from pki.admin.search import Term
 from pki.models import AuditEvent
+from pki.operators.rights import NotAllowed
 
 _LIST_FILTERS = "_changelist_filters"
 """Django's name for what a row's address has of the list that led there."""
@@ -129,7 +129,7 @@ class FactAdmin(ModelAdmin):
         """Answer with one of the row's files, as an attachment."""
         row = self.get_object(request, str(object_id))
         if not self.has_view_permission(request, row):
-            raise PermissionDenied
+            raise NotAllowed(self.has_view_permission)
         if row is None or name not in self.downloads:
             raise Http404
         _, make = self.downloads[name]
@@ -141,7 +141,7 @@ class FactAdmin(ModelAdmin):
     def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
         """Answer with a file of every row that the list's filters and search leave."""
         if not self.has_view_permission(request):
-            raise PermissionDenied
+            raise NotAllowed(self.has_view_permission)
         assert self.export is not None  # noqa: S101  # get_urls() checks it
         shown: Any = self.get_changelist_instance(request)
         return self.export.as_response(shown.everything)
@@ -155,7 +155,7 @@ class FactAdmin(ModelAdmin):
         """
         row = self.get_object(request, str(object_id))
         if not self.has_view_permission(request, row):
-            raise PermissionDenied
+            raise NotAllowed(self.has_view_permission)
         if row is None:
             raise Http404
         return redirect(list_of(AuditEvent, q=self.audit_term(row)))

@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
@@ -21,6 +20,7 @@ from pki.admin.operations import Done, EmptyForm, Operation
 from pki.jobs.exporting import file_of, has_file, pieces_of
 from pki.jobs.lifecycle import cancel_job, continue_job
 from pki.models import Job
+from pki.operators.rights import NotAllowed
 from pki.record.audit_trail import Actor
 
 _REFRESH_SECONDS = 5
@@ -164,10 +164,8 @@ class JobAdmin(FactAdmin):
         Whoever may not see certificates does not get them by way of a job.
         """
         job = self.get_object(request, str(object_id))
-        if not self.has_view_permission(request, job):
-            raise PermissionDenied
-        if not request.user.has_perm("pki.view_issuedcertificate"):
-            raise PermissionDenied
+        if not self._may_see_files(request):
+            raise NotAllowed(self._may_see_files)
         piece = request.GET.get("piece", "")
         if job is None or not has_file(job) or not (piece.isdecimal() or not piece):
             raise Http404
@@ -183,6 +181,10 @@ class JobAdmin(FactAdmin):
             content_type=_MEDIA_TYPES[form],
             headers=attachment(name),
         )
+
+    def _may_see_files(self, request: HttpRequest) -> bool:
+        may_see = request.user.has_perm("pki.view_issuedcertificate")
+        return may_see and self.has_view_permission(request)
 
     def audit_term(self, row: Job) -> str:
         """Find all that the job did: its id is the request id of those events."""

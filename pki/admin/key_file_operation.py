@@ -17,48 +17,35 @@ from pki.operators.errors import OperatorError
 _SHORTEST = 8  # characters
 
 
-def _password(label: str, help_text: str, autocomplete: str) -> forms.CharField:
+def _password(label: str, help_text: str) -> forms.CharField:
     return forms.CharField(
         label=label,
         max_length=200,
         strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": autocomplete}),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text=help_text,
     )
 
 
 class KeyFileForm(forms.Form):
-    """The person's own password, and one for the file."""
+    """A password for the file. The names say what it is, so that no page keeps it."""
 
-    own = _password("Your password", "The one with which you sign in here.", "current-password")
-    new = _password(
+    new_password = _password(
         "Password of the file",
         f"The file is encrypted with it. Use at least {_SHORTEST} characters.",
-        "new-password",
     )
-    repeated = _password("Password of the file, again", "", "new-password")
-
-    def __init__(self, *args: Any, person: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.person = person
-
-    def clean_own(self) -> str:
-        """Refuse another password than the person's."""
-        given: str = self.cleaned_data["own"]
-        if not self.person.check_password(given):
-            raise forms.ValidationError("This is not your password. Nothing was downloaded.")
-        return given
+    repeated_password = _password("Password of the file, again", "")
 
     def clean(self) -> dict[str, Any] | None:
         """Refuse a short password, and two that differ."""
         cleaned = super().clean() or self.cleaned_data
-        new = cleaned.get("new", "")
+        new, repeated = cleaned.get("new_password", ""), cleaned.get("repeated_password")
         if new and len(new) < _SHORTEST:
-            self.add_error(
-                "new", f"It has {len(new)} characters. Use at least {_SHORTEST} characters."
-            )
-        elif "repeated" in cleaned and new != cleaned["repeated"]:
-            self.add_error("repeated", "The two passwords differ. Type the same one twice.")
+            short = f"It has {len(new)} characters. Use at least {_SHORTEST} characters."
+            self.add_error("new_password", short)
+        elif repeated is not None and new != repeated:
+            differ = "The two passwords differ. Type the same one twice."
+            self.add_error("repeated_password", differ)
         return cleaned
 
 
@@ -69,6 +56,7 @@ class DownloadKeyFile(Operation):
     slug = "key-file"
     label = gettext_noop("Download key (.p12)")
     is_dangerous = True
+    asks_again = True
     form_class = KeyFileForm
 
     @classmethod
@@ -78,10 +66,6 @@ class DownloadKeyFile(Operation):
         if not is_client or not client_on_disk(row.fingerprint_sha256 or ""):
             return f"The key of {row} is not on this machine."
         return ""
-
-    def get_form_kwargs(self) -> dict[str, Any]:
-        """Add the person whose password is asked for."""
-        return {**super().get_form_kwargs(), "person": self.request.user}
 
     def effects(self) -> list[str]:
         """Say what the file is worth."""
@@ -95,7 +79,7 @@ class DownloadKeyFile(Operation):
         row: IssuedCertificate = self.row
         try:
             content = key_file(
-                row, password=form.cleaned_data["new"], actor=admin_actor(self.request)
+                row, password=form.cleaned_data["new_password"], actor=admin_actor(self.request)
             )
         except OperatorError as error:
             return self.form_invalid(with_refusal(form, error))

@@ -13,7 +13,6 @@ from django.contrib import admin, messages
 from django.contrib.admin import helpers, widgets
 from django.contrib.admin.helpers import AdminForm
 from django.contrib.auth import get_permission_codename
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -27,6 +26,7 @@ from pki.admin.display import list_of, page_of, visible
 from pki.encoding.pem import has_private_key
 from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError
+from pki.operators.rights import NotAllowed
 from pki.record.audit_trail import Actor
 
 if TYPE_CHECKING:
@@ -40,6 +40,11 @@ MAX_SELECTED = 500
 """Rows that an action of a list takes at once."""
 
 _MAX_REASON = 400  # characters
+
+SECOND_PERSON = (
+    "It waits for another person who may do it, and who has a day to confirm or refuse it under "
+    "“Requests to confirm”. Nothing happens before."
+)
 
 BACK = "back"
 """In an operation's address: the page of this site that it returns to, such as a filtered list."""
@@ -118,6 +123,10 @@ class Operation(_FormView):
     keeps_filter: ClassVar[bool] = False
     """Whether the link to it has the list's filters, because it acts on what they leave."""
     is_dangerous: ClassVar[bool] = False
+    asks_again: ClassVar[bool] = False
+    """Whether the person has to give their password again for it (threat T65)."""
+    takes_two_persons: ClassVar[bool] = False
+    """Whether a second person confirms it, where the configuration wants that (threat T80)."""
     keeps_what_was_typed: ClassVar[bool] = False
     """Whether a form that is sent after an obstacle came up is shown again, with the service's
     refusal. Others lead back to the row."""
@@ -156,8 +165,9 @@ class Operation(_FormView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Check the permission before the row, so that no answer reveals which rows exist."""
-        if not self.is_allowed(request, self.model_admin.model):
-            raise PermissionDenied
+        model = self.model_admin.model
+        if not self.is_allowed(request, model):
+            raise NotAllowed(lambda other: self.is_allowed(other, model))
         if not self.is_for_list:
             self.row = self.model_admin.get_object(request, str(kwargs["object_id"]))
             if self.row is None:
@@ -166,12 +176,18 @@ class Operation(_FormView):
             if obstacle and not (request.method == "POST" and self.keeps_what_was_typed):
                 messages.error(request, obstacle)
                 return HttpResponseRedirect(page_of(self.row))
+        if self.asks_again:
+            # Pages of a site that cannot ask are not opened.
+            site: Any = self.model_admin.admin_site
+            asked: HttpResponse | None = site.ask_again(request, self.label)
+            if asked is not None:
+                return asked
         return super().dispatch(request, *args, **kwargs)
 
     def form_valid(self, form: forms.BaseForm) -> HttpResponse:
         """Carry it out and report the result, or show on the page why the service refuses."""
         try:
-            done = self.carry_out(form, admin_actor(self.request))
+            done = self._asked(form) or self.carry_out(form, admin_actor(self.request))
         except (OperatorError, PKIError) as error:
             return self.form_invalid(with_refusal(form, error))
         if done.sentence:
@@ -179,6 +195,18 @@ class Operation(_FormView):
         for failure in done.failures:
             messages.error(self.request, visible(failure))
         return HttpResponseRedirect(self._back or self._page_after(done))
+
+    @property
+    def _waits_for_another(self) -> bool:
+        site: Any = self.model_admin.admin_site
+        return self.takes_two_persons and bool(site.wants_two_persons())
+
+    def _asked(self, form: forms.BaseForm) -> Done | None:
+        """Put it to a second person in place of doing it, where the configuration wants that."""
+        if not self._waits_for_another:
+            return None
+        site: Any = self.model_admin.admin_site
+        return Done(site.ask_second_person(self.request, self, form), self.row)
 
     def _page_after(self, done: Done) -> str:
         return page_of(done.row) if done.row else self._list_url
@@ -205,7 +233,7 @@ class Operation(_FormView):
             "title": gettext(self.label),
             "subtitle": visible(str(self.row)) if self.row else None,
             "operation": self,
-            "effects": [visible(effect) for effect in self.effects()],
+            "effects": [visible(effect) for effect in [*self._first, *self.effects()]],
             "result": self.result,
             "back_url": self._back or (page_of(self.row) if self.row else self._list_url),
             "list_url": self._list_url,
@@ -215,6 +243,10 @@ class Operation(_FormView):
                 {},
             ),
         }
+
+    @property
+    def _first(self) -> list[str]:
+        return [SECOND_PERSON] if self._waits_for_another else []
 
     @property
     def _list_url(self) -> str:

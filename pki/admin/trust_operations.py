@@ -25,6 +25,8 @@ class _EndOfTrust(Operation):
     """An operation for which the name of the CA is typed."""
 
     is_dangerous = True
+    asks_again = True
+    takes_two_persons = True
     form_class: type[forms.BaseForm] | None = NamedCAForm
 
     def get_form_kwargs(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from estserver.people import sign_in_limits
-from estserver.people.second_factor import factors
+from estserver.people.second_factor import factors, policy
 from estserver.people.second_factor.factors import Used
 from estserver.people.sign_in_limits import Attempt
 from pki.operators.errors import OperatorError
@@ -14,6 +14,11 @@ from pki.record.audit_trail import Actor
 from pki.record.transactions import in_write_transaction
 
 WRONG = "The code is wrong, or was used before. Wait for the next one, and give that."
+
+
+def has_second_factor(person: Any) -> bool:
+    """Return whether a code is asked of ``person``."""
+    return policy.is_used() and factors.factor_of(person) is not None
 
 
 def check_code(person: Any, code: str, *, actor: Actor) -> Used:

@@ -67,6 +67,7 @@ def test_a_page_that_may_not_be_opened_says_so():
     assert answer.status_code == 403
     assert is_dressed(answer)
     assert "no permission" in answer.text
+    assert "The roles Viewer, Operator and CA officer may do it." in answer.text
 
 
 def test_an_error_of_the_server_shows_nothing_of_it_and_asks_no_database(
