@@ -34,6 +34,14 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         without_api=_ASKS_AGAIN,
     ),
     Action(
+        name="Roll a CA, step by step",
+        commands=("ca_roll", "cas roll"),
+        pages=("console_ca_roll",),
+        permission="pki.view_certificateauthority",
+        services=("estserver.console.ca_roll.roll_of",),
+        without_api="Its steps are people's. `GET cas/{name}` says which CA succeeds which.",
+    ),
+    Action(
         name="Make a successor of a CA",
         commands=("ca_successor", "cas successor"),
         pages=("pki_certificateauthority_successor",),
@@ -81,7 +89,11 @@ INSTALLATION: Final[tuple[Action, ...]] = (
     Action(
         name="List what the targets have",
         commands=("targets list", "targets registrations"),
-        pages=("iotprov_caregistration_changelist", "iotprov_caregistration_change"),
+        pages=(
+            "console_targets",
+            "iotprov_caregistration_changelist",
+            "iotprov_caregistration_change",
+        ),
         api=("GET targets",),
         permission="iotprov.view_caregistration",
     ),
@@ -95,7 +107,7 @@ INSTALLATION: Final[tuple[Action, ...]] = (
     Action(
         name="List and compare versions of a profile",
         commands=("profiles versions", "profiles diff"),
-        pages=("pki_certificateprofile_changelist",),
+        pages=("pki_certificateprofile_changelist", "pki_certificateprofile_compare"),
         api=("GET profiles/{name}/versions",),
         permission="pki.view_certificateprofile",
     ),
@@ -118,9 +130,9 @@ INSTALLATION: Final[tuple[Action, ...]] = (
     Action(
         name="Return to a version of a profile",
         commands=("profiles roll-back",),
+        pages=("pki_certificateprofile_roll-back",),
         permission="pki.change_certificateprofile",
         services=("pki.record.profile_versions.return_to_version",),
-        without_page="The page of a change takes any settings, those of an earlier version too.",
         without_api="`PATCH profiles/{name}` takes any settings, those of an earlier version too.",
     ),
     *(
@@ -196,19 +208,24 @@ INSTALLATION: Final[tuple[Action, ...]] = (
     Action(
         name="Compare the truststore, and list its pushes",
         commands=("aws_truststore", "truststore diff", "truststore list"),
+        pages=(
+            "estserver_truststorepush_changelist",
+            "estserver_truststorepush_change",
+            "estserver_truststorepush_compare",
+        ),
         api=("GET truststore", "GET truststore/pushes"),
         permission="estserver.view_truststorepush",
-        without_page="The overview has its state.",
+        services=("estserver.deploy.truststore.bundle.compare",),
     ),
     Action(
         name="Push the truststore, or go back to a version",
         commands=("aws_truststore", "truststore push", "truststore activate"),
+        pages=("estserver_truststorepush_push", "estserver_truststorepush_roll-back"),
         permission="estserver.change_truststorepush",
         services=(
             "estserver.deploy.truststore.pushes.push",
             "estserver.deploy.truststore.pushes.activate",
         ),
-        without_page=_DEPLOYS,
         without_api=_DEPLOYS,
     ),
     Action(
@@ -271,6 +288,55 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         permission="auth.change_user",
         services=("estserver.people.second_factor.factors.reset",),
         without_api=_ABOUT_PEOPLE,
+    ),
+    Action(
+        name="List sessions",
+        commands=("sessions list",),
+        pages=("console_sessions",),
+        services=("estserver.people.sessions.living", "estserver.people.sessions.sessions_of"),
+        without_api=_ABOUT_PEOPLE,
+    ),
+    Action(
+        name="End sessions",
+        commands=("sessions end",),
+        pages=("console_sessions",),
+        services=("estserver.people.sessions.end_sessions",),
+        without_api=_ABOUT_PEOPLE,
+    ),
+    Action(
+        name="List tokens of the API",
+        commands=("api_tokens list",),
+        pages=("console_api_tokens",),
+        without_api="`GET token` describes the token of the request, and a token sees no other.",
+    ),
+    Action(
+        name="Make a token of the API",
+        commands=("api_tokens add",),
+        pages=("console_api_tokens",),
+        services=("estserver.people.api_tokens.make_token",),
+        without_api="A token that makes tokens would never end.",
+    ),
+    Action(
+        name="End a token of the API",
+        commands=("api_tokens end",),
+        pages=("console_api_token_end",),
+        services=("estserver.people.api_tokens.end_token",),
+        without_api="Who took a token could end those of its owner.",
+    ),
+    Action(
+        name="List what waits for a second person",
+        commands=("requests list",),
+        pages=("console_requests", "console_request"),
+        permission="pki.change_certificateauthority",
+        without_api=_ASKS_AGAIN,
+    ),
+    Action(
+        name="Decide about what waits for a second person",
+        commands=("requests refuse",),
+        pages=("console_request",),
+        permission="pki.change_certificateauthority",
+        services=("estserver.people.two_persons.refuse",),
+        without_api=_ASKS_AGAIN,
     ),
     Action(
         name="Make and change groups beside the roles",
