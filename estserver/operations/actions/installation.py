@@ -7,7 +7,7 @@ from estserver.operations.actions.action import Action
 _ON_THE_MACHINE: Final = "It makes or serves an installation, on the machine itself."
 _DEPLOYS: Final = "It deploys with the rights of a person in AWS, not with those of the console."
 _ABOUT_PEOPLE: Final = "No token may make or change people."
-_TELLS_OTHERS: Final = "Where events are sent to is decided about by a person."
+_TELLS_OTHERS: Final = "A person decides who is told of events, and sees the secret once."
 _WRITES_DOCS: Final = "It is for people who change the code."
 _ASKS_AGAIN: Final = "A key of a CA is decided about by a person, who is asked again."
 
@@ -213,7 +213,7 @@ INSTALLATION: Final[tuple[Action, ...]] = (
             "estserver_truststorepush_change",
             "estserver_truststorepush_compare",
         ),
-        api=("GET truststore", "GET truststore/pushes"),
+        api=("GET truststore", "POST truststore/compare", "GET truststore/pushes"),
         permission="estserver.view_truststorepush",
         services=("estserver.deploy.truststore.bundle.compare",),
     ),
@@ -221,12 +221,12 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         name="Push the truststore, or go back to a version",
         commands=("aws_truststore", "truststore push", "truststore activate"),
         pages=("estserver_truststorepush_push", "estserver_truststorepush_roll-back"),
+        api=("POST truststore/push",),
         permission="estserver.change_truststorepush",
         services=(
             "estserver.deploy.truststore.pushes.push",
             "estserver.deploy.truststore.pushes.activate",
         ),
-        without_api=_DEPLOYS,
     ),
     Action(
         name="Search and export the audit trail",
@@ -354,8 +354,8 @@ INSTALLATION: Final[tuple[Action, ...]] = (
             "estserver_message_changelist",
             "estserver_message_change",
         ),
+        api=("GET webhooks", "GET messages"),
         permission="estserver.view_webhook",
-        without_api=_TELLS_OTHERS,
     ),
     Action(
         name="Add a webhook",
@@ -366,22 +366,31 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         without_api=_TELLS_OTHERS,
     ),
     Action(
-        name="Give a webhook a new secret, test it or end it",
-        commands=("webhooks rotate", "webhooks test", "webhooks end"),
-        pages=("estserver_webhook_rotate", "estserver_webhook_test", "estserver_webhook_end"),
+        name="Give a webhook a new secret, or test it",
+        commands=("webhooks rotate", "webhooks test"),
+        pages=("estserver_webhook_rotate", "estserver_webhook_test"),
         permission="estserver.change_webhook",
         services=(
             "estserver.webhooks.subscriptions.rotate_secret",
-            "estserver.webhooks.subscriptions.end_webhook",
+            "estserver.webhooks.subscriptions.test_webhook",
         ),
         without_api=_TELLS_OTHERS,
+    ),
+    Action(
+        name="End a webhook",
+        commands=("webhooks end",),
+        pages=("estserver_webhook_end",),
+        api=("POST webhooks/{webhook}/end",),
+        permission="estserver.change_webhook",
+        services=("estserver.webhooks.subscriptions.end_webhook",),
     ),
     Action(
         name="Send a message of a webhook again",
         commands=("webhooks redeliver",),
         pages=("estserver_message_again",),
+        api=("POST messages/{message}/again",),
         permission="estserver.change_message",
-        without_api=_TELLS_OTHERS,
+        services=("estserver.webhooks.subscriptions.redeliver",),
     ),
     Action(
         name="Overview and notices",
