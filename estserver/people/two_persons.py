@@ -83,11 +83,14 @@ def obstacle(request: OfficerRequest, person: Any) -> str:
     return ""
 
 
-def refuse(request: OfficerRequest, *, person: Any, actor: Actor, reason: str) -> None:
-    """Refuse a request. Its own person may take it back. Raises ``OperatorError`` if it is over."""
+def refuse(request: OfficerRequest, *, name: str, actor: Actor, reason: str) -> None:
+    """Refuse a request, for the person called ``name``, who may be the one who asked.
+
+    Raises ``OperatorError`` without a reason, or if the request is over.
+    """
     if not reason:
         raise OperatorError("Give a reason, which the audit trail keeps.")
-    _decide(request, State.REFUSED, "two-persons-refuse", person=person, actor=actor, reason=reason)
+    _decide(request, State.REFUSED, "two-persons-refuse", name=name, actor=actor, reason=reason)
 
 
 def confirm(
@@ -101,7 +104,8 @@ def confirm(
     if found := obstacle(request, person):
         raise OperatorError(found)
     # Step 1: claim it. Of two people at the same moment, one finds it decided.
-    _decide(request, State.CONFIRMED, "two-persons-confirm", person=person, actor=actor)
+    name = person.get_username()
+    _decide(request, State.CONFIRMED, "two-persons-confirm", name=name, actor=actor)
     # Step 2: do it, in the service's own transactions.
     both = f"admin:{_short(request.decided_by_name)} for admin:{_short(request.asked_by_name)}"
     try:
@@ -119,7 +123,7 @@ def _decide(
     state: OfficerRequest.State,
     action: str,
     *,
-    person: Any,
+    name: str,
     actor: Actor,
     reason: str = "",
 ) -> None:
@@ -129,9 +133,7 @@ def _decide(
         changed = (
             open_requests()
             .filter(pk=request.pk)
-            .update(
-                state=state, decided_by_name=person.get_username(), decided_at=now, result=reason
-            )
+            .update(state=state, decided_by_name=name, decided_at=now, result=reason)
         )
         if not changed:
             raise OperatorError("The request was decided meanwhile, or its day is over.")

@@ -110,8 +110,8 @@ def _decide(
     request: HttpRequest, row: OfficerRequest, prepared: "_Prepared", said: dict[str, str]
 ) -> str:
     if said["decision"] == "refuse":
-        actor = admin_actor(request)
-        two_persons.refuse(row, person=request.user, actor=actor, reason=said["reason"])
+        name, actor = request.user.get_username(), admin_actor(request)
+        two_persons.refuse(row, name=name, actor=actor, reason=said["reason"])
         return f"Refused: {_label(row)} of {row.subject}."
     if problem := prepared.problem():
         raise OperatorError(problem)

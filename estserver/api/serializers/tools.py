@@ -160,38 +160,3 @@ class Overview(Output):
         child=serializers.IntegerField(), help_text="By target."
     )
     open_notices = serializers.IntegerField()
-
-
-class TrustedCertificate(Output):
-    """A CA of the truststore."""
-
-    subject = serializers.CharField()
-    sha256 = serializers.CharField()
-    not_after = serializers.DateTimeField()
-
-
-class Truststore(Output):
-    """The CAs that API Gateway is to trust, and what the record says of it."""
-
-    certificates = TrustedCertificate(many=True)
-    sha256 = serializers.CharField(help_text="Of the bundle.")
-    problem = serializers.CharField(help_text="Why there is no bundle, if there is none.")
-    active_version = serializers.CharField(allow_null=True)
-    changed_since = serializers.ListField(
-        child=serializers.CharField(), help_text="CAs that came or went since it was pushed."
-    )
-
-
-class TruststorePush(Output):
-    """A truststore that was put where API Gateway reads it."""
-
-    id = serializers.UUIDField()
-    domain = serializers.CharField()
-    uri = serializers.CharField()
-    version_id = serializers.CharField()
-    sha256 = serializers.CharField()
-    certificate_count = serializers.IntegerField()
-    reason = serializers.CharField()
-    pushed_by = serializers.CharField()
-    pushed_at = serializers.DateTimeField()
-    activated_at = serializers.DateTimeField(allow_null=True)

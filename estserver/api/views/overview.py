@@ -1,31 +1,18 @@
-"""The overview's numbers, its notices, and the truststore by the record."""
-
-from typing import Any
+"""The overview's numbers and its notices."""
 
 from django.http import HttpResponseBase
 from rest_framework.exceptions import ValidationError
 
-from estserver.api.keyset import Selection
 from estserver.api.serializers.outputs import Said, said
 from estserver.api.serializers.tools import (
     AcknowledgeInput,
     NoticeList,
     Overview,
-    Truststore,
-    TruststorePush,
 )
-from estserver.api.views.base import BaseView, ListView, Request, Response
+from estserver.api.views.base import BaseView, Request, Response
 from estserver.console.overview.notices import acknowledge, sort_notices
 from estserver.console.overview.page import SEES, TAKES_ON
 from estserver.console.overview.report import notice, present_notices, read_overview
-from estserver.console.overview.work import read_truststore
-from estserver.deploy.truststore.pushes import wanted_bundle
-from estserver.models import TruststorePush as TruststorePushRow
-from pki.csr.subjects import name_text
-from pki.encoding.certificates import fingerprint_of
-from pki.operators.errors import OperatorError
-
-VIEW_TRUSTSTORE = "estserver.view_truststorepush"
 
 
 class OverviewNumbers(BaseView):
@@ -101,43 +88,3 @@ class NoticeAcknowledge(BaseView):
             return Response(said("acknowledged", f"Acknowledged: {found.what}"))
 
         return self.carry_out(take_on)
-
-
-class TruststoreNow(BaseView):
-    """The truststore of API Gateway, by the record. AWS is not asked."""
-
-    permissions = {"GET": (VIEW_TRUSTSTORE,)}
-    returns = {"GET": Truststore}
-
-    def get(self, request: Request) -> HttpResponseBase:
-        """Return the CAs that API Gateway is to trust, and what changed since the last push."""
-        said: dict[str, Any] = {"certificates": [], "sha256": "", "problem": ""}
-        try:
-            bundle = wanted_bundle()
-        except OperatorError as error:
-            said["problem"] = str(error)
-        else:
-            said["sha256"] = bundle.sha256
-            said["certificates"] = [
-                {
-                    "subject": name_text(one.subject),
-                    "sha256": fingerprint_of(one),
-                    "not_after": one.not_valid_after_utc,
-                }
-                for one in bundle.certificates
-            ]
-        found = read_truststore()
-        said["active_version"] = found.active.version_id if found and found.active else None
-        said["changed_since"] = list(found.changed) if found else []
-        return Response(Truststore(said).data)
-
-
-class TruststorePushes(ListView):
-    """The pushes of the truststore, newest first."""
-
-    permissions = {"GET": (VIEW_TRUSTSTORE,)}
-    row = TruststorePush
-
-    def select(self, filters: dict[str, Any]) -> Selection:
-        """Return all of them."""
-        return Selection(TruststorePushRow.objects.all())

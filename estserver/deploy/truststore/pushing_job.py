@@ -49,9 +49,15 @@ def start_push(
     )
 
 
-def _check(parameters: Parameters) -> None:
+def check_has_truststore() -> None:
+    """Raise ``OperatorError`` where no domain has a truststore. AWS is not asked."""
     if not settings.CONFIG.properties.api_custom_domain_name:
         raise OperatorError("No domain has a truststore. Set Properties.apiCustomDomainName.")
+
+
+def check_push(parameters: Parameters) -> None:
+    """Raise ``OperatorError`` without a reason, and where no domain has a truststore."""
+    check_has_truststore()
     if not parameters["reason"].strip():
         raise OperatorError(
             "A change of the truststore needs a reason (--reason). It is kept on the audit trail."
@@ -81,4 +87,4 @@ def _put_in_force(job: Job, line: JobLine, actor: Actor, keep: Keep) -> str:
     return " ".join([f"The domain trusts version {version}.", *notes])
 
 
-TRUSTSTORE = JobKind(name="truststore", check=_check, work_at_length=_put_in_force, chunk=1)
+TRUSTSTORE = JobKind(name="truststore", check=check_push, work_at_length=_put_in_force, chunk=1)

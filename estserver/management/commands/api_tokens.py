@@ -1,105 +1,113 @@
-"""List, add and end tokens of the management API."""
+"""The tokens of the management API: list, make and end them."""
 
-import json
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.management.base import CommandParser
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
+from estserver.models import ApiToken
+from estserver.people.account_changes import find_account
+from estserver.people.api_tokens import DEFAULT_DAYS, end_token, good_tokens, make_token
+from pki.management.certificate_facts import moment
 from pki.operators.command import OperatorCommand, command_actor, refuse
+from pki.operators.effects import Effect
+from pki.operators.subcommands import CommandGroup
 
-_DEFAULT_DAYS = 90
+
+class ListTokens(OperatorCommand):
+    """See ``help``."""
+
+    help = "List the tokens of the management API, newest first, with their last use."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print a row for each token."""
+        rows = list(ApiToken.objects.order_by("-pk"))
+        people = User.objects.in_bulk({row.account_id for row in rows})
+        self.print_rows(
+            ("state", "name", "person", "roles", "expires_at", "last_used_at"),
+            (_facts(row, people.get(row.account_id)) for row in rows),
+            empty="There is no token yet. manage.py api_tokens add makes one.",
+        )
 
 
-class Command(OperatorCommand):
+class AddToken(OperatorCommand):
     """See ``help``."""
 
     help = (
-        "Add, list or end tokens of the management API. A token acts for a person, with some of "
-        "the person's roles, and ends by itself. `add` prints it once, on standard output."
+        "Make a token of the management API, and print it once, on standard output. It acts for a "
+        "person, with some of the person's roles, and ends by itself."
     )
+    effect = Effect.DATABASE
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the three subcommands."""
-        verbs = parser.add_subparsers(dest="verb", required=True)
-        listing = verbs.add_parser("list", help="list the tokens, newest first")
-        listing.add_argument("--json", action="store_true", help="one JSON object a line")
-        adding = verbs.add_parser("add", help="make a token, and print it once")
-        adding.add_argument("name", help="what uses it, such as a pipeline's name")
-        adding.add_argument("--person", required=True, help="the account that it acts for")
-        adding.add_argument(
+        """Add its name, its person and roles, and how long it is good."""
+        parser.add_argument("name", help="what uses it, such as a pipeline's name")
+        _add_person(parser)
+        parser.add_argument(
             "--role",
             action="append",
             required=True,
-            help="a role of the person that the token has; repeatable",
+            help="a role of the person that the token has; may be repeated",
         )
-        adding.add_argument(
-            "--days", type=int, default=_DEFAULT_DAYS, help="how long it is good (%(default)s)"
+        parser.add_argument(
+            "--days",
+            type=int,
+            default=DEFAULT_DAYS,
+            help="how long it is good (default: %(default)s)",
         )
-        adding.add_argument("--json", action="store_true", help="one JSON object")
-        ending = verbs.add_parser("end", help="end a token at once")
-        ending.add_argument("name")
-        ending.add_argument("--person", required=True, help="the account that it acts for")
 
-    def handle(self, *args: Any, verb: str, **options: Any) -> None:
-        """Print the tokens, the new token, or which one is ended."""
-        {"list": self._list, "add": self._add, "end": self._end}[verb](**options)
-
-    def _list(self, *, json: bool, **options: Any) -> None:
-        from django.contrib.auth import get_user_model
-
-        from estserver.models import ApiToken
-
-        rows = list(ApiToken.objects.order_by("-pk"))
-        people = get_user_model()._default_manager.in_bulk({row.account_id for row in rows})
-        for row in rows:
-            facts = _facts(row, people.get(row.account_id))
-            if json:
-                self.stdout.write(_as_json(facts))
-                continue
-            used = f"last used {facts['last_used_at']}" if facts["last_used_at"] else "never used"
-            self.stdout.write(
-                f"{facts['state']:<8} {row.name}  of {facts['person']}  {', '.join(row.roles)}  "
-                f"until {row.expires_at:%Y-%m-%d}  {used}"
-            )
-
-    def _add(
-        self, *, name: str, person: str, role: list[str], days: int, json: bool, **options: Any
+    @sensitive_variables()
+    def handle(
+        self,
+        *args: Any,
+        name: str,
+        person: str,
+        role: list[str],
+        days: int,
+        dry_run: bool,
+        **options: Any,
     ) -> None:
-        from estserver.people.api_tokens import make_token
-
-        account = _account(person)
+        """Print the token alone, so that a script can keep it. The sentence is an error line."""
+        account = find_account(person)
         row, token = make_token(account, name, roles=role, days=days, actor=command_actor())
-        if json:
-            self.stdout.write(_as_json({**_facts(row, account), "token": token}))
-            return
-        self.stdout.write(token)
-        self.stderr.write(
-            f"The token {row.name} of {account} is good until {row.expires_at:%Y-%m-%d}. It is not "
-            "shown again."
-        )
+        facts = _facts(row, account)
+        said = f"The token {row.name} of {account} is good until {row.expires_at:%Y-%m-%d}."
+        if dry_run:  # the token is taken back too
+            self.say(said, **facts)
+        elif self.is_json:
+            self.print_facts({**facts, "token": token})
+        else:
+            self.stdout.write(token)
+            self.stderr.write(f"{said} It is not shown again.")
 
-    def _end(self, *, name: str, person: str, **options: Any) -> None:
-        from estserver.people.api_tokens import end_token, good_tokens
 
-        row = good_tokens().filter(account_id=_account(person).pk, name=name).first()
+class EndToken(OperatorCommand):
+    """See ``help``."""
+
+    help = "End a token of the management API at once."
+    effect = Effect.DATABASE
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add which token."""
+        parser.add_argument("name", help="as `api_tokens list` has it")
+        _add_person(parser)
+
+    def handle(self, *args: Any, name: str, person: str, **options: Any) -> None:
+        """Print which one has ended."""
+        row = good_tokens().filter(account_id=find_account(person).pk, name=name).first()
         if row is None:
             refuse(f"{person} has no token {name!r} that is good. manage.py api_tokens list.")
         end_token(row, actor=command_actor())
-        self.stdout.write(f"The token {name} of {person} is ended.")
+        self.say(f"The token {name} of {person} is ended.", name=name, person=person)
 
 
-def _account(name: str) -> Any:
-    from django.contrib.auth import get_user_model
-
-    account = get_user_model()._default_manager.filter(username=name).first()
-    if account is None:
-        refuse(f"There is no account {name!r}. Give the name of one.")
-    return account
+def _add_person(parser: CommandParser) -> None:
+    parser.add_argument("--person", required=True, help="the account that the token acts for")
 
 
-def _facts(row: Any, person: Any) -> dict[str, Any]:
-    from django.utils import timezone
-
+def _facts(row: ApiToken, person: User | None) -> dict[str, Any]:
     is_over = row.expires_at <= timezone.now()
     return {
         "id": str(row.pk),
@@ -108,11 +116,14 @@ def _facts(row: Any, person: Any) -> dict[str, Any]:
         "roles": row.roles,
         "state": "ended" if row.ended_at else "expired" if is_over else "good",
         "beginning": row.beginning,
-        "expires_at": row.expires_at.isoformat(),
-        "last_used_at": row.last_used_at and row.last_used_at.isoformat(),
+        "expires_at": moment(row.expires_at),
+        "last_used_at": moment(row.last_used_at),
         "last_used_from": row.last_used_from,
     }
 
 
-def _as_json(facts: dict[str, Any]) -> str:
-    return json.dumps(facts, ensure_ascii=True)
+class Command(CommandGroup):
+    """See ``help``."""
+
+    help = "List, make and end tokens of the management API."
+    subcommands = {"list": ListTokens, "add": AddToken, "end": EndToken}

@@ -119,12 +119,13 @@ def ca_facts(row: CertificateAuthority) -> dict[str, Any]:
 class Command(CommandGroup):
     """See ``help``."""
 
-    help = "List, show, download, make, succeed, register, retire and distrust CAs."
+    help = "List, show, download, make, roll, succeed, register, retire and distrust CAs."
     subcommands = {
         "list": ListCAs,
         "show": ShowCA,
         "download": DownloadCA,
         "bootstrap": "pki.management.commands.bootstrap_cas.Command",
+        "roll": "estserver.management.commands.ca_roll.Command",
         "successor": "pki.management.commands.ca_successor.Command",
         "crl": "pki.management.commands.crl.Command",
         "register": "iotprov.management.commands.register_ca.Command",

@@ -1,77 +1,96 @@
-"""List and end sessions of the web admin."""
+"""The sessions of the console: who is signed in, and the end of some of them."""
 
-import json
+from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.management.base import CommandParser
 
-from pki.operators.command import OperatorCommand, command_actor, refuse
+from estserver.models import ConsoleSession
+from estserver.people.account_changes import find_account
+from estserver.people.sessions import end_sessions, find_session, living, sessions_of
+from pki.operators.command import OperatorCommand, command_actor, misuse
+from pki.operators.effects import Effect
+from pki.operators.subcommands import CommandGroup
+
+_COLUMNS = ("account", "browser", "address", "started_at", "last_seen_at", "id")
 
 
-class Command(OperatorCommand):
+class ListSessions(OperatorCommand):
     """See ``help``."""
 
-    help = "List who is signed in to the web admin, or end sessions."
+    help = "List who is signed in to the console, newest first."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add what to do, and to whose sessions."""
-        doing = parser.add_subparsers(dest="doing", required=True, metavar="list|end")
-        listing = doing.add_parser("list", help="list sessions, newest first")
-        ending = doing.add_parser("end", help="end one session, or all of an account")
-        ending.add_argument("session", nargs="?", default="", metavar="ID")
-        ending.add_argument("--reason", required=True, help="kept on the audit trail")
-        ending.add_argument("--dry-run", action="store_true", help="say what would be ended")
-        for each in (listing, ending):
-            each.add_argument("--account", default="", metavar="NAME", help="of this account only")
-            each.add_argument("--json", action="store_true", help="print JSON, one line a session")
+        """Add whose sessions."""
+        _add_account(parser)
 
-    def handle(self, *args: Any, doing: str, account: str, **options: Any) -> None:
-        """Print a line for each session that is listed or ended."""
-        from django.contrib.auth import get_user_model
+    def handle(self, *args: Any, account: str, **options: Any) -> None:
+        """Print a row for each session."""
+        rows = (
+            sessions_of(find_account(account).pk)
+            if account
+            else living(ConsoleSession.objects.all())
+        )
+        self.print_rows(_COLUMNS, _facts(list(rows)), empty="Nobody is signed in.")
 
-        from estserver.models import ConsoleSession
-        from estserver.people.sessions import end_sessions, find_session, living
 
-        people = get_user_model()._default_manager
-        rows = living(ConsoleSession.objects.all())
+class EndSessions(OperatorCommand):
+    """See ``help``."""
+
+    help = "End one session, or with --account all of an account."
+    effect = Effect.DATABASE
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add which sessions, and the reason."""
+        parser.add_argument("session", nargs="?", default="", metavar="ID", help="as listed")
+        _add_account(parser)
+        parser.add_argument("--reason", required=True, help="kept on the audit trail")
+
+    def handle(self, *args: Any, session: str, account: str, reason: str, **options: Any) -> None:
+        """Print a row for each session that was ended."""
+        if bool(session) == bool(account):
+            misuse("Give the id of a session, or --account for all of an account.")
         if account:
-            person = people.filter(username=account).first()
-            if person is None:
-                refuse(f"There is no account {account[:64]!a}. Give the name of one.")
-            rows = rows.filter(account=person.pk)
-        if doing == "end":
-            session = options["session"]
-            if bool(session) == bool(account):
-                refuse("Give the id of a session, or --account for all of an account.")
-            if session:
-                rows = ConsoleSession.objects.filter(pk=find_session(session).pk)
+            rows = sessions_of(find_account(account).pk)
+        else:
+            rows = ConsoleSession.objects.filter(pk=find_session(session).pk)
         found = list(rows)
-        names = {
-            person.pk: person.get_username()
-            for person in people.filter(pk__in={row.account for row in found})
-        }
-        if doing == "end" and not options["dry_run"]:
-            for key in sorted({row.account for row in found}):
-                end_sessions(
-                    rows.filter(account=key),
-                    name=names.get(key, str(key)),
-                    actor=command_actor(),
-                    reason=options["reason"],
-                )
-        for row in found:
-            self._say(row, names.get(row.account, str(row.account)), is_json=options["json"])
-        if not options["json"]:
-            word = {"list": "Signed in", "end": "Ended"}[doing]
-            would = "Would be ended" if doing == "end" and options["dry_run"] else word
-            self.stdout.write(f"{would}: {len(found)} sessions.")
+        facts = _facts(found)
+        for whose, name in {
+            (row.account, said["account"]) for row, said in zip(found, facts, strict=True)
+        }:
+            # A call ends some hundreds, so that its transaction stays small.
+            while end_sessions(
+                rows.filter(account=whose), name=name, actor=command_actor(), reason=reason
+            ):
+                pass
+        self.print_rows(_COLUMNS, facts)
+        if not self.is_json:
+            self.say(f"Ended: {len(found)} sessions.")
 
-    def _say(self, row: Any, name: str, *, is_json: bool) -> None:
-        said = {
+
+def _add_account(parser: CommandParser) -> None:
+    parser.add_argument("--account", default="", metavar="NAME", help="of this account only")
+
+
+def _facts(rows: Iterable[ConsoleSession]) -> list[dict[str, Any]]:
+    people = User.objects.in_bulk({row.account for row in rows})
+    return [
+        {
             "id": str(row.pk),
-            "account": name,
+            "account": str(people.get(row.account, row.account)),
             "browser": row.browser,
             "address": row.address,
             "started_at": row.started_at.isoformat(timespec="seconds"),
             "last_seen_at": row.last_seen_at.isoformat(timespec="seconds"),
         }
-        self.stdout.write(json.dumps(said) if is_json else "  ".join(said.values()))
+        for row in rows
+    ]
+
+
+class Command(CommandGroup):
+    """See ``help``."""
+
+    help = "List who is signed in to the console, and end sessions."
+    subcommands = {"list": ListSessions, "end": EndSessions}

@@ -193,16 +193,16 @@ FLEET: Final[tuple[Action, ...]] = (
         name="List what waits for AWS IoT",
         commands=("outbox list",),
         pages=("iotprov_provisioning_changelist", "iotprov_provisioning_change"),
+        api=("GET outbox",),
         permission="iotprov.view_provisioning",
-        without_api="`GET targets` has its numbers, and `GET devices/{name}` a device's rows.",
     ),
     Action(
         name="Retry a row of the outbox",
         commands=("outbox retry",),
         pages=("iotprov_provisioning_retry",),
+        api=("POST outbox/{row}/retry",),
         permission="iotprov.change_provisioning",
         services=("iotprov.provisioning.outbox.retry",),
-        without_api="`POST certificates/reprovision` gives certificates to the outbox again.",
     ),
     Action(
         name="Park a row of the outbox",
@@ -240,8 +240,8 @@ FLEET: Final[tuple[Action, ...]] = (
         name="List post hooks that wait",
         commands=("hooks list",),
         pages=("estserver_pendinghook_changelist", "estserver_pendinghook_change"),
+        api=("GET hooks",),
         permission="estserver.view_pendinghook",
-        without_api="`GET overview` has their number.",
     ),
     Action(
         name="Run a post hook",

@@ -7,7 +7,7 @@ from estserver.operations.actions.action import Action
 _ON_THE_MACHINE: Final = "It makes or serves an installation, on the machine itself."
 _DEPLOYS: Final = "It deploys with the rights of a person in AWS, not with those of the console."
 _ABOUT_PEOPLE: Final = "No token may make or change people."
-_TELLS_OTHERS: Final = "Where events are sent to is decided about by a person."
+_TELLS_OTHERS: Final = "A person decides who is told of events, and sees the secret once."
 _WRITES_DOCS: Final = "It is for people who change the code."
 _ASKS_AGAIN: Final = "A key of a CA is decided about by a person, who is asked again."
 
@@ -32,6 +32,14 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         services=("pki.authorities.bootstrap.bootstrap_cas",),
         without_page=_ON_THE_MACHINE,
         without_api=_ASKS_AGAIN,
+    ),
+    Action(
+        name="Roll a CA, step by step",
+        commands=("ca_roll", "cas roll"),
+        pages=("console_ca_roll",),
+        permission="pki.view_certificateauthority",
+        services=("estserver.console.ca_roll.roll_of",),
+        without_api="Its steps are people's. `GET cas/{name}` says which CA succeeds which.",
     ),
     Action(
         name="Make a successor of a CA",
@@ -81,7 +89,11 @@ INSTALLATION: Final[tuple[Action, ...]] = (
     Action(
         name="List what the targets have",
         commands=("targets list", "targets registrations"),
-        pages=("iotprov_caregistration_changelist", "iotprov_caregistration_change"),
+        pages=(
+            "console_targets",
+            "iotprov_caregistration_changelist",
+            "iotprov_caregistration_change",
+        ),
         api=("GET targets",),
         permission="iotprov.view_caregistration",
     ),
@@ -95,7 +107,7 @@ INSTALLATION: Final[tuple[Action, ...]] = (
     Action(
         name="List and compare versions of a profile",
         commands=("profiles versions", "profiles diff"),
-        pages=("pki_certificateprofile_changelist",),
+        pages=("pki_certificateprofile_changelist", "pki_certificateprofile_compare"),
         api=("GET profiles/{name}/versions",),
         permission="pki.view_certificateprofile",
     ),
@@ -118,9 +130,9 @@ INSTALLATION: Final[tuple[Action, ...]] = (
     Action(
         name="Return to a version of a profile",
         commands=("profiles roll-back",),
+        pages=("pki_certificateprofile_roll-back",),
         permission="pki.change_certificateprofile",
         services=("pki.record.profile_versions.return_to_version",),
-        without_page="The page of a change takes any settings, those of an earlier version too.",
         without_api="`PATCH profiles/{name}` takes any settings, those of an earlier version too.",
     ),
     *(
@@ -196,20 +208,25 @@ INSTALLATION: Final[tuple[Action, ...]] = (
     Action(
         name="Compare the truststore, and list its pushes",
         commands=("aws_truststore", "truststore diff", "truststore list"),
-        api=("GET truststore", "GET truststore/pushes"),
+        pages=(
+            "estserver_truststorepush_changelist",
+            "estserver_truststorepush_change",
+            "estserver_truststorepush_compare",
+        ),
+        api=("GET truststore", "POST truststore/compare", "GET truststore/pushes"),
         permission="estserver.view_truststorepush",
-        without_page="The overview has its state.",
+        services=("estserver.deploy.truststore.bundle.compare",),
     ),
     Action(
         name="Push the truststore, or go back to a version",
         commands=("aws_truststore", "truststore push", "truststore activate"),
+        pages=("estserver_truststorepush_push", "estserver_truststorepush_roll-back"),
+        api=("POST truststore/push",),
         permission="estserver.change_truststorepush",
         services=(
             "estserver.deploy.truststore.pushes.push",
             "estserver.deploy.truststore.pushes.activate",
         ),
-        without_page=_DEPLOYS,
-        without_api=_DEPLOYS,
     ),
     Action(
         name="Search and export the audit trail",
@@ -273,6 +290,55 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         without_api=_ABOUT_PEOPLE,
     ),
     Action(
+        name="List sessions",
+        commands=("sessions list",),
+        pages=("console_sessions",),
+        services=("estserver.people.sessions.living", "estserver.people.sessions.sessions_of"),
+        without_api=_ABOUT_PEOPLE,
+    ),
+    Action(
+        name="End sessions",
+        commands=("sessions end",),
+        pages=("console_sessions",),
+        services=("estserver.people.sessions.end_sessions",),
+        without_api=_ABOUT_PEOPLE,
+    ),
+    Action(
+        name="List tokens of the API",
+        commands=("api_tokens list",),
+        pages=("console_api_tokens",),
+        without_api="`GET token` describes the token of the request, and a token sees no other.",
+    ),
+    Action(
+        name="Make a token of the API",
+        commands=("api_tokens add",),
+        pages=("console_api_tokens",),
+        services=("estserver.people.api_tokens.make_token",),
+        without_api="A token that makes tokens would never end.",
+    ),
+    Action(
+        name="End a token of the API",
+        commands=("api_tokens end",),
+        pages=("console_api_token_end",),
+        services=("estserver.people.api_tokens.end_token",),
+        without_api="Who took a token could end those of its owner.",
+    ),
+    Action(
+        name="List what waits for a second person",
+        commands=("requests list",),
+        pages=("console_requests", "console_request"),
+        permission="pki.change_certificateauthority",
+        without_api=_ASKS_AGAIN,
+    ),
+    Action(
+        name="Decide about what waits for a second person",
+        commands=("requests refuse",),
+        pages=("console_request",),
+        permission="pki.change_certificateauthority",
+        services=("estserver.people.two_persons.refuse",),
+        without_api=_ASKS_AGAIN,
+    ),
+    Action(
         name="Make and change groups beside the roles",
         commands=("people set-roles",),
         pages=("auth_group_add", "auth_group_change", "auth_group_delete"),
@@ -288,8 +354,8 @@ INSTALLATION: Final[tuple[Action, ...]] = (
             "estserver_message_changelist",
             "estserver_message_change",
         ),
+        api=("GET webhooks", "GET messages"),
         permission="estserver.view_webhook",
-        without_api=_TELLS_OTHERS,
     ),
     Action(
         name="Add a webhook",
@@ -300,22 +366,31 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         without_api=_TELLS_OTHERS,
     ),
     Action(
-        name="Give a webhook a new secret, test it or end it",
-        commands=("webhooks rotate", "webhooks test", "webhooks end"),
-        pages=("estserver_webhook_rotate", "estserver_webhook_test", "estserver_webhook_end"),
+        name="Give a webhook a new secret, or test it",
+        commands=("webhooks rotate", "webhooks test"),
+        pages=("estserver_webhook_rotate", "estserver_webhook_test"),
         permission="estserver.change_webhook",
         services=(
             "estserver.webhooks.subscriptions.rotate_secret",
-            "estserver.webhooks.subscriptions.end_webhook",
+            "estserver.webhooks.subscriptions.test_webhook",
         ),
         without_api=_TELLS_OTHERS,
+    ),
+    Action(
+        name="End a webhook",
+        commands=("webhooks end",),
+        pages=("estserver_webhook_end",),
+        api=("POST webhooks/{webhook}/end",),
+        permission="estserver.change_webhook",
+        services=("estserver.webhooks.subscriptions.end_webhook",),
     ),
     Action(
         name="Send a message of a webhook again",
         commands=("webhooks redeliver",),
         pages=("estserver_message_again",),
+        api=("POST messages/{message}/again",),
         permission="estserver.change_message",
-        without_api=_TELLS_OTHERS,
+        services=("estserver.webhooks.subscriptions.redeliver",),
     ),
     Action(
         name="Overview and notices",

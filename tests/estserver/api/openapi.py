@@ -146,7 +146,7 @@ def schema():
                 codes |= {"422"}
             if method in ("PUT", "PATCH") or view.needs_if_match:
                 codes |= {"412", "428"}
-            if "documents" in self.path or "drift" in self.path:
+            if any(word in self.path for word in ("documents", "drift", "truststore/")):
                 codes |= {"409", "502"}
             return codes
 

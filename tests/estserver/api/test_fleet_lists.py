@@ -80,6 +80,10 @@ def lists():
     yield "cas", {}
     yield "profiles", {}
     yield "targets", {}
+    yield "outbox", {}
+    yield "outbox", {"state": "settled"}
+    yield "outbox", {"state": "parked"}
+    yield "messages", {"state": "delivered"}
 
 
 def asked(program):

@@ -210,6 +210,12 @@ def test_the_command_adds_lists_and_ends_tokens(installation):
     assert (listed["name"], listed["state"], listed["person"]) == ("ci", "good", "operator")
     with pytest.raises(CommandError, match="no account"):
         run("add", "ci", "--person", "nobody", "--role", "Operator")
+    dry = run("add", "other", "--person", "operator", "--role", "Operator", "--dry-run")
+    assert PREFIX not in dry
+    assert "nothing was changed" in dry
+    made = json.loads(run("add", "js", "--person", "operator", "--role", "Operator", "--json"))
+    assert Program(made["token"]).get("token").status_code == 200
+    assert {row.name for row in ApiToken.objects.all()} == {"ci", "js"}
     run("end", "ci", "--person", "operator")
     assert Program(token).get("token").status_code == 401
     assert "ended" in run("list")

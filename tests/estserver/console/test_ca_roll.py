@@ -147,5 +147,5 @@ def test_the_command_prints_the_steps_and_the_next_command(device_ca):
     call_command("ca_roll", "device-ca", "--json", stdout=out)
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [line["state"] for line in lines[:3]] == ["done", "next", "later"]
-    with pytest.raises(CommandError, match=r"There is no CA 'nobody'\. Choose one of: "):
+    with pytest.raises(CommandError, match=r"There is no CA 'nobody'\. Known CAs: "):
         call_command("ca_roll", "nobody")

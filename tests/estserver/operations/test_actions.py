@@ -148,10 +148,19 @@ def modules_of(kind):
 
 
 def reaches(modules, service):
-    """Whether one of the modules, or one of their own room that they import, has the service."""
+    """Whether one of the modules has the service, or a job has it that they start."""
+    modules = {*modules, *jobs_started_by(modules)}
     paths = {path for module in modules for path in named_in(module)}
     wanted = import_string(service)
     return any(_object(path) is wanted for path in paths)
+
+
+def jobs_started_by(modules):
+    """The modules of the kinds of jobs whose function ``start_...`` the modules import."""
+    for path in {path for module in modules for path in named_in(module)}:
+        module, _, name = path.rpartition(".")
+        if name.startswith("start_") and "pki.jobs.kinds.JobKind" in named_in(module):
+            yield module
 
 
 @cache

@@ -6,12 +6,15 @@ import json
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from estserver.enrollment.pending import add_pending_hook
+from estserver.models import ConsoleSession
 from estserver.operations.command_list import command_shapes
+from estserver.people import two_persons
+from estserver.people.api_tokens import make_token
 from iotprov.documents.versions import Kind, add_version, body_of_file
 from iotprov.models import Provisioning
 from pki.denylist.entries import deny
@@ -28,6 +31,8 @@ SHAPES = {shape.name: shape for shape in command_shapes()}
 
 EXAMPLES = {
     "allow": ["name", "stolen-1", "--reason", "found"],
+    "api_tokens add": ["nightly", "--person", "carol", "--role", "Viewer"],
+    "api_tokens end": ["ci", "--person", "carol"],
     "bootstrap_cas": ["--force"],
     "ca_successor": ["device-ca", "--reason", "r"],
     "certificates key-file": None,  # tests/pki/management/test_certificates.py
@@ -56,10 +61,12 @@ EXAMPLES = {
     "rebind_names": ["--from", "{client}", "--to", "{other}", "--reason", "r", "--yes"],
     "release_name": ["sensor-1", "--reason", "r", "--revoke"],
     "reprovision": None,  # iotprov's own tests have a target
+    "requests refuse": ["{request}", "--reason", "r"],
     "retire_ca": None,  # needs a CA that is retiring: its own test below
     "revoke": ["{serial}", "--reason", "keyCompromise"],
     "revoke_list": ["--filter", "status=active", "--reason", "superseded", "--yes", "--no-wait"],
     "run_pending_hooks": [],
+    "sessions end": ["--account", "carol", "--reason", "r"],
     "settle_intents": None,  # the count is of old intents: its own test below
     "sign_client_csr": ["{csr}"],
     "template add": None,  # as of the policy
@@ -136,6 +143,13 @@ def words(est_client, tmp_path):
     call_command("migrate", verbosity=0)  # the roles
     User.objects.create_user("alice", is_staff=True)
     User.objects.create_user("gone", is_active=False)
+    carol = User.objects.create_user("carol", is_staff=True)
+    carol.groups.set(Group.objects.filter(name="Viewer"))
+    make_token(carol, "ci", roles=["Viewer"], actor=TESTER)
+    ConsoleSession.objects.create(account=carol.pk, session_key="k", browser="", address="")
+    asked = two_persons.ask(
+        operation="o", row="1", subject="a CA", parameters={}, person=carol, actor=TESTER
+    )
     second = tmp_path / "second.csr"
     second.write_bytes(make_csr("line-2", key=make_key(index=3)))
     line = tmp_path / "line-2.pem"
@@ -143,6 +157,7 @@ def words(est_client, tmp_path):
     return {
         "serial": row.serial_number,
         "job": str(job.pk),
+        "request": str(asked.pk),
         "policy": str(policy),
         "csr": str(csr),
         "client": row.client_fingerprint,

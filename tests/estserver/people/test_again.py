@@ -7,7 +7,9 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from estserver.console.registry import console
+from estserver.models import ApiToken
 from estserver.people import again, two_persons
+from estserver.people.roles import install_roles
 from iotprov.documents.versions import add_version
 from pki.admin import FactAdmin
 from pki.models import AuditEvent, CertificateAuthority
@@ -107,6 +109,25 @@ def test_T65_each_page_of_the_table_asks_again_and_does_nothing_before(alice, re
         assert (page.status_code, page["Location"]) == (302, url)
         assert alice.get(url).status_code == 200
         _age(alice)
+
+
+def test_T65_a_token_is_made_after_the_password_and_does_not_evade_the_pages(alice):
+    url = reverse("admin:console_api_tokens")
+    typed = {"name": "pipeline", "roles": ["CA officer", "Operator"], "days": "30"}
+    install_roles()
+    assert alice.get(url).status_code == 200  # to look at tokens takes no password
+
+    asked = alice.post(url, typed)
+    wrong = alice.post(url, {**typed, again.PASSWORD: "guess"})
+    assert [asked.status_code, wrong.status_code] == [403, 403]
+    assert not ApiToken.objects.exists()
+    assert (*asked.context["kept"].fields,) == (
+        ("name", "pipeline"), ("roles", "CA officer"), ("roles", "Operator"), ("days", "30")
+    )  # fmt: skip
+
+    made = alice.post(url, {**typed, again.PASSWORD: PASSWORD})
+    assert "It is not shown again." in made.text
+    assert ApiToken.objects.get().roles == typed["roles"]
 
 
 def test_T65_what_was_typed_goes_on_after_the_password(alice, device_ca):

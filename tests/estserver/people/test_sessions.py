@@ -237,6 +237,23 @@ def test_the_command_lists_and_ends_sessions():
         run("end", "--reason", "gone")
 
 
+def test_the_command_ends_one_session_by_its_id_or_many_at_a_time(monkeypatch):
+    monkeypatch.setattr(sessions, "REMOVED_TOGETHER", 2)
+    alice = person("alice")
+    clients = [signed_in(alice) for _ in range(6)]
+    row = ConsoleSession.objects.get(session_key=clients[0].session.session_key)
+
+    call_command("sessions", "end", str(row.pk), "--reason", "lost", stdout=io.StringIO())
+    assert [is_signed_in(one) for one in clients] == [False] + [True] * 5
+    call_command("sessions", "end", "--account", "alice", "--reason", "x", stdout=io.StringIO())
+
+    assert not ConsoleSession.objects.exists()
+    assert AuditEvent.objects.filter(action="session-end").count() == 6
+    with pytest.raises(CommandError, match="There is no session") as caught:
+        call_command("sessions", "end", str(row.pk), "--reason", "lost", stdout=io.StringIO())
+    assert caught.value.returncode == 1
+
+
 def test_rows_of_sessions_that_have_ended_are_removed():
     client = signed_in(person("alice"))
     signed_in(person("bob"))

@@ -1,10 +1,13 @@
 """A second person confirms what one person asks of a CA, where the configuration wants that."""
 
 import datetime
+import io
+import json
 import threading
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -215,3 +218,28 @@ def test_without_the_key_of_the_configuration_one_person_is_enough(officers, cli
     client_ca.refresh_from_db()
     assert client_ca.status == client_ca.Status.REVOKED
     assert not OfficerRequest.objects.exists()
+
+
+def test_the_command_lists_and_refuses_requests(officers, client_ca, asked):
+    def run(*words):
+        out = io.StringIO()
+        call_command("requests", *words, stdout=out)
+        return out.getvalue()
+
+    (listed,) = map(json.loads, run("list", "--json").splitlines())
+    assert (listed["id"], listed["asked_by"]) == (str(asked.pk), "alice")
+    with pytest.raises(CommandError, match="There is no request"):
+        run("refuse", str(client_ca.pk), "--reason", "a mistake")
+    assert run("refuse", str(asked.pk), "--reason", "a mistake").startswith("Refused: ")
+
+    asked.refresh_from_db()
+    assert (asked.state, asked.result) == (State.REFUSED, "a mistake")
+    event = AuditEvent.objects.get(action="two-persons-refuse")
+    assert event.actor == asked.decided_by_name
+    assert event.actor.startswith("command:")
+    assert run("list") == "No request waits for a second person.\n"
+    assert "refused" in run("list", "--all")
+    with pytest.raises(CommandError, match="decided meanwhile"):
+        run("refuse", str(asked.pk), "--reason", "once more")
+    distrust(officers[0], client_ca)  # the same can be asked for again
+    assert OfficerRequest.objects.filter(state=State.OPEN).exists()

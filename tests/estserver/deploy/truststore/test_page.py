@@ -9,9 +9,12 @@ from django.urls import reverse
 from estserver.deploy.truststore.pushes import active_version
 from estserver.deploy.truststore.versions import read_version
 from estserver.models import TruststorePush
+from estserver.people.api_tokens import make_token
 from estserver.people.roles import install_roles
 from pki.jobs.worker import work_on_jobs
 from pki.models import AuditEvent, CertificateAuthority, Job, JobLine
+from pki.record.audit_trail import Actor
+from tests.estserver.api.conftest import Program
 from tests.estserver.deploy import moto_gaps
 from tests.estserver.deploy.account import DOMAIN
 
@@ -74,6 +77,20 @@ def test_a_comparison_says_what_a_push_would_do_and_what_api_gateway_warns_of(
     assert "A push adds it" in shown
     assert new_ca.certificate.subject.rfc4514_string() in shown
     assert "API Gateway warns: CN=x expires soon" in shown
+    assert not Job.objects.exists()
+
+
+def test_the_api_says_of_each_ca_what_a_push_would_do(guarded, officer, client_ca, new_ca):
+    CertificateAuthority.objects.filter(pk=client_ca.pk).update(status="revoked")
+    person = User.objects.get(username="olga")
+    _, token = make_token(person, "ci", roles=["CA officer"], actor=Actor("test"))
+
+    found = Program(token).post("truststore/compare").json()
+
+    assert found["active_version"] == active_version(guarded)
+    assert [new_ca.certificate.subject.rfc4514_string() in one for one in found["added"]] == [True]
+    assert len(found["removed"]) == len(found["turned_away"]) == 1
+    assert client_ca.certificate.subject.rfc4514_string() in found["turned_away"][0]
     assert not Job.objects.exists()
 
 
