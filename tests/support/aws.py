@@ -12,6 +12,7 @@ from moto.server import ThreadedMotoServer
 from iotprov import client as iot_client
 from pki.aws.clients import forget_clients
 from tests.support import aws_faults
+from tests.support.moto_in_process import answer_in_process, answer_over_http
 
 # aws_faults is imported here so that it is installed before any client is made.
 __all__ = ["aws_cloud", "aws_faults", "moto_server"]
@@ -28,13 +29,17 @@ backends.list_of_moto_modules = lambda: _modules
 
 
 class FakeAWS:
-    """A moto server in a thread of this process. ``url`` is its address."""
+    """A moto server in a thread of this process. ``url`` is its address.
+
+    Other processes ask the thread. This process calls the server's application.
+    """
 
     def __init__(self):
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self._server.start()
         _, self._port = self._server.get_host_and_port()
         self.url = f"http://127.0.0.1:{self._port}"
+        answer_in_process(self._server._server)
 
     def reset(self):
         """Empty the account. The ID of a certificate is the SHA-256 of its DER, as in AWS."""
@@ -44,6 +49,7 @@ class FakeAWS:
 
     def stop(self):
         """Stop the server."""
+        answer_over_http(self._server._server)
         self._server.stop()
 
     def _post(self, path):
