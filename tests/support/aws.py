@@ -1,11 +1,14 @@
 """AWS as moto simulates it: one server in each process, emptied before each test."""
 
 import http.client
+import inspect
 
 import botocore.session
 import pytest
 from botocore.loaders import create_loader
 from moto import backends
+from moto.core import responses
+from moto.core import utils as moto_utils
 from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
 
@@ -26,6 +29,22 @@ botocore.session.create_loader = lambda search_path: _loader
 # moto lists its own directory at each request, which took a sixth of the time of a call.
 _modules = tuple(backends.list_of_moto_modules())
 backends.list_of_moto_modules = lambda: _modules
+
+# moto parsed the service models a second time, which botocore's loader has parsed already.
+moto_utils.create_loader = lambda: _loader
+
+
+class _MethodNames:
+    """The names of a class's functions; moto made a list of them all to look one up in."""
+
+    def __init__(self, owner):
+        self._owner = owner
+
+    def __contains__(self, name):
+        return inspect.isfunction(getattr(self._owner, name, None))
+
+
+responses.method_names_from_class = _MethodNames
 
 
 class FakeAWS:

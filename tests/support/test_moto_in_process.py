@@ -7,6 +7,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from moto.core import responses, utils
 from moto.iot.responses import IoTResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
@@ -106,6 +107,18 @@ def test_what_moto_raises_is_a_500(aws_cloud, monkeypatch, owner):
     with pytest.raises(ClientError) as caught:
         client("iot", aws_cloud).describe_thing(thingName="sensor-1")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+
+
+def test_an_action_of_moto_is_a_function_that_may_come_later(monkeypatch):
+    names = responses.method_names_from_class(IoTResponse)
+
+    assert "describe_thing" in names
+    assert "service_name" not in names  # a str
+    assert "set_flags" not in names
+    monkeypatch.setattr(IoTResponse, "set_flags", lambda self: None, raising=False)
+    assert "set_flags" in names
+    members = utils.method_names_from_class(IoTResponse)
+    assert all((name in names) == (name in members) for name in dir(IoTResponse))
 
 
 def test_a_stream_can_be_read_in_parts(filled, monkeypatch):
