@@ -1,17 +1,21 @@
 """AWS as moto simulates it: one server in each process, emptied before each test."""
 
 import http.client
+import inspect
 
 import botocore.session
 import pytest
 from botocore.loaders import create_loader
 from moto import backends
+from moto.core import responses
+from moto.core import utils as moto_utils
 from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
 
 from iotprov import client as iot_client
 from pki.aws.clients import forget_clients
 from tests.support import aws_faults
+from tests.support.moto_in_process import answer_in_process, answer_over_http
 
 # aws_faults is imported here so that it is installed before any client is made.
 __all__ = ["aws_cloud", "aws_faults", "moto_server"]
@@ -26,15 +30,35 @@ botocore.session.create_loader = lambda search_path: _loader
 _modules = tuple(backends.list_of_moto_modules())
 backends.list_of_moto_modules = lambda: _modules
 
+# moto parsed the service models a second time, which botocore's loader has parsed already.
+moto_utils.create_loader = lambda: _loader
+
+
+class _MethodNames:
+    """The names of a class's functions; moto made a list of them all to look one up in."""
+
+    def __init__(self, owner):
+        self._owner = owner
+
+    def __contains__(self, name):
+        return inspect.isfunction(getattr(self._owner, name, None))
+
+
+responses.method_names_from_class = _MethodNames
+
 
 class FakeAWS:
-    """A moto server in a thread of this process. ``url`` is its address."""
+    """A moto server in a thread of this process. ``url`` is its address.
+
+    Other processes ask the thread. This process calls the server's application.
+    """
 
     def __init__(self):
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self._server.start()
         _, self._port = self._server.get_host_and_port()
         self.url = f"http://127.0.0.1:{self._port}"
+        answer_in_process(self._server._server)
 
     def reset(self):
         """Empty the account. The ID of a certificate is the SHA-256 of its DER, as in AWS."""
@@ -44,6 +68,7 @@ class FakeAWS:
 
     def stop(self):
         """Stop the server."""
+        answer_over_http(self._server._server)
         self._server.stop()
 
     def _post(self, path):
