@@ -84,7 +84,9 @@ def _the_table_keeps_to_the_rules(found):
     for door, answers in found.items():
         is_closed = door.route in role_matrix.FOUND_BY_NOBODY
         is_closed = is_closed or door.route.endswith(("/add/", "/delete/"))
-        assert is_closed or answers[SUPERUSER], f"{door} opens for nobody. Does the walk lack a row?"
+        assert is_closed or answers[SUPERUSER], (
+            f"{door} opens for nobody. Does the walk lack a row?"
+        )
         assert not answers[SIGNED_OUT] or door.route in for_all, door
         for name in PEOPLE[:-1]:
             assert set(answers[name]) <= set(answers[SUPERUSER]), (name, door)
