@@ -86,3 +86,11 @@ def test_T53_no_call_is_answered_without_a_token_nor_to_a_signed_in_superuser(in
 
     for call in role_matrix.calls():
         assert role_matrix.ask(call, {}, browser) == 401, call
+
+
+def test_a_refusal_names_the_roles_that_may_make_the_call_and_not_those_of_a_part_of_it(program):
+    said = program("Viewer").get("overview").json()
+
+    assert said["permissions"] == ["pki.view_auditevent"]  # an auditor has it, and may not call
+    assert said["roles"] == ["Operator", "CA officer"]
+    assert "The roles Operator and CA officer may do it." in said["detail"]
