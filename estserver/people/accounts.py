@@ -17,7 +17,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
 from estserver.people import account_rules, first_password
-from estserver.people.account_page import newest_events, sign_in_state
+from estserver.people.account_page import newest_events, open_sessions, sign_in_state
 from pki.admin.operations import ModelAdmin, admin_actor
 from pki.exceptions import Busy
 from pki.operators.errors import OperatorError
@@ -173,7 +173,7 @@ class AccountAdmin(_Recorded, UserAdmin):  # type: ignore[type-arg]
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return Django's read-only fields, and those that the rules fix."""
         fixed = account_rules.fixed_fields(request.user, obj)
-        shown = ("last_login", "date_joined", "sign_in_state", "newest_events")
+        shown = ("last_login", "date_joined", "sign_in_state", "open_sessions", "newest_events")
         return (*super().get_readonly_fields(request, obj), *shown, *fixed)
 
     @method_decorator(sensitive_post_parameters())
@@ -206,14 +206,22 @@ class AccountAdmin(_Recorded, UserAdmin):  # type: ignore[type-arg]
         found = super().get_fieldsets(request, obj)
         if obj is None:
             return found
-        sees_trail = request.user.has_perm("pki.view_auditevent")
-        shown = ("sign_in_state", "newest_events") if sees_trail else ("sign_in_state",)
+        shown = ["sign_in_state"]
+        if request.user.has_perm("auth.change_user"):  # as on the page of sessions
+            shown.append("open_sessions")
+        if request.user.has_perm("pki.view_auditevent"):
+            shown.append("newest_events")
         return (*found, ("Sign-in", {"fields": shown}))
 
     @admin.display(description="password and second factor")
     def sign_in_state(self, account: User) -> str:
         """Show whether the password is to be changed, and the second factor."""
         return sign_in_state(account)
+
+    @admin.display(description="sessions")
+    def open_sessions(self, account: User) -> str:
+        """Show where the person is signed in."""
+        return open_sessions(account)
 
     @admin.display(description="audit trail")
     def newest_events(self, account: User) -> str:

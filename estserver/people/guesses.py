@@ -1,4 +1,4 @@
-"""What is asked again of a person who has signed in. Each attempt is counted before it is looked at.
+"""Guesses of a person who has signed in: what they give again is counted before it is looked at.
 
 A wrong one is on the audit trail, and guesses are bounded as those of a sign-in are.
 """

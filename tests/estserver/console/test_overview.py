@@ -22,7 +22,8 @@ from estserver.console.overview.notices import acknowledge
 from estserver.console.overview.page import SEES
 from estserver.console.overview.report import notice, present_notices, read_overview
 from estserver.console.registry import Panel, PanelLine, console
-from estserver.models import Acknowledgement, PendingHook, TruststorePush
+from estserver.models import Acknowledgement, OfficerRequest, PendingHook, TruststorePush
+from estserver.people import two_persons
 from iotprov.models import CARegistration, Provisioning
 from pki.denylist.entries import deny
 from pki.models import AuditEvent, CertificateAuthority, CertificateProfile, IssuedCertificate, Job
@@ -198,6 +199,29 @@ def test_each_thing_that_is_wrong_is_a_notice_and_goes_when_it_is_right(fleet, d
     )
     assert keys() == {"late:default"}
     assert "throttled" in present_notices()[0].what
+
+
+def test_what_waits_for_a_second_person_is_a_notice_until_it_is_decided_or_over(
+    admin_client, admin_user, device_ca
+):
+    asked = two_persons.ask(
+        operation="pki_certificateauthority_distrust",
+        row=str(device_ca.pk),
+        subject=device_ca.name,
+        parameters={},
+        person=admin_user,
+        actor=TESTER,
+    )
+    found = notice("requests-to-confirm")
+    assert found.what.startswith("1 request about CAs waits for a second person")
+    assert admin_client.get(found.url).status_code == 200
+
+    OfficerRequest.objects.update(ends_at=timezone.now())
+    assert notice("requests-to-confirm") is None
+    OfficerRequest.objects.update(ends_at=asked.ends_at)
+    assert notice("requests-to-confirm") is not None
+    two_persons.refuse(asked, person=admin_user, actor=TESTER, reason="not now")
+    assert notice("requests-to-confirm") is None
 
 
 @pytest.mark.parametrize(
