@@ -30,8 +30,11 @@ EXAMPLES = {
     "form": "pem",
     "job": str(new_identifier()),
     "kind": "template",
+    "message": str(new_identifier()),
     "name": "nobody",
     "number": "1",
+    "row": str(new_identifier()),
+    "webhook": str(new_identifier()),
 }
 """What to put into an address. No such row is needed, because the role is looked at first."""
 

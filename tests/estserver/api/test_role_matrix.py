@@ -24,6 +24,7 @@ QUESTIONS = {
     "inspect",
     "certificates/export",
     "audit/export",
+    "truststore/compare",
 }
 """Calls that are a POST and change nothing but the audit trail, or make a file as a job."""
 

@@ -230,7 +230,7 @@ def test_what_waits_for_a_second_person_is_a_notice_until_it_is_decided_or_over(
     assert notice("requests-to-confirm") is None
     OfficerRequest.objects.update(ends_at=asked.ends_at)
     assert notice("requests-to-confirm") is not None
-    two_persons.refuse(asked, person=admin_user, actor=TESTER, reason="not now")
+    two_persons.refuse(asked, name="admin", actor=TESTER, reason="not now")
     assert notice("requests-to-confirm") is None
 
 
