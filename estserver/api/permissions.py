@@ -6,7 +6,7 @@ from rest_framework.exceptions import MethodNotAllowed
 
 from estserver.api.problems import APIRefusal
 from estserver.api.reasons import APIReason
-from estserver.people.roles import ROLES
+from estserver.people.roles import may_do_it, roles_with
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -33,17 +33,11 @@ def require(holder: Any, *permissions: str) -> None:
     lacking = [one for one in permissions if not holder.has_perm(one)]
     if not lacking:
         return
-    roles = roles_with(lacking)
-    who = f"Roles that have it: {', '.join(roles)}." if roles else "No role has it."
+    roles = roles_with(permissions)
     raise APIRefusal(
         APIReason.PERMISSION_MISSING,
-        f"The token lacks {' and '.join(lacking)}. {who} The token's own roles: "
+        f"The token lacks {' and '.join(lacking)}. {may_do_it(roles)} The token's own roles: "
         f"{', '.join(holder.token.roles)}.",
         permissions=lacking,
         roles=roles,
     )
-
-
-def roles_with(permissions: list[str]) -> list[str]:
-    """Return the roles that have all of the permissions."""
-    return [role.name for role in ROLES if role.permissions.issuperset(permissions)]

@@ -4,10 +4,10 @@ import uuid
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
@@ -62,16 +62,11 @@ class TokenForm(forms.Form):
     name="console_api_tokens",
     route="api-tokens/",
     methods=("GET", "POST"),
+    asks_again_to_send=True,  # a token may do what other pages ask the password for
 )
 @never_cache
 def api_tokens_page(request: HttpRequest) -> HttpResponseBase:
     """List tokens, and make one, which is shown in the answer and never again."""
-    if request.method == "POST":
-        # A token may do what other pages ask the password for, so it must not come more easily.
-        site: Any = admin.site
-        again: HttpResponse | None = site.ask_again(request, "Make an API token")
-        if again is not None:
-            return again
     form = TokenForm(request.POST or None, person=request.user)
     made: SafeString | str = ""
     if request.method == "POST" and form.is_valid():

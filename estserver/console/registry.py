@@ -76,6 +76,8 @@ class Page:
     """``False`` for a page that needs an argument, or to which other pages lead."""
     asks_again: bool = False
     """Whether the person has to give their password again for it (`estserver.people.again`)."""
+    asks_again_to_send: bool = False
+    """Whether they have to for sending its form only, because the page itself is a list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,14 +154,16 @@ def console_page(
     methods: Iterable[str] = ("GET",),
     is_in_navigation: bool = True,
     asks_again: bool = False,
+    asks_again_to_send: bool = False,
     registry: Registry = console,
 ) -> Callable[[View], View]:
     """Return a decorator that makes a view a page of the console.
 
     The view is called for a person who is signed in and has the permission (one of them, if there
     are several), with one of ``methods``. Everyone else gets the answer 403 or 405. A HEAD is
-    answered where a GET is. ``asks_again`` has the person give their password again. The view stays
-    as it is, so a test can call it.
+    answered where a GET is. ``asks_again`` has the person give their password again, and
+    ``asks_again_to_send`` only when the form is sent. The view stays as it is, so a test can call
+    it.
     """
     permissions = (permission,) if isinstance(permission, str) else tuple(permission)
     allowed = frozenset(methods) | ({"HEAD"} if "GET" in methods else frozenset())
@@ -176,6 +180,7 @@ def console_page(
                 methods=allowed,
                 is_in_navigation=is_in_navigation,
                 asks_again=asks_again,
+                asks_again_to_send=asks_again_to_send,
             )
         )
         return view

@@ -26,6 +26,7 @@ from pki.operators.errors import OperatorError
     permission="auth.change_user",
     methods=("GET", "POST"),
     is_in_navigation=False,
+    asks_again=True,
 )
 def reset_page(request: HttpRequest, account: int) -> HttpResponseBase:
     """Ask for a reason, and remove the second factor of the account."""

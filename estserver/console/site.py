@@ -139,7 +139,7 @@ def _guarded(site: ConsoleSite, page: Page) -> Any:
             raise NotAllowed(lambda other: may(other, page.permissions))
         if request.method not in page.methods:
             return HttpResponseNotAllowed(sorted(page.methods))
-        if page.asks_again:
+        if page.asks_again or (page.asks_again_to_send and request.method == "POST"):
             asked = site.ask_again(request, page.title)
             if asked is not None:
                 return asked

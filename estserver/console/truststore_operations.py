@@ -71,6 +71,7 @@ class Push(_OfGateway, Operation):
     label = gettext_noop("Push the CAs on record")
     is_for_list = True
     is_dangerous = True
+    asks_again = True
     form_class = TruststoreForm
 
     def effects(self) -> list[str]:
@@ -100,6 +101,7 @@ class RollBack(_OfGateway, Operation):
     slug = "roll-back"
     label = gettext_noop("Go back to this version")
     is_dangerous = True
+    asks_again = True
     form_class = TruststoreForm
 
     @classmethod

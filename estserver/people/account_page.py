@@ -8,9 +8,11 @@ from django.utils.safestring import SafeString
 from estserver.models import SecondFactor
 from estserver.people import first_password
 from estserver.people.second_factor import factors, policy
-from pki.admin.display import list_of, table, utc, visible
+from estserver.people.sessions import sessions_of
+from pki.admin.display import EMPTY, list_of, table, utc, visible
 from pki.models import AuditEvent
 
+MOST_SESSIONS = 20
 NEWEST = 20
 """Rows of the audit trail that the page shows. A link leads to all."""
 
@@ -35,6 +37,22 @@ def sign_in_state(account: User) -> SafeString:
         " ".join(words),
         utc(row.created_at),
         reverse("admin:console_second_factor_reset", args=[account.pk]),
+    )
+
+
+def open_sessions(account: User) -> SafeString:
+    """Return where the person is signed in, and a link to the page that ends sessions."""
+    rows = list(sessions_of(int(account.pk))[:MOST_SESSIONS])
+    if not rows:
+        return format_html("{}", "There is none.")
+    cells = [
+        (visible(row.browser), row.address or EMPTY, utc(row.started_at), utc(row.last_seen_at))
+        for row in rows
+    ]
+    return format_html(
+        '{}<p><a href="{}">End sessions</a></p>',
+        table(("browser", "address", "signed in", "last used"), cells),
+        reverse("admin:console_sessions"),
     )
 
 

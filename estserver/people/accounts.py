@@ -5,18 +5,19 @@ the audit trail says of it are committed together.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import Error
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
 from estserver.people import account_rules, first_password
-from estserver.people.account_page import newest_events, sign_in_state
+from estserver.people.account_page import newest_events, open_sessions, sign_in_state
 from pki.admin.operations import ModelAdmin, admin_actor
 from pki.exceptions import Busy
 from pki.operators.errors import OperatorError
@@ -52,10 +53,21 @@ def _record(action: str, request: HttpRequest, target: str, **facts: Any) -> Non
     audit_trail.record(action, actor=admin_actor(request), target=target, **facts)
 
 
+_WORDS = {
+    "add": "A new {}",
+    "change": "A change of this {}",
+    "delete": "The end of this {}",
+    "password_change": "Another password of this {}",
+}
+"""What a person is about to do on a page."""
+
+
 class _Recorded(ModelAdmin):
     """Pages whose changes are on the audit trail, with the facts before and after."""
 
     noun = ""
+    asks_again: ClassVar[frozenset[str]] = frozenset({"add", "change", "delete"})
+    """The pages for which the person has to give their password again (threat T65)."""
     actions = None  # accounts are deleted one by one, on a page that says what goes with them
 
     def facts(self, row: Any) -> dict[str, Any]:
@@ -70,7 +82,8 @@ class _Recorded(ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """Show the form, or take it."""
-        return in_one_transaction(
+        page = "add" if object_id is None else "change"
+        return self._asked(request, page, object_id) or in_one_transaction(
             request,
             lambda: self._changeform_view(  # type: ignore[attr-defined]  # Django's, without stubs
                 request, object_id, form_url, extra_context
@@ -81,12 +94,34 @@ class _Recorded(ModelAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> Any:
         """Ask, or delete."""
-        return in_one_transaction(
+        return self._asked(request, "delete", object_id) or in_one_transaction(
             request,
             lambda: self._delete_view(  # type: ignore[attr-defined]
                 request, object_id, extra_context
             ),
         )
+
+    def _asked(self, request: HttpRequest, page: str, key: str | None) -> HttpResponse | None:
+        """Return what asks for the password again; None for a page that may go on.
+
+        It is asked before the page's transaction, because guesses are counted whatever becomes of
+        the page. Who may not do it is refused by the page itself. An account can be looked at
+        without the password. The other pages ask when they are opened, because what is typed there
+        may be a secret, which is not kept.
+        """
+        if page not in self.asks_again or (page == "change" and request.method != "POST"):
+            return None
+        if key is None:
+            may = self.has_add_permission(request)
+        else:
+            row = self.get_object(request, unquote(key))
+            has = self.has_delete_permission if page == "delete" else self.has_change_permission
+            may = row is not None and has(request, row)
+        if not may:
+            return None
+        site: Any = self.admin_site
+        asked: HttpResponse | None = site.ask_again(request, _WORDS[page].format(self.noun))
+        return asked
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Save groups and permissions, after the row itself, and record what changed."""
@@ -116,6 +151,7 @@ class AccountAdmin(_Recorded, UserAdmin):  # type: ignore[type-arg]
     """The pages of the people who use the console."""
 
     noun = "account"
+    asks_again = frozenset({"add", "change", "delete", "password_change"})
     list_display = ("username", "is_active", "is_staff", "is_superuser", "last_login")
 
     def facts(self, row: Any) -> dict[str, Any]:
@@ -137,7 +173,7 @@ class AccountAdmin(_Recorded, UserAdmin):  # type: ignore[type-arg]
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return Django's read-only fields, and those that the rules fix."""
         fixed = account_rules.fixed_fields(request.user, obj)
-        shown = ("last_login", "date_joined", "sign_in_state", "newest_events")
+        shown = ("last_login", "date_joined", "sign_in_state", "open_sessions", "newest_events")
         return (*super().get_readonly_fields(request, obj), *shown, *fixed)
 
     @method_decorator(sensitive_post_parameters())
@@ -147,7 +183,7 @@ class AccountAdmin(_Recorded, UserAdmin):  # type: ignore[type-arg]
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:  # noqa: A002  # Django's signature
         """Show the form of another password, or take it."""
-        return in_one_transaction(
+        return self._asked(request, "password_change", id) or in_one_transaction(
             request, lambda: super(AccountAdmin, self).user_change_password(request, id, form_url)
         )
 
@@ -170,14 +206,22 @@ class AccountAdmin(_Recorded, UserAdmin):  # type: ignore[type-arg]
         found = super().get_fieldsets(request, obj)
         if obj is None:
             return found
-        sees_trail = request.user.has_perm("pki.view_auditevent")
-        shown = ("sign_in_state", "newest_events") if sees_trail else ("sign_in_state",)
+        shown = ["sign_in_state"]
+        if request.user.has_perm("auth.change_user"):  # as on the page of sessions
+            shown.append("open_sessions")
+        if request.user.has_perm("pki.view_auditevent"):
+            shown.append("newest_events")
         return (*found, ("Sign-in", {"fields": shown}))
 
     @admin.display(description="password and second factor")
     def sign_in_state(self, account: User) -> str:
         """Show whether the password is to be changed, and the second factor."""
         return sign_in_state(account)
+
+    @admin.display(description="sessions")
+    def open_sessions(self, account: User) -> str:
+        """Show where the person is signed in."""
+        return open_sessions(account)
 
     @admin.display(description="audit trail")
     def newest_events(self, account: User) -> str:

@@ -4,6 +4,7 @@
 the roles that they are meant for. A superuser who wants another cut makes a group of another name.
 """
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -96,6 +97,25 @@ def install_roles() -> None:
             group.permissions.set([found[name] for name in sorted(role.permissions)])
 
     in_write_transaction(install)
+
+
+def roles_for(is_allowed: Callable[[frozenset[str]], bool]) -> list[str]:
+    """Return the names of the roles with whose permissions a check passes, in their order."""
+    return [role.name for role in ROLES if is_allowed(role.permissions)]
+
+
+def roles_with(permissions: Iterable[str]) -> list[str]:
+    """Return the names of the roles that have all of the permissions."""
+    return roles_for(frozenset(permissions).issubset)
+
+
+def may_do_it(names: Sequence[str]) -> str:
+    """Return a sentence that says that these roles may do it, which a refusal ends with."""
+    if not names:
+        return "No role may do it."
+    if len(names) == 1:
+        return f"The role {names[0]} may do it."
+    return f"The roles {', '.join(names[:-1])} and {names[-1]} may do it."
 
 
 def _every_permission() -> frozenset[str]:

@@ -9,8 +9,8 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
 from estserver.people import session_marks, sign_in_limits
+from estserver.people.guesses import too_many
 from estserver.people.second_factor import factors, policy
-from estserver.people.second_factor.checking import too_many
 from estserver.people.second_factor.code_field import code_field
 from estserver.people.second_factor.factors import Used
 from estserver.people.sign_in_limits import Attempt, Count

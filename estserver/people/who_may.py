@@ -13,7 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from estserver.people.roles import ROLES
+from estserver.people.roles import may_do_it, roles_for
 from pki.operators.rights import NotAllowed
 
 Check = Callable[[HttpRequest], bool]
@@ -44,13 +44,11 @@ class _Supposed(AnonymousUser):
 
 def who_may(request: HttpRequest, is_allowed: Check) -> str:
     """Return a sentence that says which roles ``is_allowed`` lets do what ``request`` asks."""
-    names = [role.name for role in ROLES if is_allowed(_as(request, _Supposed(role.permissions)))]
-    if len(names) == 1:
-        return f"The role {names[0]} may do it."
+    names = roles_for(lambda permissions: is_allowed(_as(request, _Supposed(permissions))))
     if names:
-        return f"The roles {', '.join(names[:-1])} and {names[-1]} may do it."
+        return may_do_it(names)
     if is_allowed(_as(request, _Supposed(None))):
-        return "No role may do it. A superuser may."
+        return f"{may_do_it(names)} A superuser may."
     return "Nobody may do it on this page, because such rows are changed by operations only."
 
 

@@ -76,6 +76,7 @@ class ReturnToVersion(Operation):
 
     slug = "roll-back"
     label = gettext_noop("Go back to this version")
+    asks_again = True
 
     @classmethod
     def obstacle(cls, row: CertificateProfile) -> str:

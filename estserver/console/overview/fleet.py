@@ -9,7 +9,7 @@ from django.utils import timezone
 from estserver.console.overview.figures import Figure, counted, list_with
 from estserver.enrollment.refusal_counts import refusals, since
 from estserver.est.reasons import HTTPReason
-from estserver.models import Message, PendingHook
+from estserver.models import Message, OfficerRequest, PendingHook
 from pki.models import AuditEvent, IssuedCertificate, Job
 from pki.models.fields import first_identifier
 from pki.reasons import Reason
@@ -70,6 +70,8 @@ class Fleet:
     failing_hooks: Figure
     waiting_messages: Figure
     parked_messages: Figure
+    open_requests: Figure
+    """What waits for a second person (`estserver.people.two_persons`)."""
 
 
 def read_fleet(now: datetime.datetime | None = None) -> Fleet:
@@ -101,6 +103,7 @@ def read_fleet(now: datetime.datetime | None = None) -> Fleet:
         Figure(PendingHook, {"attempts__gt": 0}),
         Figure(Message, {"state": Message.State.WAITING}),
         Figure(Message, {"state": Message.State.PARKED}),
+        Figure(OfficerRequest, {"state": OfficerRequest.State.OPEN, "ends_at__gt": now}),
     ]
     numbers = iter(counted(figures))
     return Fleet(
@@ -116,6 +119,7 @@ def read_fleet(now: datetime.datetime | None = None) -> Fleet:
         failing_hooks=next(numbers),
         waiting_messages=next(numbers),
         parked_messages=next(numbers),
+        open_requests=next(numbers),
     )
 
 

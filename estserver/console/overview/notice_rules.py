@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from django.urls import reverse
+
 from estserver.console.overview.authorities import Card
 from estserver.console.overview.figures import Figure
 from estserver.console.overview.fleet import Fleet
@@ -148,6 +150,18 @@ def _of_work(fleet: Fleet) -> Iterator[Notice]:
             "mail servers or topics were not taken for a day, and are tried no more.",
             "Open the list, mend what the errors name, and choose Send again.",
             fleet.parked_messages.url,
+        )
+
+    if fleet.open_requests.count:
+        is_one = fleet.open_requests.count == 1
+        yield Notice(
+            "requests-to-confirm",
+            fleet.open_requests.count,
+            False,
+            f"{fleet.open_requests} {_plural(fleet.open_requests, 'request')} about CAs "
+            f"{'waits' if is_one else 'wait'} for a second person, for a day at most.",
+            "Open Requests to confirm, and have somebody who did not ask confirm or refuse it.",
+            reverse("admin:console_requests"),
         )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from estserver.tools.doctor import of_authorities, of_aws, of_process, of_work
+from estserver.tools.doctor import of_authorities, of_aws, of_process, of_webhooks, of_work
 from estserver.tools.doctor.checks import Check
 
 CHECKS: Final = (
@@ -46,6 +46,7 @@ CHECKS: Final = (
     Check("aws iot", "docs/aws.md#aws-iot-once", of_work.iot_rows),
     Check("outbox", "docs/aws.md#the-outbox", of_work.outbox_rows),
     Check("hooks", "docs/operating.md#hooks", of_work.hook_rows, is_in_summary=True),
+    Check("webhooks", "docs/webhooks.md#messages", of_webhooks.webhook_rows),
     Check(
         "jobs",
         "docs/operating.md#take-a-certificate-back-revoke",

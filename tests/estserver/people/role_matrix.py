@@ -22,9 +22,11 @@ from django.db import transaction
 from django.template.backends.django import Template
 from django.test import Client, RequestFactory
 from django.urls import URLResolver, get_resolver
+from django.utils import timezone
 
 from estserver.console.overview.report import present_notices
 from estserver.console.site import ConsoleSite
+from estserver.models import ApiToken
 from estserver.people import two_persons
 from estserver.people.roles import ROLES, install_roles
 from pki.models import CertificateAuthority
@@ -42,7 +44,13 @@ PEOPLE = (*(role.name for role in ROLES), NO_ROLE, SUPERUSER, SIGNED_OUT)
 OF_A_SUPERUSER = "{superuser}"
 """Stands in an address for the account of a superuser, whose pages have rules of their own."""
 
+OF_ACCOUNTS = ("admin/auth/user/", "admin/second-factor/reset/", "admin/api-tokens/")
+API = "api/v1/"
+"""Where programs ask, with tokens: tests/estserver/api/role_matrix.py walks there."""
+
 EXAMPLES = {
+    "admin/api-tokens/<uuid:token>/end/": {"token": "{token}"},
+    "admin/cas/<uuid:pk>/roll/": {"pk": "{ca}"},
     "admin/devices/<path:name>/": {"name": "pump-0001"},
     "admin/notices/<path:key>/acknowledge/": {"key": "{notice}"},
     "admin/requests/<uuid:key>/": {"key": "{request}"},
@@ -84,11 +92,12 @@ class Door:
 def doors() -> list[Door]:
     """Return every address of the resolver, and every action of each list, in order."""
     found = {Door(route) for route in _routes(get_resolver())}
+    found = {door for door in found if not door.route.startswith(API)}
     found |= {
         Door(door.route.replace(place, OF_A_SUPERUSER))
         for door in found
-        for place in re.findall(r"<(?:path:object_id|id)>", door.route)
-        if door.route.startswith("admin/auth/user/")
+        for place in re.findall(r"<(?:path:object_id|id|int:account|uuid:token)>", door.route)
+        if door.route.startswith(OF_ACCOUNTS)
     }
     request = RequestFactory().get("/")
     request.user = User(username="all", is_superuser=True, is_active=True)
@@ -126,15 +135,18 @@ class Walk:
         install_roles()
         RememberingBackend.known.clear()
         self.root = User.objects.create_superuser("root", password="x")
+        self.ca = CertificateAuthority.objects.latest("pk")
         self.request = two_persons.ask(
             operation="pki_certificateauthority_distrust",
-            row=str(CertificateAuthority.objects.latest("pk").pk),
+            row=str(self.ca.pk),
             subject="a CA",
             parameters={},
             person=self.root,
             actor=Actor("admin:root"),
         )
         self.notice = present_notices()[0].key
+        self.carol = User.objects.get(username="carol")
+        self.tokens = {person: _token_of(person) for person in (self.carol, self.root)}
         self.clients = {name: self._client(name) for name in PEOPLE}
 
     def _client(self, name: str) -> Client:
@@ -195,15 +207,29 @@ class Walk:
                 return given[name].format(
                     notice=self.notice,
                     request=self.request.pk,
-                    account=User.objects.get(username="carol").pk,
+                    token=self.tokens[self.carol].pk,
+                    ca=self.ca.pk,
+                    account=self.carol.pk,
                 )
             assert name in ("object_id", "id"), f"Give the walk an example of {route} in EXAMPLES."
             row = next((row for row in _rows(route) if row != self.root), None)
             assert row is not None, f"The walk has no row for {route}. Let `furnish` make one."
             return str(row.pk)
 
-        route = route.replace(OF_A_SUPERUSER, str(self.root.pk))
+        is_token = route.startswith("admin/api-tokens/")
+        of_root = self.tokens[self.root] if is_token else self.root
+        route = route.replace(OF_A_SUPERUSER, str(of_root.pk))
         return f"/{_PLACE.sub(value, route)}"
+
+
+def _token_of(person: User) -> ApiToken:
+    return ApiToken.objects.create(
+        account_id=person.pk,
+        name="x",
+        sha256=str(person.pk),
+        roles=["Viewer"],
+        expires_at=timezone.now(),
+    )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import io
 import json
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -282,3 +282,20 @@ def test_rows_of_sessions_that_have_ended_are_removed():
 )  # fmt: skip
 def test_a_browser_is_shown_in_words_of_ours(header, words):
     assert browser_in_words(header) == words
+
+
+def test_a_people_manager_sees_on_a_persons_page_where_they_are_signed_in():
+    manager, bob = signed_in(person("paula", "People manager")), person("bob", "Operator")
+    viewer = person("vera")
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_user"))
+    url = f"/admin/auth/user/{bob.pk}/change/"
+    assert "End sessions" not in manager.get(url).text
+    signed_in(bob)
+    found = ConsoleSession.objects.filter(account=bob.pk)
+    assert found.update(browser=browser_in_words(FIREFOX), address="192.0.2.77") == 1
+
+    shown = manager.get(url).text
+    for words in ("Firefox", "192.0.2.77", "End sessions"):
+        assert words in shown
+    hidden = signed_in(viewer).get(url)
+    assert (hidden.status_code, "192.0.2.77" in hidden.text) == (200, False)

@@ -14,13 +14,14 @@ from django.utils import timezone
 
 from estserver.deploy import deployment
 from estserver.local_server.server_certificate import ensure_server_certificate
-from estserver.models import PendingHook, SecondFactor
+from estserver.models import Message, PendingHook, SecondFactor
 from estserver.operations.gauges import CA_DAYS_LEFT, OUTBOX_SECONDS
 from estserver.operations.report_rows import Row
 from estserver.tools.doctor import examination, of_aws, of_process
 from estserver.tools.doctor.checks import Check
 from estserver.tools.doctor.examination import examine, summary
 from estserver.tools.doctor.registry import CHECKS
+from estserver.webhooks.subscriptions import add_webhook, end_webhook
 from iotprov.models import CARegistration, Provisioning
 from pki.models import CertificateAuthority, IssuedCertificate, Job
 from pki.operators.errors import RemoteFailure
@@ -245,6 +246,33 @@ def test_hooks_and_jobs_that_stand_still_are_warned_of(est_client):
 
     assert "no such host" in hook.finding
     assert "at its line 5: boom" in job.finding
+
+
+def test_a_webhook_that_cannot_be_signed_for_fails_and_what_was_given_up_is_warned_of(
+    installation, settings
+):
+    assert levels("webhooks") == {"OK"}
+    add = {"reason": "test", "actor": TESTER}
+    hook, _ = add_webhook("inventory", "https://hooks.example.com/", ["certificate.issued"], **add)
+    gone, _ = add_webhook("old", "https://old.example.com/", ["certificate.issued"], **add)
+    end_webhook(gone, **add)
+    assert levels("webhooks") == {"OK"}
+
+    for number in range(2):
+        Message.objects.create(
+            channel="webhook", webhook=hook, once=f"x{number}", event="x", body="{}",
+            state="parked", give_up_at=timezone.now(), last_error=f"answered 50{number}",
+        )  # fmt: skip
+    (given_up,) = bad("webhooks")
+    assert given_up.level == "WARN"
+    assert "2 messages were not taken" in given_up.finding
+    assert "answered 501" in given_up.finding
+
+    earlier, settings.SECRET_KEY = settings.SECRET_KEY, "another key, of which nobody knows"
+    failed = next(one for one in bad("webhooks") if one.level == "FAIL")
+    assert "The secret of inventory was sealed with another" in failed.finding
+    settings.SECRET_KEY_FALLBACKS = [earlier]
+    assert "FAIL" not in levels("webhooks")
 
 
 def change_trail(statement, *values):
