@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.cache import never_cache
 
 from estserver.console.registry import Section, console_page
@@ -58,7 +59,7 @@ class TokenForm(forms.Form):
 
 @console_page(
     section=Section.PEOPLE,
-    title="API tokens",
+    title=gettext_noop("API tokens"),
     name="console_api_tokens",
     route="api-tokens/",
     methods=("GET", "POST"),
@@ -85,13 +86,15 @@ def api_tokens_page(request: HttpRequest) -> HttpResponseBase:
             made = _made(row, token)
             form = TokenForm(person=request.user)
     context = {
-        "title": "API tokens",
+        "title": gettext("API tokens"),
         "form": form,
         "answer": made,
         "tokens": _list(request),
-        "button": "Make a token",
-        "introduction": "A token lets a program of yours call the management API at /api/v1/ in "
-        "your name, with some of your roles.",
+        "button": gettext("Make a token"),
+        "introduction": gettext(
+            "A token lets a program of yours call the management API at /api/v1/ in your name, "
+            "with some of your roles."
+        ),
         "command": "manage.py api_tokens add NAME --person YOU --role ROLE",
     }
     return render_page(request, "admin/console/api_tokens.html", context)
@@ -99,7 +102,7 @@ def api_tokens_page(request: HttpRequest) -> HttpResponseBase:
 
 @console_page(
     section=Section.PEOPLE,
-    title="End an API token",
+    title=gettext_noop("End an API token"),
     name="console_api_token_end",
     route="api-tokens/<uuid:token>/end/",
     methods=("POST",),

@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
 
 from estserver.people.kept_fields import KeptFields
@@ -122,7 +123,7 @@ def _page(request: HttpRequest, what: str, show: Show, refusal: str = "") -> Htt
     for name in _FIELDS:
         sent.pop(name, None)
     context = {
-        "title": "Give your password again",
+        "title": gettext("Give your password again"),
         "what": what,
         "refusal": refusal,
         "kept": KeptFields() if is_page else KeptFields.of_form(sent, request.FILES),

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_noop
 
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
@@ -32,7 +33,7 @@ class EndForm(forms.Form):
 
 @console_page(
     section=Section.PEOPLE,
-    title="Sessions",
+    title=gettext_noop("Sessions"),
     name="console_sessions",
     route="sessions/",
     methods=("GET", "POST"),
@@ -55,7 +56,7 @@ def sessions_page(request: HttpRequest) -> HttpResponseBase:
     own = sessions_of(_key(request))
     others = living(ConsoleSession.objects.exclude(account=_key(request)))
     context = {
-        "title": "Sessions",
+        "title": gettext("Sessions"),
         "own": [(row, is_of(request, row)) for row in own[:MOST_SHOWN]],
         "others": _with_people(request, list(others[:MOST_SHOWN])) if _manages(request) else [],
         "manages": _manages(request),

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_noop
 
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
@@ -49,7 +50,7 @@ def ask_for(request: HttpRequest, operation: Operation, form: Any) -> str:
 
 @console_page(
     section=Section.CAS,
-    title="Requests to confirm",
+    title=gettext_noop("Requests to confirm"),
     name="console_requests",
     route="requests/",
     permission=_PERMISSION,
@@ -60,13 +61,13 @@ def requests_page(request: HttpRequest) -> HttpResponseBase:
         (row, _label(row), two_persons.obstacle(row, request.user))
         for row in OfficerRequest.objects.all()[:MOST_SHOWN]
     ]
-    context = {"title": "Requests to confirm", "rows": rows}
+    context = {"title": gettext("Requests to confirm"), "rows": rows}
     return render_page(request, "admin/console/requests.html", context)
 
 
 @console_page(
     section=Section.CAS,
-    title="Request",
+    title=gettext_noop("Request"),
     name="console_request",
     route="requests/<uuid:key>/",
     permission=_PERMISSION,
@@ -91,8 +92,8 @@ def request_page(request: HttpRequest, key: uuid.UUID) -> HttpResponseBase:
         except PKIError as error:
             form.add_error(None, visible(error.message))
     context = {
-        "title": "Request",
-        "trail": [("Requests to confirm", reverse("admin:console_requests"))],
+        "title": gettext("Request"),
+        "trail": [(gettext("Requests to confirm"), reverse("admin:console_requests"))],
         "row": row,
         "label": _label(row),
         "fields": [
