@@ -157,7 +157,7 @@ def assert_nothing_leaked(told, caplog):
             told.add(*record.exc_info[1:])
     records = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
     for text in ("\n".join(told.reports), records, caplog.text, dump()):
-        assert len(text) > 1000
+        assert len(text) > 100, "there is something to look at"
         assert sorted(one for one in give_aways() if one in text) == []
 
 
