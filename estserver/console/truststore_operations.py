@@ -1,6 +1,9 @@
-"""Operations on the truststore of API Gateway: compare it, push it, go back to a version."""
+"""Operations on the truststore of API Gateway: compare it, push it, go back to a version.
 
-from typing import Any
+What is deployed is imported where it is needed: the web admin starts without it.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.conf import settings
@@ -10,17 +13,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_noop
 
-from estserver.deploy.deployment import Deployment, current_deployment
-from estserver.deploy.front_door.domain import look_at_domain
-from estserver.deploy.truststore.bundle import Bundle, compare, describe, lost_clients
-from estserver.deploy.truststore.pushes import active_version, mutual_tls_domain, wanted_bundle
-from estserver.deploy.truststore.pushing_job import start_push
-from estserver.deploy.truststore.versions import read_version
 from estserver.models import TruststorePush
 from pki.admin import Done, EmptyForm, Operation, Question, ReasonForm
 from pki.admin.display import chip, table, visible
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
+
+if TYPE_CHECKING:
+    from estserver.deploy.deployment import Deployment
 
 _LIVE_ARE_CHECKED = (
     "If a CA goes that clients still need, nothing is changed, and the job names these clients. "
@@ -76,6 +76,8 @@ class Push(_OfGateway, Operation):
 
     def effects(self) -> list[str]:
         """Say what is pushed, and what the job checks first."""
+        from estserver.deploy.truststore.pushes import wanted_bundle
+
         try:
             count = len(wanted_bundle().certificates)
         except OperatorError as error:
@@ -88,6 +90,8 @@ class Push(_OfGateway, Operation):
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py aws_truststore --push`` does, as a job."""
+        from estserver.deploy.truststore.pushing_job import start_push
+
         asked = form.cleaned_data
         job = start_push(
             reason=asked["reason"], actor=actor, is_removal_meant=asked["is_removal_meant"]
@@ -121,6 +125,8 @@ class RollBack(_OfGateway, Operation):
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py aws_truststore --to VERSION`` does, as a job."""
+        from estserver.deploy.truststore.pushing_job import start_push
+
         asked = form.cleaned_data
         job = start_push(
             reason=asked["reason"],
@@ -145,6 +151,11 @@ class CompareWithGateway(_OfGateway, Question):
 
     def answer(self, form: forms.BaseForm) -> SafeString:
         """Return each CA with what a push would do to it, and the warnings."""
+        from estserver.deploy.deployment import current_deployment
+        from estserver.deploy.truststore.bundle import Bundle, compare, describe, lost_clients
+        from estserver.deploy.truststore.pushes import active_version, wanted_bundle
+        from estserver.deploy.truststore.versions import read_version
+
         deployment = current_deployment()
         active = active_version(deployment)
         old = read_version(deployment, active) if active else Bundle(())
@@ -178,7 +189,10 @@ class CompareWithGateway(_OfGateway, Question):
         )
 
 
-def _warnings(deployment: Deployment) -> list[str]:
+def _warnings(deployment: "Deployment") -> list[str]:
+    from estserver.deploy.front_door.domain import look_at_domain
+    from estserver.deploy.truststore.pushes import mutual_tls_domain
+
     held = look_at_domain(mutual_tls_domain(deployment).name)
     said = (held.get("mutualTlsAuthentication") or {}).get("truststoreWarnings") or ()
     return [f"API Gateway warns: {one}" for one in said]

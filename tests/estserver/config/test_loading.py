@@ -58,7 +58,9 @@ def test_the_laptop_configuration_is_calm():
     config = load_config(PROJECT_ROOT / "config" / "config-local.yaml", environ={})
 
     assert config.warnings == ()
-    assert config.properties == Properties(iot_provisioning="none", drain_seconds=0)
+    assert config.properties == Properties(
+        iot_provisioning="none", drain_seconds=0, admin_second_factor="none"
+    )
 
 
 def test_every_key_reaches_its_field(load):
