@@ -4,7 +4,7 @@ import getpass
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, Literal, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
 from django.db import DatabaseError, InterfaceError
@@ -58,7 +58,8 @@ class OperatorCommand(BaseCommand):
     that changes something ``--dry-run``, and a dangerous one ``--yes`` (`pki.operators.options`).
     """
 
-    requires_system_checks: list[str] = []  # else a list of problems would hide a refusal
+    # None by default, else a list of problems would hide a refusal. Django's type, for subclasses.
+    requires_system_checks: list[str] | tuple[str, ...] | Literal["__all__"] = []
 
     effect: ClassVar[Effect] = Effect.READS
     """What the command changes, which decides how its dry run works."""

@@ -21,7 +21,8 @@ class Command(OperatorCommand, migrate.Command):
     """
 
     effect = Effect.MORE
-    requires_system_checks = migrate.Command.requires_system_checks  # a schema is of a sound whole
+    # Django's own, which the shared base leaves out for other commands.
+    requires_system_checks = migrate.Command.requires_system_checks
 
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         """Leave out what is asked of the database itself, because this run may mend it."""
