@@ -6,7 +6,7 @@ from typing import Final
 _BROWSERS: Final = (
     ("Edge", r"\bEdg[A]?/"),
     ("Opera", r"\bOPR/"),
-    ("Chrome", r"\bChrom(?:e|ium)/"),
+    ("Chrome", r"Chrom(?:e|ium)/"),  # HeadlessChrome too
     ("Firefox", r"\bFirefox/"),
     ("Safari", r"\bSafari/"),
     ("curl", r"^curl/"),

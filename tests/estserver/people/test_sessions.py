@@ -275,6 +275,7 @@ def test_rows_of_sessions_that_have_ended_are_removed():
          "Edge on Windows"),
         ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Safari/604.1",
          "Safari on iOS"),
+        ("Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/126.0 Safari/537.36", "Chrome on Linux"),
         ("curl/8.5.0", "curl"),
         ("<script>alert(1)</script>", "An unknown browser"),
         ("", "An unknown browser"),
