@@ -10,7 +10,7 @@ from estserver.console.rendering import render_page
 from estserver.models import Message, Webhook
 from estserver.webhooks.events import MEANINGS
 from estserver.webhooks.messages import RETRIED_FOR
-from estserver.webhooks.post import LONGEST_URL, checked_url, origin
+from estserver.webhooks.post import LONGEST_URL, check_url, origin
 from estserver.webhooks.subscriptions import (
     BOTH_SECRETS_FOR,
     add_webhook,
@@ -47,7 +47,7 @@ class WebhookForm(ReasonForm):
         """Refuse an address that no webhook can have."""
         url: str = self.cleaned_data["url"]
         try:
-            checked_url(url)
+            check_url(url)
         except OperatorError as error:
             raise forms.ValidationError(str(error)) from error
         return url

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -29,11 +30,21 @@ class NotTaken(OperatorError):
         super().__init__(sentence)
 
 
-def checked_url(url: str) -> SplitResult:
-    """Return the parts of an address that a webhook may have. Raises ``OperatorError``.
+def check_url(url: str) -> None:
+    """Raise ``OperatorError`` for an address that a webhook cannot have.
 
-    Its host's addresses are checked when it is called.
+    A host that is an IP address is judged here. The addresses of a name are judged when it is
+    called, because they may be others by then.
     """
+    host = _parts(url).hostname or ""
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:  # a name
+        return
+    check_addresses(host, [host])
+
+
+def _parts(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -65,7 +76,7 @@ def origin(url: str) -> str:
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
     """Send ``body`` as JSON. Raises ``NotTaken`` unless the answer is 2xx."""
-    parts = checked_url(url)
+    parts = _parts(url)
     host = parts.hostname or ""
     deadline = time.monotonic() + SECONDS
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

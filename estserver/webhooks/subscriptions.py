@@ -15,7 +15,7 @@ from estserver.models import Message, Webhook
 from estserver.webhooks.contents import message_for
 from estserver.webhooks.events import MEANINGS, Event, EventType
 from estserver.webhooks.messages import add_messages, attempt, send_again
-from estserver.webhooks.post import checked_url, origin
+from estserver.webhooks.post import check_url, origin
 from estserver.webhooks.signing import new_secret, seal_secret
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail, due_work
@@ -58,7 +58,7 @@ def add_webhook(
     name = name.strip()
     if not name or len(name) > 80 or not name.isprintable():
         raise OperatorError("A webhook needs a name of 1 to 80 visible characters.")
-    checked_url(url)
+    check_url(url)
     chosen = check_events(events)
     secret = new_secret()
     sealed = seal_secret(secret)

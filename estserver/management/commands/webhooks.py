@@ -87,12 +87,12 @@ class Command(OperatorCommand):
 
     def _add(self, options: dict[str, Any]) -> None:
         from estserver.webhooks.events import MEANINGS
-        from estserver.webhooks.post import checked_url, origin
+        from estserver.webhooks.post import check_url, origin
         from estserver.webhooks.subscriptions import add_webhook, check_events
 
         events = list(MEANINGS) if options["every_event"] else options["events"]
         if options["dry_run"]:
-            checked_url(options["url"])
+            check_url(options["url"])
             host, chosen = origin(options["url"]), check_events(events)
             said = {"name": options["name"], "host": host, "events": chosen, "dry_run": True}
             self._say(options, said, f"would add {options['name']}: {host} {', '.join(chosen)}")

@@ -6,7 +6,7 @@ import pytest
 
 from estserver.webhooks import addresses
 from estserver.webhooks.addresses import AddressRefused, check_addresses, is_public
-from estserver.webhooks.post import MOST_BYTES, NotTaken, checked_url, origin, post
+from estserver.webhooks.post import MOST_BYTES, NotTaken, check_url, origin, post
 from pki.operators.errors import OperatorError
 
 PRIVATE = [
@@ -90,7 +90,17 @@ def test_a_listed_host_may_have_any_address(allow_hosts):
 )
 def test_T32_other_addresses_than_https_are_refused(url):
     with pytest.raises(OperatorError, match="https://host/path"):
-        checked_url(url)
+        check_url(url)
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "169.254.169.254", "[::1]", "[fd00:ec2::254]"])
+def test_T32_an_address_that_is_not_public_is_refused_when_a_webhook_is_added(host, allow_hosts):
+    allow_hosts()
+    with pytest.raises(AddressRefused, match="webhookAllowedHosts"):
+        check_url(f"https://{host}/hook")
+
+    allow_hosts(host)
+    check_url(f"https://{host}/hook")
 
 
 def test_a_message_arrives_with_its_headers(receiver):
