@@ -28,6 +28,7 @@ _LOOKUPS = {
 """What the look-ups of a list's address mean in words."""
 
 register.filter("visible", display.visible)
+register.filter("with_code", display.with_code)
 register.simple_tag(display.chip, name="chip")
 register.simple_tag(display.page_of, name="page_of")
 

@@ -48,6 +48,15 @@ def code(field: str, title: str = "", *, characters: int = 0) -> Callable[[Model
     return _titled(show, field, title)
 
 
+def with_code(text: str) -> SafeString:
+    """Return a sentence of ours in which a command stands between backticks, as a page shows it."""
+    parts = [
+        format_html("<code>{}</code>" if number % 2 else "{}", part)
+        for number, part in enumerate(text.split("`"))
+    ]
+    return format_html_join("", "{}", ((part,) for part in parts))
+
+
 def shortened(text: str, characters: int) -> str:
     """Return the beginning of a serial number or digest, with all of it as a tooltip."""
     if len(text) <= characters:
