@@ -61,7 +61,7 @@ class OwnPasswordView(PasswordChangeView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Say why the page comes first, if it does."""
-        why = "Another person chose your password. Choose one of your own before you go on."
+        why = "You did not choose this password. Choose one of your own before you go on."
         first = {"subtitle": why} if self._is_first() else {}
         return {**super().get_context_data(**kwargs), **first}
 

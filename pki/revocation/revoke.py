@@ -150,7 +150,8 @@ def find_certificate(text: str) -> IssuedCertificate:
         found = list(certificates.filter(serial_number=normalize_serial_number(text)))
     if not found:
         raise OperatorError(
-            f"No certificate {shown(text)} is on record. Search for it in the web admin."
+            f"No certificate {shown(text)} is on record. Search for it in the web admin, or "
+            "with manage.py find."
         )
     if len(found) > 1:
         fingerprints = ", ".join(f"{one.fingerprint_sha256} ({one.ca})" for one in found)

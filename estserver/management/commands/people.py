@@ -9,6 +9,7 @@ from django.views.decorators.debug import sensitive_variables
 from estserver.people.account_changes import (
     add_account,
     find_account,
+    find_groups,
     set_active,
     set_password,
     set_roles,
@@ -102,8 +103,9 @@ class AddAccount(OperatorCommand):
         password = add_account(
             username, email=email, roles=role, given=given, actor=command_actor()
         )
-        facts: dict[str, Any] = {"username": username, "roles": role}
-        said = f"account {username!r}, roles: {', '.join(role) or 'none'}"
+        names = [group.name for group in find_groups(role)]
+        facts: dict[str, Any] = {"username": username, "roles": names}
+        said = f"account {username!r}, roles: {', '.join(names) or 'none'}"
         if given or dry_run:  # a dry run's password is taken back too
             self.say(said, **facts)
         else:

@@ -62,7 +62,7 @@ def test_a_person_signs_in_for_the_first_time_is_locked_out_and_recovers(browser
     # Step 1: the first password is changed before anything else.
     check_looks(browser, axe, "sign-in")
     fill_in(browser, username="admin", password=first)
-    assert "Another person chose your password." in words(browser)
+    assert "You did not choose this password." in words(browser)
     check_looks(browser, axe, "first-password")
     fill_in(browser, old_password=first, new_password1=PASSWORD, new_password2=PASSWORD)
     # Step 2: the second factor is set up with the secret that the page shows.

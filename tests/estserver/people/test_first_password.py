@@ -44,7 +44,7 @@ def test_T87_the_first_account_changes_its_password_before_any_other_page(first)
     led = client.get("/admin/pki/job/")
     assert led["Location"] == f"{CHANGE}?next=/admin/pki/job/"
     assert client.post("/admin/pki/job/", {})["Location"] == f"{CHANGE}?next=/admin/"
-    assert "Another person chose your password." in client.get(CHANGE).text
+    assert "You did not choose this password." in client.get(CHANGE).text
     changed = change(client, first, address=led["Location"])
 
     assert changed["Location"] == "/admin/pki/job/"
