@@ -1,26 +1,31 @@
 """The module that Django's autodiscovery imports: it registers the pages of ``console``."""
 
-from estserver.console.api_tokens import api_tokens_page, end_token_page
-from estserver.console.ca_roll_page import ca_roll_page
-from estserver.console.device_list import device_list
-from estserver.console.device_page import device_page
+from estserver.console.authorities.ca_roll_page import ca_roll_page
+from estserver.console.authorities.truststore import TruststorePushAdmin
+from estserver.console.delivery.pending_hooks import PendingHookAdmin
+from estserver.console.delivery.webhooks import MessageAdmin, WebhookAdmin
+from estserver.console.devices.list_page import device_list
+from estserver.console.devices.page import device_page
 from estserver.console.overview.page import acknowledge_page
-from estserver.console.pending_hooks import PendingHookAdmin
+from estserver.console.people.api_tokens import api_tokens_page, end_token_page
+from estserver.console.people.second_factor_pages import (
+    code_page,
+    codes_file,
+    own_page,
+    set_up_page,
+)
+from estserver.console.people.second_factor_reset import reset_page
+from estserver.console.people.session_pages import sessions_page
+from estserver.console.people.two_persons_page import request_page, requests_page
 from estserver.console.search_page import search_page
-from estserver.console.second_factor_pages import code_page, codes_file, own_page, set_up_page
-from estserver.console.second_factor_reset import reset_page
 from estserver.console.settings_page import settings_page
 from estserver.console.targets_page import targets_page
-from estserver.console.tools_doctor import doctor_page
-from estserver.console.tools_dry_run import dry_run_page
-from estserver.console.tools_enroll import test_enroll_page
-from estserver.console.tools_inspect import inspect_page
-from estserver.console.truststore import TruststorePushAdmin
-from estserver.console.webhooks import MessageAdmin, WebhookAdmin
+from estserver.console.tools.doctor_page import doctor_page
+from estserver.console.tools.dry_run_page import dry_run_page
+from estserver.console.tools.enroll_page import test_enroll_page
+from estserver.console.tools.inspect_page import inspect_page
 from estserver.people import accounts, again, session_signals
 from estserver.people.second_factor.checking import check_code, has_second_factor
-from estserver.people.session_pages import sessions_page
-from estserver.people.two_persons_page import request_page, requests_page
 
 __all__ = [
     "MessageAdmin",

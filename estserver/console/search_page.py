@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext, gettext_noop
 
-from estserver.console.device_links import device_url
+from estserver.console.devices.links import device_url
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
 from estserver.operations.search import find

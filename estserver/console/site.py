@@ -66,7 +66,9 @@ class ConsoleSite(AdminSite):
 
     def ask_second_person(self, request: HttpRequest, operation: Any, form: Any) -> str:
         """Put an operation to a second person, and return a sentence that says so."""
-        from estserver.people.two_persons_page import ask_for  # it imports this site's registry
+        from estserver.console.people.two_persons_page import (
+            ask_for,  # it imports this site's registry
+        )
 
         return ask_for(request, operation, form)
 

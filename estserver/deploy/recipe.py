@@ -6,7 +6,7 @@ A new resource is a module with its steps and its ``rights``, and its lines in t
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from estserver.deploy import account
+from estserver.deploy.account.problems import rights as account_rights
 from estserver.deploy.deployment import STAGES, Deployment, StageName
 from estserver.deploy.engine.steps import AnyStep
 from estserver.deploy.front_door import (
@@ -300,7 +300,7 @@ def _rights(deployment: Deployment) -> list[ResourceRights]:
     """What each module of steps says about the rights to its resource."""
     return [
         named_resources.rights(deployment),
-        account.rights(deployment),
+        account_rights(deployment),
         deployment_buckets.rights(deployment),
         deployment_roles.rights(deployment),
         gateway_account.rights(deployment),

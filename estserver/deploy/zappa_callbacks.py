@@ -29,8 +29,8 @@ def before_anything(cli: Any) -> None:
     with _refusals_as_sentences():
         from django.conf import settings as django_settings
 
-        from estserver.deploy import deploy
         from estserver.deploy.deployment import current_deployment
+        from estserver.deploy.lifecycle import deploy
         from estserver.deploy.zappa import settings as zappa_settings
         from pki.operators.errors import RemoteFailure
 
@@ -63,8 +63,8 @@ def _go_on(cli: Any) -> None:
 
     Zappa refuses both, and names `zappa update`, which needs a stack.
     """
-    from estserver.deploy import deploy
     from estserver.deploy.deployment import current_deployment
+    from estserver.deploy.lifecycle import deploy
     from estserver.deploy.zappa.broken_stack import BrokenStack
     from estserver.deploy.zappa.stage import look_at_stage
 
@@ -129,7 +129,7 @@ def fill_zip(zappa: Any) -> None:
 def after_deployment(cli: Any) -> None:
     """Finish the stage that was deployed: its domain, lockdown, logs and the rest."""
     with _refusals_as_sentences(f"{cli.api_stage} is deployed, but not finished. "):
-        from estserver.deploy import deploy
+        from estserver.deploy.lifecycle import deploy
 
         if not _is_part_of_aws_deploy():
             deploy.finish(deploy.stage_named(cli.api_stage), say=_say)

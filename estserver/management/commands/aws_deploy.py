@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from estserver.deploy import deploy
 from estserver.deploy.command import DeployCommand
-from estserver.deploy.deploy_all import deploy_all
 from estserver.deploy.deployment import STAGES, current_deployment
+from estserver.deploy.lifecycle import deploy
+from estserver.deploy.lifecycle.deploy_all import deploy_all
 from estserver.deploy.recipe import deployer_policies
 from estserver.deploy.zappa.live_version import WHOLE, Service
 from pki.operators.effects import Effect

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from estserver.deploy import deploy
 from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import Deployment, current_deployment
 from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.runs import intentions, take_away
+from estserver.deploy.lifecycle import deploy
 from estserver.deploy.recipe import removable, remover_policies
 from estserver.deploy.resources.buckets.deployment_buckets import audit_heads_bucket
 from estserver.deploy.rights.dsql_cluster import cluster_in_use, last_backup

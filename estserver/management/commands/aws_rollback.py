@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from estserver.deploy.command import DeployCommand
-from estserver.deploy.deploy import stage_named
 from estserver.deploy.deployment import STAGES, current_deployment
-from estserver.deploy.rollback import roll_back
+from estserver.deploy.lifecycle.deploy import stage_named
+from estserver.deploy.lifecycle.rollback import roll_back
 from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 

@@ -8,8 +8,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from estserver.deploy.command import DeployCommand
 from estserver.deploy.deployment import current_deployment
+from estserver.deploy.lifecycle.status import status
 from estserver.deploy.recipe import everything
-from estserver.deploy.status import status
 from estserver.operations.report_rows import exit_code
 
 

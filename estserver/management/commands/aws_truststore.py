@@ -6,11 +6,11 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from estserver.deploy.command import DeployCommand
-from estserver.deploy.deploy import print_calls
 from estserver.deploy.deployment import Deployment, current_deployment
 from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.runs import Intended
 from estserver.deploy.front_door.truststore_object import latest_version
+from estserver.deploy.lifecycle.deploy import print_calls
 from estserver.deploy.truststore.bundle import Bundle, compare, describe
 from estserver.deploy.truststore.pushes import (
     activate,

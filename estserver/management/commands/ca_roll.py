@@ -23,7 +23,7 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, name: str, **options: Any) -> None:
         """Print a line for each step, and where the roll is."""
         # Imported here, because it reads the deployment and the fleet.
-        from estserver.console.ca_roll import StepState, roll_of
+        from estserver.console.authorities.ca_roll import StepState, roll_of
 
         roll = roll_of(find_authority(name))
         steps = [

@@ -38,7 +38,7 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         commands=("ca_roll", "cas roll"),
         pages=("console_ca_roll",),
         permission="pki.view_certificateauthority",
-        services=("estserver.console.ca_roll.roll_of",),
+        services=("estserver.console.authorities.ca_roll.roll_of",),
         without_api="Its steps are people's. `GET cas/{name}` says which CA succeeds which.",
     ),
     Action(

@@ -22,8 +22,8 @@ def deployment_rows() -> Iterator[Row]:
         return
     # Imported here: a start of the admin's function loads the doctor, and not the deployment.
     from estserver.deploy.deployment import current_deployment
+    from estserver.deploy.lifecycle.status import status, truststore_rows
     from estserver.deploy.recipe import everything
-    from estserver.deploy.status import status, truststore_rows
 
     deployment = current_deployment()
     if settings.IS_LAMBDA:

@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from bench.console import pages
-from estserver.console.device_links import device_url
+from estserver.console.devices.links import device_url
 from pki.models import IssuedCertificate
 from tests.support import hostile
 from tests.support.builders import make_csr

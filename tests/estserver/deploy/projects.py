@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from estserver.deploy import deploy
 from estserver.deploy.engine.runs import carry_out
+from estserver.deploy.lifecycle import deploy
 from estserver.deploy.recipe import finishing
 from pki.aws.clients import aws_client
 from pki.signers import get_signer

@@ -6,7 +6,7 @@ import sys
 import pytest
 from django.core.management import CommandError, call_command
 
-from estserver.deploy.account import account_notes, account_problems, covers
+from estserver.deploy.account.problems import account_notes, account_problems, covers
 from estserver.deploy.deployment import check_deployment, current_deployment
 from pki.aws.clients import aws_client
 from pki.operators.errors import OperatorError
@@ -113,7 +113,7 @@ def test_a_quota_of_a_new_account_is_said(deployment, monkeypatch):
 
 
 def test_domains_near_their_quota_are_said(deployment, monkeypatch):
-    monkeypatch.setattr("estserver.deploy.account.DOMAINS_QUOTA", 1)
+    monkeypatch.setattr("estserver.deploy.account.problems.DOMAINS_QUOTA", 1)
 
     [note] = account_notes(deployment)
 

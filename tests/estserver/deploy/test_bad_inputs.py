@@ -9,12 +9,12 @@ from collections import Counter
 import pytest
 from django.core.management import CommandError, call_command
 
-from estserver.deploy import deploy
 from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions, take_away
 from estserver.deploy.front_door.domain import CustomDomain
+from estserver.deploy.lifecycle import deploy
+from estserver.deploy.lifecycle.status import status
 from estserver.deploy.recipe import finishing, preparation, removable
-from estserver.deploy.status import status
 from estserver.deploy.truststore.steps import FirstTruststore
 from pki.aws.clients import aws_client
 from tests.estserver.deploy import moto_gaps

@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from estserver.config import PROJECT_ROOT
-from estserver.deploy import deploy, first_setup
 from estserver.deploy.deployment import LIVE, check_deployment
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.engine.runs import intentions
 from estserver.deploy.lambda_signers import defaulted_signers, for_lambda
+from estserver.deploy.lifecycle import deploy, first_setup
 from estserver.deploy.resources.function_environment import FunctionEnvironment
 from estserver.deploy.truststore.pushes import active_version
 from estserver.deploy.truststore.record import last_activated, pushes_here

@@ -6,9 +6,9 @@ from secrets import token_urlsafe
 
 import pytest
 
-from estserver.deploy import deploy
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions, take_away
 from estserver.deploy.front_door.domain import ADOPTED, CustomDomain
+from estserver.deploy.lifecycle import deploy
 from estserver.deploy.recipe import (
     everything,
     function_policy,

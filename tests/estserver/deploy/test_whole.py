@@ -6,10 +6,10 @@ import pytest
 
 from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions, take_away
+from estserver.deploy.lifecycle.status import status
 from estserver.deploy.recipe import everything, finishing, preparation, removable
 from estserver.deploy.resources.roles.deployment_roles import provisioning_role
 from estserver.deploy.resources.watching.topic import own_topic
-from estserver.deploy.status import status
 from estserver.deploy.truststore.pushes import record_first_activation
 from estserver.operations.report_rows import exit_code
 from pki.aws.clients import aws_client

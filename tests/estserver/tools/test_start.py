@@ -23,7 +23,7 @@ import sys
 import estserver.urls.admin
 from django.contrib import admin
 admin.site.urls
-assert "estserver.console.tools_doctor" in sys.modules
+assert "estserver.console.tools.doctor_page" in sys.modules
 print(sorted(name for name in sys.modules if name.startswith("estserver.deploy")))
 """
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from estserver.deploy import status
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions
 from estserver.deploy.front_door.lockdown import Lockdown, Throttling
+from estserver.deploy.lifecycle import status
 from estserver.deploy.zappa.admin_endpoint import AdminEndpoint
 from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import ACCOUNT, ACM, DOMAIN, REGION, rest_api, stage

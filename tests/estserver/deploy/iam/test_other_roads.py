@@ -5,8 +5,8 @@ from django.core.management import call_command
 
 from estserver.deploy.deployment import STAGES
 from estserver.deploy.engine.runs import carry_out, take_away
+from estserver.deploy.lifecycle.status import status
 from estserver.deploy.recipe import finishing, preparation, removable, restoration
-from estserver.deploy.status import status
 from estserver.deploy.zappa.live_version import LiveVersion
 from estserver.deploy.zappa.schema import description_here
 from pki.aws.clients import aws_client

@@ -3,6 +3,7 @@
 import pytest
 
 from estserver.deploy.engine.runs import carry_out, take_away
+from estserver.deploy.lifecycle.status import status
 from estserver.deploy.recipe import (
     deployer_policies,
     finishing,
@@ -12,7 +13,6 @@ from estserver.deploy.recipe import (
 )
 from estserver.deploy.resources.database.roles import DatabaseRoles
 from estserver.deploy.rights.dsql_cluster import find_cluster
-from estserver.deploy.status import status
 from pki.aws.clients import aws_client
 from tests.estserver.deploy import moto_database, moto_iot
 from tests.estserver.deploy.account import ACCOUNT, ACM, CONFIG, WITHOUT_DATABASE, zappa_deploy

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from django.core.management import CommandError, call_command
 
-from estserver.deploy import deploy
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions
+from estserver.deploy.lifecycle import deploy
+from estserver.deploy.lifecycle.status import status
 from estserver.deploy.recipe import everything, preparation
 from estserver.deploy.resources.ca_keys import CAKeys
-from estserver.deploy.status import status
 from pki.authorities.create import create_authority
 from pki.authorities.succeed import make_successor
 from pki.aws.clients import AWSLocation, aws_client

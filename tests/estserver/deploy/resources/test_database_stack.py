@@ -6,9 +6,9 @@ import pytest
 
 from estserver.config import ConfigError
 from estserver.config.database import database_settings
-from estserver.deploy.deploy import prepare
 from estserver.deploy.deployment import STAGES
 from estserver.deploy.engine.runs import StepFailed, take_away
+from estserver.deploy.lifecycle.deploy import prepare
 from estserver.deploy.recipe import (
     deployer_policies,
     everything,

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from estserver.deploy.deploy import print_calls
 from estserver.deploy.deployment import check_deployment
 from estserver.deploy.engine.runs import intentions
+from estserver.deploy.lifecycle.deploy import print_calls
 from estserver.deploy.recipe import function_policy, function_role
 from pki.operators.errors import OperatorError
 from tests.estserver.deploy.account import CONFIG

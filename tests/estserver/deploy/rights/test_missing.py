@@ -2,8 +2,8 @@
 
 import pytest
 
-from estserver.deploy import deploy
 from estserver.deploy.engine.runs import StepFailed, carry_out
+from estserver.deploy.lifecycle import deploy
 from estserver.deploy.recipe import finishing, preparation
 from pki.aws.clients import aws_client
 from pki.operators.errors import remote_failure

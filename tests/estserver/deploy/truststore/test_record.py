@@ -9,8 +9,8 @@ from botocore.stub import Stubber
 from django.core.management import CommandError, call_command
 
 from estserver.deploy.front_door.truststore_object import OBJECT_KEY
+from estserver.deploy.lifecycle.status import status
 from estserver.deploy.recipe import function_policy
-from estserver.deploy.status import status
 from estserver.deploy.truststore.pushes import active_version
 from estserver.deploy.truststore.record import as_json, from_json, last_activated, pushes_here
 from estserver.deploy.zappa.admin_function import LAMBDA_MAXIMUM

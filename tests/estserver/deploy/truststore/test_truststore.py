@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from estserver.deploy.front_door.truststore_object import latest_version
-from estserver.deploy.status import status
+from estserver.deploy.lifecycle.status import status
 from estserver.deploy.truststore.bundle import (
     MAX_CERTIFICATES,
     Bundle,

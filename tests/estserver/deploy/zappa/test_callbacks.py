@@ -6,7 +6,7 @@ import pytest
 
 from estserver.config.rule_names import HOURLY, MINUTELY, rule_name
 from estserver.deploy import zappa_callbacks
-from estserver.deploy.uploaded import code_digest, reasons_to_deploy
+from estserver.deploy.lifecycle.uploaded import code_digest, reasons_to_deploy
 from pki.aws.clients import aws_client
 from tests.estserver.deploy import moto_gaps
 

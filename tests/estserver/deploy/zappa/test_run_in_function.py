@@ -10,7 +10,7 @@ from django.core.management import call_command
 
 from estserver.deploy.engine.runs import StepFailed
 from estserver.deploy.engine.slow_spread import PAUSE
-from estserver.deploy.first_setup import commands, set_up
+from estserver.deploy.lifecycle.first_setup import commands, set_up
 from estserver.deploy.zappa.admin_function import (
     CALLER_KEY,
     COMMAND_KEY,

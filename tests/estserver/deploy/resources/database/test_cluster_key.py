@@ -3,7 +3,7 @@
 import pytest
 
 from estserver.config import ConfigError
-from estserver.deploy.account import account_problems
+from estserver.deploy.account.problems import account_problems
 from estserver.deploy.engine.runs import StepFailed, carry_out
 from estserver.deploy.resources.database.cluster import AWS_OWNED, DatabaseCluster
 from estserver.deploy.rights.dsql_cluster import find_cluster

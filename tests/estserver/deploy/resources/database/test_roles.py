@@ -4,11 +4,11 @@ import psycopg
 import pytest
 
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions
+from estserver.deploy.lifecycle.status import status
 from estserver.deploy.recipe import preparation
 from estserver.deploy.resources.database.cluster import DatabaseCluster
 from estserver.deploy.resources.database.roles import DatabaseRoles
 from estserver.deploy.rights.dsql_cluster import find_cluster
-from estserver.deploy.status import status
 from tests.estserver.deploy import moto_database
 from tests.support.dsql.clients import connect, token
 from tests.support.dsql.login import Principal

@@ -4,9 +4,9 @@ import pytest
 
 from estserver.config.rule_names import HOURLY, MINUTELY, rule_name
 from estserver.deploy.engine.runs import StepFailed
+from estserver.deploy.lifecycle.status import status
 from estserver.deploy.recipe import function_policy
 from estserver.deploy.resources.watching.schedule_states import ScheduleStates
-from estserver.deploy.status import status
 from pki.aws.clients import aws_client
 from tests.estserver.deploy.account import ACCOUNT, CONFIG, REGION
 

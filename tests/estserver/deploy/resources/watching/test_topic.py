@@ -5,10 +5,10 @@ import json
 import pytest
 
 from estserver.deploy.engine.runs import StepFailed, intentions, take_away
+from estserver.deploy.lifecycle.status import status
 from estserver.deploy.resources.secrets_kms_key import SecretsKey
 from estserver.deploy.resources.watching.alarms import Alarms
 from estserver.deploy.resources.watching.topic import AlarmTopic, TopicKey, own_topic
-from estserver.deploy.status import status
 from pki.aws.clients import aws_client
 from tests.estserver.deploy import moto_gaps
 from tests.estserver.deploy.account import ACCOUNT, CONFIG, REGION

@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
-from estserver.console.tool_pages import (
+from estserver.console.tools.page_parts import (
     facts,
     given,
     label_field,

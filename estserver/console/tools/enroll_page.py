@@ -11,7 +11,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from estserver.console.registry import Section, console_page, may
 from estserver.console.rendering import render_page
-from estserver.console.tool_pages import label_field, level_chip, two_sentences
+from estserver.console.tools.page_parts import label_field, level_chip, two_sentences
 from estserver.operations.est_address import est_address
 from estserver.tools.enrollment_test import EnrollmentTest, TimedRow, clean_up, made_by_test
 from pki.admin.display import table, visible

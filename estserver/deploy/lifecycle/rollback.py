@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from estserver.deploy.deploy import Say, print_calls
 from estserver.deploy.deployment import Deployment, StageName
 from estserver.deploy.engine.performer import Clock, Performer
 from estserver.deploy.engine.runs import Intended, carry_out
 from estserver.deploy.engine.steps import Plan, Step
+from estserver.deploy.lifecycle.deploy import Say, print_calls
 from estserver.deploy.zappa.admin_function import run_in_function
 from estserver.deploy.zappa.live_version import update_alias
 from estserver.deploy.zappa.schema import applied_in, not_covered, schema_of

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext
 
-from estserver.console.device_links import device_url
+from estserver.console.devices.links import device_url
 from iotprov.models import Provisioning
 from pki.admin.operations import BACK
 from pki.devices.record import DeviceRecord

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from estserver.console.ca_roll import roll_of
+from estserver.console.authorities.ca_roll import roll_of
 from estserver.models import TruststorePush
 from iotprov.models import CARegistration
 from pki.authorities.distrust import retire_authority

@@ -8,8 +8,8 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 from estserver.config import PROJECT_ROOT
-from estserver.deploy.database_key import database_key_problem
-from estserver.deploy.database_secret import database_secret_problem
+from estserver.deploy.account.database_key import database_key_problem
+from estserver.deploy.account.database_secret import database_secret_problem
 from estserver.deploy.deployment import ACM_ARN_REGION, Deployment, Domain
 from estserver.deploy.engine.calls import ask, ask_all
 from estserver.deploy.rights.statements import ResourceRights, allow

@@ -11,8 +11,8 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext_noop
 
-from estserver.console.device_actions import actions
-from estserver.console.device_timeline import timeline
+from estserver.console.devices.actions import actions
+from estserver.console.devices.timeline import timeline
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
 from estserver.operations.device_commands import (

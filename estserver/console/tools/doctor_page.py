@@ -11,7 +11,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from estserver.console.registry import Panel, PanelLine, Section, console, console_page
 from estserver.console.rendering import render_page
-from estserver.console.tool_pages import LEVEL_CHIPS, level_chip, two_sentences
+from estserver.console.tools.page_parts import LEVEL_CHIPS, level_chip, two_sentences
 from estserver.tools.doctor.checks import Diagnosis
 from estserver.tools.doctor.examination import examine, summary, summary_of
 from pki.admin.display import table, visible

@@ -5,8 +5,8 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from estserver.deploy import deploy
 from estserver.deploy.engine.runs import StepFailed, carry_out, intentions, take_away
+from estserver.deploy.lifecycle import deploy
 from estserver.deploy.recipe import everything, finishing, preparation, removable, restoration
 from estserver.deploy.resources.ca_keys import CAKeys
 from estserver.deploy.resources.ca_secrets import Secrets

@@ -7,7 +7,7 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy, gettext_noop
 
-from estserver.console.pending_hook_operations import RunHook
+from estserver.console.delivery.pending_hook_operations import RunHook
 from estserver.models import PendingHook
 from pki.admin import FactAdmin
 from pki.admin.display import link, minute, moment, words

@@ -2,12 +2,12 @@
 
 from django.conf import settings
 
-from estserver.deploy.deploy import Say, finish, prepare
 from estserver.deploy.deployment import Deployment, StageName, current_deployment
 from estserver.deploy.engine.performer import Clock
 from estserver.deploy.engine.runs import Outcome, as_a_step
+from estserver.deploy.lifecycle.deploy import Say, finish, prepare
+from estserver.deploy.lifecycle.uploaded import reasons_to_deploy
 from estserver.deploy.package.build import make_package
-from estserver.deploy.uploaded import reasons_to_deploy
 from estserver.deploy.zappa.live_version import WHOLLY, Service
 from estserver.deploy.zappa.run_zappa import deploy_stage
 from estserver.deploy.zappa.stage import look_at_stage

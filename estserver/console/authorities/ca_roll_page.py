@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy, gettext_noop
 
-from estserver.console.ca_roll import RollStep, StepState, roll_of
+from estserver.console.authorities.ca_roll import RollStep, StepState, roll_of
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
 from pki.admin import CertificateAuthorityAdmin

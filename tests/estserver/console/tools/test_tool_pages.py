@@ -11,8 +11,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from estserver.console import tools_doctor, tools_enroll
 from estserver.console.registry import console
+from estserver.console.tools import doctor_page, enroll_page
 from estserver.operations.report_rows import Row
 from estserver.tools.doctor import examination
 from estserver.tools.enrollment_test import ACTION, TimedRow
@@ -226,13 +226,13 @@ def test_the_overview_shows_what_the_doctor_finds_at_a_glance(
     assert url("console_doctor") in page
     assert "one client may take any number of thing names" in page
     examination.forget()
-    assert {line.kind for line in tools_doctor.panel_lines()} == {"soon"}
+    assert {line.kind for line in doctor_page.panel_lines()} == {"soon"}
 
 
 def test_a_test_enrollment_shows_each_step_with_its_time(post, monkeypatch):
     """The whole of it, against a real server, is in tests/interop."""
     monkeypatch.setattr(
-        tools_enroll.EnrollmentTest,
+        enroll_page.EnrollmentTest,
         "steps",
         lambda self: iter([TimedRow(Row("TLS", "FAIL", "No.", "Check it."), 12.34)]),
     )

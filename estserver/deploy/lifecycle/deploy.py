@@ -8,7 +8,7 @@ from textwrap import indent
 from django.conf import settings
 
 from estserver.config.secret_key import ensure_secret_key
-from estserver.deploy.account import account_notes, account_problems
+from estserver.deploy.account.problems import account_notes, account_problems
 from estserver.deploy.deployment import (
     STAGES,
     Deployment,
@@ -19,10 +19,10 @@ from estserver.deploy.deployment import (
 from estserver.deploy.engine.performer import Clock, Performer
 from estserver.deploy.engine.runs import Intended, Outcome, as_a_step, carry_out, intentions
 from estserver.deploy.engine.steps import AnyStep
-from estserver.deploy.first_setup import set_up
 from estserver.deploy.front_door.api_settings import look_at_api
 from estserver.deploy.front_door.truststore_object import latest_version
 from estserver.deploy.lambda_signers import defaulted_signers
+from estserver.deploy.lifecycle.first_setup import set_up
 from estserver.deploy.recipe import (
     guarding,
     opening,

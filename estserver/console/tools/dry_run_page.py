@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
-from estserver.console.tool_pages import facts, given, label_field, pasted_text, two_sentences
+from estserver.console.tools.page_parts import facts, given, label_field, pasted_text, two_sentences
 from estserver.est.chunked import MAX_BODY_BYTES
 from estserver.tools.asking_client import AskingClient
 from estserver.tools.decoded import contents_groups

@@ -9,13 +9,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy, gettext_noop
 
-from estserver.console.overview.work import read_truststore
-from estserver.console.truststore_operations import (
+from estserver.console.authorities.truststore_operations import (
     CompareWithGateway,
     Push,
     RollBack,
     has_truststore,
 )
+from estserver.console.overview.work import read_truststore
 from estserver.models import TruststorePush
 from pki.admin import FactAdmin
 from pki.admin.bounded_count import newest

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from estserver.console.webhook_operations import (
+from estserver.console.delivery.webhook_operations import (
     AddWebhook,
     EndWebhook,
     RotateSecret,

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
-from estserver.deploy.database_secret import database_secret_problem
+from estserver.deploy.account.database_secret import database_secret_problem
 from estserver.deploy.deployment import ACM_ARN_REGION, Deployment
 from estserver.deploy.engine.calls import ask
 from estserver.deploy.engine.steps import AnyStep, Blocked

@@ -1,0 +1,1 @@
+"""The pages of the tools: inspect, dry run, test enrollment, doctor."""
