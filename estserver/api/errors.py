@@ -26,6 +26,15 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
     return _problem(request, APIReason.REQUEST_WRONG)
 
 
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer 404, for an address outside of ``/api/v1/``."""
+    if not request.path.startswith(PREFIX):
+        return pages.not_found(request, exception)
+    from estserver.api.reasons import APIReason
+
+    return _problem(request, APIReason.NOT_FOUND)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500. The log has the cause."""
     if not request.path.startswith(PREFIX):

@@ -39,6 +39,15 @@ def test_a_failure_of_a_middleware_gets_a_problem_document_that_says_nothing_of_
     assert (page.status_code, page["Content-Type"]) == (500, "text/html; charset=utf-8")
 
 
+@pytest.mark.parametrize("path", ["/api/", "/api/v2/token", "/api/v1/jobs/a%0Ab/lines"])
+def test_an_address_that_leads_nowhere_gets_a_problem_document(operator, path):
+    answer = operator.client.get(path, headers=operator.headers)
+
+    assert (answer.status_code, answer["Content-Type"]) == (404, PROBLEM)
+    assert answer.json()["code"] == "api-not-found"
+    assert answer["Cache-Control"] == "no-store"
+
+
 @pytest.mark.parametrize("path", ["/admin/", "/apis/"])
 def test_a_page_of_the_console_is_a_page_as_before(path):
     answer = Client(raise_request_exception=False).get(path, headers={"host": "a b"})
