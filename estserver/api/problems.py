@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = "1"
+REQUEST_ID: Final = "X-Request-Id"
 
 
 class APIRefusal(Exception):
@@ -59,6 +60,13 @@ class APIRefusal(Exception):
         return HttpResponse(
             json.dumps(said), status=self.status, content_type=MEDIA_TYPE, headers=self.headers
         )
+
+
+def with_request_id(response: HttpResponse, request_id: str) -> HttpResponse:
+    """Add the request's id to an answer. No answer is kept by anyone on the way."""
+    response.headers[REQUEST_ID] = request_id
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 class EarlierAnswer(Exception):

@@ -37,6 +37,12 @@ class APIReason(ReasonCode):
         "The header Allow names those that it takes.",
         HTTPStatus.METHOD_NOT_ALLOWED,
     )
+    REQUEST_WRONG = (
+        "api-request-wrong",
+        "The server cannot read the request, or is not the host that it names.",
+        "Send it to a host that allowedHosts has, or to a domain name of the deployment.",
+        HTTPStatus.BAD_REQUEST,
+    )
     INPUT_INVALID = (
         "api-input-invalid",
         "A field of the request is missing, unknown or wrong.",

@@ -23,10 +23,10 @@ Every job of the console is a command, `.venv/bin/python manage.py NAME`.
 [operating.md](operating.md) says when each is used. `--help` prints what stands here.
 
 - `--json` prints JSON lines: an object for each row. A command that says what it did prints an
-  object for each sentence, `{"said": ...}` with the facts beside it. Further keys may come, and
-  none goes. Commands with one answer print one object, over several lines.
-- `--dry-run`, of all that change something, does everything but keep it, and says what would
-  happen.
+  object for each sentence, `{"said": ...}` with the facts beside it. Later versions may add keys,
+  and remove none. Commands with one answer print one object, over several lines.
+- `--dry-run` says what would happen, and changes nothing. Every command that changes something has
+  it.
 - A dangerous command asks for a name on a terminal. Elsewhere it needs `--yes`.
 - A table or sentence goes to standard output, a refusal as one sentence to standard error.
   `--traceback` adds where an error came from. A progress bar is on terminals only.
@@ -42,8 +42,8 @@ _COMPLETION = """
     manage.py completion bash > ~/.est-completion && echo '. ~/.est-completion' >> ~/.bashrc
     manage.py completion zsh > ~/.est-completion && echo '. ~/.est-completion' >> ~/.zshrc
 
-completes commands, subcommands, options and choices after `manage.py`. Write it again after an
-update.
+The script completes commands, subcommands, options and choices after `manage.py`. Write it again
+after an update.
 """
 
 
@@ -60,7 +60,7 @@ def command_reference() -> str:
 
 
 def _action_lines() -> Iterator[str]:
-    yield "What stands in one line is one action: the three doors call the same function."
+    yield "Each row is one action. Its page, its command and its API call use the same function."
     yield ""
     yield "| Action | Command | API | Permission |"
     yield "|---|---|---|---|"
@@ -81,7 +81,7 @@ def _shape_lines(shape: CommandShape) -> Iterator[str]:
     yield f"{level} {shape.name}"
     yield ""
     if other := _name_of_its_own(shape):
-        yield f"The same as [`{other}`](#{other}): {shape.help}"
+        yield f"Another name of [`{other}`](#{other}), with the same arguments."
         return
     yield shape.parser.description or shape.help
     if shape.subcommands:

@@ -9,10 +9,10 @@ from django.views.generic import RedirectView
 from estserver.operations.health import healthz, readyz
 from estserver.operations.metrics_page import metrics
 
-handler400 = "estserver.console.errors.bad_request"
+handler400 = "estserver.api.errors.bad_request"
 handler403 = "estserver.console.errors.permission_denied"
-handler404 = "estserver.console.errors.not_found"
-handler500 = "estserver.console.errors.server_error"
+handler404 = "estserver.api.errors.not_found"
+handler500 = "estserver.api.errors.server_error"
 
 _of_provider = [path("", include("estserver.urls.provider"))] if settings.EST_OIDC else []
 urlpatterns = [

@@ -1,7 +1,7 @@
 """The base of every view: JSON in and out, a token, a permission, problem documents."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, cast
 
 from django.http import HttpRequest, HttpResponseBase
 from rest_framework.exceptions import ValidationError
@@ -17,15 +17,13 @@ from estserver.api import idempotency
 from estserver.api.authentication import AUTHENTICATION
 from estserver.api.keyset import Selection, page_of
 from estserver.api.permissions import RolePermission
-from estserver.api.problems import APIRefusal, exception_handler
+from estserver.api.problems import APIRefusal, exception_handler, with_request_id
 from estserver.api.reasons import APIReason
 from estserver.api.serializers.inputs import Input, NoInput, PageInput
 from estserver.api.throttling import TokenThrottle
 from estserver.people.api_tokens import TokenHolder
 from pki.models.fields import new_identifier
 from pki.record.audit_trail import Actor
-
-REQUEST_ID: Final = "X-Request-Id"
 
 
 class JSONAlways(BaseContentNegotiation):
@@ -105,11 +103,9 @@ class BaseView(APIView):
         return exception_handler(exc, {"view": self})
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Add the request's id. No answer is kept by anyone on the way."""
+        """Add the headers that every answer has."""
         answer = super().finalize_response(request, response, *args, **kwargs)
-        answer.headers[REQUEST_ID] = self.request_id
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+        return with_request_id(answer, self.request_id)
 
     @property
     def holder(self) -> TokenHolder:

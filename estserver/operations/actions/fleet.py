@@ -63,7 +63,7 @@ FLEET: Final[tuple[Action, ...]] = (
         pages=("pki_issuedcertificate_key-file",),
         permission="pki.change_issuedcertificate",
         services=("pki.authorities.test_client.key_file",),
-        without_api="A key is handed to a person who types a password, and to no program.",
+        without_api="Only a person gets a key, and gives a password for it.",
     ),
     Action(
         name="Export certificates",
@@ -101,8 +101,8 @@ FLEET: Final[tuple[Action, ...]] = (
         name="Sign a client's CSR",
         commands=("sign_client_csr", "certificates sign-client"),
         services=("pki.issuance.client_certificates.sign_client_csr",),
-        without_page="Clients are signed where their keys are made.",
-        without_api="Clients are signed where their keys are made.",
+        without_page="It is for test clients, on the machine itself.",
+        without_api="It is for test clients, on the machine itself.",
     ),
     Action(
         name="Release a thing name",
@@ -118,7 +118,7 @@ FLEET: Final[tuple[Action, ...]] = (
         pages=("pki_issuedcertificate_rebind",),
         permission="pki.change_issuedcertificate",
         services=("pki.issuance.rebind.rebind_names",),
-        without_api="Who gets the names is decided case by case.",
+        without_api="A person decides in each case who gets the names.",
     ),
     Action(
         name="List the denylist",
@@ -210,7 +210,7 @@ FLEET: Final[tuple[Action, ...]] = (
         pages=("iotprov_provisioning_park",),
         permission="iotprov.change_provisioning",
         services=("iotprov.provisioning.outbox.park",),
-        without_api="A row is parked by a person who looks at what failed.",
+        without_api="A person parks a row after a look at its failure.",
     ),
     Action(
         name="Work on the outbox",

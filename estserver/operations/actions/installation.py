@@ -6,10 +6,12 @@ from estserver.operations.actions.action import Action
 
 _ON_THE_MACHINE: Final = "It makes or serves an installation, on the machine itself."
 _DEPLOYS: Final = "It deploys with the rights of a person in AWS, not with those of the console."
-_ABOUT_PEOPLE: Final = "No token may make or change people."
-_TELLS_OTHERS: Final = "A person decides who is told of events, and sees the secret once."
-_WRITES_DOCS: Final = "It is for people who change the code."
-_ASKS_AGAIN: Final = "A key of a CA is decided about by a person, who is asked again."
+_ABOUT_PEOPLE: Final = "No call reads or changes accounts."
+_ANSWER_HAS_SECRET: Final = (
+    "The answer would hold the secret, and answers are kept for repeated requests."
+)
+_WRITES_DOCS: Final = "It writes a text from the code, and reads nothing on record."
+_ASKS_AGAIN: Final = "Only people change CAs. Programs do not."
 
 INSTALLATION: Final[tuple[Action, ...]] = (
     Action(
@@ -39,7 +41,7 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         pages=("console_ca_roll",),
         permission="pki.view_certificateauthority",
         services=("estserver.console.authorities.ca_roll.roll_of",),
-        without_api="Its steps are people's. `GET cas/{name}` says which CA succeeds which.",
+        without_api="People take its steps. `GET cas/{name}` says which CA succeeds which.",
     ),
     Action(
         name="Make a successor of a CA",
@@ -264,7 +266,7 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         commands=("first_admin",),
         services=("estserver.people.first_account.make_first_admin",),
         without_page="Nobody could open it yet.",
-        without_api="Nobody could have a token yet.",
+        without_api="A token belongs to an account, and there is none yet.",
     ),
     Action(
         name="Change an account, its roles or its password",
@@ -314,14 +316,14 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         commands=("api_tokens add",),
         pages=("console_api_tokens",),
         services=("estserver.people.api_tokens.make_token",),
-        without_api="A token that makes tokens would never end.",
+        without_api="A token could make the next one before it expires.",
     ),
     Action(
         name="End a token of the API",
         commands=("api_tokens end",),
         pages=("console_api_token_end",),
         services=("estserver.people.api_tokens.end_token",),
-        without_api="Who took a token could end those of its owner.",
+        without_api="A stolen token could end the other tokens of its owner.",
     ),
     Action(
         name="List what waits for a second person",
@@ -363,18 +365,23 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         pages=("estserver_webhook_add",),
         permission="estserver.add_webhook",
         services=("estserver.webhooks.subscriptions.add_webhook",),
-        without_api=_TELLS_OTHERS,
+        without_api=_ANSWER_HAS_SECRET,
     ),
     Action(
-        name="Give a webhook a new secret, or test it",
-        commands=("webhooks rotate", "webhooks test"),
-        pages=("estserver_webhook_rotate", "estserver_webhook_test"),
+        name="Give a webhook a new secret",
+        commands=("webhooks rotate",),
+        pages=("estserver_webhook_rotate",),
         permission="estserver.change_webhook",
-        services=(
-            "estserver.webhooks.subscriptions.rotate_secret",
-            "estserver.webhooks.subscriptions.test_webhook",
-        ),
-        without_api=_TELLS_OTHERS,
+        services=("estserver.webhooks.subscriptions.rotate_secret",),
+        without_api=_ANSWER_HAS_SECRET,
+    ),
+    Action(
+        name="Send a webhook a test event",
+        commands=("webhooks test",),
+        pages=("estserver_webhook_test",),
+        permission="estserver.change_webhook",
+        services=("estserver.webhooks.subscriptions.test_webhook",),
+        without_api="The person who adds a webhook tests it.",
     ),
     Action(
         name="End a webhook",
@@ -406,14 +413,14 @@ INSTALLATION: Final[tuple[Action, ...]] = (
         pages=("console_settings",),
         permission="estserver.view_settings",
         services=("estserver.config.effective.effective_values",),
-        without_api="They name files and secrets of the machine.",
+        without_api="The settings name files and secrets of the machine.",
     ),
     Action(
         name="Doctor",
         commands=("doctor",),
         pages=("console_doctor",),
         api=("POST doctor",),
-        permission="estserver.view_settings",
+        permission="pki.view_certificateauthority",
         services=("estserver.tools.doctor.examination.examine",),
     ),
     Action(
@@ -443,8 +450,8 @@ INSTALLATION: Final[tuple[Action, ...]] = (
     Action(
         name="Prove a server from outside",
         commands=("smoke",),
-        without_page="It is run from another place than the server.",
-        without_api="It is run from another place than the server.",
+        without_page="It runs on another machine than the server's.",
+        without_api="It runs on another machine than the server's.",
     ),
     Action(
         name="Make and serve an installation",

@@ -18,9 +18,10 @@ class Command(OperatorCommand):
     """See ``help``."""
 
     help = (
-        "Show the differences between AWS IoT and the record, as 'here -> AWS'. --repair mends "
-        "those that are this server's to mend. Exit code 0: no difference is left. 1: there are "
-        "some. 3: AWS failed, so not everything was compared or mended."
+        "Compare AWS IoT with the record. Print each difference on a line: what the record says, "
+        "an arrow, and what AWS IoT has. --repair makes AWS IoT agree with the record, and leaves "
+        "alone what only AWS IoT has. Exit code 0: no difference is left. 1: there are some. 3: "
+        "AWS failed, so not everything was compared or repaired."
     )
     effect = Effect.MORE
 

@@ -20,6 +20,9 @@ A list is read page by page: pass `next_cursor` as `cursor`. A POST with `Idempo
 sent again within 24 hours, and gets the first answer. A change of a profile, template or policy
 needs `If-Match` with the ETag of the version that it changes. Each failure is a problem document
 (RFC 9457), with a reason code in `code`. docs/api.md has examples and the codes.
+
+A fixed path comes before one with a parameter. So `revoke` is no value for `{certificate}`, and
+a GET of it is answered with 405.
 """
 
 PROBLEMS = {
@@ -140,6 +143,8 @@ def schema():
         def _problems(self):
             view, method = self.view, self.method
             codes = {"400", "401", "403", "404", "429", "503"}
+            if "{" in self.path:  # a value may lead to another call, which takes other methods
+                codes |= {"405"}
             if method != "GET":
                 codes |= {"409", "413", "415"}
             if method == "POST" and not view.is_question:

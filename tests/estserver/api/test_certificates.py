@@ -178,3 +178,20 @@ def test_a_day_that_no_row_can_have_is_refused_on_the_page_and_by_the_api(progra
     page = client.get("/admin/pki/auditevent/?to=0494-02-14&actor=x")
     assert page.status_code == 200
     assert "from 1970 to 9998" in page.content.decode()
+
+
+def test_the_last_page_may_be_full(operator, fleet):
+    whole = operator.get("certificates", limit=6).json()
+
+    assert (len(whole["results"]), whole["next_cursor"]) == (6, None)
+
+
+def test_no_certificate_is_left_out_between_pages_where_many_end_at_the_same_time(operator, fleet):
+    IssuedCertificate.objects.update(not_after=fleet[0].not_after)
+    found, cursor = [], ""
+    while cursor is not None:
+        page = operator.get("certificates", ends_from="2000-01-01", limit=2, cursor=cursor).json()
+        found += [row["id"] for row in page["results"]]
+        cursor = page["next_cursor"]
+
+    assert found == [str(row.pk) for row in IssuedCertificate.objects.order_by("pk")]

@@ -9,10 +9,12 @@ from django.db import OperationalError
 from django.urls import get_resolver
 
 from estserver.api import idempotency
+from estserver.api.problems import as_refusal, field_errors
 from estserver.api.views import denylist as denylist_views
 from estserver.models import IdempotencyKey
 from estserver.operations.idempotency_keys import KEPT, remove_old_keys
 from pki.models import AuditEvent, DenylistEntry
+from pki.operators.errors import RemoteFailure
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -199,3 +201,36 @@ def test_the_product_does_not_import_the_generator_of_its_openapi():
         if "drf_spectacular" in path.read_text(encoding="utf-8")
     ]
     assert not named
+
+
+def test_T122_a_key_has_at_most_255_visible_characters_of_ascii(operator):
+    def status(key):
+        return operator.post("denylist", key=key, dry_run=True, **ENTRY).status_code
+
+    assert status("k" * 255) == 200
+    assert [status(key) for key in ("k" * 256, "k\x7f", "kl\u00e9")] == [400] * 3
+
+
+def test_T122_a_question_has_no_key(operator):
+    operator.post("denylist", key="k-1", **ENTRY)
+
+    asked = operator.post("denylist/test", key="k-1", asked="sensor-1")
+
+    assert (asked.status_code, asked.json()["is_refused"]) == (200, True)
+
+
+def test_a_failure_of_aws_says_whether_to_try_again():
+    def answer(*, is_transient):
+        failure = RemoteFailure("iot:X", "C", "said", "Do it.", is_transient=is_transient)
+        refusal = as_refusal(failure)
+        return refusal.status, refusal.headers, refusal.more
+
+    facts = {"call": "iot:X", "aws_code": "C"}
+    assert answer(is_transient=True) == (502, {"Retry-After": "1"}, facts)
+    assert answer(is_transient=False) == (502, {}, facts)
+
+
+def test_an_error_of_all_fields_together_has_the_path_that_they_have():
+    found = field_errors({"filter": {"non_field_errors": ["x"], "q": ["y"]}, "reason": ["z"]})
+
+    assert [one["field"] for one in found] == ["filter", "filter.q", "reason"]

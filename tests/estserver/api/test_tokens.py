@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from estserver.models import ApiToken
+from estserver.people import api_tokens
 from estserver.people.api_tokens import PREFIX, end_token, holder_of, make_token
 from estserver.people.sign_in_limits import SENDER
 from pki.models import AuditEvent
@@ -219,3 +220,26 @@ def test_the_command_adds_lists_and_ends_tokens(installation):
     run("end", "ci", "--person", "operator")
     assert Program(token).get("token").status_code == 401
     assert "ended" in run("list")
+
+
+def test_T120_a_token_is_taken_as_a_bearer_token_only(operator):
+    token = token_of(operator)
+
+    statuses = [
+        operator.client.get("/api/v1/token", headers={"Authorization": said}).status_code
+        for said in (f"bearer {token}", f"BEARER  {token}", f"Token {token}", f"Basic {token}", token)
+    ]
+
+    assert statuses == [200, 200, 401, 401, 401]
+
+
+def test_T121_a_person_has_so_many_good_tokens_and_no_more(monkeypatch):
+    monkeypatch.setattr(api_tokens, "MOST_TOKENS", 2)
+    person = person_with("Operator")
+    for name in ("one", "two"):
+        make_token(person, name, roles=["Operator"], actor=TESTER)
+
+    with pytest.raises(OperatorError, match="has 2 tokens, and at most 2"):
+        make_token(person, "three", roles=["Operator"], actor=TESTER)
+    ApiToken.objects.filter(name="one").update(expires_at=timezone.now())
+    make_token(person, "three", roles=["Operator"], actor=TESTER)

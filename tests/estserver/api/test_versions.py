@@ -177,3 +177,11 @@ def test_a_dry_run_of_an_enrollment_says_each_step_and_signs_nothing(officer, es
     assert answer["granted"], answer
     assert {"step", "outcome", "code", "finding", "advice"} <= set(answer["steps"][0])
     assert officer.get("certificates", operation="enroll").json()["results"] == []
+
+
+def test_T61_an_etag_is_taken_as_the_server_has_written_it(officer):
+    for given in ('"v1"x', '"*"', "v1", 'W/"v1"', '"v1", "v2"'):
+        answer = change(officer, given, dry_run=True, validity_days=90)
+
+        assert (answer.status_code, answer.json()["code"]) == (412, "api-version-changed"), given
+    assert change(officer, "*", dry_run=True, validity_days=90).status_code == 200

@@ -7,6 +7,7 @@ from importlib import import_module, util
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import Permission
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
@@ -114,6 +115,27 @@ def test_every_permission_of_an_action_exists(db):
     }
 
     assert {action.permission for action in ACTIONS} - known == {""}
+
+
+def of_page(page):
+    """The permissions of a page of the console, or of an operation; empty if anybody may open it."""
+    if page in console.pages:
+        return console.pages[page].permissions
+    for model, pages_of in admin.site._registry.items():
+        prefix = f"{model._meta.app_label}_{model._meta.model_name}"
+        for one in getattr(pages_of, "operations", ()):
+            if page == f"{prefix}_{one.slug}":
+                codename = get_permission_codename(one.permission, model._meta)
+                return (f"{model._meta.app_label}.{codename}",)
+    return None  # a list or a row of Django's, whose permission the matrix of roles has
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
+def test_the_permission_of_an_action_is_that_of_a_page_of_it(action):
+    found = [asked for page in action.pages if (asked := of_page(page)) is not None]
+
+    if found:
+        assert any(action.permission in (asked or ("",)) for asked in found), found
 
 
 # The same function behind each door

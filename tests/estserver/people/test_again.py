@@ -1,5 +1,6 @@
 """Pages that ask for the password again, and what happens to the form meanwhile."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -296,3 +297,23 @@ def test_T65_a_person_who_has_a_second_factor_gives_its_code_again(alice, clock,
     assert client.get(url).status_code == 403
     assert client.post(url, {**typed, again.CODE: app.code()}).status_code == 302
     assert client.get(url).status_code == 200
+
+
+def test_T65_a_password_from_the_future_does_not_hold(alice, device_ca):
+    url = reverse("admin:pki_certificateauthority_distrust", args=[device_ca.pk])
+    for seconds, status in ((0, 200), (3600, 403)):
+        session = alice.session
+        session["password_given_at"] = int(time.time()) + seconds
+        session.save()
+
+        assert alice.get(url).status_code == status
+
+
+def test_T65_what_was_given_wrongly_is_no_field_of_the_form(alice, device_ca):
+    url = reverse("admin:pki_certificateauthority_distrust", args=[device_ca.pk])
+
+    asked = alice.post(url, {"reason": "mine", again.PASSWORD: "guess", again.CODE: "123456"})
+
+    assert asked.context["kept"].fields == (("reason", "mine"),)
+    assert asked.context["kept"].left_out == ()
+    assert "no-store" in asked["Cache-Control"]

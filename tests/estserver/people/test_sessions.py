@@ -198,6 +198,23 @@ def test_T81_who_changes_their_own_password_stays_and_all_others_end():
     assert row.session_key == here.session.session_key
 
 
+def test_T81_a_changed_password_does_not_make_a_session_last_longer():
+    account = User.objects.create_user("alice", password="the first password", is_staff=True)
+    client = signed_in(account)
+    age(client, began=8 * 3600 - 60)
+    began = client.session["console_session"]["began"]
+    typed = {
+        "old_password": "the first password",
+        "new_password1": "quite another phrase",
+        "new_password2": "quite another phrase",
+    }
+    assert client.post("/admin/password_change/", typed).status_code == 302
+
+    assert client.session["console_session"]["began"] == began
+    age(client, began=61)
+    assert not is_signed_in(client)
+
+
 def test_signing_out_ends_the_session_on_record():
     client = signed_in(person("alice"))
 

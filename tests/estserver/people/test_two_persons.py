@@ -16,6 +16,7 @@ from estserver.models import OfficerRequest
 from estserver.people import two_persons
 from estserver.people.roles import install_roles
 from pki.admin.operations import SECOND_PERSON
+from pki.admin.trust_operations import DistrustCA
 from pki.models import AuditEvent, CertificateAuthority
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
@@ -243,3 +244,24 @@ def test_the_command_lists_and_refuses_requests(officers, client_ca, asked):
         run("refuse", str(asked.pk), "--reason", "once more")
     distrust(officers[0], client_ca)  # the same can be asked for again
     assert OfficerRequest.objects.filter(state=State.OPEN).exists()
+
+
+def test_T80_a_request_of_yesterday_does_not_keep_the_same_from_being_asked(
+    officers, client_ca, asked
+):
+    _, bob, _ = officers
+    OfficerRequest.objects.update(ends_at=two_persons.timezone.now())
+
+    assert "Nothing was done yet." in distrust(bob, client_ca).text
+    assert OfficerRequest.objects.count() == 2
+
+
+def test_T80_a_person_who_may_not_do_it_sees_no_form_of_it(officers, asked, monkeypatch):
+    _, bob, _ = officers
+    monkeypatch.setattr(DistrustCA, "is_allowed", classmethod(lambda *_: False))
+
+    answers = bob.get(f"{LIST}{asked.pk}/"), decide(bob, asked, "confirm")
+
+    assert [answer.status_code for answer in answers] == [403, 403]
+    asked.refresh_from_db()
+    assert asked.state == State.OPEN

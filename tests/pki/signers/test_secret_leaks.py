@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import traceback
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -151,13 +152,23 @@ def give_aways():
     return found
 
 
-def assert_nothing_leaked(told, caplog):
+def assert_nothing_leaked(told, caplog, **logged):
+    """``logged`` has how many records each logger has made at least, with _ for the full stops."""
     for record in caplog.records:
         if record.exc_info and record.exc_info[1] is not None:
             told.add(*record.exc_info[1:])
+    names = Counter(record.name.replace(".", "_") for record in caplog.records)
+    assert logged
+    assert Counter(logged) <= names, names
     records = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
-    for text in ("\n".join(told.reports), records, caplog.text, dump()):
-        assert len(text) > 100, "there is something to look at"
+    # Each text, with what it has to have, else nothing was looked at.
+    for text, has in (
+        ("\n".join(told.reports), "Traceback (most recent call last)"),
+        (records, "levelname"),
+        (caplog.text, caplog.records[-1].name),
+        (dump(), "-----BEGIN CERTIFICATE-----"),
+    ):
+        assert has in text
         assert sorted(one for one in give_aways() if one in text) == []
 
 
@@ -173,7 +184,9 @@ def test_T22_no_key_in_database_log_or_report_when_AWS_fails(client, told, caplo
             client.simpleenroll(make_csr("sensor-1"))
 
     assert len(told.reports) > 3
-    assert_nothing_leaked(told, caplog)
+    failed = len(Fault) if operation == "GetSecretValue" else 0
+    logged = {"estserver_request": len(Fault), "estserver_est_exceptions": failed}
+    assert_nothing_leaked(told, caplog, **logged)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +214,7 @@ def test_T22_no_key_in_database_log_or_report_when_a_secret_is_broken(
         client.simpleenroll(make_csr("sensor-1"))
         put(name, kept)
 
-    assert_nothing_leaked(told, caplog)
+    assert_nothing_leaked(told, caplog, estserver_request=2, estserver_est_exceptions=1)
 
 
 def test_T22_no_secret_in_log_or_report_when_a_customers_class_fails(
@@ -214,4 +227,4 @@ def test_T22_no_secret_in_log_or_report_when_a_customers_class_fails(
 
     assert ExternalPKI.calls[0][3] == CUSTOM_SECRET
     assert "the external PKI failed" in caplog.text
-    assert_nothing_leaked(told, caplog)
+    assert_nothing_leaked(told, caplog, pki_signers_external=1)

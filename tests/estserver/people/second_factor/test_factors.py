@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from estserver.models import RecoveryCode, SecondFactor
-from estserver.people.second_factor import factors, one_time_codes, recovery_codes
+from estserver.people.second_factor import factors, one_time_codes, policy, recovery_codes
 from pki.models import AuditEvent
 from pki.operators.errors import OperatorError
 from tests.estserver.people.second_factor.browsing import (
@@ -217,3 +217,21 @@ def test_a_deleted_account_leaves_no_second_factor(clock):
 
     assert not SecondFactor.objects.exists()
     assert not RecoveryCode.objects.exists()
+
+
+def test_T86_no_code_of_a_step_that_was_used_is_looked_for(clock):
+    app = App(one_time_codes.new_secret(), clock)
+    step = one_time_codes.matching_step(app.secret, app.code(), after=-1)
+
+    assert one_time_codes.matching_step(app.secret, app.code(), after=step) is None
+    assert one_time_codes.matching_step(app.secret, app.code(), after=step - 1) == step
+
+
+@pytest.mark.parametrize(("rule", "is_required"), [("required", True), ("optional", False)])
+def test_a_second_factor_is_required_of_people_who_see_pages(settings, rule, is_required):
+    settings.EST_ADMIN_SECOND_FACTOR = rule
+    person = make_person()
+
+    assert policy.is_required_of(person) is is_required
+    person.is_staff = False
+    assert not policy.is_required_of(person)

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver
 
 from estserver.models import SecondFactor
+from estserver.people.first_steps import page_after
 from estserver.people.second_factor import factors
 from tests.estserver.people.second_factor.browsing import (
     PASSWORD,
@@ -328,3 +329,17 @@ def test_opening_the_page_writes_nothing(chief):
 
     written = [one["sql"] for one in asked if not one["sql"].startswith("SELECT")]
     assert written == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "page"),
+    [
+        ("/admin/jobs/?state=failed", "/admin/jobs/?state=failed"),
+        ("/api/v1/token", "/admin/"),
+        ("https://other.example/admin/", "/admin/"),
+        ("//other.example/admin/", "/admin/"),
+        ("", "/admin/"),
+    ],
+)
+def test_what_comes_after_a_first_step_is_a_page_of_the_console(rf, asked, page):
+    assert page_after(rf.get("/admin/", {"next": asked})) == page
