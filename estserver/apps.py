@@ -1,8 +1,9 @@
 """The Django app of the server itself: hooks that are still to run, commands, pages."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 
 if TYPE_CHECKING:
     import datetime
@@ -15,6 +16,13 @@ class ESTServerConfig(AppConfig):
 
     name = "estserver"
     verbose_name = "EST server"
+
+    def import_models(self) -> None:
+        """Load the tables; those of people and their programs only where accounts are."""
+        super().import_models()
+        if apps.is_installed("django.contrib.auth"):
+            for module in import_module(f"{self.name}.models").PEOPLE_SIDE:
+                import_module(module)
 
     def ready(self) -> None:
         from django.conf import settings

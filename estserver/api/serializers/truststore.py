@@ -54,6 +54,9 @@ class Compared(Output):
     turned_away = serializers.ListField(
         child=serializers.CharField(), help_text="Removed CAs that clients still need."
     )
+    warnings = serializers.ListField(
+        child=serializers.CharField(), help_text="API Gateway's, of the truststore that it has."
+    )
 
 
 class TruststoreInput(Reasoned):

@@ -16,10 +16,10 @@ from estserver.api.serializers.truststore import (
 from estserver.api.views.base import BaseView, ListView, Request, Response, not_found
 from estserver.console.overview.work import read_truststore
 from estserver.deploy.deployment import current_deployment
-from estserver.deploy.truststore.bundle import Bundle, compare, describe, lost_clients
-from estserver.deploy.truststore.pushes import active_version, wanted_bundle
+from estserver.deploy.truststore.bundle import describe
+from estserver.deploy.truststore.comparison import compare_with_gateway
+from estserver.deploy.truststore.pushes import wanted_bundle
 from estserver.deploy.truststore.pushing_job import check_has_truststore, check_push, start_push
-from estserver.deploy.truststore.versions import read_version
 from estserver.models import TruststorePush as TruststorePushRow
 from pki.csr.subjects import name_text
 from pki.encoding.certificates import fingerprint_of
@@ -81,16 +81,14 @@ class TruststoreCompare(BaseView):
         """Ask AWS which CAs the domain trusts, and say what a push would change."""
         self.body()
         check_has_truststore()
-        deployment = current_deployment()
-        active = active_version(deployment)
-        old = read_version(deployment, active) if active else Bundle(())
-        found = compare(old, wanted_bundle())
+        found = compare_with_gateway(current_deployment())
         answer = {
-            "active_version": active,
-            "added": [*map(describe, found.added)],
-            "removed": [*map(describe, found.removed)],
-            "kept": [*map(describe, found.kept)],
-            "turned_away": [*map(str, lost_clients(found.removed))],
+            "active_version": found.now.version,
+            "added": [*map(describe, found.difference.added)],
+            "removed": [*map(describe, found.difference.removed)],
+            "kept": [*map(describe, found.difference.kept)],
+            "turned_away": [*map(str, found.lost)],
+            "warnings": found.now.warnings,
         }
         return Response(Compared(answer).data)
 

@@ -3,7 +3,7 @@
 What is deployed is imported where it is needed: the web admin starts without it.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -18,9 +18,6 @@ from pki.admin import Done, EmptyForm, Operation, Question, ReasonForm
 from pki.admin.display import chip, table, visible
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
-
-if TYPE_CHECKING:
-    from estserver.deploy.deployment import Deployment
 
 _LIVE_ARE_CHECKED = (
     "If a CA goes that clients still need, nothing is changed, and the job names these clients. "
@@ -152,47 +149,26 @@ class CompareWithGateway(_OfGateway, Question):
     def answer(self, form: forms.BaseForm) -> SafeString:
         """Return each CA with what a push would do to it, and the warnings."""
         from estserver.deploy.deployment import current_deployment
-        from estserver.deploy.truststore.bundle import Bundle, compare, describe, lost_clients
-        from estserver.deploy.truststore.pushes import active_version, wanted_bundle
-        from estserver.deploy.truststore.versions import read_version
+        from estserver.deploy.truststore.bundle import describe
+        from estserver.deploy.truststore.comparison import compare_with_gateway
 
-        deployment = current_deployment()
-        active = active_version(deployment)
-        old = read_version(deployment, active) if active else Bundle(())
-        found = compare(old, wanted_bundle())
-        lost = format_html_join(
-            "",
-            "<li>{}</li>",
-            (
-                (f"These would be turned away: {visible(str(each))}.",)
-                for each in lost_clients(found.removed)
-            ),
-        )
-        warnings = format_html_join(
-            "", "<li>{}</li>", ((visible(one),) for one in _warnings(deployment))
-        )
+        found = compare_with_gateway(current_deployment())
+        sentences = [
+            *(f"These would be turned away: {each}." for each in found.lost),
+            *found.now.warnings,
+        ]
         rows = [
             (chip(word, kind), visible(describe(certificate)))
             for word, kind, certificates in (
-                ("A push adds it", "open", found.added),
-                ("A push removes it", "bad", found.removed),
-                ("Stays", "good", found.kept),
+                ("A push adds it", "open", found.difference.added),
+                ("A push removes it", "bad", found.difference.removed),
+                ("Stays", "good", found.difference.kept),
             )
             for certificate in certificates
         ]
         return format_html(
-            "<p>{}</p>{}<ul>{}{}</ul>",
-            f"The domain trusts version {active or 'none'}.",
+            "<p>{}</p>{}<ul>{}</ul>",
+            f"The domain trusts version {found.now.version or 'none'}.",
             table(("difference", "CA"), rows),
-            lost,
-            warnings,
+            format_html_join("", "<li>{}</li>", ((visible(one),) for one in sentences)),
         )
-
-
-def _warnings(deployment: "Deployment") -> list[str]:
-    from estserver.deploy.front_door.domain import look_at_domain
-    from estserver.deploy.truststore.pushes import mutual_tls_domain
-
-    held = look_at_domain(mutual_tls_domain(deployment).name)
-    said = (held.get("mutualTlsAuthentication") or {}).get("truststoreWarnings") or ()
-    return [f"API Gateway warns: {one}" for one in said]

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.cache import never_cache
 
+from estserver.console.newest_rows import newest_rows
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
 from estserver.models import ApiToken
@@ -85,11 +86,13 @@ def api_tokens_page(request: HttpRequest) -> HttpResponseBase:
         else:
             made = _made(row, token)
             form = TokenForm(person=request.user)
+    tokens, shortened = _list(request)
     context = {
         "title": gettext("API tokens"),
         "form": form,
         "answer": made,
-        "tokens": _list(request),
+        "tokens": tokens,
+        "shortened": shortened,
         "button": gettext("Make a token"),
         "introduction": gettext(
             "A token lets a program of yours call the management API at /api/v1/ in your name, "
@@ -133,12 +136,12 @@ def _made(row: ApiToken, token: str) -> SafeString:
     )
 
 
-def _list(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the tokens that the person may end, newest first, with who they are of."""
+def _list(request: HttpRequest) -> tuple[list[dict[str, Any]], str]:
+    """Return the tokens that the person may end, newest first, and whether there are more."""
     rows = ApiToken.objects.order_by("-pk")
     if not request.user.has_perm(MANAGES):
         rows = rows.filter(account_id=int(request.user.pk or 0))
-    shown = list(rows[:MOST_SHOWN])
+    shown, shortened = newest_rows(rows, MOST_SHOWN, "api_tokens list")
     people = get_user_model()._default_manager.in_bulk({row.account_id for row in shown})
     now = timezone.now()
     found = []
@@ -159,7 +162,7 @@ def _list(request: HttpRequest) -> list[dict[str, Any]]:
                 else "",
             }
         )
-    return found
+    return found, shortened
 
 
 def _state(row: ApiToken, is_good: bool) -> SafeString:

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_noop
 
+from estserver.console.newest_rows import newest_rows
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
 from estserver.models import ConsoleSession
@@ -53,12 +54,17 @@ def sessions_page(request: HttpRequest) -> HttpResponseBase:
                 request, "Nothing was ended. Choose a session, and give a reason of one line."
             )
         return HttpResponseRedirect(reverse("admin:console_sessions"))
-    own = sessions_of(_key(request))
-    others = living(ConsoleSession.objects.exclude(account=_key(request)))
+    own, shortened = newest_rows(sessions_of(_key(request)), MOST_SHOWN, "sessions list")
+    others: list[tuple[Any, Any, bool]] = []
+    if _manages(request):
+        rows = living(ConsoleSession.objects.exclude(account=_key(request)))
+        newest, more = newest_rows(rows, MOST_SHOWN, "sessions list")
+        others, shortened = _with_people(request, newest), shortened or more
     context = {
         "title": gettext("Sessions"),
-        "own": [(row, is_of(request, row)) for row in own[:MOST_SHOWN]],
-        "others": _with_people(request, list(others[:MOST_SHOWN])) if _manages(request) else [],
+        "own": [(row, is_of(request, row)) for row in own],
+        "others": others,
+        "shortened": shortened,
         "manages": _manages(request),
         "form": form,
     }

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_noop
 
+from estserver.console.newest_rows import newest_rows
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
 from estserver.models import OfficerRequest
@@ -57,11 +58,9 @@ def ask_for(request: HttpRequest, operation: Operation, form: Any) -> str:
 )
 def requests_page(request: HttpRequest) -> HttpResponseBase:
     """List the newest requests."""
-    rows = [
-        (row, _label(row), two_persons.obstacle(row, request.user))
-        for row in OfficerRequest.objects.all()[:MOST_SHOWN]
-    ]
-    context = {"title": gettext("Requests to confirm"), "rows": rows}
+    newest, shortened = newest_rows(OfficerRequest.objects.all(), MOST_SHOWN, "requests list --all")
+    rows = [(row, _label(row), two_persons.obstacle(row, request.user)) for row in newest]
+    context = {"title": gettext("Requests to confirm"), "rows": rows, "shortened": shortened}
     return render_page(request, "admin/console/requests.html", context)
 
 

@@ -40,6 +40,19 @@ def look_at_domain(name: str) -> Mapping[str, Any]:
     return ask_if_any("apigateway", "GetDomainName", domainName=name) or {}
 
 
+def trusted_version(held: Mapping[str, Any]) -> str:
+    """Return the id of the truststore's version that a domain trusts; "" without one."""
+    return str((held.get("mutualTlsAuthentication") or {}).get("truststoreVersion") or "")
+
+
+def truststore_warnings(held: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return what API Gateway warns of in the truststore of the domain ``name``, in sentences."""
+    said = (held.get("mutualTlsAuthentication") or {}).get("truststoreWarnings") or ()
+    return tuple(
+        f"API Gateway warns of the truststore of {name}: {warning.rstrip('.')}." for warning in said
+    )
+
+
 def no_domain(name: str) -> Blocked:
     """Return the refusal of a step whose domain is not made yet."""
     return Blocked(f"The domain {name} does not exist yet. Run aws_deploy --finish est.")
@@ -121,11 +134,7 @@ class CustomDomain(Step[SeenDomain]):
                 "in the console and run the command again."
             )
         changes = [{"op": "replace", **change} for change in self._changes(seen)]
-        mutual_tls = held.get("mutualTlsAuthentication") or {}
-        warnings = tuple(
-            f"API Gateway warns of the truststore of {self.domain.name}: {warning.rstrip('.')}."
-            for warning in mutual_tls.get("truststoreWarnings") or ()
-        )
+        warnings = truststore_warnings(held, self.domain.name)
         if not changes:
             return Plan(notes=warnings)
         different = ", ".join(str(change["path"]).strip("/") for change in changes)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from estserver.deploy.deployment import Deployment, Domain
 from estserver.deploy.engine.performer import Performer
 from estserver.deploy.engine.runs import carry_out
-from estserver.deploy.front_door.domain import look_at_domain
+from estserver.deploy.front_door.domain import look_at_domain, trusted_version
 from estserver.deploy.front_door.truststore_object import latest_version, object_uri
 from estserver.deploy.truststore.bundle import (
     Bundle,
@@ -189,8 +189,7 @@ def check_removals(old: Bundle, new: Bundle) -> None:
 
 def active_version(deployment: Deployment) -> str:
     """Return the id of the version that the domain trusts; "" before there is a domain."""
-    held = look_at_domain(mutual_tls_domain(deployment).name)
-    return str((held.get("mutualTlsAuthentication") or {}).get("truststoreVersion") or "")
+    return trusted_version(look_at_domain(mutual_tls_domain(deployment).name))
 
 
 def _pushed(deployment: Deployment, version_id: str) -> TruststorePush | None:

@@ -7,10 +7,9 @@ from django.conf import settings
 
 from estserver.deploy.deployment import current_deployment
 from estserver.deploy.engine.performer import Performer
-from estserver.deploy.truststore.bundle import Bundle
+from estserver.deploy.truststore.comparison import trusted_now
 from estserver.deploy.truststore.pushes import (
     activate,
-    active_version,
     check_is_as_pushed,
     check_removals,
     push,
@@ -70,8 +69,7 @@ def _put_in_force(job: Job, line: JobLine, actor: Actor, keep: Keep) -> str:
     reason, version = job.parameters["reason"], job.parameters["version"]
     deployment = current_deployment()
     performer = Performer(lambda said: keep())
-    active = active_version(deployment)
-    old = read_version(deployment, active) if active else Bundle(())
+    old = trusted_now(deployment).bundle
     new = read_version(deployment, version) if version else wanted_bundle()
     # Step 2: the checks of the command.
     if version:

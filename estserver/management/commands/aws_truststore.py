@@ -12,9 +12,9 @@ from estserver.deploy.engine.runs import Intended
 from estserver.deploy.front_door.truststore_object import latest_version
 from estserver.deploy.lifecycle.deploy import print_calls
 from estserver.deploy.truststore.bundle import Bundle, compare, describe
+from estserver.deploy.truststore.comparison import trusted_now
 from estserver.deploy.truststore.pushes import (
     activate,
-    active_version,
     check_is_as_pushed,
     check_removals,
     let_trust,
@@ -36,7 +36,6 @@ from pki.operators.command import command_actor
 from pki.operators.effects import Effect
 from pki.operators.errors import OperatorError
 
-EMPTY = Bundle(())
 _PASSED_ON = (
     *("push", "to", "record_first_activation", "record_activation"),
     *("no_activate", "yes", "dry_run", "reason"),
@@ -143,11 +142,13 @@ class Command(DeployCommand):
             version_id = options["record_activation"]
             record_activation(deployment, version_id, actor=actor, reason=_checked_reason(reason))
             return
-        active = active_version(deployment)
-        old = read_version(deployment, active) if active else EMPTY
+        now = trusted_now(deployment)
+        active, old = now.version, now.bundle
         new = read_version(deployment, to) if to else wanted_bundle()
         is_same = self._show(old, new)
         if not options["push"] and not to:
+            for warning in now.warnings:
+                self.say(warning)
             self._show_versions(deployment, active)
             return
         if not dry_run:

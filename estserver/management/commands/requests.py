@@ -12,13 +12,11 @@ from pki.operators.command import OperatorCommand, command_actor, refuse
 from pki.operators.effects import Effect
 from pki.operators.subcommands import CommandGroup
 
-_MOST = 200
-
 
 class ListRequests(OperatorCommand):
     """See ``help``."""
 
-    help = f"List the requests that wait for a second person, or the {_MOST} newest with --all."
+    help = "List the requests that wait for a second person, or all of them with --all."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add whether those that are over are listed too."""
@@ -29,7 +27,7 @@ class ListRequests(OperatorCommand):
         rows = OfficerRequest.objects.all() if options["all"] else two_persons.open_requests()
         self.print_rows(
             ("state", "operation", "subject", "asked_by", "ends_at", "id"),
-            map(_facts, rows[:_MOST]),
+            map(_facts, rows),
             empty="No request waits for a second person.",
         )
 

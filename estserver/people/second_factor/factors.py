@@ -148,18 +148,11 @@ def reset(person: Any, *, actor: Actor, reason: str) -> None:
     Raises ``OperatorError`` without a reason, and for a person without a second factor. Whether the
     actor may is for the caller to ask (`estserver.people.account_rules`).
     """
-    refuse_reset(person, reason=reason)
-    in_write_transaction(lambda: _remove(person, "second-factor-reset", actor, reason.strip()))
-
-
-def refuse_reset(person: Any, *, reason: str) -> None:
-    """Raise what ``reset`` would raise, and change nothing."""
     if not reason.strip():
         raise OperatorError(
             "The reset of a second factor needs a reason. The reason is kept on the audit trail."
         )
-    if factor_of(person) is None:
-        raise _no_factor(person)
+    in_write_transaction(lambda: _remove(person, "second-factor-reset", actor, reason.strip()))
 
 
 def forget(account: int) -> None:

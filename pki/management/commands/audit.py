@@ -13,7 +13,7 @@ from pki.operators.subcommands import CommandGroup
 _FILTERS = {
     "from": ("from", "the first day, YYYY-MM-DD (UTC)"),
     "to": ("to", "the last day, YYYY-MM-DD (UTC)"),
-    "actor": ("actor", "such as alice or command:root, among the newest"),
+    "actor": ("actor", "its beginning, such as alice or command:root, among the newest"),
     "reason": ("reason", "a reason's code, or words of it, among the newest"),
     "address": ("address", "the source IP, among the newest"),
     "kind": ("kind", "refusals, issued, revoked, denylist, cas, profiles or operators"),

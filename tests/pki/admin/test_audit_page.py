@@ -58,6 +58,27 @@ def test_events_are_found_by_address_and_actor(alice, trail):
     assert listed(alice, actor="command:root") == ["deny command"]
 
 
+@pytest.mark.parametrize(
+    ("actor", "is_found"),
+    [
+        ("admin:alice (token ci)", True),
+        ("admin:bob for admin:alice", True),
+        ("admin:bob", False),
+        ("client:alice", True),
+        ("system", False),
+    ],
+)
+@pytest.mark.parametrize("typed", ["alice", "ali"])
+def test_an_actor_is_found_by_the_beginning_of_its_name(alice, actor, typed, is_found):
+    in_write_transaction(
+        lambda: audit_trail.record("deny", actor=Actor(actor), target="name:x", reason="r")
+    )
+
+    found = [row.actor for row in alice.get(LIST, {"actor": typed}).context["cl"].result_list]
+
+    assert (actor in found) is is_found
+
+
 def test_events_are_found_by_day_together_with_the_rest(alice, trail):
     today, tomorrow = (
         f"{timezone.now() + datetime.timedelta(days=days):%Y-%m-%d}" for days in (0, 1)

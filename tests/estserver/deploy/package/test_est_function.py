@@ -76,6 +76,7 @@ def test_no_admin_no_session_no_serializer_and_no_remote_call_is_loaded(answer):
         *("django.contrib", "rest_framework.views"),
         *("django.core.mail", "django.forms", "django.template", "django.views.debug", "sqlparse"),
         *("rest_framework.serializers", "boto3", "botocore", "requests", "urllib3"),
+        *("estserver.models.messages", "estserver.models.people", "estserver.models.programs"),
         *("pydantic", "annotated_types", "yaml", "werkzeug", "zappa", "estserver.config.loader"),
     ):
         assert name not in modules

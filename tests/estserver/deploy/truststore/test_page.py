@@ -21,6 +21,7 @@ from tests.estserver.deploy.account import DOMAIN
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LIST = "admin:estserver_truststorepush_changelist"
+WARNING = f"API Gateway warns of the truststore of {DOMAIN}:"
 PUSH = "admin:estserver_truststorepush_push"
 
 
@@ -45,6 +46,16 @@ def send(client, **fields):
     return client.post(reverse(PUSH), {"reason": "second factory", "is_here": "on", **fields})
 
 
+def warn(guarded):
+    """Let API Gateway warn of the truststore that it has."""
+    held = {
+        "truststoreUri": f"s3://{guarded.truststore_bucket}/truststore.pem",
+        "truststoreVersion": active_version(guarded),
+        "truststoreWarnings": ["CN=x expires soon"],
+    }
+    moto_gaps.change_domain(DOMAIN, mutualTlsAuthentication=held)
+
+
 def finished():
     """The state and the result of the job's only line, after a worker had its turn."""
     work_on_jobs(seconds=60)
@@ -65,18 +76,13 @@ def test_the_page_shows_the_cas_and_what_changed_since_the_push(guarded, officer
 def test_a_comparison_says_what_a_push_would_do_and_what_api_gateway_warns_of(
     guarded, officer, new_ca
 ):
-    held = {
-        "truststoreUri": f"s3://{guarded.truststore_bucket}/truststore.pem",
-        "truststoreVersion": active_version(guarded),
-        "truststoreWarnings": ["CN=x expires soon"],
-    }
-    moto_gaps.change_domain(DOMAIN, mutualTlsAuthentication=held)
+    warn(guarded)
 
     shown = officer.post(reverse("admin:estserver_truststorepush_compare")).text
 
     assert "A push adds it" in shown
     assert new_ca.certificate.subject.rfc4514_string() in shown
-    assert "API Gateway warns: CN=x expires soon" in shown
+    assert f"{WARNING} CN=x expires soon." in shown
     assert not Job.objects.exists()
 
 
@@ -84,6 +90,7 @@ def test_the_api_says_of_each_ca_what_a_push_would_do(guarded, officer, client_c
     CertificateAuthority.objects.filter(pk=client_ca.pk).update(status="revoked")
     person = User.objects.get(username="olga")
     _, token = make_token(person, "ci", roles=["CA officer"], actor=Actor("test"))
+    warn(guarded)
 
     found = Program(token).post("truststore/compare").json()
 
@@ -91,6 +98,7 @@ def test_the_api_says_of_each_ca_what_a_push_would_do(guarded, officer, client_c
     assert [new_ca.certificate.subject.rfc4514_string() in one for one in found["added"]] == [True]
     assert len(found["removed"]) == len(found["turned_away"]) == 1
     assert client_ca.certificate.subject.rfc4514_string() in found["turned_away"][0]
+    assert found["warnings"] == [f"{WARNING} CN=x expires soon."]
     assert not Job.objects.exists()
 
 
