@@ -19,4 +19,6 @@ def _door(view: str) -> Any:
 
 
 urlpatterns = [path(route, _door(view), name=name) for route, view, name in ROUTES]
-urlpatterns += [re_path(r"^(?P<rest>(?s:.*))\Z", _door("root.NoSuchAddress"), name="no_such_address")]
+urlpatterns += [
+    re_path(r"^(?P<rest>(?s:.*))\Z", _door("root.NoSuchAddress"), name="no_such_address")
+]

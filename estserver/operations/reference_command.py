@@ -1,5 +1,6 @@
 """The base of the commands that write a page of docs/ from the code."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,16 +10,16 @@ from pki.operators.command import OperatorCommand
 from pki.operators.effects import Effect
 
 
-class ReferenceCommand(OperatorCommand):
+class ReferenceCommand(OperatorCommand, ABC):
     """Prints a page, or writes it."""
 
     effect = Effect.MORE
     page: ClassVar[Path]
     """The file that ``--write`` writes."""
 
+    @abstractmethod
     def text(self) -> str:
         """Return the page."""
-        raise NotImplementedError
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--write``."""

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from estserver.models import OfficerRequest
 from pki.encoding.pem import has_private_key
+from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
@@ -110,9 +111,12 @@ def confirm(
     both = f"admin:{_short(request.decided_by_name)} for admin:{_short(request.asked_by_name)}"
     try:
         result = carry_out(Actor(both, request_id=str(request.pk), source_ip=actor.source_ip))
-    except Exception as error:
+    except (OperatorError, PKIError) as error:
         # Step 3: say how it ended. What the process does not live to say stays "confirmed".
         _end(request, State.FAILED, str(error))
+        raise
+    except Exception as error:  # a bug, whose words are for the log, where the page's failure is
+        _end(request, State.FAILED, f"{type(error).__name__}. See the log.")
         raise
     _end(request, State.DONE, result)
     return result

@@ -1,6 +1,7 @@
 """Filters of lists: named conditions, and typed values, each of which can use an index."""
 
 import datetime
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -88,7 +89,7 @@ class FilterField:
     value: str
 
 
-class TypedFilter(admin.ListFilter):
+class TypedFilter(admin.ListFilter, ABC):
     """A filter in which a person types values. A value that cannot be read leaves no rows."""
 
     template = "admin/pki/text_filter.html"
@@ -149,9 +150,9 @@ class TypedFilter(admin.ListFilter):
         """Return what was typed into a field, without the spaces around it."""
         return str(self.used_parameters.get(name) or "").strip()
 
+    @abstractmethod
     def condition(self) -> Q:
         """Return the condition. Raises ``ValidationError``, whose text the filter shows."""
-        raise NotImplementedError
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows of the condition."""

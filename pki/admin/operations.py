@@ -5,6 +5,7 @@ which must be the outermost (``durable``). Otherwise a caller's rollback could u
 has reported as done. Operations are therefore plain views beside Django's.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -259,14 +260,14 @@ def with_refusal(form: forms.BaseForm, error: OperatorError | PKIError) -> forms
     return form
 
 
-class Question(Operation):
+class Question(Operation, ABC):
     """An operation that changes nothing; its page shows the answer above the question."""
 
     permission = "view"
 
+    @abstractmethod
     def answer(self, form: forms.BaseForm) -> SafeString:
         """Return the answer. Raises ``OperatorError`` or ``PKIError`` if there is none."""
-        raise NotImplementedError
 
     def form_valid(self, form: forms.BaseForm) -> HttpResponse:
         """Show the answer, and the question again as it was asked."""

@@ -1,5 +1,6 @@
 """The base of the commands that list rows, with the search and the filters of the console."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ SHOWN = 50
 """Rows that are listed without ``--limit``."""
 
 
-class ListCommand(OperatorCommand):
+class ListCommand(OperatorCommand, ABC):
     """Lists the rows of one model, as its list in the console does."""
 
     model: ClassVar[type[Model]]
@@ -25,9 +26,9 @@ class ListCommand(OperatorCommand):
     has_search: ClassVar[bool] = True
     empty: ClassVar[str] = "Nothing is on record that fits."
 
+    @abstractmethod
     def facts(self, row: Any) -> Row:
         """Return a row as JSON values."""
-        raise NotImplementedError
 
     def parameter(self, name: str, value: str) -> str:
         """Return what the console's filter ``name`` takes for an option's value."""

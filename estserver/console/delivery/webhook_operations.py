@@ -1,5 +1,6 @@
 """Operations on webhooks and messages."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from django import forms
@@ -53,12 +54,12 @@ class WebhookForm(ReasonForm):
         return url
 
 
-class _ShowsSecret(Operation):
+class _ShowsSecret(Operation, ABC):
     """An operation whose answer has a secret, which no later page has."""
 
+    @abstractmethod
     def secret(self, form: forms.BaseForm, actor: Actor) -> tuple[Webhook, str]:
         """Call the service. Raises ``OperatorError`` or ``PKIError``."""
-        raise NotImplementedError
 
     def form_valid(self, form: forms.BaseForm) -> HttpResponse:
         """Show the secret, or why the service refuses."""

@@ -58,7 +58,7 @@ def code_page(request: HttpRequest) -> HttpResponseBase:
     if step_before(request) is not GIVE_CODE:
         return HttpResponseRedirect(page_after(request))
     form = CodeForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and (used := _taken(request, form)):
+    if used := _taken(request, form):
         mark_factor(request, used.factor)
         return HttpResponseRedirect(page_after(request))
     context = {"title": "Give the code of your second factor", "form": form}
@@ -123,7 +123,7 @@ def own_page(request: HttpRequest) -> HttpResponseBase:
     """Show one's second factor. With a code, make new recovery codes or remove it."""
     person: Any = request.user
     form = CodeForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and _taken(request, form):
+    if _taken(request, form):
         actor = admin_actor(request)
         if "remove" not in request.POST:
             codes = factors.renew_codes(person, actor=actor)
@@ -166,7 +166,9 @@ def codes_file(request: HttpRequest) -> HttpResponseBase:
 
 
 def _taken(request: HttpRequest, form: forms.Form) -> factors.Used | None:
-    """Return the code that was taken; None after the form has been told why it was not."""
+    """Return the code that was taken; None if none was sent, or if the form says what is wrong."""
+    if not form.is_valid():
+        return None
     try:
         return check_code(request.user, form.cleaned_data["code"], actor=admin_actor(request))
     except (OperatorError, Busy) as error:

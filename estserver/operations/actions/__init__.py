@@ -5,10 +5,12 @@ a command or an address of the API that no row names fails, and so does a row wh
 """
 
 from estserver.operations.actions.action import Action
+from estserver.operations.actions.authorities import AUTHORITIES
 from estserver.operations.actions.fleet import FLEET
 from estserver.operations.actions.installation import INSTALLATION
+from estserver.operations.actions.people import PEOPLE
 
-ACTIONS: tuple[Action, ...] = (*FLEET, *INSTALLATION)
+ACTIONS: tuple[Action, ...] = (*FLEET, *AUTHORITIES, *PEOPLE, *INSTALLATION)
 """Every action and list, by what it is about."""
 
 __all__ = ["ACTIONS", "Action"]

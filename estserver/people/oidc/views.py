@@ -6,6 +6,7 @@ because a session is a row, and strangers may add none (threat T29).
 
 import logging
 import time
+from abc import ABC, abstractmethod
 from typing import Any, Final
 
 import requests
@@ -45,7 +46,7 @@ _FAILED: Final = (
 )
 
 
-class _InCookie:
+class _InCookie(ABC):
     """What both views do: put the cookie in the place of the session, and back."""
 
     request: HttpRequest
@@ -71,8 +72,9 @@ class _InCookie:
         context = {"title": "Sign-in by the provider", "what": sentence}
         return render(request, "admin/console/provider_failed.html", context, status=403)
 
+    @abstractmethod
     def _set_cookie(self, response: HttpResponse, kept: Any) -> None:
-        raise NotImplementedError
+        """Put ``kept``, which took the session's place, into the cookie, or delete the cookie."""
 
     @staticmethod
     def get_settings(attr: str, *args: Any) -> Any:

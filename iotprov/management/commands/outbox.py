@@ -1,6 +1,7 @@
 """List, retry and park the rows of the outbox."""
 
 import uuid
+from abc import ABC, abstractmethod
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -45,7 +46,7 @@ class ListRows(ListCommand):
         }
 
 
-class _Decision(OperatorCommand):
+class _Decision(OperatorCommand, ABC):
     """A decision about rows that are named, or about all of one state."""
 
     effect = Effect.DATABASE
@@ -98,9 +99,9 @@ class _Decision(OperatorCommand):
             self.decide(row, reason)
             self.say(f"{row}: {row.state}", id=str(row.pk), state=row.state, target=row.target)
 
+    @abstractmethod
     def decide(self, row: Provisioning, reason: str) -> None:
         """Call the service."""
-        raise NotImplementedError
 
 
 class Retry(_Decision):

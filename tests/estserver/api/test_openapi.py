@@ -32,6 +32,8 @@ def test_no_call_that_the_file_allows_or_forbids_gets_a_5xx_or_another_answer(
 
     statuses, failures = ask_all(officer.headers, examples=examples, number=number)
 
-    print(f"{len(statuses)} operations, EST_PROOF_EXAMPLES={examples}, EST_PROOF_SEED={number}")
+    print(  # noqa: T201  # a proof's result
+        f"{len(statuses)} operations, EST_PROOF_EXAMPLES={examples}, EST_PROOF_SEED={number}"
+    )
     assert not failures, "\n\n".join(failures[:8])
     assert len(statuses) > len(ROUTES)

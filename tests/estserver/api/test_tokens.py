@@ -227,7 +227,13 @@ def test_T120_a_token_is_taken_as_a_bearer_token_only(operator):
 
     statuses = [
         operator.client.get("/api/v1/token", headers={"Authorization": said}).status_code
-        for said in (f"bearer {token}", f"BEARER  {token}", f"Token {token}", f"Basic {token}", token)
+        for said in (
+            f"bearer {token}",
+            f"BEARER  {token}",
+            f"Token {token}",
+            f"Basic {token}",
+            token,
+        )
     ]
 
     assert statuses == [200, 200, 401, 401, 401]

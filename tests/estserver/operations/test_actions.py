@@ -118,7 +118,7 @@ def test_every_permission_of_an_action_exists(db):
 
 
 def of_page(page):
-    """The permissions of a page of the console, or of an operation; empty if anybody may open it."""
+    """The permissions of a page of the console or of an operation; empty if all may open it."""
     if page in console.pages:
         return console.pages[page].permissions
     for model, pages_of in admin.site._registry.items():

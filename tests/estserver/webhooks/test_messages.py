@@ -302,3 +302,21 @@ def test_a_webhook_is_found_by_name_or_id(db, subscribe):
     with pytest.raises(OperatorError, match="no active webhook"):
         find_webhook("theirs")
     assert check_events(["ca.retired", "ca.created"]) == ["ca.created", "ca.retired"]
+
+
+def test_T132_a_worker_whose_claim_ran_out_changes_nothing_of_the_next_ones(
+    db, waiting, monkeypatch, clock
+):
+    (row,) = waiting()
+
+    def slow(late):
+        clock(seconds=messages.CLAIM.total_seconds() + 1)
+        monkeypatch.setitem(messages._SENDERS, row.channel, lambda _: None)
+        assert attempt(Message.objects.get(pk=row.pk)) == ""
+        raise OperatorError("The connection broke.")
+
+    monkeypatch.setitem(messages._SENDERS, row.channel, slow)
+    assert attempt(row) == "The connection broke."
+
+    row.refresh_from_db()
+    assert (row.state, row.last_error) == (State.DELIVERED, "")

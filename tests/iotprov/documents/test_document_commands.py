@@ -11,24 +11,9 @@ from iotprov.models import DocumentVersion, Provisioning
 from iotprov.policy.breadth import allows_everything
 from pki.models import AuditEvent, IssuedCertificate
 from tests.support.builders import make_csr
+from tests.support.commands import refused, rows, run
 
 State = Provisioning.State
-
-
-def run(*words):
-    out = io.StringIO()
-    call_command(*map(str, words), stdout=out)
-    return out.getvalue()
-
-
-def rows(*words):
-    return [json.loads(line) for line in run(*words, "--json").splitlines()]
-
-
-def refused(*words):
-    with pytest.raises(CommandError) as caught:
-        run(*words)
-    return str(caught.value), caught.value.returncode
 
 
 @pytest.fixture

@@ -1,34 +1,17 @@
 """`certificates`, `denylist`, `audit` and `profiles`, as an operator types them."""
 
 import io
-import json
 import sys
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
-from django.core.management import CommandError, call_command
 
 from pki.denylist.entries import deny
 from pki.models import AuditEvent, CertificateProfile, DenylistEntry, IssuedCertificate
 from tests.conftest import TESTER
 from tests.support.builders import make_csr, make_key
-
-
-def run(*words):
-    out = io.StringIO()
-    call_command(*map(str, words), stdout=out)
-    return out.getvalue()
-
-
-def rows(*words):
-    return [json.loads(line) for line in run(*words, "--json").splitlines()]
-
-
-def refused(*words):
-    with pytest.raises(CommandError) as caught:
-        run(*words)
-    return str(caught.value), caught.value.returncode
+from tests.support.commands import refused, rows, run
 
 
 @pytest.fixture
