@@ -131,6 +131,68 @@ AUTHORITIES: Final[tuple[Action, ...]] = (
         services=("pki.record.profile_versions.return_to_version",),
         without_api="`PATCH profiles/{name}` takes any settings, those of an earlier version too.",
     ),
+    *(
+        Action(
+            name=f"List, show and compare versions of the {noun}",
+            commands=(f"{kind} list", f"{kind} show", f"{kind} diff"),
+            pages=(
+                f"iotprov_{kind}version_changelist",
+                f"iotprov_{kind}version_change",
+                f"iotprov_{kind}version_compare",
+            ),
+            api=(
+                "GET documents/{kind}",
+                "GET documents/{kind}/versions",
+                "GET documents/{kind}/versions/{number}",
+            ),
+            permission=f"iotprov.view_{kind}version",
+        )
+        for kind, noun in (("template", "provisioning template"), ("policy", "IoT policy"))
+    ),
+    *(
+        Action(
+            name=f"Add a version of the {noun}",
+            commands=(f"{kind} add", f"sync_{kind}"),
+            pages=(f"iotprov_{kind}version_add", f"iotprov_{kind}version_take-file"),
+            api=("PUT documents/{kind}",),
+            permission=f"iotprov.add_{kind}version",
+            services=("iotprov.documents.versions.add_version",),
+        )
+        for kind, noun in (("template", "provisioning template"), ("policy", "IoT policy"))
+    ),
+    *(
+        Action(
+            name=f"Check the {noun}",
+            commands=(f"{kind} validate",),
+            pages=(f"iotprov_{kind}version_add",),
+            api=("POST documents/{kind}/validate",),
+            permission=f"iotprov.view_{kind}version",
+            services=("iotprov.documents.validation.problems_of",),
+        )
+        for kind, noun in (("template", "provisioning template"), ("policy", "IoT policy"))
+    ),
+    *(
+        Action(
+            name=f"Return to a version of the {noun}",
+            commands=(f"{kind} roll-back",),
+            pages=(f"iotprov_{kind}version_roll-back",),
+            api=("POST documents/{kind}/roll-back",),
+            permission=f"iotprov.add_{kind}version",
+            services=("iotprov.documents.versions.roll_back",),
+        )
+        for kind, noun in (("template", "provisioning template"), ("policy", "IoT policy"))
+    ),
+    *(
+        Action(
+            name=f"Push the {noun}",
+            commands=(f"sync_{kind}", f"{kind} push"),
+            pages=(f"iotprov_{kind}version_push", f"iotprov_{kind}version_push-this"),
+            api=("POST documents/{kind}/push",),
+            permission=f"iotprov.change_{kind}version",
+            services=("iotprov.documents.push.push_everywhere",),
+        )
+        for kind, noun in (("template", "provisioning template"), ("policy", "IoT policy"))
+    ),
     Action(
         name="Preview a certificate in AWS IoT",
         commands=("preview_iot", "template preview", "policy preview"),
@@ -149,7 +211,7 @@ AUTHORITIES: Final[tuple[Action, ...]] = (
         ),
         api=("GET truststore", "POST truststore/compare", "GET truststore/pushes"),
         permission="estserver.view_truststorepush",
-        services=("estserver.deploy.truststore.bundle.compare",),
+        services=("estserver.deploy.truststore.bundle.describe",),
     ),
     Action(
         name="Push the truststore, or go back to a version",
