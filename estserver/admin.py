@@ -7,6 +7,7 @@ from estserver.console.delivery.webhooks import MessageAdmin, WebhookAdmin
 from estserver.console.devices.list_page import device_list
 from estserver.console.devices.page import device_page
 from estserver.console.overview.page import acknowledge_page
+from estserver.console.people import accounts
 from estserver.console.people.api_tokens import api_tokens_page, end_token_page
 from estserver.console.people.second_factor_pages import (
     code_page,
@@ -24,8 +25,9 @@ from estserver.console.tools.doctor_page import doctor_page
 from estserver.console.tools.dry_run_page import dry_run_page
 from estserver.console.tools.enroll_page import test_enroll_page
 from estserver.console.tools.inspect_page import inspect_page
-from estserver.people import accounts, again, session_signals
+from estserver.people import again
 from estserver.people.second_factor.checking import check_code, has_second_factor
+from estserver.people.sessions import signals as session_signals
 
 __all__ = [
     "MessageAdmin",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from estserver.api.problems import APIRefusal
 from estserver.api.reasons import APIReason
-from estserver.people import sign_in_limits
 from estserver.people.api_tokens import TokenHolder, holder_of, note_use
-from estserver.people.sign_in_limits import SENDER, Attempt, Limit
+from estserver.people.sign_in import limits as sign_in_limits
+from estserver.people.sign_in.limits import SENDER, Attempt, Limit
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
 from pki.record.transactions import in_write_transaction

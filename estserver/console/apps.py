@@ -13,7 +13,7 @@ class ConsoleConfig(AdminConfig):
     default_site = "estserver.console.site.ConsoleSite"
 
     def ready(self) -> None:
-        from estserver.people import session_marks
+        from estserver.people.sessions import marks as session_marks
 
         super().ready()
         session_marks.connect()

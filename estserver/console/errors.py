@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext
 
-from estserver.people.kept_fields import KeptFields
+from estserver.people.sign_in.kept_fields import KeptFields
 from estserver.people.who_may import who_may
 from pki.operators.rights import NotAllowed
 

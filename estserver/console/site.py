@@ -20,8 +20,8 @@ from django.views.decorators.cache import never_cache
 from estserver.console.navigation import navigation
 from estserver.console.registry import Page, Section, console, list_link, may
 from estserver.people import again
-from estserver.people.kept_fields import KeptFields
-from estserver.people.sign_in_form import SignInForm
+from estserver.people.sign_in.form import SignInForm
+from estserver.people.sign_in.kept_fields import KeptFields
 from estserver.people.who_may import says_who_may
 from pki.operators.rights import NotAllowed
 from pki.record.audit_trail import Actor
@@ -104,7 +104,9 @@ class ConsoleSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponseBase:
         """Let a person change their own password, which the audit trail says."""
-        from estserver.people.own_password import OwnPasswordView  # its models are loaded then
+        from estserver.console.people.own_password import (
+            OwnPasswordView,  # its models are loaded then
+        )
 
         request.current_app = self.name
         context = {**self.each_context(request), **(extra_context or {})}
@@ -112,8 +114,8 @@ class ConsoleSite(AdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the navigation and the search box to what all pages have."""
-        from estserver.people.first_steps import step_before  # as in password_change()
         from estserver.people.second_factor import policy
+        from estserver.people.sign_in.first_steps import step_before  # as in password_change()
 
         context = super().each_context(request)
         context["has_first_step"] = context["has_permission"] and step_before(request) is not None

@@ -13,7 +13,7 @@ from pki.models.fields import IdentifierField
 class SignInFailures(models.Model):
     """How often a sign-in failed lately: of one name from one sender, or of any name from it.
 
-    `estserver.people.sign_in_limits` has the rules. ``key`` is a hash, because a person may type a
+    `estserver.people.sign_in.limits` has the rules. ``key`` is a hash, because a person may type a
     password where the name belongs.
     """
 
@@ -87,7 +87,7 @@ class ConsoleSession(models.Model):
     """A session of a person in the console, beside Django's own row, which has no person.
 
     ``account`` is the key of the account, and no foreign key, because the device side has this
-    module and no accounts. `estserver.people.sessions` has the rules.
+    module and no accounts. `estserver.people.sessions.record` has the rules.
     """
 
     id = IdentifierField()

@@ -20,7 +20,7 @@ from estserver.operations.gauges import report
 from estserver.operations.idempotency_keys import remove_old_keys
 from estserver.operations.metrics import DATABASE_FAILURES, IOT_THROTTLES, SCHEDULE_RUNS, one
 from estserver.operations.minutely_rule import pause_if_idle, resume_if_due
-from estserver.people.sign_in_limits import remove_old_failures
+from estserver.people.sign_in.limits import remove_old_failures
 from estserver.webhooks.messages import remove_old_messages, send_due
 from estserver.webhooks.reading import read_events
 from iotprov.provisioning.ca_withdrawal import continue_withdrawals
@@ -86,7 +86,9 @@ def every_hour(event: Any, context: Any) -> None:
 
 
 def _remove_old_sessions() -> None:
-    from estserver.people.sessions import remove_old_sessions  # accounts are of the people side
+    from estserver.people.sessions.record import (
+        remove_old_sessions,  # accounts are of the people side
+    )
 
     remove_old_sessions()
 

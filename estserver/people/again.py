@@ -20,8 +20,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
 
-from estserver.people.kept_fields import KeptFields
-from estserver.people.password_check import check_own_password
+from estserver.people.passwords.check import check_own_password
+from estserver.people.sign_in.kept_fields import KeptFields
 from pki.exceptions import Busy
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor

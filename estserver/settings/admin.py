@@ -45,10 +45,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "estserver.people.sessions.SessionRulesMiddleware",
-    "estserver.people.sign_in.LoginRequiredMiddleware",
+    "estserver.people.sessions.record.SessionRulesMiddleware",
+    "estserver.people.sign_in.required.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "estserver.people.first_steps.FirstStepsMiddleware",
+    "estserver.people.sign_in.first_steps.FirstStepsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "estserver.console.conflicts.ConflictMiddleware",
 ]

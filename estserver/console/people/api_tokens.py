@@ -20,7 +20,7 @@ from estserver.console.newest_rows import newest_rows
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
 from estserver.models import ApiToken
-from estserver.people.account_rules import may_change_account
+from estserver.people.accounts.rules import may_change_account
 from estserver.people.api_tokens import (
     DEFAULT_DAYS,
     MOST_DAYS,

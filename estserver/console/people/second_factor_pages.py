@@ -12,14 +12,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
-from estserver.people.first_steps import GIVE_CODE, SET_UP, page_after, step_before
-from estserver.people.password_check import check_own_password
+from estserver.people.passwords.check import check_own_password
 from estserver.people.second_factor import factors, one_time_codes, policy
 from estserver.people.second_factor.checking import check_code
 from estserver.people.second_factor.code_field import code_field
 from estserver.people.second_factor.enrollment import Enrollment, codes_as_token, read_codes
 from estserver.people.second_factor.picture import qr_code
-from estserver.people.session_marks import mark_factor, unmark_factor
+from estserver.people.sessions.marks import mark_factor, unmark_factor
+from estserver.people.sign_in.first_steps import GIVE_CODE, SET_UP, page_after, step_before
 from pki.admin.operations import admin_actor
 from pki.exceptions import Busy
 from pki.operators.errors import OperatorError

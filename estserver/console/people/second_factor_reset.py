@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
-from estserver.people.account_rules import may_reset_second_factor
+from estserver.people.accounts.rules import may_reset_second_factor
 from estserver.people.second_factor import factors, policy
 from pki.admin.display import visible
 from pki.admin.operations import ReasonForm, admin_actor

@@ -14,8 +14,8 @@ from estserver.console.newest_rows import newest_rows
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
 from estserver.models import ConsoleSession
-from estserver.people import account_rules
-from estserver.people.sessions import end_sessions, find_session, is_of, living, sessions_of
+from estserver.people.accounts import rules as account_rules
+from estserver.people.sessions.record import end_sessions, find_session, is_of, living, sessions_of
 from pki.admin.operations import admin_actor, text_field
 from pki.operators.errors import OperatorError
 from pki.operators.rights import NotAllowed

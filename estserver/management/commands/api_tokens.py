@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from estserver.models import ApiToken
-from estserver.people.account_changes import find_account
+from estserver.people.accounts.changes import find_account
 from estserver.people.api_tokens import DEFAULT_DAYS, end_token, good_tokens, make_token
 from pki.management.certificate_facts import moment
 from pki.operators.command import OperatorCommand, command_actor, refuse

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from estserver.people.first_account import make_first_admin
+from estserver.people.accounts.first_account import make_first_admin
 from pki.operators.command import OperatorCommand, command_actor
 from pki.operators.effects import Effect
 

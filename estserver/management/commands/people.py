@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import CommandParser
 from django.views.decorators.debug import sensitive_variables
 
-from estserver.people.account_changes import (
+from estserver.people.accounts.changes import (
     add_account,
     find_account,
     find_groups,
@@ -14,7 +14,7 @@ from estserver.people.account_changes import (
     set_password,
     set_roles,
 )
-from estserver.people.account_rules import account_facts
+from estserver.people.accounts.rules import account_facts
 from estserver.people.roles import ROLES
 from pki.management.certificate_facts import moment
 from pki.operators.command import OperatorCommand, command_actor

@@ -16,7 +16,7 @@ from estserver.local_server.server_certificate import (
 )
 from estserver.operations.device_commands import ClientFiles, enrollment
 from estserver.operations.est_address import est_address
-from estserver.people import first_password
+from estserver.people.passwords import first_password
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.authorities.test_client import TEST_CLIENT
 from pki.operators.command import OperatorCommand, command_actor

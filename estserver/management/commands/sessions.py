@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.core.management.base import CommandParser
 
 from estserver.models import ConsoleSession
-from estserver.people.account_changes import find_account
-from estserver.people.sessions import end_sessions, find_session, living, sessions_of
+from estserver.people.accounts.changes import find_account
+from estserver.people.sessions.record import end_sessions, find_session, living, sessions_of
 from pki.operators.command import OperatorCommand, command_actor, misuse
 from pki.operators.effects import Effect
 from pki.operators.subcommands import CommandGroup

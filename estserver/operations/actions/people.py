@@ -28,7 +28,7 @@ PEOPLE: Final[tuple[Action, ...]] = (
         commands=("people list", "people show", "people roles"),
         pages=("auth_user_changelist", "auth_group_changelist"),
         permission="auth.view_user",
-        services=("estserver.people.account_rules.account_facts",),
+        services=("estserver.people.accounts.rules.account_facts",),
         without_api=_ABOUT_PEOPLE,
     ),
     Action(
@@ -36,13 +36,13 @@ PEOPLE: Final[tuple[Action, ...]] = (
         commands=("people add",),
         pages=("auth_user_add",),
         permission="auth.add_user",
-        services=("estserver.people.account_rules.account_facts",),
+        services=("estserver.people.accounts.rules.account_facts",),
         without_api=_ABOUT_PEOPLE,
     ),
     Action(
         name="Make the first account",
         commands=("first_admin",),
-        services=("estserver.people.first_account.make_first_admin",),
+        services=("estserver.people.accounts.first_account.make_first_admin",),
         without_page="Nobody could open it yet.",
         without_api="A token belongs to an account, and there is none yet.",
     ),
@@ -51,7 +51,7 @@ PEOPLE: Final[tuple[Action, ...]] = (
         commands=("people set-roles", "people disable", "people enable", "people password"),
         pages=("auth_user_change", "auth_user_password_change", "auth_user_delete"),
         permission="auth.change_user",
-        services=("estserver.people.account_rules.account_facts",),
+        services=("estserver.people.accounts.rules.account_facts",),
         without_api=_ABOUT_PEOPLE,
     ),
     Action(
@@ -73,14 +73,17 @@ PEOPLE: Final[tuple[Action, ...]] = (
         name="List sessions",
         commands=("sessions list",),
         pages=("console_sessions",),
-        services=("estserver.people.sessions.living", "estserver.people.sessions.sessions_of"),
+        services=(
+            "estserver.people.sessions.record.living",
+            "estserver.people.sessions.record.sessions_of",
+        ),
         without_api=_ABOUT_PEOPLE,
     ),
     Action(
         name="End sessions",
         commands=("sessions end",),
         pages=("console_sessions",),
-        services=("estserver.people.sessions.end_sessions",),
+        services=("estserver.people.sessions.record.end_sessions",),
         without_api=_ABOUT_PEOPLE,
     ),
     Action(

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.contrib.auth.models import Group, User
 
 from estserver.models import ProviderIdentity
-from estserver.people.account_rules import account_facts
+from estserver.people.accounts.rules import account_facts
 from estserver.people.oidc.provider import SUPERUSER, Provider
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from estserver.people.guesses import bounded
+from estserver.people.passwords.guesses import bounded
 from estserver.people.second_factor import factors, policy
 from estserver.people.second_factor.factors import Used
 from pki.record.audit_trail import Actor

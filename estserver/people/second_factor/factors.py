@@ -1,6 +1,6 @@
 """What is on record of second factors: set up, used, replaced and reset.
 
-No attempt is counted here: see `estserver.people.sign_in_limits`. A code is taken by one UPDATE
+No attempt is counted here: see `estserver.people.sign_in.limits`. A code is taken by one UPDATE
 that compares and sets, so that it is taken once, also when two requests bring it at a time.
 """
 
@@ -83,7 +83,7 @@ def set_up(person: Any, secret: bytes, code: str, *, actor: Actor) -> tuple[uuid
 def use_code(person: Any, code: str, *, actor: Actor) -> Used | None:
     """Take a one-time code or a recovery code of ``person``; None if it is wrong or was used.
 
-    The caller counts attempts (`estserver.people.sign_in_limits`).
+    The caller counts attempts (`estserver.people.sign_in.limits`).
     """
     row = SecondFactor.objects.filter(account=person.pk).first()
     if row is None or not code:
@@ -146,7 +146,7 @@ def reset(person: Any, *, actor: Actor, reason: str) -> None:
     """Remove another person's second factor, for a reason. Sessions that gave it end.
 
     Raises ``OperatorError`` without a reason, and for a person without a second factor. Whether the
-    actor may is for the caller to ask (`estserver.people.account_rules`).
+    actor may is for the caller to ask (`estserver.people.accounts.rules`).
     """
     if not reason.strip():
         raise OperatorError(

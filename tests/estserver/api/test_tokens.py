@@ -14,7 +14,7 @@ from django.utils import timezone
 from estserver.models import ApiToken
 from estserver.people import api_tokens
 from estserver.people.api_tokens import PREFIX, end_token, holder_of, make_token
-from estserver.people.sign_in_limits import SENDER
+from estserver.people.sign_in.limits import SENDER
 from pki.models import AuditEvent
 from pki.operators.errors import OperatorError
 from tests.estserver.api.conftest import TESTER, Program, person_with

@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.test import Client
 from django.urls import path
 
-from estserver.people.kept_fields import MOST_CHARACTERS, KeptFields
+from estserver.people.sign_in.kept_fields import MOST_CHARACTERS, KeptFields
 from estserver.urls import admin as urls
 from pki.models import AuditEvent, DenylistEntry
 from tests.estserver.console.test_pages import alice

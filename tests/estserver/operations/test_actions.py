@@ -227,7 +227,7 @@ def page_modules(page):
     if inspect.isclass(view):
         return modules_of(view)
     if hasattr(view, "__self__") or "admin" in view.__module__:
-        return {view.__module__, "estserver.people.accounts"}
+        return {view.__module__, "estserver.console.people.accounts"}
     return {view.__module__}
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from estserver.models import SignInFailures
-from estserver.people.first_account import make_first_admin
-from estserver.people.sign_in_limits import NAME_AND_SENDER
+from estserver.people.accounts.first_account import make_first_admin
+from estserver.people.sign_in.limits import NAME_AND_SENDER
 from tests.estserver.console.test_looks import COLOURS, RULES, axe, findings
 from tests.estserver.console.tools.test_tools_by_keyboard import SCROLLS, shot
 from tests.estserver.people.second_factor.browsing import TESTER, App, clock

@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver
 
 from estserver.models import SecondFactor
-from estserver.people.first_steps import page_after
 from estserver.people.second_factor import factors
+from estserver.people.sign_in.first_steps import page_after
 from tests.estserver.people.second_factor.browsing import (
     PASSWORD,
     TESTER,

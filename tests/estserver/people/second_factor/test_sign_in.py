@@ -5,7 +5,7 @@ import re
 import pytest
 
 from estserver.people.second_factor import factors
-from estserver.people.sign_in_limits import NAME_AND_SENDER
+from estserver.people.sign_in.limits import NAME_AND_SENDER
 from pki.models import AuditEvent
 from tests.estserver.people.second_factor.browsing import (
     PASSWORD,

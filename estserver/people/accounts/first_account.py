@@ -5,7 +5,7 @@ import secrets
 from django.contrib.auth import get_user_model
 from django.views.decorators.debug import sensitive_variables
 
-from estserver.people import first_password
+from estserver.people.passwords import first_password
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor

@@ -16,8 +16,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
-from estserver.people import account_rules, first_password
-from estserver.people.account_page import newest_events, open_sessions, sign_in_state
+from estserver.console.people.account_facts import newest_events, open_sessions, sign_in_state
+from estserver.people.accounts import rules as account_rules
+from estserver.people.passwords import first_password
 from pki.admin.operations import ModelAdmin, admin_actor
 from pki.exceptions import Busy
 from pki.operators.errors import OperatorError

@@ -17,7 +17,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.module_loading import import_string
 
 from estserver.people.second_factor import factors, policy
-from estserver.people.session_marks import FACTOR, PASSWORD
+from estserver.people.sessions.marks import FACTOR, PASSWORD
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from estserver.models import ConsoleSession
-from estserver.people.browsers import browser_in_words
+from estserver.people.sessions.browsers import browser_in_words
 from pki.exceptions import Busy
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail

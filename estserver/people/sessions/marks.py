@@ -7,7 +7,7 @@ from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_delete
 from django.http import HttpRequest
 
-from estserver.people import first_password
+from estserver.people.passwords import first_password
 from estserver.people.second_factor import factors
 from estserver.people.second_factor.factors import Used
 

@@ -13,9 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from estserver.models import ConsoleSession
-from estserver.people import sessions
-from estserver.people.browsers import browser_in_words
 from estserver.people.roles import install_roles
+from estserver.people.sessions import record as sessions
+from estserver.people.sessions.browsers import browser_in_words
 from pki.models import AuditEvent
 
 pytestmark = pytest.mark.django_db

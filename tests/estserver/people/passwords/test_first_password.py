@@ -9,8 +9,8 @@ from django.core.management import call_command
 
 from estserver.functions.admin import run_command
 from estserver.models import PasswordToChange
-from estserver.people import first_password
-from estserver.people.first_account import make_first_admin
+from estserver.people.accounts.first_account import make_first_admin
+from estserver.people.passwords import first_password
 from tests.estserver.people.second_factor.browsing import (
     PASSWORD,
     TESTER,

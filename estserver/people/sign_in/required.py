@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from estserver.people.kept_fields import KeptFields
+from estserver.people.sign_in.kept_fields import KeptFields
 
 
 class LoginRequiredMiddleware(DjangosMiddleware):

@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from estserver.people import sign_in_limits
-from estserver.people.sign_in_limits import Attempt
+from estserver.people.sign_in import limits as sign_in_limits
+from estserver.people.sign_in.limits import Attempt
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor

@@ -8,12 +8,13 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
-from estserver.people import session_marks, sign_in_limits
-from estserver.people.guesses import too_many
+from estserver.people.passwords.guesses import too_many
 from estserver.people.second_factor import factors, policy
 from estserver.people.second_factor.code_field import code_field
 from estserver.people.second_factor.factors import Used
-from estserver.people.sign_in_limits import Attempt, Count
+from estserver.people.sessions import marks as session_marks
+from estserver.people.sign_in import limits as sign_in_limits
+from estserver.people.sign_in.limits import Attempt, Count
 from pki.exceptions import Busy
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor

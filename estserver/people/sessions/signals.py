@@ -13,7 +13,7 @@ from django.db.models.signals import m2m_changed, post_save, pre_delete, pre_sav
 from django.http import HttpRequest
 
 from estserver.models import ConsoleSession
-from estserver.people.sessions import begin, forget_sessions
+from estserver.people.sessions.record import begin, forget_sessions
 
 _RIGHTS: Final = ("is_active", "is_staff", "is_superuser")
 _CHANGED: Final = "_rights_changed"

@@ -6,9 +6,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from estserver.models import SecondFactor
-from estserver.people import first_password
+from estserver.people.passwords import first_password
 from estserver.people.second_factor import factors, policy
-from estserver.people.sessions import sessions_of
+from estserver.people.sessions.record import sessions_of
 from pki.admin.display import EMPTY, list_of, table, utc, visible
 from pki.models import AuditEvent
 

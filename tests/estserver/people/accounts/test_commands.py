@@ -9,7 +9,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from estserver.people import first_password
+from estserver.people.passwords import first_password
 from estserver.people.roles import install_roles
 from pki.models import AuditEvent
 

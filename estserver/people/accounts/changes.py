@@ -12,8 +12,8 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
-from estserver.people import first_password
-from estserver.people.account_rules import account_facts
+from estserver.people.accounts.rules import account_facts
+from estserver.people.passwords import first_password
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor

@@ -11,10 +11,11 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
-from estserver.people import first_password, session_marks
-from estserver.people.accounts import in_one_transaction, record_account
-from estserver.people.first_steps import CHANGE_PASSWORD, page_after, step_before
-from estserver.people.password_check import check_own_password
+from estserver.console.people.accounts import in_one_transaction, record_account
+from estserver.people.passwords import first_password
+from estserver.people.passwords.check import check_own_password
+from estserver.people.sessions import marks as session_marks
+from estserver.people.sign_in.first_steps import CHANGE_PASSWORD, page_after, step_before
 from pki.admin.operations import admin_actor
 from pki.exceptions import Busy
 from pki.operators.errors import OperatorError

@@ -10,8 +10,8 @@ from django.db import connection
 from django.test import Client
 
 from estserver.models import SignInFailures
-from estserver.people import sign_in_limits
-from estserver.people.sign_in_limits import NAME_AND_SENDER, SENDER
+from estserver.people.sign_in import limits as sign_in_limits
+from estserver.people.sign_in.limits import NAME_AND_SENDER, SENDER
 from pki.models import AuditEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,0 +1,1 @@
+"""People's accounts: who may change which, and how a command does."""

@@ -1,0 +1,1 @@
+"""Passwords: those that their owners choose, and guesses of them."""

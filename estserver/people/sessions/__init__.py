@@ -1,0 +1,1 @@
+"""Sessions: bound to a person, listed, ended, and short."""

@@ -1,0 +1,1 @@
+"""Signing in: the form, its limits, and what stands before every page."""
