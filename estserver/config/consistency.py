@@ -12,9 +12,10 @@ from django.utils.module_loading import import_string
 from estserver.config.class_paths import HOOKS, SIGNERS, class_path_problem
 from estserver.config.database import DSQL, database_settings
 from estserver.config.database_choice import takes_cluster
+from estserver.config.deployment_keys import DeploymentOptions
 from estserver.config.entries import DEFAULT_SIGNERS, EXTERNAL_SIGNER, SignerConfig
 from estserver.config.errors import ConfigError
-from estserver.config.keys import DeploymentOptions, Properties
+from estserver.config.keys import Properties
 from estserver.config.project_names import NAMED_BY_PROJECT, default_names
 from estserver.config.sections import Section, keys_of
 from estserver.config.yaml import KeyPath, Problem, YamlDocument, dotted

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from estserver.config.consistency import Consistency, database_problems
+from estserver.config.deployment_keys import DeploymentOptions
 from estserver.config.errors import ConfigError
-from estserver.config.keys import DeploymentOptions, Properties
+from estserver.config.keys import Properties
 from estserver.config.sections import check_top_level, read_section
 from estserver.config.values import PROJECT_ROOT, Config, data_directory
 from estserver.config.yaml import YamlDocument, read_yaml

@@ -15,7 +15,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_orig
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from estserver.config.keys import DeploymentOptions, Properties
+from estserver.config.deployment_keys import DeploymentOptions
+from estserver.config.keys import Properties
 from estserver.config.types import Expectation
 from estserver.config.yaml import KeyPath, Problem, YamlDocument, dotted
 

@@ -9,7 +9,8 @@ from pki.aws.ownership import MADE_BY
 from pki.choices import IoTProvisioning
 
 if TYPE_CHECKING:
-    from estserver.config.keys import DeploymentOptions, Properties
+    from estserver.config.deployment_keys import DeploymentOptions
+    from estserver.config.keys import Properties
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 """The directory that holds ``manage.py``. Every relative path starts here."""

@@ -11,9 +11,10 @@ from django.core.management import call_command
 from django.test import Client
 
 from estserver.config import PROJECT_ROOT, load_config
+from estserver.config.deployment_keys import DeploymentOptions
 from estserver.config.effective import SECRET, database_parts, effective_values
 from estserver.config.entries import SignerConfig
-from estserver.config.keys import DeploymentOptions, Properties
+from estserver.config.keys import Properties
 from estserver.config.packaged import FILE, as_json, packaged_config
 
 FILE_TEXT = """\

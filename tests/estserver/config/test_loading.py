@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from estserver.config import PROJECT_ROOT, ConfigError, load_config
+from estserver.config.deployment_keys import DeploymentOptions
 from estserver.config.entries import DEFAULT_SIGNERS, SignerConfig, Tag
-from estserver.config.keys import DeploymentOptions, Properties
+from estserver.config.keys import Properties
 from estserver.config.sections import SECTIONS, keys_of
 
 CASES = PROJECT_ROOT / "tests" / "cases"
