@@ -36,6 +36,10 @@ class IdentityRule(Choice):
     ANY = "any", "Any name"
 
 
+RULES_BY_CLIENT_NAME = frozenset({IdentityRule.SAME_CN, IdentityRule.PATTERN})
+"""The rules under which a client's name, and not its very certificate, holds a thing name."""
+
+
 class SANRule(Choice):
     """Which subject alternative names a CSR may ask for (``pki.csr.san``)."""
 

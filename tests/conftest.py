@@ -9,6 +9,7 @@ from estserver.operations import health
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.record import audit_trail, snapshot, transactions, write_probe
 from pki.record.audit_trail import Actor
+from pki.record.profile_lockouts import EVERY_SETTING
 from pki.record.profile_versions import change_profile
 from pki.record.transactions import in_write_transaction
 from pki.revocation import crl
@@ -111,7 +112,9 @@ def change_default_profile(installation):
     def change(**changes):
         profile = CertificateProfile.objects.get(active_label="")
         return in_write_transaction(
-            lambda: change_profile(profile, changes, actor=TESTER, reason="test")
+            lambda: change_profile(
+                profile, changes, actor=TESTER, reason="test", confirmed=EVERY_SETTING
+            )
         )
 
     return change

@@ -11,14 +11,14 @@ from iotprov.template.contents import Template
 from iotprov.template.lacking_attributes import LackingAttributes, lacking_attributes
 from iotprov.template.reader import parse_template
 from pki.models import CertificateProfile
-from pki.operators.errors import OperatorError
+from pki.record.setting_problems import SettingProblem, SettingsRefused
 
 
 def check_switch(before: CertificateProfile, after: CertificateProfile) -> None:
     """Refuse a change after which more certificates could lack what the template takes.
 
     A profile that could lack as much before may change in every other respect. Raises
-    ``OperatorError``.
+    ``SettingsRefused``.
     """
     if not uses_template(after.iot_provisioning):
         return
@@ -28,11 +28,12 @@ def check_switch(before: CertificateProfile, after: CertificateProfile) -> None:
         return  # check iotprov.E001 and each push report it
     lacking = _lacking(template, after).beyond(_lacking(template, before))
     if lacking:
-        raise OperatorError(
+        sentence = (
             f"{lacking.sentence(after.name)} A device without them would enroll and never become "
             "a thing. Take the parameters out of the template first, or let the profile allow and "
             "require the attributes (serialNumber: is_serial_number_required)."
         )
+        raise SettingsRefused([SettingProblem("iot_provisioning", sentence)])
 
 
 def _lacking(template: Template, profile: CertificateProfile) -> LackingAttributes:

@@ -1,6 +1,7 @@
 """How a new CA is put on record."""
 
 from itertools import count
+from typing import Any
 
 from cryptography import x509
 
@@ -14,6 +15,7 @@ from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
 from pki.record.profile_labels import client_cas_after
+from pki.record.profile_lockouts import EVERY_SETTING
 from pki.record.profile_versions import change_profile
 from pki.record.transactions import in_write_transaction
 from pki.record.trust_paths import distrusted_ca_of
@@ -95,7 +97,7 @@ def save_authority(
         )
         if old is not None:
             for profile in CertificateProfile.objects.filter(ca=old).exclude(active_label=None):
-                change_profile(profile, {"ca": row}, actor=actor, reason=f"{row} succeeds {old}")
+                _change(profile, {"ca": row}, actor, f"{row} succeeds {old}")
         if row.purpose == Purpose.CLIENT:
             _name_in_profiles(row, actor)
         return row
@@ -114,7 +116,14 @@ def _name_in_profiles(ca: CertificateAuthority, actor: Actor) -> None:
             reason = (
                 f"{ca} succeeds {ca.successor_of}" if ca.successor_of else "the first client CA"
             )
-            change_profile(profile, {"client_cas": client_cas}, actor=actor, reason=reason)
+            _change(profile, {"client_cas": client_cas}, actor, reason)
+
+
+def _change(
+    profile: CertificateProfile, changes: dict[str, Any], actor: Actor, reason: str
+) -> None:
+    """Change a profile as a part of what a person has confirmed of the CA."""
+    change_profile(profile, changes, actor=actor, reason=reason, confirmed=EVERY_SETTING)
 
 
 def _retire(ca: CertificateAuthority) -> bool:

@@ -204,6 +204,7 @@ def _bootstrap_profile(actor: Actor) -> list[str]:
         ca=ca,
         client_cas=_client_ca_names(),
         validity_days=plan.validity_days,
+        overlap_days=min(CertificateProfile().overlap_days, plan.validity_days),
         identity_rule=plan.identity_rule,
         identity_pattern=plan.identity_pattern,
         is_serial_number_required=plan.is_serial_number_required,

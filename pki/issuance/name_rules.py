@@ -6,7 +6,7 @@ applies must hold. None is a fall-back for another.
 
 import datetime
 
-from pki.choices import IdentityRule
+from pki.choices import RULES_BY_CLIENT_NAME
 from pki.csr.check import ParsedCSR
 from pki.csr.public_keys import key_matches
 from pki.csr.reading import asks_to_change_subject
@@ -43,15 +43,9 @@ def check_name(
         if client.common_name != common_name:
             raise EnrollmentRefused(Reason.NAME_NOT_YOURS, _not_the_devices(common_name, client))
         return
-    rule = profile.row.identity_rule
-    if rule == IdentityRule.SAME_CN:
-        _check_granted(common_name, client.common_name, rule)
-    elif rule == IdentityRule.PATTERN:
-        found = profile.identity_pattern and profile.identity_pattern.fullmatch(client.common_name)
-        _check_granted(common_name, found.group("name") if found else "", rule)
-    elif rule == IdentityRule.ALLOW_LIST and common_name not in profile.row.allowed_names:
+    if not profile.grants(common_name, client.common_name):
         raise EnrollmentRefused(
-            Reason.NAME_NOT_YOURS, f"The CN {common_name!r} is not on the profile's allow list."
+            Reason.NAME_NOT_YOURS, _not_granted(common_name, client.common_name, profile)
         )
     # Every rule grants a name to more than one client: of another CA, reissued, on the list.
     if owner is not None and not profile.row.can_rebind_names:
@@ -66,13 +60,14 @@ def _not_the_devices(common_name: str, client: Client) -> str:
     )
 
 
-def _check_granted(common_name: str, granted: str, rule: str) -> None:
-    if common_name != granted:
-        raise EnrollmentRefused(
-            Reason.NAME_NOT_YOURS,
-            f"The CN {common_name!r} is not what the identity rule {rule} grants this client "
-            f"({granted!r}).",
-        )
+def _not_granted(common_name: str, client_name: str, profile: ProfileSnapshot) -> str:
+    granted = profile.granted_name(client_name)
+    if granted is None:
+        return f"The CN {common_name!r} is not on the profile's allow list."
+    return (
+        f"The CN {common_name!r} is not what the identity rule {profile.row.identity_rule} grants "
+        f"this client ({granted!r})."
+    )
 
 
 def check_bound(
@@ -86,9 +81,6 @@ def check_bound(
         )
 
 
-_RULES_BY_NAME = frozenset({IdentityRule.SAME_CN, IdentityRule.PATTERN})
-
-
 def is_holder(client: Client, owner: IssuedCertificate, profile: ProfileSnapshot) -> bool:
     """Return whether ``client`` holds the name whose owner's row is ``owner``.
 
@@ -97,7 +89,7 @@ def is_holder(client: Client, owner: IssuedCertificate, profile: ProfileSnapshot
     it is the client of that name and CA, so that a reissued certificate keeps its names.
     """
     if (
-        profile.row.identity_rule in _RULES_BY_NAME
+        profile.row.identity_rule in RULES_BY_CLIENT_NAME
         and owner.holder_name_sha256
         and owner.holder_name_sha256 == client.name_sha256
     ):

@@ -2,36 +2,39 @@
 
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.models.profile import EVERY_CLIENT_CA
-from pki.operators.errors import OperatorError
+from pki.record.setting_problems import SettingProblem, SettingsRefused
 
 
 def client_cas_by_default() -> list[str]:
     """Return the names of the client CAs that a new profile takes when it names none.
 
     That is the only one on record, with those that it succeeded. There is none before the first
-    one is made. Raises ``OperatorError`` when there are several, of which the profile must choose.
+    one is made. Raises ``SettingsRefused`` when there are several, of which the profile has to
+    choose.
     """
     trusted = list(CertificateAuthority.objects.client().trusted().order_by("created_at"))
     succeeded = {ca.successor_of_id for ca in trusted}
     if sum(ca.pk not in succeeded for ca in trusted) > 1:
-        raise OperatorError(
-            "client_cas: there is more than one client CA, and the profile names none. Name those "
-            f"whose clients may use it: {', '.join(ca.name for ca in trusted)}."
+        sentence = (
+            "There is more than one client CA, and the profile names none. Name those whose "
+            f"clients may use it: {', '.join(ca.name for ca in trusted)}."
         )
+        raise SettingsRefused([SettingProblem("client_cas", sentence)])
     return [ca.name for ca in trusted]
 
 
 def check_client_cas_change(profile: CertificateProfile, client_cas: object) -> None:
-    """Raise ``OperatorError`` when a change of ``profile`` would let every client CA in."""
+    """Raise ``SettingsRefused`` when a change of ``profile`` would let every client CA in."""
     is_every = isinstance(client_cas, list) and EVERY_CLIENT_CA in client_cas
     if is_every and EVERY_CLIENT_CA not in profile.client_cas:
-        raise OperatorError(
-            f"client_cas: {EVERY_CLIENT_CA!r} is for profiles from before this setting. Name the "
-            "client CAs whose clients may use the profile."
+        sentence = (
+            f"{EVERY_CLIENT_CA!r} is for profiles from before this setting. Name the client CAs "
+            "whose clients may use the profile."
         )
+        raise SettingsRefused([SettingProblem("client_cas", sentence)])
 
 
-def label_problems(profile: CertificateProfile) -> list[str]:
+def label_problems(profile: CertificateProfile) -> list[SettingProblem]:
     """Return what is wrong with the names of CAs and profiles."""
     client_cas = CertificateAuthority.objects.client().values_list("name", flat=True)
     profiles = CertificateProfile.objects.values_list("name", flat=True).distinct()
@@ -43,12 +46,12 @@ def label_problems(profile: CertificateProfile) -> list[str]:
     )
 
 
-def _unknown(field: str, kind: str, names: object, known: set[str]) -> list[str]:
+def _unknown(field: str, kind: str, names: object, known: set[str]) -> list[SettingProblem]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return [f"{field}: wanted a list of names."]
+        return [SettingProblem(field, "Wanted a list of names.")]
     shown = ", ".join(sorted(known - {EVERY_CLIENT_CA})) or "none yet"
     return [
-        f"{field}: there is no {kind} {name!r}. Known are: {shown}."
+        SettingProblem(field, f"There is no {kind} {name!r}. Known are: {shown}.")
         for name in names
         if name not in known
     ]

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pki.choices import POPLinking, SANExcess, SANRule
+from pki.choices import IdentityRule, POPLinking, SANExcess, SANRule
 from pki.conf import pki_settings
 from pki.encoding.certs_only import certs_only, der_of
 from pki.exceptions import AuthorityUnavailable
@@ -97,6 +97,30 @@ class ProfileSnapshot:
         """The pattern of the identity rule ``pattern``, compiled."""
         pattern = self.row.identity_pattern
         return re.compile(pattern) if pattern else None
+
+    def granted_name(self, client_name: str) -> str | None:
+        """Return the one thing name that a client of that CN may have, by its name.
+
+        "" is no name at all. None: the identity rule does not go by the client's name.
+        """
+        rule = self.row.identity_rule
+        if rule == IdentityRule.SAME_CN:
+            return client_name
+        if rule == IdentityRule.PATTERN:
+            found = self.identity_pattern and self.identity_pattern.fullmatch(client_name)
+            return (found.group("name") or "") if found else ""  # the group may be optional
+        return None
+
+    def grants(self, common_name: str, client_name: str) -> bool:
+        """Return whether the identity rule lets a client of that CN have the thing name.
+
+        Whether another client holds it already, ``pki.issuance.name_rules`` decides.
+        """
+        granted = self.granted_name(client_name)
+        if granted is not None:
+            return common_name == granted
+        is_listed = self.row.identity_rule == IdentityRule.ALLOW_LIST
+        return not is_listed or common_name in self.row.allowed_names
 
     @cached_property
     def ca_certificates(self) -> bytes:

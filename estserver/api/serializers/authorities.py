@@ -71,6 +71,11 @@ class ProfileChange(Reasoned):
         allow_empty=False,
         help_text="By name. What is not named stays.",
     )
+    confirm = serializers.ListField(
+        child=serializers.CharField(max_length=60),
+        default=list,
+        help_text="Settings to change although devices are refused then, which the refusal names.",
+    )
 
 
 class NewProfile(Input):

@@ -20,8 +20,10 @@ from estserver.api.views.base import BaseView, ListView, Request, Response, not_
 from pki.models import CertificateProfile
 from pki.operators.errors import OperatorError
 from pki.record.find import find_profile
+from pki.record.profile_lockouts import NotConfirmed
 from pki.record.profile_settings import parse_settings
 from pki.record.profile_versions import add_profile, change_profile, settings_of
+from pki.record.setting_problems import SettingsRefused
 from pki.record.transactions import in_write_transaction
 
 VIEW = "pki.view_certificateprofile"
@@ -79,6 +81,22 @@ def parsed(settings: dict[str, Any]) -> dict[str, Any]:
     return changes
 
 
+def _refused(error: OperatorError) -> ValidationError:
+    """Return the refusal of settings, each sentence at the setting that it is about."""
+    if not isinstance(error, SettingsRefused):
+        return ValidationError({"settings": str(error)})
+    found: dict[str, list[str]] = {}
+    for one in error.problems:
+        found.setdefault(one.setting, []).append(one.sentence)
+    if isinstance(error, NotConfirmed):
+        advice = f"If that is meant, send it again with `confirm`: {json.dumps([*found])}."
+        return ValidationError({"settings": found, "confirm": [advice]})
+    name = found.pop("name", None)  # it stands beside the settings of a new profile
+    return ValidationError(
+        ({"name": name} if name else {}) | ({"settings": found} if found else {})
+    )
+
+
 def _as_typed(value: Any) -> str:
     """Return a JSON value as an operator types it for `profile_set`."""
     if value is None:
@@ -127,7 +145,7 @@ class Profiles(ListView):
         try:
             row = tried(add, dry_run=asked["dry_run"])
         except OperatorError as error:
-            raise ValidationError({"settings": str(error)}) from error
+            raise _refused(error) from error
         would = asked["dry_run"]
         detail = f"{row} {'would be' if would else 'is'} in force."
         more = {"changes": {}, "profile": Profile(row).data}
@@ -158,7 +176,13 @@ class ProfileByName(BaseView):
 
         def change() -> CertificateProfile:
             old = CertificateProfile.objects.select_related("ca").get(pk=row.pk)
-            return change_profile(old, changes, actor=self.actor, reason=asked["reason"])
+            return change_profile(
+                old,
+                changes,
+                actor=self.actor,
+                reason=asked["reason"],
+                confirmed=asked["confirm"],
+            )
 
         try:
             new = tried(change, dry_run=asked["dry_run"])
@@ -166,7 +190,7 @@ class ProfileByName(BaseView):
             newest = profile_named(row.name)
             if newest.pk != row.pk:
                 raise _changed_since(newest, row.version) from error
-            raise ValidationError({"settings": str(error)}) from error
+            raise _refused(error) from error
         would = asked["dry_run"]
         detail = f"{new} {'would be' if would else 'is'} in force."
         more = {"changes": differences(row, new), "profile": Profile(new).data}

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from pki.management.certificate_facts import moment
+from pki.management.commands.profile_set import add_confirmation
 from pki.models import CertificateProfile
 from pki.operators.command import OperatorCommand, command_actor, refuse
 from pki.operators.effects import Effect
@@ -126,11 +127,22 @@ class RollBack(OperatorCommand):
         parser.add_argument("name", metavar="PROFILE", help=_NAME)
         parser.add_argument("version", type=int, metavar="VERSION", help="the version to return to")
         parser.add_argument("--reason", required=True, help="kept on the audit trail")
+        add_confirmation(parser)
 
-    def handle(self, *args: Any, name: str, version: int, reason: str, **options: Any) -> None:
+    def handle(
+        self,
+        *args: Any,
+        name: str,
+        version: int,
+        reason: str,
+        confirm: list[str],
+        **options: Any,
+    ) -> None:
         """Print what is in force."""
         made = in_write_transaction(
-            lambda: return_to_version(name, version, actor=command_actor(), reason=reason)
+            lambda: return_to_version(
+                name, version, actor=command_actor(), reason=reason, confirmed=confirm
+            )
         )
         self.say(
             f"{made} is in force, with the settings of version {version}",

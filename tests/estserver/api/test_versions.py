@@ -44,7 +44,7 @@ WRONG = (
     ({"validity": 9}, "settings.validity", "Did you mean validity_days?"),
     ({"validity_days": "ten"}, "settings.validity_days", "wanted a whole number"),
     ({"label=x": "y"}, "settings.label=x", "="),
-    ({"key_algorithms": []}, "settings", "at least one is needed"),
+    ({"key_algorithms": []}, "settings.key_algorithms", "At least one is needed"),
     ({"ca": "nobody"}, "settings.ca", "Known CAs"),
 )
 

@@ -9,6 +9,7 @@ from pki.authorities.import_ca import import_authority
 from pki.issuance.client_certificates import sign_client_csr
 from pki.models import CertificateAuthority, CertificateProfile
 from pki.record.audit_trail import Actor
+from pki.record.profile_lockouts import EVERY_SETTING
 from pki.record.profile_versions import add_profile, change_profile
 from pki.record.transactions import in_write_transaction
 from tests.support.builders import make_csr, make_key
@@ -65,7 +66,9 @@ def add_label(device_ca):
 def change_settings(profile, **changes):
     """Put a new version of a profile in force."""
     return in_write_transaction(
-        lambda: change_profile(profile, changes, actor=TESTER, reason="test")
+        lambda: change_profile(
+            profile, changes, actor=TESTER, reason="test", confirmed=EVERY_SETTING
+        )
     )
 
 

@@ -148,11 +148,11 @@ def test_T41_the_successor_of_a_client_CA_is_named_with_it(
 
 
 def test_T41_names_that_are_not_on_record_are_refused(device_ca, add_label):
-    with pytest.raises(OperatorError, match=r"there is no client CA 'device-ca'\. Known are: cli"):
+    with pytest.raises(OperatorError, match=r"There is no client CA 'device-ca'\. Known are: cli"):
         add_label("new", client_cas=["device-ca"])
-    with pytest.raises(OperatorError, match=r"accepted_profiles: there is no profile 'nowhere'"):
+    with pytest.raises(OperatorError, match=r"accepted_profiles: There is no profile 'nowhere'"):
         add_label("new", accepted_profiles=["nowhere"])
-    with pytest.raises(OperatorError, match=r"accepted_profiles: wanted a list of names\."):
+    with pytest.raises(OperatorError, match=r"accepted_profiles: Wanted a list of names\."):
         add_label("new", accepted_profiles=[1])
 
 

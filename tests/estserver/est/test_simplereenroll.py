@@ -119,7 +119,7 @@ def test_the_renewal_window_opens_before_the_end(est_client, change_default_prof
     change_default_profile(validity_days=100, reenroll_window_days=99)
     device = est_client.using(est_client.simpleenroll(make_csr("sensor-1")).certificate)
     early = device.simplereenroll(make_csr("sensor-1"))
-    change_default_profile(reenroll_window_days=101)
+    change_default_profile(reenroll_window_days=100)
     in_time = device.simplereenroll(make_csr("sensor-1"))
 
     assert (early.status_code, early.reason) == (403, "reenroll-too-early")

@@ -70,7 +70,7 @@ def test_who_was_slower_looks_again(default):
             {"key_algorithms": ["ec-p256", "dsa"]},
             "key_algorithms: 'dsa' is unknown. Use some of",
         ),
-        ({"key_algorithms": "ec-p256"}, "key_algorithms: wanted a list"),
+        ({"key_algorithms": "ec-p256"}, "key_algorithms: Wanted a list"),
         ({"subject_attributes": ["title"]}, "subject_attributes: 'title' is unknown"),
         (
             {"is_serial_number_required": True, "subject_attributes": ["countryName"]},
