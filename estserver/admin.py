@@ -1,6 +1,7 @@
 """The module that Django's autodiscovery imports: it registers the pages of ``console``."""
 
 from estserver.console.authorities.ca_roll_page import ca_roll_page
+from estserver.console.authorities.next_steps import next_steps_shown
 from estserver.console.authorities.truststore import TruststorePushAdmin
 from estserver.console.delivery.pending_hooks import PendingHookAdmin
 from estserver.console.delivery.webhooks import MessageAdmin, WebhookAdmin
@@ -43,6 +44,7 @@ __all__ = [
     "dry_run_page",
     "end_token_page",
     "inspect_page",
+    "next_steps_shown",
     "own_page",
     "request_page",
     "requests_page",

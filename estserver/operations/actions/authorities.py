@@ -30,6 +30,22 @@ AUTHORITIES: Final[tuple[Action, ...]] = (
         without_api=_ASKS_AGAIN,
     ),
     Action(
+        name="Create a CA",
+        commands=("cas create",),
+        pages=("pki_certificateauthority_create",),
+        permission="pki.add_certificateauthority",
+        services=("pki.authorities.create.create_authority",),
+        without_api=_ASKS_AGAIN,
+    ),
+    Action(
+        name="Import a CA",
+        commands=("cas import",),
+        pages=("pki_certificateauthority_import",),
+        permission="pki.add_certificateauthority",
+        services=("pki.authorities.import_ca.import_authority",),
+        without_api=_ASKS_AGAIN,
+    ),
+    Action(
         name="Roll a CA, step by step",
         commands=("ca_roll", "cas roll"),
         pages=("console_ca_roll",),
