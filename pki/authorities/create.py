@@ -8,7 +8,6 @@ from pki.authorities.authority_rows import Purpose, authority_row, save_authorit
 from pki.authorities.ca_certificates import make_ca_certificate
 from pki.authorities.new_authority import (
     check_keeps_keys,
-    check_key_algorithm,
     check_name,
     check_subject,
     check_validity,
@@ -48,7 +47,6 @@ def create_authority(
     # Step 1: refuse what cannot be made, before there is a key.
     check_name(name)
     check_subject(purpose, common_name)
-    check_key_algorithm(key_algorithm)
     check_validity(validity)
     its_signer = check_keeps_keys(signer)
     # Step 2: a key, which no CA on record has.

@@ -9,7 +9,6 @@ from pki.authorities.new_authority import (
     check_certificates,
     check_keeps_keys,
     check_name,
-    check_signer_of_import,
     is_first,
 )
 from pki.authorities.new_keys import NewKey, take_key, used_or_removed
@@ -47,7 +46,6 @@ def import_authority(
     # Step 1: the name, the certificates and the key, before anything is stored.
     check_name(name)
     check_certificates(certificates)
-    check_signer_of_import(purpose, signer)
     certificate, *chain = certificates
     if key is not None:
         check_key(key, certificate)

@@ -15,7 +15,6 @@ from pki.authorities.authority_rows import Purpose
 from pki.authorities.ca_certificates import check_ca_certificate, check_chain
 from pki.authorities.signer_keys import key_signer
 from pki.conf import pki_settings
-from pki.csr.key_algorithms import CA_KEY_ALGORITHMS, KEY_ALGORITHMS
 from pki.csr.subjects import name_text
 from pki.csr.thing_names import check_client_name
 from pki.encoding.names import names_equal
@@ -71,18 +70,6 @@ def subject_of(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def check_key_algorithm(key_algorithm: str) -> None:
-    """Raise ``OperatorError`` unless a key of that algorithm can be made.
-
-    Configuration, page and command offer ``CA_KEY_ALGORITHMS`` of them.
-    """
-    if key_algorithm not in KEY_ALGORITHMS:
-        raise OperatorError(
-            f"No CA is made with a key of the kind {key_algorithm!a}. Choose one of "
-            f"{', '.join(CA_KEY_ALGORITHMS)}."
-        )
-
-
 def check_validity(validity: datetime.timedelta) -> None:
     """Raise ``OperatorError`` unless a CA can be valid for so long."""
     if not datetime.timedelta(0) < validity <= datetime.timedelta(days=365 * MOST_YEARS):
@@ -117,9 +104,9 @@ def check_makes_keys(alias: str, purpose: Purpose, name: str) -> None:
 
 
 def check_signer_of_import(purpose: Purpose, alias: str) -> None:
-    """Raise ``OperatorError`` unless an imported CA of that purpose can have that signer.
+    """Raise ``OperatorError`` unless a person can import a CA of that purpose with that signer.
 
-    "" is the signer of a CA that is trusted and signs nothing here.
+    "" is the signer of a CA that is trusted and signs nothing here. Page and command ask this.
     """
     if alias:
         get_signer(alias)

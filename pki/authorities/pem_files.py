@@ -50,8 +50,8 @@ def parse_private_key(
         complaint = (
             "is not encrypted, and there is a passphrase. Leave the passphrase out."
             if passphrase
-            else "is encrypted. Give its passphrase, or decrypt it for the import (openssl pkey "
-            "-in ... -out ...). It is stored encrypted again."
+            else "is encrypted. Decrypt it for the import (openssl pkey -in ... -out ...), or give "
+            "its passphrase. It is stored encrypted again."
         )
     except (ValueError, UnsupportedAlgorithm):
         complaint = (

@@ -124,6 +124,7 @@ class Command(CommandGroup):
         "list": ListCAs,
         "show": ShowCA,
         "download": DownloadCA,
+        "worlds": "estserver.operations.ca_worlds_command.ShowWorlds",
         "create": "estserver.operations.ca_commands.CreateCA",
         "import": "estserver.operations.ca_commands.ImportCA",
         "bootstrap": "pki.management.commands.bootstrap_cas.Command",

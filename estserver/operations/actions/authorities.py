@@ -16,6 +16,14 @@ AUTHORITIES: Final[tuple[Action, ...]] = (
         permission="pki.view_certificateauthority",
     ),
     Action(
+        name="Show the three worlds of certificates",
+        commands=("cas worlds",),
+        pages=("console_worlds",),
+        permission="pki.view_certificateauthority",
+        services=("estserver.console.authorities.worlds.read_worlds",),
+        without_api="`GET cas`, `GET profiles` and `GET targets` have what it draws.",
+    ),
+    Action(
         name="Download a CA's certificate or CRL",
         commands=("cas download",),
         pages=("pki_certificateauthority_download",),

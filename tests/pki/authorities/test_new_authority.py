@@ -15,7 +15,12 @@ from pki.authorities import create, import_ca, succeed
 from pki.authorities.create import create_authority
 from pki.authorities.custody import signers_for_given_keys, signers_for_made_keys
 from pki.authorities.import_ca import import_authority
-from pki.authorities.new_authority import check_makes_keys, check_name, check_subject
+from pki.authorities.new_authority import (
+    check_makes_keys,
+    check_name,
+    check_signer_of_import,
+    check_subject,
+)
 from pki.authorities.new_keys import BEGIN_KEY
 from pki.authorities.pem_files import parse_private_key
 from pki.models import AuditEvent, CertificateAuthority
@@ -189,7 +194,6 @@ def test_what_cannot_be_made_is_refused_before_there_is_a_key(installation):
     for changes, complaint in (
         ({"common_name": "\u202eAC"}, "cannot be used"),
         ({"common_name": "x" * 65}, "cannot be used"),
-        ({"key_algorithm": "rsa-512"}, "No CA is made with a key of the kind 'rsa-512'"),
         ({"validity": datetime.timedelta(0)}, "cannot be valid for 0 days"),
         ({"validity": datetime.timedelta(days=365 * 101)}, "Choose 1 to 100 years"),
         ({"signer": "nobody"}, "The signer 'nobody' is not configured"),
@@ -203,7 +207,8 @@ def test_what_cannot_be_made_is_refused_before_there_is_a_key(installation):
 
 def test_a_device_ca_is_never_trusted_only(installation):
     with pytest.raises(OperatorError, match="A device CA has to sign"):
-        import_one(make_ca("Theirs"), key=None, signer="")
+        check_signer_of_import(Purpose.DEVICE, "")
+    check_signer_of_import(Purpose.CLIENT, "")
 
 
 def test_key_files_are_not_offered_where_no_disk_lasts(installation, settings):
@@ -238,7 +243,7 @@ def test_an_encrypted_key_is_read_with_its_passphrase_only():
 
     assert read.public_key() == key.public_key()
     for passphrase, complaint in (
-        ("", "It is encrypted. Give its passphrase"),
+        ("", "It is encrypted. Decrypt it for the import"),
         ("another", "It cannot be decrypted with that passphrase"),
     ):
         with pytest.raises(OperatorError, match=complaint) as caught:
