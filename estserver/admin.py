@@ -1,7 +1,9 @@
 """The module that Django's autodiscovery imports: it registers the pages of ``console``."""
 
 from estserver.console.authorities.ca_roll_page import ca_roll_page
+from estserver.console.authorities.next_steps import next_steps_shown
 from estserver.console.authorities.truststore import TruststorePushAdmin
+from estserver.console.authorities.worlds_page import worlds_page
 from estserver.console.delivery.pending_hooks import PendingHookAdmin
 from estserver.console.delivery.webhooks import MessageAdmin, WebhookAdmin
 from estserver.console.devices.list_page import device_list
@@ -45,6 +47,7 @@ __all__ = [
     "dry_run_page",
     "end_token_page",
     "inspect_page",
+    "next_steps_shown",
     "own_page",
     "request_page",
     "requests_page",
@@ -55,6 +58,7 @@ __all__ = [
     "settings_page",
     "targets_page",
     "test_enroll_page",
+    "worlds_page",
 ]
 
 again.connect()

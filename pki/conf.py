@@ -84,6 +84,8 @@ class PKISettings:
     """The installation's name, which tells its keys in KMS from those of others in the account."""
     can_make_keys: bool = True
     """Whether this process may make keys in KMS. A Lambda function may not (threat T55)."""
+    has_lasting_disk: bool = True
+    """Whether files outlive the process that writes them. Those of a Lambda function do not."""
     names: Mapping[str, str] = field(default_factory=dict, hash=False)
     """What operators call a setting, by its path here (``device_ca.signer``): `setting_name`."""
 

@@ -97,6 +97,7 @@ PKI = PKISettings(
     tags=_tags,
     project_name=_deployment.project_name,
     can_make_keys=not IS_LAMBDA,
+    has_lasting_disk=not IS_LAMBDA,
     names=PKI_SETTING_NAMES,
 )
 

@@ -37,7 +37,10 @@ class KindFilter(ChoiceFilter):
         "issued": ("Issued", lambda: Q(action__in=["intent", "issue", "supersede"])),
         "revoked": ("Revoked or void", lambda: Q(action__in=["revoke", "void"])),
         "denylist": ("Denylist", lambda: Q(action__in=["deny", "allow"])),
-        "cas": ("CAs", lambda: Q(action__in=["create-ca", "import-ca", "succeed-ca"])),
+        "cas": (
+            "CAs",
+            lambda: Q(action__in=["begin-ca-key", "create-ca", "import-ca", "succeed-ca"]),
+        ),
         "profiles": ("Profiles", lambda: Q(action__in=["add-profile", "change-profile"])),
         "operators": (
             "What operators did",

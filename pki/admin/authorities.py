@@ -9,6 +9,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy, gettext_noop
 
+from pki.admin.authority_creation import CreateCA
+from pki.admin.authority_import import ImportCA
 from pki.admin.authority_operations import MakeCRL, MakeSuccessor, has_key_here
 from pki.admin.certificate_states import EXPIRING, live_in_words, newest_of
 from pki.admin.decoded import extensions_in_words
@@ -18,6 +20,7 @@ from pki.admin.facts import FactAdmin
 from pki.admin.filters import OF_THE_NEWEST
 from pki.admin.search import Term
 from pki.admin.trust_operations import DistrustCA, RetireCA
+from pki.authorities.custody import custody_of
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.models.profile import EVERY_CLIENT_CA
 
@@ -90,9 +93,9 @@ class CertificateAuthorityAdmin(FactAdmin):
     )
     empty_words = gettext_noop(
         "There is no CA yet, so nothing can be issued. Run `manage.py bootstrap_cas`: it makes "
-        "or imports what the configuration asks for."
+        "or imports what the configuration asks for. Or create or import one here."
     )
-    operations = (MakeSuccessor, MakeCRL, RetireCA, DistrustCA)
+    operations = (CreateCA, ImportCA, MakeSuccessor, MakeCRL, RetireCA, DistrustCA)
     downloads = {
         "pem": ("PEM", _pem),
         "der": ("DER", _der),
@@ -131,7 +134,7 @@ class CertificateAuthorityAdmin(FactAdmin):
             gettext_noop("Key"),
             (
                 "signs",
-                words("signer"),
+                "custody",
                 words("key_reference", "key reference"),
                 flag(
                     "is_every_certificate_recorded", "refuses certificates that are not on record"
@@ -169,6 +172,11 @@ class CertificateAuthorityAdmin(FactAdmin):
         if has_key_here(ca):
             return f"through {ca.signer}"
         return f"elsewhere, through {ca.signer}"
+
+    @admin.display(description=gettext_lazy("kept by"))
+    def custody(self, ca: CertificateAuthority) -> str:
+        """Show the signer's alias, and where it has the key."""
+        return visible(custody_of(ca.signer)) if ca.signer else EMPTY
 
     @admin.display(description=f"live certificates{OF_THE_NEWEST}")
     def certificates(self, ca: CertificateAuthority) -> str:

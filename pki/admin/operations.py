@@ -156,6 +156,10 @@ class Operation(_FormView):
         """Call the service. Raises ``OperatorError`` or ``PKIError`` if the service refuses."""
         raise NotImplementedError
 
+    def subject(self, form: forms.BaseForm) -> str:
+        """Return what the operation is about, for a second person."""
+        return str(self.row)
+
     # All operations share these.
 
     @classmethod

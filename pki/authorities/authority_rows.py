@@ -4,6 +4,7 @@ from itertools import count
 from typing import Any
 
 from cryptography import x509
+from django.db.models import Q
 
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.csr.public_keys import check_public_key, public_key_sha256
@@ -69,7 +70,8 @@ def save_authority(
     """Save a new CA. The CA that it succeeds retires, and the profiles in force issue from the new.
 
     Profiles that name a client CA take its successor too. Raises ``OperatorError`` when the old CA
-    has a successor already, or the new one leads to a CA that is distrusted.
+    has a successor already, the name or certificate was put on record meanwhile, or the new CA
+    leads to one that is distrusted.
     """
     old = row.successor_of
 
@@ -77,6 +79,13 @@ def save_authority(
         # Conditional: of two successors that are made at once, one is refused.
         if old is not None and not _retire(old):
             raise OperatorError(f"{old} has a successor already. Look at the list of CAs.")
+        # Of two that are made at once with one name or certificate, the second finds the first.
+        same = Q(name=row.name) | Q(fingerprint_sha256=row.fingerprint_sha256)
+        if other := CertificateAuthority.objects.filter(same).first():
+            raise OperatorError(
+                f"{other} was put on record meanwhile, with this name or certificate. Look at the "
+                "list of CAs."
+            )
         if distrusted := distrusted_ca_of(row):
             raise OperatorError(
                 f"{row} leads to {distrusted}, which is distrusted: that CA signed it, or has the "

@@ -127,7 +127,8 @@ def _import_device_ca(
 def _bootstrap_client_cas(plan: ClientCASettings, *, actor: Actor, force: bool) -> list[str]:
     if plan.truststore_path is not None:
         return _import_truststore(plan.truststore_path, actor)
-    existing = CertificateAuthority.objects.client().issuing().first()
+    # A CA that is only trusted, such as one that was imported on a page, signs for no test client.
+    existing = CertificateAuthority.objects.client().issuing().exclude(signer="").first()
     found = existing_authority(Purpose.CLIENT, plan.signer)
     adopted = adopt(Purpose.CLIENT, found, plan.signer, existing, actor=actor, force=force)
     if adopted is not None:

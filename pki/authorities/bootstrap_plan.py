@@ -13,7 +13,7 @@ def planned_bootstrap(*, force: bool = False) -> list[str]:
     settings = pki_settings()
     device, client = settings.device_ca, settings.client_ca
     devices = CertificateAuthority.objects.device().issuing().first()
-    clients = CertificateAuthority.objects.client().issuing().first()
+    clients = CertificateAuthority.objects.client().issuing().exclude(signer="").first()
     lines = []
     if device.certificate_path is not None:
         certificate = read_certificates(device.certificate_path)[0]

@@ -2,19 +2,26 @@
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from django.views.decorators.debug import sensitive_variables
 
 from pki.authorities.authority_rows import Purpose, authority_row, save_authority
-from pki.authorities.ca_certificates import check_ca_certificate, check_chain
-from pki.authorities.signer_keys import find_key, key_signer
+from pki.authorities.new_authority import (
+    check_certificates,
+    check_keeps_keys,
+    check_name,
+    is_first,
+)
+from pki.authorities.new_keys import NewKey, take_key, used_or_removed
+from pki.authorities.signer_keys import find_key
 from pki.csr.public_keys import public_keys_equal
 from pki.csr.subjects import name_text
 from pki.encoding.certificates import pem_of
 from pki.models import CertificateAuthority
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
-from pki.record.find import authority_with_certificate
 
 
+@sensitive_variables()
 def import_authority(
     purpose: Purpose,
     name: str,
@@ -25,6 +32,7 @@ def import_authority(
     actor: Actor,
     key_reference: str = "",
     successor_of: CertificateAuthority | None = None,
+    reason: str = "",
 ) -> CertificateAuthority:
     """Put a CA that was made elsewhere on record: its certificate first, then its chain.
 
@@ -33,37 +41,41 @@ def import_authority(
     for a CA that is trusted and never signs here.
 
     Raises ``OperatorError`` for a certificate that is not a CA's, has expired, is on record already
-    or does not match the key.
+    or does not match the key, and as the other checks of `pki.authorities.new_authority` do.
     """
-    # Step 1: the certificates.
+    # Step 1: the name, the certificates and the key, before anything is stored.
+    check_name(name)
+    check_certificates(certificates)
     certificate, *chain = certificates
-    check_ca_certificate(certificate)
-    check_chain(certificate, chain)
-    _check_is_new(certificate)
+    if key is not None:
+        check_key(key, certificate)
     # Step 2: the key, which the signer finds or stores.
     reference = key_reference
     if key is None and signer and not reference:
         reference = find_key(signer, certificate)
+    taken = NewKey(signer, reference, is_of_this_run=False)
     if key is not None:
-        if not public_keys_equal(key.public_key(), certificate.public_key()):
-            raise OperatorError(
-                f"The private key is not that of {name_text(certificate.subject)}. Give the key "
-                "that belongs to the CA certificate."
-            )
-        its_signer = key_signer(signer)
-        key_name = its_signer.key_name(purpose, name, is_first=successor_of is None)
-        reference = its_signer.store(key_name, key)
-        its_signer.keep_certificate(reference, certificate)
-    # Step 3: the record.
-    row = authority_row(purpose, name, certificate, signer=signer, key_reference=reference)
-    row.chain_pem = pem_of(*chain)
-    row.successor_of = successor_of
-    return save_authority(row, action="import-ca", actor=actor)
+        its_signer = check_keeps_keys(signer)
+        its_first = successor_of is None and is_first(purpose)
+        key_name = its_signer.key_name(purpose, name, is_first=its_first)
+        taken = take_key(name, key_name, key, signer=signer, actor=actor)
+    with used_or_removed(taken):
+        if key is not None:
+            its_signer.keep_certificate(taken.reference, certificate)
+        # Step 3: the record.
+        row = authority_row(
+            purpose, name, certificate, signer=signer, key_reference=taken.reference
+        )
+        row.chain_pem = pem_of(*chain)
+        row.successor_of = successor_of
+        return save_authority(row, action="import-ca", actor=actor, reason=reason)
 
 
-def _check_is_new(certificate: x509.Certificate) -> None:
-    known = authority_with_certificate(certificate)
-    if known is not None:
+@sensitive_variables()
+def check_key(key: CertificateIssuerPrivateKeyTypes, certificate: x509.Certificate) -> None:
+    """Raise ``OperatorError`` unless ``key`` is the private key of the CA's certificate."""
+    if not public_keys_equal(key.public_key(), certificate.public_key()):
         raise OperatorError(
-            f"This very certificate is on record already, as {known}. Give another, or leave it."
+            f"The private key is not that of {name_text(certificate.subject)}. Give the key that "
+            "belongs to the CA certificate."
         )

@@ -13,6 +13,7 @@ from pki.authorities.authority_rows import (
     save_authority,
 )
 from pki.authorities.ca_certificates import make_ca_certificate, public_key_of
+from pki.authorities.new_keys import make_key, used_or_removed
 from pki.authorities.signer_keys import key_signer, new_key
 from pki.csr.key_algorithms import KEY_ALGORITHMS
 from pki.csr.subjects import name_text
@@ -77,24 +78,34 @@ def make_successor(ca: CertificateAuthority, *, actor: Actor, reason: str) -> Ce
     if step := _step_before(ca, coming):
         raise OperatorError(f"{step} Then run this again.")
     now = timezone.now()
-    signer = key_signer(ca.signer)
-    reference = signer.create_key(coming.name, coming.key_algorithm)
-    key = new_key(ca.signer, reference)
-    # Step 3: the new root, valid for as long as the old one was, and the two cross-certificates.
-    until = now + (old.not_valid_after_utc - old.not_valid_before_utc - BACKDATING)
-    new = make_ca_certificate(old.subject, key.public_key(), key, until, now)
-    end = min(until, old.not_valid_after_utc)
-    new_with_old = make_ca_certificate(old.subject, key.public_key(), old_key, end, now, issuer=old)
-    old_with_new = make_ca_certificate(old.subject, public_key_of(old), key, end, now, issuer=new)
-    signer.keep_certificate(reference, new)
-    # Step 4: the record. The old CA retires in the same transaction.
-    row = authority_row(
-        Purpose(ca.purpose), coming.successor, new, signer=ca.signer, key_reference=reference
+    made = make_key(
+        coming.successor, coming.name, coming.key_algorithm, signer=ca.signer, actor=actor
     )
-    row.successor_of = ca
-    row.is_every_certificate_recorded = True
-    row.cross_pem = pem_of(new_with_old, old_with_new)
-    return save_authority(row, action="succeed-ca", actor=actor, reason=reason)
+    with used_or_removed(made):
+        key = new_key(ca.signer, made.reference)
+        # Step 3: the new root, valid for as long as the old one was, and the cross-certificates.
+        until = now + (old.not_valid_after_utc - old.not_valid_before_utc - BACKDATING)
+        new = make_ca_certificate(old.subject, key.public_key(), key, until, now)
+        end = min(until, old.not_valid_after_utc)
+        new_with_old = make_ca_certificate(
+            old.subject, key.public_key(), old_key, end, now, issuer=old
+        )
+        old_with_new = make_ca_certificate(
+            old.subject, public_key_of(old), key, end, now, issuer=new
+        )
+        key_signer(ca.signer).keep_certificate(made.reference, new)
+        # Step 4: the record. The old CA retires in the same transaction.
+        row = authority_row(
+            Purpose(ca.purpose),
+            coming.successor,
+            new,
+            signer=ca.signer,
+            key_reference=made.reference,
+        )
+        row.successor_of = ca
+        row.is_every_certificate_recorded = True
+        row.cross_pem = pem_of(new_with_old, old_with_new)
+        return save_authority(row, action="succeed-ca", actor=actor, reason=reason)
 
 
 def _key_to_succeed(ca: CertificateAuthority) -> CertificateIssuerPrivateKeyTypes:

@@ -59,6 +59,8 @@ class Signer(ABC):
 
     The configuration asks this of the class, without making the signer.
     """
+    custody: ClassVar[str] = ""
+    """Where the CA's key is, in a few words for operators: ``AWS KMS, which it never leaves``."""
     lasts_on_lambda: ClassVar[bool] = True
     """Whether keys that it stores outlive a Lambda function's environment, which has no disk."""
     check_seconds: ClassVar[float] = 10.0
@@ -110,6 +112,8 @@ class KeySigner(Signer):
     """A signer that has the CA's private key, or an object that signs as one."""
 
     chooses_serial_number = False
+    takes_keys: ClassVar[bool] = True
+    """Whether ``store`` takes keys that were made elsewhere."""
 
     @abstractmethod
     def private_key(self, key_reference: str) -> CertificateIssuerPrivateKeyTypes:
@@ -136,6 +140,20 @@ class KeySigner(Signer):
         By default no name is used twice. A key that is left over from a crash is never in the way.
         """
         return f"{name}-{secrets.token_hex(4)}"
+
+    def key_named(self, name: str) -> str:
+        """Return the reference of the key that was made or stored under ``name``; "" if none was.
+
+        A run that was cut off is finished with it. Raises ``RemoteFailure`` when the place of the
+        keys cannot be asked. A signer that cannot tell has a new key made.
+        """
+        return ""
+
+    def remove_key(self, key_reference: str) -> None:
+        """Remove a key that no CA has, and that a run made or stored which was refused then.
+
+        By default it stays. The audit trail names it.
+        """
 
     def lacks_key(self, name: str) -> bool:
         """Return whether a deployment has to make a key of that name before ``create_key`` works.

@@ -45,6 +45,7 @@ class ExternalSigner(Signer):
     """Signs through the class with the dotted path ``class``."""
 
     ALIAS = "external"
+    custody = "a PKI outside, which signs"
     OPTIONS = ("class",)
 
     def __init__(self, **given: Any) -> None:

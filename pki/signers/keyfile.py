@@ -44,6 +44,7 @@ class KeyFileSigner(KeySigner):
 
     ALIAS = "keyfile"
     OPTIONS = ("directory",)
+    custody = "an encrypted file on this server"
     lasts_on_lambda = False
     check_seconds = 1.0  # no call leaves the machine
 
@@ -111,6 +112,19 @@ class KeyFileSigner(KeySigner):
                 f"{PASSPHRASE_VARIABLE}, or correct the file key-passphrase."
             ) from error
         return reference
+
+    def key_named(self, name: str) -> str:
+        """Return the file that ``store`` wrote under that name; "" if there is none."""
+        reference = f"{name}.pem"
+        return reference if (self._directory / reference).is_file() else ""
+
+    def remove_key(self, key_reference: str) -> None:
+        """Remove the file. One that cannot be removed stays, and the audit trail names it."""
+        with self._lock:
+            self._keys.pop(key_reference, None)
+            self._digests.pop(key_reference, None)
+            with suppress(OSError):
+                (self._directory / key_reference).unlink()
 
     def _read(self, key_reference: str) -> bytes:
         try:

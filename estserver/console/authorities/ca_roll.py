@@ -7,6 +7,7 @@ goes on wherever it is looked at: on its page, or by ``manage.py ca_roll``.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from django.conf import settings
 from django.urls import reverse
@@ -27,6 +28,7 @@ from pki.operators.errors import OperatorError
 from pki.record.bounded_counts import count_in_words, count_up_to
 
 Status = CertificateAuthority.Status
+_REGISTRATION: Final = gettext_noop("Register in AWS IoT")
 
 
 class StepState(StrEnum):
@@ -51,6 +53,16 @@ class RollStep:
     """The operation that does the step, or the list of what is waited for."""
     command: str = ""
     """What does the same in a terminal."""
+
+    @property
+    def command_now(self) -> str:
+        """The command if the step can be done now, here or where the deployment is made."""
+        return self.command if self.state in (StepState.NEXT, StepState.WAITING) else ""
+
+
+_NOT_REGISTERED: Final = RollStep(
+    _REGISTRATION, StepState.NOT_NEEDED, "No profile in force that it signs for uses AWS IoT."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,7 @@ def _steps(ca: CertificateAuthority, successor: CertificateAuthority | None) -> 
     yield _successor(ca, successor)
     yield _overlap(ca, successor)
     yield _registration(ca, successor)
-    yield _truststore(successor)
+    yield truststore_step(successor)
     yield _fleet(ca, successor)
     yield _retirement(ca)
 
@@ -111,7 +123,8 @@ def _key(ca: CertificateAuthority, successor: CertificateAuthority | None) -> Ro
     except OperatorError as error:
         return RollStep(title, StepState.WAITING, str(error))
     if said:
-        return RollStep(title, StepState.WAITING, said)
+        command = f"manage.py aws_deploy --successor-key {ca.name}"
+        return RollStep(title, StepState.WAITING, said, command=command)
     return RollStep(title, StepState.DONE, "The signer makes it together with the successor.")
 
 
@@ -121,7 +134,7 @@ def _successor(ca: CertificateAuthority, successor: CertificateAuthority | None)
         said = f"{successor.name} issues since {successor.created_at:%Y-%m-%d %H:%M} UTC."
         return RollStep(title, StepState.DONE, said)
     said = f"A CA of the same subject issues in place of {ca.name}, which stays trusted."
-    return RollStep(title, StepState.NEXT, said, _operation(ca, "successor"), command)
+    return RollStep(title, StepState.NEXT, said, _operation(ca, "successor", back_to=ca), command)
 
 
 def _overlap(ca: CertificateAuthority, successor: CertificateAuthority | None) -> RollStep:
@@ -137,31 +150,45 @@ def _overlap(ca: CertificateAuthority, successor: CertificateAuthority | None) -
 
 
 def _registration(ca: CertificateAuthority, successor: CertificateAuthority | None) -> RollStep:
-    title = gettext_noop("Register in AWS IoT")
+    if successor is not None:
+        return registration_step(successor, back_to=ca)
+    return RollStep(_REGISTRATION, StepState.NEXT, "") if _uses_aws(ca) else _NOT_REGISTERED
+
+
+def _uses_aws(ca: CertificateAuthority) -> bool:
     in_force = CertificateProfile.objects.exclude(active_label=None)
-    uses_aws = in_force.filter(ca=successor or ca).exclude(iot_provisioning="none").exists()
-    if not uses_aws:
-        said = "No profile in force that it signs for uses AWS IoT."
-        return RollStep(title, StepState.NOT_NEEDED, said)
-    if successor is None:
-        return RollStep(title, StepState.NEXT, "")
-    command = f"manage.py register_ca {successor.name}"
+    return in_force.filter(ca=ca).exclude(iot_provisioning="none").exists()
+
+
+def registration_step(
+    ca: CertificateAuthority, *, back_to: CertificateAuthority | None
+) -> RollStep:
+    """Return where ``ca`` is with its registration at every target.
+
+    The operation leads back to the roll of ``back_to``, or by itself to the CA's page.
+    """
+    if not _uses_aws(ca):
+        return _NOT_REGISTERED
+    command = f"manage.py register_ca {ca.name}"
     registered = set(
-        CARegistration.objects.filter(
-            ca=successor, state=CARegistration.State.REGISTERED
-        ).values_list("target", flat=True)
+        CARegistration.objects.filter(ca=ca, state=CARegistration.State.REGISTERED).values_list(
+            "target", flat=True
+        )
     )
     missing = [one.name for one in iot_settings().targets if one.name not in registered]
     if not missing:
-        return RollStep(title, StepState.DONE, f"Registered at {', '.join(sorted(registered))}.")
+        said = f"Registered at {', '.join(sorted(registered))}."
+        return RollStep(_REGISTRATION, StepState.DONE, said)
     said = (
-        f"Not registered at {', '.join(missing)}. Until then nothing that {successor.name} signs "
-        "can be provisioned there."
+        f"Not registered at {', '.join(missing)}. Until then nothing that {ca.name} signs can be "
+        "provisioned there."
     )
-    return RollStep(title, StepState.NEXT, said, _operation(successor, "register"), command)
+    url = _operation(ca, "register", back_to=back_to)
+    return RollStep(_REGISTRATION, StepState.NEXT, said, url, command)
 
 
-def _truststore(successor: CertificateAuthority | None) -> RollStep:
+def truststore_step(successor: CertificateAuthority | None) -> RollStep:
+    """Return whether the active truststore was pushed after ``successor`` was put on record."""
     title, command = "Push the truststore", "manage.py aws_truststore --push --reason ..."
     if not settings.CONFIG.properties.api_custom_domain_name:
         said = "There is no API Gateway. The local server trusts a new CA within five seconds."
@@ -206,11 +233,13 @@ def _retirement(ca: CertificateAuthority) -> RollStep:
     if ca.status == Status.RETIRED:
         return RollStep(title, StepState.DONE, f"{ca.name} is neither trusted nor published.")
     said = f"{ca.name} has done its part. The operation counts once more who depends on it."
-    return RollStep(title, StepState.NEXT, said, _operation(ca, "retire"), command)
+    return RollStep(title, StepState.NEXT, said, _operation(ca, "retire", back_to=ca), command)
 
 
-def _operation(ca: CertificateAuthority, slug: str) -> str:
-    """Return the address of an operation on ``ca`` that leads back to the page of its roll."""
+def _operation(ca: CertificateAuthority, slug: str, *, back_to: CertificateAuthority | None) -> str:
+    """Return the address of an operation on ``ca`` that leads back to the roll of ``back_to``."""
     url = reverse(f"admin:pki_certificateauthority_{slug}", args=[ca.pk])
-    back = reverse("admin:console_ca_roll", args=[ca.pk])
+    if back_to is None:
+        return url
+    back = reverse("admin:console_ca_roll", args=[back_to.pk])
     return f"{url}?{urlencode({BACK: back})}"

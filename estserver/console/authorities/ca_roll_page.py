@@ -56,7 +56,7 @@ def _shown(step: RollStep) -> dict[str, Any]:
         "title": step.title,
         "chip": chip(step.state, _CHIPS[step.state]),
         "said": visible(step.said),
-        "command": step.command if step.state is StepState.NEXT else "",
+        "command": step.command_now,
     }
 
 

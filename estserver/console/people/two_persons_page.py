@@ -23,6 +23,8 @@ from pki.operators.rights import NotAllowed
 from pki.record.audit_trail import Actor
 
 MOST_SHOWN = 100
+MOST_OF_A_NAME = 64
+"""Characters of the name of what is to be made, which tells one request from another."""
 _PERMISSION = "pki.change_certificateauthority"
 
 
@@ -35,10 +37,11 @@ class DecisionForm(forms.Form):
 
 def ask_for(request: HttpRequest, operation: Operation, form: Any) -> str:
     """Put ``operation`` with its valid form to a second person, and return a sentence."""
+    subject = operation.subject(form)
     asked = two_persons.ask(
         operation=_name_of(operation.model_admin, type(operation)),
-        row=str(operation.row.pk),
-        subject=str(operation.row),
+        row=str(operation.row.pk) if operation.row else subject[:MOST_OF_A_NAME],
+        subject=subject,
         parameters={name: form.data.getlist(name) for name in form.fields if name in form.data},
         person=request.user,
         actor=admin_actor(request),
@@ -134,9 +137,11 @@ class _Prepared:
         model_admin, kind = found
         if not kind.is_allowed(request, model_admin.model):
             raise NotAllowed(lambda other: kind.is_allowed(other, model_admin.model))
-        subject = model_admin.model._default_manager.filter(pk=row.row).first()
-        if subject is None:
-            return
+        subject = None
+        if not kind.is_for_list:
+            subject = model_admin.model._default_manager.filter(pk=row.row).first()
+            if subject is None:
+                return
         self.operation = kind(model_admin=model_admin)
         self.operation.setup(request)
         self.operation.row = subject
@@ -150,7 +155,7 @@ class _Prepared:
         """Return why it cannot be done now; "" if it can."""
         if self.operation is None:
             return "What the request is about is not there any more. Refuse the request."
-        if found := self.operation.obstacle(self.operation.row):
+        if found := self._obstacle():
             return found
         if not self.form.is_valid():
             return f"The form is not valid any more: {self.form.errors.as_text()}"
@@ -158,9 +163,14 @@ class _Prepared:
 
     def effects(self) -> list[str]:
         """Return what would happen."""
-        if self.operation is None or self.operation.obstacle(self.operation.row):
+        if self.operation is None or self._obstacle():
             return []
         return self.operation.effects()
+
+    def _obstacle(self) -> str:
+        """Return why the row does not allow it. What is to be made has no row yet."""
+        operation = self.operation
+        return operation.obstacle(operation.row) if operation and operation.row else ""
 
     def carry_out(self, actor: Actor) -> str:
         """Do it, as the operation's own page would, and return the sentence."""

@@ -23,7 +23,7 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, name: str, **options: Any) -> None:
         """Print a line for each step, and where the roll is."""
         # Imported here, because it reads the deployment and the fleet.
-        from estserver.console.authorities.ca_roll import StepState, roll_of
+        from estserver.console.authorities.ca_roll import roll_of
 
         roll = roll_of(find_authority(name))
         steps = [
@@ -32,7 +32,7 @@ class Command(OperatorCommand):
                 "title": step.title,
                 "state": step.state.name.lower(),
                 "said": step.said,
-                "command": step.command if step.state is StepState.NEXT else "",
+                "command": step.command_now,
             }
             for number, step in enumerate(roll.steps, start=1)
         ]

@@ -1,4 +1,4 @@
-"""List, show, make, succeed, retire and distrust CAs."""
+"""List, show, create, import, succeed, retire and distrust CAs."""
 
 from pathlib import Path
 from typing import Any
@@ -119,11 +119,14 @@ def ca_facts(row: CertificateAuthority) -> dict[str, Any]:
 class Command(CommandGroup):
     """See ``help``."""
 
-    help = "List, show, download, make, roll, succeed, register, retire and distrust CAs."
+    help = "List, show, download, create, import, roll, succeed, register, retire and distrust CAs."
     subcommands = {
         "list": ListCAs,
         "show": ShowCA,
         "download": DownloadCA,
+        "worlds": "estserver.operations.ca_worlds_command.ShowWorlds",
+        "create": "estserver.operations.ca_commands.CreateCA",
+        "import": "estserver.operations.ca_commands.ImportCA",
         "bootstrap": "pki.management.commands.bootstrap_cas.Command",
         "roll": "estserver.management.commands.ca_roll.Command",
         "successor": "pki.management.commands.ca_successor.Command",

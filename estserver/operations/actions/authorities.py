@@ -16,6 +16,14 @@ AUTHORITIES: Final[tuple[Action, ...]] = (
         permission="pki.view_certificateauthority",
     ),
     Action(
+        name="Show the three worlds of certificates",
+        commands=("cas worlds",),
+        pages=("console_worlds",),
+        permission="pki.view_certificateauthority",
+        services=("estserver.console.authorities.worlds.read_worlds",),
+        without_api="`GET cas`, `GET profiles` and `GET targets` have what it draws.",
+    ),
+    Action(
         name="Download a CA's certificate or CRL",
         commands=("cas download",),
         pages=("pki_certificateauthority_download",),
@@ -27,6 +35,22 @@ AUTHORITIES: Final[tuple[Action, ...]] = (
         commands=("bootstrap_cas", "cas bootstrap"),
         services=("pki.authorities.bootstrap.bootstrap_cas",),
         without_page=_ON_THE_MACHINE,
+        without_api=_ASKS_AGAIN,
+    ),
+    Action(
+        name="Create a CA",
+        commands=("cas create",),
+        pages=("pki_certificateauthority_create",),
+        permission="pki.add_certificateauthority",
+        services=("pki.authorities.create.create_authority",),
+        without_api=_ASKS_AGAIN,
+    ),
+    Action(
+        name="Import a CA",
+        commands=("cas import",),
+        pages=("pki_certificateauthority_import",),
+        permission="pki.add_certificateauthority",
+        services=("pki.authorities.import_ca.import_authority",),
         without_api=_ASKS_AGAIN,
     ),
     Action(

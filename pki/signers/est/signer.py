@@ -75,6 +75,7 @@ class ESTSigner(Signer):
         "serverName",
         "timeoutSeconds",
     )
+    custody = "an EST server upstream, which signs"
     has_own_ca = True
 
     def __init__(self, **given: Any) -> None:

@@ -38,6 +38,8 @@ class KMSSigner(KeySigner):
     """
 
     ALIAS = "kms"
+    custody = "AWS KMS, which the key never leaves"
+    takes_keys = False
     OPTIONS = ("key", "region", "roleArn")
 
     def __init__(self, **given: Any) -> None:
@@ -90,6 +92,20 @@ class KMSSigner(KeySigner):
         if pki_settings().can_make_keys:
             return super().key_name(purpose, name, is_first=is_first)
         return key_name(purpose, name)
+
+    def key_named(self, name: str) -> str:
+        """Return the ARN of the key that ``create_key`` made under that name; "" if it made none.
+
+        Keys that were made elsewhere have names that ``create_key`` knows.
+        """
+        if self._existing or self._takes_made_keys():
+            return ""
+        try:
+            return self._target(ALIAS_PREFIX + name)
+        except RemoteFailure as error:
+            if error.code == "NotFoundException":
+                return ""
+            raise
 
     def lacks_key(self, name: str) -> bool:
         """Return whether the key ``name`` is to be made by a deployment, and is not there yet.

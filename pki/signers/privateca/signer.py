@@ -63,6 +63,7 @@ class PrivateCASigner(Signer):
 
     ALIAS = "privateca"
     OPTIONS = ("certificateAuthorityArn", "region", "roleArn", "templateArn", "waitSeconds")
+    custody = "AWS Private CA, which signs"
     has_own_ca = True
 
     def __init__(self, **given: Any) -> None:

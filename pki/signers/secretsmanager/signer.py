@@ -53,6 +53,7 @@ class SecretsManagerSigner(KeySigner):
 
     ALIAS = "secretsmanager"
     OPTIONS = ("region", "roleArn", "kmsKeyId", "refreshSeconds")
+    custody = "AWS Secrets Manager"
     has_own_ca = True
 
     def __init__(self, **given: Any) -> None:
@@ -109,6 +110,11 @@ class SecretsManagerSigner(KeySigner):
         stands_alone = _certificate_name(name) != name
         self._fill(name, value, pem if stands_alone else pair("", pem), _KEY_DESCRIPTION)
         return name
+
+    @sensitive_variables()
+    def key_named(self, name: str) -> str:
+        """Return ``name`` if that secret holds a key; else ""."""
+        return name if self.read(name).key_pem else ""
 
     @sensitive_variables()
     def keep_certificate(self, key_reference: str, certificate: x509.Certificate) -> None:
