@@ -7,24 +7,38 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
-from iotprov.admin.document_operations import (
-    NewVersion,
-    RollBack,
-    TakeFile,
-    file_path,
-)
+from iotprov.admin.document_comparison import CompareVersions
+from iotprov.admin.document_editor import NewVersion
+from iotprov.admin.document_operations import RollBack, TakeFile, file_path
 from iotprov.admin.preview import ShowPreview
 from iotprov.admin.push_operations import Compare, Push, PushThis
-from iotprov.admin.texts import diff_block, difference, numbered, problem_table
+from iotprov.admin.texts import (
+    diff_block,
+    difference,
+    numbered,
+    place_in_text,
+    problem_table,
+)
 from iotprov.documents.state import Agreement, TargetState, target_states
+from iotprov.documents.usage import users_in_words
 from iotprov.documents.validation import problems_of
 from iotprov.documents.versions import Kind, body_in_force, current, name_of
 from iotprov.exceptions import DocumentError
+from iotprov.json_text.layout import is_one_line, readable, readable_if_one_line
 from iotprov.models import DocumentVersion, PolicyVersion, TemplateVersion
 from pki.admin import FactAdmin
 from pki.admin.display import EMPTY, chip, link, minute, moment, table, utc, visible, words
+
+_TARGET_COLUMNS = (
+    gettext_noop("Target"),
+    gettext_noop("State"),
+    gettext_noop("Holds"),
+    gettext_noop("Version in AWS"),
+    gettext_noop("Since (UTC)"),
+    gettext_noop("Error"),
+)
 
 _CHIPS = {
     Agreement.IN_SYNC: "good",
@@ -50,7 +64,16 @@ class DocumentAdmin(FactAdmin):
         minute("created_at", "made"),
     )
     list_display_links = ("version",)
-    operations = (NewVersion, Compare, Push, ShowPreview, TakeFile, PushThis, RollBack)
+    operations = (
+        NewVersion,
+        Compare,
+        Push,
+        ShowPreview,
+        TakeFile,
+        PushThis,
+        CompareVersions,
+        RollBack,
+    )
     groups = (
         (
             None,
@@ -59,6 +82,7 @@ class DocumentAdmin(FactAdmin):
                 words("name"),
                 "number",
                 "held_by",
+                "used_by",
                 words("reason"),
                 words("created_by", "by"),
                 moment("created_at", "made"),
@@ -93,7 +117,7 @@ class DocumentAdmin(FactAdmin):
             return format_html('<p class="errornote">{}</p>', visible(str(error)))
         version = current(self.kind)
         if version is None:
-            in_force: str = f"the configured file {file_path(self.kind)}"
+            in_force: str = gettext("the configured file {path}").format(path=file_path(self.kind))
         else:
             in_force = link(self.model._default_manager.get(pk=version.pk))
         rows = [
@@ -105,10 +129,14 @@ class DocumentAdmin(FactAdmin):
             for state in target_states(self.kind, body)
         ]
         return format_html(
-            "<p>In force as {}: {}.</p>{}",
-            name_of(self.kind),
-            in_force,
-            table(("Target", "State", "Holds", "Version in AWS", "Since (UTC)", "Error"), rows),
+            "<p>{} {}</p>{}",
+            format_html(
+                gettext("In force as {name}: {version}."),
+                name=name_of(self.kind),
+                version=in_force,
+            ),
+            gettext("Live certificates that use it: {count}.").format(count=users_in_words()),
+            table(_TARGET_COLUMNS, rows),
         )
 
     @admin.display(description=gettext_lazy("status"))
@@ -132,12 +160,29 @@ class DocumentAdmin(FactAdmin):
     @admin.display(description=gettext_lazy("problems"))
     def problems(self, row: DocumentVersion) -> str:
         """Show today's problems. Profiles may have changed since the version was written."""
-        return problem_table(problems_of(row.kind, row.body, is_kept=True), row.body) or "none"
+        text = readable_if_one_line(row.body)
+        problems = problems_of(row.kind, text, is_kept=True)
+        return problem_table(problems, text, place=place_in_text) or gettext("none")
 
     @admin.display(description=gettext_lazy("text"))
     def body_shown(self, row: DocumentVersion) -> str:
         """Show the text with line numbers."""
-        return numbered(row.body)
+        if not is_one_line(row.body):
+            return numbered(row.body)
+        note = gettext("On record it stands on one line. Here it has a line for each member.")
+        return format_html("<p>{}</p>{}", note, numbered(readable(row.body)))
+
+    @admin.display(description=gettext_lazy("used by"))
+    def used_by(self, row: Any) -> str:
+        """Show how many certificates the version holds for, where targets have it."""
+        targets = ", ".join(sorted(push.target for push in row.pushes.all()))
+        if not targets:
+            return gettext("No target has it, so no certificate uses it.")
+        return visible(
+            gettext("{count} live certificates, at {targets}").format(
+                count=users_in_words(), targets=targets
+            )
+        )
 
     @admin.display(description=gettext_lazy("from the version before"))
     def change(self, row: DocumentVersion) -> str:
@@ -148,7 +193,7 @@ class DocumentAdmin(FactAdmin):
             .first()
         )
         if before is None:
-            return "it is the first one on record"
+            return gettext("It is the first one on record.")
         return diff_block(difference(before.body, row.body, str(before), str(row)))
 
 

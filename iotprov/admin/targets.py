@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from iotprov.conf import IoTTarget, find_target, iot_settings
 
@@ -40,11 +41,11 @@ def offer_targets(form: forms.Form, *, without: str) -> None:
 class TargetForm(forms.Form):
     """One target, or all."""
 
-    target = forms.ChoiceField(required=False)
+    target = forms.ChoiceField(label=gettext_lazy("Target"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        offer_targets(self, without="All targets")
+        offer_targets(self, without=gettext("All targets"))
 
     @property
     def targets(self) -> tuple[IoTTarget, ...]:

@@ -1,25 +1,52 @@
 """Documents, their differences and their problems in HTML."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_noop
 
-from iotprov.json_text.located import Problem
+from iotprov.json_text.layout import is_one_line, readable
+from iotprov.json_text.located import Place, Problem
 from pki.admin.display import chip, table, visible
 
 _MAX_EXCERPT = 100  # characters
+
+_COLUMNS = (
+    "",
+    gettext_noop("Line:column"),
+    gettext_noop("What is wrong"),
+    gettext_noop("The line"),
+)
 
 _DIFF_LINES = {"+": "added", "-": "removed", "@": "place"}
 
 
 def numbered(text: str) -> SafeString:
-    """Return a document with numbered lines, so that "line 12" can be found."""
+    """Return a document with numbered lines, each of which a link can lead to."""
+    lines = ((number, visible(line)) for number, line in enumerate(_lines(text), start=1))
     return format_html(
         '<pre class="numbered">{}</pre>',
-        format_html_join("\n", "<span>{}</span>", ((visible(line),) for line in text.splitlines())),
+        format_html_join("\n", '<span id="line-{}">{}</span>', lines),
     )
+
+
+def place_in_text(place: Place) -> SafeString:
+    """Return a place as a link to its line in what ``numbered`` shows on the same page."""
+    return format_html('<a href="#line-{}">{}:{}</a>', place.line, place.line, place.column)
+
+
+def place_in_editor(place: Place) -> SafeString:
+    """Return a place as a link to the editor, whose script puts the cursor there."""
+    text = f"{place.line}:{place.column}"
+    return format_html('<a href="#id_body" data-place="{}">{}</a>', text, text)
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines as places count them. Other separators may stand inside of strings."""
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    return lines[:-1] if lines[-1] == "" else lines
 
 
 def diff_block(diff: str) -> SafeString:
@@ -32,26 +59,36 @@ def diff_block(diff: str) -> SafeString:
 
 
 def difference(old: str, new: str, old_name: str, new_name: str) -> str:
-    """Return a unified diff of two texts; "" if they are equal."""
+    """Return a unified diff of two texts; "" if they are equal.
+
+    If one of them stands on one line, both are laid out first, or the diff would be the two texts.
+    """
+    if is_one_line(old) or is_one_line(new):
+        old, new = readable(old), readable(new)
     lines = difflib.unified_diff(
         old.splitlines(), new.splitlines(), old_name, new_name, lineterm=""
     )
     return "\n".join(lines)
 
 
-def problem_table(problems: Iterable[Problem], text: str) -> SafeString | str:
-    """Return a table of problems with their places and lines; "" if there are none."""
-    lines = text.splitlines()
+def problem_table(
+    problems: Iterable[Problem], text: str, *, place: Callable[[Place], SafeString] | None = None
+) -> SafeString | str:
+    """Return a table of problems with their places and lines; "" if there are none.
+
+    ``place`` makes a link of a place, where the page has the text.
+    """
+    lines = _lines(text)
     rows = [
         (
             chip("Error", "bad") if problem.is_error else chip("Warning", "soon"),
-            f"{problem.place.line}:{problem.place.column}",
+            place(problem.place) if place else f"{problem.place.line}:{problem.place.column}",
             visible(problem.message),
             _excerpt(lines, problem.place.line),
         )
         for problem in problems
     ]
-    return table(("", "Line:column", "What is wrong", "The line"), rows) if rows else ""
+    return table(_COLUMNS, rows) if rows else ""
 
 
 def _excerpt(lines: list[str], number: int) -> SafeString:

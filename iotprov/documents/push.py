@@ -48,7 +48,7 @@ def diff(kind: str, target: IoTTarget) -> str:
     Both are indented JSON with sorted keys and placeholders filled. "" says that they are equal.
     Raises ``DocumentError`` for a document that cannot be used, and ``RemoteFailure``.
     """
-    return unified_diff(kind, target, _default_version(kind, target), body_for(kind, target))
+    return unified_diff(kind, target, default_version(kind, target), body_for(kind, target))
 
 
 def push(kind: str, target: IoTTarget, *, actor: Actor, dry_run: bool = False) -> Outcome:
@@ -252,7 +252,7 @@ def _write(
         # After a timeout botocore repeats the call, which then meets what the first one made.
         if not is_code(error, "ResourceAlreadyExistsException"):
             raise
-        existing = _default_version(kind, target)
+        existing = default_version(kind, target)
         if existing is None or not is_same_json(existing.body, text):
             raise
         written = Written(existing.version)
@@ -271,7 +271,8 @@ def _deletion_notes(version: str, verb: str) -> tuple[str, ...]:
     )
 
 
-def _default_version(kind: str, target: IoTTarget) -> DefaultVersion | None:
+def default_version(kind: str, target: IoTTarget) -> DefaultVersion | None:
+    """Return what AWS has of the document at ``target``, or ``None``. Raises ``RemoteFailure``."""
     read = (
         aws_documents.read_policy
         if kind == Kind.POLICY

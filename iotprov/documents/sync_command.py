@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from iotprov.conf import targets_named
+from iotprov.documents.before_push import name_to_type
 from iotprov.documents.kept import is_kept
 from iotprov.documents.push import Outcome, push_everywhere
 from iotprov.documents.validation import problems_of
@@ -14,9 +15,7 @@ from iotprov.documents.versions import (
     body_in_force,
     body_of_file,
     current,
-    name_of,
 )
-from iotprov.policy.breadth import allows_everything
 from pki.operators.command import REFUSED, REMOTE_FAILURE, OperatorCommand, command_actor, refuse
 from pki.operators.effects import Effect
 from pki.operators.errors import RemoteFailure
@@ -65,9 +64,10 @@ class SyncCommand(OperatorCommand):
                 self.stderr.write(f"Warning: {problem}")
 
         # Step 2: a policy that allows everything is confirmed, as on the page of a push.
-        if self.kind is Kind.POLICY and not dry_run and allows_everything(body):
-            self.say(f"{name_of(self.kind)} allows every action of AWS IoT.")
-            self.confirm(name_of(self.kind), is_confirmed=yes)
+        name = "" if dry_run else name_to_type(self.kind, body)
+        if name:
+            self.say(f"{name} allows every action of AWS IoT.")
+            self.confirm(name, is_confirmed=yes)
 
         # Step 3: each target, and a line about it. A failure stops no other target.
         outcomes = push_everywhere(

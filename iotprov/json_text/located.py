@@ -104,14 +104,15 @@ def _too_deep(place: Place) -> NotJSON:
     return _not_json(place, f"The document is nested deeper than {MAX_DEPTH} levels.")
 
 
-_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+WORD = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+"""A string, a sign or another word of JSON. White space lies between words."""
 
 
 class _Reader:
     """Finds the places in a text that is known to be JSON, so it does not check the grammar."""
 
     def __init__(self, text: str) -> None:
-        self._words = _WORD.finditer(text)
+        self._words = WORD.finditer(text)
         self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def document(self) -> Node:

@@ -88,6 +88,27 @@ def test_T61_of_two_windows_the_second_is_told_what_the_first_has_saved(alice):
     assert DocumentVersion.objects.get(number=2).body == mine
 
 
+@pytest.mark.parametrize("page", ["take-file", "roll-back"])
+def test_T61_a_text_that_comes_back_never_replaces_one_that_its_page_did_not_show(alice, page):
+    write(alice, EDITED)
+    write(alice, POLICY.replace("messages/", "second/"))
+    row = DocumentVersion.objects.get(number=1) if page == "roll-back" else None
+    opened = alice.get(at(page, row=row))
+    write(alice, POLICY.replace("messages/", "third/"))  # the other window
+    sent = {"reason": "x", "based_on": opened.context["form"]["based_on"].value()}
+
+    refused = alice.post(at(page, row=row), sent)
+    unsaid = alice.post(at(page, row=row), {"reason": "x"})
+
+    assert "v3 by admin:alice came in force since you began" in refused.text
+    assert "third/" in refused.context["result"]
+    assert "second/" in opened.context["result"]
+    assert unsaid.status_code == 200
+    assert DocumentVersion.objects.count() == 3
+    alice.post(at(page, row=row), {**sent, "based_on": refused.context["form"]["based_on"].value()})
+    assert DocumentVersion.objects.count() == 4
+
+
 def test_T61_a_form_that_does_not_say_what_it_started_from_saves_nothing(alice):
     alice.post(at("add"), {"body": EDITED, "reason": "test"})
 
@@ -172,7 +193,7 @@ def test_the_configured_file_becomes_a_version(alice):
     write(alice, EDITED)
 
     page = alice.get(at("take-file"))
-    alice.post(at("take-file"), {"reason": "back to the file"})
+    alice.post(at("take-file"), {"reason": "back to the file", "based_on": 1})
 
     assert "diff-added" in page.context["result"]
     assert DocumentVersion.objects.latest("number").body == POLICY
@@ -197,8 +218,9 @@ def test_rolling_back_writes_the_old_text_as_a_new_version(alice):
     first = DocumentVersion.objects.get(number=1)
     assert "as v3" in alice.get(at("roll-back", row=first)).text
 
-    alice.post(at("roll-back", row=first), {"reason": ""})
-    done = alice.post(at("roll-back", row=first), {"reason": "too early"}, follow=True)
+    alice.post(at("roll-back", row=first), {"reason": "", "based_on": 2})
+    sent = {"reason": "too early", "based_on": 2}
+    done = alice.post(at("roll-back", row=first), sent, follow=True)
 
     newest = DocumentVersion.objects.latest("number")
     assert (newest.number, newest.body) == (3, EDITED)
