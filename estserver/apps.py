@@ -35,7 +35,11 @@ class ESTServerConfig(AppConfig):
         from pki.record import due_work, observers
 
         observers.register_follower(_gateway_follower)
-        registry.register("truststore", "estserver.deploy.truststore.pushing_job.TRUSTSTORE")
+        registry.register(
+            "truststore",
+            "estserver.deploy.truststore.pushing_job.TRUSTSTORE",
+            title="Push the truststore",
+        )
         if settings.IS_LAMBDA:
             due_work.register(_wake_schedule)
 

@@ -19,8 +19,12 @@ class IoTProvConfig(AppConfig):
         from pki.jobs import registry
         from pki.record import observers
 
-        registry.register("drift", "iotprov.jobs.comparing.DRIFT")
-        registry.register("reprovision", "iotprov.jobs.reprovisioning.REPROVISION")
+        registry.register("drift", "iotprov.jobs.comparing.DRIFT", title="Compare with AWS IoT")
+        registry.register(
+            "reprovision",
+            "iotprov.jobs.reprovisioning.REPROVISION",
+            title="Provision in AWS IoT once more",
+        )
         observers.register(_outbox_writer)
 
 

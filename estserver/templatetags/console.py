@@ -40,6 +40,12 @@ def moment(at: datetime.datetime | None) -> str:
 
 
 @register.simple_tag
+def second(at: datetime.datetime) -> str:
+    """Show a time to the second in UTC."""
+    return display.utc(at)
+
+
+@register.simple_tag
 def day(at: datetime.datetime) -> str:
     """Show a date in UTC."""
     return display.utc(at, "%Y-%m-%d")

@@ -66,8 +66,8 @@ def status_of(row: Provisioning) -> tuple[str, str]:
     if row.next_attempt_at is not None and row.next_attempt_at <= now - OVERDUE:
         return "Overdue", "soon"
     if row.state == State.SETTLED:
-        return "Settled", "good"
-    return ("Failing", "soon") if row.error else ("Pending", "open")
+        return "Up to date", "good"
+    return ("Failing", "soon") if row.error else ("Waiting", "open")
 
 
 class TargetFilter(admin.SimpleListFilter):
@@ -98,10 +98,10 @@ class WaitFilter(ChoiceFilter):
             lambda: Q(next_attempt_at__lte=timezone.now() - OVERDUE),
         ),
         "late": (
-            "Pending for an hour",
+            "Waiting for an hour",
             lambda: Q(state=State.PENDING, pending_since__lte=timezone.now() - LATE),
         ),
-        "failing": ("Pending, failed at least once", lambda: _failing()),
+        "failing": ("Waiting, failed at least once", lambda: _failing()),
     }
     orders = {"due": ("next_attempt_at",), "overdue": ("next_attempt_at",)}
 
@@ -193,7 +193,9 @@ class ProvisioningAdmin(FactAdmin):
         found = backlogs()
         if not any(one.pending or one.parked or one.settled for one in found):
             return ""
-        titles = ("Target", "", "Pending", "Oldest waits", "Parked", "Settled", "Due", "Last error")
+        titles = (
+            "Target", "", "Waiting", "Oldest waits", "Parked", "Up to date", "Due", "Last error",
+        )  # fmt: skip
         return table(titles, (_backlog_cells(one) for one in found))
 
     def audit_term(self, row: Provisioning) -> str:

@@ -39,8 +39,8 @@ class Provisioning(models.Model):
     class State(models.TextChoices):
         """Whether AWS IoT agrees."""
 
-        PENDING = "pending", "Pending"
-        SETTLED = "settled", "Settled"
+        PENDING = "pending", "Waiting"
+        SETTLED = "settled", "Up to date"
         PARKED = "parked", "Parked: needs a person"
 
     id = IdentifierField()
@@ -79,6 +79,8 @@ class Provisioning(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "certificate for AWS IoT"
+        verbose_name_plural = "certificates for AWS IoT"
         constraints = [
             models.UniqueConstraint(fields=["certificate", "target"], name="provisioning_target")
         ]

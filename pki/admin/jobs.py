@@ -9,21 +9,25 @@ from django import forms
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
-from pki.admin.display import EMPTY, chip, minute, moment, words
+from pki.admin.display import EMPTY, chip, minute, moment, table, visible, words
 from pki.admin.downloads import Download, attachment, csv_cell, file_name
 from pki.admin.facts import FactAdmin
 from pki.admin.operations import Done, EmptyForm, Operation
 from pki.jobs.exporting import file_of, has_file, pieces_of
 from pki.jobs.lifecycle import cancel_job, continue_job
-from pki.models import Job
+from pki.jobs.registry import title_of
+from pki.models import Job, JobLine
 from pki.operators.rights import NotAllowed
 from pki.record.audit_trail import Actor
 
 _REFRESH_SECONDS = 5
+MOST_FAILED = 20
+"""Lines that failed, as many as a job's page shows."""
+
 _MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "pem": "application/x-pem-file"}
 State = Job.State
 _OPEN = (State.PREPARING, State.RUNNING, State.CANCELLING)
@@ -104,6 +108,42 @@ def _files(row: Job) -> str:
 _files.short_description = "file"  # type: ignore[attr-defined]
 
 
+@admin.display(description=gettext_lazy("what it does"), ordering="kind")
+def _title(row: Job) -> str:
+    return visible(gettext(title_of(row.kind)))
+
+
+@admin.display(description=gettext_lazy("progress"))
+def _progress(row: Job) -> str:
+    """Show how far the job got, as a bar and in words."""
+    if not row.total:
+        return visible(row.progress)
+    return format_html(
+        '<progress max="{}" value="{}" aria-label="{}"></progress> {}',
+        row.total,
+        min(row.done + row.failed, row.total),
+        gettext("progress"),
+        row.progress,
+    )
+
+
+@admin.display(description=gettext_lazy("lines that failed"))
+def _failed_lines(row: Job) -> str:
+    """Show the first lines that failed, each with its error."""
+    if not row.failed:
+        return gettext("none")
+    failed = row.lines.filter(state=JobLine.State.FAILED).order_by("number")
+    found = list(failed.only("subject", "result")[: MOST_FAILED + 1])
+    lines = table(
+        ("What", "Error"),
+        ((visible(one.subject), visible(one.result)) for one in found[:MOST_FAILED]),
+    )
+    if len(found) <= MOST_FAILED:
+        return lines
+    more = gettext("More lines failed. All results are in the file above.")
+    return format_html("{}<p>{}</p>", lines, more)
+
+
 _STATE_CHIPS = {
     State.PREPARING: "open",
     State.RUNNING: "open",
@@ -125,8 +165,8 @@ class JobAdmin(FactAdmin):
     """The jobs, newest first."""
 
     list_display = (
-        words("kind"),
-        words("progress"),
+        _title,
+        _progress,
         _state,
         words("actor", "who"),
         minute("created_at", "started"),
@@ -141,10 +181,11 @@ class JobAdmin(FactAdmin):
         (
             None,
             (
-                words("kind"),
+                _title,
                 _state,
-                words("progress"),
+                _progress,
                 words("error"),
+                _failed_lines,
                 words("actor", "who"),
                 moment("created_at", "started"),
                 moment("ended_at", "ended"),

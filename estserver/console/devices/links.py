@@ -2,8 +2,10 @@
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
+from django.utils.http import urlencode
 
 from pki.admin.display import visible
+from pki.devices.states import DeviceState
 
 _DOTS = frozenset({".", ".."})
 """Parts of a path that a browser resolves by itself (https://url.spec.whatwg.org/#path-state)."""
@@ -20,6 +22,11 @@ def device_url(common_name: str) -> str:
         return reverse("admin:console_device", args=[common_name])
     except NoReverseMatch:  # a line break
         return ""
+
+
+def state_url(state: DeviceState) -> str:
+    """Return the address of the list of the devices in a state."""
+    return f"{reverse('admin:console_devices')}?{urlencode({'state': state.slug})}"
 
 
 def device_link(common_name: str) -> str:

@@ -9,9 +9,10 @@ from estserver.console.overview.figures import Figure
 from estserver.console.overview.fleet import Fleet
 from estserver.console.overview.notices import Notice
 from estserver.console.overview.work import Truststore, Waiting
+from estserver.models import TruststorePush
 from iotprov.admin.provisioning import LATE
 from iotprov.models import CARegistration
-from pki.admin.display import page_of
+from pki.admin.display import list_of, page_of
 from pki.choices import IoTProvisioning
 from pki.models import CertificateAuthority, CertificateProfile
 
@@ -168,14 +169,18 @@ def _of_work(fleet: Fleet) -> Iterator[Notice]:
 def _of_truststore(truststore: Truststore | None) -> Iterator[Notice]:
     if truststore is None:
         return
-    todo = "Run manage.py aws_truststore, which shows the difference, and then with --push."
+    todo = (
+        "Open the truststore, compare it with API Gateway and push it, or run manage.py "
+        "aws_truststore, and then with --push."
+    )
+    url = list_of(TruststorePush)
     if truststore.active is None:
         what = "No truststore of API Gateway is on record, so it completes no handshake."
-        yield Notice("truststore-missing", 1, True, what, todo)
+        yield Notice("truststore-missing", 1, True, what, todo, url)
     elif truststore.changed:
         names = ", ".join(truststore.changed)
         what = f"API Gateway does not know of a change of these CAs yet: {names}."
-        yield Notice("truststore-stale", len(truststore.changed), False, what, todo)
+        yield Notice("truststore-stale", len(truststore.changed), False, what, todo, url)
 
 
 def _certificates(figure: Figure) -> str:

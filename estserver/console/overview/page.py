@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_noop
 
+from estserver.console.devices.links import state_url
 from estserver.console.overview.charts import bar_chart
 from estserver.console.overview.fleet import refusals_url
 from estserver.console.overview.notices import acknowledge
@@ -17,6 +18,7 @@ from estserver.console.rendering import render_page
 from pki.admin.authorities import status_of as status_of_ca
 from pki.admin.display import chip, visible
 from pki.admin.operations import ReasonForm, admin_actor
+from pki.devices.states import DeviceState
 from pki.models import CertificateAuthority
 from pki.operators.errors import OperatorError
 
@@ -28,6 +30,14 @@ SEES = (
     "iotprov.view_provisioning",
 )
 """What a person needs to see the numbers, all of them: they are of the whole installation."""
+
+_STATES_TO_LOOK_AT = (
+    DeviceState.DUE,
+    DeviceState.OVERDUE,
+    DeviceState.STOPPED,
+    DeviceState.CONFLICTING,
+)
+"""The states of devices that have to come back. They are not counted: that would read the fleet."""
 
 TAKES_ON = "estserver.add_acknowledgement"
 
@@ -46,6 +56,9 @@ def overview_context(request: HttpRequest) -> dict[str, Any]:
         "refusals_month": refusals_url(30),
         "has_ca": CertificateAuthority.Purpose.DEVICE in {one.ca.purpose for one in overview.cards},
         "may_acknowledge": may(request, (TAKES_ON,)),
+        "device_states": [
+            {"title": gettext(state.word), "url": state_url(state)} for state in _STATES_TO_LOOK_AT
+        ],
         "panels": [
             (panel, panel.read(), reverse(panel.url_name) if panel.url_name else "")
             for panel in console.panels

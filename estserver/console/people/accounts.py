@@ -12,16 +12,21 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import Error
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
 from estserver.console.people.account_facts import newest_events, open_sessions, sign_in_state
 from estserver.people.accounts import rules as account_rules
 from estserver.people.passwords import first_password
+from pki.admin.display import EMPTY, list_of, minute, visible
 from pki.admin.operations import ModelAdmin, admin_actor
 from pki.exceptions import Busy
+from pki.models import AuditEvent
 from pki.operators.errors import OperatorError
+from pki.operators.rights import NotAllowed
 from pki.record import audit_trail
 from pki.record.transactions import in_write_transaction
 
@@ -136,6 +141,15 @@ class _Recorded(ModelAdmin):
             request._facts_before = self.facts(stored)  # type: ignore[attr-defined]
         super().save_model(request, obj, form, change)
 
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        """Redirect to the audit trail. Django's own history has nothing that a command did."""
+        row = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, row):
+            raise NotAllowed(self.has_view_permission)
+        if row is None:
+            raise Http404
+        return redirect(list_of(AuditEvent, q=f"{self.noun}:{row}"))
+
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete the row, and record what it was."""
         self.record(request, f"{self.noun}-delete", obj, before=self.facts(obj))
@@ -152,7 +166,23 @@ class AccountAdmin(_Recorded, UserAdmin):  # type: ignore[type-arg]
     noun = "account"
     facts = staticmethod(account_rules.account_facts)
     asks_again = frozenset({"add", "change", "delete", "password_change"})
-    list_display = ("username", "is_active", "is_staff", "is_superuser", "last_login")
+    list_display = (
+        "username",
+        "roles",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+        minute("last_login", "last sign-in"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Read the groups of all accounts by one statement."""
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @admin.display(description=gettext_lazy("roles and groups"))
+    def roles(self, account: User) -> str:
+        """Show what gives the person rights."""
+        return visible(", ".join(sorted(group.name for group in account.groups.all()))) or EMPTY
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether this person may change this account."""

@@ -111,7 +111,7 @@ def test_a_row_shows_what_is_wanted_and_what_aws_holds(alice, cloud, in_mode, en
 
     assert "ACTIVE, attached to the thing and policy of the template" in settled
     assert row.aws_certificate_id in settled
-    assert "Settled" in settled
+    assert "Up to date" in settled
     assert "REVOKED, attached to nothing" in revoked
     assert page(certificate) in settled
 
