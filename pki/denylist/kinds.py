@@ -32,7 +32,7 @@ from pki.denylist.values import (
     read_certificate,
 )
 from pki.encoding.certificates import fingerprint_of, serial_number_text, signed_part_sha256
-from pki.models import DenylistEntry, IssuedCertificate, hot_path_sql
+from pki.models import DenylistEntry, IssuedCertificate, hot_path_values
 from pki.models.denylist import IN_FORCE_SQL
 from pki.operators.errors import OperatorError
 from pki.reasons import Reason
@@ -230,7 +230,7 @@ def matching_values(request: RequestIdentifiers, at: datetime.datetime) -> list[
 
     An identifier that is empty matches no entry, because no entry has an empty value.
     """
-    now = hot_path_sql.prepared_value(DenylistEntry, "expires_at", at)
+    now = hot_path_values.prepared_value(DenylistEntry, "expires_at", at)
     return [
         *[now] * IN_FORCE_SQL.count("%s"),
         *(value for kind in KINDS for value in kind.values_of(request)),

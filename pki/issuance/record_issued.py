@@ -27,7 +27,7 @@ from pki.exceptions import (
 )
 from pki.issuance import label_rules, name_rules
 from pki.issuance.request import EnrollmentRequest
-from pki.models import IssuedCertificate, hot_path_sql
+from pki.models import IssuedCertificate, hot_path_rows, hot_path_sql, hot_path_values
 from pki.reasons import Reason
 from pki.record import audit_trail, observers
 from pki.record.intents import issued_columns, void_intents
@@ -75,7 +75,7 @@ def record_issued(
         replaced = _supersede(intent, request, now)
     issued = _update_intent(intent, request, certificate, owner, now, is_expecting=is_expecting)
     # A copy: this may run again after a conflict, and then has to start from the intent.
-    row = hot_path_sql.copy_of(intent)
+    row = hot_path_rows.copy_of(intent)
     for column, value in issued.items():
         setattr(row, column, value)
     audit_trail.record(
@@ -109,8 +109,8 @@ def _supersede_expected(
         "WHERE id = %s AND current_name = %s AND state = %s",
         [
             State.SUPERSEDED,
-            hot_path_sql.prepared_value(IssuedCertificate, "superseded_at", now),
-            hot_path_sql.prepared_value(IssuedCertificate, "id", current.pk),
+            hot_path_values.prepared_value(IssuedCertificate, "superseded_at", now),
+            hot_path_values.prepared_value(IssuedCertificate, "id", current.pk),
             request.current_name,
             State.ISSUED,
         ],
@@ -139,7 +139,7 @@ def _supersede(
     """
     current = hot_path_sql.fetch_values(
         "SELECT serial_number FROM pki_issuedcertificate WHERE current_name = %s AND id <> %s",
-        [request.current_name, hot_path_sql.prepared_value(IssuedCertificate, "id", intent.pk)],
+        [request.current_name, hot_path_values.prepared_value(IssuedCertificate, "id", intent.pk)],
     )
     for (serial_number,) in current:  # one at most: the column is unique
         rows = IssuedCertificate.objects.filter(
@@ -182,16 +182,16 @@ def _update_intent(
         "WHERE owner.name_owner = %s AND owner.id = %s AND owner.holder_signed_sha256 = %s)"
     )
     values = [
-        *hot_path_sql.prepared_values(IssuedCertificate, issued),
-        hot_path_sql.prepared_value(IssuedCertificate, "id", intent.pk),
+        *hot_path_values.prepared_values(IssuedCertificate, issued),
+        hot_path_values.prepared_value(IssuedCertificate, "id", intent.pk),
         State.INTENT,
         *matching_values(_identifiers(intent, request), now),
         *label_rules.distrusted_ca_values(intent, request.client),
         request.client.fingerprint,
-        hot_path_sql.prepared_value(IssuedCertificate, "id", intent.predecessor_id),
+        hot_path_values.prepared_value(IssuedCertificate, "id", intent.predecessor_id),
         State.REVOKED,
         request.name_folded,
-        hot_path_sql.prepared_value(IssuedCertificate, "id", owner.pk),
+        hot_path_values.prepared_value(IssuedCertificate, "id", owner.pk),
         owner.holder_signed_sha256,
     ]
     if is_expecting:

@@ -60,9 +60,10 @@ def takes_several(connection: BaseDatabaseWrapper) -> bool:
 
 def is_watched(connection: BaseDatabaseWrapper) -> bool:
     """Return whether something wants to see each statement: a log, or a wrapper of ``execute``."""
-    return connection.queries_logged or any(
-        wrapper is not _send_first for wrapper in connection.execute_wrappers
-    )
+    wrappers = connection.execute_wrappers
+    if wrappers and any(wrapper is not _send_first for wrapper in wrappers):
+        return True
+    return connection.queries_logged
 
 
 @contextmanager
