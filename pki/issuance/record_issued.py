@@ -9,6 +9,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography import x509
 from django.db.models import Q
@@ -171,16 +172,7 @@ def _update_intent(
     known = {**issued_columns(certificate, now), "current_name": request.current_name}
     # Only what differs: an index is written anew for each column that is set, changed or not.
     issued = {name: value for name, value in known.items() if getattr(intent, name) != value}
-    columns = ", ".join(f'"{name}" = %s' for name in issued)
-    statement = (
-        f'UPDATE "pki_issuedcertificate" SET {columns} '  # noqa: S608  # names are ours
-        f"WHERE id = %s AND state = %s AND NOT {entries.MATCHING_ENTRY_SQL} "
-        f"AND NOT {label_rules.DISTRUSTED_CA_SQL} "
-        "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "
-        "WHERE (client.fingerprint_sha256 = %s OR client.id = %s) AND client.state = %s) "
-        "AND EXISTS (SELECT 1 FROM pki_issuedcertificate AS owner "
-        "WHERE owner.name_owner = %s AND owner.id = %s AND owner.holder_signed_sha256 = %s)"
-    )
+    statement = _issuing_statement(tuple(issued), entries.MATCHING_ENTRY_SQL)
     values = [
         *hot_path_values.prepared_values(IssuedCertificate, issued),
         hot_path_values.prepared_value(IssuedCertificate, "id", intent.pk),
@@ -199,6 +191,21 @@ def _update_intent(
     elif not hot_path_sql.update(statement, values):
         raise IntentWithdrawn
     return issued
+
+
+@lru_cache(maxsize=64)
+def _issuing_statement(columns: tuple[str, ...], matching_entry: str) -> str:
+    """Return the UPDATE that sets ``columns`` of an intent, unless something forbids it."""
+    changes = ", ".join(f'"{name}" = %s' for name in columns)
+    return (
+        f'UPDATE "pki_issuedcertificate" SET {changes} '  # noqa: S608  # names are ours
+        f"WHERE id = %s AND state = %s AND NOT {matching_entry} "
+        f"AND NOT {label_rules.DISTRUSTED_CA_SQL} "
+        "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "
+        "WHERE (client.fingerprint_sha256 = %s OR client.id = %s) AND client.state = %s) "
+        "AND EXISTS (SELECT 1 FROM pki_issuedcertificate AS owner "
+        "WHERE owner.name_owner = %s AND owner.id = %s AND owner.holder_signed_sha256 = %s)"
+    )
 
 
 def _identifiers(intent: IssuedCertificate, request: EnrollmentRequest) -> RequestIdentifiers:
