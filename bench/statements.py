@@ -37,7 +37,7 @@ def _measure() -> None:
     from django.db.models import Q
 
     from pki.authorities.bootstrap import bootstrap_cas
-    from pki.models import CertificateAuthority, IssuedCertificate, hot_path_sql
+    from pki.models import CertificateAuthority, IssuedCertificate, hot_path_sql, hot_path_values
     from pki.record import audit_trail
     from pki.record.audit_trail import Actor
 
@@ -75,7 +75,7 @@ def _measure() -> None:
         IssuedCertificate.objects.filter(pk=like.pk, state="issued").update(**columns)
 
     by_hand = "UPDATE pki_issuedcertificate SET tenant_id = %s WHERE id = %s AND state = %s"
-    key = hot_path_sql.prepared_value(IssuedCertificate, "id", like.pk)
+    key = hot_path_values.prepared_value(IssuedCertificate, "id", like.pk)
     kinds: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
         "look a request up": (
             lambda: hot_path_sql.fetch(IssuedCertificate, condition, keys),

@@ -24,7 +24,10 @@ class JSONFormatter(logging.Formatter):
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _json.encode(line)
+
+
+_json = json.JSONEncoder(default=str)
 
 
 def configure(chosen: Mapping[str, Any]) -> None:
@@ -33,6 +36,10 @@ def configure(chosen: Mapping[str, Any]) -> None:
     This is for the device side, which has ``LOGGING_CONFIG = None``. Django would first set up its
     own handlers. One of them mails errors, and for that Django loads half of its pages' code.
     """
+    # No line says these, and each record would look them up.
+    # https://docs.python.org/3/howto/logging.html#optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JSONFormatter())
     root = logging.getLogger()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import AttributeOID
 
 from pki.choices import POPLinking, SANExcess, SANRule
@@ -79,6 +80,7 @@ class ParsedCSR:
     device_serial: str  # the subject's serialNumber, by `normal_serial`; "" if none
     subject: x509.Name  # encoded anew, see pki.csr.subjects.check_subject
     names: CheckedSAN  # the alternative names: those that may enter, and those left out
+    public_key: CertificatePublicKeyTypes
     key_sha256: str  # of the SubjectPublicKeyInfo, in hex
     key_algorithm: str  # one of pki.csr.key_algorithms.KEY_ALGORITHMS
     carries_challenge_password: bool  # not verified; its value is not read
@@ -144,6 +146,7 @@ def _check_parsed(csr: x509.CertificateSigningRequest, der: bytes, rules: CSRRul
         device_serial=subject.device_serial,
         subject=subject.name,
         names=_checked_san(csr, common_name=subject.common_name, rules=rules),
+        public_key=key,
         key_sha256=public_key_sha256(key),
         key_algorithm=key_algorithm,
         carries_challenge_password=_check_challenge_password(csr, rules.pop_linking),

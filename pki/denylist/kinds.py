@@ -32,7 +32,7 @@ from pki.denylist.values import (
     read_certificate,
 )
 from pki.encoding.certificates import fingerprint_of, serial_number_text, signed_part_sha256
-from pki.models import DenylistEntry, IssuedCertificate, hot_path_sql
+from pki.models import DenylistEntry, IssuedCertificate, hot_path_values
 from pki.models.denylist import IN_FORCE_SQL
 from pki.operators.errors import OperatorError
 from pki.reasons import Reason
@@ -110,12 +110,11 @@ class DenylistKind:
             conditions.append(f"(kind = '{self.value}' AND signed_sha256 = %s)")
         return tuple(conditions)
 
-    def values_of(self, request: RequestIdentifiers) -> list[str]:
-        """Return the parameters of ``conditions`` for a request."""
-        values = [identify(request) for identify in self.identifiers]
-        if self.signed_identifier is not None:
-            values.append(self.signed_identifier(request))
-        return values
+    @property
+    def compared(self) -> tuple[Callable[[RequestIdentifiers], str], ...]:
+        """Return what finds the parameters of ``conditions`` in a request."""
+        signed = self.signed_identifier
+        return self.identifiers if signed is None else (*self.identifiers, signed)
 
 
 def _same_client(fingerprint: str) -> Q:
@@ -138,11 +137,14 @@ _TIED_CERTIFICATES: Final = ("client", "client_record", "on_file")
 
 
 def _of_all(
-    name: str, form: Callable[[str], str] = str, *, places: tuple[str, ...] = _TIED_CERTIFICATES
+    name: str,
+    form: Callable[[str], str] | None = None,
+    *,
+    places: tuple[str, ...] = _TIED_CERTIFICATES,
 ) -> tuple[Callable[[RequestIdentifiers], str], ...]:
     """Return what finds ``name`` of the CSR and of each certificate that the request is tied to."""
-    paths = (name, *(f"{place}.{name}" for place in places))
-    return tuple(_compared(attrgetter(path), form) for path in paths)
+    found = [attrgetter(path) for path in (name, *(f"{place}.{name}" for place in places))]
+    return tuple(found if form is None else (_compared(each, form) for each in found))
 
 
 def _compared(
@@ -221,8 +223,20 @@ def matching_condition(kinds: Sequence[DenylistKind]) -> str:
 """
 
 
+def compared_identifiers(
+    kinds: Sequence[DenylistKind],
+) -> tuple[Callable[[RequestIdentifiers], str], ...]:
+    """Return what finds the parameters of ``matching_condition`` in a request, in its order."""
+    return tuple(identify for kind in kinds for identify in kind.compared)
+
+
 MATCHING_CONDITION: Final = matching_condition(KINDS)
 """A condition on ``pki_denylistentry``; its parameters are those of ``matching_values``."""
+
+
+COMPARED: Final = compared_identifiers(KINDS)
+"""What finds the identifiers of a request that ``MATCHING_CONDITION`` compares."""
+_TIMES: Final = IN_FORCE_SQL.count("%s")
 
 
 def matching_values(request: RequestIdentifiers, at: datetime.datetime) -> list[Any]:
@@ -230,11 +244,8 @@ def matching_values(request: RequestIdentifiers, at: datetime.datetime) -> list[
 
     An identifier that is empty matches no entry, because no entry has an empty value.
     """
-    now = hot_path_sql.prepared_value(DenylistEntry, "expires_at", at)
-    return [
-        *[now] * IN_FORCE_SQL.count("%s"),
-        *(value for kind in KINDS for value in kind.values_of(request)),
-    ]
+    now = hot_path_values.prepared_value(DenylistEntry, "expires_at", at)
+    return [*[now] * _TIMES, *[identify(request) for identify in COMPARED]]
 
 
 def matching_entries(request: RequestIdentifiers) -> frozenset[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from pki.exceptions import ClientRefused, EnrollmentRefused
 from pki.issuance.client_authentication import Client
 from pki.issuance.on_file import CertificateOnFile
-from pki.models import CertificateAuthority, IssuedCertificate, hot_path_sql
+from pki.models import CertificateAuthority, IssuedCertificate, hot_path_values
 from pki.models.profile import EVERY_CLIENT_CA
 from pki.reasons import Reason
 from pki.record.snapshot import ProfileSnapshot
@@ -49,7 +49,7 @@ def check_label(
 def distrusted_ca_values(intent: IssuedCertificate, client: Client) -> list[Any]:
     """Return the values of ``DISTRUSTED_CA_SQL`` for a request."""
     ids = [
-        hot_path_sql.prepared_value(IssuedCertificate, "ca_id", one)
+        hot_path_values.prepared_value(IssuedCertificate, "ca_id", one)
         for one in _ca_ids(intent, client)
     ]
     return [*ids, CertificateAuthority.Status.REVOKED]

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pki.exceptions import QuotaExceeded
 from pki.issuance.client_authentication import Client
-from pki.models import CertificateProfile, IssuedCertificate, hot_path_sql
+from pki.models import CertificateProfile, IssuedCertificate, hot_path_sql, hot_path_values
 from pki.reasons import Reason
 
 HOUR: Final = datetime.timedelta(hours=1)
@@ -90,7 +90,7 @@ def quota_values(
     """Return the parameters of ``QUOTA_SQL``."""
 
     def limit(most: int | None, since: datetime.datetime) -> list[object]:
-        created_at = hot_path_sql.prepared_value(IssuedCertificate, "created_at", since)
+        created_at = hot_path_values.prepared_value(IssuedCertificate, "created_at", since)
         return [signed_sha256, created_at, *((0, 0) if most is None else (1, most - 1))]
 
     return [*limit(per_hour, now - HOUR), *limit(ever, _EVER)]

@@ -9,6 +9,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography import x509
 from django.db.models import Q
@@ -27,7 +28,7 @@ from pki.exceptions import (
 )
 from pki.issuance import label_rules, name_rules
 from pki.issuance.request import EnrollmentRequest
-from pki.models import IssuedCertificate, hot_path_sql
+from pki.models import IssuedCertificate, hot_path_rows, hot_path_sql, hot_path_values
 from pki.reasons import Reason
 from pki.record import audit_trail, observers
 from pki.record.intents import issued_columns, void_intents
@@ -75,7 +76,7 @@ def record_issued(
         replaced = _supersede(intent, request, now)
     issued = _update_intent(intent, request, certificate, owner, now, is_expecting=is_expecting)
     # A copy: this may run again after a conflict, and then has to start from the intent.
-    row = hot_path_sql.copy_of(intent)
+    row = hot_path_rows.copy_of(intent)
     for column, value in issued.items():
         setattr(row, column, value)
     audit_trail.record(
@@ -109,8 +110,8 @@ def _supersede_expected(
         "WHERE id = %s AND current_name = %s AND state = %s",
         [
             State.SUPERSEDED,
-            hot_path_sql.prepared_value(IssuedCertificate, "superseded_at", now),
-            hot_path_sql.prepared_value(IssuedCertificate, "id", current.pk),
+            hot_path_values.prepared_value(IssuedCertificate, "superseded_at", now),
+            hot_path_values.prepared_value(IssuedCertificate, "id", current.pk),
             request.current_name,
             State.ISSUED,
         ],
@@ -139,7 +140,7 @@ def _supersede(
     """
     current = hot_path_sql.fetch_values(
         "SELECT serial_number FROM pki_issuedcertificate WHERE current_name = %s AND id <> %s",
-        [request.current_name, hot_path_sql.prepared_value(IssuedCertificate, "id", intent.pk)],
+        [request.current_name, hot_path_values.prepared_value(IssuedCertificate, "id", intent.pk)],
     )
     for (serial_number,) in current:  # one at most: the column is unique
         rows = IssuedCertificate.objects.filter(
@@ -171,27 +172,18 @@ def _update_intent(
     known = {**issued_columns(certificate, now), "current_name": request.current_name}
     # Only what differs: an index is written anew for each column that is set, changed or not.
     issued = {name: value for name, value in known.items() if getattr(intent, name) != value}
-    columns = ", ".join(f'"{name}" = %s' for name in issued)
-    statement = (
-        f'UPDATE "pki_issuedcertificate" SET {columns} '  # noqa: S608  # names are ours
-        f"WHERE id = %s AND state = %s AND NOT {entries.MATCHING_ENTRY_SQL} "
-        f"AND NOT {label_rules.DISTRUSTED_CA_SQL} "
-        "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "
-        "WHERE (client.fingerprint_sha256 = %s OR client.id = %s) AND client.state = %s) "
-        "AND EXISTS (SELECT 1 FROM pki_issuedcertificate AS owner "
-        "WHERE owner.name_owner = %s AND owner.id = %s AND owner.holder_signed_sha256 = %s)"
-    )
+    statement = _issuing_statement(tuple(issued), entries.MATCHING_ENTRY_SQL)
     values = [
-        *hot_path_sql.prepared_values(IssuedCertificate, issued),
-        hot_path_sql.prepared_value(IssuedCertificate, "id", intent.pk),
+        *hot_path_values.prepared_values(IssuedCertificate, issued),
+        hot_path_values.prepared_value(IssuedCertificate, "id", intent.pk),
         State.INTENT,
         *matching_values(_identifiers(intent, request), now),
         *label_rules.distrusted_ca_values(intent, request.client),
         request.client.fingerprint,
-        hot_path_sql.prepared_value(IssuedCertificate, "id", intent.predecessor_id),
+        hot_path_values.prepared_value(IssuedCertificate, "id", intent.predecessor_id),
         State.REVOKED,
         request.name_folded,
-        hot_path_sql.prepared_value(IssuedCertificate, "id", owner.pk),
+        hot_path_values.prepared_value(IssuedCertificate, "id", owner.pk),
         owner.holder_signed_sha256,
     ]
     if is_expecting:
@@ -199,6 +191,21 @@ def _update_intent(
     elif not hot_path_sql.update(statement, values):
         raise IntentWithdrawn
     return issued
+
+
+@lru_cache(maxsize=64)
+def _issuing_statement(columns: tuple[str, ...], matching_entry: str) -> str:
+    """Return the UPDATE that sets ``columns`` of an intent, unless something forbids it."""
+    changes = ", ".join(f'"{name}" = %s' for name in columns)
+    return (
+        f'UPDATE "pki_issuedcertificate" SET {changes} '  # noqa: S608  # names are ours
+        f"WHERE id = %s AND state = %s AND NOT {matching_entry} "
+        f"AND NOT {label_rules.DISTRUSTED_CA_SQL} "
+        "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "
+        "WHERE (client.fingerprint_sha256 = %s OR client.id = %s) AND client.state = %s) "
+        "AND EXISTS (SELECT 1 FROM pki_issuedcertificate AS owner "
+        "WHERE owner.name_owner = %s AND owner.id = %s AND owner.holder_signed_sha256 = %s)"
+    )
 
 
 def _identifiers(intent: IssuedCertificate, request: EnrollmentRequest) -> RequestIdentifiers:

@@ -41,6 +41,7 @@ def signing_request(
         not_before=intent.not_before,
         not_after=intent.not_after,
         tenant_id=tenant_id,
+        public_key=csr.public_key,
     )
 
 

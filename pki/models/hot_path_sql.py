@@ -2,54 +2,25 @@
 
 Django's ORM builds the text of a statement anew each time, which takes longer than everything else
 in an enrollment (``python -m bench.statements`` measures it). So what every enrollment runs is
-written as SQL, here and in the modules that own the tables. Values still go through the models'
-fields, so each database gets what it expects. Everything else uses the ORM.
+written as SQL, here and in the modules that own the tables. ``hot_path_values`` has how values go
+to the database and come from it, and ``hot_path_rows`` how rows are made. Everything else uses the
+ORM.
 """
 
-import copy
-import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, lru_cache
 from operator import attrgetter, methodcaller
 from typing import Any, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, Error, InterfaceError, OperationalError, connections, models
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import DEFAULT_DB_ALIAS, Error, InterfaceError, OperationalError, models
 
 from pki.models import round_trips
+from pki.models.hot_path_rows import loaded_row
+from pki.models.hot_path_values import columns_of, conversions, prepared_row
+from pki.models.this_connection import this_connection
 
 ModelT = TypeVar("ModelT", bound=models.Model)
-Converter = Callable[[Any, Any, Any], Any]
-Preparation = Callable[[Any, BaseDatabaseWrapper], Any]
-
-# Values of these fields are what every database driver takes.
-_PLAIN_FIELDS = (models.CharField, models.TextField, models.IntegerField, models.BooleanField)
-
-
-def new_row(model: type[ModelT], values: Mapping[str, Any]) -> ModelT:
-    """Return a row, not saved yet, from values by attribute name. Other columns get their defaults.
-
-    It is what ``model(**values)`` returns, without that method's work for keyword arguments.
-    """
-    row = model.from_db(
-        None,
-        [name for name, _ in _defaults(model)],
-        [values[name] if name in values else default() for name, default in _defaults(model)],
-    )
-    row._state.adding = True
-    return row
-
-
-def copy_of(row: ModelT) -> ModelT:
-    """Return a copy of ``row`` for other values of its columns. Related rows are shared.
-
-    ``copy.copy`` takes the way over what a model is pickled as, which takes many times as long.
-    """
-    copied = type(row).__new__(type(row))
-    vars(copied).update(vars(row), _state=copy.copy(row._state))
-    copied._state.fields_cache = row._state.fields_cache.copy()
-    return copied
 
 
 def insert(row: models.Model) -> None:
@@ -65,11 +36,8 @@ def insert_values(model: type[models.Model], values: Mapping[str, Any]) -> None:
     Raises ``IntegrityError`` when a unique value is taken, or lets the transaction raise it later
     (``pki.models.round_trips``).
     """
-    connection = connections[DEFAULT_DB_ALIAS]
-    prepared = [
-        value if (value := values[name]) is None or prepare is None else prepare(value, connection)
-        for name, prepare in _preparations(model, connection.vendor).items()
-    ]
+    connection = this_connection()
+    prepared = prepared_row(model, values)
     statement = _insert_statement(model)
     if not round_trips.put_off(connection, (statement, prepared)):
         _run(connection, statement, prepared, _nothing)
@@ -77,12 +45,12 @@ def insert_values(model: type[models.Model], values: Mapping[str, Any]) -> None:
 
 def update(statement: str, values: Sequence[Any]) -> int:
     """Run an UPDATE with values as the database takes them, and return how many rows it changed."""
-    return int(_run(connections[DEFAULT_DB_ALIAS], statement, values, _row_count))
+    return int(_run(this_connection(), statement, values, _row_count))
 
 
 def can_put_off() -> bool:
     """Return whether ``update_later`` may be called: in a write transaction on PostgreSQL."""
-    return round_trips.is_putting_off(connections[DEFAULT_DB_ALIAS])
+    return round_trips.is_putting_off(this_connection())
 
 
 def update_later(statement: str, values: Sequence[Any]) -> None:
@@ -90,7 +58,7 @@ def update_later(statement: str, values: Sequence[Any]) -> None:
 
     The transaction fails with ``round_trips.NothingChanged`` if it changes no row.
     """
-    connection = connections[DEFAULT_DB_ALIAS]
+    connection = this_connection()
     if not round_trips.put_off(connection, (round_trips.must_change(statement), values)):
         raise AssertionError("no write transaction puts statements off: ask can_put_off first")
 
@@ -108,16 +76,18 @@ def look(
     model: type[ModelT], condition: str, values: Sequence[Any], *, without: tuple[str, ...] = ()
 ) -> Look:
     """Return the look at what ``fetch`` fetches."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    statement, names, converters = _select_statement(model, without, connection.vendor)
+    vendor = this_connection().vendor
+    statement, names = _select_statement(model, without)
+    converted = conversions(model, without, vendor)
 
     def read(found: list[tuple[Any, ...]]) -> list[ModelT]:
         rows = []
-        for row in map(list, found):
-            for index, functions, expression in converters:
-                for convert in functions:
-                    row[index] = convert(row[index], expression, connection)
-            rows.append(model.from_db(DEFAULT_DB_ALIAS, names, row))
+        for values in found:
+            columns = dict(zip(names, values, strict=True))
+            for name, convert in converted:
+                if columns[name] is not None:
+                    columns[name] = convert(columns[name])
+            rows.append(loaded_row(model, columns))
         return rows
 
     return Look(f"{statement} WHERE {condition}", values, read)
@@ -144,7 +114,7 @@ def fetch_together(*looks: Look) -> list[list[Any]]:
     The first of a request outside of a transaction is also the health check of a connection that
     was kept, because a look can be repeated.
     """
-    connection: Any = connections[DEFAULT_DB_ALIAS]  # the stubs do not know health checks
+    connection = this_connection()
     if not round_trips.takes_several(connection) or round_trips.is_watched(connection):
         return [one.read(_run(connection, one.statement, one.values, _all_rows)) for one in looks]
     statements = [(one.statement, one.values) for one in looks]
@@ -174,7 +144,7 @@ def _nothing(cursor: Any) -> None:
 
 
 def _run(
-    connection: BaseDatabaseWrapper,
+    connection: Any,
     statement: str,
     values: Sequence[Any],
     take: Callable[[Any], Any],
@@ -192,83 +162,31 @@ def _run(
     connection.close_if_health_check_failed()  # as Django does: the server may have restarted
     connection.ensure_connection()
     if connection.vendor == "sqlite":
-        statement = statement.replace("%s", "?")  # no statement here has a literal "%"
         with connection.wrap_database_errors:
-            return take(connection.connection.execute(statement, values))
+            return take(connection.connection.execute(_for_sqlite(statement), values))
     (cursor,) = round_trips.send(connection, [(statement, values)])
     return take(cursor)
 
 
-def prepared_value(model: type[models.Model], name: str, value: Any) -> Any:
-    """Return ``value`` of the field ``name`` as the database takes it."""
-    return prepared_values(model, {name: value})[0]
-
-
-def prepared_values(model: type[models.Model], values: Mapping[str, Any]) -> list[Any]:
-    """Return values, by field name, as the database takes them."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    preparations = _preparations(model, connection.vendor)
-    return [
-        value
-        if value is None or (prepare := preparations[name]) is None
-        else prepare(value, connection)
-        for name, value in values.items()
-    ]
-
-
-@cache
-def _preparations(model: type[models.Model], vendor: str) -> dict[str, Preparation | None]:
-    """Return what prepares each column's value, by attribute name, or None for a plain value."""
-    return {field.attname: _preparation(field, vendor) for field in _fields(model)}
-
-
-def _preparation(field: Any, vendor: str) -> Preparation | None:
-    if isinstance(field, _PLAIN_FIELDS):
-        return None
-    if isinstance(field, models.DateTimeField) and vendor == "sqlite":
-        return _sqlite_time
-    # Most of a field's own preparation is for values from forms. These have their types already.
-    return partial(field.get_db_prep_value, prepared=True)
-
-
-def _sqlite_time(value: datetime.datetime, _: BaseDatabaseWrapper) -> str:
-    """Return the text that Django writes. It takes as long for it as the rest of an INSERT."""
-    return str(value.astimezone(datetime.UTC).replace(tzinfo=None))
-
-
-@cache
-def _fields(model: type[models.Model]) -> tuple[Any, ...]:
-    return tuple(model._meta.concrete_fields)
-
-
-@cache
-def _defaults(model: type[models.Model]) -> tuple[tuple[str, Callable[[], Any]], ...]:
-    return tuple((field.attname, field.get_default) for field in _fields(model))
+@lru_cache(maxsize=256)
+def _for_sqlite(statement: str) -> str:
+    """Return the statement with SQLite's place holders. None here has a literal "%"."""
+    return statement.replace("%s", "?")
 
 
 @cache
 def _insert_statement(model: type[models.Model]) -> str:
-    columns = ", ".join(f'"{field.column}"' for field in _fields(model))
-    places = ", ".join(["%s"] * len(_fields(model)))
+    columns = ", ".join(f'"{field.column}"' for field in columns_of(model))
+    places = ", ".join(["%s"] * len(columns_of(model)))
     # Only names of this project's tables and columns are pasted in, here and below.
     return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})'  # noqa: S608
 
 
 @cache
 def _select_statement(
-    model: type[models.Model], without: tuple[str, ...], vendor: str
-) -> tuple[str, list[str], list[tuple[int, list[Converter], Any]]]:
-    connection = connections[DEFAULT_DB_ALIAS]
-    fields = [field for field in _fields(model) if field.attname not in without]
+    model: type[models.Model], without: tuple[str, ...]
+) -> tuple[str, tuple[str, ...]]:
+    fields = [field for field in columns_of(model) if field.attname not in without]
     columns = ", ".join(f'"{field.column}"' for field in fields)
-    converters = []
-    for index, field in enumerate(fields):
-        expression = field.get_col(model._meta.db_table)
-        found = [
-            *connection.ops.get_db_converters(expression),
-            *field.get_db_converters(connection),
-        ]
-        if found:
-            converters.append((index, found, expression))
-    names = [field.attname for field in fields]
-    return f'SELECT {columns} FROM "{model._meta.db_table}"', names, converters  # noqa: S608
+    names = tuple(field.attname for field in fields)
+    return f'SELECT {columns} FROM "{model._meta.db_table}"', names  # noqa: S608

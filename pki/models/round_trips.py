@@ -14,7 +14,7 @@ show it. A database that refuses them gets them one by one from then on.
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from django.db import Error
@@ -60,21 +60,25 @@ def takes_several(connection: BaseDatabaseWrapper) -> bool:
 
 def is_watched(connection: BaseDatabaseWrapper) -> bool:
     """Return whether something wants to see each statement: a log, or a wrapper of ``execute``."""
-    return connection.queries_logged or any(
-        wrapper is not _send_first for wrapper in connection.execute_wrappers
-    )
+    wrappers = connection.execute_wrappers
+    if wrappers and any(wrapper is not _send_first for wrapper in wrappers):
+        return True
+    return connection.queries_logged
 
 
-@contextmanager
-def putting_off(connection: BaseDatabaseWrapper) -> Iterator[None]:
+def putting_off(connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
     """Put statements off in the block, which is in a transaction, and commit with the last ones.
 
     What goes through Django's cursors is sent after what waits. So it sees that, as always.
     """
     is_inner = _thread.waiting is not None  # in tests alone: a transaction in that of the test
     if is_inner or not takes_several(connection) or is_watched(connection):
-        yield
-        return
+        return nullcontext()
+    return _putting_off(connection)
+
+
+@contextmanager
+def _putting_off(connection: BaseDatabaseWrapper) -> Iterator[None]:
     _thread.waiting = []
     try:
         with connection.execute_wrapper(_send_first):

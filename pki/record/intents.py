@@ -16,7 +16,7 @@ from pki.csr.thing_names import fold_name, fold_serial
 from pki.encoding.certificates import serial_number_text
 from pki.encoding.der import fingerprint_of_der
 from pki.exceptions import AuthorityUnavailable
-from pki.models import IssuedCertificate, hot_path_sql
+from pki.models import IssuedCertificate, hot_path_rows
 from pki.reasons import Reason
 from pki.record import audit_trail
 from pki.record.audit_trail import SYSTEM, Actor
@@ -61,7 +61,7 @@ def new_intent(
         logger.error("CA %s can't issue: status %s, until %s", ca, ca.status, ca.not_after)
         raise AuthorityUnavailable(Reason.CA_UNAVAILABLE)
     serial = csr.device_serial if device_serial is None else device_serial
-    row = hot_path_sql.new_row(
+    row = hot_path_rows.new_row(
         IssuedCertificate,
         {
             "ca_id": ca.pk,

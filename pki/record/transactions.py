@@ -11,22 +11,22 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import (
     Error,
     InterfaceError,
     InternalError,
     OperationalError,
-    connection,
     transaction,
 )
 
 from pki.exceptions import Busy
 from pki.models import round_trips
+from pki.models.this_connection import this_connection
 from pki.operators.errors import OperatorError
 from pki.reasons import Reason
 from pki.record import audit_trail
@@ -107,7 +107,7 @@ def in_write_transaction(work: Callable[[], T]) -> T:
             with (
                 _one_writer(),
                 transaction.atomic(durable=True),
-                round_trips.putting_off(connection),
+                round_trips.putting_off(this_connection()),
             ):
                 done = work()
         except Error as error:
@@ -163,7 +163,7 @@ def rehearsal() -> Iterator[None]:
 def _within_rehearsal(work: Callable[[], T]) -> T:
     """Run ``work`` as a part of the rehearsal's transaction. Raises as `in_write_transaction`."""
     try:
-        with transaction.atomic(savepoint=False), round_trips.putting_off(connection):
+        with transaction.atomic(savepoint=False), round_trips.putting_off(this_connection()):
             return work()
     except Error as error:
         if is_conflict(error) or isinstance(error, _OUT_OF_ORDER):
@@ -187,19 +187,14 @@ def _note_write() -> None:
     _last_write = time.monotonic()
 
 
-@contextmanager
-def _one_writer() -> Iterator[None]:
+def _one_writer() -> AbstractContextManager[Any]:
     """Let this process's threads write to SQLite one after the other.
 
     SQLite has one writer at a time. A writer that finds it busy sleeps up to 100 ms and tries
     again, so with many threads some wait for most of a second. A lock wakes the next one at once.
     Writers in other processes still wait in SQLite. Other databases need none of this.
     """
-    if connection.vendor != "sqlite":
-        yield
-        return
-    with _sqlite_writer:
-        yield
+    return _sqlite_writer if this_connection().vendor == "sqlite" else nullcontext()
 
 
 def _reset_audit_chain(head: audit_trail.Head | None, attempt: int) -> None:

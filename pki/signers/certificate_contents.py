@@ -31,6 +31,8 @@ class SigningRequest:
     not_before: datetime.datetime
     not_after: datetime.datetime
     tenant_id: str = ""
+    public_key: CertificatePublicKeyTypes | None = None
+    """The CSR's key, for whoever has read it already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,20 @@ def authority_key_identifier(certificate: x509.Certificate) -> x509.AuthorityKey
 
 _NOT_A_CA = x509.BasicConstraints(ca=False, path_length=None)
 _CLIENT_AUTH = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
-_SIGNING = key_usage(digital_signature=True)
-_SIGNING_AND_RSA_KEY_TRANSPORT = key_usage(digital_signature=True, key_encipherment=True)
+
+
+def _with_usage(usage: x509.KeyUsage) -> x509.CertificateBuilder:
+    """Return the first extensions of every certificate, which are made once."""
+    return (
+        x509.CertificateBuilder()
+        .add_extension(_NOT_A_CA, critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(_CLIENT_AUTH, critical=False)
+    )
+
+
+_FOR_OTHER_KEYS = _with_usage(key_usage(digital_signature=True))
+_FOR_RSA_KEYS = _with_usage(key_usage(digital_signature=True, key_encipherment=True))
 
 
 def random_serial_number() -> int:
@@ -85,19 +99,15 @@ def build_certificate(request: SigningRequest, issuer: Issuer) -> x509.Certifica
 
     Version 3, CA:FALSE and key usage critical, clientAuth, SKI and AKI (RFC 5280 4.2.1).
     """
-    public_key = request.csr.public_key()
-    usage = _SIGNING_AND_RSA_KEY_TRANSPORT if isinstance(public_key, rsa.RSAPublicKey) else _SIGNING
+    public_key = request.public_key or request.csr.public_key()
+    common = _FOR_RSA_KEYS if isinstance(public_key, rsa.RSAPublicKey) else _FOR_OTHER_KEYS
     builder = (
-        x509.CertificateBuilder()
-        .subject_name(request.subject)
+        common.subject_name(request.subject)
         .issuer_name(issuer.name)
         .public_key(public_key)
         .serial_number(request.serial_number)
         .not_valid_before(request.not_before)
         .not_valid_after(request.not_after)
-        .add_extension(_NOT_A_CA, critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(_CLIENT_AUTH, critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         .add_extension(issuer.authority_key_identifier, critical=False)
     )

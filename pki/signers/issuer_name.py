@@ -6,9 +6,11 @@ came is put back here, before the signature that counts is made. All else that i
 server's own encoding.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -31,11 +33,17 @@ def sign_certificate(
 
     The builder has the issuer's name already.
     """
-    signed = builder.sign(key, signature_hash(issuer.public_key()))
+    signed = builder.sign(key, _hash_of(issuer))
     if not is_rewritten(issuer):
         return signed
     der = signed.public_bytes(Encoding.DER)
     return read_certificate(_with_issuer_as_it_came(der, _ISSUER_IN_CERTIFICATE, key, issuer))
+
+
+@lru_cache(maxsize=64)
+def _hash_of(issuer: x509.Certificate) -> hashes.HashAlgorithm:
+    """Return the hash for the CA's signatures. Its key is not parsed for each of them."""
+    return signature_hash(issuer.public_key())
 
 
 def sign_crl(

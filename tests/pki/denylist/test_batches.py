@@ -17,7 +17,8 @@ from pki.models import AuditEvent, CertificateProfile, DenylistBatch, DenylistEn
 from pki.models import IssuedCertificate as Certificate
 from pki.models.denylist import IN_FORCE_SQL, NEVER
 from pki.models.fields import new_identifier
-from pki.models.hot_path_sql import fetch, prepared_value
+from pki.models.hot_path_sql import fetch
+from pki.models.hot_path_values import prepared_value
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
 from pki.record.transactions import in_write_transaction

@@ -71,6 +71,7 @@ def prefix_kind(monkeypatch):
     statement = entries.MATCHING_ENTRY_SQL.replace(kinds.MATCHING_CONDITION, condition)
     monkeypatch.setattr(entries, "MATCHING_ENTRY_SQL", statement)
     monkeypatch.setattr(kinds, "MATCHING_CONDITION", condition)
+    monkeypatch.setattr(kinds, "COMPARED", kinds.compared_identifiers(rows))
     monkeypatch.setattr(kinds, "KINDS", rows)
     return extra
 
