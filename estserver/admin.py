@@ -2,6 +2,8 @@
 
 from estserver.console.authorities.ca_roll_page import ca_roll_page
 from estserver.console.authorities.next_steps import next_steps_shown
+from estserver.console.authorities.profile_address import address
+from estserver.console.authorities.profile_preview import preview
 from estserver.console.authorities.truststore import TruststorePushAdmin
 from estserver.console.authorities.worlds_page import worlds_page
 from estserver.console.delivery.pending_hooks import PendingHookAdmin
@@ -37,6 +39,7 @@ __all__ = [
     "TruststorePushAdmin",
     "WebhookAdmin",
     "acknowledge_page",
+    "address",
     "api_tokens_page",
     "ca_roll_page",
     "code_page",
@@ -49,6 +52,7 @@ __all__ = [
     "inspect_page",
     "next_steps_shown",
     "own_page",
+    "preview",
     "request_page",
     "requests_page",
     "reset_page",

@@ -92,9 +92,14 @@ curl -sS --fail-with-body{trust} \\
   -H 'Content-Type: application/pkcs10' --data-binary "$(base64 -w0 device.csr)" \\
   -o device.b64 {url}/simpleenroll || cat device.b64
 base64 -d device.b64 | openssl pkcs7 -inform DER -print_certs -out device.pem
-curl -sS --fail-with-body{trust} -o cacerts.b64 {url}/cacerts
-base64 -d cacerts.b64 | openssl pkcs7 -inform DER -print_certs -out cacerts.pem
+{_ca_certificates(address, label)}
 openssl verify -CAfile cacerts.pem device.pem"""
+
+
+def _ca_certificates(address: ESTAddress, label: str) -> str:
+    return f"""\
+curl -sS --fail-with-body{_trust(address)} -o cacerts.b64 {address.url(label)}/cacerts
+base64 -d cacerts.b64 | openssl pkcs7 -inform DER -print_certs -out cacerts.pem"""
 
 
 def _renewal(address: ESTAddress, label: str) -> str:
@@ -171,17 +176,7 @@ def commands_for(
     ``subject`` is the one of its certificate, and ``label`` that of its profile. ``thing_name`` is
     that in AWS IoT, if the device is to be there, and ``region`` the one of AWS IoT.
     """
-    yield DeviceCommands(
-        "Enroll with openssl and curl",
-        "The client's certificate and key have to be those of the client that holds the name. The "
-        "commands leave device.key and device.pem.",
-        enrollment(common_name, address, client, label=label, subject=subject),
-    )
-    yield DeviceCommands(
-        "Renew with openssl and curl",
-        "device.key and device.pem are the device's own. It authenticates with them.",
-        _renewal(address, label),
-    )
+    yield from _openssl_and_curl(common_name, address, client, label, subject)
     if not label:  # strongSwan has no option for a label, and the Java client takes none
         yield DeviceCommands(
             "Renew with strongSwan",
@@ -202,6 +197,38 @@ def commands_for(
             "the first connection makes the thing and is closed; connect again some seconds later.",
             _aws_iot_connection(thing_name, region),
         )
+
+
+def label_commands(
+    address: ESTAddress, client: ClientFiles, label: str, common_name: str
+) -> Iterator[DeviceCommands]:
+    """Yield the commands for a label: fetch the CAs, enroll ``common_name``, renew it."""
+    yield DeviceCommands(
+        "Fetch the CA certificates with curl",
+        "It needs no client certificate. The commands leave cacerts.pem.",
+        _ca_certificates(address, label),
+    )
+    yield from _openssl_and_curl(common_name, address, client, label, None)
+
+
+def _openssl_and_curl(
+    common_name: str,
+    address: ESTAddress,
+    client: ClientFiles,
+    label: str,
+    subject: x509.Name | None,
+) -> Iterator[DeviceCommands]:
+    yield DeviceCommands(
+        "Enroll with openssl and curl",
+        "The client's certificate and key have to be those of the client that holds the name. The "
+        "commands leave device.key and device.pem.",
+        enrollment(common_name, address, client, label=label, subject=subject),
+    )
+    yield DeviceCommands(
+        "Renew with openssl and curl",
+        "device.key and device.pem are the device's own. It authenticates with them.",
+        _renewal(address, label),
+    )
 
 
 def _trust(address: ESTAddress) -> str:

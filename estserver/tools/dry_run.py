@@ -39,6 +39,8 @@ class Question:
     client: AskingClient
     operation: Operation = Operation.ENROLL
     label: str = ""
+    profile: ProfileSnapshot | None = None
+    """A profile that is not saved, in place of the label's."""
 
 
 @dataclass(slots=True)
@@ -126,6 +128,9 @@ class _Run:
         yield "thing", self._thing
 
     def _profile(self) -> str:
+        if self.question.profile is not None:
+            self.profile = self.question.profile
+            return f"These settings issue from {self.profile.row.ca}."
         self.profile = profile = self.snapshot.profile(self.question.label)
         label = f"the label {self.question.label!r}" if self.question.label else "no label"
         return f"With {label}, the profile is {profile.row}, which issues from {profile.row.ca}."

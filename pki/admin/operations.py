@@ -29,6 +29,7 @@ from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError
 from pki.operators.rights import NotAllowed
 from pki.record.audit_trail import Actor
+from pki.record.setting_problems import SettingsRefused
 
 if TYPE_CHECKING:
     _FormView = FormView[forms.BaseForm]
@@ -259,7 +260,15 @@ class Operation(_FormView):
 
 
 def with_refusal(form: forms.BaseForm, error: OperatorError | PKIError) -> forms.BaseForm:
-    """Return ``form`` with the service's refusal above its fields."""
+    """Return ``form`` with the service's refusal, at the fields that it names or above them."""
+    if isinstance(error, SettingsRefused) and any(
+        one.setting in form.fields for one in error.problems
+    ):
+        for one in error.problems:
+            is_here = one.setting in form.fields
+            sentence = one.sentence if is_here else str(one)
+            form.add_error(one.setting if is_here else None, visible(sentence))
+        return form
     form.add_error(None, visible(error.message if isinstance(error, PKIError) else str(error)))
     return form
 

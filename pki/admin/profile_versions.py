@@ -9,10 +9,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_noop
 
 from pki.admin.display import table, visible
-from pki.admin.operations import Done, Operation, Question
+from pki.admin.operations import Done, Operation, Question, ReasonForm
+from pki.admin.profile_form import CONFIRM, confirmation_field, offer_lockouts
 from pki.models import CertificateProfile
+from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
-from pki.record.profile_versions import return_to_version, settings_of
+from pki.record.profile_lockouts import NotConfirmed, lockouts
+from pki.record.profile_versions import changed, changes_back, return_to_version, settings_of
 from pki.record.transactions import in_write_transaction
 
 
@@ -71,12 +74,20 @@ class CompareVersions(Question):
         return table(("setting", visible(str(first)), visible(str(second))), rows)
 
 
+class ReturnForm(ReasonForm):
+    """The reason, and the boxes for what the earlier settings would refuse."""
+
+    confirm = confirmation_field()
+
+
 class ReturnToVersion(Operation):
     """Put the settings of an earlier version in force, as a new version."""
 
     slug = "roll-back"
     label = gettext_noop("Go back to this version")
     asks_again = True
+    form_class = ReturnForm
+    fieldsets = ((None, ("reason",)),)
 
     @classmethod
     def obstacle(cls, row: CertificateProfile) -> str:
@@ -100,12 +111,30 @@ class ReturnToVersion(Operation):
                 f"{name}: {new} in place of {old}."
                 for name, old, new in differences(in_force, self.row)
             ]
-        return effects
+        return [*effects, *self._refusals()]
+
+    def _refusals(self) -> list[str]:
+        """Say which devices the earlier settings would refuse, or why they cannot come back."""
+        try:
+            newest, changes = changes_back(self.row.name, self.row.version)
+            return [one.sentence for one in lockouts(newest, changed(newest, changes))]
+        except OperatorError as error:
+            return [f"This cannot be done now. {error}"]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py profiles roll-back`` does."""
         row, reason = self.row, form.cleaned_data["reason"]
-        made = in_write_transaction(
-            lambda: return_to_version(row.name, row.version, actor=actor, reason=reason)
-        )
+        confirmed = form.cleaned_data["confirm"]
+
+        def go_back() -> CertificateProfile:
+            return return_to_version(
+                row.name, row.version, actor=actor, reason=reason, confirmed=confirmed
+            )
+
+        try:
+            made = in_write_transaction(go_back)
+        except NotConfirmed as error:
+            offer_lockouts(form, error.lockouts)
+            self.fieldsets = (CONFIRM, *self.fieldsets)  # type: ignore[misc]  # of this answer
+            raise
         return Done(f"{made} is in force, with the settings of version {row.version}.", made)

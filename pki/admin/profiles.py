@@ -14,7 +14,8 @@ from pki.admin.certificate_states import live_in_words
 from pki.admin.display import EMPTY, chip, flag, link, list_of, minute, moment, visible, words
 from pki.admin.facts import FactAdmin
 from pki.admin.filters import OF_THE_NEWEST, ChoiceFilter
-from pki.admin.profile_operations import FIELDSETS, LABELS, AddProfile, ChangeProfile
+from pki.admin.profile_form import FIELDSETS, LABELS
+from pki.admin.profile_operations import AddProfile, ChangeProfile
 from pki.admin.profile_versions import CompareVersions, ReturnToVersion
 from pki.admin.search import Term
 from pki.models import CertificateProfile, IssuedCertificate

@@ -190,3 +190,13 @@ _NAMES_IN_TEXT: Final = {
 def name_text(name: x509.Name) -> str:
     """Return a name as RFC 4514 text, with ``serialNumber`` and its like as words, not OIDs."""
     return name.rfc4514_string(_NAMES_IN_TEXT)
+
+
+_PART_OF_TEXT: Final = re.compile(r"(?:\\.|[^,\\])+")
+
+
+def common_name_in_text(text: str) -> str:
+    """Return the common name in what ``name_text`` wrote; "" if there is none (RFC 4514 3)."""
+    parts = _PART_OF_TEXT.findall(text)
+    found = next((part[3:] for part in parts if part.startswith("CN=")), "")
+    return re.sub(r"\\(.)", r"\1", found)

@@ -45,7 +45,8 @@ def _problems(profile: CertificateProfile) -> Iterator[SettingProblem]:
         profile.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:
         for name, messages in error.message_dict.items():
-            yield SettingProblem(name, " ".join(messages))
+            if name != "key_algorithms":  # a sentence of its own follows
+                yield SettingProblem(name, " ".join(messages))
     if profile.label in EST_OPERATIONS:
         yield SettingProblem(
             "label", f"{profile.label!r} is an EST operation (RFC 7030 3.2.2). Choose another."

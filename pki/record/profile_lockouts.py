@@ -6,7 +6,6 @@ changes towards a refusal, which is rare. To look at the newest rows alone would
 could say of a fleet that it is empty.
 """
 
-import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +14,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from pki.choices import RULES_BY_CLIENT_NAME
+from pki.csr.subjects import common_name_in_text
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.models.profile import EVERY_CLIENT_CA
 from pki.record.bounded_counts import MOST_COUNTED, count_in_words, count_up_to
@@ -26,7 +26,6 @@ EVERY_SETTING: Final = frozenset(field.name for field in CertificateProfile._met
 """What this server's own steps confirm, such as the roll of a CA, which asks a person itself."""
 
 # As pki.csr.subjects.name_text writes them (RFC 4514 3, and cryptography's own escapes).
-_PART_OF_NAME: Final = re.compile(r"(?:\\.|[^,\\])+")
 _NAMES_IN_TEXT: Final = {
     "countryName": "C",
     "stateOrProvinceName": "ST",
@@ -51,25 +50,31 @@ class NotConfirmed(SettingsRefused):
 
     def __init__(self, lockouts: Collection[Lockout]) -> None:
         options = " ".join(f"--confirm {one.setting}" for one in lockouts)
+        self.lockouts = tuple(lockouts)
         super().__init__(lockouts, f"If that is meant, confirm it ({options}).")
 
 
-def check_lockouts(
-    before: CertificateProfile, after: CertificateProfile, confirmed: Collection[str]
-) -> None:
-    """Refuse a change after which no device could enroll, and one that is not confirmed.
+def check_somebody_is_let_in(before: CertificateProfile, after: CertificateProfile) -> None:
+    """Refuse a change after which no device at all could enroll. Raises ``SettingsRefused``.
 
-    ``confirmed`` has the settings whose lockouts a person has read. Raises ``SettingsRefused``, or
-    ``NotConfirmed`` with the lockouts that are not confirmed.
+    A profile that was made with an empty list gets its names later, and may change until then.
     """
     if lets_nobody_in(after) and not lets_nobody_in(before):
-        # A profile that is made with an empty list gets its names later, and may change until then.
         live = IssuedCertificate.objects.live().filter(profile__in=_versions(before))
         sentence = (
             "The rule allow-list with an empty list refuses every device of the profile "
             f"({count_in_words(count_up_to(live))} live certificates). Name at least one."
         )
         raise SettingsRefused([SettingProblem("allowed_names", sentence)])
+
+
+def check_lockouts(
+    before: CertificateProfile, after: CertificateProfile, confirmed: Collection[str]
+) -> None:
+    """Raise ``NotConfirmed`` when a change refuses devices, and nobody has said that this is meant.
+
+    ``confirmed`` has the settings whose lockouts a person has read.
+    """
     found = [one for one in lockouts(before, after) if one.setting not in confirmed]
     if found:
         raise NotConfirmed(found)
@@ -208,19 +213,12 @@ def _refused_names(before: CertificateProfile, after: CertificateProfile) -> int
     rows = _current(before).order_by().annotate(holder=clients).values_list("common_name", "holder")
     refused = 0
     for common_name, subject in rows.iterator():
-        client_name = _common_name_in(subject or "")
+        client_name = common_name_in_text(subject or "")
         if old.grants(common_name, client_name) and not new.grants(common_name, client_name):
             refused += 1
             if refused > MOST_COUNTED:
                 break
     return refused
-
-
-def _common_name_in(subject: str) -> str:
-    """Return the common name in a subject that ``name_text`` wrote; "" if there is none."""
-    parts = _PART_OF_NAME.findall(subject)
-    found = next((part[3:] for part in parts if part.startswith("CN=")), "")
-    return re.sub(r"\\(.)", r"\1", found)
 
 
 def _client_cas(before: CertificateProfile, after: CertificateProfile) -> _Found | None:

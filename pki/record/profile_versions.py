@@ -11,7 +11,7 @@ from pki.record import audit_trail, observers
 from pki.record.audit_trail import Actor
 from pki.record.profile_checks import check_profile
 from pki.record.profile_labels import check_client_cas_change, client_cas_by_default
-from pki.record.profile_lockouts import check_lockouts
+from pki.record.profile_lockouts import check_lockouts, check_somebody_is_let_in
 from pki.record.setting_problems import SettingProblem, SettingsRefused
 
 _NOT_COPIED = frozenset({"id", "version", "active_label", "created_at"})
@@ -64,6 +64,7 @@ def changed(profile: CertificateProfile, changes: dict[str, Any]) -> Certificate
         check_client_cas_change(profile, successor.client_cas)
         successor.client_cas = successor.client_cas or client_cas_by_default()
     check_profile(successor, profile)
+    check_somebody_is_let_in(profile, successor)
     _check_label_is_free(successor)
     for observer in observers.registered():
         observer.profile_changes(profile, successor)
@@ -129,6 +130,20 @@ def find_version(name: str, version: int | None = None) -> CertificateProfile:
     return found
 
 
+def changes_back(name: str, version: int) -> tuple[CertificateProfile, dict[str, Any]]:
+    """Return the newest version, and the changes that give it the settings of an earlier one.
+
+    Raises ``OperatorError`` if there is no such version.
+    """
+    old, newest = find_version(name, version), find_version(name)
+    return newest, {
+        field.name: getattr(old, field.name)
+        for field in CertificateProfile._meta.concrete_fields
+        if field.name not in {*_NOT_COPIED, "name"}
+        and getattr(old, field.attname) != getattr(newest, field.attname)
+    }
+
+
 def return_to_version(
     name: str, version: int, *, actor: Actor, reason: str, confirmed: Collection[str] = ()
 ) -> CertificateProfile:
@@ -137,13 +152,7 @@ def return_to_version(
     Everything is checked as in a change, because CAs may have gone since. Raises ``OperatorError``
     as ``change_profile`` does, and if nothing would change.
     """
-    old, newest = find_version(name, version), find_version(name)
-    changes = {
-        field.name: getattr(old, field.name)
-        for field in CertificateProfile._meta.concrete_fields
-        if field.name not in {*_NOT_COPIED, "name"}
-        and getattr(old, field.attname) != getattr(newest, field.attname)
-    }
+    newest, changes = changes_back(name, version)
     if not changes:
         raise OperatorError(f"{newest} has the settings of version {version} already.")
     back = f"{reason} (back to v{version})"

@@ -165,6 +165,19 @@ class CASnapshot:
 
         return any(leads_to([certificate], ca) for ca in self.distrusted)
 
+    def in_force_with(self, row: CertificateProfile) -> ProfileSnapshot:
+        """Return a profile that is not saved, as it would be if it were in force.
+
+        No device certificate counts at it, because those are looked up by saved versions.
+        """
+        issuing = next((one for one in self.authorities if one.row.pk == row.ca_id), None)
+        return ProfileSnapshot(
+            row,
+            issuing or AuthoritySnapshot(row.ca),
+            [one.row for one in self.authorities],
+            distrusted_ids=frozenset(one.pk for one in self.distrusted),
+        )
+
     def profile(self, label: str) -> ProfileSnapshot:
         """Return the profile in force under ``label`` ("" is the default).
 

@@ -15,6 +15,7 @@ from estserver.console.devices.actions import actions
 from estserver.console.devices.timeline import timeline
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
+from estserver.console.things import thing_table
 from estserver.operations.device_commands import (
     JAVA_CLIENT,
     ClientFiles,
@@ -212,19 +213,9 @@ def _aws(in_aws: DeviceInAWSIoT) -> dict[str, Any]:
         for row in in_aws.rows
     )
     plan = in_aws.plan
-    pairs: list[tuple[str, str]] = []
-    if plan is not None:
-        thing = plan.thing
-        pairs = [
-            ("Thing", visible(thing.thing_name)),
-            *((f"Attribute {name}", visible(value)) for name, value in thing.attributes.items()),
-            ("Thing type", visible(thing.thing_type)),
-            ("Groups", visible(", ".join(thing.groups))),
-            ("Policies", visible(", ".join(thing.policy_names))),
-        ]
     return {
         "rows": table(titles, cells) if in_aws.rows else "",
-        "plan": table((), ((name, value) for name, value in pairs if value)) if pairs else "",
+        "plan": thing_table(plan.thing) if plan is not None else "",
         "policy": _json(plan.policy) if plan is not None else "",
         "problem": visible(in_aws.problem),
     }

@@ -12,25 +12,23 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
-from estserver.console.tools.page_parts import facts, given, label_field, pasted_text, two_sentences
+from estserver.console.tools.page_parts import (
+    facts,
+    given,
+    label_field,
+    pasted_text,
+    verdict_table,
+)
 from estserver.est.chunked import MAX_BODY_BYTES
 from estserver.tools.asking_client import AskingClient
 from estserver.tools.decoded import contents_groups
 from estserver.tools.dry_run import DryRun, Question, dry_run
-from estserver.tools.verdicts import Outcome, Verdict
-from pki.admin.display import chip, link, table, visible
+from pki.admin.display import chip, link, visible
 from pki.encoding.shapes import holds_private_key
 from pki.issuance.request import Operation
 from pki.models import CertificateAuthority
 from pki.operators.errors import OperatorError
 
-OUTCOME_CHIPS = {
-    Outcome.OK: ("OK", "good"),
-    Outcome.REFUSED: ("Refused", "bad"),
-    Outcome.WARNING: ("Warning", "soon"),
-    Outcome.NOT_ASKED: ("Not asked", "open"),
-    Outcome.NOT_REACHED: ("Not reached", "past"),
-}
 NO_CA = ("", "(a certificate on record, by its thing name, serial number or SHA-256)")
 
 
@@ -119,10 +117,7 @@ def dry_run_page(request: HttpRequest) -> HttpResponseBase:
 
 def _answer(found: DryRun) -> SafeString:
     word = chip("Granted", "good") if found.is_granted else chip("Refused", "bad")
-    verdicts = table(
-        ("Step", "State", "Finding"),
-        ((one.step, chip(*OUTCOME_CHIPS[one.outcome]), _sentences(one)) for one in found.verdicts),
-    )
+    verdicts = verdict_table(found.verdicts)
     earlier = (
         format_html("<p>The certificate: {}</p>", link(found.earlier)) if found.earlier else ""
     )
@@ -132,8 +127,3 @@ def _answer(found: DryRun) -> SafeString:
         else ""
     )
     return format_html("<h2>The answer: {}</h2>{}{}{}", word, verdicts, earlier, contents)
-
-
-def _sentences(one: Verdict) -> SafeString:
-    said = two_sentences(one.finding, one.advice)
-    return format_html("<code>{}</code> {}", one.code, said) if one.code else said

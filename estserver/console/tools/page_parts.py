@@ -10,13 +10,22 @@ from django.utils.safestring import SafeString
 
 from estserver.operations.report_rows import Level
 from estserver.tools.inspected import Group
-from pki.admin.display import chip, visible
+from estserver.tools.verdicts import Outcome, Verdict
+from pki.admin.display import chip, table, visible
 from pki.record.snapshot import current_snapshot
 
 LEVEL_CHIPS: Final[dict[Level, tuple[str, str]]] = {
     "OK": ("OK", "good"),
     "WARN": ("Warning", "soon"),
     "FAIL": ("Failed", "bad"),
+}
+
+OUTCOME_CHIPS = {
+    Outcome.OK: ("OK", "good"),
+    Outcome.REFUSED: ("Refused", "bad"),
+    Outcome.WARNING: ("Warning", "soon"),
+    Outcome.NOT_ASKED: ("Not asked", "open"),
+    Outcome.NOT_REACHED: ("Not reached", "past"),
 }
 
 
@@ -30,6 +39,20 @@ def two_sentences(finding: str, advice: str) -> SafeString:
     if not advice:
         return format_html("{}", visible(finding))
     return format_html('{}<br><span class="quiet">{}</span>', visible(finding), visible(advice))
+
+
+def verdict_table(verdicts: Iterable[Verdict]) -> SafeString:
+    """Return the steps of a dry run, with what came of each."""
+    return table(
+        ("Step", "State", "Finding"),
+        ((one.step, chip(*OUTCOME_CHIPS[one.outcome]), verdict_words(one)) for one in verdicts),
+    )
+
+
+def verdict_words(one: Verdict) -> SafeString:
+    """Return what a step found, with its code and what to do."""
+    said = two_sentences(one.finding, one.advice)
+    return format_html("<code>{}</code> {}", one.code, said) if one.code else said
 
 
 def facts(groups: Iterable[Group]) -> SafeString:

@@ -60,6 +60,31 @@ def test_a_wrong_setting_is_named_and_nothing_changes(officer):
     assert CertificateProfile.objects.count() == 1
 
 
+def test_a_change_that_refuses_devices_says_how_many_and_is_confirmed(officer, est_client):
+    est_client.simpleenroll(make_csr("pump-1"))
+    body = {"settings": {"label": "line-1", "overlap_days": 3}, "reason": "test"}
+
+    def send(**more):
+        headers = {"If-Match": '"v1"'}
+        return officer.send("patch", "profiles/default", {**body, **more}, **headers)
+
+    dry, refused = send(dry_run=True), send()
+    wrong = send(settings={"label": "line-1", "overlap_days": 999})
+    dry_and_confirmed = send(dry_run=True, confirm=["label"])
+    assert CertificateProfile.objects.count() == 1
+    done = send(confirm=["label"])
+
+    for answer in (dry, refused):
+        said = {one["field"]: one["message"] for one in answer.json()["errors"]}
+        assert answer.status_code == 400
+        assert "up to 1 device of this profile" in said["settings.label"]
+        assert '`confirm`: ["label"]' in said["confirm"]
+    (error,) = wrong.json()["errors"]
+    assert error["field"] == "settings.overlap_days"
+    assert dry_and_confirmed.json()["outcome"] == "would-change"
+    assert (done.status_code, done.json()["profile"]["label"]) == (200, "line-1")
+
+
 def test_a_profile_is_added(officer, device_ca):
     body = {"name": "second", "settings": {"ca": device_ca.name, "label": "second"}}
 

@@ -299,6 +299,24 @@ def test_profile_set_refuses_in_a_sentence(installation):
     assert CertificateProfile.objects.count() == 1
 
 
+def test_a_profile_that_would_refuse_devices_is_changed_with_confirm(est_client):
+    est_client.simpleenroll(make_csr("pump-1"))
+
+    words = refused("profile_set", "default", "label=line-1", "--reason", "r")
+    dry = refused("profile_set", "default", "label=line-1", "--reason", "r", "--dry-run")
+    assert words == dry
+    assert "label: The address changes from /.well-known/est/ to /.well-known/est/line-1/" in words
+    assert words.endswith(
+        "1 device of this profile. If that is meant, confirm it (--confirm label)."
+    )
+
+    said = run("profile_set", "default", "label=line-1", "--reason", "r", "--confirm", "label")
+    assert "default v2 is in force" in said
+    back = ("profiles", "roll-back", "default", "1", "--reason", "r")
+    assert "(--confirm label)" in refused(*back)
+    assert "default v3 is in force" in run(*back, "--confirm", "label")
+
+
 def test_run_pending_hooks_says_how_many(db):
     assert run("run_pending_hooks") == "Post hooks run: 0 succeeded, 0 failed.\n"
 

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from pki.csr.subjects import common_name_in_text
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.operators.errors import OperatorError
 from pki.record import bounded_counts, profile_lockouts
@@ -114,7 +115,7 @@ def test_a_change_is_made_when_each_lockout_of_it_is_confirmed(fleet):
 def test_a_clients_name_is_found_as_it_was_written(fleet):
     texts = {"OU=x,CN=pump-0": "pump-0", r"CN=a\,b\+c,O=d": "a,b+c", "O=x": "", r"O=y\,CN=z": ""}
 
-    assert {text: profile_lockouts._common_name_in(text) for text in texts} == texts
+    assert {text: common_name_in_text(text) for text in texts} == texts
     IssuedCertificate.objects.exclude(name_owner=None).update(client_subject="O=x,CN=pump-1")
     assert found(identity_rule="same-cn") == {"identity_rule": 2}
     same = change(confirmed=EVERY_SETTING, identity_rule="same-cn")
