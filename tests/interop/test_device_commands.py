@@ -81,6 +81,36 @@ def test_openssl_and_curl_enroll_and_renew_the_device(server, commands, curl, pa
     assert first.serial_number != second.serial_number
 
 
+def test_the_commands_of_a_label_fetch_the_cas_enroll_and_renew(server, paste, tmp_path):
+    printed = server.ask(f"""
+        from django.conf import settings
+        from estserver.operations.device_commands import ClientFiles, label_commands
+        from estserver.operations.est_address import est_address
+        from pki.authorities.test_client import TEST_CLIENT
+        from pki.models import CertificateProfile
+        from pki.record.audit_trail import Actor
+        from pki.record.profile_versions import add_profile
+        from pki.record.transactions import in_write_transaction
+        default = CertificateProfile.objects.get(active_label="")
+        row = CertificateProfile(
+            name="commands", label="commands", ca=default.ca, client_cas=default.client_cas
+        )
+        in_write_transaction(lambda: add_profile(row, actor=Actor("test")))
+        files = ClientFiles.of_test_client(settings.EST_DATA_DIR, TEST_CLIENT)
+        found = label_commands(est_address(port={server.port}), files, row.label, "label-1")
+        answer = [each.lines for each in found]
+    """)
+    assert all("/.well-known/est/commands/" in lines for lines in printed)
+    ca, enroll, renew = printed
+
+    paste(ca)
+    assert certificate_in(tmp_path, "cacerts.pem").subject
+    assert paste(enroll).strip().endswith("device.pem: OK")
+    first = certificate_in(tmp_path)
+    assert "notAfter=" in paste(renew)
+    assert certificate_in(tmp_path).serial_number != first.serial_number
+
+
 def test_a_subject_with_signs_of_openssl_and_of_the_shell_is_enrolled_again(
     server, commands, curl, openssl, paste, tmp_path
 ):
