@@ -53,10 +53,19 @@ class FactAdmin(ModelAdmin):
     change_list_template = "admin/pki/fact_list.html"
 
     @classmethod
-    def extend(cls, *, operations: tuple[type[Operation], ...] = (), groups: Groups = ()) -> None:
-        """Add operations and fields of another app, whose own admin module calls this."""
+    def extend(
+        cls,
+        *,
+        operations: tuple[type[Operation], ...] = (),
+        groups: Groups = (),
+        second: Groups = (),
+    ) -> None:
+        """Add operations and fields of another app, whose own admin module calls this.
+
+        ``second`` are groups that come after the first one of the page, before all others.
+        """
         cls.operations = (*cls.operations, *operations)
-        cls.groups = (*cls.groups, *groups)
+        cls.groups = (*cls.groups[:1], *second, *cls.groups[1:], *groups)
 
     def summary(self, request: HttpRequest) -> SafeString | str:
         """Return what stands above the list: the state of all rows together."""

@@ -89,4 +89,4 @@ def next_steps_shown(ca: CertificateAuthority) -> SafeString | str:
     )
 
 
-CertificateAuthorityAdmin.extend(groups=((gettext_noop("Next"), (next_steps_shown,)),))
+CertificateAuthorityAdmin.extend(second=((gettext_noop("Next"), (next_steps_shown,)),))

@@ -25,7 +25,8 @@ from pki.record import snapshot
 from pki.record.audit_check import check_trail
 from pki.record.transactions import in_write_transaction
 from tests.conftest import TESTER
-from tests.support.builders import make_csr, make_key
+from tests.support.builders import make_ca, make_csr, make_key
+from tests.support.openssl import write_pem
 
 SHAPES = {shape.name: shape for shape in command_shapes()}
 
@@ -35,6 +36,10 @@ EXAMPLES = {
     "api_tokens end": ["ci", "--person", "carol"],
     "bootstrap_cas": ["--force"],
     "ca_successor": ["device-ca", "--reason", "r"],
+    "cas create": [
+        *("factory-2", "--role", "device", "--common-name", "Factory 2", "--reason", "r")
+    ],
+    "cas import": ["theirs", "{ca}", "--role", "client", "--reason", "r", "--yes"],
     "certificates key-file": None,  # tests/pki/management/test_certificates.py
     "crl": ["device-ca"],
     "deny": ["name", "sensor-1", "--reason", "r", "--revoke"],
@@ -161,6 +166,7 @@ def words(est_client, tmp_path):
         "request": str(asked.pk),
         "policy": str(policy),
         "csr": str(csr),
+        "ca": str(write_pem(tmp_path / "ca.pem", make_ca("Their CA").certificate)),
         "client": row.client_fingerprint,
         "other": str(line),
     }

@@ -16,6 +16,7 @@ from iotprov.models import CARegistration
 from pki.authorities.distrust import retire_authority
 from pki.authorities.succeed import make_successor
 from pki.models import IssuedCertificate
+from pki.signers.keyfile import KeyFileSigner
 from tests.conftest import TESTER
 from tests.support.builders import make_csr
 
@@ -135,6 +136,26 @@ def test_the_page_of_a_ca_leads_to_its_roll(device_ca, alice):
     shown = alice.get(reverse("admin:pki_certificateauthority_change", args=[device_ca.pk])).text
 
     assert reverse("admin:console_ca_roll", args=[device_ca.pk]) in shown
+
+
+def test_T55_a_key_that_a_deployment_makes_is_a_step_with_its_command(
+    device_ca, alice, monkeypatch
+):
+    monkeypatch.setattr(KeyFileSigner, "lacks_key", lambda self, name: True)
+    command = "manage.py aws_deploy --successor-key device-ca"
+
+    assert titles_of_next(device_ca) == ("A key for the successor", "Waiting")
+    assert f"<code>{command}</code>" in page(alice, device_ca)
+    out = StringIO()
+    call_command("ca_roll", "device-ca", stdout=out)
+    assert f"   {command}\n" in out.getvalue()
+    assert "aws_deploy" not in page(alice, make_successor_of(device_ca, monkeypatch))
+
+
+def make_successor_of(ca, monkeypatch):
+    """The successor, once the deployment has made the key."""
+    monkeypatch.setattr(KeyFileSigner, "lacks_key", lambda self, name: False)
+    return make_successor(ca, actor=TESTER, reason="planned")
 
 
 def test_the_command_prints_the_steps_and_the_next_command(device_ca):
