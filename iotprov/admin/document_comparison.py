@@ -6,7 +6,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, gettext_lazy, gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from iotprov.admin.texts import diff_block, difference
 from iotprov.models import DocumentVersion
@@ -23,7 +23,7 @@ class OtherVersionForm(forms.Form):
     """Another version of the same document."""
 
     other = forms.ModelChoiceField(
-        DocumentVersion.objects.none(), label=gettext_lazy("Compare with"), empty_label=None
+        DocumentVersion.objects.none(), label=gettext_noop("Compare with"), empty_label=None
     )
 
     def __init__(self, *args: Any, row: DocumentVersion, **kwargs: Any) -> None:

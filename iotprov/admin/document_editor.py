@@ -10,7 +10,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, gettext_lazy, gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from iotprov.admin.based_on import BasedOnForm, OnVersion, kind_of
 from iotprov.admin.document_operations import done, text_in_force
@@ -23,6 +23,7 @@ from iotprov.json_text.layout import readable
 from iotprov.json_text.located import Problem
 from pki.admin import Done
 from pki.admin.display import visible
+from pki.admin.operations import translated_form
 from pki.exceptions import PKIError
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
@@ -52,8 +53,9 @@ class DocumentForm(BasedOnForm):
                 "data-check": CHECK,
             }
         ),
-        help_text=gettext_lazy(
-            "JSON. <ACCOUNT_ID> and <REGION> are filled in for each target when it is pushed."
+        help_text=gettext_noop(
+            "JSON. &lt;ACCOUNT_ID&gt; and &lt;REGION&gt; are filled in for each target when it is "
+            "pushed."
         ),
     )
     certificate = certificate_field()
@@ -64,8 +66,7 @@ class DocumentForm(BasedOnForm):
         super().__init__(*args, **kwargs)
         self._kind = kind
         body = self.fields["body"]
-        body.label = gettext(kind.label)
-        body.help_text = format_html("{}", body.help_text)
+        body.label = kind.label
         body.widget.attrs["data-unchecked"] = gettext(
             "The server gave no answer, so the text is not checked. It is checked when it is sent."
         )
@@ -156,6 +157,7 @@ class NewVersion(OnVersion):
         if request.POST[LOOK] == READABLE:
             typed["body"] = readable(typed["body"])
         form = DocumentForm(initial={**self.get_initial(), **typed}, kind=kind_of(self))
+        form = translated_form(form)
         return self.render_to_response(self.get_context_data(form=form))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from iotprov.admin.targets import TargetForm
 from iotprov.jobs.comparing import start_comparison
@@ -22,14 +22,14 @@ class CompareForm(TargetForm):
     deep = forms.BooleanField(
         label="Also the things and policies of each certificate",
         required=False,
-        help_text="Two calls for each: about eight certificates a second.",
+        help_text=gettext_noop("Two calls for each: about eight certificates a second."),
     )
     repair = forms.BooleanField(
         label="Mend what is this server's to mend",
         required=False,
-        help_text="What only AWS has is never touched.",
+        help_text=gettext_noop("What only AWS has is never touched."),
     )
-    reason = text_field(help_text="With a repair: kept on the audit trail.")
+    reason = text_field(help_text=gettext_noop("With a repair: kept on the audit trail."))
 
 
 class CompareAsJob(Operation):
@@ -49,9 +49,11 @@ class CompareAsJob(Operation):
     def effects(self) -> list[str]:
         """Say what is compared, and where the differences are shown."""
         return [
-            "A job compares policy, template, role, CAs and certificates with what AWS has. Each "
-            "difference is a line of its results.",
-            "Without a repair nothing is changed.",
+            gettext(
+                "A job compares policy, template, role, CAs and certificates with what AWS "
+                "has. Each difference is a line of its results."
+            ),
+            gettext("Without a repair nothing is changed."),
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
@@ -64,7 +66,9 @@ class CompareAsJob(Operation):
             reason=asked["reason"],
             actor=actor,
         )
-        return Done("A job compares AWS IoT with the record. It begins within a minute.", job)
+        return Done(
+            gettext("A job compares AWS IoT with the record. It begins within a minute."), job
+        )
 
 
 class ReprovisionMatching(Operation):
@@ -84,7 +88,7 @@ class ReprovisionMatching(Operation):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Lead back to the list if nothing is filtered."""
         if self.is_allowed(request, self.model_admin.model) and not is_filtered(request):
-            messages.error(request, "Filter or search the list first.")
+            messages.error(request, gettext("Filter or search the list first."))
             return HttpResponseRedirect(self._list_url)
         return super().dispatch(request, *args, **kwargs)
 
@@ -92,12 +96,16 @@ class ReprovisionMatching(Operation):
         """Say how many certificates there are, and that agreement changes nothing."""
         count = provisionable(rows_of_list(self.model_admin, self.request)).count()
         return [
-            f"A job gives {count} certificates to the outbox, which makes AWS IoT agree with the "
-            "record of each. What agrees already stays as it is.",
+            gettext(
+                "A job gives {count} certificates to the outbox, which makes AWS IoT agree "
+                "with the record of each. What agrees already stays as it is."
+            ).format(count=count),
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py reprovision --filter`` does."""
         rows = rows_of_list(self.model_admin, self.request)
         job = start_reprovisioning(rows, reason=form.cleaned_data["reason"], actor=actor)
-        return Done(f"A job gives {job.total} certificates to the outbox.", job)
+        return Done(
+            gettext("A job gives {total} certificates to the outbox.").format(total=job.total), job
+        )

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib.admin import widgets
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, gettext_lazy, gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from iotprov.admin.targets import offer_targets
 from iotprov.admin.texts import numbered
@@ -30,22 +30,22 @@ _MAX_PASTED = 20_000  # characters; a certificate has some two thousand
 def certificate_field() -> forms.CharField:
     """Return the field for a certificate on record."""
     return forms.CharField(
-        label=gettext_lazy("Certificate"),
+        label=gettext_noop("Certificate"),
         max_length=200,
         required=False,
         widget=widgets.AdminTextInputWidget,
-        help_text=gettext_lazy("The serial number or SHA-256 of a certificate on record."),
+        help_text=gettext_noop("The serial number or SHA-256 of a certificate on record."),
     )
 
 
 def pasted_field(*, rows: int) -> forms.CharField:
     """Return the field for a certificate or CSR that is not on record."""
     return forms.CharField(
-        label=gettext_lazy("Or paste one"),
+        label=gettext_noop("Or paste one"),
         max_length=_MAX_PASTED,
         required=False,
         widget=PastedText(attrs={"rows": rows, "cols": 80, "class": "document"}),
-        help_text=gettext_lazy("A certificate or a CSR, in PEM form."),
+        help_text=gettext_noop("A certificate or a CSR, in PEM form."),
     )
 
 
@@ -56,7 +56,7 @@ class PreviewForm(forms.Form):
     pasted = pasted_field(rows=12)
     target = forms.ChoiceField(
         required=False,
-        help_text=gettext_lazy(
+        help_text=gettext_noop(
             "AWS is asked for the account's number. Without a target, the placeholders stay."
         ),
     )
@@ -133,15 +133,19 @@ def source_of(serial_number: str, pasted: str) -> Source:
     """
     if has_private_key(pasted.encode()):
         raise OperatorError(
-            "That is a private key. It was not read, and nothing of it was kept. Paste a "
-            "certificate or a CSR. If other people could see the key on the way here, make a new "
-            "one."
+            gettext(
+                "That is a private key. It was not read, and nothing of it was kept. Paste a "
+                "certificate or a CSR. If other people could see the key on the way here, make "
+                "a new one."
+            )
         )
     if pasted:
         return parse_source(pasted.encode(), gettext("The pasted text"))
     row = find_certificate(serial_number)
     if row.der is None:
-        raise OperatorError(f"{row} was never signed. There is no certificate to preview.")
+        raise OperatorError(
+            gettext("{row} was never signed. There is no certificate to preview.").format(row=row)
+        )
     return row.to_x509()
 
 

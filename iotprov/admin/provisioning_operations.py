@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from iotprov.admin.targets import WAIT, TargetForm
 from iotprov.models import Provisioning
@@ -24,7 +24,7 @@ _MAX_SHOWN = 20
 class RetryForm(forms.Form):
     """A reason that may be left out."""
 
-    reason = text_field(help_text="For the audit trail: what has been repaired.")
+    reason = text_field(help_text=gettext_noop("For the audit trail: what has been repaired."))
 
 
 class RetryNow(Operation):
@@ -38,11 +38,13 @@ class RetryNow(Operation):
         """Say that AWS IoT is called, and what failed the last time."""
         row: Provisioning = self.row
         effects = [
-            f"AWS IoT at {row.target} is made to agree with the record of {row.certificate}, now. "
-            "What agrees already stays as it is."
+            gettext(
+                "AWS IoT at {target} is made to agree with the record of {certificate}, now. "
+                "What agrees already stays as it is."
+            ).format(target=row.target, certificate=row.certificate)
         ]
         if row.error:
-            effects.append(f"The last attempt failed: {row.error}")
+            effects.append(gettext("The last attempt failed: {error}").format(error=row.error))
         return effects
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
@@ -51,10 +53,21 @@ class RetryNow(Operation):
         retry(row, actor=actor, reason=form.cleaned_data["reason"])
         attempt_now(row, seconds=_WAIT_FOR_ONE)
         if row.state == State.SETTLED:
-            return Done(f"AWS IoT at {row.target} agrees: {row.note or row.aws_status}.", row)
+            return Done(
+                gettext("AWS IoT at {target} agrees: {note}.").format(
+                    target=row.target, note=row.note or row.aws_status
+                ),
+                row,
+            )
         if row.error:
-            return Done("", row, failures=(f"It failed again: {row.error}",))
-        return Done(f"{row} is due, and goes on with the next run of provision_pending.", row)
+            failure = gettext("It failed again: {error}").format(error=row.error)
+            return Done("", row, failures=(failure,))
+        return Done(
+            gettext("{row} is due, and goes on with the next run of provision_pending.").format(
+                row=row
+            ),
+            row,
+        )
 
 
 class Park(Operation):
@@ -67,21 +80,25 @@ class Park(Operation):
     def obstacle(cls, row: Provisioning) -> str:
         """Only pending rows can be parked. Settled and parked rows need no action."""
         if row.state != State.PENDING:
-            return f"{row} is {row.state}. Only a pending row can be parked."
+            return gettext("{row} is {state}. Only a pending row can be parked.").format(
+                row=row, state=row.state
+            )
         return ""
 
     def effects(self) -> list[str]:
         """Say what that means for the device."""
         row: Provisioning = self.row
         return [
-            f"{row.certificate} at {row.target} is not worked on until an operator retries it, or "
-            "its goal changes. AWS IoT keeps what it has now."
+            gettext(
+                "{certificate} at {target} is not worked on until an operator retries it, or "
+                "its goal changes. AWS IoT keeps what it has now."
+            ).format(certificate=row.certificate, target=row.target)
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Park the row."""
         park(self.row, actor=actor, reason=form.cleaned_data["reason"])
-        return Done(f"{self.row} is parked.", self.row)
+        return Done(gettext("{row} is parked.").format(row=self.row), self.row)
 
 
 class WorkForm(TargetForm):
@@ -90,7 +107,7 @@ class WorkForm(TargetForm):
     hurry = forms.BooleanField(
         label="Also rows that failed and wait for their next attempt",
         required=False,
-        help_text="Choose this when the cause of the failures has been repaired.",
+        help_text=gettext_noop("Choose this when the cause of the failures has been repaired."),
     )
 
 
@@ -106,8 +123,10 @@ class WorkThrough(Operation):
         """Say how many rows are due, and how long they are worked on."""
         due = Provisioning.objects.due().count()
         return [
-            f"Rows due now: {due}. They are worked on for {WAIT:.0f} seconds at most, those of "
-            "devices to be stopped first. The schedule continues with the rest."
+            gettext(
+                "Rows due now: {due}. They are worked on for {wait:.0f} seconds at most, those "
+                "of devices to be stopped first. The schedule continues with the rest."
+            ).format(due=due, wait=WAIT)
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
@@ -124,7 +143,11 @@ def _failures(error: Exception | None) -> tuple[str, ...]:
     if error is None:
         return ()
     is_for_operators = isinstance(error, OperatorError)
-    return (str(error) if is_for_operators else f"{type(error).__name__}. See the log.",)
+    return (
+        str(error)
+        if is_for_operators
+        else gettext("{error}. See the log.").format(error=type(error).__name__),
+    )
 
 
 class _Selected(SelectedOperation):
@@ -137,7 +160,10 @@ class _Selected(SelectedOperation):
         """Return how many rows there are, and the names of the first ones."""
         names = [str(row) for row in self.rows[:_MAX_SHOWN]]
         more = len(self.rows) - len(names)
-        return f"{len(self.rows)}: {', '.join(names)}" + (f" and {more} more" if more else "")
+        shown = f"{len(self.rows)}: {', '.join(names)}"
+        if more:
+            shown = gettext("{names} and {more} more").format(names=shown, more=more)
+        return shown
 
 
 class RetrySelected(_Selected):
@@ -151,15 +177,18 @@ class RetrySelected(_Selected):
     def effects(self) -> list[str]:
         """Say which rows."""
         return [
-            f"They become due at once, {self.which()}.",
-            "The next run of provision_pending works on them; “Work on what is due” does it now.",
+            gettext("They become due at once, {which}.").format(which=self.which()),
+            gettext(
+                "The next run of provision_pending works on them; “Work on what is due” does "
+                "it now."
+            ),
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Retry one by one: after a failure, each row is either due or untouched."""
         for row in self.rows:
             retry(row, actor=actor, reason=form.cleaned_data["reason"])
-        return Done(f"Due now: {len(self.rows)}.")
+        return Done(gettext("Due now: {count}.").format(count=len(self.rows)))
 
 
 class ParkSelected(_Selected):
@@ -173,15 +202,17 @@ class ParkSelected(_Selected):
     def effects(self) -> list[str]:
         """Say which rows."""
         return [
-            f"They are not worked on until an operator retries them, or their goal changes, "
-            f"{self.which()}."
+            gettext(
+                "They are not worked on until an operator retries them, or their goal changes, "
+                "{which}."
+            ).format(which=self.which())
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Park one by one: after a failure, each row is either parked or untouched."""
         for row in self.rows:
             park(row, actor=actor, reason=form.cleaned_data["reason"])
-        return Done(f"Parked: {len(self.rows)}.")
+        return Done(gettext("Parked: {count}.").format(count=len(self.rows)))
 
 
 @admin.action(permissions=["operate"], description="Retry selected rows")

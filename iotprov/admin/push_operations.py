@@ -7,7 +7,7 @@ from django.contrib.admin import widgets
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, gettext_lazy, gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from iotprov.admin.based_on import kind_of
 from iotprov.admin.document_operations import file_path, text_in_force
@@ -26,6 +26,7 @@ from iotprov.exceptions import DocumentError
 from iotprov.models import DocumentVersion
 from pki.admin import Done, Operation, Question
 from pki.admin.display import visible
+from pki.admin.operations import translated_form
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
 
@@ -37,9 +38,9 @@ class PushForm(TargetForm):
     """The targets, and the name of a policy that allows everything, typed as a confirmation."""
 
     name = forms.CharField(
-        label=gettext_lazy("Name of the policy"),
+        label=gettext_noop("Name of the policy"),
         widget=widgets.AdminTextInputWidget,
-        help_text=gettext_lazy(
+        help_text=gettext_noop(
             "The policy allows every action of AWS IoT. Type its name, as a confirmation."
         ),
     )
@@ -88,9 +89,8 @@ class Push(Operation):
         if asked.is_valid():
             self.result = _looks(kind_of(self), asked)
         initial = {**self.get_initial(), "target": request.POST.get("target", "")}
-        shown = PushForm(
-            initial=initial, expected=name_to_type(kind_of(self), text_in_force(kind_of(self)))
-        )
+        expected = name_to_type(kind_of(self), text_in_force(kind_of(self)))
+        shown = translated_form(PushForm(initial=initial, expected=expected))
         return self.render_to_response(self.get_context_data(form=shown))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from django import forms
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from iotprov.admin.targets import TargetForm, while_there_is_time
 from iotprov.authorities.ca_registration import plan_registration, register_ca
@@ -57,10 +57,12 @@ def _register(pairs: Iterable[tuple[CertificateAuthority, IoTTarget]], actor: Ac
         if row.state == State.FAILED:
             failures.append(f"{row}: {row.error}")
         else:
-            note = f" {row.note}" if row.note else ""
-            registered.append(f"{row} is registered, {row.status}.{note}")
+            said = gettext("{row} is registered, {status}.").format(row=row, status=row.status)
+            registered.append(" ".join(filter(None, (said, row.note))))
     failures += [
-        f"{ca} at {target.name}: There was no time left. Register it again."
+        gettext("{ca} at {name}: There was no time left. Register it again.").format(
+            ca=ca, name=target.name
+        )
         for ca, target in pairs[len(registered) + len(failures) :]
     ]
     return Done(" ".join(registered), failures=tuple(failures))
@@ -68,18 +70,15 @@ def _register(pairs: Iterable[tuple[CertificateAuthority, IoTTarget]], actor: Ac
 
 def _state_before(ca: CertificateAuthority, targets: Iterable[IoTTarget]) -> list[str]:
     rows = {row.target: row for row in CARegistration.objects.filter(ca=ca)}
-    return [
-        f"{ca} at {target.name}: "
-        + (status_of(rows[target.name])[0].lower() if target.name in rows else "not registered yet")
-        + "."
-        for target in targets
-    ]
+    states = {name: gettext(status_of(row)[0]).lower() for name, row in rows.items()}
+    missing = gettext("not registered yet")
+    return [f"{ca} at {one.name}: {states.get(one.name, missing)}." for one in targets]
 
 
-_WHAT_REGISTERING_DOES = (
-    "AWS IoT is asked to accept certificates of these CAs. A CA that is registered already is "
-    "found by its certificate, and gets the settings of the configuration. Nothing is registered "
-    "twice."
+_WHAT_REGISTERING_DOES = gettext_noop(
+    "AWS IoT is asked to accept certificates of these CAs. A CA that is registered already "
+    "is found by its certificate, and gets the settings of the configuration. Nothing is "
+    "registered twice."
 )
 
 
@@ -95,10 +94,10 @@ class RegisterAll(Operation):
         """Say which CAs are registered, and the state of each."""
         cas = device_cas()
         if not cas:
-            return ["There is no active device CA. Run `manage.py bootstrap_cas` first."]
+            return [gettext("There is no active device CA. Run `manage.py bootstrap_cas` first.")]
         targets = iot_settings().targets
         return [
-            _WHAT_REGISTERING_DOES,
+            gettext(_WHAT_REGISTERING_DOES),
             *(line for ca in cas for line in _state_before(ca, targets)),
         ]
 
@@ -108,7 +107,7 @@ class RegisterAll(Operation):
         cas = device_cas()
         if not cas:
             raise OperatorError(
-                "There is no active device CA to register. Run bootstrap_cas first."
+                gettext("There is no active device CA to register. Run bootstrap_cas first.")
             )
         return _register(((ca, target) for ca in cas for target in form.targets), actor)
 
@@ -124,8 +123,10 @@ class Compare(Question):
     def effects(self) -> list[str]:
         """Say that AWS is asked, and that nothing changes."""
         return [
-            "AWS is asked which of the active device CAs each target has. The answer shows what "
-            "“Register” would do there. Nothing changes."
+            gettext(
+                "AWS is asked which of the active device CAs each target has. The answer shows "
+                "what “Register” would do there. Nothing changes."
+            )
         ]
 
     def answer(self, form: forms.BaseForm) -> SafeString:
@@ -133,7 +134,7 @@ class Compare(Question):
         assert isinstance(form, TargetForm)  # noqa: S101  # form_class says so
         pairs = [(ca, target) for ca in device_cas() for target in form.targets]
         lines = [_plan(ca, target) for ca, target in while_there_is_time(pairs)]
-        lines += ["There was no time left. Ask again."] * (len(pairs) - len(lines))
+        lines += [gettext("There was no time left. Ask again.")] * (len(pairs) - len(lines))
         return table(
             ("CA", "Target", "What there is to do"),
             (
@@ -161,12 +162,14 @@ class RegisterAgain(Operation):
     def obstacle(cls, row: CARegistration) -> str:
         """Only a configured target can get a CA."""
         if find_target(row.target) is None:
-            return f"The configuration has no target {row.target} any more."
+            return gettext("The configuration has no target {target} any more.").format(
+                target=row.target
+            )
         return ""
 
     def effects(self) -> list[str]:
         """Say what registering does."""
-        return [_WHAT_REGISTERING_DOES]
+        return [gettext(_WHAT_REGISTERING_DOES)]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Register the one CA at the one target."""
@@ -193,12 +196,12 @@ class RegisterCA(Operation):
     def obstacle(cls, row: CertificateAuthority) -> str:
         """Only a device CA can be registered, because devices connect with its certificates."""
         if row.purpose != CertificateAuthority.Purpose.DEVICE:
-            return f"{row} is a client CA. AWS IoT needs device CAs only."
+            return gettext("{row} is a client CA. AWS IoT needs device CAs only.").format(row=row)
         return ""
 
     def effects(self) -> list[str]:
         """Say the state at each target."""
-        return [_WHAT_REGISTERING_DOES, *_state_before(self.row, iot_settings().targets)]
+        return [gettext(_WHAT_REGISTERING_DOES), *_state_before(self.row, iot_settings().targets)]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Register at one target after the other."""

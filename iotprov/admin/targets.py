@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from django import forms
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_noop
 
 from iotprov.conf import IoTTarget, find_target, iot_settings
 
@@ -41,7 +41,7 @@ def offer_targets(form: forms.Form, *, without: str) -> None:
 class TargetForm(forms.Form):
     """One target, or all."""
 
-    target = forms.ChoiceField(label=gettext_lazy("Target"), required=False)
+    target = forms.ChoiceField(label=gettext_noop("Target"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

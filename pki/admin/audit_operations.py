@@ -3,7 +3,7 @@
 from django import forms
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from pki.admin.display import chip
 from pki.admin.operations import EmptyForm, Question
@@ -24,10 +24,14 @@ class VerifyTrail(Question):
     def effects(self) -> list[str]:
         """Say what is compared."""
         return [
-            "Every row is compared with the hash of the row before it, and the states of all "
-            "certificates with their rows. Nothing changes.",
-            "Only heads that are kept elsewhere show that rows at the end are missing: "
-            "manage.py audit_verify --heads.",
+            gettext(
+                "Every row is compared with the hash of the row before it, and the states of "
+                "all certificates with their rows. Nothing changes."
+            ),
+            gettext(
+                "Only heads that are kept elsewhere show that rows at the end are missing: "
+                "manage.py audit_verify --heads."
+            ),
         ]
 
     def answer(self, form: forms.BaseForm) -> SafeString:

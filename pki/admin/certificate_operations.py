@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 from pki.admin.operations import (
     Done,
@@ -57,12 +57,14 @@ class RevokeForm(forms.Form):
             *((code, f"{code}: {_REASON_WORDS[code]}") for code in REASONS),
         ],
         help_text=(
-            "The reason is on the CRL (RFC 5280 5.3.1), and cannot be changed later. There is no "
-            "hold, because a revoked certificate stays revoked in AWS IoT. A denylist entry with "
-            "an end is a hold."
+            gettext_noop(
+                "The reason is on the CRL (RFC 5280 5.3.1), and cannot be changed later. There "
+                "is no hold, because a revoked certificate stays revoked in AWS IoT. A "
+                "denylist entry with an end is a hold."
+            )
         ),
     )
-    comment = text_field(help_text="The comment is kept on the audit trail.")
+    comment = text_field(help_text=gettext_noop("The comment is kept on the audit trail."))
 
 
 class Revoke(Operation):
@@ -77,41 +79,54 @@ class Revoke(Operation):
     def obstacle(cls, row: IssuedCertificate) -> str:
         """Only a certificate that was issued can be revoked, and only once."""
         if row.state == State.REVOKED:
-            return f"{row} is revoked already."
+            return gettext("{row} is revoked already.").format(row=row)
         if row.state not in (State.ISSUED, State.SUPERSEDED):
-            return f"{row} was never issued. There is nothing to revoke."
+            return gettext("{row} was never issued. There is nothing to revoke.").format(row=row)
         return ""
 
     def effects(self) -> list[str]:
         """Say what the device loses, and what it can still do."""
         row: IssuedCertificate = self.row
         return [
-            f"The certificate {row.serial_number} of {row.common_name} does not authenticate a "
-            "client any more, and its serial number goes onto the CRL. This cannot be undone.",
+            gettext(
+                "The certificate {serial_number} of {common_name} does not authenticate a "
+                "client any more, and its serial number goes onto the CRL. This cannot be "
+                "undone."
+            ).format(serial_number=row.serial_number, common_name=row.common_name),
             _what_is_left(row),
             *_what_a_client_loses(row),
             _what_a_compromised_key_stops([row]),
-            "The device can still enroll again. To stop that, deny it as well.",
+            gettext("The device can still enroll again. To stop that, deny it as well."),
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py revoke`` does."""
         revoked = revoke_certificate(self.row, actor=actor, **form.cleaned_data)
-        return Done(f"{self.row} {'is revoked' if revoked else 'was revoked already'}.", self.row)
+        said = gettext("{row} is revoked.") if revoked else gettext("{row} was revoked already.")
+        return Done(said.format(row=self.row), self.row)
 
 
 def _what_is_left(row: IssuedCertificate) -> str:
     others = IssuedCertificate.objects.for_name(row.common_name).live().exclude(pk=row.pk)
     current = others.current().count()
     if current:
-        return f"{row.common_name} keeps {_count(current, 'other current certificate')}."
+        sentence = ngettext(
+            "{name} keeps {count} other current certificate.",
+            "{name} keeps {count} other current certificates.",
+            current,
+        )
+        return sentence.format(name=row.common_name, count=current)
     overlapping = others.count()
     if overlapping:
-        return (
-            f"{row.common_name} loses its last current certificate. "
-            f"{_count(overlapping, 'superseded one')} of it has not expired yet."
+        sentence = ngettext(
+            "{name} loses its last current certificate. {count} superseded one of it has not "
+            "expired yet.",
+            "{name} loses its last current certificate. {count} superseded ones of it have not "
+            "expired yet.",
+            overlapping,
         )
-    return f"{row.common_name} loses its last certificate."
+        return sentence.format(name=row.common_name, count=overlapping)
+    return gettext("{name} loses its last certificate.").format(name=row.common_name)
 
 
 def _what_a_client_loses(row: IssuedCertificate) -> list[str]:
@@ -122,8 +137,13 @@ def _what_a_client_loses(row: IssuedCertificate) -> list[str]:
     if not count:
         return []
     return [
-        f"With it {_count(count, 'thing name')} were first enrolled. Their devices keep their "
-        "certificates, but it cannot enroll or renew them any more."
+        ngettext(
+            "With it {count} thing name was first enrolled. Its device keeps its certificate, but "
+            "it cannot enroll or renew it any more.",
+            "With it {count} thing names were first enrolled. Their devices keep their "
+            "certificates, but it cannot enroll or renew them any more.",
+            count,
+        ).format(count=count)
     ]
 
 
@@ -131,22 +151,32 @@ def _what_a_compromised_key_stops(rows: Collection[IssuedCertificate]) -> str:
     """Say what the reason keyCompromise does beside the revocation."""
     ids, keys = [row.pk for row in rows], {row.key_sha256 for row in rows}
     others = IssuedCertificate.objects.filter(key_sha256__in=keys).live().exclude(pk__in=ids)
-    what, they = ("the key goes", "it") if len(keys) == 1 else ("the keys go", "them")
-    return (
-        f"If the reason is {KEY_COMPROMISE}, {what} on the denylist for good, and nothing is "
-        f"issued for {they} any more. Other live certificates with {they}, which authenticate no "
-        f"client then and become INACTIVE in AWS IoT: {others.count()}."
+    sentence = ngettext(
+        "If the reason is {reason}, the key goes on the denylist for good, and nothing is issued "
+        "for it any more. Other live certificates with it, which authenticate no client then and "
+        "become INACTIVE in AWS IoT: {count}.",
+        "If the reason is {reason}, the keys go on the denylist for good, and nothing is issued "
+        "for them any more. Other live certificates with them, which authenticate no client then "
+        "and become INACTIVE in AWS IoT: {count}.",
+        len(keys),
     )
+    return sentence.format(reason=KEY_COMPROMISE, count=others.count())
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _certificates(number: int) -> str:
+    return ngettext("{count} certificate", "{count} certificates", number).format(count=number)
+
+
+def _names(number: int) -> str:
+    return ngettext("{count} name", "{count} names", number).format(count=number)
 
 
 class RevokeManyForm(RevokeForm):
     """The same, and the number of certificates typed as a confirmation."""
 
-    count = forms.IntegerField(label="How many", help_text="Type the number of certificates.")
+    count = forms.IntegerField(
+        label="How many", help_text=gettext_noop("Type the number of certificates.")
+    )
 
     def __init__(self, *args: Any, expected: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -157,7 +187,9 @@ class RevokeManyForm(RevokeForm):
         count: int = self.cleaned_data["count"]
         if count != self.expected:
             raise forms.ValidationError(
-                f"{count} is not the number of selected certificates, which is {self.expected}."
+                gettext(
+                    "{count} is not the number of selected certificates, which is {expected}."
+                ).format(count=count, expected=self.expected)
             )
         return count
 
@@ -180,11 +212,16 @@ class RevokeSelected(SelectedOperation):
         """Say how many certificates lose their use, and which."""
         names = sorted({row.common_name for row in self.rows})
         more = len(names) - _MAX_SHOWN
-        shown = ", ".join(names[:_MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        shown = ", ".join(names[:_MAX_SHOWN])
+        if more > 0:
+            shown = gettext("{names} and {more} more").format(names=shown, more=more)
         return [
-            f"No longer good for anything: {_count(len(self.rows), 'certificate')} of "
-            f"{_count(len(names), 'name')} ({shown}).",
-            "This cannot be undone. The devices can still enroll again, unless they are denied.",
+            gettext("No longer good for anything: {certificates} of {names} ({shown}).").format(
+                certificates=_certificates(len(self.rows)), names=_names(len(names)), shown=shown
+            ),
+            gettext(
+                "This cannot be undone. The devices can still enroll again, unless they are denied."
+            ),
             _what_a_compromised_key_stops(self.rows),
         ]
 
@@ -202,9 +239,10 @@ class RevokeSelected(SelectedOperation):
                 parameters={"reason": reason, "comment": comment},
                 actor=actor,
             )
-            return Done(f"A job revokes {_count(len(self.rows), 'certificate')}.", job)
+            said = gettext("A job revokes {certificates}.")
+            return Done(said.format(certificates=_certificates(len(self.rows))), job)
         revoked = revoke_certificates(self.rows, reason=reason, comment=comment, actor=actor)
-        return Done(f"{_count(revoked, 'certificate')} revoked.")
+        return Done(gettext("{certificates} revoked.").format(certificates=_certificates(revoked)))
 
 
 @admin.action(permissions=["operate"], description="Revoke selected certificates")
@@ -247,12 +285,20 @@ class SettleIntents(Operation):
         hours = int(ABANDONED_AFTER.total_seconds() // 3600)
         count = IssuedCertificate.objects.filter(state=State.INTENT).count()
         return [
-            f"Intents older than {_count(hours, 'hour')} become void, because their requests were "
-            f"not repeated. There {'is' if count == 1 else 'are'} {_count(count, 'intent')} of any "
-            "age now.",
-            "Names and keys that belong to a void intent only become free again.",
+            gettext(
+                "Intents older than {hours} become void, because their requests were not "
+                "repeated. {there_are} of any age now."
+            ).format(
+                hours=ngettext("{count} hour", "{count} hours", hours).format(count=hours),
+                there_are=ngettext(
+                    "There is {count} intent", "There are {count} intents", count
+                ).format(count=count),
+            ),
+            gettext("Names and keys that belong to a void intent only become free again."),
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py settle_intents`` does."""
-        return Done(f"{_count(settle_intents(actor=actor), 'intent')} settled.")
+        settled = settle_intents(actor=actor)
+        said = ngettext("{count} intent settled.", "{count} intents settled.", settled)
+        return Done(said.format(count=settled))

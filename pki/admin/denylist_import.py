@@ -7,7 +7,7 @@ from django import forms
 from django.http import HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from pki.admin.denylist_operations import ChangeTerms
 from pki.admin.display import table, visible
@@ -33,11 +33,11 @@ class ImportForm(forms.Form):
         strip=False,
         widget=forms.Textarea(attrs={"rows": 10, "cols": 100}),
     )
-    reason = text_field(help_text="For the lines that give none.")
+    reason = text_field(help_text=gettext_noop("For the lines that give none."))
     is_replacing = forms.BooleanField(
         label="Replace entries that are there",
         required=False,
-        help_text="Entries that are there get the reason and end of their lines.",
+        help_text=gettext_noop("Entries that are there get the reason and end of their lines."),
     )
     is_dry_run = forms.BooleanField(
         label="Only show what each line would do", required=False, initial=True
@@ -53,7 +53,7 @@ class ImportForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         file, text = cleaned.get("file"), cleaned.get("text", "")
         if bool(file) == bool(text.strip()):
-            raise forms.ValidationError("Give either a file or its text.")
+            raise forms.ValidationError(gettext("Give either a file or its text."))
         content = file.read() if file else text.encode()
         try:
             cleaned["lines"] = read_lines(content, default_reason=cleaned.get("reason", ""))
@@ -61,7 +61,14 @@ class ImportForm(forms.Form):
             more = len(refusal.complaints) - MOST_SHOWN
             said = [visible(complaint) for complaint in refusal.complaints[:MOST_SHOWN]]
             raise forms.ValidationError(
-                [*said, *([f"And {more} more lines are wrong."] if more > 0 else [])]
+                [
+                    *said,
+                    *(
+                        [gettext("And {more} more lines are wrong.").format(more=more)]
+                        if more > 0
+                        else []
+                    ),
+                ]
             ) from refusal
         cleaned["content"] = content
         return cleaned
@@ -84,10 +91,15 @@ class ImportEntries(Operation):
     def effects(self) -> list[str]:
         """Say that it is all or nothing, and what stays."""
         return [
-            "Nothing is taken of a file with a wrong line. All lines come in force at the same "
-            "moment, when a job has prepared them. Until then the job can be cancelled.",
-            "From that moment on, nothing is issued to what the lines name. Certificates that are "
-            "issued already stay valid.",
+            gettext(
+                "Nothing is taken of a file with a wrong line. All lines come in force at the "
+                "same moment, when a job has prepared them. Until then the job can be "
+                "cancelled."
+            ),
+            gettext(
+                "From that moment on, nothing is issued to what the lines name. Certificates "
+                "that are issued already stay valid."
+            ),
         ]
 
     def form_valid(self, form: forms.BaseForm) -> HttpResponse:
@@ -110,7 +122,21 @@ class ImportEntries(Operation):
         asked = form.cleaned_data
         is_replacing = asked.get("is_replacing", False)
         job = start_import(asked["lines"], is_replacing=is_replacing, actor=actor)
-        return Done(f"A job imports {job.total} lines. It goes on within a minute.", job)
+        return Done(
+            gettext("A job imports {total} lines. It goes on within a minute.").format(
+                total=job.total
+            ),
+            job,
+        )
+
+
+_COLUMNS = (
+    gettext_noop("Line"),
+    gettext_noop("What"),
+    gettext_noop("Kind"),
+    gettext_noop("Value"),
+    gettext_noop("Reason"),
+)
 
 
 def _table(lines: list[Line], *, is_replacing: bool) -> SafeString:
@@ -122,8 +148,12 @@ def _table(lines: list[Line], *, is_replacing: bool) -> SafeString:
         for line, outcome in zip(lines[:MOST_SHOWN], outcomes, strict=False)
     ]
     return format_html(
-        "<h2>What each line would do</h2><p>{}. Nothing was written.{}</p>{}",
+        "<h2>{}</h2><p>{}. {} {}</p>{}",
+        gettext("What each line would do"),
         ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome),
-        f" The first {MOST_SHOWN} lines are shown." if len(lines) > MOST_SHOWN else "",
-        table(("Line", "What", "Kind", "Value", "Reason"), rows),
+        gettext("Nothing was written."),
+        gettext("The first {most} lines are shown.").format(most=MOST_SHOWN)
+        if len(lines) > MOST_SHOWN
+        else "",
+        table(_COLUMNS, rows),
     )

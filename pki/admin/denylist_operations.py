@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 from pki.admin.display import chip, link, table, utc, visible
 from pki.admin.operations import Done, Operation, PastedText, Question, ReasonForm
@@ -34,14 +34,18 @@ class TermsForm(ReasonForm):
         label="Until (UTC)",
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        help_text="The entry stops no enrollment from then on. Leave it empty for no end.",
+        help_text=gettext_noop(
+            "The entry stops no enrollment from then on. Leave it empty for no end."
+        ),
     )
 
     def clean_expires_at(self) -> datetime.datetime | None:
         """Refuse a time in the past, which must be a mistake."""
         expires_at: datetime.datetime | None = self.cleaned_data["expires_at"]
         if expires_at is not None and expires_at <= timezone.now():
-            raise forms.ValidationError("This time is in the past. Give a later one, or none.")
+            raise forms.ValidationError(
+                gettext("This time is in the past. Give a later one, or none.")
+            )
         return expires_at
 
 
@@ -53,19 +57,26 @@ class DenyForm(TermsForm):
         max_length=20_000,
         widget=PastedText(attrs={"rows": 3, "cols": 80}),
         help_text=(
-            "A name covers every spelling in upper and lower case. A serial number is hexadecimal, "
-            "or dec: and decimal digits. A PEM certificate may stand for a hash or serial number."
+            gettext_noop(
+                "A name covers every spelling in upper and lower case. A serial number is "
+                "hexadecimal, or dec: and decimal digits. A PEM certificate may stand for a "
+                "hash or serial number."
+            )
         ),
     )
     is_replacing = forms.BooleanField(
         label="Replace an entry that is there",
         required=False,
-        help_text="An entry of this value gets this reason and end in place of its own.",
+        help_text=gettext_noop(
+            "An entry of this value gets this reason and end in place of its own."
+        ),
     )
     is_revoking = forms.BooleanField(
         label="Revoke the live certificates that it names",
         required=False,
-        help_text="For privilegeWithdrawn. This cannot be undone. The AWS IoT side follows.",
+        help_text=gettext_noop(
+            "For privilegeWithdrawn. This cannot be undone. The AWS IoT side follows."
+        ),
     )
     field_order = ("kind", "value", "reason", "expires_at", "is_replacing", "is_revoking")
 
@@ -93,9 +104,13 @@ def matches_in_words(kind: str, value: str) -> str:
     """Return how many live certificates an entry concerns, and that they stay valid."""
     count = count_up_to(certificates_concerned(kind, value).live())
     if not count:
-        return "No live certificate matches."
-    noun = "certificate matches and stays" if count == 1 else "certificates match and stay"
-    return f"{capfirst(count_in_words(count))} live {noun} valid. Revoke to end that."
+        return gettext("No live certificate matches.")
+    sentence = ngettext(
+        "{count} live certificate matches and stays valid. Revoke to end that.",
+        "{count} live certificates match and stay valid. Revoke to end that.",
+        count,
+    )
+    return sentence.format(count=capfirst(count_in_words(count)))
 
 
 class Deny(Operation):
@@ -126,8 +141,10 @@ class Deny(Operation):
     def effects(self) -> list[str]:
         """Say what a deny does and, if the value is known, how many certificates it concerns."""
         effects = [
-            "Nothing is issued to what the entry names, from the moment this is answered. "
-            "Certificates that it has stay valid."
+            gettext(
+                "Nothing is issued to what the entry names, from the moment this is answered. "
+                "Certificates that it has stay valid."
+            )
         ]
         initial = self.get_initial()
         try:
@@ -136,8 +153,10 @@ class Deny(Operation):
         except OperatorError:
             return effects
         entry = entry_on_record(kind, value)
-        there = [f"{entry} is on the denylist already, {terms_in_words(entry)}."] if entry else []
-        return [*effects, *there, matches_in_words(kind, value)]
+        if entry:
+            there = gettext("{entry} is on the denylist already, {terms}.")
+            effects.append(there.format(entry=entry, terms=terms_in_words(entry)))
+        return [*effects, matches_in_words(kind, value)]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py deny`` does."""
@@ -155,25 +174,30 @@ class Deny(Operation):
         entry = entry_on_record(kind, value)
         if outcome is Outcome.KEPT and entry is not None:
             way = (
-                "To give the entry this reason and end, tick 'Replace an entry that is there'."
+                gettext(
+                    "To give the entry this reason and end, tick 'Replace an entry that is there'."
+                )
                 if "is_replacing" in form.fields
-                else "An operator with the right to change entries can replace it."
+                else gettext("An operator with the right to change entries can replace it.")
             )
-            raise OperatorError(
-                f"{entry} is on the denylist already, {terms_in_words(entry)}. Nothing was "
-                f"changed. {way}"
+            sentence = gettext(
+                "{entry} is on the denylist already, {terms}. Nothing was changed. {way}"
             )
+            raise OperatorError(sentence.format(entry=entry, terms=terms_in_words(entry), way=way))
+        label = gettext(find_kind(kind).label)
         said = (
-            "is on the denylist now" if outcome else "was on the denylist with these terms already"
-        )
-        label = find_kind(kind).label
+            gettext("{label} {value} is on the denylist now.")
+            if outcome
+            else gettext("{label} {value} was on the denylist with these terms already.")
+        ).format(label=label, value=value)
         if terms.get("is_revoking"):
             live = certificates_named(kind, value).live()
             count = revoke_certificates(
                 live, reason=REVOCATION_REASON, actor=actor, comment=terms["reason"]
             )
-            return Done(f"{label} {value} {said}. Live certificates revoked: {count}.", entry)
-        return Done(f"{label} {value} {said}. {matches_in_words(kind, value)}", entry)
+            revoked = gettext("Live certificates revoked: {count}.").format(count=count)
+            return Done(f"{said} {revoked}", entry)
+        return Done(f"{said} {matches_in_words(kind, value)}", entry)
 
 
 class CheckForm(forms.Form):
@@ -184,8 +208,10 @@ class CheckForm(forms.Form):
         max_length=MOST_BYTES,
         widget=PastedText(attrs={"rows": 4, "cols": 80, "spellcheck": "false"}),
         help_text=(
-            "A thing name, a device's serial number, a certificate's serial number, a SHA-256 of a "
-            "key, certificate or client, or a certificate or CSR as PEM."
+            gettext_noop(
+                "A thing name, a device's serial number, a certificate's serial number, a "
+                "SHA-256 of a key, certificate or client, or a certificate or CSR as PEM."
+            )
         ),
     )
 
@@ -201,8 +227,10 @@ class Check(Question):
     def effects(self) -> list[str]:
         """Say that nothing is changed."""
         return [
-            "The denylist is asked as an enrollment asks it, also with what is on record of the "
-            "device. Nothing changes."
+            gettext(
+                "The denylist is asked as an enrollment asks it, also with what is on record "
+                "of the device. Nothing changes."
+            )
         ]
 
     def answer(self, form: forms.BaseForm) -> SafeString:
@@ -245,7 +273,9 @@ class ChangeTerms(Operation):
             self.row.kind, self.row.value, actor=actor, is_replacing=True, **form.cleaned_data
         )
         self.row.refresh_from_db()
-        return Done("The new terms hold." if changed else "Nothing has changed.", self.row)
+        return Done(
+            gettext("The new terms hold.") if changed else gettext("Nothing has changed."), self.row
+        )
 
 
 class Allow(Operation):
@@ -260,11 +290,18 @@ class Allow(Operation):
         """Say what may enroll again."""
         entry: DenylistEntry = self.row
         if not entry.is_in_force:
-            return ["The entry has expired. It is only taken off the list."]
-        return [f"{entry} may enroll again, unless another entry stops it."]
+            return [gettext("The entry has expired. It is only taken off the list.")]
+        return [
+            gettext("{entry} may enroll again, unless another entry stops it.").format(entry=entry)
+        ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py allow`` does."""
         entry: DenylistEntry = self.row
         gone = allow(entry.kind, entry.value, reason=form.cleaned_data["reason"], actor=actor)
-        return Done(f"{entry} {'is allowed again' if gone else 'was allowed already'}.")
+        said = (
+            gettext("{entry} is allowed again.")
+            if gone
+            else gettext("{entry} was allowed already.")
+        )
+        return Done(said.format(entry=entry))

@@ -44,20 +44,29 @@ class Cancel(Operation):
     def obstacle(cls, row: Job) -> str:
         """Only a job that has lines left can be cancelled."""
         if row.state in (State.FINISHED, State.CANCELLED, State.CANCELLING):
-            return f"The job is {row.state} already ({row.progress})."
+            return gettext("The job is {state} already ({progress}).").format(
+                state=row.state, progress=row.progress
+            )
         return ""
 
     def effects(self) -> list[str]:
         """Say what stays done."""
         return [
-            f"So far: {self.row.progress}. What was done stays done.",
-            "The lines that are being worked on now are finished. The others are not begun.",
+            gettext("So far: {progress}. What was done stays done.").format(
+                progress=self.row.progress
+            ),
+            gettext(
+                "The lines that are being worked on now are finished. The others are not begun."
+            ),
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py jobs ID --cancel`` does."""
         cancel_job(self.row, actor=actor, reason=form.cleaned_data["reason"])
-        return Done(f"The job is cancelled: {self.row.progress}.", self.row)
+        return Done(
+            gettext("The job is cancelled: {progress}.").format(progress=self.row.progress),
+            self.row,
+        )
 
 
 class Continue(Operation):
@@ -72,16 +81,16 @@ class Continue(Operation):
         """Only a job that ended with work left can be continued."""
         if row.state == State.FAILED or (row.state == State.FINISHED and row.failed):
             return ""
-        return f"The job is {row.state}, and no line is to be repeated."
+        return gettext("The job is {state}, and no line is to be repeated.").format(state=row.state)
 
     def effects(self) -> list[str]:
         """Say which lines are worked on."""
-        return ["The lines that failed, and those that were not reached, are worked on."]
+        return [gettext("The lines that failed, and those that were not reached, are worked on.")]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py jobs ID --continue`` does."""
         continue_job(self.row, actor=actor)
-        return Done("The job goes on within a minute.", self.row)
+        return Done(gettext("The job goes on within a minute."), self.row)
 
 
 def _results(job: Job) -> Download:

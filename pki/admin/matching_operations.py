@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from pki.admin.certificate_operations import RevokeManyForm
 from pki.admin.filtered import is_filtered, rows_of_list
@@ -31,7 +31,9 @@ class RevokeMatching(Operation):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Lead back to the list if nothing is filtered: a fleet is not revoked by two clicks."""
         if self.is_allowed(request, self.model_admin.model) and not is_filtered(request):
-            messages.error(request, "Filter or search the list first. All that is left is revoked.")
+            messages.error(
+                request, gettext("Filter or search the list first. All that is left is revoked.")
+            )
             return HttpResponseRedirect(self._list_url)
         return super().dispatch(request, *args, **kwargs)
 
@@ -46,10 +48,15 @@ class RevokeMatching(Operation):
     def effects(self) -> list[str]:
         """Say how many certificates lose their use."""
         return [
-            f"No longer good for anything: {self._rows.count()} certificates, which the filter of "
-            "the list leaves and which can be revoked. This cannot be undone.",
-            "A job revokes them one by one. It can be cancelled, and what it has done stays done.",
-            "The devices can still enroll again, unless they are denied.",
+            gettext(
+                "No longer good for anything: {count} certificates, which the filter of the "
+                "list leaves and which can be revoked. This cannot be undone."
+            ).format(count=self._rows.count()),
+            gettext(
+                "A job revokes them one by one. It can be cancelled, and what it has done "
+                "stays done."
+            ),
+            gettext("The devices can still enroll again, unless they are denied."),
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
@@ -58,7 +65,12 @@ class RevokeMatching(Operation):
         job = start_revocation(
             self._rows, reason=said["reason"], comment=said["comment"], actor=actor
         )
-        return Done(f"A job revokes {job.total} certificates. It goes on within a minute.", job)
+        return Done(
+            gettext("A job revokes {total} certificates. It goes on within a minute.").format(
+                total=job.total
+            ),
+            job,
+        )
 
 
 class ExportForm(forms.Form):
@@ -82,11 +94,14 @@ class ExportMatching(Operation):
     def effects(self) -> list[str]:
         """Say where the file is."""
         return [
-            "A job writes what the filter of the list leaves now. Its page has the file for a week."
+            gettext(
+                "A job writes what the filter of the list leaves now. Its page has the file "
+                "for a week."
+            )
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py export_certificates --no-wait`` does."""
         rows = rows_of_list(self.model_admin, self.request)
         job = start_export(rows, form=form.cleaned_data["form"], actor=actor)
-        return Done("A job writes the file. It begins within a minute.", job)
+        return Done(gettext("A job writes the file. It begins within a minute."), job)

@@ -15,12 +15,13 @@ from django.contrib.admin import helpers, widgets
 from django.contrib.admin.helpers import AdminForm
 from django.contrib.auth import get_permission_codename
 from django.db.models import Model, QuerySet
+from django.forms.utils import pretty_name
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.views.generic import FormView
 
 from pki.admin.display import list_of, page_of, visible
@@ -43,13 +44,26 @@ MAX_SELECTED = 500
 
 _MAX_REASON = 400  # characters
 
-SECOND_PERSON = (
-    "It waits for another person who may do it, and who has a day to confirm or refuse it under "
-    "“Requests to confirm”. Nothing happens before."
+SECOND_PERSON = gettext_noop(
+    "It waits for another person who may do it, and who has a day to confirm or refuse it "
+    "under “Requests to confirm”. Nothing happens before."
 )
 
 BACK = "back"
 """In an operation's address: the page of this site that it returns to, such as a filtered list."""
+
+
+def translated_form(form: forms.BaseForm) -> forms.BaseForm:
+    """Return ``form`` with its labels and help texts in the person's language.
+
+    A form states them in English, marked by ``gettext_noop``, like the words of an operation.
+    """
+    for name, field in form.fields.items():
+        label = pretty_name(name) if field.label is None else field.label
+        field.label = label and gettext(str(label))
+        if field.help_text:
+            field.help_text = gettext(field.help_text)
+    return form
 
 
 def admin_actor(request: HttpRequest) -> Actor:
@@ -86,7 +100,9 @@ class PastedText(forms.Textarea):
 
 def reason_field() -> forms.CharField:
     """Return the field for the reason that most operations need."""
-    return text_field(required=True, help_text="The reason is kept on the audit trail.")
+    return text_field(
+        required=True, help_text=gettext_noop("The reason is kept on the audit trail.")
+    )
 
 
 class ReasonForm(forms.Form):
@@ -190,6 +206,10 @@ class Operation(_FormView):
                 return asked
         return super().dispatch(request, *args, **kwargs)
 
+    def get_form(self, form_class: type[forms.BaseForm] | None = None) -> forms.BaseForm:
+        """Return the form, with labels and help texts in the person's language."""
+        return translated_form(super().get_form(form_class))
+
     def form_valid(self, form: forms.BaseForm) -> HttpResponse:
         """Carry it out and report the result, or show on the page why the service refuses."""
         try:
@@ -252,7 +272,7 @@ class Operation(_FormView):
 
     @property
     def _first(self) -> list[str]:
-        return [SECOND_PERSON] if self._waits_for_another else []
+        return [gettext(SECOND_PERSON)] if self._waits_for_another else []
 
     @property
     def _list_url(self) -> str:
@@ -311,8 +331,8 @@ class SelectedOperation(Operation):
         """Answer the list's POST for at most ``MAX_SELECTED`` rows, as an admin action does."""
         rows = tuple(queryset[: MAX_SELECTED + 1])
         if not rows or len(rows) > MAX_SELECTED:
-            too_many = f"Select at most {MAX_SELECTED} rows."
-            messages.error(request, too_many if rows else cls.nothing_selected)
+            too_many = gettext("Select at most {most} rows.").format(most=MAX_SELECTED)
+            messages.error(request, too_many if rows else gettext(cls.nothing_selected))
             return HttpResponseRedirect(request.get_full_path())
         return cls.as_view(model_admin=model_admin, rows=rows)(request)
 
@@ -320,7 +340,9 @@ class SelectedOperation(Operation):
         """Carry it out if the form has ``confirmed``, which the list's own form has not."""
         if "confirmed" in request.POST:
             return super().post(request, *args, **kwargs)
-        form = self.get_form_class()(**{**self.get_form_kwargs(), "data": None, "files": None})
+        form = translated_form(
+            self.get_form_class()(**{**self.get_form_kwargs(), "data": None, "files": None})
+        )
         return self.render_to_response(self.get_context_data(form=form))
 
     @property

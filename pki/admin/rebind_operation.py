@@ -1,7 +1,7 @@
 """The operation that moves the thing names of a client certificate that is replaced."""
 
 from django import forms
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 from pki.admin.operations import Done, Operation, PastedText, ReasonForm
 from pki.issuance.rebind import rebind_names
@@ -13,7 +13,7 @@ def _client_field(label: str) -> forms.CharField:
         label=label,
         max_length=20_000,
         widget=PastedText(attrs={"rows": 3, "cols": 80}),
-        help_text="The SHA-256 of the client certificate, or the certificate as PEM.",
+        help_text=gettext_noop("The SHA-256 of the client certificate, or the certificate as PEM."),
     )
 
 
@@ -26,7 +26,7 @@ class RebindForm(ReasonForm):
         label="Only say how many names would move",
         required=False,
         initial=True,
-        help_text="Take the tick off to move them.",
+        help_text=gettext_noop("Take the tick off to move them."),
     )
     field_order = ("old", "new", "reason", "is_dry_run")
 
@@ -43,9 +43,11 @@ class RebindNames(Operation):
     def effects(self) -> list[str]:
         """Say what a move does."""
         return [
-            "The new client may enroll and renew every thing name that the old one holds, and the "
-            "old one no longer. Devices keep their certificates.",
-            "With the tick, nothing is changed and the number of names is shown.",
+            gettext(
+                "The new client may enroll and renew every thing name that the old one holds, "
+                "and the old one no longer. Devices keep their certificates."
+            ),
+            gettext("With the tick, nothing is changed and the number of names is shown."),
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
@@ -58,7 +60,12 @@ class RebindNames(Operation):
             actor=actor,
             is_dry_run=terms["is_dry_run"],
         )
-        names = "1 thing name" if count == 1 else f"{count} thing names"
         if terms["is_dry_run"]:
-            return Done(f"{names} would move. Nothing was changed.")
-        return Done(f"{names} moved.")
+            said = ngettext(
+                "{count} thing name would move. Nothing was changed.",
+                "{count} thing names would move. Nothing was changed.",
+                count,
+            )
+        else:
+            said = ngettext("{count} thing name moved.", "{count} thing names moved.", count)
+        return Done(said.format(count=count))

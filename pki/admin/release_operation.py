@@ -1,7 +1,7 @@
 """The operation that releases the thing name of a certificate."""
 
 from django import forms
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from pki.admin.operations import Done, Operation, PastedText, ReasonForm
 from pki.issuance.release import planned_release, release_name
@@ -19,14 +19,16 @@ class ReleaseForm(ReasonForm):
         required=False,
         widget=PastedText(attrs={"rows": 3, "cols": 80}),
         help_text=(
-            "The SHA-256 of the client certificate, or the certificate as PEM. Leave it empty for "
-            "any client that the profile's identity rule lets have the name."
+            gettext_noop(
+                "The SHA-256 of the client certificate, or the certificate as PEM. Leave it "
+                "empty for any client that the profile's identity rule lets have the name."
+            )
         ),
     )
     is_revoking = forms.BooleanField(
         label="Revoke the live certificates of the name first",
         required=False,
-        help_text="AWS IoT detaches them from their thing. This cannot be undone.",
+        help_text=gettext_noop("AWS IoT detaches them from their thing. This cannot be undone."),
     )
     field_order = ("to", "is_revoking", "reason")
 
@@ -43,7 +45,9 @@ class ReleaseName(Operation):
     def obstacle(cls, row: IssuedCertificate) -> str:
         """A client certificate, made by command, holds no thing name."""
         if row.operation == IssuedCertificate.Operation.CLIENT:
-            return f"{row} is the certificate of a client, which has no thing name to release."
+            return gettext(
+                "{row} is the certificate of a client, which has no thing name to release."
+            ).format(row=row)
         return ""
 
     def effects(self) -> list[str]:
@@ -51,8 +55,12 @@ class ReleaseName(Operation):
         try:
             plan = planned_release(self.row.common_name)
         except OperatorError as error:
-            return [f"{error} It can be reserved for a client."]
-        tick = ["With the tick the live certificates are revoked first, for cessationOfOperation."]
+            return [gettext("{error} It can be reserved for a client.").format(error=error)]
+        tick = [
+            gettext(
+                "With the tick the live certificates are revoked first, for cessationOfOperation."
+            )
+        ]
         return [*plan.effects(), *(tick if plan.live else [])]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
@@ -65,5 +73,8 @@ class ReleaseName(Operation):
             to=terms["to"],
             is_revoking=terms["is_revoking"],
         )
-        whose = f" It is reserved for {released.to.fingerprint}." if released.to else ""
-        return Done(f"The thing name {released.common_name} is released.{whose}", self.row)
+        said = [gettext("The thing name {name} is released.").format(name=released.common_name)]
+        if released.to:
+            whose = gettext("It is reserved for {client}.")
+            said.append(whose.format(client=released.to.fingerprint))
+        return Done(" ".join(said), self.row)

@@ -75,6 +75,12 @@ class PushInput(Input):
     """Which target, and whether it is only asked what would change."""
 
     target = Text(required=False, default="", max_length=60, help_text="Empty: all of them.")
+    confirm = Text(
+        required=False,
+        default="",
+        max_length=128,
+        help_text="The name of a policy that allows every action of AWS IoT.",
+    )
     dry_run = serializers.BooleanField(default=False)
 
 

@@ -11,6 +11,7 @@ from estserver.api.views.documents import DocumentView
 from iotprov import client
 from iotprov.admin.targets import while_there_is_time
 from iotprov.conf import IoTTarget, targets_named
+from iotprov.documents.before_push import name_to_type
 from iotprov.documents.preview import Source, parse_source, preview
 from iotprov.documents.push import Outcome, push_everywhere
 from iotprov.documents.versions import Kind, body_in_force
@@ -29,6 +30,11 @@ class DocumentPush(DocumentView):
         """Push the text in force to the targets, or say what a push would change there."""
         asked = self.body()
         targets = chosen_targets(asked["target"])
+        name = "" if asked["dry_run"] else name_to_type(self.kind, self.in_force())
+        if name and asked["confirm"] != name:
+            raise ValidationError(
+                {"confirm": f"The policy allows every action of AWS IoT. Give its name, {name}."}
+            )
 
         def push() -> Response:
             outcomes: list[Outcome] = []

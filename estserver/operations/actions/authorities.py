@@ -163,6 +163,7 @@ AUTHORITIES: Final[tuple[Action, ...]] = (
                 f"iotprov_{kind}version_changelist",
                 f"iotprov_{kind}version_change",
                 f"iotprov_{kind}version_compare",
+                f"iotprov_{kind}version_compare-versions",
             ),
             api=(
                 "GET documents/{kind}",

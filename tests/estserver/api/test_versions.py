@@ -7,8 +7,11 @@ import pytest
 from estserver.deploy.truststore.pushes import wanted_bundle
 from iotprov.models import DocumentVersion
 from pki.models import AuditEvent, CertificateProfile
+from tests.iotprov.aws_edge import aws_edge
 from tests.iotprov.samples import POLICY
 from tests.support.builders import make_csr
+
+__all__ = ["aws_edge"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -210,3 +213,23 @@ def test_T61_an_etag_is_taken_as_the_server_has_written_it(officer):
 
         assert (answer.status_code, answer.json()["code"]) == (412, "api-version-changed"), given
     assert change(officer, "*", dry_run=True, validity_days=90).status_code == 200
+
+
+def test_T138_a_call_that_pushes_a_policy_that_allows_everything_names_it(officer, aws_edge):
+    broad = POLICY.replace('"iot:Connect"', '"iot:*"')
+    officer.send("put", "documents/policy", {"body": broad, "reason": "x"}, **{"If-Match": "*"})
+    name = "est_iot_policy_default"
+
+    dry = officer.post("documents/policy/push", dry_run=True)
+    refused = [officer.post("documents/policy/push", confirm=said) for said in ("", name.upper())]
+    made = aws_edge.named("CreatePolicy")
+    done = officer.post("documents/policy/push", confirm=name)
+
+    assert dry.status_code == 200
+    for answer in refused:
+        assert answer.status_code == 400
+        (error,) = answer.json()["errors"]
+        assert error["field"] == "confirm"
+        assert f"Give its name, {name}." in error["message"]
+    assert made == []
+    assert done.json()["outcomes"][0]["is_changed"]

@@ -77,21 +77,103 @@ def test_T05_an_operators_afternoon_leaves_the_browser_nothing_to_report(
     assert chromium.complaints == []
 
 
+BROKEN = POLICY.replace('"Effect": "Allow"', '"Effect": "Maybe"', 1)
+ANSWERED = """
+new Promise(done => new MutationObserver(() => done(
+  document.querySelector('#problem-count').innerText + ' '
+  + document.querySelector('#problems').innerText.replace(/\\s+/g, ' ')
+)).observe(document.querySelector('#preview'), {childList: true}))
+"""
+"""What the page says once the server has answered."""
+
+GUTTER = """
+[...document.querySelectorAll('.editor-numbers span')]
+.filter(one => one.className).map(one => one.className + ' ' + one.textContent)
+"""
+
+
 def test_an_editor_says_what_is_wrong_while_it_is_typed_and_saves_nothing(alice, chromium):
     alice.open("iotprov_policyversion_add")
     chromium.tab_to(EDITOR)
-    alice.fill(body=POLICY.replace('"Effect": "Allow"', '"Effect": "Maybe"', 1))
+    alice.fill(body=BROKEN)
     chromium.type(" ")
 
-    said = chromium.wait_for(
-        "new Promise(done => new MutationObserver("
-        "() => done(document.querySelector('#problems').innerText))"
-        ".observe(document.querySelector('#problems'), {childList: true}))"
-    )
+    said = chromium.wait_for(ANSWERED)
 
+    assert "Errors: 1." in said
     assert "Error 5:17" in said
+    assert "error 5" in chromium.run(GUTTER)
+    lines = chromium.run("document.querySelectorAll('.editor-numbers span').length")
+    assert lines == chromium.run("document.querySelector('#id_body').value.split('\\n').length")
     assert not DocumentVersion.objects.exists()
     assert chromium.complaints == []
+
+
+def test_by_keyboard_a_problem_leads_to_its_place_and_numbers_scroll_with_the_text(alice, chromium):
+    alice.open("iotprov_policyversion_add")
+    chromium.tab_to(EDITOR)
+    # The fault stands far down, behind a letter that is two units of UTF-16.
+    text = BROKEN.replace('"Statement"', "\n" * 60 + '"\U0001f600":1,"Statement"', 1)
+    place = chromium.run("document.querySelectorAll('.editor-numbers span').length")
+    alice.fill(body=text)
+    chromium.type(" ")
+    chromium.wait_for(ANSWERED)
+    wanted = "document.querySelector('[data-place^=\"63:\"]')"
+    at = chromium.run(f"{wanted}.dataset.place")
+    chromium.run(f"{wanted}.focus()")
+    chromium.press("Enter")
+
+    line, column = (int(one) for one in at.split(":"))
+    typed = chromium.run("document.activeElement.value")
+    start = chromium.run("document.activeElement.selectionStart")
+    before = typed.encode("utf-16-le")[: 2 * start].decode("utf-16-le")
+    assert before.count("\n") + 1 == line
+    assert len(before.rpartition("\n")[2]) + 1 == column
+    assert place < line
+    both = "document.querySelector('{}').scrollTop"
+    chromium.wait_for("new Promise(done => requestAnimationFrame(() => done(1)))")
+    assert chromium.run(both.format(EDITOR)) > 0
+    assert chromium.run(both.format(".editor-numbers")) == chromium.run(both.format(EDITOR))
+    assert chromium.complaints == []
+
+
+def test_a_text_on_one_line_is_laid_out_when_it_is_pasted_and_can_be_undone(alice, chromium):
+    line = json.dumps(json.loads(POLICY))
+    alice.open("iotprov_policyversion_add")
+    chromium.tab_to(EDITOR)
+    chromium.press("Control+a")
+    pasted = chromium.wait_for(
+        "new Promise(done => {"
+        "const field = document.querySelector('#id_body');"
+        "new MutationObserver(() => done(field.value))"
+        ".observe(document.querySelector('#preview'), {childList: true});"
+        f"document.execCommand('insertText', false, {json.dumps(line)});"
+        "field.dispatchEvent(new InputEvent('input', {inputType: 'insertFromPaste'})); })"
+    )
+
+    assert pasted == POLICY.rstrip() + "\n"
+    chromium.press("Control+z")
+    assert chromium.run("document.querySelector('#id_body').value") == line
+    assert chromium.complaints == []
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (1280, "dark"), (375, "light"), (320, "dark")])  # fmt: skip  # noqa: E501
+def test_the_editor_fits_a_telephone_and_a_zoom_of_400_percent(
+    alice, chromium, est_client, width, theme
+):
+    est_client.simpleenroll(make_csr("sensor-1"))
+    chromium.look_like(width=width, theme=theme)  # 1280 px enlarged four times are 320
+    alice.open("iotprov_policyversion_add")
+    chromium.tab_to(EDITOR)
+    alice.fill(body=BROKEN)
+    chromium.type(" ")
+    chromium.wait_for(ANSWERED)
+    alice._seen()
+
+    assert chromium.run("document.documentElement.scrollWidth <= innerWidth")
+    shown = chromium.run("document.querySelector('#id_body').clientWidth")
+    assert shown > 0.6 * min(width, 900)
+    assert chromium.run("document.querySelector('.editor-gutter').ariaHidden") == "true"
 
 
 def _write_and_push(alice):
