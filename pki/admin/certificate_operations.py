@@ -1,6 +1,6 @@
 """Operations on certificates: revoke one or many, deny the device, settle abandoned intents."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from django import forms
@@ -33,6 +33,9 @@ from pki.revocation.revoke import (
 )
 
 State = IssuedCertificate.State
+
+effects_elsewhere: list[Callable[[Sequence[IssuedCertificate] | None], list[str]]] = []
+"""What other applications say of a revocation of these rows; ``None`` stands for very many."""
 
 _MAX_SHOWN = 20  # names on a page before the rest is counted
 
@@ -90,6 +93,7 @@ class Revoke(Operation):
             "client any more, and its serial number goes onto the CRL. This cannot be undone.",
             _what_is_left(row),
             *_what_a_client_loses(row),
+            *elsewhere([row]),
             _what_a_compromised_key_stops([row]),
             "The device can still enroll again. To stop that, deny it as well.",
         ]
@@ -98,6 +102,11 @@ class Revoke(Operation):
         """Do what ``manage.py revoke`` does."""
         revoked = revoke_certificate(self.row, actor=actor, **form.cleaned_data)
         return Done(f"{self.row} {'is revoked' if revoked else 'was revoked already'}.", self.row)
+
+
+def elsewhere(rows: Sequence[IssuedCertificate] | None) -> list[str]:
+    """Return what a revocation changes outside of the CA; ``None`` stands for very many rows."""
+    return [effect for say in effects_elsewhere for effect in say(rows)]
 
 
 def _what_is_left(row: IssuedCertificate) -> str:
@@ -185,6 +194,7 @@ class RevokeSelected(SelectedOperation):
             f"No longer good for anything: {_count(len(self.rows), 'certificate')} of "
             f"{_count(len(names), 'name')} ({shown}).",
             "This cannot be undone. The devices can still enroll again, unless they are denied.",
+            *elsewhere(self.rows),
             _what_a_compromised_key_stops(self.rows),
         ]
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_noop
 
-from pki.admin.certificate_operations import RevokeManyForm
+from pki.admin.certificate_operations import RevokeManyForm, elsewhere
 from pki.admin.filtered import is_filtered, rows_of_list
 from pki.admin.operations import Done, Operation
 from pki.jobs.exporting import start_export
@@ -48,6 +48,7 @@ class RevokeMatching(Operation):
         return [
             f"No longer good for anything: {self._rows.count()} certificates, which the filter of "
             "the list leaves and which can be revoked. This cannot be undone.",
+            *elsewhere(None),
             "A job revokes them one by one. It can be cancelled, and what it has done stays done.",
             "The devices can still enroll again, unless they are denied.",
         ]
