@@ -8,10 +8,12 @@ that says so.
 from iotprov.admin.documents import PolicyVersionAdmin, TemplateVersionAdmin
 from iotprov.admin.provisioning import ProvisioningAdmin
 from iotprov.admin.registrations import CARegistrationAdmin
+from iotprov.admin.revocation_effects import effects_in_aws_iot
 
 __all__ = [
     "CARegistrationAdmin",
     "PolicyVersionAdmin",
     "ProvisioningAdmin",
     "TemplateVersionAdmin",
+    "effects_in_aws_iot",
 ]

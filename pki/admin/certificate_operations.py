@@ -1,6 +1,6 @@
 """Operations on certificates: revoke one or many, deny the device, settle abandoned intents."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from django import forms
@@ -33,6 +33,9 @@ from pki.revocation.revoke import (
 )
 
 State = IssuedCertificate.State
+
+effects_elsewhere: list[Callable[[Sequence[IssuedCertificate] | None], list[str]]] = []
+"""What other applications say of a revocation of these rows; ``None`` stands for very many."""
 
 _MAX_SHOWN = 20  # names on a page before the rest is counted
 
@@ -95,6 +98,7 @@ class Revoke(Operation):
             ).format(serial_number=row.serial_number, common_name=row.common_name),
             _what_is_left(row),
             *_what_a_client_loses(row),
+            *elsewhere([row]),
             _what_a_compromised_key_stops([row]),
             gettext("The device can still enroll again. To stop that, deny it as well."),
         ]
@@ -104,6 +108,11 @@ class Revoke(Operation):
         revoked = revoke_certificate(self.row, actor=actor, **form.cleaned_data)
         said = gettext("{row} is revoked.") if revoked else gettext("{row} was revoked already.")
         return Done(said.format(row=self.row), self.row)
+
+
+def elsewhere(rows: Sequence[IssuedCertificate] | None) -> list[str]:
+    """Return what a revocation changes outside of the CA; ``None`` stands for very many rows."""
+    return [effect for say in effects_elsewhere for effect in say(rows)]
 
 
 def _what_is_left(row: IssuedCertificate) -> str:
@@ -222,6 +231,7 @@ class RevokeSelected(SelectedOperation):
             gettext(
                 "This cannot be undone. The devices can still enroll again, unless they are denied."
             ),
+            *elsewhere(self.rows),
             _what_a_compromised_key_stops(self.rows),
         ]
 

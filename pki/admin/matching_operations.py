@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext, gettext_noop
 
-from pki.admin.certificate_operations import RevokeManyForm
+from pki.admin.certificate_operations import RevokeManyForm, elsewhere
 from pki.admin.filtered import is_filtered, rows_of_list
 from pki.admin.operations import Done, Operation
 from pki.jobs.exporting import start_export
@@ -52,6 +52,7 @@ class RevokeMatching(Operation):
                 "No longer good for anything: {count} certificates, which the filter of the "
                 "list leaves and which can be revoked. This cannot be undone."
             ).format(count=self._rows.count()),
+            *elsewhere(None),
             gettext(
                 "A job revokes them one by one. It can be cancelled, and what it has done "
                 "stays done."
