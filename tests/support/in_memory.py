@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - each directory in it is made with a name of its own
+_MEMORY = Path("/dev/shm")
 _NEEDED = 4 * 1000**3
 """Bytes that have to be free. A container often has 64 MB there, which a fleet would fill."""
 
