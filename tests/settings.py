@@ -3,12 +3,13 @@
 import atexit
 import os
 import shutil
-import tempfile
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-_directory = os.environ["EST_DATA_DIR"] = tempfile.mkdtemp(prefix="est-tests-")
+from tests.support.in_memory import make_directory
+
+_directory = os.environ["EST_DATA_DIR"] = str(make_directory("est-tests-"))
 os.environ.pop("EST_CONFIG", None)
 
 

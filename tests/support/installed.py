@@ -4,14 +4,15 @@ Keys, certificates and their encryption take most of the time of a small test. A
 rows and files, and its audit trail goes on where `bootstrap_cas` left it.
 """
 
-import copy
 import shutil
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from django.apps import apps
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
+from django.db.models.sql import InsertQuery
 
 from pki.authorities.bootstrap import bootstrap_cas
 from pki.conf import PKISettings
@@ -28,6 +29,8 @@ class _Installed:
     rows: list[models.Model]
     head: Head | None
     files: Path
+    statements: list[tuple[str, tuple]] = field(default_factory=list)
+    """What inserts the rows. Django has written it once, when they were copied first."""
 
 
 _known: list[_Installed] = []
@@ -63,10 +66,22 @@ def _all_rows():
 def _copy(installed: _Installed) -> None:
     shutil.copytree(installed.files, settings.PKI.data_dir, dirs_exist_ok=True)
 
+    if not installed.statements:
+        installed.statements.extend(_insertions(installed.rows))
+
     def insert() -> None:
-        for row in installed.rows:
-            row._state.adding = True  # the copy shares its state, and is a row of no database yet
-            copy.copy(row).save(force_insert=True)
+        with connection.cursor() as cursor:
+            for sql, parameters in installed.statements:
+                cursor.execute(sql, parameters)
 
     in_write_transaction(insert)
     audit_trail.restore(installed.head)
+
+
+def _insertions(rows: list[models.Model]) -> Iterator[tuple[str, tuple]]:
+    """Return the statement that inserts each row, with its parameters."""
+    for row in rows:
+        fields = row._meta.concrete_fields
+        query = InsertQuery(type(row))
+        query.insert_values(fields, [row])
+        yield from query.get_compiler(connection=connection).as_sql()

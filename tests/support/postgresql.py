@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.support.in_memory import make_directory
 from tests.support.ports import free_ports
 from tests.support.programs import require_program
 
@@ -26,10 +27,15 @@ BINARIES = "/usr/lib/postgresql/*/bin"
 
 USER = "est"
 
-# The server is small, because the machine runs other tests beside it. Without fsync a power cut
-# loses data. These tests only kill processes, and what a process has written stays.
+# The server is small, because the machine runs other tests beside it. Without fsync and whole pages
+# in its log a power cut loses data. These tests only kill processes, and what a process has written
+# stays: https://www.postgresql.org/docs/current/non-durability.html
 _SETTINGS = """
 fsync = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = 160MB
 shared_buffers = 32MB
 max_connections = 80
 autovacuum = off
@@ -77,7 +83,7 @@ class PostgreSQLServer:
 def private_server() -> Iterator[PostgreSQLServer]:
     """Make and start a server with an empty database; stop and delete it with the block."""
     require_program("initdb", package="postgresql", beside=BINARIES)
-    directory = Path(tempfile.mkdtemp(prefix="est-postgresql-"))
+    directory = make_directory("est-postgresql-")
     server = PostgreSQLServer(directory)
     try:
         _make(server)

@@ -78,23 +78,28 @@ def others(count):
     IssuedCertificate.objects.bulk_create(rows)
 
 
-def states_of(name):
+def listed():
+    """The names in the list of each state."""
+    return {
+        state: [one.common_name for one in list_devices(state).devices] for state in DeviceState
+    }
+
+
+def states_of(name, lists=None):
     """The state by the record, by the whole list, and those lists by state that have the name."""
     (whole,) = [one.state for one in list_devices().devices if one.common_name == name]
-    lists = [
-        state
-        for state in DeviceState
-        if name in [one.common_name for one in list_devices(state).devices]
-    ]
-    return device_record(name).state, whole, lists
+    lists = lists or listed()
+    return device_record(name).state, whole, [state for state in lists if name in lists[state]]
 
 
 def check(name, state):
     others(3)
-    assert states_of(name) == (state, state, [state])
-    assert count_devices(state) == len(list_devices(state).devices)
-    assert sum(count_devices(each) for each in DeviceState) == count_devices() == 4
-    found = {one.common_name for each in DeviceState for one in list_devices(each).devices}
+    lists = listed()
+    counts = {each: count_devices(each) for each in DeviceState}
+    assert states_of(name, lists) == (state, state, [state])
+    assert counts[state] == len(lists[state])
+    assert sum(counts.values()) == count_devices() == 4
+    found = {each for names in lists.values() for each in names}
     assert found == {name, "other-0000", "other-0001", "other-0002"}
 
 
