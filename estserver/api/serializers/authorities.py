@@ -4,9 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from estserver.api.serializers.inputs import Input, PageInput, Reasoned, Text
+from estserver.api.serializers.inputs import Choice, Input, PageInput, Reasoned, Text
 from estserver.api.serializers.outputs import Output
 from pki.models import CertificateProfile
+from pki.record.profile_lockouts import EVERY_SETTING
 from pki.record.profile_versions import settings_of
 
 
@@ -72,7 +73,7 @@ class ProfileChange(Reasoned):
         help_text="By name. What is not named stays.",
     )
     confirm = serializers.ListField(
-        child=serializers.CharField(max_length=60),
+        child=Choice(choices=sorted(EVERY_SETTING)),
         default=list,
         help_text="Settings to change although devices are refused then, which the refusal names.",
     )

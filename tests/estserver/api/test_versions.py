@@ -63,7 +63,7 @@ def test_a_wrong_setting_is_named_and_nothing_changes(officer):
     assert CertificateProfile.objects.count() == 1
 
 
-def test_a_change_that_refuses_devices_says_how_many_and_is_confirmed(officer, est_client):
+def test_T146_a_call_makes_the_change_with_confirm(officer, est_client):
     est_client.simpleenroll(make_csr("pump-1"))
     body = {"settings": {"label": "line-1", "overlap_days": 3}, "reason": "test"}
 

@@ -299,7 +299,7 @@ def test_profile_set_refuses_in_a_sentence(installation):
     assert CertificateProfile.objects.count() == 1
 
 
-def test_a_profile_that_would_refuse_devices_is_changed_with_confirm(est_client):
+def test_T146_a_command_makes_the_change_with_confirm(est_client):
     est_client.simpleenroll(make_csr("pump-1"))
 
     words = refused("profile_set", "default", "label=line-1", "--reason", "r")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pki.csr.subjects import common_name_in_text
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
 from pki.operators.errors import OperatorError
-from pki.record import bounded_counts, profile_lockouts
+from pki.record import bounded_counts, lockout_rules
 from pki.record.profile_lockouts import EVERY_SETTING, NotConfirmed, lockouts
 from pki.record.profile_versions import add_profile, change_profile, changed
 from pki.record.setting_problems import SettingsRefused
@@ -63,7 +63,7 @@ def found(**changes):
     return {one.setting: one.devices for one in lockouts(before, after)}
 
 
-def test_each_change_says_how_many_devices_it_refuses(fleet, device_ca):
+def test_T146_each_change_says_how_many_devices_it_refuses(fleet, device_ca):
     without = [name for name in default().subject_attributes if name != "organizationName"]
     client = fleet.certificate.subject.rfc4514_string()
 
@@ -94,7 +94,7 @@ def test_what_refuses_nobody_needs_no_confirmation(fleet):
     assert found(label="line-1", is_serial_number_required=True) == {}
 
 
-def test_a_change_is_made_when_each_lockout_of_it_is_confirmed(fleet):
+def test_T146_a_change_is_made_when_each_lockout_of_it_is_confirmed(fleet):
     changes = {"label": "line-1", "key_algorithms": [RSA], "validity_days": 90}
 
     with pytest.raises(NotConfirmed) as refused:
@@ -198,7 +198,7 @@ def test_days_from_before_the_rule_do_not_stop_another_change(installation):
 
 def test_a_large_fleet_is_counted_to_a_bound(fleet, monkeypatch):
     monkeypatch.setattr(bounded_counts, "MOST_COUNTED", 1)
-    monkeypatch.setattr(profile_lockouts, "MOST_COUNTED", 1)
+    monkeypatch.setattr(lockout_rules, "MOST_COUNTED", 1)
     changes = {"label": "x", "key_algorithms": [RSA], "identity_rule": "same-cn"}
     before = default()
     after = changed(before, changes)

@@ -197,7 +197,7 @@ def test_a_new_profile_has_a_preview_too(alice, device_ca):
     assert CertificateProfile.objects.count() == 1
 
 
-def test_what_refuses_devices_is_confirmed_by_boxes_at_the_top(alice, est_client, send):
+def test_T146_a_page_makes_the_change_when_its_boxes_are_ticked(alice, est_client, send):
     est_client.simpleenroll(make_csr("pump-1"))
     changes = {"label": "line-1", "can_reuse_key": "", "reason": "a new line"}
 
