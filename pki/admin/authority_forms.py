@@ -47,13 +47,14 @@ class NewCAForm(forms.Form):
         self.misplaced: list[str] = []
         if not self.is_bound:
             return
-        self.data = self.data.copy()
+        typed: Any = self.data
+        self.data = kept = typed.copy()  # what a request holds cannot be changed
         for name in self.fields:
-            value = self.data.get(name)
+            value = kept.get(name)
             is_key = isinstance(value, str) and has_private_key(value.encode())
             if is_key and name not in self.takes_private_keys:
                 self.misplaced.append(name)
-                self.data[name] = ""
+                kept[name] = ""
 
     def clean_name(self) -> str:
         """Refuse a name that a CA cannot have, or that one has."""

@@ -27,6 +27,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PASSWORD = "a password that alice has"
 ASKS_AGAIN = {
+    "pki_certificateauthority_create",
+    "pki_certificateauthority_import",
     "auth_group_add",
     "auth_group_change",
     "auth_group_delete",

@@ -200,7 +200,7 @@ def test_T80_each_operation_of_the_table_waits_and_says_so(officers, device_ca):
     }
     url = reverse("admin:pki_certificateauthority_successor", args=[device_ca.pk])
 
-    assert waiting == {"successor", "retire", "distrust"}
+    assert waiting == {"create", "import", "successor", "retire", "distrust"}
     assert SECOND_PERSON in alice.get(url).text
     alice.post(url, {"name": device_ca.name, "reason": "yearly"})
     assert CertificateAuthority.objects.device().count() == 1

@@ -61,6 +61,8 @@ def test_a_ca_is_created_by_keyboard_and_is_in_the_picture(
     ca = CertificateAuthority.objects.get(name="factory-2")
     assert "No profile issues from factory-2." in page.run("document.body.innerText")
     check(page, axe, "ca_created")
+    page.open(live_server.url + reverse("admin:pki_certificateauthority_import"))
+    check(page, axe, "ca_import")
     ensure_server_certificate(settings.EST_DATA_DIR)
     page.open(live_server.url + reverse("admin:console_worlds"))
     check(page, axe, "worlds")
