@@ -17,12 +17,13 @@ def translate_names() -> None:
     for app in _APPS:
         for model in apps.get_app_config(app).get_models():
             options: Any = model._meta
-            options.verbose_name = _lazily(options.verbose_name)
+            # The plural may be made of the singular, so it comes first.
             options.verbose_name_plural = _lazily(options.verbose_name_plural)
+            options.verbose_name = _lazily(options.verbose_name)
             for field in options.local_fields:
                 field.verbose_name = _lazily(field.verbose_name)
                 field.help_text = _lazily(field.help_text)
 
 
 def _lazily(text: Any) -> Any:
-    return gettext_lazy(text) if text and isinstance(text, str) else text
+    return gettext_lazy(str(text)) if text else text  # Django's own plurals are lazy already

@@ -77,21 +77,23 @@ def read_worlds() -> tuple[World, World, World]:
     return (
         World(
             gettext_noop("The server"),
-            "Devices and clients verify with it that they talk to this server.",
-            "No certificate of the server is known here. manage.py runest makes one.",
+            gettext_noop("Devices and clients verify with it that they talk to this server."),
+            gettext_noop("No certificate of the server is known here. manage.py runest makes one."),
             _server_certificates(),
         ),
         World(
             gettext_noop("Clients"),
-            "What a factory or a person shows to be let in, before a device has a certificate.",
-            "There is no client CA. manage.py bootstrap_cas makes or imports one.",
+            gettext_noop(
+                "What a factory or a person shows to be let in, before a device has a certificate."
+            ),
+            gettext_noop("There is no client CA. manage.py bootstrap_cas makes or imports one."),
             tuple(_client_ca(ca, profiles) for ca in clients[:MOST_READ]),
             len(clients) > MOST_READ,
         ),
         World(
             gettext_noop("Devices"),
-            "What devices get here, and show to AWS IoT and at their renewal.",
-            "There is no device CA. manage.py bootstrap_cas makes or imports one.",
+            gettext_noop("What devices get here, and show to AWS IoT and at their renewal."),
+            gettext_noop("There is no device CA. manage.py bootstrap_cas makes or imports one."),
             tuple(_device_ca(ca, profiles, registered) for ca in devices[:MOST_READ]),
             len(devices) > MOST_READ,
         ),
