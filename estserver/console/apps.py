@@ -13,7 +13,9 @@ class ConsoleConfig(AdminConfig):
     default_site = "estserver.console.site.ConsoleSite"
 
     def ready(self) -> None:
+        from estserver.console.names import translate_names
         from estserver.people.sessions import marks as session_marks
 
+        translate_names()
         super().ready()
         session_marks.connect()

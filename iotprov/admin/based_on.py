@@ -23,7 +23,7 @@ class BasedOnForm(ReasonForm):
 class OnVersion(Operation):
     """An operation that puts a text in the place of the one that its page showed."""
 
-    form_class = BasedOnForm
+    form_class: type[forms.BaseForm] | None = BasedOnForm
 
     def get_initial(self) -> dict[str, Any]:
         """Start from the version in force."""

@@ -157,7 +157,7 @@ class NewVersion(OnVersion):
         if request.POST[LOOK] == READABLE:
             typed["body"] = readable(typed["body"])
         form = DocumentForm(initial={**self.get_initial(), **typed}, kind=kind_of(self))
-        form = translated_form(form)
+        translated_form(form)
         return self.render_to_response(self.get_context_data(form=form))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

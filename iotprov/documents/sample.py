@@ -15,5 +15,10 @@ def newest_serial_number() -> str:
     )
     signed = (State.ISSUED, State.SUPERSEDED)
     return next(
-        (serial for serial, state, profile in rows[:_LOOKED_AT] if profile and state in signed), ""
+        (
+            serial
+            for serial, state, profile in rows[:_LOOKED_AT]
+            if profile is not None and state in signed
+        ),
+        "",
     )

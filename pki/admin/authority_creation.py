@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin import widgets
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from pki.admin.authority_forms import WHAT_DOES_NOT_FOLLOW, NewCAForm, Purpose
 from pki.admin.operations import Done, Operation
@@ -22,7 +22,9 @@ class CreateCAForm(NewCAForm):
     common_name = forms.CharField(
         max_length=64,
         widget=widgets.AdminTextInputWidget,
-        help_text="The subject's CN, which devices and AWS IoT show: 1 to 64 characters.",
+        help_text=gettext_noop(
+            "The subject's CN, which devices and AWS IoT show: 1 to 64 characters."
+        ),
     )
     key_algorithm = forms.ChoiceField(choices=[(name, name) for name in CA_KEY_ALGORITHMS])
     validity_years = forms.IntegerField(
@@ -30,11 +32,13 @@ class CreateCAForm(NewCAForm):
         initial=10,
         min_value=1,
         max_value=MOST_YEARS,
-        help_text="Of 365 days each. A CA that signs can be succeeded earlier.",
+        help_text=gettext_noop("Of 365 days each. A CA that signs can be succeeded earlier."),
     )
     signer = forms.ChoiceField(
         label="Signer",
-        help_text="It makes the key and keeps it. The key is not shown, and cannot be downloaded.",
+        help_text=gettext_noop(
+            "It makes the key and keeps it. The key is not shown, and cannot be downloaded."
+        ),
     )
     field_order = (
         "name",
@@ -78,11 +82,15 @@ class CreateCA(Operation):
     def effects(self) -> list[str]:
         """Say what is made, where the key is, and what does not follow by itself."""
         return [
-            "The signer makes a key. The audit trail says so before it does, and a run that is cut "
-            "off is finished by the next one with the same name.",
-            "The certificate is self-signed, for signing certificates and CRLs alone. Its path "
-            "length is 1, which leaves room for the cross-certificate of a successor.",
-            *WHAT_DOES_NOT_FOLLOW,
+            gettext(
+                "The signer makes a key. The audit trail says so before it does, and a run "
+                "that is cut off is finished by the next one with the same name."
+            ),
+            gettext(
+                "The certificate is self-signed, for signing certificates and CRLs alone. Its "
+                "path length is 1, which leaves room for the cross-certificate of a successor."
+            ),
+            *map(gettext, WHAT_DOES_NOT_FOLLOW),
             *(f"One signer cannot be chosen. {one}" for one in signers_for_made_keys().refusals),
         ]
 
@@ -103,4 +111,9 @@ class CreateCA(Operation):
             actor=actor,
             reason=said["reason"],
         )
-        return Done(f"{ca} is made, and valid until {ca.not_after:%Y-%m-%d}.", ca)
+        return Done(
+            gettext("{ca} is made, and valid until {not_after:%Y-%m-%d}.").format(
+                ca=ca, not_after=ca.not_after
+            ),
+            ca,
+        )

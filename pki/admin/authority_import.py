@@ -5,7 +5,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from django import forms
 from django.utils.decorators import method_decorator
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from pki.admin.authority_forms import WHAT_DOES_NOT_FOLLOW, NewCAForm, Purpose
@@ -54,20 +54,24 @@ class ImportCAForm(NewCAForm):
 
     certificates = _pasted(
         "Certificates (PEM)",
-        "The CA's own certificate first, then those above it up to the root.",
+        gettext_noop("The CA's own certificate first, then those above it up to the root."),
         PastedText,
     )
     sha256 = forms.CharField(
         label="SHA-256 of the CA's certificate",
         max_length=200,
         widget=forms.TextInput(attrs={"class": "vLargeTextField", "autocomplete": "off"}),
-        help_text="As its owner told you, as a confirmation that it is the certificate you mean. "
-        "Of a file: openssl x509 -noout -fingerprint -sha256 -in FILE.",
+        help_text=gettext_noop(
+            "As its owner told you, as a confirmation that it is the certificate you mean. Of "
+            "a file: openssl x509 -noout -fingerprint -sha256 -in FILE."
+        ),
     )
     custody = forms.ChoiceField(label="Where the key is")
     private_key = _pasted(
         "Private key (PEM)",
-        "PKCS #8 or its older forms. It goes to the signer, and to no session, log or page.",
+        gettext_noop(
+            "PKCS #8 or its older forms. It goes to the signer, and to no session, log or page."
+        ),
         _SecretText,
         required=False,
     )
@@ -77,7 +81,7 @@ class ImportCAForm(NewCAForm):
         max_length=1024,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text="If the key is encrypted. The signer does not keep it.",
+        help_text=gettext_noop("If the key is encrypted. The signer does not keep it."),
     )
     field_order = (
         "name",
@@ -138,8 +142,10 @@ class ImportCAForm(NewCAForm):
             elif said.get("private_key"):
                 self.add_error(
                     "custody",
-                    "There is a private key below, and nothing would store it. Choose the signer "
-                    "that stores it, or leave the key out.",
+                    gettext(
+                        "There is a private key below, and nothing would store it. Choose the "
+                        "signer that stores it, or leave the key out."
+                    ),
                 )
         return said
 
@@ -151,8 +157,10 @@ class ImportCAForm(NewCAForm):
         if typed.rpartition("=")[2] != found:
             self.add_error(
                 "sha256",
-                f"The first certificate has the SHA-256 {found}, which is not what was typed. "
-                "Compare it with what the owner of the CA told you.",
+                gettext(
+                    "The first certificate has the SHA-256 {found}, which is not what was "
+                    "typed. Compare it with what the owner of the CA told you."
+                ).format(found=found),
             )
 
     @sensitive_variables()
@@ -162,8 +170,10 @@ class ImportCAForm(NewCAForm):
         if not pem.strip():
             self.add_error(
                 "private_key",
-                "There is no private key. Paste it, again if the page asked for your password in "
-                "between: keys are not kept meanwhile.",
+                gettext(
+                    "There is no private key. Paste it, again if the page asked for your "
+                    "password in between: keys are not kept meanwhile."
+                ),
             )
             return None
         is_encrypted = b"ENCRYPTED" in pem or bool(said.get("passphrase"))
@@ -194,9 +204,9 @@ class ImportCA(Operation):
     def _key_obstacle(self) -> str:
         """Why no private key can be given on this page; "" if one can."""
         if self._waits_for_another:
-            return (
-                "No private key can be given here, because it would have to wait for the second "
-                "person. On the server, manage.py cas import takes it."
+            return gettext(
+                "No private key can be given here, because it would have to wait for the "
+                "second person. On the server, manage.py cas import takes it."
             )
         return ""
 
@@ -207,10 +217,12 @@ class ImportCA(Operation):
     def effects(self) -> list[str]:
         """Say what a CA on record means, and what does not follow by itself."""
         return [
-            "The CA goes on record, and this server trusts it.",
-            *WHAT_DOES_NOT_FOLLOW,
-            "A private key is stored by the signer. The audit trail says so before it is, and has "
-            "nothing of the key. Keep the original somewhere safe.",
+            gettext("The CA goes on record, and this server trusts it."),
+            *map(gettext, WHAT_DOES_NOT_FOLLOW),
+            gettext(
+                "A private key is stored by the signer. The audit trail says so before it is, "
+                "and has nothing of the key. Keep the original somewhere safe."
+            ),
             *([self._key_obstacle] if self._key_obstacle else []),
             *(f"One signer cannot store it. {one}" for one in signers_for_given_keys().refusals),
         ]
@@ -232,4 +244,9 @@ class ImportCA(Operation):
             actor=actor,
             reason=said["reason"],
         )
-        return Done(f"{ca} is on record, and valid until {ca.not_after:%Y-%m-%d}.", ca)
+        return Done(
+            gettext("{ca} is on record, and valid until {not_after:%Y-%m-%d}.").format(
+                ca=ca, not_after=ca.not_after
+            ),
+            ca,
+        )

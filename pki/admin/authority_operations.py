@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib.admin import widgets
 from django.utils import timezone
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from pki.admin.operations import Done, EmptyForm, Operation, ReasonForm
 from pki.authorities.succeed import make_successor, step_before_successor
@@ -33,7 +33,7 @@ class NamedCAForm(ReasonForm):
     name = forms.CharField(
         label="Name of the CA",
         widget=widgets.AdminTextInputWidget,
-        help_text="Type the name of this CA, as a confirmation.",
+        help_text=gettext_noop("Type the name of this CA, as a confirmation."),
     )
     field_order: tuple[str, ...] = ("name", "reason")
 
@@ -46,7 +46,9 @@ class NamedCAForm(ReasonForm):
         name: str = self.cleaned_data["name"]
         if name != self.expected:
             raise forms.ValidationError(
-                f"This is not the name of the CA, which is {self.expected}."
+                gettext("This is not the name of the CA, which is {expected}.").format(
+                    expected=self.expected
+                )
             )
         return name
 
@@ -65,9 +67,13 @@ class MakeSuccessor(Operation):
     def obstacle(cls, row: CertificateAuthority) -> str:
         """Only an active CA whose key is here can have a successor."""
         if row.status != Status.ACTIVE:
-            return f"{row} is {row.status}. Only an active CA can have a successor."
+            return gettext("{row} is {status}. Only an active CA can have a successor.").format(
+                row=row, status=row.status
+            )
         if not has_key_here(row):
-            return f"The key of {row} is not here. Have its PKI make a new CA, and import that."
+            return gettext(
+                "The key of {row} is not here. Have its PKI make a new CA, and import that."
+            ).format(row=row)
         return ""
 
     def get_form_kwargs(self) -> dict[str, Any]:
@@ -80,25 +86,39 @@ class MakeSuccessor(Operation):
         profiles = [str(one) for one in ca.profiles.exclude(active_label=None)]
         effects = [
             *self._steps_before(),
-            f"A new CA of the same subject, with a key of its own ({ca.key_algorithm}), "
-            f"signs in place of {ca.name} from now on.",
-            f"{ca.name} signs nothing any more. It stays trusted and published until "
-            f"{ca.not_after:%Y-%m-%d}. Certificates that it signed and that are still live "
-            f"({live_in_words(ca)}) stay valid.",
+            gettext(
+                "A new CA of the same subject, with a key of its own ({key_algorithm}), signs "
+                "in place of {name} from now on."
+            ).format(key_algorithm=ca.key_algorithm, name=ca.name),
+            gettext(
+                "{name} signs nothing any more. It stays trusted and published until "
+                "{not_after:%Y-%m-%d}. Certificates that it signed and that are still live "
+                "({live_in_words}) stay valid."
+            ).format(name=ca.name, not_after=ca.not_after, live_in_words=live_in_words(ca)),
         ]
         if profiles:
-            effects.append(f"A new version of each profile follows: {', '.join(profiles)}.")
+            effects.append(
+                gettext("A new version of each profile follows: {names}.").format(
+                    names=", ".join(profiles)
+                )
+            )
         if ca.purpose == ca.Purpose.DEVICE:
             effects += [
-                "Devices get both certificates from cacerts, with the cross-certificates "
-                "between them (RFC 4210 4.4).",
-                "AWS IoT does not know the new CA until it is registered there. Certificates "
-                "that it signs cannot be provisioned before.",
+                gettext(
+                    "Devices get both certificates from cacerts, with the cross-certificates "
+                    "between them (RFC 4210 4.4)."
+                ),
+                gettext(
+                    "AWS IoT does not know the new CA until it is registered there. "
+                    "Certificates that it signs cannot be provisioned before."
+                ),
             ]
         else:
             effects.append(
-                "Clients with certificates of the new CA are let in once the truststore of the "
-                "EST domain holds it. A local server reads it at its next start."
+                gettext(
+                    "Clients with certificates of the new CA are let in once the truststore of "
+                    "the EST domain holds it. A local server reads it at its next start."
+                )
             )
         return effects
 
@@ -113,7 +133,12 @@ class MakeSuccessor(Operation):
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py ca_successor`` does."""
         successor = make_successor(self.row, actor=actor, reason=form.cleaned_data["reason"])
-        return Done(f"{successor} succeeds {self.row}, which stays trusted.", successor)
+        return Done(
+            gettext("{successor} succeeds {row}, which stays trusted.").format(
+                successor=successor, row=self.row
+            ),
+            successor,
+        )
 
 
 class MakeCRL(Operation):
@@ -127,20 +152,25 @@ class MakeCRL(Operation):
     def obstacle(cls, row: CertificateAuthority) -> str:
         """Only a CA whose key is here can sign."""
         if not has_key_here(row):
-            return f"The key of {row} is not here. Get the CRL from its PKI."
+            return gettext("The key of {row} is not here. Get the CRL from its PKI.").format(
+                row=row
+            )
         return ""
 
     def effects(self) -> list[str]:
         """Say how many serial numbers the list has, and how long it is valid."""
         revoked = IssuedCertificate.objects.filter(ca=self.row, not_after__gt=timezone.now())
         return [
-            f"{self.row} signs a list of certificates that are revoked and not expired "
-            f"({revoked.exclude(revoked_at=None).count()} serial numbers), valid for "
-            f"{LIFETIME.days} days. The EST server signs one by itself when it is asked for one "
-            "and the last is not fresh."
+            gettext(
+                "{row} signs a list of certificates that are revoked and not expired ({count} "
+                "serial numbers), valid for {days} days. The EST server signs one by itself "
+                "when it is asked for one and the last is not fresh."
+            ).format(
+                row=self.row, count=revoked.exclude(revoked_at=None).count(), days=LIFETIME.days
+            )
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py crl`` does."""
         make_crl(self.row)
-        return Done(f"{self.row} signed a new CRL.", self.row)
+        return Done(gettext("{row} signed a new CRL.").format(row=self.row), self.row)

@@ -180,7 +180,7 @@ class FactAdmin(ModelAdmin):
     ) -> HttpResponse:
         """Add links to operations and files, and make the row's name safe to read."""
         context |= {
-            "title": capfirst(gettext(str(self.opts.verbose_name))),
+            "title": capfirst(str(self.opts.verbose_name)),
             "subtitle": visible(str(obj)),
             "operation_links": self._operation_links(request, obj),
             "download_links": [
@@ -206,7 +206,7 @@ class FactAdmin(ModelAdmin):
         if self.export is not None:
             links.append((gettext(self.export.label), self._url("export") + query))
         context = {
-            "title": capfirst(gettext(str(self.opts.verbose_name_plural))),
+            "title": capfirst(str(self.opts.verbose_name_plural)),
             "operation_links": links,
             "empty_words": self.empty_words and gettext(self.empty_words),
             "summary": self.summary(request),

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.http import HttpResponse
 from django.utils.decorators import method_decorator
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.debug import sensitive_post_parameters
 
 from pki.admin.downloads import Download, file_name
@@ -14,7 +14,7 @@ from pki.authorities.test_client import client_on_disk, key_file
 from pki.models import IssuedCertificate
 from pki.operators.errors import OperatorError
 
-_SHORTEST = 8  # characters
+_SHORTEST = 8  # characters, as the text below the field says
 
 
 def _password(label: str, help_text: str) -> forms.CharField:
@@ -32,7 +32,7 @@ class KeyFileForm(forms.Form):
 
     new_password = _password(
         "Password of the file",
-        f"The file is encrypted with it. Use at least {_SHORTEST} characters.",
+        gettext_noop("The file is encrypted with it. Use at least 8 characters."),
     )
     repeated_password = _password("Password of the file, again", "")
 
@@ -41,10 +41,12 @@ class KeyFileForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         new, repeated = cleaned.get("new_password", ""), cleaned.get("repeated_password")
         if new and len(new) < _SHORTEST:
-            short = f"It has {len(new)} characters. Use at least {_SHORTEST} characters."
+            short = gettext(
+                "It has {count} characters. Use at least {shortest} characters."
+            ).format(count=len(new), shortest=_SHORTEST)
             self.add_error("new_password", short)
         elif repeated is not None and new != repeated:
-            differ = "The two passwords differ. Type the same one twice."
+            differ = gettext("The two passwords differ. Type the same one twice.")
             self.add_error("repeated_password", differ)
         return cleaned
 
@@ -64,14 +66,16 @@ class DownloadKeyFile(Operation):
         """Only a test client's key is here, on a server of one's own."""
         is_client = row.operation == IssuedCertificate.Operation.CLIENT
         if not is_client or not client_on_disk(row.fingerprint_sha256 or ""):
-            return f"The key of {row} is not on this machine."
+            return gettext("The key of {row} is not on this machine.").format(row=row)
         return ""
 
     def effects(self) -> list[str]:
         """Say what the file is worth."""
         return [
-            "Whoever has the file and its password can enroll devices as this client, until its "
-            "certificate is revoked. The audit trail says that you took it."
+            gettext(
+                "Whoever has the file and its password can enroll devices as this client, "
+                "until its certificate is revoked. The audit trail says that you took it."
+            )
         ]
 
     def form_valid(self, form: forms.BaseForm) -> HttpResponse:

@@ -19,6 +19,7 @@ from django.forms.utils import pretty_name
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
@@ -56,12 +57,14 @@ BACK = "back"
 def translated_form(form: forms.BaseForm) -> forms.BaseForm:
     """Return ``form`` with its labels and help texts in the person's language.
 
-    A form states them in English, marked by ``gettext_noop``, like the words of an operation.
+    A form states them in English, marked by ``gettext_noop``, like the words of an operation. What
+    comes of a model is looked up by itself.
     """
     for name, field in form.fields.items():
         label = pretty_name(name) if field.label is None else field.label
-        field.label = label and gettext(str(label))
-        if field.help_text:
+        if label and not isinstance(label, Promise):
+            field.label = gettext(label)
+        if field.help_text and not isinstance(field.help_text, Promise):
             field.help_text = gettext(field.help_text)
     return form
 

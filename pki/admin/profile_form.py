@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib.admin import widgets
 from django.utils.html import escape
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from pki.admin.display import visible
 from pki.admin.operations import PastedText, reason_field
@@ -68,7 +68,7 @@ def confirmation_field() -> ChoicesField:
         choices=[(name, name) for name in sorted(EVERY_SETTING)],
         required=False,
         label="Refuse these devices",
-        help_text="Tick each that is meant. Nothing was changed yet.",
+        help_text=gettext_noop("Tick each that is meant. Nothing was changed yet."),
     )
 
 
@@ -91,18 +91,20 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
     subject_attributes = ChoicesField(
         choices=[(name, name) for name in SUBJECT_ATTRIBUTES],
         required=False,
-        help_text="What the subject may hold beside CN.",
+        help_text=gettext_noop("What the subject may hold beside CN."),
     )
     client_cas = ChoicesField(
         required=False,
-        help_text="Whose clients may use the profile. None ticked: the only client CA on record.",
+        help_text=gettext_noop(
+            "Whose clients may use the profile. None ticked: the only client CA on record."
+        ),
     )
     accepted_profiles = ChoicesField(
         required=False,
-        help_text="Other profiles whose device certificates may renew here.",
+        help_text=gettext_noop("Other profiles whose device certificates may renew here."),
     )
     allowed_names = LinesField(
-        required=False, help_text="Rule 'allow-list': the thing names, one a line."
+        required=False, help_text=gettext_noop("Rule 'allow-list': the thing names, one a line.")
     )
     csrattrs = LinesField(
         label="CSR attributes",
@@ -119,14 +121,16 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         max_length=_MAX_PASTED,
         required=False,
         widget=PastedText(attrs={"rows": 4, "cols": 60, "class": "document"}),
-        help_text="In PEM form. Empty: one that the server makes, as the settings want it.",
+        help_text=gettext_noop(
+            "In PEM form. Empty: one that the server makes, as the settings want it."
+        ),
     )
     sample_client = forms.CharField(
         label="Sample client",
         max_length=64,
         required=False,
         widget=widgets.AdminTextInputWidget,
-        help_text="The common name of the client that sends it. Empty: a new client.",
+        help_text=gettext_noop("The common name of the client that sends it. Empty: a new client."),
     )
 
     class Meta:
@@ -153,13 +157,14 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         field.choices = choices
         field.label = LABELS[name]
         if not choices:
-            field.help_text = f"{field.help_text} There is none to choose from yet."
+            none = gettext("There is none to choose from yet.")
+            field.help_text = f"{gettext(str(field.help_text))} {none}"
 
     def clean_sample_csr(self) -> str:
         """Refuse a private key, which is not read (threat T64)."""
         text: str = self.cleaned_data["sample_csr"]
         if has_private_key(text.encode()):
-            raise forms.ValidationError("This is a private key. Paste the CSR.")
+            raise forms.ValidationError(gettext("This is a private key. Paste the CSR."))
         return text
 
     def _post_clean(self) -> None:

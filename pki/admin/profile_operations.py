@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from pki.admin.operations import Done, Operation, with_refusal
 from pki.admin.profile_form import (
@@ -75,7 +75,9 @@ class ChangeProfile(_EditsSettings):
     def obstacle(cls, row: CertificateProfile) -> str:
         """Only the version in force can be changed."""
         if not row.is_in_force:
-            return f"{row} is not in force any more. Change the newest version."
+            return gettext("{row} is not in force any more. Change the newest version.").format(
+                row=row
+            )
         return ""
 
     def get_form_kwargs(self) -> dict[str, Any]:
@@ -85,9 +87,13 @@ class ChangeProfile(_EditsSettings):
     def effects(self) -> list[str]:
         """Say what a new version changes."""
         return [
-            f"A new version takes the place of {self.row} for every enrollment from now on. "
-            "Certificates keep the version under which they were issued.",
-            "A change that would refuse devices has to be confirmed. The page says how many.",
+            gettext(
+                "A new version takes the place of {row} for every enrollment from now on. "
+                "Certificates keep the version under which they were issued."
+            ).format(row=self.row),
+            gettext(
+                "A change that would refuse devices has to be confirmed. The page says how many."
+            ),
         ]
 
     def planned(self, form: ProfileForm) -> tuple[CertificateProfile, Iterable[Lockout]]:
@@ -101,7 +107,10 @@ class ChangeProfile(_EditsSettings):
         reason, confirmed = form.cleaned_data["reason"], form.cleaned_data["confirm"]
         changes = form.changes_to(self.row)
         if not changes:
-            return Done(f"Nothing differs from {self.row}, so it stays in force.", self.row)
+            return Done(
+                gettext("Nothing differs from {row}, so it stays in force.").format(row=self.row),
+                self.row,
+            )
 
         def change() -> CertificateProfile:
             row = CertificateProfile.objects.select_related("ca").get(pk=self.row.pk)
@@ -113,7 +122,7 @@ class ChangeProfile(_EditsSettings):
             offer_lockouts(form, error.lockouts)
             self.fieldsets = (CONFIRM, *self.fieldsets)  # type: ignore[misc]  # of this answer
             raise
-        return Done(f"{successor} is in force.", successor)
+        return Done(gettext("{successor} is in force.").format(successor=successor), successor)
 
 
 class AddProfile(_EditsSettings):
@@ -133,7 +142,11 @@ class AddProfile(_EditsSettings):
 
     def effects(self) -> list[str]:
         """Say what a label is for."""
-        return ["Clients choose the profile by its label: /.well-known/est/<label>/simpleenroll."]
+        return [
+            gettext(
+                "Clients choose the profile by its label: /.well-known/est/<label>/simpleenroll."
+            )
+        ]
 
     def planned(self, form: ProfileForm) -> tuple[CertificateProfile, Iterable[Lockout]]:
         """Return the new profile, which no device uses yet."""
@@ -150,4 +163,4 @@ class AddProfile(_EditsSettings):
             return add_profile(CertificateProfile(**settings), actor=actor)
 
         profile = in_write_transaction(add)
-        return Done(f"{profile} is in force.", profile)
+        return Done(gettext("{profile} is in force.").format(profile=profile), profile)

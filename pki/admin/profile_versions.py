@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from pki.admin.display import table, visible
 from pki.admin.operations import Done, Operation, Question, ReasonForm
@@ -57,7 +57,7 @@ class CompareVersions(Question):
     def obstacle(cls, row: CertificateProfile) -> str:
         """A profile needs a second version."""
         if not CertificateProfile.objects.filter(name=row.name).exclude(pk=row.pk).exists():
-            return f"{row} is the only version of its profile."
+            return gettext("{row} is the only version of its profile.").format(row=row)
         return ""
 
     def get_form_kwargs(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class ReturnToVersion(Operation):
     @classmethod
     def obstacle(cls, row: CertificateProfile) -> str:
         """Only a version that was replaced can be gone back to."""
-        return f"{row} is in force." if row.is_in_force else ""
+        return gettext("{row} is in force.").format(row=row) if row.is_in_force else ""
 
     def effects(self) -> list[str]:
         """Say which settings change."""
@@ -103,12 +103,14 @@ class ReturnToVersion(Operation):
             .first()
         )
         effects = [
-            f"A new version with the settings of {self.row} holds for every enrollment from now "
-            "on. Certificates keep the version under which they were issued."
+            gettext(
+                "A new version with the settings of {row} holds for every enrollment from now "
+                "on. Certificates keep the version under which they were issued."
+            ).format(row=self.row)
         ]
         if in_force is not None:
             effects += [
-                f"{name}: {new} in place of {old}."
+                gettext("{name}: {new} in place of {old}.").format(name=name, new=new, old=old)
                 for name, old, new in differences(in_force, self.row)
             ]
         return [*effects, *self._refusals()]
@@ -137,4 +139,9 @@ class ReturnToVersion(Operation):
             offer_lockouts(form, error.lockouts)
             self.fieldsets = (CONFIRM, *self.fieldsets)  # type: ignore[misc]  # of this answer
             raise
-        return Done(f"{made} is in force, with the settings of version {row.version}.", made)
+        return Done(
+            gettext("{made} is in force, with the settings of version {version}.").format(
+                made=made, version=row.version
+            ),
+            made,
+        )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from pki.admin.authority_operations import NamedCAForm
 from pki.admin.operations import Done, Operation
@@ -41,7 +41,9 @@ class DistrustForm(NamedCAForm):
         label="Make its certificates INACTIVE in AWS IoT",
         required=False,
         initial=True,
-        help_text="Without the tick they stay as they are there, and their devices connected.",
+        help_text=gettext_noop(
+            "Without the tick they stay as they are there, and their devices connected."
+        ),
     )
     field_order = ("name", "reason", "are_certificates_stopped")
 
@@ -57,17 +59,19 @@ class DistrustCA(_EndOfTrust):
     def obstacle(cls, row: CertificateAuthority) -> str:
         """A CA is distrusted once. Its certificates can still be stopped afterwards."""
         if row.status == Status.REVOKED and row.are_certificates_stopped:
-            return f"{row} is distrusted already."
+            return gettext("{row} is distrusted already.").format(row=row)
         return ""
 
     def effects(self) -> list[str]:
         """Say what stops, with numbers, and what follows elsewhere."""
         effects = trust_effects(self.row).sentences()
-        effects.append("A local server's handshakes follow within 5 seconds.")
+        effects.append(gettext("A local server's handshakes follow within 5 seconds."))
         if self.row.purpose == CertificateAuthority.Purpose.DEVICE:
             effects.append(
-                "AWS IoT follows by the schedule: first the CA becomes INACTIVE. With the tick its "
-                "certificates do too, 200 at a time."
+                gettext(
+                    "AWS IoT follows by the schedule: first the CA becomes INACTIVE. With the "
+                    "tick its certificates do too, 200 at a time."
+                )
             )
         return effects + what_remains()
 
@@ -79,7 +83,10 @@ class DistrustCA(_EndOfTrust):
             actor=actor,
             are_certificates_stopped=form.cleaned_data["are_certificates_stopped"],
         )
-        return Done(" ".join([f"{self.row} is distrusted.", *what_remains()]), self.row)
+        return Done(
+            " ".join([gettext("{row} is distrusted.").format(row=self.row), *what_remains()]),
+            self.row,
+        )
 
 
 class RetireForm(NamedCAForm):
@@ -107,9 +114,11 @@ class RetireCA(_EndOfTrust):
     def effects(self) -> list[str]:
         """Say what depends on the CA, and what does not change."""
         return [
-            f"{self.row} is neither trusted nor published any more. Live certificates that depend "
-            f"on it: {live_in_words(self.row)}. They would not authenticate anybody here.",
-            "In AWS IoT the CA becomes INACTIVE, and its certificates stay as they are.",
+            gettext(
+                "{row} is neither trusted nor published any more. Live certificates that "
+                "depend on it: {live_in_words}. They would not authenticate anybody here."
+            ).format(row=self.row, live_in_words=live_in_words(self.row)),
+            gettext("In AWS IoT the CA becomes INACTIVE, and its certificates stay as they are."),
             *what_remains(),
         ]
 
@@ -121,4 +130,6 @@ class RetireCA(_EndOfTrust):
             actor=actor,
             is_forced=form.cleaned_data["is_forced"],
         )
-        return Done(" ".join([f"{self.row} is retired.", *what_remains()]), self.row)
+        return Done(
+            " ".join([gettext("{row} is retired.").format(row=self.row), *what_remains()]), self.row
+        )

@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from estserver.models import TruststorePush
 from pki.admin import Done, EmptyForm, Operation, Question, ReasonForm
@@ -19,9 +19,9 @@ from pki.admin.display import chip, table, visible
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
 
-_LIVE_ARE_CHECKED = (
-    "If a CA goes that clients still need, nothing is changed, and the job names these clients. "
-    "With the tick they are turned away."
+_LIVE_ARE_CHECKED = gettext_noop(
+    "If a CA goes that clients still need, nothing is changed, and the job names these "
+    "clients. With the tick they are turned away."
 )
 
 
@@ -49,8 +49,11 @@ class TruststoreForm(ReasonForm):
     is_here = forms.BooleanField(
         label="This server's database is that of the deployment",
         help_text=(
-            "A machine that deploys may have CAs of its own, which must not get into API Gateway. "
-            "There, use manage.py aws_truststore, which works in the admin's function."
+            gettext_noop(
+                "A machine that deploys may have CAs of its own, which must not get into API "
+                "Gateway. There, use manage.py aws_truststore, which works in the admin's "
+                "function."
+            )
         ),
     )
     field_order = ("reason", "is_removal_meant", "is_here")
@@ -80,9 +83,11 @@ class Push(_OfGateway, Operation):
         except OperatorError as error:
             return [f"This cannot be done now. {error}"]
         return [
-            f"A job puts the {count} CA certificates on record into S3 as a new version, and lets "
-            "the domain trust it. That may take minutes.",
-            _LIVE_ARE_CHECKED,
+            gettext(
+                "A job puts the {count} CA certificates on record into S3 as a new version, "
+                "and lets the domain trust it. That may take minutes."
+            ).format(count=count),
+            gettext(_LIVE_ARE_CHECKED),
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
@@ -93,7 +98,7 @@ class Push(_OfGateway, Operation):
         job = start_push(
             reason=asked["reason"], actor=actor, is_removal_meant=asked["is_removal_meant"]
         )
-        return Done("A job pushes the truststore. It begins within a minute.", job)
+        return Done(gettext("A job pushes the truststore. It begins within a minute."), job)
 
 
 class RollBack(_OfGateway, Operation):
@@ -108,16 +113,27 @@ class RollBack(_OfGateway, Operation):
     @classmethod
     def obstacle(cls, row: Any) -> str:
         """Only a version that the domain does not trust by the record can be gone back to."""
-        return f"The domain trusts {row} already, by the record." if row.is_active else ""
+        return (
+            gettext("The domain trusts {row} already, by the record.").format(row=row)
+            if row.is_active
+            else ""
+        )
 
     def effects(self) -> list[str]:
         """Say what the domain trusts then."""
         row: TruststorePush = self.row
         return [
-            f"A job lets {row.domain} trust the {row.certificate_count} CA certificates that were "
-            f"pushed at {row.pushed_at:%Y-%m-%d %H:%M} UTC ({row.reason}). The version in S3 must "
-            "still be as it was pushed.",
-            _LIVE_ARE_CHECKED,
+            gettext(
+                "A job lets {domain} trust the {certificate_count} CA certificates that were "
+                "pushed at {pushed_at:%Y-%m-%d %H:%M} UTC ({reason}). The version in S3 must "
+                "still be as it was pushed."
+            ).format(
+                domain=row.domain,
+                certificate_count=row.certificate_count,
+                pushed_at=row.pushed_at,
+                reason=row.reason,
+            ),
+            gettext(_LIVE_ARE_CHECKED),
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
@@ -131,7 +147,7 @@ class RollBack(_OfGateway, Operation):
             version=self.row.version_id,
             is_removal_meant=asked["is_removal_meant"],
         )
-        return Done("A job goes back to the version. It begins within a minute.", job)
+        return Done(gettext("A job goes back to the version. It begins within a minute."), job)
 
 
 class CompareWithGateway(_OfGateway, Question):
@@ -144,7 +160,7 @@ class CompareWithGateway(_OfGateway, Question):
 
     def effects(self) -> list[str]:
         """Say that AWS is asked, and that nothing changes."""
-        return ["AWS is asked which CAs the domain trusts. Nothing changes."]
+        return [gettext("AWS is asked which CAs the domain trusts. Nothing changes.")]
 
     def answer(self, form: forms.BaseForm) -> SafeString:
         """Return each CA with what a push would do to it, and the warnings."""
@@ -154,7 +170,10 @@ class CompareWithGateway(_OfGateway, Question):
 
         found = compare_with_gateway(current_deployment())
         sentences = [
-            *(f"These would be turned away: {each}." for each in found.lost),
+            *(
+                gettext("These would be turned away: {each}.").format(each=each)
+                for each in found.lost
+            ),
             *found.now.warnings,
         ]
         rows = [

@@ -1,7 +1,7 @@
 """Operations on post hooks that have not succeeded: run one now."""
 
 from django import forms
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from estserver.enrollment.pending import run_post_hook
 from estserver.models import PendingHook
@@ -21,8 +21,14 @@ class RunHook(Operation):
         """Say for which certificate the hook runs, and how often it failed."""
         pending: PendingHook = self.row
         return [
-            f"The installation's post_{pending.certificate.operation} runs for "
-            f"{pending.certificate}. It has failed {pending.attempts} times."
+            gettext(
+                "The installation's post_{operation} runs for {certificate}. It has failed "
+                "{attempts} times."
+            ).format(
+                operation=pending.certificate.operation,
+                certificate=pending.certificate,
+                attempts=pending.attempts,
+            )
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
@@ -30,4 +36,6 @@ class RunHook(Operation):
         pending: PendingHook = self.row
         if not run_post_hook(pending):
             raise OperatorError(f"The hook failed again: {pending.last_error}")
-        return Done(f"The hook for {pending.certificate} has run.")
+        return Done(
+            gettext("The hook for {certificate} has run.").format(certificate=pending.certificate)
+        )

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.http import HttpResponse
 from django.utils.html import format_html
+from django.utils.translation import gettext, gettext_noop
 
 from estserver.console.rendering import render_page
 from estserver.models import Message, Webhook
@@ -31,7 +32,9 @@ from pki.record.audit_trail import Actor
 class WebhookForm(ReasonForm):
     """Name, address and events of a new webhook."""
 
-    name = forms.CharField(max_length=80, help_text="A short name, by which people know it.")
+    name = forms.CharField(
+        max_length=80, help_text=gettext_noop("A short name, by which people know it.")
+    )
     url = forms.CharField(
         label="URL",
         max_length=LONGEST_URL,
@@ -89,8 +92,10 @@ class AddWebhook(_ShowsSecret):
     def effects(self) -> list[str]:
         """Say what is told, and how it is proved."""
         return [
-            "The address gets each chosen event that happens from now on, as a POST that is signed "
-            "with a secret. The secret is shown once."
+            gettext(
+                "The address gets each chosen event that happens from now on, as a POST that "
+                "is signed with a secret. The secret is shown once."
+            )
         ]
 
     def secret(self, form: forms.BaseForm, actor: Actor) -> tuple[Webhook, str]:
@@ -105,7 +110,9 @@ class _OfActive(Operation):
     @classmethod
     def obstacle(cls, row: Any) -> str:
         """Return that an ended webhook does nothing any more."""
-        return f"The webhook {visible(row.name)} was ended." if row.ended_at is not None else ""
+        if row.ended_at is None:
+            return ""
+        return gettext("The webhook {name} was ended.").format(name=visible(row.name))
 
 
 class RotateSecret(_OfActive, _ShowsSecret):
@@ -118,8 +125,10 @@ class RotateSecret(_OfActive, _ShowsSecret):
         """Say how long the earlier secret holds."""
         hours = BOTH_SECRETS_FOR.total_seconds() // 3600
         return [
-            "A new secret is made, and shown once. Every message is signed with the earlier one "
-            f"too for {hours:.0f} hours, so that the receiver has time."
+            gettext(
+                "A new secret is made, and shown once. Every message is signed with the "
+                "earlier one too for {hours:.0f} hours, so that the receiver has time."
+            ).format(hours=hours)
         ]
 
     def secret(self, form: forms.BaseForm, actor: Actor) -> tuple[Webhook, str]:
@@ -138,14 +147,16 @@ class TestWebhook(_OfActive):
 
     def effects(self) -> list[str]:
         """Say what is sent."""
-        return [f"{origin(self.row.url)} gets an event webhook.test now."]
+        return [
+            gettext("{origin} gets an event webhook.test now.").format(origin=origin(self.row.url))
+        ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py webhooks test`` does."""
         failure = test_webhook(self.row, actor=actor)
         if failure:
             raise OperatorError(f"The test was not taken: {failure}")
-        return Done("The test was taken.", self.row)
+        return Done(gettext("The test was taken."), self.row)
 
 
 class EndWebhook(_OfActive):
@@ -159,14 +170,16 @@ class EndWebhook(_OfActive):
         """Say what becomes of what waits."""
         waiting = Message.objects.filter(webhook=self.row, state=Message.State.WAITING).count()
         return [
-            f"{self.row.name} is told nothing more, and {waiting} messages that wait are dropped. "
-            "The secret is forgotten. An ended webhook cannot be taken up again."
+            gettext(
+                "{name} is told nothing more, and {waiting} messages that wait are dropped. "
+                "The secret is forgotten. An ended webhook cannot be taken up again."
+            ).format(name=self.row.name, waiting=waiting)
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py webhooks end`` does."""
         end_webhook(self.row, reason=form.cleaned_data["reason"], actor=actor)
-        return Done(f"The webhook {self.row.name} is ended.", self.row)
+        return Done(gettext("The webhook {name} is ended.").format(name=self.row.name), self.row)
 
 
 class SendAgain(Operation):
@@ -179,11 +192,13 @@ class SendAgain(Operation):
         """Say under which id, and for how long."""
         hours = RETRIED_FOR.total_seconds() // 3600
         return [
-            "The message is sent again within a minute, under its own id, and is tried for "
-            f"{hours:.0f} hours."
+            gettext(
+                "The message is sent again within a minute, under its own id, and is tried for "
+                "{hours:.0f} hours."
+            ).format(hours=hours)
         ]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py webhooks redeliver`` does."""
         redeliver(self.row, reason=form.cleaned_data["reason"], actor=actor)
-        return Done("The message is sent again.", self.row)
+        return Done(gettext("The message is sent again."), self.row)

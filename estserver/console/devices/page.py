@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from estserver.console.devices.actions import actions
 from estserver.console.devices.timeline import timeline
@@ -56,7 +56,7 @@ def device_page(request: HttpRequest, name: str) -> HttpResponseBase:
     sees_denylist = _may(request, "pki.view_denylistentry")
     context = {
         "title": visible(device.common_name),
-        "trail": [("Devices", _list_url())],
+        "trail": [(gettext("Devices"), _list_url())],
         "state": chip(device.state.word, device.state.chip),
         "meaning": device.state.meaning,
         "facts": _facts(device, sees_denylist),
