@@ -31,7 +31,9 @@ def accept_chunked_bodies(application: WSGIApplication) -> WSGIApplication:
 
     def with_length(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("wsgi.input_terminated") and "CONTENT_LENGTH" not in environ:
-            body, problem = _read(environ)
+            # Without a length and a transfer coding a request has no body (RFC 9112 6.3).
+            is_coded = "HTTP_TRANSFER_ENCODING" in environ
+            body, problem = _read(environ) if is_coded else (b"", None)
             environ["CONTENT_LENGTH"] = str(len(body))
             environ["wsgi.input"] = BytesIO(body)
             if problem is not None:

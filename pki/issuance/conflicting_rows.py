@@ -1,6 +1,6 @@
 """Find the rows that share something unique with a request: its name, key, place or repetition."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pki.issuance.request import EnrollmentRequest
@@ -52,13 +52,17 @@ def conflicts_among(
     key, request_key = request.csr.key_sha256, request.idempotency_key
     client = request.client.fingerprint
 
-    def first(matches: Callable[[IssuedCertificate], bool]) -> IssuedCertificate | None:
-        return next((row for row in rows if matches(row)), None)
-
+    owner = key_owner = of_name = same_request = record = None
+    for row in reversed(rows):  # the first row of each kind stays
+        owner = row if row.name_owner == folded else owner
+        key_owner = row if row.key_owner == key else key_owner
+        of_name = row if row.current_name == current else of_name
+        same_request = row if row.request_key == request_key else same_request
+        record = row if row.fingerprint_sha256 == client else record
     return ConflictingRows(
-        owner=first(lambda row: row.name_owner == folded),
-        key_owner=first(lambda row: row.key_owner == key),
-        current=first(lambda row: row.current_name == current),
-        same_request=first(lambda row: row.request_key == request_key),
-        client=first(lambda row: row.fingerprint_sha256 == client),
+        owner=owner,
+        key_owner=key_owner,
+        current=of_name,
+        same_request=same_request,
+        client=record,
     )

@@ -77,7 +77,7 @@ def look(
 ) -> Look:
     """Return the look at what ``fetch`` fetches."""
     vendor = this_connection().vendor
-    statement, names = _select_statement(model, without)
+    statement, names = _select_statement(model, without, condition)
     converted = conversions(model, without, vendor)
 
     def read(found: list[tuple[Any, ...]]) -> list[ModelT]:
@@ -90,7 +90,7 @@ def look(
             rows.append(loaded_row(model, columns))
         return rows
 
-    return Look(f"{statement} WHERE {condition}", values, read)
+    return Look(statement, values, read)
 
 
 def fetch(
@@ -159,11 +159,16 @@ def _run(
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
             return take(cursor)
-    connection.close_if_health_check_failed()  # as Django does: the server may have restarted
-    connection.ensure_connection()
+    is_unchecked = connection.health_check_enabled and not connection.health_check_done
+    if connection.connection is None or is_unchecked:
+        connection.close_if_health_check_failed()  # as Django does: the server may have restarted
+        connection.ensure_connection()
     if connection.vendor == "sqlite":
-        with connection.wrap_database_errors:
+        try:
             return take(connection.connection.execute(_for_sqlite(statement), values))
+        except connection.Database.Error:
+            with connection.wrap_database_errors:
+                raise
     (cursor,) = round_trips.send(connection, [(statement, values)])
     return take(cursor)
 
@@ -182,11 +187,12 @@ def _insert_statement(model: type[models.Model]) -> str:
     return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})'  # noqa: S608
 
 
-@cache
+@lru_cache(maxsize=256)
 def _select_statement(
-    model: type[models.Model], without: tuple[str, ...]
+    model: type[models.Model], without: tuple[str, ...], condition: str
 ) -> tuple[str, tuple[str, ...]]:
     fields = [field for field in columns_of(model) if field.attname not in without]
     columns = ", ".join(f'"{field.column}"' for field in fields)
     names = tuple(field.attname for field in fields)
-    return f'SELECT {columns} FROM "{model._meta.db_table}"', names  # noqa: S608
+    statement = f'SELECT {columns} FROM "{model._meta.db_table}" WHERE {condition}'  # noqa: S608
+    return statement, names

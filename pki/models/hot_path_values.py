@@ -66,6 +66,8 @@ def _preparation(field: Any, vendor: str) -> Preparation | None:
         return _sqlite_time
     if vendor == _SQLITE and isinstance(kind, models.UUIDField):
         return attrgetter("hex")
+    if vendor == _SQLITE and isinstance(kind, models.BinaryField):
+        return None
     if vendor == _POSTGRESQL and isinstance(kind, (models.DateTimeField, models.UUIDField)):
         return None  # the driver takes both
     return partial(_as_the_field_says, field)

@@ -41,7 +41,7 @@ def sign_certificate(
 
 
 @lru_cache(maxsize=64)
-def _hash_of(issuer: x509.Certificate) -> hashes.HashAlgorithm:
+def _hash_of(issuer: x509.Certificate) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
     """Return the hash for the CA's signatures. Its key is not parsed for each of them."""
     return signature_hash(issuer.public_key())
 
