@@ -1,5 +1,7 @@
 """Fixtures of all tests: an installation with its CAs, and EST clients that talk to it."""
 
+import gc
+import os
 from dataclasses import replace
 
 import pytest
@@ -52,6 +54,20 @@ def pytest_xdist_make_scheduler(config, log):
     from tests.support.distribution import SlowFirst  # without -n, xdist need not be installed
 
     return SlowFirst(config, log) if config.option.dist == "load" else None
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_xdist_auto_num_workers(config):
+    """Return the number of workers of `pytest -n auto`."""
+    from tests.support.distribution import workers_for
+
+    return workers_for(len(os.sched_getaffinity(0)))
+
+
+def pytest_collection_finish(session):
+    """Leave what was imported and collected out of each later garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """What compose.yaml and the Kubernetes manifests say, for the tests that follow them."""
 
+import copy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -21,7 +23,12 @@ def services():
 
 
 def objects():
-    """Every object of the manifests."""
+    """Every object of the manifests. A test may change what it gets."""
+    return copy.deepcopy(_read_once())
+
+
+@cache  # each worker collects the tests of each object, and PyYAML takes half a second
+def _read_once():
     return [
         each for path in MANIFESTS for each in yaml.safe_load_all(path.read_text(encoding="utf-8"))
     ]

@@ -11,6 +11,14 @@ APART = ("tests/test_on_postgresql.py", "tests/iotprov/provisioning/test_faults.
 """Files of long tests that share nothing. Each of their tests may run in another worker."""
 
 
+def workers_for(cores: int) -> int:
+    """Return how many workers share a run: a half more than cores.
+
+    Many tests wait: for a child process to start, for a browser, for a time limit that they test.
+    """
+    return cores + cores // 2
+
+
 def unit_of(test_id: str) -> str:
     """Return the folder, file or single test that one worker runs as a whole."""
     if test_id.startswith(APART):

@@ -1,6 +1,7 @@
 """Which tests are slow: `make quick` leaves them out, and workers start a whole run with them."""
 
 SLOW = (
+    "tests/estserver/deploy/test_end_to_end.py",  # one unit of five minutes
     "tests/test_on_postgresql.py",
     "tests/test_on_dsql.py",
     "tests/test_round_trips.py",

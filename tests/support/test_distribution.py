@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.distribution import APART, TOGETHER, SlowFirst, unit_of
+from tests.support.distribution import APART, TOGETHER, SlowFirst, unit_of, workers_for
 from tests.support.slow import SLOW, is_slow, place_in_line
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +42,10 @@ def test_a_unit_is_a_file_a_folder_or_a_test():
     assert unit_of("tests/pki/csr/test_x.py::test_a[::1]") == "tests/pki/csr/test_x.py"
     assert unit_of(f"{TOGETHER[0]}test_x.py::test_a") == TOGETHER[0]
     assert unit_of(f"{APART[0]}::test_a") == f"{APART[0]}::test_a"
+
+
+def test_there_is_a_worker_for_each_core_and_one_for_two_cores_that_wait():
+    assert [workers_for(cores) for cores in (1, 2, 3, 4, 8)] == [1, 3, 4, 6, 12]
 
 
 def test_a_worker_gets_the_slowest_unit_that_is_left():

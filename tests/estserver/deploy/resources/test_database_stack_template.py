@@ -4,7 +4,6 @@ import re
 
 import pytest
 import yaml
-from cfnlint.api import ManualArgs, lint
 
 from estserver.deploy.deployment import STAGES
 from estserver.deploy.engine.runs import StepFailed
@@ -69,6 +68,8 @@ def called_by(configured, signer):
 
 def linted(text, region=REGION):
     """What cfn-lint says of a template, errors and warnings."""
+    from cfnlint.api import ManualArgs, lint  # a second and a half for each worker that collects
+
     return lint(text, config=ManualArgs(regions=[region]))
 
 
