@@ -120,7 +120,7 @@ class ChangeProfile(_EditsSettings):
             successor = in_write_transaction(change)
         except NotConfirmed as error:
             offer_lockouts(form, error.lockouts)
-            self.fieldsets = (CONFIRM, *self.fieldsets)  # type: ignore[misc]  # of this answer
+            self.fieldsets = (CONFIRM, *self.fieldsets)  # type: ignore[misc, assignment]  # of this answer
             raise
         return Done(gettext("{successor} is in force.").format(successor=successor), successor)
 

@@ -121,7 +121,7 @@ class ReturnToVersion(Operation):
             newest, changes = changes_back(self.row.name, self.row.version)
             return [one.sentence for one in lockouts(newest, changed(newest, changes))]
         except OperatorError as error:
-            return [f"This cannot be done now. {error}"]
+            return [gettext("This cannot be done now. {reason}").format(reason=error)]
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Do what ``manage.py profiles roll-back`` does."""
@@ -137,8 +137,10 @@ class ReturnToVersion(Operation):
             made = in_write_transaction(go_back)
         except NotConfirmed as error:
             offer_lockouts(form, error.lockouts)
-            self.fieldsets = (CONFIRM, *self.fieldsets)  # type: ignore[misc]  # of this answer
-            raise
+            self.fieldsets = (CONFIRM, *self.fieldsets)  # type: ignore[misc, assignment]  # of this answer
+            raise OperatorError(
+                gettext("That refuses devices. Tick below each setting for which it is meant.")
+            ) from error
         return Done(
             gettext("{made} is in force, with the settings of version {version}.").format(
                 made=made, version=row.version

@@ -275,23 +275,32 @@ def test_a_profile_form_sent_back_as_it_was_makes_no_version(alice):
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "field", "complaint"),
     [
-        ({"identity_rule": "pattern", "identity_pattern": "("}, "not a regular expression"),
-        ({"csrattrs": "1.2.840.10045.2.1=1.2.840.10045.3.1.7\nsha256"}, "csrattrs: "),
-        ({"csrattrs": "1.99.1"}, "1.99.1"),
-        ({"allowed_names": "sensor 1"}, "thing name"),
-        ({"label": "simpleenroll"}, "is an EST operation"),
-        ({"validity_days": "0"}, "validity_days"),
+        (
+            {"identity_rule": "pattern", "identity_pattern": "("},
+            "identity_pattern",
+            "not a regular expression",
+        ),
+        (
+            {"csrattrs": "1.2.840.10045.2.1=1.2.840.10045.3.1.7\nsha256"},
+            "csrattrs",
+            "'sha256' is not an object identifier",
+        ),
+        ({"csrattrs": "1.99.1"}, "csrattrs", "1.99.1"),
+        ({"allowed_names": "sensor 1"}, "allowed_names", "thing name"),
+        ({"label": "simpleenroll"}, "label", "is an EST operation"),
+        ({"validity_days": "0"}, "validity_days", "greater than or equal to 1"),
     ],
 )
-def test_a_profile_that_no_device_could_meet_is_refused(alice, changes, complaint):
+def test_a_profile_that_no_device_could_meet_is_refused(alice, changes, field, complaint):
     url = page(CertificateProfile.objects.get(), "new-version")
     filled = profile_form(alice.get(url), reason="test", **changes)
 
     response = alice.post(url, filled)
 
     assert complaint in response.text.replace("&#x27;", "'")
+    assert complaint in " ".join(response.context["form"].errors[field])
     assert CertificateProfile.objects.count() == 1
 
 

@@ -7,6 +7,7 @@ import pytest
 from pki.authorities.succeed import make_successor
 from pki.denylist.entries import allow, deny
 from pki.models import CertificateAuthority, CertificateProfile, IssuedCertificate
+from pki.record.profile_lockouts import EVERY_SETTING
 from pki.record.profile_versions import change_profile
 from pki.record.transactions import in_write_transaction
 from pki.revocation.revoke import revoke_certificate
@@ -57,7 +58,11 @@ def test_T38_revocation_holds_at_once_elsewhere(device, other_process):
 def test_T38_profile_change_holds_at_once_elsewhere(device, other_process):
     profile = CertificateProfile.objects.get(active_label="")
     changes = {"key_algorithms": ["ec-p384"]}
-    in_write_transaction(lambda: change_profile(profile, changes, actor=TESTER, reason="policy"))
+    in_write_transaction(
+        lambda: change_profile(
+            profile, changes, actor=TESTER, reason="policy", confirmed=EVERY_SETTING
+        )
+    )
 
     refused = other_process(device, "simpleenroll", make_csr("sensor-1"))
 
