@@ -104,6 +104,7 @@ _OPTIONS_ALLOWED = {
 _PARTS_REFUSED = {
     # Their files are those of the machine, and what they print may quote them. --filter is for the
     # console there, which starts the same jobs.
+    "cas": frozenset({"import"}),
     "certificates": frozenset({"export", "key-file", "revoke-many"}),
     "devices": frozenset({"reprovision"}),
     "outbox": frozenset({"reprovision"}),

@@ -6,6 +6,8 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.core.management.base import CommandParser
 
+from estserver.management.ca_worlds import ShowWorlds
+from estserver.management.new_cas import CreateCA, ImportCA
 from pki.encoding.certificates import pem_of
 from pki.encoding.pem import pem_text
 from pki.management.certificate_facts import moment
@@ -124,9 +126,9 @@ class Command(CommandGroup):
         "list": ListCAs,
         "show": ShowCA,
         "download": DownloadCA,
-        "worlds": "estserver.management.ca_worlds.ShowWorlds",
-        "create": "estserver.management.new_cas.CreateCA",
-        "import": "estserver.management.new_cas.ImportCA",
+        "worlds": ShowWorlds,
+        "create": CreateCA,
+        "import": ImportCA,
         "bootstrap": "pki.management.commands.bootstrap_cas.Command",
         "roll": "estserver.management.commands.ca_roll.Command",
         "successor": "pki.management.commands.ca_successor.Command",

@@ -72,6 +72,7 @@ def test_T03_events_that_name_code_are_refused(handle, event):
         ["migrate", "--fake"],
         ["certificates", "revoke-many", "/proc/self/environ", "--reason", "superseded", "--yes"],
         ["certificates", "--traceback", "key-file", "ab", "--out", "x"],
+        ["cas", "import", "x", "/proc/self/environ", "--role", "client", "--reason", "r"],
         ["devices", "reprovision", "--filter", "q=x", "--reason", "r"],
         ["find", "/proc/self/environ"],
         ["django.core.management.commands.shell"],

@@ -86,6 +86,16 @@ def test_a_key_is_fetched_and_parsed_once(signer):
     assert (len(keys), calls) == (1, ["secretsmanager:GetSecretValue"])
 
 
+def test_T140_a_key_that_a_run_left_is_found_by_its_name(signer):
+    name = f"{DEVICE_KEY}/device-ca-2-0123abcd"
+    assert signer.key_named(name) == ""
+
+    signer.store(name, ANOTHER_KEY)
+
+    assert signer.key_named(name) == name
+    assert is_key(signer.private_key(signer.key_named(name)), ANOTHER_KEY)
+
+
 def test_threads_that_ask_at_once_share_one_fetch(signer):
     with aws_calls() as calls, ThreadPoolExecutor(16) as pool:
         keys = set(map(id, pool.map(lambda _: signer.private_key(DEVICE_KEY), range(64))))

@@ -94,6 +94,25 @@ def test_a_crash_between_key_and_alias_isnt_in_the_way_of_the_next_try(configure
     assert len(aliases()) == 1
 
 
+def test_T140_a_creation_that_is_cut_off_after_the_alias_is_finished_with_the_key(
+    configure, monkeypatch
+):
+    class Killed(BaseException):
+        """What kill -9 leaves undone."""
+
+    def killed(*args, **kwargs):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pki.authorities.create.save_authority", killed)
+        with pytest.raises(Killed):
+            create()
+    (left,) = [key["KeyArn"] for key in aws_client("kms").list_keys()["Keys"]]
+
+    assert create().key_reference == left
+    assert get_signer("kms").key_named("of-nobody") == ""
+
+
 def test_an_alias_whose_answer_was_lost_is_as_good_as_one_that_was_answered(configure):
     with failing("kms", "CreateAlias", Fault.SUCCESS_THEN_TIMEOUT, times=1, attempts=1) as failed:
         ca = create()
