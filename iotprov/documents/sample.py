@@ -10,15 +10,7 @@ State = IssuedCertificate.State
 
 def newest_serial_number() -> str:
     """Return the serial number of the newest certificate of a device; "" if there is none."""
-    rows = IssuedCertificate.objects.order_by("-pk").values_list(
-        "serial_number", "state", "profile_id"
-    )
+    rows = IssuedCertificate.objects.exclude(profile=None).order_by("-pk")
+    newest = rows.values_list("serial_number", "state")[:_LOOKED_AT]
     signed = (State.ISSUED, State.SUPERSEDED)
-    return next(
-        (
-            serial
-            for serial, state, profile in rows[:_LOOKED_AT]
-            if profile is not None and state in signed
-        ),
-        "",
-    )
+    return next((serial for serial, state in newest if state in signed), "")
