@@ -26,7 +26,9 @@ SHOWN_ELSEWHERE = frozenset(
         "iotprov_policyversion_roll-back",
         "iotprov_templateversion_push-this",
         "iotprov_templateversion_roll-back",  # of a version that is not in force
+        "estserver_truststorepush_roll-back",  # of a version that is not the active one
         "login",
+        "pki_job_continue",  # of a job that an error stopped
         "pki_certificateprofile_compare",
         "pki_certificateprofile_roll-back",  # of a profile with two versions
         "pki_issuedcertificate_deny",  # leads to the denylist's page

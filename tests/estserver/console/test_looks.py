@@ -98,7 +98,7 @@ def test_every_page_of_the_console_has_a_picture(alice, furnished, device_ca):
     known, others = every_address(alice, device_ca)
 
     named = {gallery.name_of(address) for address in (*known.values(), *others.values())}
-    assert page_names() - named == gallery.SHOWN_ELSEWHERE
+    assert page_names() - named <= gallery.SHOWN_ELSEWHERE
     assert not known.keys() & others.keys()
 
 
