@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db import Error
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.middleware.csrf import REASON_BAD_ORIGIN
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -49,6 +50,19 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
         "The address leads to nothing, or what it led to is not there any more.",
         "Search for the name, serial number or request id, or open the overview.",
     )
+
+
+def method_not_allowed(request: HttpRequest, refusal: HttpResponseBase) -> HttpResponse:
+    """Answer 405 in place of Django's refusal, which has no text."""
+    answer = _page(
+        request,
+        405,
+        "Nothing is shown at this address",
+        "It is where a button of a page leads to, and no button was pressed. Nothing was changed.",
+        "Open the page from the navigation, and use its button.",
+    )
+    answer["Allow"] = refusal["Allow"]
+    return answer
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -1,7 +1,7 @@
 """The site of the console: Django's admin, with pages of its own and a navigation by job."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, wraps
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +17,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.cache import never_cache
 
+from estserver.console.errors import method_not_allowed
 from estserver.console.navigation import navigation
 from estserver.console.registry import Page, Section, console, list_link, may
 from estserver.people import again
@@ -52,8 +53,20 @@ class ConsoleSite(AdminSite):
         return [*own, *super().get_urls()]
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
-        """Return a view for people who are signed in, whose refusal says which roles may."""
-        return super().admin_view(says_who_may(view), cacheable)
+        """Return a view for people who are signed in, whose refusals are pages.
+
+        A refusal of a person says which roles may, and that of a method what the address is for.
+        """
+        inner = super().admin_view(says_who_may(view), cacheable)
+
+        @wraps(inner)
+        def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            answer: HttpResponseBase = inner(request, *args, **kwargs)
+            if answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                return method_not_allowed(request, answer)
+            return answer
+
+        return shown
 
     def ask_again(self, request: HttpRequest, what: str) -> HttpResponse | None:
         """Return the page that asks for the person's password, or None if ``what`` may go on."""

@@ -9,6 +9,7 @@ into it has a time limit.
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,6 +116,16 @@ class Chromium:
     def press(self, key, *, leads_on=False):
         """Press a key, such as Tab, Enter or "/", and wait for the next page if it leads there."""
         self._act(lambda: self._page.keyboard.press(key), leads_on=leads_on)
+
+    def save_file(self):
+        """Press Enter on the link that has the focus, and return the file that it leads to."""
+
+        def save():
+            with self._page.expect_download() as found:
+                self._page.keyboard.press("Enter")
+            return Path(found.value.path()).read_bytes()
+
+        return self._do(save)
 
     def type(self, text):
         """Write into the field that has the focus."""

@@ -5,7 +5,7 @@ import datetime
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from estserver.models import PendingHook
+from estserver.models import PendingHook, TruststorePush
 from iotprov.documents.versions import add_version
 from iotprov.drift.differences import MENDED_BY_REPAIR, Difference, Direction, Kind
 from iotprov.jobs.comparing import FIRST_OF_PART
@@ -15,7 +15,7 @@ from pki.models import CertificateProfile, IssuedCertificate, Job, JobLine
 from pki.record.audit_trail import Actor
 from pki.revocation.crl import make_crl
 from pki.revocation.revoke import revoke_certificate
-from tests.iotprov.samples import POLICY
+from tests.iotprov.samples import POLICY, template
 from tests.support.builders import make_csr, make_key
 
 DAY = datetime.timedelta(days=1)
@@ -86,6 +86,12 @@ def furnish(est_client, device_ca):
     )
     for topic in ("first", "second"):
         add_version("policy", POLICY.replace("messages/", f"{topic}/"), actor=ALICE, reason=topic)
+    add_version("template", template(), actor=ALICE, reason="first")
+    TruststorePush.objects.create(
+        domain="est.example.com", uri="s3://est-truststore/truststore.pem", version_id="first",
+        sha256="0" * 64, certificate_count=2, reason="first", pushed_by="admin:alice",
+        pushed_at=now - DAY, activated_at=now - DAY,
+    )  # fmt: skip
     job = Job.objects.create(
         kind="revoke", parameters={}, state="running", actor="admin:alice", total=3, done=1
     )

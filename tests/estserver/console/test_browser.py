@@ -6,12 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.estserver.console.test_looks import COLOURS, RULES, axe, findings
 from tests.estserver.console.test_pages import alice, furnished, html, pages
 from tests.support.chromium import chromium
 
-__all__ = ["alice", "chromium", "furnished", "pages"]
+__all__ = ["alice", "axe", "chromium", "furnished", "pages"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+NOT_LINKED = ("/admin/nothing/", "/admin/search/?q=sensor", "/admin/devices/?q=nothing")
+"""Pages that no link leads to: an error, and answers to what a person types."""
+
+
+REFUSED = re.compile(r"status of (403|404|405) \(")
+"""What a browser says of a page that was refused, which is a page of the console too."""
 
 
 @pytest.fixture
@@ -43,21 +52,27 @@ def scrolls(browser, width):
 
 
 @pytest.mark.timeout(900)
-def test_T05_a_browser_has_nothing_to_report_on_any_kind_of_page(
-    chromium, live_server, alice, pages, shots
+def test_T05_a_browser_and_axe_have_nothing_to_report_on_any_kind_of_page(
+    chromium, live_server, alice, pages, shots, axe
 ):
     chromium.set_cookie(live_server.url, "sessionid", alice.cookies["sessionid"].value)
-    titles, wide = {}, []
-    for address in one_of_each(html(pages)):
+    titles, wide, unfit = {}, [], {}
+    for address in (*one_of_each(html(pages)), *NOT_LINKED):
         chromium.look_like(width=375)
         chromium.open(live_server.url + address)
         titles[address] = chromium.run("document.title")
         wide += [f"{address} at {width} px" for width in (375, 1280) if scrolls(chromium, width)]
+        found = findings(chromium, axe, RULES)
+        chromium.look_like(theme="dark")
+        found += [f"dark: {one}" for one in findings(chromium, axe, COLOURS)]
+        if found:
+            unfit[address] = found
         if shots:
             name = "".join(one if one.isalnum() else "_" for one in address).strip("_")
             chromium.screenshot(shots / f"{name[:120]}.png")
 
-    assert chromium.complaints == []
+    assert [one for one in chromium.complaints if not REFUSED.search(one)] == []
     assert wide == []
-    assert len(titles) > 50
+    assert unfit == {}
+    assert len(titles) > 90
     assert not [address for address, title in titles.items() if "Log in" in title]

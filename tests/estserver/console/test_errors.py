@@ -1,6 +1,7 @@
 """Pages of errors: in the console's clothes, with what happened and the way on."""
 
 import re
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -33,6 +34,16 @@ def is_dressed(answer):
 
 def boom(request):
     raise RuntimeError("a secret of the server")
+
+
+def test_an_address_that_only_takes_forms_says_so_to_a_get(admin_client):
+    for address in ("/admin/logout/", f"/admin/api-tokens/{uuid4()}/end/"):
+        answer = admin_client.get(address)
+
+        assert (answer.status_code, answer["Allow"].split(", ")[0]) == (405, "POST")
+        assert is_dressed(answer)
+        assert "no button was pressed. Nothing was changed." in answer.text
+        assert "console-nav" in answer.text
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 from django.contrib import admin
@@ -14,8 +15,12 @@ from django.urls import reverse
 
 from bench.console import pages
 from estserver.console.devices.links import device_url
-from pki.models import IssuedCertificate
-from tests.support import hostile
+from estserver.console.overview.report import present_notices
+from estserver.models import OfficerRequest
+from iotprov.models import DocumentVersion
+from pki.models import CertificateAuthority, IssuedCertificate, Job
+from tests.estserver.console.everywhere import not_opened
+from tests.support import hostile, people_rows
 from tests.support.builders import make_csr
 from tests.support.chromium import chromium
 
@@ -34,11 +39,13 @@ def alice(est_client, device_ca, settings):
     """The superuser alice, signed in where everything is hostile, and API Gateway has a domain."""
     properties = replace(settings.CONFIG.properties, api_custom_domain_name="est.example.com")
     settings.CONFIG = replace(settings.CONFIG, properties=properties)
+    settings.EST_ADMIN_SECOND_FACTOR = "optional"
     est_client.simpleenroll(make_csr("sensor-1"))
     hostile.fill(device_ca)
     client = Client()
     client.person = User.objects.create_superuser("alice")
     client.force_login(client.person)
+    people_rows.add(client.person, hostile.stored(), device_ca)
     return client
 
 
@@ -51,6 +58,7 @@ def addresses(person):
         and one.what not in _answers_without_page(person)
         and not one.url.endswith(".txt")
     ]
+    found += _with_a_part_in_the_address()
     rows = IssuedCertificate.objects.filter(client_subject__in=hostile.stored())
     for number, row in enumerate(rows.only("pk", "common_name")):
         if number % 2 and (url := device_url(row.common_name)):
@@ -58,6 +66,25 @@ def addresses(person):
         else:
             found.append(reverse("admin:pki_issuedcertificate_change", args=[row.pk]))
     return list(dict.fromkeys(found))
+
+
+def _with_a_part_in_the_address():
+    """Pages of the console whose address names a row, of which its list has no page."""
+    ca = CertificateAuthority.objects.device().get()
+    asked = OfficerRequest.objects.latest("pk")
+    failed = Job.objects.latest("pk")
+    yield reverse("admin:console_ca_roll", args=[ca.pk])
+    yield reverse("admin:console_request", args=[asked.pk])
+    yield reverse("admin:console_acknowledge", args=[present_notices()[0].key])
+    yield reverse("admin:console_second_factor_reset", args=[asked.asked_by])
+    yield reverse("admin:console_test_enroll_clean_up", args=["sensor-1"])
+    yield reverse("admin:pki_job_change", args=[failed.pk])
+    yield reverse("admin:iotprov_templateversion_change", args=[_version("template")])
+    yield from (f"{reverse('admin:console_search')}?q={quote(text)}" for text in hostile.TEXTS[:5])
+
+
+def _version(kind):
+    return DocumentVersion.objects.filter(kind=kind).latest("pk").pk
 
 
 def _answers_without_page(person):
@@ -92,7 +119,8 @@ def test_T05_forty_hostile_texts_run_nothing_on_any_page_and_widen_none(
     assert chromium.complaints == []  # dialogs, reports of the policy, errors
     assert wide == []
     assert without_navigation == []
-    assert len(opened) > 100
+    assert not_opened(opened) == set()
+    assert len(opened) > 150
 
 
 def _as_typed(cell):

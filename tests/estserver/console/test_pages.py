@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -14,8 +15,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from estserver.models import PendingHook
+from estserver.models import PendingHook, TruststorePush
 from estserver.urls.est import urlpatterns as est_urls
 from iotprov.documents.versions import add_version
 from iotprov.models import CARegistration, DocumentPush, DocumentVersion, Provisioning
@@ -23,11 +25,13 @@ from pki.admin.display import visible
 from pki.admin.downloads import csv_cell
 from pki.authorities.succeed import make_successor
 from pki.denylist.entries import deny
-from pki.models import CertificateAuthority, DenylistEntry, IssuedCertificate
+from pki.models import CertificateAuthority, DenylistEntry, IssuedCertificate, Job, JobLine
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
 from pki.revocation.crl import make_crl
+from tests.estserver.console.everywhere import not_opened
 from tests.iotprov.samples import POLICY
+from tests.support import people_rows
 from tests.support.builders import make_csr, make_key
 from tests.support.est_client import BASE
 
@@ -38,6 +42,14 @@ HOSTILE = [
     "\x1b[31m\x07",
 ]
 OPERATOR = Actor("command:root")
+NOT_BY_LINKS = {
+    "login",
+    "console_second_factor_code",
+    "console_second_factor_reset",
+    "console_test_enroll_clean_up",
+    "estserver_truststorepush_roll-back",
+}
+"""Pages that no link of a superuser's own leads to here."""
 IOT_MODELS = {"templateversion", "policyversion", "caregistration", "provisioning"}
 
 
@@ -50,8 +62,14 @@ def alice(installation):
 
 
 @pytest.fixture
-def furnished(est_client, device_ca):
-    """One row of every kind, with hostile text wherever a client can put some."""
+def furnished(est_client, device_ca, settings):
+    """One row of every kind, with hostile text wherever a client can put some.
+
+    API Gateway has a domain, and a second factor may be set up, so that their pages are there.
+    """
+    properties = replace(settings.CONFIG.properties, api_custom_domain_name="est.example.com")
+    settings.CONFIG = replace(settings.CONFIG, properties=properties)
+    settings.EST_ADMIN_SECOND_FACTOR = "optional"
     for index, name in enumerate(("sensor-1", "sensor-2")):
         csr = make_csr(name, key=make_key(index=index))
         est_client.simpleenroll(csr, query="?tenant-id=%3Cscript%3Ealert(2)%3C/script%3E")
@@ -68,7 +86,31 @@ def furnished(est_client, device_ca):
     make_successor(device_ca, actor=OPERATOR, reason=HOSTILE[1])
     make_crl(device_ca)
     _furnish_aws_iot(rows.get(), device_ca)
+    _furnish_work()
+    people_rows.add(_somebody(), HOSTILE[:1], device_ca)
     return rows.get()
+
+
+def _furnish_work():
+    """Jobs that may be cancelled or continued, and a truststore that may come back."""
+    for state, failed in (("running", 0), ("failed", 1)):
+        job = Job.objects.create(
+            kind="revoke", parameters={}, state=state, actor=HOSTILE[0], error=HOSTILE[1], total=2,
+            failed=failed,
+        )  # fmt: skip
+        JobLine.objects.create(
+            job=job, number=1, subject=HOSTILE[0], state="failed", result=HOSTILE[1]
+        )
+    for number, text in enumerate(HOSTILE):
+        TruststorePush.objects.create(
+            domain="est.example.com", uri=text, version_id=f"{number}{text}", sha256="0" * 64,
+            certificate_count=1, reason=text, pushed_by=text, activated_at=timezone.now(),
+        )  # fmt: skip
+
+
+def _somebody():
+    """The person whose browser opens the pages, if there is one."""
+    return User.objects.filter(username="alice").first() or User.objects.create_user("dave")
 
 
 def _furnish_aws_iot(certificate, device_ca):
@@ -159,7 +201,9 @@ def test_T05_no_page_holds_inline_code_or_a_clients_text_raw(pages):
 
 
 def _check_that_every_kind_is_there(pages):
-    assert {response.status_code for response in pages.values()} <= {200, 302}
+    strange = {address for address, page in pages.items() if page.status_code not in (200, 302)}
+    assert not [address for address in strange if not address.endswith("/end/")]  # forms, not pages
+    assert not_opened(html(pages)) <= NOT_BY_LINKS
     assert any("&lt;script&gt;" in page.text for page in html(pages).values())
     paths = " ".join(pages)
     for part in (
