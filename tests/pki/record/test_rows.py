@@ -85,7 +85,6 @@ def test_values_go_to_the_database_as_djangos_fields_prepare_them():
         "ca_id": uuid.uuid4(),
         "id": uuid.uuid4(),
         "source_ip": "2001:db8::1",
-        "der": b"\x30\x00",
         "san": "a.example",
         "superseded_at": None,
     }
