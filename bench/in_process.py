@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from bench.load import Report, report
 
@@ -87,21 +87,33 @@ def _count_aws_calls() -> None:
     BaseClient._make_api_call = counted
 
 
-def main() -> None:
-    """Answer each line of standard input, until it ends."""
-    # The product logs to standard output. It shall do that work, but our answers stay apart.
+def own_output() -> TextIO:
+    """Return standard output for this program's answers.
+
+    The product logs to standard output. It shall do that work, but the answers stay apart.
+    """
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    return answers
 
+
+def load_handler() -> tuple[Handler, str]:
+    """Return the handler for the installation of this environment, and its client's PEM."""
     from django.conf import settings
 
     settings.EST_DOMAIN_NAMES = frozenset({DOMAIN})
     settings.ALLOWED_HOSTS = [DOMAIN]
     from estserver.functions.est import handler
 
+    return handler, (Path(settings.EST_DATA_DIR) / "test-client.pem").read_text()
+
+
+def main() -> None:
+    """Answer each line of standard input, until it ends."""
+    answers = own_output()
+    handler, client = load_handler()
     _count_aws_calls()
-    client = (Path(settings.EST_DATA_DIR) / "test-client.pem").read_text()
     for line in sys.stdin:
         wanted = json.loads(line)
         path = f"/.well-known/est/{wanted['operation']}"

@@ -73,7 +73,7 @@ class MeasuredInstallation(Installation):
         subprocess.run(
             [sys.executable, "-m", "bench.fill", str(count)],
             cwd=ROOT,
-            env=self._est_environment,
+            env=self.est_environment,
             check=True,
             stdout=subprocess.DEVNULL,
         )
@@ -84,7 +84,7 @@ class MeasuredInstallation(Installation):
         with subprocess.Popen(
             [sys.executable, "-m", "bench.in_process"],
             cwd=ROOT,
-            env=self._est_environment,
+            env=self.est_environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -106,7 +106,8 @@ class MeasuredInstallation(Installation):
             server.stop()
 
     @property
-    def _est_environment(self) -> dict[str, str]:
+    def est_environment(self) -> dict[str, str]:
+        """The environment of a process of the device side."""
         return self.environment | {"DJANGO_SETTINGS_MODULE": "estserver.settings.est"}
 
 

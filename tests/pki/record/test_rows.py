@@ -6,10 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, connections
+from django.db.models.signals import post_init, pre_init
 from django.utils import timezone
 
 from pki.models import (
+    AuditEvent,
     CertificateAuthority,
+    DenylistEntry,
     IssuedCertificate,
     hot_path_rows,
     hot_path_sql,
@@ -85,7 +88,6 @@ def test_values_go_to_the_database_as_djangos_fields_prepare_them():
         "ca_id": uuid.uuid4(),
         "id": uuid.uuid4(),
         "source_ip": "2001:db8::1",
-        "der": b"\x30\x00",
         "san": "a.example",
         "superseded_at": None,
     }
@@ -95,6 +97,12 @@ def test_values_go_to_the_database_as_djangos_fields_prepare_them():
         for name, value in values.items()
     ]
     assert hot_path_values.prepared_values(IssuedCertificate, values) == expected
+
+
+def test_nothing_listens_to_the_signals_that_rows_made_here_do_not_send():
+    for model in (IssuedCertificate, DenylistEntry, AuditEvent):
+        assert not pre_init.has_listeners(model)
+        assert not post_init.has_listeners(model)
 
 
 def test_each_thread_has_djangos_connection_of_its_own():
