@@ -17,7 +17,8 @@ COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes
 
 # Tests read no configuration. Their child processes start faster when byte code is written.
 PYTEST := env -u EST_CONFIG -u EST_DATA_DIR -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
-# One worker a core for a whole run. A run of some tests is over before workers have started.
+# Three workers for two cores in a whole run, because many tests wait. A run of some tests is over
+# before workers have started.
 WORKERS ?= $(if $(ARGS),0,auto)
 
 .PHONY: help run check check-fast test quick test-deploy proof demo-aws package deploy bench lock clean

@@ -4,8 +4,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.slow import place_in_line
 
-TOGETHER = ("tests/estserver/deploy/package/",)
-"""Folders that one worker runs as a whole, because their files share packages that it makes."""
+TOGETHER = ("tests/estserver/deploy/package/", "tests/estserver/proof/", "tests/interop/")
+"""Folders that one worker runs as a whole, because their files share packages that it makes, or a
+server that it starts.
+"""
 
 APART = ("tests/test_on_postgresql.py", "tests/iotprov/provisioning/test_faults.py")
 """Files of long tests that share nothing. Each of their tests may run in another worker."""

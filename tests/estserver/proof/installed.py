@@ -33,8 +33,10 @@ class ProofInstallation(Installation):
         laptop = (ROOT / "config" / "config-local.yaml").read_text()
         line = f'Properties:\n  trustedBalancers: ["{BALANCER}/32"]\n'
         self.configuration.write_text(laptop.replace("Properties:\n", line, 1))
-        self.quickstart()
-        self.manage("profile_set", "default", f"new_names_per_hour={MOST_NAMES}", "--reason=proof")
+        self.manage_in_turn(
+            self.quickstart_command,
+            ("profile_set", "default", f"new_names_per_hour={MOST_NAMES}", "--reason=proof"),
+        )
         return self
 
 
