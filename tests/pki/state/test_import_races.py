@@ -76,11 +76,11 @@ def moment(monkeypatch):
     before = SimpleNamespace(comes=Event(), seconds=0.0)
     kind = denying.DENY_IMPORT
 
-    def finish(job, actor):
+    def finish(job, actor, pace):
         if not before.comes.is_set():
             before.comes.set()
             sleep(before.seconds)
-        return kind.finish(job, actor)
+        return kind.finish(job, actor, pace)
 
     monkeypatch.setattr(denying, "DENY_IMPORT", replace(kind, finish=finish))
     return before
