@@ -103,6 +103,7 @@ def _lists_of_certificates() -> Iterator[Call]:
 
 
 def _lists_of_denials_and_devices() -> Iterator[Call]:
+    from pki.devices.states import DeviceState
     from pki.models import DenylistEntry, IssuedCertificate
 
     row = IssuedCertificate.objects.exclude(client_fingerprint="").order_by("pk").last()
@@ -115,6 +116,6 @@ def _lists_of_denials_and_devices() -> Iterator[Call]:
     if entry is not None:
         yield f"denylist/{entry.pk}", {}
     yield "devices", {}
-    yield "devices", {"state": "denied"}
+    yield from (("devices", {"state": state.slug}) for state in DeviceState)
     yield "devices", {"beginning": name[:4]}
     yield f"devices/{name}", {}

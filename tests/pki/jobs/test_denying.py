@@ -37,7 +37,6 @@ LINES = read_lines(
 def two_together(monkeypatch, installation):
     """Two lines of an import to a transaction."""
     kind = denying.DENY_IMPORT
-    monkeypatch.setattr(denying, "LINES_TOGETHER", 2)
     monkeypatch.setattr(
         denying,
         "DENY_IMPORT",

@@ -43,7 +43,7 @@ def on(monkeypatch):
 
 
 @pytest.mark.parametrize("row", [0.0001, 0.0004, 0.001])
-def test_T17_transactions_become_as_short_as_they_should_be(on, row):
+def test_transactions_become_as_short_as_they_should_be(on, row):
     machine = on(Machine(row), 5_000)
 
     assert sum(machine.sizes) == 5_000

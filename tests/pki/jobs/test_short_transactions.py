@@ -94,7 +94,7 @@ def whole(start, count):
 
 
 @pytest.mark.parametrize("kind", STARTS)
-def test_T17_no_transaction_of_a_job_grows_with_its_lines(kind):
+def test_no_transaction_of_a_job_grows_with_its_lines(kind):
     # The first one is warm: it reads what later ones keep.
     whole(STARTS[kind], 1)
 
@@ -106,7 +106,7 @@ def test_T17_no_transaction_of_a_job_grows_with_its_lines(kind):
 
 
 @pytest.mark.parametrize("kind", ["deny-import", "export"])
-def test_T17_nor_does_one_that_takes_back_a_cancelled_job(kind):
+def test_no_transaction_that_takes_back_a_cancelled_job_grows_with_it(kind):
     def cancelled(count):
         job = STARTS[kind](count)
         turns = iter([True] * (1 + count // MOST))

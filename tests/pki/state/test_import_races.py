@@ -124,7 +124,7 @@ def test_T17_no_device_sees_a_part_of_an_import(device, pair, moment, monkeypatc
 
     When the first of two requests is refused, the second one is refused, too.
     """
-    monkeypatch.setattr(denying, "LINES_TOGETHER", 1)
+    monkeypatch.setattr(denying, "DENY_IMPORT", replace(denying.DENY_IMPORT, chunk=1))
     for number in range(max(ROUNDS // 10, 15)):
         names = [f"a-{number}", f"b-{number}"]
         moment.comes.clear()
