@@ -110,7 +110,7 @@ class _List:
         """Return a row of the list, and the first one of each choice of a filter."""
         found: dict[str, Any] = {}
         for what, query in {"row": {}, **self.filters()}.items():
-            for row in self.shown(**query).result_list[:1]:
+            for row in list(self.shown(**query).result_list)[:1]:  # the page's own statement
                 if row not in found.values():
                     found[what if what == "row" else f"row of {what}"] = row
         return found

@@ -25,16 +25,21 @@ Tables = list[tuple[models.Model, Callable[[], Iterator[Values]]]]
 def fill(count: int) -> None:
     """Add ``count`` certificates and what belongs to them, in one transaction.
 
-    A crash may leave a broken database. Raises what ``new_fleet`` raises.
+    A crash may leave a broken database. Nothing gathers SQLite's statistics, so neither does this.
+    Raises what ``new_fleet`` raises.
     """
     with connection.cursor() as cursor, _in_haste(cursor), transaction.atomic():
         fleet = new_fleet(count)
         for template, rows in tables_of(fleet):
             with _without_indexes(cursor, template._meta.db_table):
                 insert(cursor, template, rows())
-    if connection.vendor == "postgresql":  # as autovacuum would. Nothing does on SQLite.
+    if connection.vendor == "postgresql":
+        # As autovacuum would, also after INSERTs alone, so that an index may answer by itself:
+        # https://www.postgresql.org/docs/current/routine-vacuuming.html#AUTOVACUUM
         with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+            cursor.execute("SET statement_timeout = 0")
+            cursor.execute("VACUUM (ANALYZE)")
+            cursor.execute("RESET statement_timeout")
 
 
 def new_fleet(count: int) -> Fleet:
@@ -120,6 +125,7 @@ def insert(cursor: CursorWrapper, template: models.Model, rows: Iterable[Values]
 def _in_haste(cursor: CursorWrapper) -> Iterator[None]:
     """Let each page be written once, when it is full, and check no foreign key."""
     if connection.vendor == "postgresql":
+        cursor.execute("SET statement_timeout = 0")
         cursor.execute("SET session_replication_role = replica")  # no triggers
         cursor.execute("SET synchronous_commit = off")
         cursor.execute("SET maintenance_work_mem = '256MB'")

@@ -179,14 +179,27 @@ def new_installation(
         configuration.write_text(
             laptop.replace("Properties:\n", f'Properties:\n  deviceCaSigner: "{signer}"\n', 1)
         )
-        any_ports = Installation.at(Path(directory))
-        installation = MeasuredInstallation(
-            any_ports.data_dir,
-            any_ports.port,
-            any_ports.admin_port,
-            database_url,
-            configuration,
-            aws or {},
+        installation = installation_in(
+            Path(directory), database_url, configuration=configuration, aws=aws
         )
         installation.make()
         yield installation
+
+
+def installation_in(
+    directory: Path,
+    database_url: str = "",
+    *,
+    configuration: Path = MeasuredInstallation.configuration,
+    aws: Mapping[str, str] | None = None,
+) -> MeasuredInstallation:
+    """Return the installation of ``directory``, on ports that are free; it may have to be made."""
+    any_ports = Installation.at(directory)
+    return MeasuredInstallation(
+        any_ports.data_dir,
+        any_ports.port,
+        any_ports.admin_port,
+        database_url,
+        configuration,
+        aws or {},
+    )

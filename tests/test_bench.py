@@ -117,6 +117,7 @@ def pictures_of(docs):
 def test_every_list_and_page_of_certificates_is_measured(tmp_path):
     figures = tmp_path / "pages.json"
     what = ["--certificates=200", "--rounds=1", "--only=pki.issuedcertificate"]
+    what += [f"--database-dir={tmp_path / 'kept'}"]
 
     done = subprocess.run(
         [sys.executable, "-m", "bench.pages", *what, f"--json={figures}"],
@@ -134,8 +135,12 @@ def test_every_list_and_page_of_certificates_is_measured(tmp_path):
     } <= {*by_name}  # fmt: skip
     bad = {name: one["status"] for name, one in by_name.items() if one["status"] >= 400}
     assert set(bad.values()) <= {403}, (bad, done.stderr)  # 403: services alone add and delete
+    lists = ("list", "page ", "sort ", "filter ", "search ")
+    moved = [name for name, one in by_name.items() if one["status"] == 302]
+    assert not [name for name in moved if name.startswith(lists)]  # as to a first password
     assert all(one["statements"] > 0 for one in by_name.values() if one["status"] == 200)
     assert done.stdout.startswith("200 certificates on SQLite: ")
+    assert "| a list, filtered | " in done.stdout
 
 
 @pytest.mark.deploy

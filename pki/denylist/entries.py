@@ -35,7 +35,11 @@ from pki.operators.errors import OperatorError
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
 from pki.record.intents import void_in_chunks
-from pki.record.transactions import in_write_transaction, in_write_transactions
+from pki.record.transactions import (
+    in_no_transaction,
+    in_write_transaction,
+    in_write_transactions,
+)
 
 MAX_REASON = 500
 """Characters of a reason, as the column has them. SQLite does not enforce it."""
@@ -179,7 +183,7 @@ def wait_for_intents() -> list[uuid.UUID]:
     def write(found: Sequence[uuid.UUID]) -> None:
         intents.filter(pk__in=found).update(state=IssuedCertificate.State.INTENT)
 
-    found = in_write_transaction(find)
+    found = in_no_transaction(find)
     in_write_transactions(found, write)
     return found
 

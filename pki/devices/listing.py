@@ -7,6 +7,7 @@ with its rarest part, so that a page reads few rows in any fleet.
 import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -110,14 +111,17 @@ def _devices(
     return holding.exclude(name_folded__in=denied).filter(_CONDITIONS[state](now))
 
 
-def _denied_names() -> QuerySet[IssuedCertificate, str]:
+def _denied_names() -> QuerySet[Any, str]:
     """Return the names of which the denylist names a certificate in use, kind by kind.
 
-    A union, each part of which begins at the entries of its kind: they are few beside a fleet.
+    A union, each part of which begins at the entries of its kind: they are few beside a fleet. For
+    most of them, those for names, no certificate is looked up: the row that holds a name is in use.
     """
     in_force = DenylistEntry.objects.in_force().order_by()
-    parts = [
-        _in_use()
+    parts: list[QuerySet[Any, str]] = [
+        in_force.filter(kind=kind.value).values_list("value", flat=True)
+        if kind.column == "name_folded"
+        else _in_use()
         .filter(**{f"{kind.column}__in": in_force.filter(kind=kind.value).values("value")})
         .values_list("name_folded", flat=True)
         for kind in KINDS

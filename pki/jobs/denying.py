@@ -18,14 +18,17 @@ from pki.denylist.csv_import import Line
 from pki.denylist.entries import void_intents_of, wait_for_intents
 from pki.jobs.kinds import JobKind, LineResult, Parameters
 from pki.jobs.lifecycle import start_job
+from pki.jobs.pace import Pace
 from pki.jobs.worker import work_on_job
 from pki.models import DenylistBatch, Job, JobLine
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
 from pki.record.transactions import in_write_transaction
 
-LINES_TOGETHER = 100
-"""Lines of a transaction: some 30 ms on SQLite, where devices wait for it."""
+LINES_TOGETHER = 200
+"""Lines of a transaction, at most. `pki.jobs.pace` has the rule."""
+LOOKED_AT_TOGETHER = 500
+"""Lines whose intents are looked for at once, before these lines are settled."""
 
 State = JobLine.State
 
@@ -94,7 +97,7 @@ def _stage(job: Job, rows: Sequence[JobLine], actor: Actor) -> list[LineResult]:
     ]
 
 
-def _finish(job: Job, actor: Actor) -> bool:
+def _finish(job: Job, actor: Actor, pace: Pace) -> bool:
     """Put the batch in force, or settle the next entries of it."""
     batch = DenylistBatch.objects.get(pk=job.pk)
     if batch.in_force_at is None:
@@ -110,12 +113,12 @@ def _finish(job: Job, actor: Actor) -> bool:
         # The second commit of a deny: what read before the first one is issued now, or not at all.
         wait_for_intents()
         return False
-    rows = list(job.lines.filter(number__gt=batch.position).order_by("number")[:LINES_TOGETHER])
+    rows = list(job.lines.filter(number__gt=batch.position).order_by("number")[:LOOKED_AT_TOGETHER])
     if not rows:
         return True
     entries = [(line.kind, line.value) for line in map(_line, rows)]
     void_intents_of(entries, actor=actor)
-    in_write_transaction(partial(_settle, batch, rows))
+    pace.in_transactions(rows, partial(_settle, batch))
     return False
 
 
@@ -152,12 +155,12 @@ def _check_cancel(job: Job) -> None:
         )
 
 
-def _clear_up(job: Job) -> bool:
+def _clear_up(job: Job, pace: Pace) -> bool:
     """Take back the next lines of a cancelled import."""
     batch = DenylistBatch.objects.filter(pk=job.pk).first()
     if batch is None:
         return True
-    rows = list(job.lines.filter(number__gt=batch.position).order_by("number")[:LINES_TOGETHER])
+    rows = list(job.lines.filter(number__gt=batch.position).order_by("number")[: pace.rows])
 
     def discard() -> None:
         if rows:
@@ -166,7 +169,7 @@ def _clear_up(job: Job) -> bool:
         else:
             DenylistBatch.objects.filter(pk=batch.pk, in_force_at=None).delete()
 
-    in_write_transaction(discard)
+    pace.in_transaction(len(rows), discard)
     return not rows
 
 

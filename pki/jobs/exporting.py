@@ -16,6 +16,7 @@ from django.utils import timezone
 from pki.jobs.certificate_files import ROWS, csv_header
 from pki.jobs.kinds import JobKind, LineResult, Parameters
 from pki.jobs.lifecycle import start_job
+from pki.jobs.pace import Pace
 from pki.models import IssuedCertificate, Job, JobLine, JobPart
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
@@ -120,9 +121,10 @@ def _remove_old_parts() -> int:
     return _delete(JobPart.objects.filter(job__ended_at__lt=timezone.now() - KEPT))
 
 
-def _clear_up(job: Job) -> bool:
+def _clear_up(job: Job, pace: Pace) -> bool:
     """Delete the next parts of a cancelled export."""
-    return not in_write_transaction(lambda: _delete(JobPart.objects.filter(job=job)))
+    parts = JobPart.objects.filter(job=job)
+    return not pace.in_transaction(DELETED_TOGETHER, lambda: _delete(parts))
 
 
 def _delete(parts: QuerySet[JobPart]) -> int:

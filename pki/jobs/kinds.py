@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 from pki.jobs import registry
+from pki.jobs.pace import Pace
 from pki.models import Job, JobLine
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
@@ -26,7 +27,7 @@ class Interrupted(Exception):
     """The job was cancelled, or another worker has it: the line is to be left as it is."""
 
 
-def _is_finished(job: Job, actor: Actor) -> bool:
+def _is_finished(job: Job, actor: Actor, pace: Pace) -> bool:
     return True
 
 
@@ -47,9 +48,9 @@ class JobKind:
     ``work_at_length`` is for lines that may take minutes. It gets the job and the line, and calls
     what it gets last every few seconds, which keeps the lease and notices a cancellation.
 
-    ``work_together`` acts on a chunk of ``chunk`` lines in the worker's transaction, which also
-    records the results that it returns, one a line. So it happens once. The lines of a chunk must
-    take less than 100 ms, because on SQLite devices wait for the transaction.
+    ``work_together`` acts on a chunk of lines in the worker's transaction, which also records the
+    results that it returns, one a line. So it happens once. A chunk has ``chunk`` lines at most,
+    and fewer where they take long, because on SQLite devices wait for it (`pki.jobs.pace`).
     """
 
     name: str
@@ -58,12 +59,12 @@ class JobKind:
     work_at_length: Callable[[Job, JobLine, Actor, Keep], str] | None = None
     work_together: Callable[[Job, Sequence[JobLine], Actor], Sequence[LineResult]] | None = None
     chunk: int = CHUNK
-    finish: Callable[[Job, Actor], bool] = _is_finished
-    """Called after the last line, again and again until it returns True. Each call takes a few
-    transactions like those of a chunk. ``OperatorError`` stops the job, which can be continued."""
+    finish: Callable[[Job, Actor, Pace], bool] = _is_finished
+    """Called after the last line, again and again until it returns True. Each call makes a few
+    transactions, at the job's pace. ``OperatorError`` stops the job, which can be continued."""
     check_cancel: Callable[[Job], None] = _may_be_cancelled
     """Raises ``OperatorError`` if the job cannot be cancelled any more; in the transaction."""
-    clear_up: Callable[[Job], bool] | None = None
+    clear_up: Callable[[Job, Pace], bool] | None = None
     """Takes back a part of what a cancelled job did, and returns whether nothing is left."""
 
 

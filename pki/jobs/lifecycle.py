@@ -7,7 +7,6 @@ are there. A crash before that leaves a job on which nothing is done, and which 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -15,6 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from pki.jobs.kinds import JobKind, Parameters, kind_of
+from pki.jobs.pace import Pace
 from pki.models import Job, JobLine
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail, due_work
@@ -22,8 +22,8 @@ from pki.record.audit_trail import Actor
 from pki.record.transactions import in_write_transaction, in_write_transactions
 
 LONGEST_SUBJECT = 200  # characters, as the column has them
-LINES_TOGETHER = 200
-"""Lines that a transaction writes: some 20 ms on SQLite, where devices wait for it."""
+LINES_TOGETHER = 500
+"""Lines that a transaction writes at most."""
 MOST_LINES = 100_000
 """Lines of a job. Writing so many takes some ten seconds, for which a page can wait."""
 
@@ -77,8 +77,7 @@ def start_job(
             for number, (subject, more) in chunk
         )
 
-    for start in range(0, len(missing), LINES_TOGETHER):
-        in_write_transaction(partial(write, missing[start : start + LINES_TOGETHER]))
+    Pace(LINES_TOGETHER).in_transactions(missing, write)
 
     # Step 3: from here on it is due.
     def begin() -> None:

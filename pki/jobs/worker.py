@@ -12,13 +12,13 @@ import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
 from pki.exceptions import Busy, PKIError
 from pki.jobs.kinds import Interrupted, JobKind, kind_of
 from pki.jobs.lifecycle import counts
+from pki.jobs.pace import Pace, rest
 from pki.models import Job, JobLine
 from pki.operators.errors import OperatorError
 from pki.record import audit_trail
@@ -35,9 +35,6 @@ LEASE = datetime.timedelta(seconds=120)
 """Much longer than a chunk takes. After a crash, the job stands still for this time."""
 RENEWAL = datetime.timedelta(seconds=15)
 """How old a lease is before it is renewed, which is a transaction of its own."""
-
-LONGEST_ROOM = 0.05
-"""Seconds between two chunks on SQLite, at most."""
 
 LONGEST_RESULT = 1000  # characters, as the columns have them
 
@@ -94,11 +91,10 @@ def work_on_job(
     if not may_go_on() or (token := _take_lease(pk)) is None:
         return 0
     chunks = 0
+    paces: dict[str, Pace] = {}  # lines, and what comes after them, take different times
     try:
         while may_go_on() and (job := _keep_lease(pk, token)) is not None:
-            began = time.monotonic()
-            _work_on_chunk(job)
-            _make_room(time.monotonic() - began)
+            _work_on_chunk(job, paces)
             chunks += 1
             if progress:
                 job.refresh_from_db()
@@ -107,17 +103,6 @@ def work_on_job(
         held = Job.objects.filter(pk=pk, lease=token)
         in_write_transaction(lambda: held.update(lease=None, leased_until=None))
     return chunks
-
-
-def _make_room(took: float) -> None:
-    """Let devices write after a chunk that took ``took`` seconds.
-
-    SQLite does not queue those who wait for another process: they sleep for up to 100 ms, and try
-    again (https://www.sqlite.org/c3ref/busy_timeout.html). Chunks one after the other would
-    mostly be in the way of them.
-    """
-    if connection.vendor == "sqlite":
-        time.sleep(min(took / 2, LONGEST_ROOM))
 
 
 def _take_lease(pk: uuid.UUID) -> uuid.UUID | None:
@@ -142,7 +127,7 @@ def _keep_lease(pk: uuid.UUID, token: uuid.UUID) -> Job | None:
     return job
 
 
-def _work_on_chunk(job: Job) -> None:
+def _work_on_chunk(job: Job, paces: dict[str, Pace]) -> None:
     """Work on the next lines and record their results, or how the job ended."""
     actor = Actor(job.actor, str(job.pk), job.source_ip)
     results: list[Result] = []
@@ -151,15 +136,17 @@ def _work_on_chunk(job: Job) -> None:
     is_finished = False
     try:
         kind = kind_of(job.kind)
+        pace = paces.setdefault("lines", Pace(kind.chunk))
+        after = paces.setdefault("after", Pace(kind.chunk))
         if job.state == State.CANCELLING:
-            is_finished = kind.clear_up is None or kind.clear_up(job)
+            is_finished = kind.clear_up is None or kind.clear_up(job, after)
         else:
             # Step 1: the work on lines, or what comes after the last of them.
-            lines = _next_lines(job, kind)
+            lines = _next_lines(job, kind, pace)
             if not lines:
-                is_finished = kind.finish(job, actor)
+                is_finished = kind.finish(job, actor, after)
             elif kind.work_together is not None:
-                in_write_transaction(partial(_work_together, kind, job, lines, actor))
+                pace.in_transaction(len(lines), partial(_work_together, kind, job, lines, actor))
             else:
                 _work_one_by_one(kind, job, lines, actor, results)
     except Busy:
@@ -191,9 +178,10 @@ def _what_to_do(job: Job) -> str:
     return f"{what} the job when the cause is gone."
 
 
-def _next_lines(job: Job, kind: JobKind) -> list[JobLine]:
+def _next_lines(job: Job, kind: JobKind, pace: Pace) -> list[JobLine]:
+    most = kind.chunk if kind.work_together is None else pace.rows
     waiting = job.lines.filter(number__gt=job.position, state=LineState.WAITING)
-    return list(waiting.order_by("number")[: kind.chunk])
+    return list(waiting.order_by("number")[:most])
 
 
 def _work_together(kind: JobKind, job: Job, lines: Sequence[JobLine], actor: Actor) -> None:
@@ -219,12 +207,14 @@ def _work_one_by_one(
     for line in lines:
         if results and time.monotonic() >= end:
             return
+        began = time.monotonic()
         try:
             results.append((line, LineState.DONE, _work_on_line(kind, job, line, actor)))
         except Busy:
             raise
         except (OperatorError, PKIError) as refusal:
             results.append((line, LineState.FAILED, str(refusal)))
+        rest((time.monotonic() - began) / 4)  # its transactions are short, and not one
 
 
 def _work_on_line(kind: JobKind, job: Job, line: JobLine, actor: Actor) -> str:

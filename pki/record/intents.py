@@ -21,7 +21,7 @@ from pki.reasons import Reason
 from pki.record import audit_trail
 from pki.record.audit_trail import SYSTEM, Actor
 from pki.record.snapshot import AuthoritySnapshot
-from pki.record.transactions import in_write_transaction, in_write_transactions
+from pki.record.transactions import in_no_transaction, in_write_transactions
 from pki.signers.certificate_contents import random_serial_number
 
 logger = logging.getLogger(__name__)
@@ -163,7 +163,7 @@ def void_in_chunks(
             for why in dict.fromkeys(reasons.values())
         )
 
-    return sum(in_write_transactions(in_write_transaction(find), void))
+    return sum(in_write_transactions(in_no_transaction(find), void))
 
 
 def _hand_over(intent: IssuedCertificate) -> None:

@@ -140,6 +140,28 @@ def in_write_transaction(work: Callable[[], T]) -> T:
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
+def in_no_transaction(look: Callable[[], T]) -> T:
+    """Run ``look``, which only reads, outside of any transaction, and return what it returns.
+
+    So SQLite's writers do not wait for it. It sees what was committed before it began. Raises
+    ``Busy`` as ``in_write_transaction`` does.
+    """
+    if _is_rehearsed.get():
+        return _within_rehearsal(look)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return look()
+        except Error as error:
+            if not is_conflict(error):
+                if isinstance(error, _OUT_OF_ORDER):
+                    raise Busy(Reason.DATABASE_UNAVAILABLE) from error
+                raise
+            if attempt == ATTEMPTS:
+                raise Busy(Reason.DATABASE_UNAVAILABLE) from error
+        time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
 @contextmanager
 def rehearsal() -> Iterator[None]:
     """Let the write transactions of the block see each other, and take all of them back at its end.

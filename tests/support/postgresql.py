@@ -84,18 +84,28 @@ class PostgreSQLServer:
 @contextmanager
 def private_server() -> Iterator[PostgreSQLServer]:
     """Make and start a server with an empty database; stop and delete it with the block."""
-    require_program("initdb", package="postgresql", beside=BINARIES)
     directory = make_directory("est-postgresql-")
-    server = PostgreSQLServer(directory)
     try:
-        _make(server)
-        server.start()
-        try:
+        with server_in(directory) as server:
             yield server
-        finally:
-            server.stop()
     finally:
         shutil.rmtree(directory)
+
+
+@contextmanager
+def server_in(directory: Path) -> Iterator[PostgreSQLServer]:
+    """Start the server of ``directory``, which is made in an empty one; stop it with the block."""
+    require_program("initdb", package="postgresql", beside=BINARIES)
+    server = PostgreSQLServer(directory)
+    if (directory / "data").exists():
+        (directory / "port").write_text(str(next(free_ports())))
+    else:
+        _make(server)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def _make(server: PostgreSQLServer) -> None:

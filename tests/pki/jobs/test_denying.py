@@ -13,7 +13,7 @@ from django.utils import timezone
 from pki.denylist.csv_import import read_lines
 from pki.denylist.entries import deny
 from pki.exceptions import Busy
-from pki.jobs import denying, worker
+from pki.jobs import denying, pace, worker
 from pki.jobs.denying import import_lines, start_import
 from pki.jobs.lifecycle import cancel_job, continue_job
 from pki.jobs.worker import work_on_job, work_on_jobs
@@ -37,7 +37,6 @@ LINES = read_lines(
 def two_together(monkeypatch, installation):
     """Two lines of an import to a transaction."""
     kind = denying.DENY_IMPORT
-    monkeypatch.setattr(denying, "LINES_TOGETHER", 2)
     monkeypatch.setattr(
         denying,
         "DENY_IMPORT",
@@ -94,8 +93,8 @@ def test_T17_a_crash_anywhere_leaves_nothing_or_all_in_force_and_the_job_goes_on
             return done
 
         with monkeypatch.context() as patch:
-            patch.setattr(worker, "in_write_transaction", crash)
-            patch.setattr(denying, "in_write_transaction", crash)
+            for module in (worker, denying, pace):
+                patch.setattr(module, "in_write_transaction", crash)
             try:
                 work(job)
             except Crash:
@@ -178,7 +177,7 @@ def test_a_cancellation_comes_before_the_moment_in_force_or_is_refused():
     Job.objects.update(lease=stale.lease, leased_until=timezone.now() + worker.LEASE)
     cancel_job(job, actor=TESTER)
 
-    denying._finish(stale, TESTER)  # as a worker does that looked before
+    denying._finish(stale, TESTER, pace.Pace(2))  # as a worker does that looked before
 
     assert in_force() == 0
     assert not AuditEvent.objects.filter(action="deny-import").exists()
@@ -194,7 +193,7 @@ def test_a_late_worker_stages_nothing_and_puts_nothing_in_force():
     assert not DenylistEntry.objects.exists()
     work(job, chunks=4)
     assert DenylistEntry.objects.count() == 7
-    denying._finish(late, TESTER)
+    denying._finish(late, TESTER, pace.Pace(2))
 
     assert in_force() == 0
     assert work(job).state == "finished"

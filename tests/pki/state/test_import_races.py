@@ -76,11 +76,11 @@ def moment(monkeypatch):
     before = SimpleNamespace(comes=Event(), seconds=0.0)
     kind = denying.DENY_IMPORT
 
-    def finish(job, actor):
+    def finish(job, actor, pace):
         if not before.comes.is_set():
             before.comes.set()
             sleep(before.seconds)
-        return kind.finish(job, actor)
+        return kind.finish(job, actor, pace)
 
     monkeypatch.setattr(denying, "DENY_IMPORT", replace(kind, finish=finish))
     return before
@@ -124,7 +124,7 @@ def test_T17_no_device_sees_a_part_of_an_import(device, pair, moment, monkeypatc
 
     When the first of two requests is refused, the second one is refused, too.
     """
-    monkeypatch.setattr(denying, "LINES_TOGETHER", 1)
+    monkeypatch.setattr(denying, "DENY_IMPORT", replace(denying.DENY_IMPORT, chunk=1))
     for number in range(max(ROUNDS // 10, 15)):
         names = [f"a-{number}", f"b-{number}"]
         moment.comes.clear()
