@@ -24,6 +24,7 @@ __all__ = ["aws_edge", "chromium"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TARGETS = (IoTTarget("europe"), IoTTarget("america", region="us-east-1"))
+POLICY_NAME = "est_iot_policy_default"
 EDITOR, REASON, BUTTON = "#id_body", "#id_reason", ".submit-row input[type=submit]"
 
 
@@ -185,10 +186,13 @@ def _write_and_push(alice):
     assert "v1 is in force" in alice.press()
     assert DocumentVersion.objects.get().body.count("\r") == 0
     alice.open("iotprov_policyversion_push")
+    assert "Type its name" in alice.press()
+    alice.fill(name=POLICY_NAME)
     with failing("iot", "CreatePolicy", Fault.ACCESS_DENIED, times=1):
         said = alice.press()
     assert "europe: iot:CreatePolicy at europe failed with AccessDeniedException" in said
     alice.open("iotprov_policyversion_push")
+    alice.fill(name=POLICY_NAME)
     alice.press()
     alice.open("iotprov_policyversion_add")
     alice.fill(body=POLICY, reason="back to messages, and no iot:*")
