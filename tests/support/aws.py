@@ -2,14 +2,18 @@
 
 import http.client
 import inspect
+import string
+from functools import cache
 
 import botocore.session
 import pytest
+from botocore import useragent
 from botocore.loaders import create_loader
 from moto import backends
 from moto.core import responses
 from moto.core import utils as moto_utils
 from moto.core.config import default_user_config
+from moto.moto_api._internal.moto_random import MotoRandom
 from moto.server import ThreadedMotoServer
 
 from iotprov import client as iot_client
@@ -26,8 +30,14 @@ __all__ = ["aws_cloud", "aws_faults", "moto_server"]
 _loader = create_loader(None)
 botocore.session.create_loader = lambda search_path: _loader
 
-# moto lists its own directory at each request, which took a sixth of the time of a call.
-_modules = tuple(backends.list_of_moto_modules())
+# botocore looks at each character of a user agent, of which there are two a call, always the same.
+useragent.sanitize_user_agent_string_component = cache(
+    useragent.sanitize_user_agent_string_component
+)
+
+# moto lists its own directory at each request, which took a sixth of the time of a call. Then it
+# looks for a service among the names.
+_modules = dict.fromkeys(backends.list_of_moto_modules())
 backends.list_of_moto_modules = lambda: _modules
 
 # moto parsed the service models a second time, which botocore's loader has parsed already.
@@ -45,6 +55,16 @@ class _MethodNames:
 
 
 responses.method_names_from_class = _MethodNames
+
+
+def _random_string(source, length=20, include_digits=True, lower_case=False):
+    """Do what moto does with a call for each character. Each answer has an id of 52 of them."""
+    pool = string.ascii_letters + (string.digits if include_digits else "")
+    made = "".join(source.choices(pool, k=length))
+    return made.lower() if lower_case else made
+
+
+MotoRandom.get_random_string = _random_string
 
 
 class FakeAWS:

@@ -1,6 +1,8 @@
 """Databases of tests are in memory where it has room for them."""
 
+import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,6 +44,20 @@ def test_a_small_memory_is_left_to_others(memory, tmp_path):
 
     assert made.parent == tmp_path / "disk"
     assert not [*directory.iterdir()]
+
+
+def test_what_a_killed_process_left_is_deleted_and_what_another_one_uses_is_not(memory):
+    directory = memory(free=in_memory._NEEDED)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, used = (directory / f"est-tests-{pid}-x" for pid in (ended.pid, os.getppid()))
+    for path in (left, used):
+        path.mkdir()
+        (path / "test.sqlite3").write_bytes(b"x")
+
+    made = in_memory.make_directory("est-tests-")
+
+    assert {*directory.iterdir()} == {used, made}
 
 
 def test_a_machine_without_such_a_directory_has_a_disk(monkeypatch, tmp_path):
