@@ -86,7 +86,9 @@ def furnish(est_client, device_ca):
     )
     for topic in ("first", "second"):
         add_version("policy", POLICY.replace("messages/", f"{topic}/"), actor=ALICE, reason=topic)
-    add_version("template", template(), actor=ALICE, reason="first")
+    for fleet in ("pumps", "valves"):
+        body = template(thing={"AttributePayload": {"fleet": fleet}})
+        add_version("template", body, actor=ALICE, reason=f"the fleet of {fleet}")
     TruststorePush.objects.create(
         domain="est.example.com", uri="s3://est-truststore/truststore.pem", version_id="first",
         sha256="0" * 64, certificate_count=2, reason="first", pushed_by="admin:alice",

@@ -23,3 +23,10 @@ if (menu) {
         menu.setAttribute("aria-expanded", String(isOpen));
     });
 }
+
+// Django's boxes of permissions draw an icon with a label, which needs a role to be read out.
+window.addEventListener("load", () => {
+    for (const icon of document.querySelectorAll("span.help-tooltip[aria-label]")) {
+        icon.setAttribute("role", "img");
+    }
+});
