@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from bench.installation import MeasuredInstallation, installation_in, new_installation
+from bench.installation import MeasuredInstallation, installation_in
 from tests.interop.server import ROOT
-from tests.support.postgresql import private_server, server_in
+from tests.support.postgresql import server_in
 
 FILLED = "filled"
 """The file that says that a kept database is complete."""
@@ -25,27 +26,26 @@ def filled(
 
     A PostgreSQL server runs for the block. One that was kept is brought up to the present schema.
     """
+    database = "postgresql" if on_postgresql else "sqlite"
     with ExitStack() as stack:
-        if kept_in is None:
-            url = stack.enter_context(private_server()).url() if on_postgresql else ""
-            made = stack.enter_context(new_installation(url))
-            _fill(made, certificates)
+        if kept_in is None:  # on a disk: a fleet is too large for memory
+            temporary = TemporaryDirectory(prefix="est-bench-", dir="/var/tmp")
+            kept_in = Path(stack.enter_context(temporary))
+            kept_in.chmod(0o755)  # PostgreSQL's user is another one
+        directory = kept_in.resolve() / f"{database}-{certificates}"
+        is_filled = (directory / FILLED).exists()
+        if not is_filled:  # what is there is half a database
+            shutil.rmtree(directory, ignore_errors=True)
+        server = directory / "server"
+        server.mkdir(parents=True, exist_ok=True)
+        url = stack.enter_context(server_in(server)).url() if on_postgresql else ""
+        made = installation_in(directory, url)
+        if is_filled:
+            made.manage("migrate", "--no-input", "--verbosity=0")
         else:
-            database = "postgresql" if on_postgresql else "sqlite"
-            directory = kept_in.resolve() / f"{database}-{certificates}"
-            is_filled = (directory / FILLED).exists()
-            if not is_filled:  # what is there is half a database
-                shutil.rmtree(directory, ignore_errors=True)
-            server = directory / "server"
-            server.mkdir(parents=True, exist_ok=True)
-            url = stack.enter_context(server_in(server)).url() if on_postgresql else ""
-            made = installation_in(directory, url)
-            if is_filled:
-                made.manage("migrate", "--no-input", "--verbosity=0")
-            else:
-                made.make()
-                _fill(made, certificates)
-                (directory / FILLED).touch()
+            made.make()
+            _fill(made, certificates)
+            (directory / FILLED).touch()
         yield made
 
 
