@@ -115,6 +115,7 @@ def test_the_denylist_kind_denies(est_client, monkeypatch):
     monkeypatch.setattr(entries, "MATCHING_ENTRY_SQL", statement)
     monkeypatch.setattr(kinds, "MATCHING_CONDITION", condition)
     monkeypatch.setattr(kinds, "KINDS", rows)
+    monkeypatch.setattr(kinds, "COMPARED", kinds.compared_identifiers(rows))
     deny("prefix", "sen", reason="a stolen batch", actor=TESTER)
 
     assert est_client.simpleenroll(make_csr("sensor-1")).status_code == 403

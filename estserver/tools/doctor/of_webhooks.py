@@ -30,7 +30,7 @@ def webhook_rows() -> Iterator[Row]:
 def _given_up() -> Row:
     name = "messages"
     parked = Message.objects.filter(state=Message.State.PARKED)
-    newest = parked.order_by("-pk").first()
+    newest = parked.order_by("-give_up_at", "-pk").first()
     if newest is None:
         return Row(name, "OK", "No message was given up.")
     count = parked.count()

@@ -17,6 +17,7 @@ def add_confirmation(parser: CommandParser) -> None:
     """Add the option for the settings whose change refuses devices, which their refusal names."""
     parser.add_argument(
         "--confirm",
+        dest="confirmed",
         action="append",
         default=[],
         metavar="SETTING",
@@ -52,7 +53,7 @@ class Command(OperatorCommand):
         profile: str,
         assignments: list[str],
         reason: str,
-        confirm: list[str],
+        confirmed: list[str],
         **options: Any,
     ) -> None:
         """Print a line for each setting that changed."""
@@ -64,7 +65,7 @@ class Command(OperatorCommand):
                 changes,
                 actor=command_actor(),
                 reason=reason,
-                confirmed=confirm,
+                confirmed=confirmed,
             )
         )
         after = settings_of(new)

@@ -135,13 +135,13 @@ class RollBack(OperatorCommand):
         name: str,
         version: int,
         reason: str,
-        confirm: list[str],
+        confirmed: list[str],
         **options: Any,
     ) -> None:
         """Print what is in force."""
         made = in_write_transaction(
             lambda: return_to_version(
-                name, version, actor=command_actor(), reason=reason, confirmed=confirm
+                name, version, actor=command_actor(), reason=reason, confirmed=confirmed
             )
         )
         self.say(
