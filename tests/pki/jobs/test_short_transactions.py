@@ -98,8 +98,8 @@ def test_no_transaction_of_a_job_grows_with_its_lines(kind):
     # The first one is warm: it reads what later ones keep.
     whole(STARTS[kind], 1)
 
-    few = largest(partial(whole, STARTS[kind], 2 * MOST))
-    many = largest(partial(whole, STARTS[kind], 6 * MOST))
+    few = largest(partial(whole, STARTS[kind], 4 * MOST))
+    many = largest(partial(whole, STARTS[kind], 8 * MOST))
 
     assert many[0] <= few[0] + 2
     assert many[1] <= few[1] * 1.1

@@ -149,16 +149,16 @@ def test_T17_an_import_that_was_cut_off_has_put_nothing_in_force_and_goes_on(db)
     )
     inserts = []
 
-    def fail_at_the_last_insert(execute, sql, *arguments):
+    def fail_at_the_third_insert(execute, sql, *arguments):
         if sql.startswith("INSERT") and "pki_denylistentry" in sql:
             inserts.append(sql)
-            if len(inserts) == 6:
+            if len(inserts) == 3:
                 raise OperationalError("disk full")
         return execute(sql, *arguments)
 
     with (
         rows_of_each_transaction() as counts,
-        connection.execute_wrapper(fail_at_the_last_insert),
+        connection.execute_wrapper(fail_at_the_third_insert),
         pytest.raises(Busy),
     ):
         import_lines(lines, actor=TESTER)
