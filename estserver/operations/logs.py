@@ -36,9 +36,9 @@ def configure(chosen: Mapping[str, Any]) -> None:
     This is for the device side, which has ``LOGGING_CONFIG = None``. Django would first set up its
     own handlers. One of them mails errors, and for that Django loads half of its pages' code.
     """
-    # No line says these, and each record would look them up.
-    # https://docs.python.org/3/howto/logging.html#optimization
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    # No line says from where it was logged, and each record would look that up
+    # (https://docs.python.org/3/howto/logging.html#optimization). Process and thread stay, because
+    # the formats of others have them: gunicorn's begins with "[%(process)d]".
     logging._srcfile = None
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JSONFormatter())

@@ -25,7 +25,7 @@ from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
 from pki.record.transactions import in_write_transaction
 
-LINES_TOGETHER = 200
+LINES_TOGETHER = 150
 """Lines of a transaction, at most. `pki.jobs.pace` has the rule."""
 LOOKED_AT_TOGETHER = 500
 """Lines whose intents are looked for at once, before these lines are settled."""

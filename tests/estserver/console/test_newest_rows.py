@@ -4,9 +4,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from estserver.console import api_tokens
+from estserver.console.people import api_tokens, session_pages, two_persons_page
 from estserver.models import ApiToken, ConsoleSession
-from estserver.people import session_pages, two_persons, two_persons_page
+from estserver.people import two_persons
 from pki.record.audit_trail import Actor
 
 

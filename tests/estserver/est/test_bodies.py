@@ -33,6 +33,7 @@ def environ_after(body, certificate):
         {
             "wsgi.input": body,
             "wsgi.input_terminated": True,
+            "HTTP_TRANSFER_ENCODING": "chunked",
             "gunicorn.socket": FakeTLSSocket(certificate),
         },
         None,

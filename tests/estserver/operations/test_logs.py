@@ -47,3 +47,14 @@ def test_levels_are_those_that_were_chosen(root, capsys):
     assert [json.loads(line)["message"] for line in capsys.readouterr().out.splitlines()] == [
         "written"
     ]
+
+
+def test_a_handler_of_somebody_else_formats_its_lines(root, capsys):
+    logs.configure(CHOSEN)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("[%(process)d] [%(thread)d] %(message)s"))  # gunicorn's
+    root.addHandler(handler)
+
+    logging.getLogger("ours").warning("said")
+
+    assert capsys.readouterr().err.endswith("] said\n")
