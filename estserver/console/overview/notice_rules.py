@@ -143,12 +143,14 @@ def _of_work(fleet: Fleet) -> Iterator[Notice]:
             fleet.failing_hooks.url,
         )
     if fleet.parked_messages.count:
+        is_one = fleet.parked_messages.count == 1
         yield Notice(
             "messages-given-up",
             fleet.parked_messages.count,
             False,
             f"{fleet.parked_messages} {_plural(fleet.parked_messages, 'message')} to webhooks, "
-            "mail servers or topics were not taken for a day, and are tried no more.",
+            f"mail servers or topics {'was' if is_one else 'were'} not taken for a day, and "
+            f"{'is' if is_one else 'are'} tried no more.",
             "Open the list, mend what the errors name, and choose Send again.",
             fleet.parked_messages.url,
         )

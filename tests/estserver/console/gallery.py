@@ -83,3 +83,14 @@ def write(page: Path, titles: dict[str, str]) -> None:
         for theme, words in (("light", ""), ("dark", " in the dark"))
     ]
     page.write_text("\n".join([f"{before}{BEGIN}", *lines, f"{END}{after}"]), encoding="utf-8")
+
+
+def shrink(path: Path) -> None:
+    """Write a picture with 64 colours in place of millions: pages have few, and a third remains."""
+    from PIL import Image  # for make screenshots alone
+
+    with Image.open(path) as picture:
+        few = picture.convert("RGB").quantize(
+            64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+        )
+    few.save(path, optimize=True)
