@@ -161,7 +161,7 @@ def _client_ca(row: CertificateProfile, snapshot: CASnapshot) -> str:
 
 @cache
 def _sample_key(algorithm: str) -> "ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey":
-    """Return the key of samples, which this process makes once and shows to nobody."""
+    """Return the key for sample CSRs. A process makes it once, and no page shows it."""
     return generate_private_key(algorithm)
 
 

@@ -1,5 +1,6 @@
 """Operations that say which version a person saw, so that no later one is lost (threat T61)."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from django import forms
@@ -20,7 +21,7 @@ class BasedOnForm(ReasonForm):
     based_on = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
 
 
-class OnVersion(Operation):
+class OnVersion(Operation, ABC):
     """An operation that puts a text in the place of the one that its page showed."""
 
     form_class: type[forms.BaseForm] | None = BasedOnForm
@@ -29,9 +30,9 @@ class OnVersion(Operation):
         """Start from the version in force."""
         return {**super().get_initial(), "based_on": number_in_force(kind_of(self))}
 
+    @abstractmethod
     def write(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Call the service, with ``based_on``."""
-        raise NotImplementedError
 
     def carry_out(self, form: forms.BaseForm, actor: Actor) -> Done:
         """Refuse the later one of two changes, and show it what the earlier one has saved."""

@@ -69,7 +69,7 @@ class CreateCAForm(NewCAForm):
 
 
 class CreateCA(Operation):
-    """Make a CA. Nobody trusts it before a profile or truststore names it."""
+    """Make a CA. It is trusted when a profile or the truststore names it."""
 
     slug = "create"
     label = gettext_noop("Create a CA")

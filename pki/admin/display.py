@@ -49,7 +49,7 @@ def code(field: str, title: str = "", *, characters: int = 0) -> Callable[[Model
 
 
 def with_code(text: str) -> SafeString:
-    """Return a sentence of ours in which a command stands between backticks, as a page shows it."""
+    """Return a sentence as HTML, with the commands between backticks as code."""
     parts = [
         format_html("<code>{}</code>" if number % 2 else "{}", part)
         for number, part in enumerate(text.split("`"))

@@ -73,7 +73,7 @@ class DownloadKeyFile(Operation):
         """Say what the file is worth."""
         return [
             gettext(
-                "Whoever has the file and its password can enroll devices as this client, "
+                "With the file and its password anybody can enroll devices as this client, "
                 "until its certificate is revoked. The audit trail says that you took it."
             )
         ]

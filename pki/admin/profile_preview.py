@@ -1,6 +1,6 @@
 """The preview of a profile's settings: what they would refuse, and what they would make.
 
-`pki` knows the first. Whoever knows the second, and that is above `pki`, registers a previewer.
+`pki` knows what they would refuse. A package above `pki` registers a previewer for the rest.
 """
 
 from collections.abc import Callable, Iterable

@@ -198,7 +198,7 @@ def _issuing_statement(columns: tuple[str, ...], matching_entry: str) -> str:
     """Return the UPDATE that sets ``columns`` of an intent, unless something forbids it."""
     changes = ", ".join(f'"{name}" = %s' for name in columns)
     return (
-        f'UPDATE "pki_issuedcertificate" SET {changes} '  # noqa: S608  # names are ours
+        f'UPDATE "pki_issuedcertificate" SET {changes} '  # noqa: S608  # columns of the model
         f"WHERE id = %s AND state = %s AND NOT {matching_entry} "
         f"AND NOT {label_rules.DISTRUSTED_CA_SQL} "
         "AND NOT EXISTS (SELECT 1 FROM pki_issuedcertificate AS client "

@@ -23,7 +23,7 @@ class Lockout(SettingProblem):
 
 
 class NotConfirmed(SettingsRefused):
-    """A change would refuse devices, and nobody has confirmed that. ``problems`` are lockouts."""
+    """A change would refuse devices and was not confirmed. ``problems`` are its lockouts."""
 
     def __init__(self, lockouts: Collection[Lockout]) -> None:
         options = " ".join(f"--confirm {one.setting}" for one in lockouts)
@@ -48,9 +48,9 @@ def check_somebody_is_let_in(before: CertificateProfile, after: CertificateProfi
 def check_lockouts(
     before: CertificateProfile, after: CertificateProfile, confirmed: Collection[str]
 ) -> None:
-    """Raise ``NotConfirmed`` when a change refuses devices, and nobody has said that this is meant.
+    """Raise ``NotConfirmed`` when a setting that is not in ``confirmed`` would refuse devices.
 
-    ``confirmed`` has the settings whose lockouts a person has read.
+    ``confirmed`` names the settings whose lockouts a person has read and wants.
     """
     found = [one for one in lockouts(before, after) if one.setting not in confirmed]
     if found:

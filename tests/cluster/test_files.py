@@ -43,7 +43,10 @@ def compose_schema():
 
 
 def test_the_compose_file_fits_the_published_schema():
-    jsonschema.validate(compose(), compose_schema())
+    schema = compose_schema()
+    validator = jsonschema.validators.validator_for(schema)(schema)
+
+    assert [error.message for error in validator.iter_errors(compose())] == []
 
 
 def test_a_key_that_compose_does_not_know_would_be_refused():

@@ -43,7 +43,7 @@ PEOPLE: Final[tuple[Action, ...]] = (
         name="Make the first account",
         commands=("first_admin",),
         services=("estserver.people.accounts.first_account.make_first_admin",),
-        without_page="Nobody could open it yet.",
+        without_page="No page opens without an account, and there is none yet.",
         without_api="A token belongs to an account, and there is none yet.",
     ),
     Action(
