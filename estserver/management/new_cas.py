@@ -45,7 +45,7 @@ class _NewCA(OperatorCommand):
             required=True,
             help="whose certificates it signs",
         )
-        parser.add_argument("--reason", default="", help="kept on the audit trail")
+        parser.add_argument("--reason", required=True, help="kept on the audit trail")
 
     def check_reason(self, reason: str) -> None:
         """Refuse an empty reason."""
@@ -75,13 +75,21 @@ class CreateCA(_NewCA):
         super().add_arguments(parser)
         parser.add_argument("--common-name", required=True, help="the subject's CN")
         parser.add_argument(
-            "--key-algorithm", choices=CA_KEY_ALGORITHMS, default=KeyAlgorithm.EC_P256.value
+            "--key-algorithm",
+            choices=CA_KEY_ALGORITHMS,
+            default=KeyAlgorithm.EC_P256.value,
+            help="of its key (default: %(default)s)",
         )
         parser.add_argument(
-            "--years", type=int, default=10, help=f"how long it is valid, 1 to {MOST_YEARS}"
+            "--years",
+            type=int,
+            default=10,
+            help=f"how long it is valid, 1 to {MOST_YEARS} (default: %(default)s)",
         )
         parser.add_argument(
-            "--signer", default="keyfile", help="the alias of the signer that keeps the key"
+            "--signer",
+            default="keyfile",
+            help="the alias of the signer that keeps the key (default: %(default)s)",
         )
 
     def handle(

@@ -37,10 +37,11 @@ def check_somebody_is_let_in(before: CertificateProfile, after: CertificateProfi
     A profile that was made with an empty list gets its names later, and may change until then.
     """
     if lets_nobody_in(after) and not lets_nobody_in(before):
-        live = IssuedCertificate.objects.live().filter(profile__in=versions_of(before))
+        live = count_up_to(IssuedCertificate.objects.live().filter(profile__in=versions_of(before)))
+        noun = "certificate" if live == 1 else "certificates"
         sentence = (
             "The rule allow-list with an empty list refuses every device of the profile "
-            f"({count_in_words(count_up_to(live))} live certificates). Name at least one."
+            f"({count_in_words(live)} live {noun}). Name at least one."
         )
         raise SettingsRefused([SettingProblem("allowed_names", sentence)])
 
