@@ -68,7 +68,7 @@ def answer(
     except _CLIENT_FAULTS as error:
         worker.log.debug("%s: connection lost: %s", peer[0], error)
         return Answer(b"", keeps=False)
-    except Exception:
+    except Exception:  # a bug; the client is told, and the process goes on
         worker.log.exception("error handling request %s %s", request.method, request.uri)
         return Answer(refusal(HTTPStatus.INTERNAL_SERVER_ERROR), keeps=False)
     finally:

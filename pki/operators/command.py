@@ -199,7 +199,7 @@ class OperatorCommand(BaseCommand):
             )
         except CommandError:
             raise
-        except Exception as error:
+        except Exception as error:  # a bug: a person gets a sentence in place of its traceback
             if options.get("traceback") or not self._called_from_command_line:
                 raise
             refuse(

@@ -129,6 +129,8 @@ def test_what_was_changed_in_the_console_is_set_right_and_the_version_left_alone
 
     bring(domain(deployment))
 
+    gateway.assert_no_pending_responses()  # the change, and a look at what came of it
+
 
 @pytest.mark.parametrize(
     ("held", "paths"),
