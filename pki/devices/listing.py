@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.db.models.lookups import In
+from django.db.models.lookups import GreaterThan, In
 from django.utils import timezone
 
 from pki.denylist.identifiers import RequestIdentifiers
@@ -159,6 +159,14 @@ def _of_the_name() -> QuerySet[IssuedCertificate]:
     return IssuedCertificate.objects.filter(name_folded=OuterRef("name_folded"))
 
 
+def _has_another(condition: Q) -> Q:
+    """Return the condition for names of which an issued certificate meets ``condition``.
+
+    It looks at each name that is asked about: `_named_by` would list those of nearly a whole fleet.
+    """
+    return Q(Exists(_of_the_name().exclude(state__in=_NOT_ISSUED).filter(condition)))
+
+
 def _stopped(now: datetime.datetime) -> Q:
     # A name without an issued certificate has one that was revoked, or an intent that came to
     # nothing: a certificate is superseded only by one that is issued.
@@ -168,23 +176,25 @@ def _stopped(now: datetime.datetime) -> Q:
 
 
 def _overdue(now: datetime.datetime) -> Q:
-    return _named_by(Q(not_after__lte=now)) & ~_named_by(Q(not_after__gt=now))
+    return _named_by(Q(not_after__lte=now)) & ~_has_another(Q(not_after__gt=now))
 
 
 def _is_due(now: datetime.datetime) -> Q:
     valid, due = Q(not_after__gt=now), _due(now)
-    return _named_by(valid & due) & ~_named_by(valid & ~due)
+    return _named_by(valid & due) & ~_has_another(valid & ~due)
 
 
 def _new(now: datetime.datetime) -> Q:
     """Return the condition for a row that holds its name and is its only certificate."""
-    is_first = Q(state=State.ISSUED, operation=IssuedCertificate.Operation.ENROLL)
-    return is_first & Q(not_after__gt=now) & ~_due(now)
+    # Many are, so a page is full soon along the index of names. That of the expiry has the fleet.
+    is_issued = Q(In(NoIndex(F("state")), [State.ISSUED]))
+    is_valid = Q(GreaterThan(NoIndex(F("not_after")), now))
+    is_first = is_issued & Q(operation=IssuedCertificate.Operation.ENROLL)
+    return is_first & is_valid & ~_due(now)
 
 
 def _current(now: datetime.datetime) -> Q:
-    valid = _of_the_name().exclude(state__in=_NOT_ISSUED).filter(~_due(now), not_after__gt=now)
-    return Q(Exists(valid)) & ~_new(now)
+    return _has_another(Q(not_after__gt=now) & ~_due(now)) & ~_new(now)
 
 
 _CONDITIONS = {
