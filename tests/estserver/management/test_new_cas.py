@@ -50,7 +50,9 @@ def test_a_ca_is_created_and_the_next_step_is_printed(installation):
 
 
 def test_what_the_page_refuses_the_command_refuses(installation):
-    assert refused(*CREATE)[0].startswith("A new CA needs a reason (--reason).")
+    sentence, code = refused(*CREATE)
+    assert sentence.endswith("the following arguments are required: --reason")
+    assert code == 2
     for dry in ((), ("--dry-run",)):
         for words, complaint in (
             (("--common-name", "EST Device CA"), "make a successor of device-ca"),

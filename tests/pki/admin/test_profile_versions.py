@@ -70,7 +70,7 @@ def test_a_change_that_lets_no_device_in_is_refused_with_their_number(
 ):
     est_client.simpleenroll(make_csr("sensor-1"))
 
-    with pytest.raises(OperatorError, match=r"refuses every device .*\(1 live certificates\)"):
+    with pytest.raises(OperatorError, match=r"refuses every device .*\(1 live certificate\)"):
         change_default_profile(identity_rule="allow-list")
 
     change_default_profile(identity_rule="allow-list", allowed_names=["sensor-1"])
