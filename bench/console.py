@@ -1,8 +1,9 @@
 """Every page of the web admin that a GET shows, found in the site, so that none is forgotten.
 
 Lists come from the site's registry: the bare list, a later page, each choice of each filter, each
-column in both directions, each form of a search term. All other pages come from the site's URLs.
-Exports and downloads are left out, because they are files of any length.
+column in both directions, each form of a search term. All other pages come from the site's URLs,
+that of devices with each state. Exports and downloads are left out, because they are files of any
+length.
 """
 
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ def pages(site: AdminSite, user: Any, *, are_combined: bool = False) -> Iterator
     ``are_combined`` adds each choice of a filter with each column that it may be sorted by.
     """
     yield from _pages_without_rows(site)
+    yield from _lists_of_devices()
     for model, model_admin in site._registry.items():
         owner = model._meta.label_lower
         listing = _List(model_admin, reverse(f"admin:{owner.replace('.', '_')}_changelist"), user)
@@ -127,6 +129,21 @@ def _pages_without_rows(site: AdminSite) -> Iterator[Page]:
             yield Page("", name, reverse(f"admin:{name}"))
         except NoReverseMatch:  # it needs a row
             continue
+
+
+def _lists_of_devices() -> Iterator[Page]:
+    """Yield the list of devices by each state, by the names' beginning, and further down."""
+    from pki.devices.states import DeviceState
+
+    url = reverse("admin:console_devices")
+    name = search_terms()["name"]
+    queries = {f"state {state.slug}": {"state": state.slug} for state in DeviceState}
+    queries |= {
+        f"{what}, further down": {**query, "after": name} for what, query in queries.items()
+    }
+    queries |= {"names that begin so": {"q": name[:2]}, "further down": {"after": name}}
+    for what, query in queries.items():
+        yield Page("", f"devices: {what}", f"{url}?{urlencode(query)}")
 
 
 def _pages_of_row(site: AdminSite, owner: str, what: str, row: Any) -> Iterator[Page]:

@@ -7,21 +7,28 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
 
 from estserver.models import TruststorePush
 from pki.admin import Done, EmptyForm, Operation, Question, ReasonForm
-from pki.admin.display import chip, table, visible
+from pki.admin.display import chip, list_of, table, visible
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
 
 _LIVE_ARE_CHECKED = gettext_noop(
     "If a CA goes that clients still need, nothing is changed, and the job names these "
     "clients. With the tick they are turned away."
+)
+
+_NO_TRUSTSTORE = gettext_noop(
+    "This installation has no domain in API Gateway (apiCustomDomainName), so there is no "
+    "truststore there. The server reads the CAs that it trusts from the record itself."
 )
 
 
@@ -38,6 +45,15 @@ class _OfGateway:
         """Return whether there is a truststore, and the person has the permission."""
         allowed: bool = super().is_allowed(request, model)  # type: ignore[misc]  # Operation's
         return has_truststore() and allowed
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Say why there is nothing to do here to whoever might do it elsewhere."""
+        operation: Any = super()
+        if not has_truststore() and operation.is_allowed(request, TruststorePush):
+            messages.error(request, gettext(_NO_TRUSTSTORE))
+            return HttpResponseRedirect(list_of(TruststorePush))
+        answer: HttpResponseBase = operation.dispatch(request, *args, **kwargs)
+        return answer
 
 
 class TruststoreForm(ReasonForm):

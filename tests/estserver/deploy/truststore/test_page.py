@@ -185,4 +185,12 @@ def test_without_an_api_gateway_the_page_says_so_and_offers_no_push(installation
     assert "apiCustomDomainName is not set" in shown
     assert "manage.py aws_deploy" in shown
     assert reverse(PUSH) not in shown
+    refused = officer.get(reverse(PUSH), follow=True)
+    assert refused.redirect_chain == [(reverse(LIST), 302)]
+    assert "no domain in API Gateway (apiCustomDomainName)" in refused.text
+
+
+def test_without_an_api_gateway_a_viewer_hears_of_the_roles_first(installation, officer):
+    User.objects.get().groups.set(Group.objects.filter(name="Viewer"))
+
     assert officer.get(reverse(PUSH)).status_code == 403
