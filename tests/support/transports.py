@@ -10,10 +10,11 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from apig_wsgi import make_lambda_handler
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from django.conf import UserSettingsHolder, settings
 from django.core import signals
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import close_old_connections
-from django.test import override_settings
+from django.urls import set_urlconf
 
 from estserver.est.chunked import accept_chunked_bodies
 from estserver.est.media_type import drop_media_type_parameters
@@ -38,7 +39,7 @@ class _DeviceSide:
     def __init__(self):
         self._lock = threading.Lock()
         self._inside = 0
-        self._settings = None
+        self._before = None
 
     @contextmanager
     def entered(self):
@@ -47,15 +48,18 @@ class _DeviceSide:
             if self._inside == 1:
                 signals.request_started.disconnect(close_old_connections)
                 signals.request_finished.disconnect(close_old_connections)
-                self._settings = override_settings(**_EST_SIDE)
-                self._settings.enable()
+                self._before = settings._wrapped
+                settings._wrapped = UserSettingsHolder(self._before)
+                for name, value in _EST_SIDE.items():
+                    setattr(settings, name, value)
         try:
             yield accept_chunked_bodies(drop_media_type_parameters(WSGIHandler()))
         finally:
+            set_urlconf(None)  # the handler has left it in this thread
             with self._lock:
                 self._inside -= 1
                 if self._inside == 0:
-                    self._settings.disable()
+                    settings._wrapped = self._before
                     signals.request_started.connect(close_old_connections)
                     signals.request_finished.connect(close_old_connections)
 

@@ -1,5 +1,6 @@
 """Which pages the console has, so that a walk can say which one it left out."""
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -34,6 +35,14 @@ def page_names() -> set[str]:
     )
     names = {one for one in below([admin]) if one not in NO_PAGES}
     return {one for one in names if not one.endswith(FILES + FACTS)} - ONLY_BY_POST
+
+
+def kind_of(address: str) -> str:
+    """Return an address without what names a row or is asked for.
+
+    Pages of one kind are made by the same templates, and guarded by the same checks.
+    """
+    return re.sub(r"[0-9a-f-]{36}|=.*", "*", address)
 
 
 def not_opened(addresses: Iterable[str]) -> set[str]:

@@ -29,7 +29,7 @@ from pki.models import CertificateAuthority, DenylistEntry, IssuedCertificate, J
 from pki.record import audit_trail
 from pki.record.audit_trail import Actor
 from pki.revocation.crl import make_crl
-from tests.estserver.console.everywhere import not_opened
+from tests.estserver.console.everywhere import kind_of, not_opened
 from tests.iotprov.samples import POLICY
 from tests.support import people_rows
 from tests.support.builders import make_csr, make_key
@@ -144,12 +144,26 @@ def _furnish_aws_iot(certificate, device_ca):
 @pytest.fixture
 def pages(alice, furnished):
     """Every address below /admin/ that a crawler reaches, with its answer."""
-    seen, waiting = {}, ["/admin/"]
+    return crawled(alice)
+
+
+@pytest.fixture
+def kinds(alice, furnished):
+    """One address of each kind that a crawler reaches, with its answer."""
+    found = crawled(alice, told_apart_by=kind_of)
+    assert not_opened(html(found)) <= NOT_BY_LINKS
+    return found
+
+
+def crawled(browser, *, told_apart_by=str):
+    """Each address that links lead to, with its answer; of those that are not told apart, one."""
+    seen, known, waiting = {}, set(), ["/admin/"]
     while waiting:
         address = waiting.pop()
-        if address in seen:
+        if told_apart_by(address) in known:
             continue
-        response = alice.get(address)
+        known.add(told_apart_by(address))
+        response = browser.get(address)
         seen[address] = response
         if "text/html" in response.get("Content-Type", ""):
             for link in re.findall(r'(?:href|action)="([^"]*)"', response.text):
@@ -225,27 +239,27 @@ def _check_policy(address, page):
     assert not re.search(r"<script(?![^>]*\ssrc=)[^>]*>", page.text), address
 
 
-def test_T07_no_get_writes_anything(alice, pages):
+def test_T07_no_get_writes_anything(alice, kinds):
     before = contents()
-    for address in pages:
+    for address in kinds:
         b"".join(alice.get(address))
 
     assert contents() == before
 
 
-def test_T07_no_post_without_token_does_anything(alice, pages):
+def test_T07_no_post_without_token_does_anything(alice, kinds):
     before = contents()
     answers = {
         address: alice.post(address, {"reason": "superseded", "name": "device-ca-2"}).status_code
-        for address in pages
+        for address in kinds
     }
 
     assert {*answers.values()} == {403}
     assert contents() == before
 
 
-def test_T03_the_device_side_knows_no_page_of_the_admin(pages, est_client):
-    addresses = [*pages, "/", "/admin", "/admin/login/", "/static/estserver/admin.css"]
+def test_T03_the_device_side_knows_no_page_of_the_admin(kinds, est_client):
+    addresses = [*kinds, "/", "/admin", "/admin/login/", "/static/estserver/admin.css"]
 
     answers = {address: est_client.request("GET", address).status_code for address in addresses}
 
@@ -261,10 +275,10 @@ def test_T03_the_admin_knows_no_operation_of_the_device_side(alice):
     assert alice.get("/crl/device-ca.crl").status_code == 404
 
 
-def test_a_stranger_gets_the_login_page_and_signs_in(pages):
+def test_a_stranger_gets_the_login_page_and_signs_in(kinds):
     User.objects.create_superuser("bob", password="correct horse battery")
     stranger = Client()
-    for address in pages:
+    for address in kinds:
         if not address.startswith(("/admin/login/", "/admin/jsi18n/")):
             answer = stranger.get(address)
             assert answer.status_code == 302, address

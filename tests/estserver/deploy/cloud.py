@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from estserver.config import load_config
 from estserver.deploy.deployment import Deployment
 from estserver.deploy.lambda_signers import for_lambda
-from tests.estserver.deploy import moto_gaps, moto_iot, moto_lambda
+from tests.estserver.deploy import moto_gaps, moto_iot, moto_lambda, warm_functions
 from tests.estserver.deploy.account import ACCOUNT, DOMAIN, REGION, world
 from tests.estserver.deploy.iam import recorder
 from tests.estserver.deploy.packages import ROOT, RUNTIME
@@ -226,4 +226,7 @@ def prepared_cloud(moto_server, directory, **database):
         cloud = Cloud(moto_server.url, directory, **database)
         cloud.prepare()
         patch.setattr(moto_lambda, "surroundings", cloud.surroundings)
-        yield cloud
+        try:
+            yield cloud
+        finally:
+            warm_functions.end_all()

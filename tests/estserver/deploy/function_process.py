@@ -1,6 +1,8 @@
-"""A function in a process of its own: answers a list of events, a JSON line each.
+"""A function in a process of its own: answers events, a JSON line each.
 
-python -I -S -B function_process.py DIRECTORY HANDLER EVENTS
+python -I -S -B function_process.py DIRECTORY HANDLER [EVENTS]
+
+The events are a JSON list in a file, or else a JSON line each on standard input.
 """
 
 import importlib.util
@@ -11,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
-directory, handler_path, events_file = sys.argv[1:]
+directory, handler_path, *events_file = sys.argv[1:]
 sys.path.insert(0, directory)
 recorder_file = Path(__file__).with_name("iam") / "recorder.py"
 spec = importlib.util.spec_from_file_location("recorder", recorder_file)
@@ -32,9 +34,10 @@ region, name = (os.environ.get(f"AWS_{part}", "") for part in ("REGION", "LAMBDA
 context = SimpleNamespace(
     invoked_function_arn=f"arn:aws:lambda:{region}:123456789012:function:{name}"
 )
-for event in json.loads(Path(events_file).read_text()):
+events = json.loads(Path(*events_file).read_text()) if events_file else map(json.loads, sys.stdin)
+for event in events:
     try:
         answer = handler(event, context)
     except Exception as error:  # noqa: BLE001 - as Lambda's own runtime does
         answer = {"errorType": type(error).__name__, "errorMessage": str(error)}
-    print("answer", json.dumps(answer))  # noqa: T201 - what the test reads
+    print("answer", json.dumps(answer), flush=True)  # noqa: T201 - what the test reads

@@ -1,7 +1,7 @@
 """Lambda as far as moto leaves it out: functions that run, and the list of their URLs.
 
 moto runs functions in Docker. Here the zip that was uploaded is unpacked, and its handler called
-in an isolated process with the function's environment, as in `function_process`. A zip without our
+in an isolated process with the function's environment (`warm_functions`). A zip without our
 code stands for the admin's function, which then is this process, with this test's database.
 """
 
@@ -9,20 +9,16 @@ import hashlib
 import io
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import zipfile
 from collections import defaultdict
-from pathlib import Path
 
 from moto.awslambda import urls
 from moto.awslambda.models import LambdaFunction, LambdaStorage
 from moto.awslambda.responses import LambdaResponse
 from moto.core.responses import BaseResponse
 
-PROGRAM = Path(__file__).with_name("function_process.py")
-SECONDS = 120
+from tests.estserver.deploy import warm_functions
 
 surroundings = {}
 """What real Lambda has and the function's own environment doesn't: where AWS is, credentials."""
@@ -68,25 +64,7 @@ def _in_a_process(function, root, event):
         "AWS_ACCESS_KEY_ID": access_key(function.function_name),
         **function.environment_vars,
     }
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as events_file:
-        json.dump([event], events_file)
-        events_file.flush()
-        done = subprocess.run(
-            # -B: Lambda's directory is read-only, so no byte code is written there either.
-            [
-                *(sys.executable, "-I", "-S", "-B"),
-                *(str(PROGRAM), root, function.handler, events_file.name),
-            ],
-            cwd=root,
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
-    answers = [line for line in done.stdout.splitlines() if line.startswith("answer ")]
-    if not answers:
-        return {"errorType": "Runtime.ExitError", "errorMessage": done.stderr[-2000:]}
-    return json.loads(answers[0].removeprefix("answer "))
+    return warm_functions.answer(root, function.handler, environ, event)
 
 
 def _here(event):
