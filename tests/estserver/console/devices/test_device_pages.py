@@ -2,6 +2,7 @@
 
 import base64
 import re
+from functools import partial
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -11,8 +12,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from estserver.console.devices import list_page
 from iotprov.models import Provisioning
 from pki.denylist.entries import deny
+from pki.devices.listing import list_devices
 from pki.models import AuditEvent, DenylistEntry, IssuedCertificate
 from pki.record.audit_trail import Actor
 from tests.support.builders import make_csr, make_key
@@ -296,6 +299,28 @@ def test_the_list_shows_states_and_keeps_the_filter(alice, story, enroll):
     assert "/admin/devices/Sensor-1/" in denied.text
     assert 'href="/admin/devices/?state=overdue&amp;q=SENS"' in denied.text
     assert "No device is in this state" in alice.get("/admin/devices/?state=due").text
+
+
+def test_a_fleet_is_counted_for_the_first_page_of_a_longer_list_only(alice, enroll, monkeypatch):
+    for index, name in enumerate(("pump-1", "pump-2", "pump-3")):
+        enroll(name, index=index)
+
+    def shown(query=""):
+        with CaptureQueriesContext(connection) as queries:
+            text = alice.get(f"/admin/devices/{query}").text
+        counted = [one for one in queries if one["sql"].startswith("SELECT COUNT(*)")]
+        return re.sub(r"\s+", " ", text), len(counted)
+
+    text, before = shown()
+    assert "3 devices" in text
+    monkeypatch.setattr(list_page, "list_devices", partial(list_devices, most=2))
+    text, counted = shown()
+    assert "3 devices" in text
+    assert counted == before + 1
+    text, counted = shown("?after=pump-2")
+    assert "pump-3" in text
+    assert "devices </p>" not in text
+    assert counted == before
 
 
 def test_an_empty_list_names_the_command(alice):
