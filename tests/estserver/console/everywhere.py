@@ -37,12 +37,20 @@ def page_names() -> set[str]:
     return {one for one in names if not one.endswith(FILES + FACTS)} - ONLY_BY_POST
 
 
-def kind_of(address: str) -> str:
+def shape_of(address: str) -> str:
     """Return an address without what names a row or is asked for.
 
-    Pages of one kind are made by the same templates, and guarded by the same checks.
+    Pages of one shape are made by the same templates, and guarded by the same checks.
     """
     return re.sub(r"[0-9a-f-]{36}|=.*", "*", address)
+
+
+def kind_of(address: str) -> str:
+    """Return the shape of an address, and of a row's page the address.
+
+    The state of a row decides which operations its page leads to.
+    """
+    return address if address.endswith("/change/") else shape_of(address)
 
 
 def not_opened(addresses: Iterable[str]) -> set[str]:
