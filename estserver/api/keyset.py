@@ -17,7 +17,7 @@ from django.db.models import Model, Q, QuerySet
 
 from estserver.api.problems import APIRefusal
 from estserver.api.reasons import APIReason
-from pki.record import bounded_counts
+from pki.record.bounded_counts import found_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,9 @@ class Selection:
     @property
     def sorted_rows(self) -> QuerySet[Any]:
         """The rows in their order."""
-        rows = self.rows
         if self.is_found_first:
-            found = rows.order_by().values("pk")[: bounded_counts.MOST_COUNTED]
-            rows = _bare(rows).filter(pk__in=found)
-        return rows.order_by(*self.order.columns)
+            return found_first(_bare(self.rows), self.rows, self.order.columns)
+        return self.rows.order_by(*self.order.columns)
 
 
 def _bare(rows: QuerySet[Any]) -> QuerySet[Any]:

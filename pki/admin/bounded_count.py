@@ -18,7 +18,7 @@ from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.utils.functional import cached_property
 
-from pki.record.bounded_counts import MOST_COUNTED, count_in_words, count_up_to
+from pki.record.bounded_counts import MOST_COUNTED, count_in_words, count_up_to, found_first
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -110,10 +110,9 @@ class BoundedChangeList(ChangeList):
         self.everything = found.order_by(*ordering)
         shown = self.everything
         if self._is_narrowed and self._sorts_everything:
-            some = self.root_queryset.filter(pk__in=found.values("pk")[:MOST_COUNTED])
-            if not some.query.select_related:
-                some = self.apply_select_related(some)
-            shown = some.order_by(*ordering)
+            shown = found_first(self.root_queryset, found, ordering)
+            if not shown.query.select_related:
+                shown = self.apply_select_related(shown)
         shown.counted = count  # type: ignore[attr-defined]  # for BoundedPaginator
         return shown
 

@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from cryptography import x509
-from django.db.models import Exists, OuterRef, Q, TextChoices
+from django.db.models import Exists, OuterRef, Q, Subquery, TextChoices
 
 from pki.csr.public_keys import public_key_sha256
 from pki.csr.thing_names import fold_name, fold_serial, shown
@@ -118,17 +118,21 @@ class DenylistKind:
 
 
 def _same_client(fingerprint: str) -> Q:
-    """Return the condition for what the client enrolled with another signature rewritten."""
+    """Return the condition for what the client enrolled with another signature rewritten.
+
+    One fingerprint is one certificate, whose signed part is the same in each row that names it. As
+    single values they leave the database an index for each part of the condition.
+    """
     on_record = IssuedCertificate.objects.filter(client_fingerprint=fingerprint)
     denied = DenylistEntry.objects.filter(value=fingerprint)
     return Q(
-        client_signed_sha256__in=on_record.exclude(client_signed_sha256="")
-        .order_by()
-        .values("client_signed_sha256")
+        client_signed_sha256=Subquery(
+            on_record.exclude(client_signed_sha256="").order_by().values("client_signed_sha256")[:1]
+        )
     ) | Q(
-        client_signed_sha256__in=denied.exclude(signed_sha256=None)
-        .order_by()
-        .values("signed_sha256")
+        client_signed_sha256=Subquery(
+            denied.exclude(signed_sha256=None).order_by().values("signed_sha256")[:1]
+        )
     )
 
 

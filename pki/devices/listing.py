@@ -75,15 +75,23 @@ def _named(beginning: str, after: str) -> Q:
     So the place where a page begins decides, and not the beginning of all names.
     """
     if not after:
-        return starts_with("name_owner", beginning) if beginning else _HAS_A_HOLDER
-    if not after.startswith(beginning):
-        return starts_with("name_owner", beginning) & Q(name_owner__gt=after)
+        return _begins_with(beginning) if beginning else _HAS_A_HOLDER
     behind = Q(name_owner__gt=after)
+    if not after.startswith(beginning):
+        return starts_with("name_owner", beginning) & behind
     if not beginning:
         return behind
     if connection.vendor == "sqlite":
         return behind & Q(name_owner__lt=beginning + "\U0010ffff")  # as `starts_with`
     return behind & starts_with("name_owner", beginning)
+
+
+def _begins_with(beginning: str) -> Q:
+    condition = starts_with("name_owner", beginning)
+    if connection.vendor == "sqlite":  # it has the bound already
+        return condition
+    # PostgreSQL compares all names from the first one on, unless the index says where to begin.
+    return condition & Q(name_owner__gte=beginning)
 
 
 def count_devices(state: DeviceState | None = None) -> int:

@@ -82,3 +82,20 @@ class NoIndex(models.Func):
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
         """Return the column with the plus in front."""
         return self.as_sql(compiler, connection, template="+%(expressions)s", **context)
+
+
+class SortedLast(models.Func):
+    """A column that a few rows are sorted by once they are found.
+
+    PostgreSQL takes it that the rows which meet a condition lie evenly in an index. To find the
+    newest fifty of ten thousand old ones, it would then walk the index of the order backwards
+    through all that is newer. No index has the order of an expression.
+    """
+
+    arity = 1
+    template = "%(expressions)s"
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        """Return an expression that has the column's values."""
+        template = "COALESCE(%(expressions)s, %(expressions)s)"
+        return self.as_sql(compiler, connection, template=template, **context)
