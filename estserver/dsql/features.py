@@ -9,3 +9,5 @@ class DatabaseFeatures(features.DatabaseFeatures):
     # A new column has a name and a type, and no word after it, not even NULL:
     # https://docs.aws.amazon.com/aurora-dsql/latest/userguide/alter-table-syntax-support.html
     implied_column_null = True
+    # A cluster has no setting for it, which `pki.record.compilation` would change.
+    compiles_statements = False
