@@ -13,13 +13,13 @@ from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
 from pki.admin.display import EMPTY, chip, link, table, utc, visible
 from pki.devices.listing import (
-    MOST_COUNTED,
     DevicePage,
     ListedDevice,
     count_devices,
     list_devices,
 )
 from pki.devices.states import DeviceState, renewal_due_at
+from pki.record.bounded_counts import MOST_COUNTED
 
 
 @console_page(

@@ -10,11 +10,12 @@ from iotprov.conf import targets_named
 from iotprov.provisioning.device_record import DeviceInAWSIoT, device_in_aws_iot
 from iotprov.provisioning.remote_device import ask_aws_iot
 from pki.admin.display import visible
-from pki.devices.listing import MOST_COUNTED, count_devices, list_devices
+from pki.devices.listing import count_devices, list_devices
 from pki.devices.record import DeviceRecord, device_record
 from pki.devices.states import DeviceState
 from pki.operators.command import OperatorCommand
 from pki.operators.errors import OperatorError
+from pki.record.bounded_counts import MOST_COUNTED
 
 _BY_SLUG = {state.slug: state for state in DeviceState}
 
