@@ -8,6 +8,7 @@ import datetime
 import json
 
 import pytest
+from cryptography.hazmat.primitives.serialization import pkcs12
 from django.contrib.auth.models import User
 from django.utils import timezone
 
@@ -76,6 +77,23 @@ def test_certificates_are_filtered_downloaded_and_revoked(keyboard):
     assert [line.subject for line in Job.objects.get().lines.all()] == [
         certificate(1).fingerprint_sha256
     ]
+
+
+def test_the_key_of_a_test_client_is_taken_as_a_file(keyboard):
+    client = IssuedCertificate.objects.get(operation=IssuedCertificate.Operation.CLIENT)
+    keyboard.open("pki_issuedcertificate_change", client.pk)
+    keyboard.follow("a[href*='/key-file/']")
+    keyboard.write("new_password", "short")
+    keyboard.write("repeated_password", "short")
+    keyboard.enter()
+    assert "It has 5 characters. Use at least 8 characters." in keyboard.words
+    for name in ("new_password", "repeated_password"):
+        keyboard.write(name, "a long password")
+    file = keyboard.browser.save_file()
+
+    key, certificate, _ = pkcs12.load_key_and_certificates(file, b"a long password")
+    assert certificate == client.to_x509()
+    assert key.public_key() == certificate.public_key()
 
 
 def test_some_certificates_are_selected_and_revoked(keyboard):
