@@ -97,10 +97,12 @@ def test_T16_nothing_is_issued_after_the_import_has_returned(device, pair, momen
         csr = make_csr(name, key=make_key(index=number % 8))
 
         moment.comes.clear()
-        moment.seconds = (number % 10) / 4 * took  # it wanders over the time of an enrollment
+        lead = (number % 10 - 5) / 2.5 * took  # of the enrollment: from two late to two early
+        moment.seconds = max(lead, 0)
 
-        def enroll(csr=csr):
+        def enroll(csr=csr, late=max(-lead, 0)):
             moment.comes.wait(30)
+            sleep(late)
             return device.simpleenroll(csr)
 
         def denied(name=name, number=number):
