@@ -100,9 +100,9 @@ def test_T16_nothing_is_issued_after_the_import_has_returned(device, pair, momen
         lead = (number % 10 - 5) / 2.5 * took  # of the enrollment: from two late to two early
         moment.seconds = max(lead, 0)
 
-        def enroll(csr=csr, late=max(-lead, 0)):
+        def enroll(csr=csr, lead=lead):
             moment.comes.wait(30)
-            sleep(late)
+            sleep(max(-lead, 0))
             return device.simpleenroll(csr)
 
         def denied(name=name, number=number):
