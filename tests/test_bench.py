@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from pki.denylist.kinds import KINDS
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -144,6 +146,20 @@ def test_every_list_and_page_of_certificates_is_measured(tmp_path):
 
 
 @pytest.mark.deploy
+def test_denials_by_each_kind_and_revocations_are_measured():
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.denials", "--certificates", "2000"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    *denials, revocations = done.stdout.splitlines()
+    assert [line.split()[2].rstrip(":") for line in denials] == [kind.value for kind in KINDS]
+    assert re.fullmatch(r"500 revocations in [0-9.]+ s. Failed: 0.", revocations)
+
+
 def test_cold_starts_are_measured_and_answered(tmp_path):
     figures = tmp_path / "cold.json"
 
