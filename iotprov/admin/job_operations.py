@@ -3,9 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import messages
-from django.http import HttpRequest, HttpResponseRedirect
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest
 from django.utils.translation import gettext, gettext_noop
 
 from iotprov.admin.targets import TargetForm
@@ -85,12 +83,9 @@ class ReprovisionMatching(Operation):
         """Ask for the outbox's permission, as a retry of its rows does."""
         return request.user.has_perm("iotprov.change_provisioning")
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Lead back to the list if nothing is filtered."""
-        if self.is_allowed(request, self.model_admin.model) and not is_filtered(request):
-            messages.error(request, gettext("Filter or search the list first."))
-            return HttpResponseRedirect(self._list_url)
-        return super().dispatch(request, *args, **kwargs)
+    def list_obstacle(self) -> str:
+        """Want a filter first."""
+        return "" if is_filtered(self.request) else gettext("Filter or search the list first.")
 
     def effects(self) -> list[str]:
         """Say how many certificates there are, and that agreement changes nothing."""

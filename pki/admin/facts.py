@@ -201,7 +201,7 @@ class FactAdmin(ModelAdmin):
         links = [
             (gettext(one.label), self._url(one.slug) + (query if one.keeps_filter else ""))
             for one in self.operations
-            if one.is_for_list and one.is_allowed(request, self.model)
+            if one.is_for_list and one.is_offered() and one.is_allowed(request, self.model)
         ]
         if self.export is not None:
             links.append((gettext(self.export.label), self._url("export") + query))
@@ -220,7 +220,10 @@ class FactAdmin(ModelAdmin):
         return [
             (gettext(one.label), self._url(one.slug, row.pk) + back)
             for one in self.operations
-            if not one.is_for_list and one.is_allowed(request, self.model) and not one.obstacle(row)
+            if not one.is_for_list
+            and one.is_offered()
+            and one.is_allowed(request, self.model)
+            and not one.obstacle(row)
         ]
 
     def _url(self, name: str, *args: Any) -> str:

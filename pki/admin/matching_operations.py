@@ -3,10 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseRedirect
-from django.http.response import HttpResponseBase
 from django.utils.translation import gettext, gettext_noop
 
 from pki.admin.certificate_operations import RevokeManyForm, elsewhere
@@ -28,14 +25,11 @@ class RevokeMatching(Operation):
     is_dangerous = True
     form_class = RevokeManyForm
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Lead back to the list if nothing is filtered: a fleet is not revoked by two clicks."""
-        if self.is_allowed(request, self.model_admin.model) and not is_filtered(request):
-            messages.error(
-                request, gettext("Filter or search the list first. All that is left is revoked.")
-            )
-            return HttpResponseRedirect(self._list_url)
-        return super().dispatch(request, *args, **kwargs)
+    def list_obstacle(self) -> str:
+        """Want a filter first: a fleet is not revoked by two clicks."""
+        if is_filtered(self.request):
+            return ""
+        return gettext("Filter or search the list first. All that is left is revoked.")
 
     def get_form_kwargs(self) -> dict[str, Any]:
         """Add the number that must be typed. It is counted anew when the form comes back."""

@@ -168,6 +168,15 @@ class Operation(_FormView):
         """Return why ``row`` does not allow the operation; "" if it does."""
         return ""
 
+    def list_obstacle(self) -> str:
+        """Return why it cannot be done from the list as the request has it; "" if it can."""
+        return ""
+
+    @classmethod
+    def is_offered(cls) -> bool:
+        """Return whether pages of this installation lead to it."""
+        return True
+
     def effects(self) -> list[str]:
         """Return sentences that say what would happen, with names and numbers."""
         return []
@@ -193,14 +202,16 @@ class Operation(_FormView):
         model = self.model_admin.model
         if not self.is_allowed(request, model):
             raise NotAllowed(lambda other: self.is_allowed(other, model))
-        if not self.is_for_list:
+        if self.is_for_list:
+            obstacle, back = self.list_obstacle(), self._list_url
+        else:
             self.row = self.model_admin.get_object(request, str(kwargs["object_id"]))
             if self.row is None:
                 raise Http404
-            obstacle = self.obstacle(self.row)
-            if obstacle and not (request.method == "POST" and self.keeps_what_was_typed):
-                messages.error(request, obstacle)
-                return HttpResponseRedirect(page_of(self.row))
+            obstacle, back = self.obstacle(self.row), page_of(self.row)
+        if obstacle and not (request.method == "POST" and self.keeps_what_was_typed):
+            messages.error(request, obstacle)
+            return HttpResponseRedirect(back)
         if self.asks_again:
             # Pages of a site that cannot ask are not opened.
             site: Any = self.model_admin.admin_site

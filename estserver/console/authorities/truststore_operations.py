@@ -7,17 +7,13 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import messages
-from django.db.models import Model
-from django.http import HttpRequest, HttpResponseRedirect
-from django.http.response import HttpResponseBase
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
 
 from estserver.models import TruststorePush
 from pki.admin import Done, EmptyForm, Operation, Question, ReasonForm
-from pki.admin.display import chip, list_of, table, visible
+from pki.admin.display import chip, table, visible
 from pki.operators.errors import OperatorError
 from pki.record.audit_trail import Actor
 
@@ -37,23 +33,21 @@ def has_truststore() -> bool:
     return bool(settings.CONFIG.properties.api_custom_domain_name)
 
 
+def _no_truststore() -> str:
+    return "" if has_truststore() else gettext(_NO_TRUSTSTORE)
+
+
 class _OfGateway:
     """What is offered only where API Gateway has a truststore."""
 
     @classmethod
-    def is_allowed(cls, request: HttpRequest, model: type[Model]) -> bool:
-        """Return whether there is a truststore, and the person has the permission."""
-        allowed: bool = super().is_allowed(request, model)  # type: ignore[misc]  # Operation's
-        return has_truststore() and allowed
+    def is_offered(cls) -> bool:
+        """Return whether there is a truststore."""
+        return has_truststore()
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Say why there is nothing to do here to whoever might do it elsewhere."""
-        operation: Any = super()
-        if not has_truststore() and operation.is_allowed(request, TruststorePush):
-            messages.error(request, gettext(_NO_TRUSTSTORE))
-            return HttpResponseRedirect(list_of(TruststorePush))
-        answer: HttpResponseBase = operation.dispatch(request, *args, **kwargs)
-        return answer
+    def list_obstacle(self) -> str:
+        """Say that there is no truststore."""
+        return _no_truststore()
 
 
 class TruststoreForm(ReasonForm):
@@ -129,7 +123,7 @@ class RollBack(_OfGateway, Operation):
     @classmethod
     def obstacle(cls, row: Any) -> str:
         """Only a version that the domain does not trust by the record can be gone back to."""
-        return (
+        return _no_truststore() or (
             gettext("The domain trusts {row} already, by the record.").format(row=row)
             if row.is_active
             else ""
