@@ -19,6 +19,9 @@ from bench.installation import new_installation
 from tests.interop.server import ROOT
 
 DENIALS, REVOCATIONS = 50, 500
+"""Of each kind, and of one job."""
+LEAST = 2_000
+"""Certificates, of which about half are live."""
 
 
 def main() -> None:
@@ -27,6 +30,8 @@ def main() -> None:
     parser.add_argument("--certificates", type=int, default=100_000, help="a history of so many")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.certificates < LEAST:
+        parser.error(f"argument --certificates: use at least {LEAST:,}, of which some are denied")
     if given.here:
         _measure()
         return
@@ -46,24 +51,26 @@ def _measure() -> None:
 
     django.setup()
 
+    from pki.denylist.kinds import KINDS
     from pki.models import IssuedCertificate
     from pki.record.audit_trail import Actor
 
     actor = Actor("bench")
     live = IssuedCertificate.objects.live().filter(state=IssuedCertificate.State.ISSUED)
-    rows = list(live.order_by("pk")[: 6 * DENIALS + REVOCATIONS])
-    _deny(rows[: 6 * DENIALS], actor)
-    _revoke(rows[6 * DENIALS :], actor)
+    denied = len(KINDS) * DENIALS
+    rows = list(live.order_by("pk")[: denied + REVOCATIONS])
+    _deny(rows[:denied], actor)
+    _revoke(rows[denied:], actor)
 
 
 def _deny(rows: list[Any], actor: Any) -> None:
-    """Deny as many devices by each kind as the kinds share."""
+    """Deny devices by each kind in turn."""
     from pki.denylist.entries import deny
     from pki.denylist.kinds import KINDS
 
     for place, kind in enumerate(KINDS):
         milliseconds = []
-        for number, row in enumerate(rows[place::6]):
+        for number, row in enumerate(rows[place :: len(KINDS)]):
             value = getattr(row, kind.column) or f"denied-{number}"
             began = time.perf_counter()
             deny(kind.value, value, reason="bench", actor=actor)

@@ -74,6 +74,7 @@ def in_state(
         return holding.filter(_new(now) if state is DeviceState.NEW else _current(now))
     certificates = sought.certificates()
     if certificates[: MOST_LOOKED_UP + 1].count() <= MOST_LOOKED_UP:
+        # A join, because few rows are left before it.
         few = holding.filter(name_folded__in=certificates.values("name_folded"))
         return few.filter(~Exists(sought.of_another_state()))
     return holding.filter(_has(sought.of_the_name()), ~_has(sought.of_another_state()))

@@ -1,4 +1,4 @@
-"""Statements that PostgreSQL is not to compile before it runs them."""
+"""Statements that PostgreSQL runs as they are, without compiling them first."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +8,10 @@ from django.db import connection, transaction
 
 @contextmanager
 def without_compiling() -> Iterator[None]:
-    """Have the statements of the block interpreted, because they end with a page of rows.
+    """Run the statements of the block without PostgreSQL's compiler.
 
-    PostgreSQL compiles a statement whose plan looks expensive. It takes up to two seconds for that,
-    and counts the cost of rows that nobody asks for.
+    PostgreSQL compiles a statement whose plan has a high cost, which takes up to two seconds. The
+    cost is that of every row, also where the statement ends after the rows of one page.
     https://www.postgresql.org/docs/current/jit-decision.html
     """
     if not getattr(connection.features, "compiles_statements", connection.vendor == "postgresql"):

@@ -12,14 +12,9 @@ from estserver.console.devices.links import device_link
 from estserver.console.registry import Section, console_page
 from estserver.console.rendering import render_page
 from pki.admin.display import EMPTY, chip, link, table, utc, visible
-from pki.devices.listing import (
-    DevicePage,
-    ListedDevice,
-    count_devices,
-    list_devices,
-)
+from pki.devices.listing import DevicePage, ListedDevice, count_devices, list_devices
 from pki.devices.states import DeviceState, renewal_due_at
-from pki.record.bounded_counts import MOST_COUNTED
+from pki.record.bounded_counts import count_in_words
 
 
 @console_page(
@@ -69,12 +64,9 @@ def _address(**query: str) -> str:
 
 def _counted(page: DevicePage, state: DeviceState | None, beginning: str) -> str:
     """Return how many devices the list has. Counting a fleet takes longer than showing a page."""
-    if not page.has_more:
-        return str(len(page.devices))
-    if beginning:
+    if page.has_more and beginning:
         return ""
-    number = count_devices(state)
-    return f"more than {MOST_COUNTED:,}" if number > MOST_COUNTED else f"{number:,}"
+    return count_in_words(count_devices(state) if page.has_more else len(page.devices))
 
 
 def _table(devices: tuple[ListedDevice, ...]) -> Any:

@@ -15,7 +15,7 @@ from pki.devices.record import DeviceRecord, device_record
 from pki.devices.states import DeviceState
 from pki.operators.command import OperatorCommand
 from pki.operators.errors import OperatorError
-from pki.record.bounded_counts import MOST_COUNTED
+from pki.record.bounded_counts import count_in_words
 
 _BY_SLUG = {state.slug: state for state in DeviceState}
 
@@ -78,8 +78,7 @@ class Command(OperatorCommand):
             self.stdout.write(f"more follow: --after {visible(page.devices[-1].common_name)}")
         if not beginning and not after:
             count = count_devices(_BY_SLUG.get(state or ""))
-            more = f"more than {MOST_COUNTED}" if count > MOST_COUNTED else str(count)
-            self.stdout.write(f"devices: {more}")
+            self.stdout.write(f"devices: {count_in_words(count)}")
 
 
 def _device(name: str, ask_aws: str | None) -> dict[str, Any]:
