@@ -30,14 +30,15 @@ ADMIN_FILES = [
     "tests/estserver/console/test_pages.py",
 ]
 
-ONLY_POSTGRESQL_PLAYS = [
-    f"tests/pki/state/test_statements_together.py::test_looks_are_repeated_{case}"
-    for case in (
-        "one_by_one_where_they_are_refused_together",
-        "after_a_conflict_and_only_outside_of_a_transaction",
-    )
-]
-"""Tests that count tries in a temporary sequence, which no cluster has, as a DO block refuses."""
+ONLY_ON_POSTGRESQL = (
+    "tests/pki/denylist/test_plans.py::"
+    "test_on_postgresql_each_part_of_what_a_client_enrolled_has_an_index",
+    "tests/pki/state/test_statements_together.py::"
+    "test_looks_are_repeated_one_by_one_where_they_are_refused_together",
+    "tests/pki/state/test_statements_together.py::"
+    "test_looks_are_repeated_after_a_conflict_and_only_outside_of_a_transaction",
+)
+"""Tests that set PostgreSQL's planner, or count tries in a temporary sequence. A cluster has none."""
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def run_tests(server, cluster, tmp_path):
             server,
             tmp_path,
             *("-p", "tests.support.dsql.pytest_plugin", "--reuse-db"),
-            *(f"--deselect={each}" for each in ONLY_POSTGRESQL_PLAYS),
+            *(f"--deselect={each}" for each in ONLY_ON_POSTGRESQL),
             *arguments,
             name="Aurora DSQL",
             TEST_DATABASE_URL=url_of(cluster),

@@ -20,6 +20,10 @@ ON_SQLITE = pytest.mark.skipif(
     "sqlite" not in connection.settings_dict["ENGINE"], reason="SQLite's words"
 )
 
+ON_POSTGRESQL = pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="PostgreSQL's words, in test_on_postgresql.py"
+)
+
 
 def values(kind, count=1):
     """Values that a kind takes."""
@@ -46,6 +50,18 @@ def test_what_an_entry_names_is_found_by_an_index(kind, count):
 
     assert walks(certificates_named(kind.value, *named).live()) == []
     assert walks(certificates_concerned(kind.value, named[0]).live()) == []
+
+
+@ON_POSTGRESQL
+def test_on_postgresql_each_part_of_what_a_client_enrolled_has_an_index():
+    """It walked the index of the expiry, which has the whole fleet, for a client that had none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+    plan = certificates_concerned("client", "ab" * 32).order_by().explain()
+    with connection.cursor() as cursor:
+        cursor.execute("RESET enable_seqscan")
+
+    assert "BitmapOr" in plan
 
 
 @ON_SQLITE

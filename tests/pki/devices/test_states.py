@@ -279,6 +279,41 @@ def test_a_page_takes_as_many_statements_for_fifty_devices_as_for_one(enroll, st
     assert len(selects(many)) <= 7
 
 
+def sql_of(queries):
+    """The statement of a list or of its count, which is the longest one."""
+    return max((one["sql"] for one in queries), key=len)
+
+
+@pytest.mark.parametrize("state", [DeviceState.STOPPED, DeviceState.OVERDUE, DeviceState.DUE])
+def test_where_many_are_concerned_rows_are_looked_at_one_by_one(enroll, state, monkeypatch):
+    """PostgreSQL makes a join of EXISTS, and read a million rows for a page."""
+    monkeypatch.setattr(selections, "MOST_LOOKED_UP", 0)
+    enroll()
+    others(1)
+    if state is DeviceState.STOPPED:
+        IssuedCertificate.objects.filter(common_name="other-0000").update(state="revoked")
+    else:
+        soon = timezone.now() + datetime.timedelta(days=1 if state is DeviceState.DUE else -1)
+        IssuedCertificate.objects.filter(common_name="other-0000").update(not_after=soon)
+
+    with CaptureQueriesContext(connection) as listing:
+        assert [one.common_name for one in list_devices(state).devices] == ["other-0000"]
+    with CaptureQueriesContext(connection) as counting:
+        assert count_devices(state) == 1
+
+    assert "EXISTS" not in sql_of(listing)
+    assert "EXISTS" not in sql_of(counting)
+
+
+def test_names_that_begin_so_are_read_from_the_first_possible_one_on(enroll):
+    """PostgreSQL compared all names before them."""
+    enroll()
+    with CaptureQueriesContext(connection) as queries:
+        list_devices(beginning="sensor")
+
+    assert any("\"name_owner\" >= 'sensor'" in one["sql"] for one in queries)
+
+
 def selects(queries):
     return [one for one in queries if one["sql"].startswith("SELECT")]
 
