@@ -38,7 +38,7 @@ ONLY_ON_POSTGRESQL = (
     "tests/pki/state/test_statements_together.py::"
     "test_looks_are_repeated_after_a_conflict_and_only_outside_of_a_transaction",
 )
-"""Tests that set PostgreSQL's planner, or count tries in a temporary sequence. A cluster has none."""
+"""Tests that set PostgreSQL's planner, or count in a temporary sequence. A cluster has neither."""
 
 
 @pytest.fixture
