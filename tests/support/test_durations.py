@@ -15,7 +15,7 @@ REPORT = """<testsuites><testsuite>
     ("class_name", "folder"),
     [
         ("tests.test_words", "test_words"),
-        ("tests.interop.test_curl", "interop/test_curl"),
+        ("tests.interop.test_curl", "interop"),
         ("tests.estserver.deploy.package.test_locks", "estserver/deploy"),
     ],
 )

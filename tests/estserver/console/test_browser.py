@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.estserver.console.crawl import alice, furnished, html, kinds
 from tests.estserver.console.everywhere import shape_of
 from tests.estserver.console.test_looks import COLOURS, RULES, axe, findings
-from tests.estserver.console.test_pages import alice, furnished, html, kinds
 from tests.support.chromium import chromium
 
 __all__ = ["alice", "axe", "chromium", "furnished", "kinds"]

@@ -12,7 +12,7 @@ from django.urls import path
 from estserver.people.sign_in.kept_fields import MOST_CHARACTERS, KeptFields
 from estserver.urls import admin as urls
 from pki.models import AuditEvent, DenylistEntry
-from tests.estserver.console.test_pages import alice
+from tests.estserver.console.crawl import alice
 
 __all__ = ["alice"]
 

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from estserver.models import ApiToken
 from pki.models import CertificateAuthority, DenylistEntry, IssuedCertificate, Job
+from tests.estserver.console.crawl import alice
 from tests.estserver.console.test_browser import REFUSED
-from tests.estserver.console.test_pages import alice
 from tests.support.builders import make_csr, make_key
 from tests.support.chromium import chromium
 from tests.support.keyboard import Keyboard

@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 from estserver.models import Acknowledgement
 from pki.models import CertificateAuthority, DenylistEntry, IssuedCertificate, Job
 from tests.estserver.console import gallery
+from tests.estserver.console.crawl import alice
 from tests.estserver.console.everywhere import page_names
-from tests.estserver.console.test_pages import alice
 from tests.support import people_rows, showcase
 from tests.support.chromium import chromium
 from tests.support.programs import unavailable

@@ -5,8 +5,8 @@ from django.urls import reverse
 
 from estserver.local_server.server_certificate import ensure_server_certificate
 from pki.models import CertificateAuthority
+from tests.estserver.console.crawl import alice
 from tests.estserver.console.test_looks import COLOURS, RULES, axe, findings
-from tests.estserver.console.test_pages import alice
 from tests.estserver.console.tools.test_tools_by_keyboard import SCROLLS, shot
 from tests.support.chromium import chromium
 

@@ -4,8 +4,8 @@ import pytest
 from django.urls import reverse
 
 from pki.models import CertificateProfile
+from tests.estserver.console.crawl import alice
 from tests.estserver.console.test_looks import COLOURS, RULES, axe, findings
-from tests.estserver.console.test_pages import alice
 from tests.support.builders import make_csr
 from tests.support.chromium import chromium
 

@@ -15,7 +15,7 @@ from pki.admin.display import visible
 from pki.aws import clients
 from pki.models import AuditEvent, CertificateProfile, IssuedCertificate
 from pki.record.profile_versions import changed
-from tests.estserver.console.test_pages import contents
+from tests.estserver.console.crawl import contents
 from tests.estserver.console.tools.test_tool_pages import csr_pem
 from tests.pki.admin.test_operations import profile_form
 from tests.support.builders import make_csr, make_key

@@ -21,7 +21,7 @@ from pki.models import IssuedCertificate
 from pki.record import audit_trail
 from pki.record.transactions import in_write_transaction
 from tests.conftest import TESTER
-from tests.estserver.console.test_pages import HOSTILE, alice, contents
+from tests.estserver.console.crawl import HOSTILE, alice, contents
 from tests.support.builders import make_csr, make_key, make_name
 
 __all__ = ["alice"]

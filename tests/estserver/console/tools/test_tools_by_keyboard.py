@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from django.urls import reverse
 
+from tests.estserver.console.crawl import alice
 from tests.estserver.console.test_looks import COLOURS, RULES, axe, findings
-from tests.estserver.console.test_pages import alice
 from tests.estserver.console.tools.test_tool_pages import csr_pem
 from tests.support.chromium import chromium
 

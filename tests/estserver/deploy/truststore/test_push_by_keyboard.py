@@ -6,7 +6,7 @@ from estserver.deploy.truststore.pushes import active_version
 from estserver.deploy.truststore.versions import read_version
 from estserver.models import TruststorePush
 from pki.jobs.worker import work_on_jobs
-from tests.estserver.console.test_pages import alice
+from tests.estserver.console.crawl import alice
 from tests.support.chromium import chromium
 from tests.support.keyboard import Keyboard
 
